@@ -1,0 +1,101 @@
+/**
+ * The calls that gRPC knows, neutral of the transport below. `server.ts` and `channel.ts` implement them over `src/http2`.
+ * Protocol: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+import type { Method } from '../lib/codec.js';
+
+/** https://grpc.io/docs/guides/status-codes/ */
+export const Code = {
+  Ok: 0,
+  Canceled: 1,
+  Unknown: 2,
+  InvalidArgument: 3,
+  DeadlineExceeded: 4,
+  NotFound: 5,
+  AlreadyExists: 6,
+  PermissionDenied: 7,
+  ResourceExhausted: 8,
+  FailedPrecondition: 9,
+  Aborted: 10,
+  OutOfRange: 11,
+  Unimplemented: 12,
+  Internal: 13,
+  Unavailable: 14,
+  DataLoss: 15,
+  Unauthenticated: 16,
+} as const;
+export type Code = (typeof Code)[keyof typeof Code];
+
+/** What a call ended with when that was not OK; thrown by handlers on the server, by calls on the client. */
+export class GrpcError extends Error {
+  override readonly name = 'GrpcError';
+  constructor(
+    readonly code: Code,
+    message: string,
+    readonly options: { details?: Uint8Array; trailers?: Metadata; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+  }
+}
+
+/** Header fields by lower-case name; a name ending in `-bin` has raw bytes as latin1 text (base64 is the transport's business). */
+export type Metadata = ReadonlyMap<string, readonly string[]>;
+
+/** What a handler may know of its call. */
+export interface ServerCall {
+  readonly path: string;
+  readonly metadata: Metadata;
+  /** Aborted when the client cancels, the deadline passes, the connection ends, or the server is closed hard. */
+  readonly signal: AbortSignal;
+  /** Milliseconds left by the client's deadline at the time of the call's arrival; undefined = none. */
+  readonly timeoutMs: number | undefined;
+  readonly peer: { readonly address: string; readonly tls: boolean; readonly commonName: string | undefined };
+  /** Sent with the first message (or the trailers). */
+  setHeader(name: string, value: string): void;
+  setTrailer(name: string, value: string): void;
+}
+
+export interface ServerStream<I, O> extends ServerCall {
+  /** The client's messages; ends at half-close, throws GrpcError(Canceled) when the call is aborted. */
+  readonly messages: AsyncIterable<I>;
+  /**
+   * Queues one message; `false` means the output window or buffer is full: await `drained()` before more.
+   * A `Uint8Array` is taken as an already encoded message, so stored bytes can be sent without decoding.
+   */
+  send(message: O | Uint8Array): boolean;
+  drained(): Promise<void>;
+}
+
+/** May answer with already encoded bytes. A plain value (no promise) is the fast path. Throws GrpcError for a status other than OK. */
+export type UnaryHandler<I, O> = (request: I, call: ServerCall) => O | Uint8Array | Promise<O | Uint8Array>;
+/** Ends the call with OK when it returns. */
+export type StreamHandler<I, O> = (stream: ServerStream<I, O>) => Promise<void>;
+
+export interface CallOptions {
+  readonly metadata?: Metadata | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface ClientStream<I, O> {
+  /** Queues one message; `false` as in `ServerStream.send`. */
+  send(message: I): boolean;
+  drained(): Promise<void>;
+  /** Half-close. */
+  end(): void;
+  /** Ends after OK trailers, throws GrpcError otherwise. */
+  readonly messages: AsyncIterable<O>;
+  /** Resolves with the response headers (rejects with the GrpcError if the call failed before). */
+  readonly headers: Promise<Metadata>;
+  cancel(): void;
+}
+
+/** One connection (or none yet) to one address; connects when first needed and again after a loss. */
+export interface Channel {
+  readonly target: string;
+  readonly state: 'idle' | 'connecting' | 'ready' | 'transient-failure' | 'shutdown';
+  unary<I, O>(method: Method<I, O>, request: I, options?: CallOptions): Promise<O>;
+  stream<I, O>(method: Method<I, O>, options?: CallOptions): ClientStream<I, O>;
+  /** Cancels what is running and closes the connection. */
+  close(): Promise<void>;
+}
