@@ -1,0 +1,137 @@
+/**
+ * `/health`, `/livez`, `/readyz` and their single checks. Orders, texts and statuses: facts of etcd's api/etcdhttp/health.go; `health` is
+ * the string "true", not a boolean, and scripts compare it.
+ */
+import type { Logger } from '../../lib/logger.js';
+import { type HttpHandler, type HttpRequest, type HttpResponse, onlyGet, textError } from './types.js';
+
+/** What the checks need of a member. */
+export interface HealthSource {
+  /** Names of the alarms raised by anyone: `NOSPACE`, `CORRUPT`. */
+  alarmNames(): readonly string[];
+  hasLeader(): boolean;
+  isLearner(): boolean;
+  /** A read of one absent key. Rejects with the error whose text is shown. */
+  probe(how: { serializable: boolean }): Promise<void>;
+}
+
+export interface HealthCounters {
+  success: number;
+  failures: number;
+}
+
+export function healthHandler(source: HealthSource, logger: Logger, counters: HealthCounters): HttpHandler {
+  return async (request, url) => {
+    if (url.pathname === '/health') return onlyGet(request) ?? health(source, logger, counters, url);
+    const match = /^\/(livez|readyz)(?:\/([a-z_]+))?$/.exec(url.pathname);
+    if (match === null) return undefined;
+    const checks = match[1] === 'livez' ? liveChecks(source) : readyChecks(source);
+    const only = match[2];
+    if (only !== undefined && !checks.has(only)) return undefined;
+    return onlyGet(request) ?? runChecks(logger, request, url, only === undefined ? checks : pick(checks, only));
+  };
+}
+
+async function health(source: HealthSource, logger: Logger, counters: HealthCounters, url: URL): Promise<HttpResponse> {
+  const serializable = url.searchParams.get('serializable') === 'true';
+  const reason = await unhealthyReason(source, logger, new Set(url.searchParams.getAll('exclude')), serializable);
+  if (reason === undefined) {
+    counters.success++;
+    logger.debug('/health OK', { 'status-code': 200 });
+    return {
+      status: 200,
+      headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+      body: '{"health":"true","reason":""}',
+    };
+  }
+  counters.failures++;
+  const output = JSON.stringify({ health: 'false', reason });
+  logger.warn('/health error', { output, 'status-code': 503 });
+  return textError(503, output);
+}
+
+async function unhealthyReason(
+  source: HealthSource,
+  logger: Logger,
+  excluded: ReadonlySet<string>,
+  serializable: boolean,
+): Promise<string | undefined> {
+  const alarm = source.alarmNames().find((name) => !excluded.has(name));
+  if (alarm !== undefined) {
+    logger.warn('serving /health false due to an alarm', { alarm });
+    return `ALARM ${alarm}`;
+  }
+  if (!serializable && !source.hasLeader()) {
+    logger.warn('serving /health false; no leader');
+    return 'RAFT NO LEADER';
+  }
+  try {
+    await source.probe({ serializable });
+    return undefined;
+  } catch (cause) {
+    logger.warn('serving /health false; Range fails', { error: (cause as Error).message });
+    return `RANGE ERROR:${(cause as Error).message}`;
+  }
+}
+
+type Check = () => Promise<void>;
+
+function liveChecks(source: HealthSource): Map<string, Check> {
+  return new Map([['serializable_read', () => source.probe({ serializable: true })]]);
+}
+
+function readyChecks(source: HealthSource): Map<string, Check> {
+  return new Map<string, Check>([
+    [
+      'data_corruption',
+      async () => {
+        if (source.alarmNames().includes('CORRUPT')) throw new Error('alarm activated: CORRUPT');
+      },
+    ],
+    ['serializable_read', () => source.probe({ serializable: true })],
+    ['linearizable_read', () => source.probe({ serializable: false })],
+    [
+      'non_learner',
+      async () => {
+        if (source.isLearner()) throw new Error('not supported for learner');
+      },
+    ],
+  ]);
+}
+
+function pick(checks: ReadonlyMap<string, Check>, name: string): Map<string, Check> {
+  return new Map([...checks].filter(([check]) => check === name));
+}
+
+async function runChecks(
+  logger: Logger,
+  request: HttpRequest,
+  url: URL,
+  checks: ReadonlyMap<string, Check>,
+): Promise<HttpResponse> {
+  const excluded = url.searchParams.getAll('exclude');
+  const unknown = excluded.filter((name) => !checks.has(name));
+  if (unknown.length > 0) logger.warn('some health checks cannot be excluded', { path: url.pathname, checks: unknown });
+  const lines: string[] = [];
+  let failed = false;
+  for (const [name, check] of checks) {
+    if (excluded.includes(name)) continue;
+    try {
+      await check();
+      lines.push(`[+]${name} ok\n`);
+    } catch (cause) {
+      failed = true;
+      lines.push(`[-]${name} failed: ${(cause as Error).message}\n`);
+    }
+  }
+  if (failed) {
+    logger.error('Health check error', { path: request.target, reason: lines.join(''), 'status-code': 503 });
+    return textError(503, lines.join(''));
+  }
+  logger.debug('Health check OK', { path: request.target, 'status-code': 200 });
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' },
+    body: `${url.searchParams.has('verbose') ? lines.join('') : ''}ok\n`,
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * The membership this member has applied: members, removed ids and the cluster version. Kept twice on disk because versions differ in
+ * what they believe: 3.4 and 3.5 restore it from the v2 store's JSON inside a `.snap` file, 3.6 and later from the buckets `members`,
+ * `members_removed` and `cluster`. Each change is made in memory first and written to the buckets only where `persist` says that the
+ * backend has not seen the entry yet.
+ */
+import type { Backend } from '../../backend/types.js';
+import type { Logger } from '../../lib/logger.js';
+import { type ClusterMember, type MemberAttributes, memberToJson } from './cluster-member.js';
+
+export interface MembershipState {
+  readonly members: readonly ClusterMember[];
+  readonly removed: readonly bigint[];
+  readonly version: string | undefined;
+}
+
+export class Cluster {
+  readonly #members = new Map<bigint, ClusterMember>();
+  readonly #removed = new Set<bigint>();
+  #version: string | undefined;
+
+  constructor(
+    readonly id: bigint,
+    readonly localId: bigint,
+    readonly backend: Backend,
+    readonly logger: Logger,
+  ) {}
+
+  /** In ascending id order, as every list of members is shown. */
+  get members(): ClusterMember[] {
+    return [...this.#members.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  get voterCount(): number {
+    return this.members.filter((member) => !member.isLearner).length;
+  }
+
+  get(id: bigint): ClusterMember | undefined {
+    return this.#members.get(id);
+  }
+
+  isRemoved(id: bigint): boolean {
+    return this.#removed.has(id);
+  }
+
+  get local(): ClusterMember | undefined {
+    return this.#members.get(this.localId);
+  }
+
+  /** `3.5.0`, or undefined before the first one was agreed on. */
+  get version(): string | undefined {
+    return this.#version;
+  }
+
+  get state(): MembershipState {
+    return {
+      members: this.members,
+      removed: [...this.#removed].sort((a, b) => (a < b ? -1 : 1)),
+      version: this.#version,
+    };
+  }
+
+  /** Replaces what is in memory; the buckets stay. */
+  restore(state: MembershipState): void {
+    this.#members.clear();
+    this.#removed.clear();
+    for (const member of state.members) this.#members.set(member.id, member);
+    for (const id of state.removed) this.#removed.add(id);
+    this.#version = state.version;
+  }
+
+  add(member: ClusterMember, how: { persist: boolean }): void {
+    this.#members.set(member.id, member);
+    if (how.persist) this.#store(member);
+    this.logger.info('added member', {
+      'cluster-id': this.id.toString(16),
+      'local-member-id': this.localId.toString(16),
+      'added-peer-id': member.id.toString(16),
+      'added-peer-peer-urls': member.peerURLs,
+      'added-peer-is-learner': member.isLearner,
+    });
+  }
+
+  remove(id: bigint, how: { persist: boolean }): void {
+    this.#members.delete(id);
+    this.#removed.add(id);
+    if (how.persist) {
+      this.backend.delete('members', idKey(id));
+      this.backend.put('members_removed', idKey(id), Buffer.from('removed'));
+    }
+    this.logger.info('removed member', {
+      'cluster-id': this.id.toString(16),
+      'local-member-id': this.localId.toString(16),
+      'removed-remote-peer-id': id.toString(16),
+    });
+  }
+
+  promote(id: bigint, how: { persist: boolean }): void {
+    this.#change(id, { isLearner: false }, how);
+    this.logger.info('promote member', {
+      'cluster-id': this.id.toString(16),
+      'local-member-id': this.localId.toString(16),
+    });
+  }
+
+  /** Learner or voter stays what it is, whatever the request said (etcd #21694). */
+  updatePeerURLs(id: bigint, peerURLs: readonly string[], how: { persist: boolean }): void {
+    this.#change(id, { peerURLs }, how);
+  }
+
+  /** A member publishing itself. Ignored for one that is not (or no longer) there. */
+  updateAttributes(id: bigint, attributes: MemberAttributes, how: { persist: boolean }): void {
+    this.#change(id, attributes, how);
+  }
+
+  setVersion(version: string, how: { persist: boolean }): void {
+    const from = this.#version;
+    this.#version = version;
+    if (how.persist) this.backend.put('cluster', Buffer.from('clusterVersion'), Buffer.from(version));
+    if (from === version) return;
+    const fields = { 'cluster-id': this.id.toString(16), 'local-member-id': this.localId.toString(16) };
+    if (from === undefined)
+      this.logger.info('set initial cluster version', { ...fields, 'cluster-version': majorMinor(version) });
+    else this.logger.info('updated cluster version', { ...fields, from: majorMinor(from), to: majorMinor(version) });
+  }
+
+  /** Makes the buckets say what memory says: for a directory whose writer kept only the v2 store up to date. */
+  storeAll(): void {
+    const stale: Uint8Array[] = [];
+    const wanted = new Map(this.members.map((member) => [member.id.toString(16), memberToJson(member)]));
+    this.backend.range('members', Buffer.alloc(0), undefined, 0, (key, value) => {
+      const name = Buffer.from(key).toString('latin1');
+      if (wanted.get(name) === Buffer.from(value).toString()) wanted.delete(name);
+      else if (!wanted.has(name)) stale.push(Uint8Array.from(key));
+    });
+    for (const key of stale) this.backend.delete('members', key);
+    for (const [name, json] of wanted) this.backend.put('members', Buffer.from(name), Buffer.from(json));
+    for (const id of this.#removed) {
+      if (this.backend.get('members_removed', idKey(id)) === undefined)
+        this.backend.put('members_removed', idKey(id), Buffer.from('removed'));
+    }
+    const stored = this.backend.get('cluster', Buffer.from('clusterVersion'));
+    if (this.#version !== undefined && (stored === undefined || Buffer.from(stored).toString() !== this.#version))
+      this.backend.put('cluster', Buffer.from('clusterVersion'), Buffer.from(this.#version));
+  }
+
+  #change(id: bigint, change: Partial<ClusterMember>, how: { persist: boolean }): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    const changed = { ...member, ...change };
+    this.#members.set(id, changed);
+    if (how.persist) this.#store(changed);
+  }
+
+  #store(member: ClusterMember): void {
+    this.backend.put('members', idKey(member.id), Buffer.from(memberToJson(member)));
+  }
+}
+
+/** Ids are unpadded hex in bucket keys. */
+function idKey(id: bigint): Uint8Array {
+  return Buffer.from(id.toString(16));
+}
+
+/** `3.5.0` → `3.5` */
+export function majorMinor(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
+}
