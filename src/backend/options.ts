@@ -1,0 +1,17 @@
+import type { Clock } from '../lib/clock.js';
+import type { Disk } from '../lib/disk.js';
+import type { Logger } from '../lib/logger.js';
+
+/** What `openBackend` (in `backend.ts`) is given. */
+export interface BackendOptions {
+  readonly disk: Disk;
+  /** Only `soon` and `monotonicMs` are used: long work (hash, snapshot, defrag) is cut into slices between which the event loop runs. */
+  readonly clock: Clock;
+  /** The `db` file; created when absent (its folder must exist). Locked as etcd locks it. */
+  readonly path: string;
+  readonly logger: Logger;
+  /** Bound of the page cache; 32 MiB by default. */
+  readonly cacheBytes?: number;
+  /** Called once, when a write or sync failed: the member must stop. Every later call that writes throws the same error. */
+  readonly onFailure?: (error: Error) => void;
+}
