@@ -9,6 +9,16 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T;
 }
 
+/**
+ * A codec whose encoder also takes some sub-messages as bytes that are already encoded (`S` allows them, `T` does not), so that stored
+ * records and client requests travel on untouched. Decoding always gives whole messages.
+ */
+export interface SplicedCodec<T extends S, S> extends Codec<T> {
+  /** As `create`, for a message with encoded parts. */
+  createSpliced(init?: Partial<S>): S;
+  encode(message: S): Uint8Array;
+}
+
 /** Malformed protobuf. The message text is what grpc-go reports after `grpc: error unmarshalling request: `. */
 export class ProtoDecodeError extends Error {
   override readonly name = 'ProtoDecodeError';

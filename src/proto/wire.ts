@@ -1,0 +1,349 @@
+/**
+ * The protobuf wire format as the generated codecs use it: one writer, one reader.
+ * Source: https://protobuf.dev/programming-guides/encoding/ ; refusals follow the codec etcd 3.4–3.6 are built with (gogo/protobuf), texts included.
+ *
+ * The writer goes from the last byte to the first. So a sub-message's length is known when its prefix is due, and neither a size
+ * pass nor a guess is needed. One scratch buffer serves all messages (encoding is synchronous and never calls out); the
+ * finished bytes are copied out of it.
+ *
+ * 64-bit integers are plain numbers unless they are ids (bigint). A number beyond 2^53 saturates instead of failing: clients do
+ * send `limit = MaxInt64`, and every use of such a field compares.
+ */
+import { isUtf8 } from 'node:buffer';
+import { ProtoDecodeError } from '../lib/codec.js';
+
+/** What an absent bytes field is; never written to, being empty. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+// One 64-bit cell seen as two halves. All machines Node runs on are little-endian.
+const cell = new BigUint64Array(1);
+const cellSigned = new BigInt64Array(cell.buffer);
+const half = new Uint32Array(cell.buffer);
+
+const scratchSizeBytes = 64 * 1024;
+/** A scratch buffer grown by a large message is kept up to this size, so that one huge answer does not stay in memory. */
+const keptScratchSizeBytes = 4 * 1024 * 1024;
+
+export class Writer {
+  private buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
+  /** First byte written so far. */
+  pos = scratchSizeBytes;
+
+  begin(): this {
+    if (this.buf.length > keptScratchSizeBytes) this.buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
+    this.pos = this.buf.length;
+    return this;
+  }
+
+  /** A copy of what was written since `begin`. */
+  finish(): Uint8Array {
+    const { buf, pos } = this;
+    const size = buf.length - pos;
+    const out = Buffer.allocUnsafe(size);
+    if (size <= 48) {
+      for (let index = 0; index < size; index++) out[index] = buf[pos + index] as number;
+    } else {
+      buf.copy(out, 0, pos, buf.length);
+    }
+    return out;
+  }
+
+  private reserve(size: number): number {
+    if (this.pos < size) {
+      const used = this.buf.length - this.pos;
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.buf.length * 2, used + size + scratchSizeBytes));
+      this.buf.copy(grown, grown.length - used, this.pos);
+      this.buf = grown;
+      this.pos = grown.length - used;
+    }
+    this.pos -= size;
+    return this.pos;
+  }
+
+  /** A tag or length below 128. */
+  byte(value: number): void {
+    const at = this.reserve(1);
+    this.buf[at] = value;
+  }
+
+  /** `value` in `[0, 2^32)`. */
+  uint32(value: number): void {
+    if (value < 0x80) {
+      this.byte(value);
+      return;
+    }
+    const size = value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
+    let at = this.reserve(size);
+    const { buf } = this;
+    while (value >= 0x80) {
+      buf[at++] = (value & 0x7f) | 0x80;
+      value >>>= 7;
+    }
+    buf[at] = value;
+  }
+
+  private halves(low: number, high: number): void {
+    if (high === 0) {
+      this.uint32(low);
+      return;
+    }
+    let size = 5;
+    for (let rest = high >>> 3; rest !== 0; rest >>>= 7) size++;
+    let at = this.reserve(size);
+    const { buf } = this;
+    for (let index = 0; index < 4; index++) {
+      buf[at++] = (low & 0x7f) | 0x80;
+      low >>>= 7;
+    }
+    // 4 bits of `low` are left; the first 3 of `high` join them.
+    let rest = high >>> 3;
+    const joint = low | ((high & 7) << 4);
+    buf[at++] = rest === 0 ? joint : joint | 0x80;
+    while (rest !== 0) {
+      const next = rest >>> 7;
+      buf[at++] = next === 0 ? rest : (rest & 0x7f) | 0x80;
+      rest = next;
+    }
+  }
+
+  /** int64 or uint64 as a number: a safe integer, or the encoder throws RangeError. */
+  int64(value: number): void {
+    const low = value >>> 0;
+    if (low === value) {
+      this.uint32(low);
+      return;
+    }
+    if (!Number.isSafeInteger(value)) throw new RangeError(`not a safe integer: ${value}`);
+    this.halves(low, Math.floor(value / 0x1_0000_0000) >>> 0);
+  }
+
+  /** int64 or uint64 as a bigint, modulo 2^64. */
+  big(value: bigint): void {
+    cellSigned[0] = value;
+    this.halves(half[0] as number, half[1] as number);
+  }
+
+  bool(value: boolean): void {
+    this.byte(value ? 1 : 0);
+  }
+
+  /** Enum or int32: negative numbers take ten bytes. */
+  int32(value: number): void {
+    this.int64(value | 0);
+  }
+
+  /** The bytes and their length before them. */
+  bytes(value: Uint8Array): void {
+    const size = value.length;
+    const at = this.reserve(size);
+    if (size <= 24) {
+      const { buf } = this;
+      for (let index = 0; index < size; index++) buf[at + index] = value[index] as number;
+    } else {
+      this.buf.set(value, at);
+    }
+    this.uint32(size);
+  }
+
+  string(value: string): void {
+    const size = Buffer.byteLength(value, 'utf8');
+    const at = this.reserve(size);
+    this.buf.write(value, at, size, 'utf8');
+    this.uint32(size);
+  }
+
+  /** Position as a distance from the end: it survives growth of the buffer. */
+  mark(): number {
+    return this.buf.length - this.pos;
+  }
+
+  /** Prefixes the length of what was written since `mark()` gave `mark`. */
+  length(mark: number): void {
+    this.uint32(this.buf.length - this.pos - mark);
+  }
+}
+
+/** Shared by all codecs of the process: it holds nothing between two calls of `encode`. */
+export const writer = new Writer();
+
+export class Reader {
+  pos = 0;
+  private low = 0;
+  private high = 0;
+
+  constructor(readonly buf: Uint8Array) {}
+
+  /** The next tag: field number * 8 + wire type. */
+  tag(end: number): number {
+    const first = this.buf[this.pos] as number;
+    if (first < 0x80) {
+      this.pos++;
+      return first;
+    }
+    this.varint(end);
+    return this.low;
+  }
+
+  private varint(end: number): void {
+    const { buf } = this;
+    let { pos } = this;
+    let low = 0;
+    let high = 0;
+    for (let shift = 0; ; shift += 7) {
+      if (shift >= 64) throw new ProtoDecodeError('proto: integer overflow');
+      if (pos >= end) throw new ProtoDecodeError('unexpected EOF');
+      const byte = buf[pos++] as number;
+      const bits = byte & 0x7f;
+      if (shift < 28) low |= bits << shift;
+      else if (shift === 28) {
+        low |= bits << 28;
+        high = bits >>> 4;
+      } else if (shift < 63) high |= bits << (shift - 32);
+      else high |= (bits & 1) << 31;
+      if (byte < 0x80) break;
+    }
+    this.pos = pos;
+    this.low = low >>> 0;
+    this.high = high >>> 0;
+  }
+
+  uint64(end: number): number {
+    const first = this.buf[this.pos] as number;
+    if (first < 0x80 && this.pos < end) {
+      this.pos++;
+      return first;
+    }
+    this.varint(end);
+    return this.high > 0x1f_ffff ? Number.MAX_SAFE_INTEGER : this.high * 0x1_0000_0000 + this.low;
+  }
+
+  int64(end: number): number {
+    const first = this.buf[this.pos] as number;
+    if (first < 0x80 && this.pos < end) {
+      this.pos++;
+      return first;
+    }
+    this.varint(end);
+    const high = this.high | 0;
+    if (high > 0x1f_ffff) return Number.MAX_SAFE_INTEGER;
+    if (high < -0x20_0000 || (high === -0x20_0000 && this.low === 0)) return Number.MIN_SAFE_INTEGER;
+    return high * 0x1_0000_0000 + this.low;
+  }
+
+  uint64Big(end: number): bigint {
+    this.varint(end);
+    half[0] = this.low;
+    half[1] = this.high;
+    return cell[0] as bigint;
+  }
+
+  int64Big(end: number): bigint {
+    this.varint(end);
+    half[0] = this.low;
+    half[1] = this.high;
+    return cellSigned[0] as bigint;
+  }
+
+  bool(end: number): boolean {
+    this.varint(end);
+    return this.low !== 0 || this.high !== 0;
+  }
+
+  int32(end: number): number {
+    this.varint(end);
+    return this.low | 0;
+  }
+
+  uint32(end: number): number {
+    this.varint(end);
+    return this.low;
+  }
+
+  /** Reads a length and returns where what follows ends. */
+  stop(end: number): number {
+    let size = this.buf[this.pos] as number;
+    if (size < 0x80 && this.pos < end) this.pos++;
+    else {
+      this.varint(end);
+      size = this.low;
+      // Go reads the length as a signed 64-bit number.
+      if (this.high >= 0x8000_0000) throw new ProtoDecodeError('proto: negative length found during unmarshaling');
+      if (this.high !== 0) throw new ProtoDecodeError('unexpected EOF');
+    }
+    const stop = this.pos + size;
+    if (stop > end) throw new ProtoDecodeError('unexpected EOF');
+    return stop;
+  }
+
+  /** A view into the message's bytes. */
+  bytes(end: number): Uint8Array {
+    const stop = this.stop(end);
+    const start = this.pos;
+    this.pos = stop;
+    return start === stop ? NO_BYTES : this.buf.subarray(start, stop);
+  }
+
+  string(end: number): string {
+    const stop = this.stop(end);
+    const start = this.pos;
+    this.pos = stop;
+    const { buf } = this;
+    const view = Buffer.from(buf.buffer, buf.byteOffset + start, stop - start);
+    // etcd-diff: up to 3.6 etcd takes any bytes in a string; 3.7 and the protobuf rules do not.
+    if (!isUtf8(view)) throw new ProtoDecodeError('string field contains invalid UTF-8');
+    return view.toString('utf8');
+  }
+
+  /** proto2 strings are not validated; what is not UTF-8 in them becomes U+FFFD. */
+  looseString(end: number): string {
+    const stop = this.stop(end);
+    const start = this.pos;
+    this.pos = stop;
+    const { buf } = this;
+    return Buffer.from(buf.buffer, buf.byteOffset + start, stop - start).toString('utf8');
+  }
+
+  /**
+   * Passes over an unknown field. A known field with another wire type ends up here too and is refused. `fields` lists the known ones as
+   * `number name number name …`, in Go's spelling, for the error alone.
+   */
+  skip(tag: number, end: number, message: string, fields: string): void {
+    const number = tag >>> 3;
+    const type = tag & 7;
+    if (type === 4) throw new ProtoDecodeError(`proto: ${message}: wiretype end group for non-group`);
+    if (number === 0) throw new ProtoDecodeError(`proto: ${message}: illegal tag ${number} (wire type ${tag})`);
+    const words = fields.split(' ');
+    const known = words.indexOf(String(number));
+    if (known !== -1) throw new ProtoDecodeError(`proto: wrong wireType = ${type} for field ${words[known + 1]}`);
+    let depth = 0;
+    let next = tag;
+    for (;;) {
+      switch (next & 7) {
+        case 0:
+          this.varint(end);
+          break;
+        case 1:
+          this.pos += 8;
+          break;
+        case 2:
+          this.pos = this.stop(end);
+          break;
+        case 3:
+          depth++;
+          break;
+        case 4:
+          if (depth === 0) throw new ProtoDecodeError('proto: unexpected end of group');
+          depth--;
+          break;
+        case 5:
+          this.pos += 4;
+          break;
+        default:
+          throw new ProtoDecodeError(`proto: illegal wireType ${next & 7}`);
+      }
+      if (this.pos > end || (depth > 0 && this.pos >= end)) throw new ProtoDecodeError('unexpected EOF');
+      if (depth === 0) return;
+      next = this.tag(end);
+    }
+  }
+}
