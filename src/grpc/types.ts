@@ -94,6 +94,12 @@ export interface ClientStream<I, O> {
 export interface Channel {
   readonly target: string;
   readonly state: 'idle' | 'connecting' | 'ready' | 'transient-failure' | 'shutdown';
+  /**
+   * Resolves once calls can be sent, connecting first if need be (joins an attempt that is under way); rejects with GrpcError(Unavailable,
+   * `connection error: desc = "…"`) as soon as that attempt failed, and starts a new attempt when called again: pacing is the caller's.
+   * With it a client with several endpoints tells "never sent" (safe to send elsewhere) from "lost underway".
+   */
+  connect(): Promise<void>;
   unary<I, O>(method: Method<I, O>, request: I, options?: CallOptions): Promise<O>;
   stream<I, O>(method: Method<I, O>, options?: CallOptions): ClientStream<I, O>;
   /** Cancels what is running and closes the connection. */
