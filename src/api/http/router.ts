@@ -11,7 +11,7 @@ export interface RouterOptions {
 
 export function createRouter(options: RouterOptions): (request: HttpRequest) => Promise<HttpResponse> {
   return async (request) => {
-    const cors = corsHeaders(options.cors, request.headers['origin']);
+    const cors = corsHeaders(options.cors, request.headers.origin);
     if (request.method === 'OPTIONS') return { status: 200, headers: cors, body: '' };
     const response = await route(options.handlers, request);
     return { ...response, headers: { ...cors, ...response.headers } };

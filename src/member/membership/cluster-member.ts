@@ -33,13 +33,13 @@ export function memberFromJson(text: string): ClusterMember {
   const fields: unknown = JSON.parse(text.replace(/^(\s*\{\s*"id"\s*:\s*)(\d+)/, '$1"$2"'));
   if (typeof fields !== 'object' || fields === null) throw new SyntaxError('member is not a JSON object');
   const record = fields as Record<string, unknown>;
-  if (typeof record['id'] !== 'string') throw new SyntaxError('member without an id');
+  if (typeof record.id !== 'string') throw new SyntaxError('member without an id');
   return {
-    id: BigInt(record['id']),
-    peerURLs: stringList(record['peerURLs']),
-    isLearner: record['isLearner'] === true,
-    name: typeof record['name'] === 'string' ? record['name'] : '',
-    clientURLs: stringList(record['clientURLs']),
+    id: BigInt(record.id),
+    peerURLs: stringList(record.peerURLs),
+    isLearner: record.isLearner === true,
+    name: typeof record.name === 'string' ? record.name : '',
+    clientURLs: stringList(record.clientURLs),
   };
 }
 
@@ -50,8 +50,8 @@ export function attributesToJson(attributes: MemberAttributes): string {
 export function attributesFromJson(text: string): MemberAttributes {
   const record = JSON.parse(text) as Record<string, unknown>;
   return {
-    name: typeof record['name'] === 'string' ? record['name'] : '',
-    clientURLs: stringList(record['clientURLs']),
+    name: typeof record.name === 'string' ? record.name : '',
+    clientURLs: stringList(record.clientURLs),
   };
 }
 

@@ -1,0 +1,66 @@
+/**
+ * A transaction may not write one key twice: all its writes share one revision. Puts of one level and of the transactions nested in it
+ * may not meet each other or a delete of any of them; the two branches of one nested transaction may, since only one runs. Deletes may
+ * overlap deletes. Facts: "semantics 3".
+ */
+import type { RequestOp } from '../../proto/gen/etcdserverpb.js';
+
+interface Interval {
+  readonly start: string;
+  /** Exclusive; undefined = to the last key. */
+  readonly end: string | undefined;
+}
+
+interface Writes {
+  readonly puts: Set<string>;
+  readonly deletes: Interval[];
+}
+
+/** True when `ops` would write some key twice. */
+export function writesOverlap(ops: readonly RequestOp[]): boolean {
+  return collect(ops) === undefined;
+}
+
+/** undefined = overlap. Keys as latin1 strings: they compare in byte order. */
+function collect(ops: readonly RequestOp[]): Writes | undefined {
+  const puts = new Set<string>();
+  const deletes: Interval[] = [];
+  for (const { request } of ops) {
+    if (request.case === 'requestDeleteRange') deletes.push(interval(request.value.key, request.value.rangeEnd));
+  }
+  for (const { request } of ops) {
+    if (request.case !== 'requestTxn') continue;
+    const success = collect(request.value.success);
+    const failure = collect(request.value.failure);
+    if (success === undefined || failure === undefined) return undefined;
+    for (const key of success.puts) {
+      if (puts.has(key) || covers(deletes, key)) return undefined;
+    }
+    for (const key of failure.puts) {
+      if (puts.has(key) || covers(deletes, key)) return undefined;
+    }
+    for (const key of [...success.puts, ...failure.puts]) puts.add(key);
+    deletes.push(...success.deletes, ...failure.deletes);
+  }
+  for (const { request } of ops) {
+    if (request.case !== 'requestPut') continue;
+    const key = latin1(request.value.key);
+    if (puts.has(key) || covers(deletes, key)) return undefined;
+    puts.add(key);
+  }
+  return { puts, deletes };
+}
+
+function covers(deletes: readonly Interval[], key: string): boolean {
+  return deletes.some(({ start, end }) => start <= key && (end === undefined || key < end));
+}
+
+function interval(key: Uint8Array, rangeEnd: Uint8Array): Interval {
+  const start = latin1(key);
+  if (rangeEnd.length === 0) return { start, end: `${start}\0` };
+  return { start, end: rangeEnd.length === 1 && rangeEnd[0] === 0 ? undefined : latin1(rangeEnd) };
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}

@@ -1,0 +1,33 @@
+/**
+ * How much a request may add to the backend, and whether it still may. Counted against the file's size (high-water mark), not what is in
+ * use, as etcd does: only defragmentation gives space back. Source: etcd's storage/quota.go.
+ */
+import type { PutRequest, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
+
+const PUT_OVERHEAD_BYTES = 256;
+export const LEASE_GRANT_COST_BYTES = 64;
+const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
+
+/** Bytes that `--quota-backend-bytes` stands for: 0 = the default of 2 GiB, negative = no limit. */
+export function quotaBytes(option: number): number {
+  if (option === 0) return DEFAULT_QUOTA_BYTES;
+  return option < 0 ? Number.POSITIVE_INFINITY : option;
+}
+
+export function putCost(put: PutRequest): number {
+  return PUT_OVERHEAD_BYTES + put.key.length + put.value.length;
+}
+
+/** The dearer branch; nested transactions count like their parents. */
+export function txnCost(txn: TxnRequest): number {
+  return Math.max(branchCost(txn.success), branchCost(txn.failure));
+}
+
+function branchCost(ops: readonly RequestOp[]): number {
+  let cost = 0;
+  for (const { request } of ops) {
+    if (request.case === 'requestPut') cost += putCost(request.value);
+    else if (request.case === 'requestTxn') cost += txnCost(request.value);
+  }
+  return cost;
+}
