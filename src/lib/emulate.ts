@@ -1,0 +1,68 @@
+/**
+ * Which etcd we are. Versions differ in small ways; `--emulate-version` chooses, and each difference is one row of `differences`, read where it
+ * matters (`differenceOf('hashkvHasRevision', version)`). Nobody compares versions with `if` in passing. What newer versions only add is always there.
+ */
+export const emulatedVersions = ['3.4', '3.5', '3.6', '3.7'] as const;
+export type EmulatedVersion = (typeof emulatedVersions)[number];
+
+export const defaultEmulatedVersion: EmulatedVersion = '3.5';
+
+/** The release that stands for its minor version: what `version`, `/version`, metrics and peers are told. */
+export const fullVersionOf: Readonly<Record<EmulatedVersion, string>> = {
+  '3.4': '3.4.23',
+  '3.5': '3.5.30',
+  '3.6': '3.6.14',
+  '3.7': '3.7.1',
+};
+
+/** The version named by `text`, as `3.5`, `v3.5` or `3.5.30`; undefined when it is none of ours. */
+export function parseEmulatedVersion(text: string): EmulatedVersion | undefined {
+  const minor = /^v?(\d+\.\d+)(?:\.\d+)?$/.exec(text)?.[1];
+  return emulatedVersions.find((version) => version === minor);
+}
+
+type Row<T> = Readonly<Record<EmulatedVersion, T>>;
+
+const row = <T>(v34: T, v35: T, v36: T, v37: T): Row<T> => ({ '3.4': v34, '3.5': v35, '3.6': v36, '3.7': v37 });
+const since36 = row(false, false, true, true);
+
+/** One row a difference, columns 3.4 to 3.7. */
+export const differences = {
+  // Command line of the member
+  /** How many digits of a second a log line's `ts` carries. */
+  logTimestampDigits: row(3, 6, 6, 6),
+  /** How a left-over word of the command line is quoted in the refusal. */
+  strayWordQuote: row("'", "'", '"', '"'),
+  /** Whether a start-up error is logged twice, first as the warning `failed to start etcd`. */
+  warnsFailedToStart: row(false, true, false, false),
+  /** `--snapshot-count` when not given. */
+  snapshotCount: row(100_000, 100_000, 10_000, 10_000),
+  /** `--pre-vote` when not given. */
+  preVote: row(false, true, true, true),
+  /** `--v2-deprecation` when not given. */
+  v2Deprecation: row('not-yet', 'not-yet', 'write-only', 'write-only'),
+  /** `--enable-grpc-gateway` when a configuration file leaves it out. */
+  gatewayDefaultInFile: row(false, true, true, true),
+
+  // Clients
+  /** The flag that asks for deletion of a range spelled with two keys, and the warning when it is missing. */
+  delRangeFlag: since36,
+  /** `endpoint hashkv` shows the revision that was hashed. */
+  hashkvHasRevision: since36,
+  /** `endpoint status` shows storage version, quota and downgrade. */
+  statusHasStorageVersion: since36,
+  /** `snapshot save` tells the server's version. */
+  snapshotSaveTellsVersion: row(false, true, true, true),
+  /** `member add --learner` says "added as learner to". */
+  memberAddTellsLearner: since36,
+} as const;
+
+export type Difference = keyof typeof differences;
+
+/** The cell of `difference` for `version`. */
+export function differenceOf<D extends Difference>(
+  difference: D,
+  version: EmulatedVersion,
+): (typeof differences)[D][EmulatedVersion] {
+  return differences[difference][version];
+}
