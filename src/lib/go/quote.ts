@@ -30,7 +30,7 @@ function quoteCodePoint(char: string): string {
 
 /** `text` in double quotes. A lone surrogate is written as the replacement character. */
 export function goQuote(text: string): string {
-  return `"${Array.from(text.toWellFormed(), quoteCodePoint).join('')}"`;
+  return `"${Array.from(text.replace(/\p{Cs}/gu, '\ufffd'), quoteCodePoint).join('')}"`;
 }
 
 /** Bytes in double quotes; what is not UTF-8 appears as `\xNN`, byte for byte. */

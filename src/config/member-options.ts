@@ -1,0 +1,101 @@
+/**
+ * What a member is told at its start: the checked outcome of command line, environment and configuration file, for `start/` to build a member from.
+ * Every default is filled in; nothing further in reads a flag or a variable. Names follow etcd's flags; units stand last.
+ */
+import type { EmulatedVersion } from '../lib/emulate.js';
+
+/** A URL that passed etcd's checks: scheme http, https, unix or unixs; a port where there is a host; no path. */
+export interface ListenUrl {
+  readonly scheme: 'http' | 'https' | 'unix' | 'unixs';
+  /** As given, e.g. `http://127.0.0.1:2379`: what members and clients are told. */
+  readonly text: string;
+  /** Host without brackets, `''` for unix sockets. */
+  readonly host: string;
+  /** 0 = any free port. Always 0 for unix sockets. */
+  readonly port: number;
+  /** File name of a unix socket (host and path of the URL, relative to the working folder), else undefined. */
+  readonly socketPath: string | undefined;
+}
+
+/** Paths of PEM files, `''` = not given. */
+export interface TlsOptions {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Certificate and key for the connections that this member opens itself; empty = the ones above. */
+  readonly clientCertFile: string;
+  readonly clientKeyFile: string;
+  readonly clientCertAuth: boolean;
+  readonly trustedCaFile: string;
+}
+
+export interface MemberOptions {
+  readonly emulate: EmulatedVersion;
+  readonly name: string;
+  /** Never empty: `<name>.etcd` when not given. */
+  readonly dataDir: string;
+  /** `''` = `<dataDir>/member/wal`. */
+  readonly walDir: string;
+
+  readonly listenClientUrls: readonly ListenUrl[];
+  /** Addresses that speak only HTTP (gateway, v2, health), so that `listenClientUrls` speaks only gRPC; empty = one port for both. */
+  readonly listenClientHttpUrls: readonly ListenUrl[];
+  readonly listenPeerUrls: readonly ListenUrl[];
+  readonly listenMetricsUrls: readonly ListenUrl[];
+  /** Sorted, without duplicates, as etcd keeps them. */
+  readonly advertiseClientUrls: readonly string[];
+  readonly initialAdvertisePeerUrls: readonly string[];
+  readonly clientTls: TlsOptions;
+
+  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  readonly initialClusterToken: string;
+  readonly initialClusterState: 'new' | 'existing';
+  readonly forceNewCluster: boolean;
+  readonly strictReconfigCheck: boolean;
+  readonly preVote: boolean;
+
+  readonly heartbeatIntervalMs: number;
+  readonly electionTimeoutMs: number;
+  readonly initialElectionTickAdvance: boolean;
+  /** Applied entries between two raft snapshots. */
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  /** Files kept; 0 = all. */
+  readonly maxSnapshots: number;
+  readonly maxWals: number;
+
+  /** 0 = etcd's default of 2 GiB, negative = none. */
+  readonly quotaBackendBytes: number;
+  readonly backendBatchIntervalMs: number;
+  readonly backendBatchLimit: number;
+  readonly maxTxnOps: number;
+  readonly maxRequestBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly grpcKeepaliveMinTimeMs: number;
+  readonly grpcKeepaliveIntervalMs: number;
+  readonly grpcKeepaliveTimeoutMs: number;
+
+  /** `'off'`, or what the compactor keeps: revisions, or the history of so many milliseconds. */
+  readonly autoCompaction:
+    | { readonly mode: 'off' }
+    | { readonly mode: 'periodic'; readonly retentionMs: number }
+    | { readonly mode: 'revision'; readonly retention: number };
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepIntervalMs: number;
+  readonly watchProgressNotifyIntervalMs: number;
+  readonly warningApplyDurationMs: number;
+  readonly warningUnaryRequestDurationMs: number;
+  /** Skips fsync: for tests only, a crash then loses what was acknowledged. */
+  readonly unsafeNoFsync: boolean;
+
+  readonly metrics: 'basic' | 'extensive';
+  readonly log: LogOptions;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: 'json' | 'console';
+  /** `stderr`, `stdout`, or a file's path; `default` has become `stderr`. Never empty. */
+  readonly outputs: readonly string[];
+}
