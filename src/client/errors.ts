@@ -1,0 +1,50 @@
+/**
+ * What a call of the client fails with. The messages are those of clientv3, word for word: tools print them and scripts compare them.
+ *  - an error that etcd names (`etcdserver: …`): its bare text
+ *  - the caller's own deadline or cancellation: `context deadline exceeded`, `context canceled`
+ *  - anything else: `rpc error: code = Name desc = text`
+ */
+import { Code, GrpcError } from '../grpc/types.js';
+
+export class EtcdError extends Error {
+  override readonly name = 'EtcdError';
+  constructor(
+    readonly code: Code,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/** A watch that the server ended. `compactRevision` > 0: history before it is gone. */
+export class WatchCanceledError extends EtcdError {
+  constructor(
+    code: Code,
+    message: string,
+    readonly compactRevision: number,
+  ) {
+    super(code, message);
+  }
+}
+
+const names = Object.fromEntries(Object.entries(Code).map(([name, code]) => [code, name]));
+
+/** As grpc-go prints a status. */
+export function statusText(code: Code, message: string): string {
+  const name = names[code] ?? `Code(${code})`;
+  return `rpc error: code = ${name === 'Ok' ? 'OK' : name} desc = ${message}`;
+}
+
+export const deadlineExceeded = (cause?: unknown): EtcdError =>
+  new EtcdError(Code.DeadlineExceeded, 'context deadline exceeded', { cause });
+export const canceled = (cause?: unknown): EtcdError => new EtcdError(Code.Canceled, 'context canceled', { cause });
+
+/** Translates what a channel threw; `isKnown` says whether a text is one of etcd's own. */
+export function fromGrpc(error: unknown, isKnown: (message: string) => boolean): EtcdError {
+  if (error instanceof EtcdError) return error;
+  if (!(error instanceof GrpcError))
+    return new EtcdError(Code.Unknown, error instanceof Error ? error.message : String(error), { cause: error });
+  const text = isKnown(error.message) ? error.message : statusText(error.code, error.message);
+  return new EtcdError(error.code, text, { cause: error });
+}

@@ -1,0 +1,59 @@
+/** What a client is made with. */
+import type { Channel } from '../grpc/types.js';
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+import type { Endpoint } from './endpoint.js';
+
+/** PEM texts or DER bytes, not file names. */
+export interface ClientTls {
+  /** Trusted authorities; the system's when absent. */
+  readonly ca?: string | Uint8Array | undefined;
+  readonly cert?: string | Uint8Array | undefined;
+  readonly key?: string | Uint8Array | undefined;
+  /** Verify the server's certificate against this name instead of the endpoint's host. */
+  readonly serverName?: string | undefined;
+  /** Accept any certificate. */
+  readonly insecureSkipVerify?: boolean | undefined;
+}
+
+export interface ClientOptions {
+  /** `host:port`, `http(s)://host:port`, `unix(s)://path`; at least one. Calls go round robin over those that can be reached. */
+  readonly endpoints: readonly string[];
+  /** Used by endpoints that do not say otherwise by their scheme. */
+  readonly tls?: ClientTls | undefined;
+  /** Log in with name and password; the token is renewed when the server no longer knows it. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Send this token (a JWT) instead of logging in. */
+  readonly token?: string | undefined;
+  /** For logging in while connecting; 0 = wait as long as it takes. */
+  readonly dialTimeoutMs?: number | undefined;
+  /** Ping a silent connection after `timeMs` while calls are running, drop it when no answer came within `timeoutMs`. */
+  readonly keepAlive?: { readonly timeMs: number; readonly timeoutMs: number } | undefined;
+  /** Largest request; default 2 MiB. */
+  readonly maxSendBytes?: number | undefined;
+  /** Largest answer; default unlimited (2^31 - 1). */
+  readonly maxReceiveBytes?: number | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+export interface ConnectOptions {
+  readonly tls: ClientTls | undefined;
+  readonly keepAlive: { readonly timeMs: number; readonly timeoutMs: number } | undefined;
+  readonly maxSendBytes: number;
+  readonly maxReceiveBytes: number;
+}
+
+/** What a client needs of the outside: the real ones by default, in-memory ones in tests. */
+export interface ClientEdges {
+  readonly clock: Clock;
+  readonly random: Random;
+  connect(endpoint: Endpoint, options: ConnectOptions): Channel;
+}
+
+/** For one call. Without `timeoutMs` a call waits as long as it takes for a server to become reachable. */
+export interface CallLimits {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
