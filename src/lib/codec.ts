@@ -4,7 +4,7 @@ export interface Codec<T> {
   readonly typeName: string;
   /** A message with every field at its zero value, then `init` laid over it. */
   create(init?: Partial<T>): T;
-  encode(message: T): Uint8Array;
+  encode(message: NoInfer<T>): Uint8Array;
   /** Bytes fields are views into `bytes`: copy what outlives it. Throws `ProtoDecodeError` on malformed input. */
   decode(bytes: Uint8Array): T;
 }
