@@ -1,0 +1,128 @@
+/**
+ * Help, from the manifest alone. Two layouts, since etcdctl up to 3.6 has its own and etcdutl has cobra's. The bones (section names, usage line,
+ * how a flag and its default are written) are etcd's, since scripts and tests look for them; what is said in them is ours.
+ */
+import type { EmulatedVersion } from '../lib/emulate.js';
+import { fullVersionOf } from '../lib/emulate.js';
+import type { CommandNote, FlagNote, Manifest } from './manifest.js';
+import { notesOfFlags } from './manifest.js';
+import type { Program } from './program.js';
+import { helpFlag } from './program.js';
+import { childrenOf } from './resolve.js';
+
+const helpSummary = 'Says what a command is for';
+
+interface Subject {
+  readonly path: string;
+  readonly command: CommandNote | undefined;
+}
+
+/** The help of a command, a group, or (`''`) the program. */
+export function renderHelp(program: Program, manifest: Manifest, path: string, emulate: EmulatedVersion): string {
+  const subject: Subject = { path, command: manifest[path] };
+  return program.style.layout === 'etcdctl'
+    ? etcdctlHelp(program, manifest, subject, emulate)
+    : cobraHelp(program, manifest, subject);
+}
+
+const summaryOf = (program: Program, manifest: Manifest, path: string): string =>
+  path === 'help' ? helpSummary : (manifest[path]?.summary ?? program.topics[path]?.summary ?? '');
+
+function ownFlags(program: Program, { path, command }: Subject): Record<string, FlagNote> {
+  const name = path === '' ? program.name : (path.split(' ').at(-1) ?? path);
+  const own =
+    path === '' ? notesOfFlags(program.globals) : (command?.flags ?? notesOfFlags(program.topics[path]?.flags ?? {}));
+  return { ...own, ...notesOfFlags(helpFlag(name)) };
+}
+
+function usageLine(program: Program, { path, command }: Subject): string {
+  if (path === '') return `${program.name} [flags]`;
+  const tail = command === undefined ? joined(program.topics[path]?.usage ?? '', '[flags]') : command.usage;
+  return joined(program.name, path, tail);
+}
+
+const joined = (...parts: string[]): string => parts.filter((part) => part !== '').join(' ');
+
+// etcdctl's layout: sections in capitals, columns at tab stops of 8.
+
+function etcdctlHelp(program: Program, manifest: Manifest, subject: Subject, emulate: EmulatedVersion): string {
+  const { path, command } = subject;
+  const title = path === '' ? program.name : path;
+  const summary = path === '' ? program.summary : summaryOf(program, manifest, path);
+  const sections = [`NAME:\n\t${title} - ${summary}\n`, `USAGE:\n\t${usageLine(program, subject)}\n`];
+  if (path === '') sections.push(`VERSION:\n\t${fullVersionOf[emulate]}\n`);
+  if (command === undefined) {
+    sections.push(`API VERSION:\n\t${emulate}\n\n`);
+    sections.push(`COMMANDS:\n${columns(commandRows(program, manifest, path), '\t')}`);
+  }
+  if (command?.description !== undefined) {
+    sections.push(`DESCRIPTION:\n${command.description.replace(/^(?=.)/gm, '\t')}\n`);
+  }
+  sections.push(`OPTIONS:\n${columns(flagRows(ownFlags(program, subject)), '')}`);
+  if (path !== '') sections.push(`GLOBAL OPTIONS:\n${columns(flagRows(notesOfFlags(program.globals)), '')}`);
+  return `${sections.join('\n')}\n`;
+}
+
+/** At the top all commands with their full path, elsewhere those of the group. */
+function commandRows(program: Program, manifest: Manifest, path: string): readonly (readonly [string, string])[] {
+  const prefix = path === '' ? '' : `${path} `;
+  const ids = Object.keys(manifest).filter((id) => id.startsWith(prefix) && manifest[id]?.hidden !== true);
+  if (path === '') ids.push('help');
+  return ids.sort().map((id) => [id.slice(prefix.length), summaryOf(program, manifest, id)]);
+}
+
+function flagRows(flags: Readonly<Record<string, FlagNote>>): readonly (readonly [string, string])[] {
+  return Object.entries(flags)
+    .filter(([, flag]) => flag.hidden !== true)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, flag]) => {
+      const letter = flag.char === undefined ? '    ' : `-${flag.char}, `;
+      const value = flag.type === 'bool' ? `[=${flag.initial}]` : `=${flag.initial}`;
+      return [`  ${letter}--${name}${value}`, flag.summary];
+    });
+}
+
+/** Two columns, the second reached by tabs, as Go's tabwriter does with a cell width of 8. */
+function columns(rows: readonly (readonly [string, string])[], indent: string): string {
+  const cell = Math.max(0, ...rows.map(([left]) => Math.floor(left.length / 8) * 8 + 8));
+  return rows
+    .map(([left, right]) => `${indent}${left}${'\t'.repeat(Math.ceil((cell - left.length) / 8))}${right}\n`)
+    .join('');
+}
+
+// cobra's layout.
+
+function cobraHelp(program: Program, manifest: Manifest, subject: Subject): string {
+  const { path, command } = subject;
+  const self = joined(program.name, path);
+  const sections: string[] = [];
+  if (command === undefined) {
+    sections.push(`Usage:\n  ${self} [command]\n`);
+    const names = childrenOf(manifest, path).filter((name) => manifest[joined(path, name)]?.hidden !== true);
+    const width = Math.max(11, ...names.map((name) => name.length));
+    const list = names.map((name) => `  ${name.padEnd(width)} ${summaryOf(program, manifest, joined(path, name))}\n`);
+    sections.push(`Available Commands:\n${list.join('')}`);
+  } else {
+    if (command.description !== undefined) sections.push(`${command.description}\n`);
+    sections.push(`Usage:\n  ${usageLine(program, subject)}\n`);
+  }
+  sections.push(`Flags:\n${cobraFlags(ownFlags(program, subject))}`);
+  if (path !== '') sections.push(`Global Flags:\n${cobraFlags(notesOfFlags(program.globals))}`);
+  if (command === undefined) sections.push(`Use "${self} [command] --help" for more information about a command.\n`);
+  return sections.join('\n');
+}
+
+function cobraFlags(flags: Readonly<Record<string, FlagNote>>): string {
+  const rows = Object.entries(flags)
+    .filter(([, flag]) => flag.hidden !== true)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, flag]) => {
+      const letter = flag.char === undefined ? '    ' : `-${flag.char}, `;
+      const isZero = ['false', '""', '0', '0s', '[]'].includes(flag.initial);
+      const initial = isZero ? '' : ` (default ${flag.initial})`;
+      const type = flag.type === 'bool' ? '' : ` ${flag.type}`;
+      return [`  ${letter}--${name}${type}`, `${flag.summary}${initial}`] as const;
+    });
+  const width = Math.max(0, ...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `${left.padEnd(width)}   ${right}\n`).join('');
+}

@@ -1,0 +1,120 @@
+/**
+ * From the words of a command line to an exit code: finds the command, loads it, runs it, prints what went wrong. Never throws.
+ */
+
+import type { EmulatedVersion } from '../lib/emulate.js';
+import { defaultEmulatedVersion, emulatedVersions, parseEmulatedVersion } from '../lib/emulate.js';
+import { goQuote } from '../lib/go/quote.js';
+import type { BaseCommand } from './base-command.js';
+import { HelpShown } from './base-command.js';
+import { CliError, ExitCode } from './exit.js';
+import { renderHelp } from './help.js';
+import type { Manifest } from './manifest.js';
+import { EmbeddedConfig } from './oclif-config.js';
+import { FlagError, parseWords } from './pflag.js';
+import type { Program } from './program.js';
+import { helpFlag } from './program.js';
+import { resolveCommand } from './resolve.js';
+import type { Terminal } from './terminal.js';
+
+/** A command's class, as far as running it needs. */
+export interface Runnable {
+  new (argv: string[], config: EmbeddedConfig): BaseCommand;
+  id: string;
+}
+
+export interface ProgramImage {
+  readonly program: Program;
+  readonly manifest: Manifest;
+  /** Loads the class of a command by its path. */
+  readonly load: Readonly<Record<string, () => Promise<Runnable>>>;
+}
+
+/** Runs `words` (without the program's name); resolves to the exit code. */
+export async function runProgram(image: ProgramImage, words: readonly string[], io: Terminal): Promise<number> {
+  try {
+    await run(image, words, io);
+    return 0;
+  } catch (error) {
+    if (error instanceof HelpShown) return 0;
+    return report(error, io);
+  }
+}
+
+async function run({ program, manifest, load }: ProgramImage, words: readonly string[], io: Terminal): Promise<void> {
+  const resolved = resolveCommand(program, manifest, words);
+  const emulate = emulationOf(program, words, io);
+  const help = (path: string): string => renderHelp(program, manifest, path, emulate);
+  switch (resolved.t) {
+    case 'unknown': {
+      const { word, suggestions } = resolved;
+      const maybe =
+        suggestions.length === 0 ? '' : `\n\nDid you mean this?\n${suggestions.map((name) => `\t${name}\n`).join('')}`;
+      const hint = `Run '${program.name} --help' for usage.`;
+      throw new CliError(
+        ExitCode.error,
+        `unknown command ${goQuote(word)} for ${goQuote(program.name)}${maybe}\n${hint}`,
+      );
+    }
+    case 'help': {
+      const about = resolveCommand(
+        program,
+        manifest,
+        resolved.words.filter((word) => !word.startsWith('-')),
+      );
+      if (about.t === 'unknown') io.stderr.write(`Unknown help topic \`${word(resolved.words)}\`\n`);
+      io.stdout.write(help(about.t === 'command' || about.t === 'topic' ? about.path : ''));
+      return;
+    }
+    case 'topic': {
+      const { path } = resolved;
+      try {
+        parseWords(resolved.words, { ...program.topics[path]?.flags, ...program.globals, ...helpFlag(path) });
+      } catch (error) {
+        if (!(error instanceof FlagError)) throw error;
+        (program.style.usageOnErrorTo === 'stdout' ? io.stdout : io.stderr).write(help(path));
+        throw new CliError(ExitCode.error, error.message);
+      }
+      io.stdout.write(help(path));
+      return;
+    }
+    case 'command': {
+      const { path } = resolved;
+      const loader = load[path];
+      if (loader === undefined) throw new Error(`no command ${path}`);
+      const Runnable = await loader();
+      Runnable.id = path;
+      const config = new EmbeddedConfig({ program, manifest, io, path, words, emulate });
+      const command = new Runnable([...resolved.words], config);
+      await command.execute();
+      return;
+    }
+  }
+}
+
+const word = (words: readonly string[]): string => words.join(' ');
+
+/** The version to behave as, read ahead of everything else: help and `version` depend on it. */
+function emulationOf(program: Program, words: readonly string[], io: Terminal): EmulatedVersion {
+  const variable = `${program.envPrefix ?? 'ETCDCTL'}_EMULATE_VERSION`;
+  const at = words.findIndex((item) => item === '--emulate-version' || item.startsWith('--emulate-version='));
+  const item = words[at];
+  const text =
+    item === undefined ? io.env[variable] : item.includes('=') ? item.slice(item.indexOf('=') + 1) : words[at + 1];
+  if (text === undefined || text === '') return defaultEmulatedVersion;
+  const version = parseEmulatedVersion(text);
+  if (version === undefined) {
+    throw new CliError(ExitCode.badArgs, `unknown version to emulate: ${text} (known: ${emulatedVersions.join(', ')})`);
+  }
+  return version;
+}
+
+/** Prints an error the one way there is; returns the exit code. */
+function report(error: unknown, io: Terminal): number {
+  if (error instanceof CliError) {
+    if (error.isPrinted) io.stderr.write(`Error: ${error.message}\n`);
+    return error.exitCode;
+  }
+  io.stderr.write(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
+  return ExitCode.error;
+}
