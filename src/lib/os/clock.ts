@@ -1,0 +1,27 @@
+/** The machine's clock and timers. */
+import type { Clock } from '../clock.js';
+
+/** setTimeout takes a signed 32-bit count of milliseconds (24.8 days) and fires at once above it. */
+const longestTimeoutMs = 0x7fff_ffff;
+
+export const osClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  after(delayMs, run) {
+    let timer = start(delayMs);
+    function start(remainingMs: number): NodeJS.Timeout {
+      if (remainingMs <= longestTimeoutMs) return setTimeout(run, Math.max(0, remainingMs));
+      return setTimeout(() => {
+        timer = start(remainingMs - longestTimeoutMs);
+      }, longestTimeoutMs);
+    }
+    return () => clearTimeout(timer);
+  },
+  soon(run) {
+    setImmediate(run);
+  },
+  every(periodMs, run) {
+    const timer = setInterval(run, Math.min(periodMs, longestTimeoutMs));
+    return () => clearInterval(timer);
+  },
+};

@@ -1,0 +1,160 @@
+/** Files of this machine, through node:fs. */
+import fs from 'node:fs';
+import type { Disk, DiskFile } from '../disk.js';
+import { nativeCalls } from './native.js';
+
+export const osDisk: Disk = {
+  open(path, how, mode = 0o666) {
+    return new OsFile(path, fs.openSync(path, openFlags[how], mode));
+  },
+  rename: fs.renameSync,
+  remove(path, how) {
+    if (how?.recursive === true) fs.rmSync(path, { recursive: true, force: true });
+    else fs.unlinkSync(path);
+  },
+  makeDir(path, mode = 0o777) {
+    fs.mkdirSync(path, { recursive: true, mode });
+  },
+  list: (path) =>
+    fs
+      .readdirSync(path, 'buffer')
+      .sort(Buffer.compare)
+      .map((name) => name.toString()),
+  stat(path) {
+    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    return stat && { isDirectory: stat.isDirectory(), size: stat.size, mode: stat.mode };
+  },
+  syncDir(path) {
+    const fd = fs.openSync(path, 'r');
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+};
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+const openFlags = {
+  read: O_RDONLY,
+  write: O_RDWR,
+  create: O_RDWR | O_CREAT | O_EXCL,
+  'open-or-create': O_RDWR | O_CREAT,
+} as const;
+
+/** writev takes at most IOV_MAX (1024 on Linux) pieces. */
+const mostChunksAtOnce = 1000;
+
+class OsFile implements DiskFile {
+  #fd: number | undefined;
+
+  constructor(
+    readonly path: string,
+    fd: number,
+  ) {
+    this.#fd = fd;
+  }
+
+  size(): number {
+    return fs.fstatSync(this.#openFd()).size;
+  }
+
+  read(into: Uint8Array, position: number): number {
+    const fd = this.#openFd();
+    let done = 0;
+    while (done < into.length) {
+      const count = fs.readSync(fd, into, done, into.length - done, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
+  write(chunks: readonly Uint8Array[], position: number): void {
+    try {
+      for (let from = 0; from < chunks.length; from += mostChunksAtOnce) {
+        position = this.#writeSome(chunks.slice(from, from + mostChunksAtOnce), position);
+      }
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  /** The system may take less than it was given (a nearly full disk, a signal): goes on until all is written or an error says why not. */
+  #writeSome(chunks: readonly Uint8Array[], position: number): number {
+    const fd = this.#openFd();
+    let rest = chunks;
+    for (;;) {
+      const only = rest[0];
+      if (only === undefined) return position;
+      let written =
+        rest.length === 1 ? fs.writeSync(fd, only, 0, only.length, position) : fs.writevSync(fd, rest, position);
+      position += written;
+      let whole = 0;
+      for (; whole < rest.length; whole++) {
+        const length = rest[whole]?.length ?? 0;
+        if (written < length) break;
+        written -= length;
+      }
+      const cut = rest[whole];
+      rest = cut === undefined ? [] : [cut.subarray(written), ...rest.slice(whole + 1)];
+    }
+  }
+
+  sync(): void {
+    this.#attempt(fs.fsyncSync);
+  }
+
+  syncData(): void {
+    this.#attempt(fs.fdatasyncSync);
+  }
+
+  syncDataAsync(): Promise<void> {
+    const fd = this.#openFd();
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(fd, (error) => (error ? reject(this.#named(error)) : resolve()));
+    });
+  }
+
+  truncate(size: number): void {
+    this.#attempt((fd) => fs.ftruncateSync(fd, size));
+  }
+
+  allocate(size: number): void {
+    this.#attempt((fd) => {
+      if (!nativeCalls().fallocate(fd, size) && fs.fstatSync(fd).size < size) fs.ftruncateSync(fd, size);
+    });
+  }
+
+  tryLock(kind: 'wal' | 'db', how?: { shared?: boolean }): boolean {
+    const shared = how?.shared === true;
+    return this.#attempt((fd) =>
+      kind === 'wal' ? nativeCalls().lockByDescription(fd, { shared }) : nativeCalls().flock(fd, { shared }),
+    );
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    const fd = this.#fd;
+    this.#fd = undefined;
+    fs.closeSync(fd);
+  }
+
+  #attempt<T>(call: (fd: number) => T): T {
+    try {
+      return call(this.#openFd());
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  /** Calls on a descriptor fail without saying on which file. */
+  #named(error: unknown): unknown {
+    return error instanceof Error && !('path' in error) ? Object.assign(error, { path: this.path }) : error;
+  }
+
+  #openFd(): number {
+    if (this.#fd === undefined) throw new Error(`${this.path} is closed`);
+    return this.#fd;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * The three system calls Node has no function for: fcntl's open-file-description lock, flock and fallocate, called in libc
+ * through koffi. Loaded by the first lock taken (about 9 ms), so a client command never pays for it. See docs/decisions/0101-file-locks.md.
+ */
+import { createRequire } from 'node:module';
+import { constants as osConstants } from 'node:os';
+
+export interface NativeCalls {
+  /** Exclusive, or shared, lock without waiting; false when someone else holds it. */
+  lockByDescription(fd: number, how: { shared: boolean }): boolean;
+  flock(fd: number, how: { shared: boolean }): boolean;
+  /** False where the file system cannot allocate ahead (or the platform has no such call). */
+  fallocate(fd: number, size: number): boolean;
+}
+
+/** The addon did not load, so nothing can keep a second process out. `cause` says why. */
+export class NativeCallsUnavailableError extends Error {
+  override readonly name = 'NativeCallsUnavailableError';
+  readonly code = 'ERR_FILE_LOCKS_UNAVAILABLE';
+  constructor(cause: unknown) {
+    super(
+      `cannot lock files on ${process.platform}-${process.arch}: the prebuilt module "koffi" did not load (${cause instanceof Error ? cause.message : String(cause)}); ` +
+        'reinstall with optional dependencies, on a platform that koffi supports',
+      { cause },
+    );
+  }
+}
+
+let loaded: NativeCalls | undefined;
+
+/** Throws NativeCallsUnavailableError. */
+export function nativeCalls(): NativeCalls {
+  loaded ??= load();
+  return loaded;
+}
+
+/** What of koffi is used. */
+interface Koffi {
+  load(path: string | null): { func(prototype: string): (...args: unknown[]) => number };
+  errno(): number;
+}
+
+const F_OFD_SETLK = 37;
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+function load(): NativeCalls {
+  if (process.platform === 'win32') throw new NativeCallsUnavailableError(new Error('Windows locks are not supported'));
+  let koffi: Koffi;
+  try {
+    koffi = createRequire(import.meta.url)('koffi');
+  } catch (cause) {
+    throw new NativeCallsUnavailableError(cause);
+  }
+  const libc = koffi.load(null);
+  const linux = process.platform === 'linux';
+  const flockCall = libc.func('int flock(int fd, int operation)');
+
+  function flock(fd: number, { shared }: { shared: boolean }): boolean {
+    if (flockCall(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return true;
+    return refusedOrThrow('flock', koffi.errno());
+  }
+  // Other systems have no such lock; real etcd takes flock there for the WAL as well.
+  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false };
+
+  // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own, and the same layout
+  // up to padding: all other fields are zero (whole file, from its start).
+  const wide = process.arch !== 'arm' && process.arch !== 'ia32';
+  const suffix = wide ? '' : '64';
+  const fcntl = libc.func(`int fcntl${suffix}(int fd, int command, uint8_t *lock)`);
+  const fallocateCall = libc.func(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t size)`);
+  return {
+    flock,
+    lockByDescription(fd, { shared }) {
+      const lock = new Uint8Array(32);
+      new DataView(lock.buffer).setInt16(0, shared ? F_RDLCK : F_WRLCK, true);
+      if (fcntl(fd, F_OFD_SETLK, lock) === 0) return true;
+      return refusedOrThrow('fcntl', koffi.errno());
+    },
+    fallocate(fd, size) {
+      const { EINTR, EOPNOTSUPP, ENOSYS } = osConstants.errno;
+      while (fallocateCall(fd, 0, 0, size) !== 0) {
+        const errno = koffi.errno();
+        if (errno === EINTR) continue;
+        if (errno === EOPNOTSUPP || errno === ENOSYS) return false;
+        throw systemError('fallocate', errno);
+      }
+      return true;
+    },
+  };
+}
+
+function refusedOrThrow(syscall: string, errno: number): false {
+  const { EAGAIN, EACCES, EWOULDBLOCK } = osConstants.errno;
+  if (errno === EAGAIN || errno === EACCES || errno === EWOULDBLOCK) return false;
+  throw systemError(syscall, errno);
+}
+
+/** As Node's own: `code`, `errno` (negative) and `syscall` beside the message. */
+function systemError(syscall: string, errno: number): NodeJS.ErrnoException {
+  const code = Object.entries(osConstants.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+  return Object.assign(new Error(`${code}: ${syscall} failed`), { code, errno: -errno, syscall });
+}
