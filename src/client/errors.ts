@@ -5,6 +5,7 @@
  *  - anything else: `rpc error: code = Name desc = text`
  */
 import { Code, GrpcError } from '../grpc/types.js';
+import { isKnownError } from './known-errors.js';
 
 export class EtcdError extends Error {
   override readonly name = 'EtcdError';
@@ -40,11 +41,11 @@ export const deadlineExceeded = (cause?: unknown): EtcdError =>
   new EtcdError(Code.DeadlineExceeded, 'context deadline exceeded', { cause });
 export const canceled = (cause?: unknown): EtcdError => new EtcdError(Code.Canceled, 'context canceled', { cause });
 
-/** Translates what a channel threw; `isKnown` says whether a text is one of etcd's own. */
-export function fromGrpc(error: unknown, isKnown: (message: string) => boolean): EtcdError {
+/** Translates what a channel threw. */
+export function fromGrpc(error: unknown): EtcdError {
   if (error instanceof EtcdError) return error;
   if (!(error instanceof GrpcError))
     return new EtcdError(Code.Unknown, error instanceof Error ? error.message : String(error), { cause: error });
-  const text = isKnown(error.message) ? error.message : statusText(error.code, error.message);
+  const text = isKnownError(error.message) ? error.message : statusText(error.code, error.message);
   return new EtcdError(error.code, text, { cause: error });
 }

@@ -1,0 +1,163 @@
+/**
+ * The v3 client.
+ *
+ * ```ts
+ * await using client = new Client({ endpoints: ['127.0.0.1:2379'] });
+ * await client.kv.put('greeting', 'hello');
+ * const { kvs } = await client.kv.get('greet', { prefix: true });
+ * for await (const { events } of client.watch('greet', { prefix: true })) console.log(events);
+ * ```
+ *
+ * Nothing is connected before the first call. `close()` ends watches and kept leases and drops the connections; a process is kept alive by an
+ * open client only while something is under way.
+ */
+import { Code } from '../grpc/types.js';
+import { AuthClient } from './auth.js';
+import { Balancer } from './balancer.js';
+import { Caller } from './caller.js';
+import { ClusterClient } from './cluster.js';
+import { type Endpoint, parseEndpoint } from './endpoint.js';
+import { EtcdError } from './errors.js';
+import type { Bytes } from './key-range.js';
+import { KvClient } from './kv.js';
+import { type KeepAlive, LeaseClient } from './lease.js';
+import { fixedToken, Login } from './login.js';
+import { type AtEndpoint, MaintenanceClient } from './maintenance.js';
+import type { ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './options.js';
+import { type Watch, WatchClient, type WatchOptions } from './watch.js';
+
+const defaultMaxSendBytes = 2 * 1024 * 1024;
+const defaultMaxReceiveBytes = 2 ** 31 - 1;
+/** As clientv3: how long a lease is tried to be kept before the first answer, beyond the time to connect. */
+const firstRenewalMs = 1000;
+const firstRenewalWithoutDialTimeoutMs = 5000;
+
+export class Client {
+  readonly kv: KvClient;
+  readonly lease: LeaseClient;
+  readonly cluster: ClusterClient;
+  readonly maintenance: MaintenanceClient;
+  readonly auth: AuthClient;
+  readonly watches: WatchClient;
+
+  readonly #options: ClientOptions;
+  readonly #edges: ClientEdges;
+  readonly #balancer: Balancer;
+  readonly #caller: Caller;
+  readonly #login: Login | undefined;
+
+  /** Throws EtcdError when there is no endpoint. */
+  constructor(options: ClientOptions, edges: ClientEdges) {
+    if (options.endpoints.length === 0) throw new EtcdError(Code.InvalidArgument, 'etcdclient: no available endpoints');
+    this.#options = options;
+    this.#edges = edges;
+    const endpoints = options.endpoints.map(parseEndpoint);
+    this.#balancer = this.#balance(endpoints);
+    this.#caller = this.#call(this.#balancer, endpoints);
+    this.auth = new AuthClient(this.#caller);
+    const { username = '', password = '', token = '' } = options;
+    if (token !== '') this.#caller.tokens = fixedToken(token);
+    else if (username !== '' && password !== '') {
+      // Logging in must not need a token itself.
+      this.#login = new Login(new AuthClient(this.#call(this.#balancer, endpoints)), { username, password });
+      this.#caller.tokens = this.#login;
+    }
+    this.kv = new KvClient(this.#caller);
+    const { dialTimeoutMs = 0 } = options;
+    this.lease = new LeaseClient(this.#caller, {
+      firstAnswerMs: dialTimeoutMs === 0 ? firstRenewalWithoutDialTimeoutMs : dialTimeoutMs + firstRenewalMs,
+    });
+    this.cluster = new ClusterClient(this.#caller);
+    this.watches = new WatchClient(this.#caller);
+    this.maintenance = new MaintenanceClient(this.#caller, this.#at);
+  }
+
+  get endpoints(): readonly string[] {
+    return this.#options.endpoints;
+  }
+
+  /** Logs in, if the client has a name and password; without this the first refusal makes it. Throws EtcdError. */
+  async logIn(): Promise<void> {
+    const { dialTimeoutMs = 0 } = this.#options;
+    await this.#login?.renew(dialTimeoutMs === 0 ? {} : { timeoutMs: dialTimeoutMs });
+  }
+
+  watch(key: Bytes, options: WatchOptions = {}): Watch {
+    return this.watches.watch(key, options);
+  }
+
+  /** Keeps a lease alive until it is canceled or the lease ends. */
+  keepAlive(lease: bigint): KeepAlive {
+    return this.lease.keepAlive(lease);
+  }
+
+  async close(): Promise<void> {
+    this.watches.close();
+    this.lease.close();
+    await this.#balancer.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #balance(endpoints: readonly Endpoint[]): Balancer {
+    const [first] = endpoints;
+    // As clientv3: the first endpoint's scheme decides for all.
+    const connectOptions: ConnectOptions = {
+      tls: first === undefined ? undefined : tlsOf(first, this.#options.tls),
+      keepAlive: this.#options.keepAlive,
+      maxSendBytes: orDefault(this.#options.maxSendBytes, defaultMaxSendBytes),
+      maxReceiveBytes: orDefault(this.#options.maxReceiveBytes, defaultMaxReceiveBytes),
+    };
+    return new Balancer(
+      endpoints.map((endpoint) => this.#edges.connect(endpoint, connectOptions)),
+      this.#edges,
+    );
+  }
+
+  #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
+    const target = `etcd-endpoints://${this.#edges.random.uint64().toString(16).padStart(10, '0').slice(0, 10)}/${endpoints[0]?.authority ?? ''}`;
+    return new Caller(balancer, this.#edges, { logger: this.#options.logger, target });
+  }
+
+  readonly #at: AtEndpoint = async (endpoint, use) => {
+    const endpoints = [parseEndpoint(endpoint)];
+    const balancer = this.#balance(endpoints);
+    try {
+      const caller = this.#call(balancer, endpoints);
+      if (this.#login !== undefined) await this.#logInFor(endpoint);
+      caller.tokens = this.#login ?? fixedToken(this.#options.token ?? '');
+      return await use(caller);
+    } finally {
+      await balancer.close();
+    }
+  };
+
+  async #logInFor(endpoint: string): Promise<void> {
+    try {
+      await this.logIn();
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      throw new EtcdError(
+        error.code,
+        `failed to getToken from endpoint ${endpoint} with maintenance client: ${error.message}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+const orDefault = (value: number | undefined, fallback: number) =>
+  value === undefined || value === 0 ? fallback : value;
+
+function tlsOf(endpoint: Endpoint, given: ClientTls | undefined): ClientTls | undefined {
+  switch (endpoint.tls) {
+    case 'require':
+      return given ?? {};
+    case 'drop':
+      return undefined;
+    case 'optional':
+      return given;
+  }
+}

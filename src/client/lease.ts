@@ -1,0 +1,238 @@
+/**
+ * Leases: grant, revoke, look at, keep alive.
+ *
+ * All kept-alive leases share one stream. Each is renewed when a third of its time has passed, and given up when it has not been answered
+ * for as long as it lives (it is expired then, whatever the server thinks). Invariant: `deadlineMs >= nextMs`, both on the monotonic clock.
+ */
+import { type ClientStream, Code, GrpcError } from '../grpc/types.js';
+import {
+  Lease,
+  type LeaseGrantResponse,
+  type LeaseKeepAliveRequest,
+  type LeaseKeepAliveResponse,
+  type LeaseLeasesResponse,
+  type LeaseRevokeResponse,
+  type LeaseTimeToLiveResponse,
+} from '../proto/gen/etcdserverpb.js';
+import type { Caller } from './caller.js';
+import { EtcdError, fromGrpc } from './errors.js';
+import type { CallLimits } from './options.js';
+
+/** As clientv3: how often due leases are looked for, and how long after a loss the stream is opened again. */
+const roundMs = 500;
+/** A reader that lags behind misses renewals rather than the process growing. As clientv3. */
+const maxQueuedRenewals = 16;
+
+/** One element per renewal; ends when the lease has expired or was revoked. */
+export interface KeepAlive extends AsyncIterableIterator<LeaseKeepAliveResponse> {
+  cancel(): void;
+}
+
+export class LeaseClient {
+  readonly #caller: Caller;
+  readonly #firstAnswerMs: number;
+  readonly #kept = new Map<bigint, KeptLease>();
+  #stop: AbortController | undefined;
+
+  /** `firstAnswerMs`: how long a lease is tried to be kept before the first answer. */
+  constructor(caller: Caller, how: { firstAnswerMs: number }) {
+    this.#caller = caller;
+    this.#firstAnswerMs = how.firstAnswerMs;
+  }
+
+  /** `ttlSeconds` is at least what the server allows; `id` 0n lets the server choose. */
+  grant(ttlSeconds: number, options: { id?: bigint } & CallLimits = {}): Promise<LeaseGrantResponse> {
+    return this.#caller.unary(Lease.leaseGrant, { TTL: ttlSeconds, ID: options.id ?? 0n }, repeatable(options));
+  }
+
+  /** Ends the lease and deletes its keys. */
+  revoke(id: bigint, options: CallLimits = {}): Promise<LeaseRevokeResponse> {
+    return this.#caller.unary(Lease.leaseRevoke, { ID: id }, repeatable(options));
+  }
+
+  /** `TTL` -1 in the answer: there is no such lease. */
+  timeToLive(id: bigint, options: { keys?: boolean } & CallLimits = {}): Promise<LeaseTimeToLiveResponse> {
+    return this.#caller.unary(Lease.leaseTimeToLive, { ID: id, keys: options.keys ?? false }, repeatable(options));
+  }
+
+  list(options: CallLimits = {}): Promise<LeaseLeasesResponse> {
+    return this.#caller.unary(Lease.leaseLeases, {}, repeatable(options));
+  }
+
+  /** Renews once; throws EtcdError(NotFound) when there is no such lease. */
+  async keepAliveOnce(id: bigint, options: CallLimits = {}): Promise<LeaseKeepAliveResponse> {
+    for (;;) {
+      try {
+        const answer = await this.#renewOnce(id, options);
+        if (answer.TTL <= 0) throw new EtcdError(Code.NotFound, 'etcdserver: requested lease not found');
+        return answer;
+      } catch (thrown) {
+        const error = fromGrpc(thrown);
+        if (error.code !== Code.Unavailable && error.code !== Code.Internal) throw error;
+        await this.#caller.pause(1, options.signal);
+      }
+    }
+  }
+
+  /** Keeps the lease alive until it ends or is canceled. Several for one lease cost one renewal. */
+  keepAlive(id: bigint): KeepAlive {
+    const now = this.#caller.clock.monotonicMs();
+    let kept = this.#kept.get(id);
+    if (kept === undefined) {
+      kept = { id, nextMs: now, deadlineMs: now + this.#firstAnswerMs, readers: new Set() };
+      this.#kept.set(id, kept);
+    }
+    const lease = kept;
+    const reader = new RenewalReader(() => {
+      lease.readers.delete(reader);
+      if (lease.readers.size === 0) this.#drop(lease);
+    });
+    lease.readers.add(reader);
+    if (this.#stop === undefined) this.#start();
+    return reader;
+  }
+
+  close(): void {
+    for (const lease of this.#kept.values()) endReaders(lease);
+    this.#kept.clear();
+    this.#stop?.abort(new GrpcError(Code.Canceled, 'context canceled'));
+    this.#stop = undefined;
+  }
+
+  async #renewOnce(id: bigint, options: CallLimits): Promise<LeaseKeepAliveResponse> {
+    const stream = await this.#caller.stream(Lease.leaseKeepAlive, { signal: options.signal });
+    stream.headers.catch(() => undefined);
+    try {
+      stream.send({ ID: id });
+      for await (const answer of stream.messages) return answer;
+      throw new GrpcError(Code.Unavailable, 'EOF');
+    } finally {
+      stream.cancel();
+    }
+  }
+
+  #start(): void {
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#run(stop.signal).catch(() => this.close());
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const stream = await this.#caller.stream(Lease.leaseKeepAlive, { signal, requireLeader: true });
+        stream.headers.catch(() => undefined);
+        const cancelRounds = this.#caller.clock.every(roundMs, () => this.#round(stream));
+        this.#round(stream);
+        try {
+          for await (const answer of stream.messages) this.#receive(answer);
+        } finally {
+          cancelRounds();
+          stream.cancel();
+        }
+      } catch {
+        // Whatever it was: the next stream may do better, and a lease that is not renewed in time ends by its deadline.
+      }
+      if (signal.aborted) return;
+      await this.#caller.pause(roundMs, signal).catch(() => undefined);
+      this.#dropExpired();
+    }
+  }
+
+  #round(stream: ClientStream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>): void {
+    this.#dropExpired();
+    const now = this.#caller.clock.monotonicMs();
+    for (const lease of this.#kept.values()) if (lease.nextMs <= now) stream.send({ ID: lease.id });
+  }
+
+  #receive(answer: LeaseKeepAliveResponse): void {
+    const lease = this.#kept.get(answer.ID);
+    if (lease === undefined) return;
+    if (answer.TTL <= 0) {
+      endReaders(lease);
+      this.#drop(lease);
+      return;
+    }
+    const now = this.#caller.clock.monotonicMs();
+    lease.nextMs = now + (answer.TTL * 1000) / 3;
+    lease.deadlineMs = now + answer.TTL * 1000;
+    for (const reader of lease.readers) reader.deliver(answer);
+  }
+
+  #dropExpired(): void {
+    const now = this.#caller.clock.monotonicMs();
+    for (const lease of this.#kept.values()) {
+      if (lease.deadlineMs >= now) continue;
+      endReaders(lease);
+      this.#drop(lease);
+    }
+  }
+
+  #drop(lease: KeptLease): void {
+    if (this.#kept.get(lease.id) === lease) this.#kept.delete(lease.id);
+    if (this.#kept.size === 0) this.close();
+  }
+}
+
+interface KeptLease {
+  readonly id: bigint;
+  /** When to renew next, and when it is expired for want of an answer. */
+  nextMs: number;
+  deadlineMs: number;
+  readonly readers: Set<RenewalReader>;
+}
+
+function endReaders(lease: KeptLease): void {
+  for (const reader of [...lease.readers]) reader.end();
+}
+
+class RenewalReader implements KeepAlive {
+  readonly #queue: LeaseKeepAliveResponse[] = [];
+  readonly #waiting: ((result: IteratorResult<LeaseKeepAliveResponse>) => void)[] = [];
+  readonly #onCancel: () => void;
+  #isOver = false;
+
+  constructor(onCancel: () => void) {
+    this.#onCancel = onCancel;
+  }
+
+  deliver(answer: LeaseKeepAliveResponse): void {
+    const reader = this.#waiting.shift();
+    if (reader !== undefined) reader({ done: false, value: answer });
+    else if (this.#queue.length < maxQueuedRenewals) this.#queue.push(answer);
+  }
+
+  end(): void {
+    this.#isOver = true;
+    for (const reader of this.#waiting.splice(0)) reader({ done: true, value: undefined });
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#queue.length = 0;
+    this.end();
+    this.#onCancel();
+  }
+
+  next(): Promise<IteratorResult<LeaseKeepAliveResponse>> {
+    const answer = this.#queue.shift();
+    if (answer !== undefined) return Promise.resolve({ done: false, value: answer });
+    if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<LeaseKeepAliveResponse>> {
+    this.cancel();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+const repeatable = (options: CallLimits) => ({
+  timeoutMs: options.timeoutMs,
+  signal: options.signal,
+  policy: 'repeatable' as const,
+});

@@ -1,0 +1,105 @@
+/** Looking after members: status, hashes, alarms, defragmentation, snapshots, leadership. */
+import type { ClientStream } from '../grpc/types.js';
+import {
+  type AlarmMember,
+  AlarmRequest_AlarmAction,
+  type AlarmResponse,
+  AlarmType,
+  type DefragmentResponse,
+  type DowngradeRequest_DowngradeAction,
+  type DowngradeResponse,
+  type HashKVResponse,
+  type HashResponse,
+  Maintenance,
+  type MoveLeaderResponse,
+  type SnapshotRequest,
+  type SnapshotResponse,
+  type StatusResponse,
+} from '../proto/gen/etcdserverpb.js';
+import type { Caller } from './caller.js';
+import { fromGrpc } from './errors.js';
+import type { CallLimits } from './options.js';
+
+/** Runs `use` with a caller whose calls reach `endpoint` only. */
+export type AtEndpoint = <T>(endpoint: string, use: (caller: Caller) => Promise<T>) => Promise<T>;
+
+export class MaintenanceClient {
+  readonly #caller: Caller;
+  readonly #at: AtEndpoint;
+  constructor(caller: Caller, at: AtEndpoint) {
+    this.#caller = caller;
+    this.#at = at;
+  }
+
+  status(endpoint: string, options: CallLimits = {}): Promise<StatusResponse> {
+    return this.#at(endpoint, (caller) => caller.unary(Maintenance.status, {}, repeatable(options)));
+  }
+
+  /** Of the whole database file. */
+  hash(endpoint: string, options: CallLimits = {}): Promise<HashResponse> {
+    return this.#at(endpoint, (caller) => caller.unary(Maintenance.hash, {}, repeatable(options)));
+  }
+
+  /** Of all keys up to `revision` (0 = now): members that agree give the same. */
+  hashKV(endpoint: string, revision: number, options: CallLimits = {}): Promise<HashKVResponse> {
+    return this.#at(endpoint, (caller) => caller.unary(Maintenance.hashKV, { revision }, repeatable(options)));
+  }
+
+  defragment(endpoint: string, options: CallLimits = {}): Promise<DefragmentResponse> {
+    return this.#at(endpoint, (caller) => caller.unary(Maintenance.defragment, {}, options));
+  }
+
+  alarms(options: CallLimits = {}): Promise<AlarmResponse> {
+    return this.#alarm(AlarmRequest_AlarmAction.GET, { memberID: 0n, alarm: AlarmType.NONE }, options);
+  }
+
+  /** The disarmed alarm, or all of them when none is named. */
+  async disarm(alarm?: AlarmMember, options: CallLimits = {}): Promise<AlarmResponse> {
+    if (alarm !== undefined) return this.#alarm(AlarmRequest_AlarmAction.DEACTIVATE, alarm, options);
+    const disarmed: AlarmMember[] = [];
+    for (const active of (await this.alarms(options)).alarms)
+      disarmed.push(...(await this.#alarm(AlarmRequest_AlarmAction.DEACTIVATE, active, options)).alarms);
+    return { header: undefined, alarms: disarmed };
+  }
+
+  /** Must reach the leader. */
+  moveLeader(to: bigint, options: CallLimits = {}): Promise<MoveLeaderResponse> {
+    return this.#caller.unary(Maintenance.moveLeader, { targetID: to }, repeatable(options));
+  }
+
+  downgrade(
+    action: DowngradeRequest_DowngradeAction,
+    version: string,
+    options: CallLimits = {},
+  ): Promise<DowngradeResponse> {
+    return this.#caller.unary(Maintenance.downgrade, { action, version }, options);
+  }
+
+  /** The database, piece by piece, followed by its SHA-256 as the last 32 bytes. */
+  async *snapshot(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<SnapshotResponse> {
+    const stream: ClientStream<SnapshotRequest, SnapshotResponse> = await this.#caller.stream(
+      Maintenance.snapshot,
+      options,
+    );
+    stream.headers.catch(() => undefined);
+    try {
+      stream.send({});
+      stream.end();
+      yield* stream.messages;
+    } catch (error) {
+      throw fromGrpc(error);
+    } finally {
+      stream.cancel();
+    }
+  }
+
+  #alarm(action: AlarmRequest_AlarmAction, alarm: AlarmMember, options: CallLimits): Promise<AlarmResponse> {
+    return this.#caller.unary(Maintenance.alarm, { action, ...alarm }, repeatable(options));
+  }
+}
+
+const repeatable = (options: CallLimits) => ({
+  timeoutMs: options.timeoutMs,
+  signal: options.signal,
+  policy: 'repeatable' as const,
+});

@@ -1,0 +1,36 @@
+/**
+ * Which failed calls are made again. As clientv3 (client/v3/retry.go): a call that may be repeated (reads, and writes that come out the same
+ * when done twice) is repeated while servers say Unavailable; any other is not, since a lost answer does not say whether it was done. Calls that were
+ * never sent are no failures at all: they wait in the balancer.
+ */
+import { Code, type GrpcError } from '../grpc/types.js';
+
+export type RetryPolicy = 'repeatable' | 'non-repeatable';
+
+/** Attempts of one call, the first included. */
+export const maxAttempts = 100;
+
+export type Verdict = 'fail' | 'again' | 'renew-token';
+
+const notForLearners = 'etcdserver: rpc not supported for learner';
+
+export function judge(
+  error: GrpcError,
+  call: { policy: RetryPolicy; endpointCount: number; hasLogin: boolean; isOwnDeadline: boolean },
+): Verdict {
+  // A context error that is not the caller's own came from the server's side of the call.
+  if (error.code === Code.DeadlineExceeded || error.code === Code.Canceled)
+    return call.isOwnDeadline ? 'fail' : 'again';
+  switch (error.message) {
+    case 'etcdserver: user name is empty':
+      if (call.hasLogin) return 'renew-token';
+      break;
+    case 'etcdserver: invalid auth token':
+    case 'etcdserver: revision of auth store is old':
+      return 'renew-token';
+    case notForLearners:
+      if (call.endpointCount > 1) return 'again';
+      break;
+  }
+  return call.policy === 'repeatable' && error.code === Code.Unavailable ? 'again' : 'fail';
+}
