@@ -2,6 +2,9 @@
  * The calls that gRPC knows, neutral of the transport below. `server.ts` and `channel.ts` implement them over `src/http2`.
  * Protocol: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
+import type { Duplex } from 'node:stream';
+import type { HeaderList, Http2Stream, KeepaliveOptions, SessionLimits } from '../http2/types.js';
+import type { Clock } from '../lib/clock.js';
 import type { Method } from '../lib/codec.js';
 
 /** https://grpc.io/docs/guides/status-codes/ */
@@ -75,6 +78,8 @@ export interface CallOptions {
   readonly metadata?: Metadata | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Wait through failed connection attempts instead of ending with Unavailable. Default false, as grpc-go. */
+  readonly waitForReady?: boolean | undefined;
 }
 
 export interface ClientStream<I, O> {
@@ -100,8 +105,64 @@ export interface Channel {
    * With it a client with several endpoints tells "never sent" (safe to send elsewhere) from "lost underway".
    */
   connect(): Promise<void>;
+  /** Why the state is `transient-failure`: the last attempt's error, in grpc-go's words. */
+  readonly lastError: GrpcError | undefined;
+  /** Connects now if it is not connected; resolves when ready, rejects with the GrpcError of a failed attempt. */
+  connect(): Promise<void>;
   unary<I, O>(method: Method<I, O>, request: I, options?: CallOptions): Promise<O>;
   stream<I, O>(method: Method<I, O>, options?: CallOptions): ClientStream<I, O>;
   /** Cancels what is running and closes the connection. */
   close(): Promise<void>;
+}
+
+/** How `createChannel` (`channel.ts`) is to connect and what its calls may take. */
+export interface ChannelOptions {
+  /** What stands in errors and, unless `authority` says otherwise, in `:authority`: `127.0.0.1:2379`. */
+  readonly target: string;
+  readonly authority?: string | undefined;
+  readonly scheme?: 'http' | 'https' | undefined;
+  /** Opens a socket; rejects with an error in Go's words (`dial tcp …: connect: connection refused`). The channel owns what it gets. */
+  readonly dial: (signal: AbortSignal) => Promise<Duplex>;
+  readonly clock: Clock;
+  readonly keepalive?: KeepaliveOptions | undefined;
+  readonly limits?: SessionLimits | undefined;
+  /** Largest message taken; default 4 MiB (clientv3 sets 2^31 - 1). */
+  readonly maxReceiveBytes?: number | undefined;
+  /** Largest message sent; default 2^31 - 1 (clientv3 sets 2 MiB). */
+  readonly maxSendBytes?: number | undefined;
+  /** Waits between attempts: `baseMs`, then times 1.6 up to `maxMs`, each +-20 % by `jitter` (in [0, 1)). Default 1 s and 120 s, as grpc-go. */
+  readonly backoff?: { readonly baseMs?: number; readonly maxMs?: number; readonly jitter?: () => number } | undefined;
+  readonly userAgent?: string | undefined;
+  readonly onState?: ((state: Channel['state']) => void) | undefined;
+}
+
+/** Told of every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not throw. */
+export interface ServerObserver {
+  started?(path: string, kind: Method<unknown, unknown>['kind']): void;
+  handled?(path: string, kind: Method<unknown, unknown>['kind'], code: Code): void;
+  /** `bytes` of the encoded message, without its frame. */
+  received?(path: string, bytes: number): void;
+  sent?(path: string, bytes: number): void;
+}
+
+export interface GrpcServerOptions {
+  readonly clock: Clock;
+  /** Largest message taken; default 4 MiB (etcd sets max-request-bytes + 512 KiB). */
+  readonly maxReceiveBytes?: number | undefined;
+  readonly maxSendBytes?: number | undefined;
+  readonly observer?: ServerObserver | undefined;
+  /** Told of handlers that threw something other than a GrpcError (the client gets Unknown with its message). */
+  readonly onError?: ((error: unknown, path: string) => void) | undefined;
+}
+
+/** What `createGrpcServer` (`server.ts`) gives: a table of methods, fed with streams by whoever owns the port. */
+export interface GrpcServer {
+  unary<I, O>(method: Method<I, O>, handler: UnaryHandler<I, O>): void;
+  /** For all three streaming kinds. */
+  stream<I, O>(method: Method<I, O>, handler: StreamHandler<I, O>): void;
+  /** Takes a stream whose content-type is gRPC's; fits `SessionOptions.onStream`. Others are answered with 415. */
+  handle(stream: Http2Stream, fields: HeaderList, end: boolean): void;
+  /** Ends every running call with Unavailable and aborts its signal. */
+  cancelAll(message?: string): void;
+  readonly runningCalls: number;
 }

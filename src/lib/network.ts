@@ -1,0 +1,98 @@
+/**
+ * The network as a part may see it: ends of byte streams and how they come about. Real one in `lib/os/net.ts`, simulated ones in `test/sim`.
+ * Errors of dialing carry Go's words (`dial tcp 127.0.0.1:1: connect: connection refused`), since clients compare and print them; the
+ * system error is their `cause`, its code (`ECONNREFUSED`) their `code`.
+ */
+import type { Duplex } from 'node:stream';
+
+/** Where to listen or dial. A port of 0 lets the system choose; `host` may be a name, an IPv4 or an IPv6 address without brackets. */
+export type NetworkAddress =
+  | { readonly t: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly t: 'unix'; readonly path: string };
+
+/** PEM text (or DER of a PKCS#12 is not taken). What is not given is left to the system's defaults. */
+export interface TlsMaterial {
+  readonly cert?: string | Buffer | undefined;
+  readonly key?: string | Buffer | undefined;
+  /** Certificate authorities to trust instead of the system's. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  readonly crl?: string | Buffer | undefined;
+  /** OpenSSL's names, colon-separated. */
+  readonly ciphers?: string | undefined;
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+  /** Protocols offered or accepted, best first: `['h2', 'http/1.1']`. */
+  readonly alpn?: readonly string[] | undefined;
+}
+
+export interface TlsServerOptions extends TlsMaterial {
+  /** Ask for a client certificate and refuse the connection when it is missing or not signed by `ca`. */
+  readonly requireClientCert?: boolean | undefined;
+  /** Called before each handshake, so that renewed certificate files take effect; overrides the fields above. */
+  readonly reload?: (() => TlsMaterial) | undefined;
+  /** A reason to refuse a peer whose certificate has passed (wrong common name or host name …); undefined = accept. */
+  readonly verifyPeer?: ((peer: TlsPeer) => string | undefined) | undefined;
+}
+
+export interface TlsClientOptions extends TlsMaterial {
+  /** Name to send (SNI) and to verify instead of the host that is dialed. */
+  readonly serverName?: string | undefined;
+  readonly insecureSkipVerify?: boolean | undefined;
+}
+
+export interface TlsPeer {
+  /** The protocol that ALPN agreed on. */
+  readonly alpn: string | undefined;
+  /** Of the peer's verified certificate; undefined without one. */
+  readonly commonName: string | undefined;
+  /** DNS names and IP addresses of the peer's verified certificate. */
+  readonly altNames: readonly string[];
+  /** `TLSv1.3` */
+  readonly version: string;
+  readonly cipher: string;
+}
+
+/** One end of an open byte stream and who is at the other. Whoever gets it owns it: end or destroy the socket. */
+export interface NetworkSocket {
+  readonly socket: Duplex;
+  /** `127.0.0.1:40312`, `[::1]:40312`, or the path of a unix socket (`@` when it has none, as Go prints it). */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  readonly tls: TlsPeer | undefined;
+}
+
+export interface ListenOptions {
+  /** With `plaintext` false or left out every connection must begin a TLS handshake. */
+  readonly tls?: TlsServerOptions | undefined;
+  /** With `tls`: also take connections in clear on the same port (the first byte decides, as etcd does when both schemes share an address). */
+  readonly plaintext?: boolean | undefined;
+  /** A handshake that takes longer is cut off; 0 = never. Default 10 s. */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /** Called for connections that failed before they could be handed over (TLS refused, no handshake). */
+  readonly onReject?: ((error: Error, remoteAddress: string) => void) | undefined;
+}
+
+export interface NetworkListener {
+  /** With the port that was really bound. */
+  readonly address: NetworkAddress;
+  /** Stops accepting; open sockets stay with their owners. Resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+export interface DialOptions {
+  readonly tls?: TlsClientOptions | undefined;
+  /** Default 20 s, as grpc-go. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Network {
+  /** Errors as Go words them: `listen tcp 127.0.0.1:2379: bind: address already in use`. */
+  listen(
+    address: NetworkAddress,
+    onConnection: (connection: NetworkSocket) => void,
+    options?: ListenOptions,
+  ): Promise<NetworkListener>;
+  /** Resolves after the TLS handshake if there is one. */
+  dial(address: NetworkAddress, options?: DialOptions): Promise<NetworkSocket>;
+}
