@@ -83,7 +83,7 @@ export abstract class BaseCommand extends Command {
       const words = parseWords(this.argv, { ...own, ...program.globals, ...helpFlag(path) });
       this.words = words;
       this.parsed = true;
-      if (words.values['help'] === true) {
+      if (words.values.help === true) {
         this.write(renderHelp(program, manifest, path, emulate));
         return Promise.reject(new HelpShown());
       }

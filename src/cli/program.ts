@@ -14,7 +14,7 @@ export interface Topic {
 }
 
 export interface Program {
-  readonly name: 'etcdctl' | 'etcdutl';
+  readonly name: 'etcd' | 'etcdctl' | 'etcdutl';
   readonly summary: string;
   /** Prefix of the variables that stand for global flags; undefined = none do. */
   readonly envPrefix: string | undefined;
@@ -65,6 +65,16 @@ export const etcdutl: Program = {
     completion: completionTopic,
     snapshot: { summary: 'Restores snapshots and looks into them', usage: '' },
   },
+};
+
+/** Its `start` reads the words itself, from the option table in `src/config`. */
+export const etcd: Program = {
+  name: 'etcd',
+  summary: 'Runs a member of a cluster.',
+  envPrefix: undefined,
+  globals: {},
+  style: { layout: 'cobra', usageOnErrorTo: 'stdout' },
+  topics: {},
 };
 
 /** Every command's own help flag. */

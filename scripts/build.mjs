@@ -1,0 +1,148 @@
+/**
+ * `npm run build`: makes `dist/` from the sources, one bundle for each command set:
+ *
+ *   dist/<set>.js        minified, one file, commands loaded lazily out of it
+ *   dist/<set>.js.cache  V8's compiled code for it, made after a warm-up run
+ *   dist/manifest.json   what help, completion and man pages are made from
+ *
+ * `--if-stale` does nothing when `dist/` is newer than every source.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = join(root, 'dist');
+
+/** Command set → the program it belongs to, as exported by `src/cli/program.ts`. */
+const sets = { etcd: 'etcd', ctl: 'etcdctl', ctl2: 'etcdctl2', utl: 'etcdutl' };
+
+/** Left out of the bundles: modules with native parts, found in node_modules at run time. */
+const native = ['koffi', '@node-rs/*'];
+
+function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Path of a command → its file. */
+function commandsOf(set) {
+  const folder = join(root, 'commands', set);
+  const files = filesBelow(folder).filter((file) => file.endsWith('.ts'));
+  return new Map(
+    files.map((file) => [relative(folder, file).slice(0, -'.ts'.length).split(sep).join(' '), file]).sort(),
+  );
+}
+
+function isStale() {
+  const stamp = join(dist, 'built');
+  if (!existsSync(stamp)) return true;
+  const builtMs = statSync(stamp).mtimeMs;
+  const sources = ['src', 'commands', 'scripts', 'package-lock.json'].flatMap((name) => {
+    const path = join(root, name);
+    return existsSync(path) && statSync(path).isDirectory() ? [path, ...filesBelow(path)] : [path];
+  });
+  return sources.some((file) => existsSync(file) && statSync(file).mtimeMs > builtMs);
+}
+
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.18',
+  external: native,
+  logLevel: 'warning',
+  write: true,
+};
+
+const source = (path) => JSON.stringify(join(root, path));
+
+/** Notes of all commands of all sets, by loading their classes once. What they import lazily is not needed for it. */
+async function makeManifests(commandSets) {
+  const imports = [];
+  const rows = [];
+  for (const [set, commands] of commandSets) {
+    for (const [path, file] of commands) {
+      imports.push(`import C${imports.length} from ${JSON.stringify(file)};`);
+      rows.push(`[${JSON.stringify(set)}, ${JSON.stringify(path)}, noteOfCommand(C${rows.length})],`);
+    }
+  }
+  const contents = `import { noteOfCommand } from ${source('src/cli/manifest.ts')};\n${imports.join('\n')}\nexport const rows = [${rows.join('\n')}];`;
+  const outfile = join(dist, 'manifest-maker.cjs');
+  await build({
+    ...shared,
+    format: 'cjs',
+    stdin: { contents, resolveDir: root, loader: 'ts' },
+    outfile,
+    plugins: [
+      {
+        name: 'no-lazy-imports',
+        setup: (b) =>
+          b.onResolve({ filter: /.*/ }, (args) =>
+            args.kind === 'dynamic-import' ? { path: args.path, external: true } : undefined,
+          ),
+      },
+    ],
+  });
+  const made = await import(pathToFileURL(outfile).href);
+  rmSync(outfile);
+  const manifests = Object.fromEntries([...commandSets.keys()].map((set) => [set, {}]));
+  for (const [set, path, note] of made.rows ?? made.default.rows) manifests[set][path] = note;
+  return manifests;
+}
+
+async function makeBundle(set, commands, manifest, names) {
+  const load = [...commands].map(
+    ([path, file]) => `${JSON.stringify(path)}: () => import(${JSON.stringify(file)}).then((m) => m.default),`,
+  );
+  const contents = `
+    import { makeBundle } from ${source('src/cli/bundle.ts')};
+    import { ${sets[set]} as program } from ${source('src/cli/program.ts')};
+    const manifest = ${JSON.stringify(manifest)};
+    const load = { ${load.join('\n')} };
+    const bundle = makeBundle(${JSON.stringify(set)}, { program, manifest, load }, ${JSON.stringify(names)});
+    export const { choose, run } = bundle;
+    export const set = bundle.set;`;
+  const outfile = join(dist, `${set}.js`);
+  const result = await build({
+    ...shared,
+    format: 'cjs',
+    minify: true,
+    keepNames: false,
+    legalComments: 'none',
+    metafile: true,
+    stdin: { contents, resolveDir: root, loader: 'ts' },
+    outfile,
+    banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+    footer: { js: '\n})' },
+  });
+  writeFileSync(join(dist, `${set}.meta.json`), JSON.stringify(result.metafile));
+}
+
+/** Runs the bundle once, so that V8 has compiled what a run needs, and keeps the compiled code. */
+function makeCodeCache(set) {
+  execFileSync(process.execPath, [join(root, 'scripts/code-cache.cjs'), set], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+if (process.argv.includes('--if-stale') && !isStale()) process.exit(0);
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
+const commandSets = new Map(
+  Object.keys(sets)
+    .map((set) => [set, commandsOf(set)])
+    .filter(([, commands]) => commands.size > 0),
+);
+const manifests = await makeManifests(commandSets);
+const firstWords = (set) => [...new Set([...(commandSets.get(set)?.keys() ?? [])].map((path) => path.split(' ')[0]))];
+const names = { memberCommands: firstWords('etcd'), clientCommands: firstWords('ctl') };
+await Promise.all([...commandSets].map(([set, commands]) => makeBundle(set, commands, manifests[set], names)));
+for (const set of commandSets.keys()) makeCodeCache(set);
+writeFileSync(join(dist, 'manifest.json'), `${JSON.stringify(manifests, null, 1)}\n`);
+writeFileSync(join(dist, 'built'), '');

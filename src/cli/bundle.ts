@@ -1,0 +1,27 @@
+/** What a bundle exports: the build makes one for each command set, `bin/launch.cjs` loads it. */
+import type { Choice, ChooseInput, CommandSet } from './choose.js';
+import { chooseSet } from './choose.js';
+import type { ProgramImage } from './run-program.js';
+import { runProgram } from './run-program.js';
+import type { Terminal } from './terminal.js';
+
+export interface Bundle {
+  readonly set: CommandSet;
+  choose(program: ChooseInput['program'], words: readonly string[], env: ChooseInput['env']): Choice;
+  /** Runs the words; resolves to the exit code. */
+  run(words: readonly string[], io: Terminal): Promise<number>;
+}
+
+/** First words of the commands of the sets that `etcd` chooses between. */
+export interface CommandNames {
+  readonly memberCommands: readonly string[];
+  readonly clientCommands: readonly string[];
+}
+
+export function makeBundle(set: CommandSet, image: ProgramImage, names: CommandNames): Bundle {
+  return {
+    set,
+    choose: (program, words, env) => chooseSet({ program, words, env, ...names }),
+    run: (words, io) => runProgram(image, words, io),
+  };
+}
