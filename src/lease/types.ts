@@ -35,13 +35,13 @@ export type Renewal =
   | { readonly t: 'renewed'; readonly ttlSeconds: number }
   /** Propose a LeaseCheckpoint with remaining TTL 0 for it, wait until it is applied, then renew again. */
   | { readonly t: 'checkpoint-first' }
-  /** Expired but not yet revoked: wait for `onRevoked`, then answer TTL 0. */
+  /** Expired but not yet revoked: wait for `onGone`, then answer TTL 0. */
   | { readonly t: 'expired' };
 
 export interface LeaseRemaining {
   readonly id: bigint;
   readonly grantedTtlSeconds: number;
-  /** Whole seconds left, truncated; on others than the leader the granted TTL means nothing has run yet. */
+  /** Whole seconds left, truncated; Infinity on others than the leader. */
   readonly remainingSeconds: number;
   /** latin1, in no order. */
   readonly keys: readonly string[];

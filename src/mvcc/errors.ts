@@ -22,6 +22,15 @@ export class FutureRevisionError extends Error {
   }
 }
 
+/** More hashes are waiting than the store queues; try again later. */
+export class BusyError extends Error {
+  override readonly name = 'BusyError';
+  readonly code = 'ERR_MVCC_BUSY';
+  constructor(limit: number) {
+    super(`${limit} compactions and hashes are waiting already`);
+  }
+}
+
 /** The store was closed or its content replaced while the work was under way. */
 export class InterruptedError extends Error {
   override readonly name = 'InterruptedError';

@@ -59,8 +59,8 @@ export interface WriteTransaction extends KeyReader {
 export interface KeyLeases {
   /** 0n = none. */
   leaseOf(key: string): bigint;
-  /** Throws where the lease does not exist: whoever applies has to check before. */
-  attach(lease: bigint, key: string): void;
+  /** False where the lease does not exist: whoever applies has to check before. */
+  attach(lease: bigint, key: string): boolean;
   /** Harmless for a lease that does not exist. */
   detach(lease: bigint, key: string): void;
 }

@@ -145,6 +145,11 @@ export class Writer {
     this.uint32(size);
   }
 
+  /** Bytes as they are, without a length: fields that are encoded already. */
+  raw(value: Uint8Array): void {
+    this.buf.set(value, this.reserve(value.length));
+  }
+
   string(value: string): void {
     const size = Buffer.byteLength(value, 'utf8');
     const at = this.reserve(size);

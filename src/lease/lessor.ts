@@ -1,0 +1,331 @@
+/**
+ * All leases of the store: how long each lives, which keys hang on it, and — on the leader alone — when it ends.
+ *
+ *     grant, revoke, checkpoint, attach, detach    from apply, on every member alike, never dependent on the time
+ *     promote, demote                              this member became the leader, or is it no more
+ *     renew, takeExpired, takeCheckpoints          the leader's business; expiry only proposes a revoke, which comes back through apply
+ *
+ * Invariants: `leaseOf(key)` is `id` exactly when the lease `id` holds the key; a deadline is finite exactly while primary; the deadline heap
+ * is empty on all but the primary (#11731: on followers it once grew for ever).
+ * On disk a lease is its id, TTL and remaining TTL at the last checkpoint, never a deadline: clocks of members differ.
+ * Source: etcd's server/lease/lessor.go; facts "semantics 4".
+ */
+import type { Backend } from '../backend/types.js';
+import { Lease as LeaseRecord } from '../proto/gen/leasepb.js';
+import { DeadlineHeap } from './deadline-heap.js';
+import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NotPrimaryError } from './errors.js';
+import type {
+  LeaseCheckpointItem,
+  LeaseInfo,
+  LeaseKeyDeleter,
+  LeaseRemaining,
+  LessorOptions,
+  Renewal,
+} from './types.js';
+
+export const maxLeaseTtlSeconds = 9_000_000_000;
+/** Revocations a second the expiry of leases may cause; half of them per call of `takeExpired`, which comes twice a second. */
+const revokeRate = 1000;
+const checkpointBatchSize = 1000;
+const checkpointBatchesPerLoop = 500;
+
+interface Lease {
+  readonly id: bigint;
+  readonly ttlSeconds: number;
+  /** As of the last checkpoint; 0 = none, the whole TTL. */
+  remainingTtlSeconds: number;
+  /** Infinity on all but the primary. */
+  deadlineMs: number;
+  readonly keys: Set<string>;
+}
+
+export class Lessor {
+  private readonly leases = new Map<bigint, Lease>();
+  private readonly leaseOfKey = new Map<string, bigint>();
+  private readonly expiries = new DeadlineHeap();
+  private readonly checkpoints = new DeadlineHeap();
+  private readonly waiting = new Map<bigint, Set<(why: 'revoked' | 'demoted') => void>>();
+  private openDeleter: (() => LeaseKeyDeleter) | undefined;
+  private primary = false;
+
+  /** Reads the `lease` bucket (and creates it). Keys are attached afterwards by the store's own restore. */
+  constructor(
+    private backend: Backend,
+    private readonly options: LessorOptions,
+  ) {
+    this.load();
+  }
+
+  /** How revoked leases' keys are deleted. Set once, before anything is applied: the store needs the lessor, the lessor the store. */
+  setKeyDeleter(open: () => LeaseKeyDeleter): void {
+    this.openDeleter = open;
+  }
+
+  /** Goes on with another backend (a snapshot from the leader). */
+  restore(backend: Backend): void {
+    this.backend = backend;
+    this.leases.clear();
+    this.leaseOfKey.clear();
+    this.expiries.clear();
+    this.checkpoints.clear();
+    this.load();
+  }
+
+  get isPrimary(): boolean {
+    return this.primary;
+  }
+
+  get size(): number {
+    return this.leases.size;
+  }
+
+  lookup(id: bigint): LeaseInfo | undefined {
+    return this.leases.get(id);
+  }
+
+  // ---- from apply
+
+  /** Throws LeaseNotFoundError for id 0, LeaseTtlTooLargeError, LeaseExistsError; then nothing has changed. */
+  grant(id: bigint, ttlSeconds: number, nowMs: number): LeaseInfo {
+    if (id === 0n) throw new LeaseNotFoundError(id);
+    if (ttlSeconds > maxLeaseTtlSeconds) throw new LeaseTtlTooLargeError(ttlSeconds, maxLeaseTtlSeconds);
+    if (this.leases.has(id)) throw new LeaseExistsError(id);
+    const lease: Lease = {
+      id,
+      ttlSeconds: Math.max(ttlSeconds, this.options.minTtlSeconds),
+      remainingTtlSeconds: 0,
+      deadlineMs: Number.POSITIVE_INFINITY,
+      keys: new Set(),
+    };
+    this.leases.set(id, lease);
+    this.persist(lease);
+    if (this.primary) this.refresh(lease, 0, nowMs);
+    return lease;
+  }
+
+  /** Deletes its keys in byte order, in one transaction, and the lease with them. Throws LeaseNotFoundError. */
+  revoke(id: bigint): void {
+    const lease = this.mustFind(id);
+    if (this.openDeleter === undefined) throw new Error('the lessor has no key deleter');
+    const deleter = this.openDeleter();
+    for (const key of [...lease.keys].sort()) deleter.deleteRange(Buffer.from(key, 'latin1'), undefined);
+    this.leases.delete(id);
+    this.expiries.delete(id);
+    this.checkpoints.delete(id);
+    this.backend.delete('lease', leaseKey(id));
+    deleter.end();
+    this.wake(id, 'revoked');
+  }
+
+  /** A LeaseCheckpoint entry; an unknown lease is passed over. `remainingTtlSeconds` 0 = the whole TTL again. */
+  checkpoint(id: bigint, remainingTtlSeconds: number, nowMs: number): void {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return;
+    lease.remainingTtlSeconds = remainingTtlSeconds;
+    if (this.options.persistCheckpoints?.() === true) this.persist(lease);
+    if (this.primary) this.scheduleCheckpoint(lease, nowMs);
+  }
+
+  /** False where the lease does not exist. A key hangs on one lease at most: whoever moves it detaches it first. */
+  attach(id: bigint, key: string): boolean {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return false;
+    lease.keys.add(key);
+    this.leaseOfKey.set(key, id);
+    return true;
+  }
+
+  detach(id: bigint, key: string): void {
+    this.leases.get(id)?.keys.delete(key);
+    if (this.leaseOfKey.get(key) === id) this.leaseOfKey.delete(key);
+  }
+
+  /** 0n = none. */
+  leaseOf(key: string): bigint {
+    return this.leaseOfKey.get(key) ?? 0n;
+  }
+
+  /** The keys of a lease, latin1, in no order; permission checks walk them. */
+  keysOf(id: bigint): Iterable<string> {
+    return this.leases.get(id)?.keys ?? [];
+  }
+
+  // ---- the leader's
+
+  /**
+   * This member leads from now on: every lease gets its (remaining) TTL anew, plus an election timeout for its owner to find the new leader. Leases that
+   * would end in one heap are spread, so that their revocation does not starve everything else.
+   */
+  promote(nowMs: number): void {
+    this.primary = true;
+    for (const lease of this.leases.values()) this.refresh(lease, this.options.electionTimeoutMs, nowMs);
+    if (this.leases.size >= revokeRate) this.spreadPileUps(nowMs);
+  }
+
+  /** This member does not lead any more: no lease ends here, and no renewal succeeds. */
+  demote(): void {
+    this.primary = false;
+    for (const lease of this.leases.values()) lease.deadlineMs = Number.POSITIVE_INFINITY;
+    this.expiries.clear();
+    this.checkpoints.clear();
+    for (const id of [...this.waiting.keys()]) this.wake(id, 'demoted');
+  }
+
+  /** Throws NotPrimaryError, LeaseNotFoundError. Not through raft: only the leader's deadline moves. */
+  renew(id: bigint, nowMs: number): Renewal {
+    if (!this.primary) throw new NotPrimaryError();
+    const lease = this.mustFind(id);
+    // Expired means that its revocation may be on its way already: a success now would promise what the next entry takes back (#20615).
+    if (lease.deadlineMs <= nowMs) return { t: 'expired' };
+    if (this.options.checkpointIntervalSeconds !== undefined && lease.remainingTtlSeconds > 0)
+      return { t: 'checkpoint-first' };
+    this.refresh(lease, 0, nowMs);
+    return { t: 'renewed', ttlSeconds: lease.ttlSeconds };
+  }
+
+  /** `gone` is called once: when the lease is revoked, or this member stops leading. The returned function calls it off. */
+  onGone(id: bigint, gone: (why: 'revoked' | 'demoted') => void): () => void {
+    const set = this.waiting.get(id) ?? new Set();
+    this.waiting.set(id, set);
+    set.add(gone);
+    return () => {
+      set.delete(gone);
+      if (set.size === 0 && this.waiting.get(id) === set) this.waiting.delete(id);
+    };
+  }
+
+  /** undefined for an unknown lease. On a member that does not lead, nothing has run yet (`remainingSeconds` is Infinity there). */
+  remaining(id: bigint, nowMs: number): LeaseRemaining | undefined {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return undefined;
+    return {
+      id,
+      grantedTtlSeconds: lease.ttlSeconds,
+      remainingSeconds: Math.trunc((lease.deadlineMs - nowMs) / 1000),
+      keys: [...lease.keys],
+    };
+  }
+
+  /** All leases, the one that ends first first. */
+  list(): LeaseInfo[] {
+    return [...this.leases.values()].sort((a, b) => (a.deadlineMs === b.deadlineMs ? 0 : a.deadlineMs - b.deadlineMs));
+  }
+
+  /**
+   * Leases to revoke through raft; call it every 500 ms. At most 500 at a time, and each again after `expiredRetryMs` if it is still there
+   * (its revocation may have been lost with a leader).
+   */
+  takeExpired(nowMs: number): bigint[] {
+    const taken: bigint[] = [];
+    while (this.primary && taken.length < revokeRate / 2) {
+      const first = this.expiries.first();
+      if (first === undefined || first.atMs > nowMs) break;
+      this.expiries.set(first.id, nowMs + this.options.expiredRetryMs);
+      const lease = this.leases.get(first.id);
+      if (lease !== undefined && lease.deadlineMs <= nowMs) taken.push(first.id);
+    }
+    return taken;
+  }
+
+  /** Batches to propose as LeaseCheckpoint entries, so that a new leader does not start long leases from the top. */
+  takeCheckpoints(nowMs: number): LeaseCheckpointItem[][] {
+    const batches: LeaseCheckpointItem[][] = [];
+    while (this.primary && batches.length < checkpointBatchesPerLoop) {
+      const batch: LeaseCheckpointItem[] = [];
+      while (batch.length < checkpointBatchSize) {
+        const first = this.checkpoints.first();
+        if (first === undefined || first.atMs > nowMs) break;
+        this.checkpoints.delete(first.id);
+        const lease = this.leases.get(first.id);
+        if (lease === undefined || lease.deadlineMs <= nowMs) continue;
+        const remainingTtlSeconds = Math.ceil((lease.deadlineMs - nowMs) / 1000);
+        if (remainingTtlSeconds < lease.ttlSeconds) batch.push({ id: lease.id, remainingTtlSeconds });
+      }
+      if (batch.length > 0) batches.push(batch);
+      if (batch.length < checkpointBatchSize) break;
+    }
+    return batches;
+  }
+
+  // ---- inside
+
+  private refresh(lease: Lease, extraMs: number, nowMs: number): void {
+    const ttlSeconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
+    lease.deadlineMs = nowMs + extraMs + ttlSeconds * 1000;
+    this.expiries.set(lease.id, lease.deadlineMs);
+    this.scheduleCheckpoint(lease, nowMs);
+  }
+
+  private scheduleCheckpoint(lease: Lease, nowMs: number): void {
+    const interval = this.options.checkpointIntervalSeconds;
+    if (interval === undefined) return;
+    const ttlSeconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
+    if (ttlSeconds > interval) this.checkpoints.set(lease.id, nowMs + interval * 1000);
+  }
+
+  /** Walks the leases by deadline, in windows of a second: beyond three quarters of the revoke rate the rest of a window is put off. */
+  private spreadPileUps(nowMs: number): void {
+    const perSecond = (3 * revokeRate) / 4;
+    const sorted = [...this.leases.values()].sort((a, b) => a.deadlineMs - b.deadlineMs);
+    let windowMs = (sorted[0]?.deadlineMs ?? nowMs) - nowMs;
+    let nextWindowMs = windowMs + 1000;
+    let ending = 0;
+    for (const lease of sorted) {
+      const remainingMs = lease.deadlineMs - nowMs;
+      if (remainingMs > nextWindowMs) {
+        windowMs = remainingMs;
+        nextWindowMs = windowMs + 1000;
+        ending = 1;
+        continue;
+      }
+      ending++;
+      if (ending <= perSecond) continue;
+      // A lease already some way into the window is put off by that much less.
+      const delayMs = 1000 * (ending / perSecond) - (remainingMs - windowMs);
+      nextWindowMs = windowMs + delayMs;
+      this.refresh(lease, delayMs + this.options.electionTimeoutMs, nowMs);
+    }
+  }
+
+  private mustFind(id: bigint): Lease {
+    const lease = this.leases.get(id);
+    if (lease === undefined) throw new LeaseNotFoundError(id);
+    return lease;
+  }
+
+  private wake(id: bigint, why: 'revoked' | 'demoted'): void {
+    const set = this.waiting.get(id);
+    if (set === undefined) return;
+    this.waiting.delete(id);
+    for (const gone of set) gone(why);
+  }
+
+  private persist(lease: Lease): void {
+    this.backend.put(
+      'lease',
+      leaseKey(lease.id),
+      LeaseRecord.encode({ ID: lease.id, TTL: lease.ttlSeconds, RemainingTTL: lease.remainingTtlSeconds }),
+    );
+  }
+
+  private load(): void {
+    this.backend.createBucket('lease');
+    this.backend.range('lease', new Uint8Array(0), undefined, 0, (_key, value) => {
+      const record = LeaseRecord.decode(value);
+      this.leases.set(record.ID, {
+        id: record.ID,
+        ttlSeconds: Math.max(record.TTL, this.options.minTtlSeconds),
+        remainingTtlSeconds: record.RemainingTTL,
+        deadlineMs: Number.POSITIVE_INFINITY,
+        keys: new Set(),
+      });
+    });
+  }
+}
+
+/** Key in the `lease` bucket: the id's 64 bits, big-endian. */
+function leaseKey(id: bigint): Uint8Array {
+  const key = Buffer.allocUnsafe(8);
+  key.writeBigUInt64BE(BigInt.asUintN(64, id));
+  return key;
+}

@@ -1,0 +1,155 @@
+/**
+ * Work on the whole store, cut into steps: compactions and hashes, one at a time in the order they were asked for, as etcd's scheduler runs them. So a
+ * hash never sees a compaction half done that began after it.
+ *
+ * A step handles a batch of records and then lets the member go on with heartbeats and requests. Changes made between two steps
+ * do not matter: they have higher revisions than the job looks at.
+ */
+import type { Backend } from '../backend/types.js';
+import { KvHasher } from './hash.js';
+import { compacted, isKept } from './key-history.js';
+import type { KeyIndex } from './key-index.js';
+import { keyOfRecord } from './key-value.js';
+import { mainOf, revisionKey, subOf } from './revision.js';
+
+export interface Job {
+  readonly kind: 'compaction' | 'hash';
+  /** Handles up to `limit` records; true when done. */
+  step(limit: number): boolean;
+  /** Will not be stepped again: the store was closed or replaced. */
+  interrupt(): void;
+}
+
+const nothing = new Uint8Array(0);
+
+/** Walks the `key` bucket up to a revision, a batch at a time. */
+class RecordCursor {
+  private next: Uint8Array = nothing;
+  private readonly end: Uint8Array;
+
+  constructor(
+    private readonly backend: Backend,
+    upToRevision: number,
+  ) {
+    this.end = revisionKey(upToRevision + 1, 0, false);
+  }
+
+  /** False when there are no more. `visit` must not call the backend. */
+  batch(limit: number, visit: (recordKey: Uint8Array, record: Uint8Array) => void): boolean {
+    let seen = 0;
+    this.backend.range('key', this.next, this.end, limit, (recordKey, record) => {
+      visit(recordKey, record);
+      // Enough room for the last key and a zero byte behind it: the smallest key above it.
+      if (++seen === limit) {
+        this.next = new Uint8Array(recordKey.length + 1);
+        this.next.set(recordKey);
+      }
+    });
+    return seen === limit;
+  }
+}
+
+export interface CompactionEnd {
+  readonly hash: number;
+}
+
+/**
+ * Drops from backend and index what no reader at or above `revision` can see. Until it is done, a restart resumes it: the store has written
+ * scheduledCompactRev before, and writes finishedCompactRev in `done`, behind the last deletion.
+ */
+export class CompactionJob implements Job {
+  readonly kind = 'compaction';
+  private readonly cursor: RecordCursor;
+  private readonly hasher: KvHasher;
+  private recordsDone = false;
+  /** Where the sweep over the index goes on. */
+  private sweepFrom: string | undefined = '';
+
+  constructor(
+    private readonly parts: {
+      readonly backend: Backend;
+      readonly index: KeyIndex;
+      readonly revision: number;
+      readonly previousCompactRevision: number;
+      readonly done: (hash: number) => void;
+      readonly interrupted: () => void;
+    },
+  ) {
+    const { backend, index, revision, previousCompactRevision } = parts;
+    this.cursor = new RecordCursor(backend, revision);
+    this.hasher = new KvHasher(index, { revision, compactRevision: previousCompactRevision, forCompaction: true });
+  }
+
+  step(limit: number): boolean {
+    if (!this.recordsDone) {
+      this.recordsDone = !this.sweepRecords(limit);
+      return false;
+    }
+    this.sweepIndex(limit);
+    if (this.sweepFrom !== undefined) return false;
+    this.parts.done(this.hasher.hash);
+    return true;
+  }
+
+  interrupt(): void {
+    this.parts.interrupted();
+  }
+
+  private sweepRecords(limit: number): boolean {
+    const { backend, index, revision } = this.parts;
+    const doomed: Uint8Array[] = [];
+    const more = this.cursor.batch(limit, (recordKey, record) => {
+      this.hasher.add(recordKey, record);
+      const history = index.get(keyOfRecord(record));
+      const change = { main: mainOf(recordKey), sub: subOf(recordKey) };
+      if (history === undefined || !isKept(history, revision, change, { forHash: false }))
+        doomed.push(recordKey.slice());
+    });
+    for (const recordKey of doomed) backend.delete('key', recordKey);
+    return more;
+  }
+
+  private sweepIndex(limit: number): void {
+    const { index, revision } = this.parts;
+    let handled = 0;
+    while (this.sweepFrom !== undefined && handled < limit) {
+      this.sweepFrom = index.sweepLeaf(this.sweepFrom, (history) => {
+        handled++;
+        return compacted(history, revision);
+      });
+    }
+  }
+}
+
+export class HashJob implements Job {
+  readonly kind = 'hash';
+  private readonly cursor: RecordCursor;
+  private hasher: KvHasher | undefined;
+
+  constructor(
+    private readonly parts: {
+      readonly backend: Backend;
+      readonly index: KeyIndex;
+      readonly revision: number;
+      readonly compactRevision: number;
+      readonly done: (hash: number) => void;
+      readonly interrupted: () => void;
+    },
+  ) {
+    this.cursor = new RecordCursor(parts.backend, parts.revision);
+  }
+
+  step(limit: number): boolean {
+    const { index, revision, compactRevision } = this.parts;
+    // Made at the first step: jobs before this one may still change the index.
+    this.hasher ??= new KvHasher(index, { revision, compactRevision, forCompaction: false });
+    const { hasher } = this;
+    const more = this.cursor.batch(limit, (recordKey, record) => hasher.add(recordKey, record));
+    if (!more) this.parts.done(hasher.hash);
+    return !more;
+  }
+
+  interrupt(): void {
+    this.parts.interrupted();
+  }
+}

@@ -1,0 +1,94 @@
+/** Reads of the key index and the backend together, as of one revision. Source: etcd's mvcc/kvstore_txn.go, rangeKeys. */
+import type { BackendReader } from '../backend/types.js';
+import { CompactedError, FutureRevisionError } from './errors.js';
+import { type Found, findAt, type History } from './key-history.js';
+import type { KeyIndex } from './key-index.js';
+import { keyText, owned } from './key-value.js';
+import { revisionKeyBytes, writeRevisionKey } from './revision.js';
+import type { RangeOptions, RangeResult } from './types.js';
+
+/** `[start, end)` as the index takes it; `end` undefined = to the last key. */
+export interface Interval {
+  readonly start: string;
+  readonly end: string | undefined;
+}
+
+/** The interval of a key and its range end; undefined for a single key. */
+export function intervalOf(key: Uint8Array, end: Uint8Array | undefined): Interval | undefined {
+  if (end === undefined || end.length === 0) return undefined;
+  return { start: keyText(key), end: end.length === 1 && end[0] === 0 ? undefined : keyText(end) };
+}
+
+/** The state a reader looks at: `current` is the newest revision it may name, `compacted` the oldest (-1 = none). */
+export interface Horizon {
+  readonly current: number;
+  readonly compacted: number;
+}
+
+export class RecordReader {
+  private readonly found: Found = { main: 0, sub: 0, tombstone: false };
+  /** The backend does not keep what `get` is given. */
+  private readonly recordKey = new Uint8Array(revisionKeyBytes);
+
+  constructor(
+    private readonly index: KeyIndex,
+    private readonly backend: BackendReader,
+  ) {}
+
+  /** Stored bytes of a key as of `atMain`, owned by the caller. */
+  get(key: string, atMain: number): Uint8Array | undefined {
+    const history = this.index.get(key);
+    return history === undefined ? undefined : this.record(history, atMain);
+  }
+
+  range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions, horizon: Horizon): RangeResult {
+    if (how.revision > horizon.current) throw new FutureRevisionError(how.revision, horizon.current);
+    const atMain = how.revision <= 0 ? horizon.current : how.revision;
+    if (atMain < horizon.compacted) throw new CompactedError(atMain, horizon.compacted);
+
+    const interval = intervalOf(key, end);
+    if (interval === undefined) {
+      const kv = this.get(keyText(key), atMain);
+      if (kv === undefined) return { kvs: [], count: 0 };
+      return { kvs: how.countOnly ? [] : [kv], count: 1 };
+    }
+    if (interval.end !== undefined && interval.end <= interval.start) return { kvs: [], count: 0 };
+
+    const kvs: Uint8Array[] = [];
+    if (atMain === horizon.current) {
+      // The index holds no change beyond the current revision, so its counts of living keys are the answer.
+      const count = this.index.countAlive(interval.start, interval.end);
+      if (how.countOnly) return { kvs, count };
+      const wanted = how.limit === 0 ? count : Math.min(how.limit, count);
+      if (wanted > 0) {
+        this.index.range(interval.start, interval.end, (_key, history) => {
+          const kv = this.record(history, atMain);
+          if (kv !== undefined) kvs.push(kv);
+          return kvs.length < wanted;
+        });
+      }
+      return { kvs, count };
+    }
+    let count = 0;
+    this.index.range(interval.start, interval.end, (_key, history) => {
+      if (!findAt(history, atMain, this.found) || this.found.tombstone) return;
+      count++;
+      if (how.countOnly || (how.limit > 0 && kvs.length >= how.limit)) return;
+      kvs.push(this.load(this.found));
+    });
+    return { kvs, count };
+  }
+
+  private record(history: History, atMain: number): Uint8Array | undefined {
+    if (!findAt(history, atMain, this.found) || this.found.tombstone) return undefined;
+    return this.load(this.found);
+  }
+
+  private load(found: Found): Uint8Array {
+    writeRevisionKey(this.recordKey, found.main, found.sub);
+    const record = this.backend.get('key', this.recordKey);
+    if (record === undefined)
+      throw new Error(`the index names revision ${found.main}.${found.sub}, the backend has no such record`);
+    return owned(record);
+  }
+}

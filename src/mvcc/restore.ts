@@ -1,0 +1,58 @@
+/**
+ * Reads the `key` bucket back into an index. Source: etcd's mvcc/kvstore.go, restore; facts "data-dir 5".
+ *
+ * The current revision is the last record's, but not below a finished or scheduled compaction: where the newest change was a tombstone, the compaction
+ * may have deleted it before the crash, and revisions must never go back (#17780).
+ */
+import type { Backend } from '../backend/types.js';
+import { KeyIndex } from './key-index.js';
+import { decodeRecord, keyText } from './key-value.js';
+import { isTombstone, mainOf, revisionKey, subOf } from './revision.js';
+
+export const scheduledKey = Buffer.from('scheduledCompactRev', 'latin1');
+export const finishedKey = Buffer.from('finishedCompactRev', 'latin1');
+
+export interface Restored {
+  readonly index: KeyIndex;
+  readonly currentRevision: number;
+  /** -1 = never compacted. */
+  readonly compactRevision: number;
+  /** Keys that hang on a lease, with their newest record's. */
+  readonly leased: ReadonlyMap<string, bigint>;
+}
+
+export function restore(backend: Backend): Restored {
+  const index = new KeyIndex();
+  const leased = new Map<string, bigint>();
+  let currentRevision = 1;
+  backend.range('key', revisionKey(1, 0, false), undefined, 0, (recordKey, record) => {
+    const main = mainOf(recordKey);
+    const sub = subOf(recordKey);
+    currentRevision = main;
+    const kv = decodeRecord(record);
+    const key = keyText(kv.key);
+    if (isTombstone(recordKey)) {
+      index.restore(key, { main, sub, created: 0, version: 0 });
+      if (leased.size > 0) leased.delete(key);
+      return;
+    }
+    // A restore with a bumped revision leaves a record that is no KeyValue at all: it counts as a key '' that nobody can ask for.
+    index.restore(key, { main, sub, created: kv.createRevision, version: Math.max(kv.version, 1) });
+    if (kv.lease !== 0n) leased.set(key, kv.lease);
+    else if (leased.size > 0) leased.delete(key);
+  });
+
+  const compactRevision = readMain(backend, finishedKey) ?? -1;
+  const scheduled = readMain(backend, scheduledKey) ?? -1;
+  return {
+    index,
+    currentRevision: Math.max(currentRevision, compactRevision, scheduled),
+    compactRevision,
+    leased,
+  };
+}
+
+export function readMain(backend: Backend, key: Uint8Array): number | undefined {
+  const value = backend.get('meta', key);
+  return value === undefined || value.length === 0 ? undefined : mainOf(value);
+}

@@ -1,0 +1,238 @@
+/**
+ * The multi-version store: every change ever made (since the last compaction) under its revision, and an index from keys to revisions.
+ *
+ * Invariants: `compactRevision <= currentRevision`; the index names a record of the backend for every change it holds from the compacted
+ * revision on; at most one write transaction is open. Source: etcd's server/storage/mvcc/kvstore.go.
+ */
+import type { Backend } from '../backend/types.js';
+import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
+import { CompactionHashes } from './hash.js';
+import { CompactionJob, HashJob, type Job } from './jobs.js';
+import type { KeyIndex } from './key-index.js';
+import { keyText } from './key-value.js';
+import { RecordReader } from './read.js';
+import { finishedKey, readMain, restore, scheduledKey } from './restore.js';
+import { revisionKey } from './revision.js';
+import type {
+  Change,
+  KeyLeases,
+  KeyReader,
+  KvHash,
+  RangeOptions,
+  RangeResult,
+  StoreListener,
+  WriteTransaction,
+} from './types.js';
+import { type WriteTarget, WriteTxn } from './write-txn.js';
+
+export interface MvccOptions {
+  readonly backend: Backend;
+  /** Restored before the store: keys are attached to leases that exist. */
+  readonly leases: KeyLeases;
+  /** A key names a lease that does not exist; etcd logs it and goes on. */
+  readonly onLostLease?: (lease: bigint, key: string) => void;
+}
+
+/** Hashes waiting beyond this are refused (BusyError): each reads the whole store, and a compaction behind them would never come. */
+const maxJobs = 128;
+
+export class MvccStore implements KeyReader, WriteTarget {
+  backend: Backend;
+  index: KeyIndex;
+  reader: RecordReader;
+  readonly leases: KeyLeases;
+  private current: number;
+  private compactedAt: number;
+  private writing = false;
+  private readonly listeners: StoreListener[] = [];
+  private jobs: Job[] = [];
+  private hashes = new CompactionHashes();
+
+  /** Reads the whole `key` bucket; takes seconds for millions of keys. Creates its buckets where they are missing. */
+  static open(options: MvccOptions): MvccStore {
+    return new MvccStore(options);
+  }
+
+  private constructor(private readonly options: MvccOptions) {
+    this.leases = options.leases;
+    ({
+      backend: this.backend,
+      index: this.index,
+      reader: this.reader,
+      current: this.current,
+      compactedAt: this.compactedAt,
+    } = this.load(options.backend));
+    this.resumeCompaction();
+  }
+
+  /** 1 in an empty store. */
+  get currentRevision(): number {
+    return this.current;
+  }
+
+  /** -1 when nothing was ever compacted. */
+  get compactRevision(): number {
+    return this.compactedAt;
+  }
+
+  /** Keys the index holds, deleted but not yet compacted ones included. */
+  get keyCount(): number {
+    return this.index.size;
+  }
+
+  range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult {
+    return this.reader.range(key, end, how, { current: this.current, compacted: this.compactedAt });
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.reader.get(keyText(key), this.current);
+  }
+
+  /** Opens the one write transaction. */
+  write(): WriteTransaction {
+    if (this.writing) throw new Error('a write transaction is open already');
+    this.writing = true;
+    return new WriteTxn(this);
+  }
+
+  finishWrite(changes: readonly Change[]): number {
+    this.writing = false;
+    if (changes.length > 0) {
+      this.current++;
+      for (const listener of this.listeners) listener.written(this.current, changes);
+    }
+    return this.current;
+  }
+
+  /** The returned function ends it. */
+  listen(listener: StoreListener): () => void {
+    this.listeners.push(listener);
+    return () => {
+      const at = this.listeners.indexOf(listener);
+      if (at !== -1) this.listeners.splice(at, 1);
+    };
+  }
+
+  /**
+   * From now on revisions below `revision` are gone; the space is won back by `work`. The promise is for those who wait for that ("physical"): true when
+   * finished, false when closed or restored before. Throws CompactedError at or below the compacted revision, FutureRevisionError above the current one.
+   */
+  compact(revision: number): Promise<boolean> {
+    if (revision <= this.compactedAt) throw new CompactedError(revision, this.compactedAt);
+    if (revision > this.current) throw new FutureRevisionError(revision, this.current);
+    return this.startCompaction(revision);
+  }
+
+  private startCompaction(revision: number): Promise<boolean> {
+    const { backend, index } = this;
+    const previousCompactRevision = this.compactedAt;
+    const previousFinished = (readMain(backend, scheduledKey) ?? 0) === (readMain(backend, finishedKey) ?? 0);
+    this.compactedAt = revision;
+    backend.put('meta', scheduledKey, revisionKey(revision, 0, false));
+    return new Promise((resolve) => {
+      this.jobs.push(
+        new CompactionJob({
+          backend,
+          index,
+          revision,
+          previousCompactRevision,
+          done: (hash) => {
+            backend.put('meta', finishedKey, revisionKey(revision, 0, false));
+            // Of an interrupted compaction some records were gone before hashing began: its hash says nothing.
+            if (previousFinished) this.hashes.store({ hash, revision, compactRevision: previousCompactRevision });
+            resolve(true);
+          },
+          interrupted: () => resolve(false),
+        }),
+      );
+    });
+  }
+
+  /**
+   * The hash members compare. `revision` 0 = now. At exactly the last compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
+   * InterruptedError or BusyError, and like `range`.
+   */
+  async hashKV(revision: number): Promise<KvHash> {
+    const stored = revision > 0 ? this.hashes.at(revision) : undefined;
+    if (stored !== undefined) return { ...stored, currentRevision: this.current };
+    if (revision > 0 && revision < this.compactedAt) throw new CompactedError(revision, this.compactedAt);
+    if (revision > this.current) throw new FutureRevisionError(revision, this.current);
+    if (this.jobs.length >= maxJobs) throw new BusyError(maxJobs);
+    const at = revision <= 0 ? this.current : revision;
+    const { compactedAt: compactRevision, current: currentRevision, backend, index } = this;
+    return new Promise((resolve, reject) => {
+      this.jobs.push(
+        new HashJob({
+          backend,
+          index,
+          revision: at,
+          compactRevision,
+          done: (hash) => resolve({ hash, revision: at, compactRevision, currentRevision }),
+          interrupted: () => reject(new InterruptedError()),
+        }),
+      );
+    });
+  }
+
+  /** Hashes stored by compactions, oldest first: what the compact hash check compares with peers. */
+  compactionHashes(): readonly Omit<KvHash, 'currentRevision'>[] {
+    return this.hashes.all();
+  }
+
+  /** What `work` would go on with. etcd commits and sleeps (10 ms) after each batch of a compaction; hashes run through. */
+  get pendingWork(): 'none' | 'compaction' | 'hash' {
+    return this.jobs[0]?.kind ?? 'none';
+  }
+
+  /** Handles up to `limit` records of the first job in the queue; false when there is nothing left to do. */
+  work(limit: number): boolean {
+    const job = this.jobs[0];
+    if (job === undefined) return false;
+    if (job.step(limit)) this.jobs.shift();
+    return this.jobs.length > 0;
+  }
+
+  /** Goes on with another backend (a snapshot from the leader). What was under way is interrupted; listeners are told. */
+  restore(backend: Backend): void {
+    if (this.writing) throw new Error('a write transaction is open');
+    this.close();
+    this.hashes = new CompactionHashes();
+    ({
+      backend: this.backend,
+      index: this.index,
+      reader: this.reader,
+      current: this.current,
+      compactedAt: this.compactedAt,
+    } = this.load(backend));
+    this.resumeCompaction();
+    for (const listener of this.listeners) listener.restored();
+  }
+
+  /** Interrupts what is under way. The backend is its opener's to close. */
+  close(): void {
+    const { jobs } = this;
+    this.jobs = [];
+    for (const job of jobs) job.interrupt();
+  }
+
+  private load(backend: Backend) {
+    backend.createBucket('key');
+    backend.createBucket('meta');
+    const found = restore(backend);
+    for (const [key, lease] of found.leased) {
+      if (!this.leases.attach(lease, key)) this.options.onLostLease?.(lease, key);
+    }
+    return {
+      backend,
+      index: found.index,
+      reader: new RecordReader(found.index, backend),
+      current: found.currentRevision,
+      compactedAt: found.compactRevision,
+    };
+  }
+
+  private resumeCompaction(): void {
+    const scheduled = readMain(this.backend, scheduledKey);
+    if (scheduled !== undefined && scheduled > this.compactedAt) void this.startCompaction(scheduled);
+  }
+}

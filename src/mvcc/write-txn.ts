@@ -1,0 +1,98 @@
+/** A write transaction over the store. Source: etcd's mvcc/kvstore_txn.go, storeTxnWrite. */
+import type { Backend } from '../backend/types.js';
+import { KeyValue } from '../proto/gen/mvccpb.js';
+import { isAlive } from './key-history.js';
+import type { KeyIndex } from './key-index.js';
+import { keyBytes, keyText, tombstoneRecord } from './key-value.js';
+import { intervalOf, type RecordReader } from './read.js';
+import { revisionKey } from './revision.js';
+import type { Change, KeyLeases, RangeOptions, RangeResult, WriteTransaction } from './types.js';
+
+/** Revision keys only rise, so the backend may put each behind all others without a search. */
+const append = { append: true } as const;
+
+/** What a transaction works on; the store is it. */
+export interface WriteTarget {
+  readonly backend: Backend;
+  readonly index: KeyIndex;
+  readonly reader: RecordReader;
+  readonly leases: KeyLeases;
+  readonly currentRevision: number;
+  readonly compactRevision: number;
+  /** Takes over the changes (none = nothing happened) and returns the current revision. */
+  finishWrite(changes: readonly Change[]): number;
+}
+
+export class WriteTxn implements WriteTransaction {
+  private readonly changes: Change[] = [];
+  private readonly main: number;
+  private open = true;
+
+  constructor(private readonly target: WriteTarget) {
+    this.main = target.currentRevision + 1;
+  }
+
+  get revision(): number {
+    return this.changes.length === 0 ? this.main - 1 : this.main;
+  }
+
+  range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult {
+    return this.target.reader.range(key, end, how, { current: this.revision, compacted: this.target.compactRevision });
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.target.reader.get(keyText(key), this.revision);
+  }
+
+  put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
+    const { index, backend, leases } = this.target;
+    const text = keyText(key);
+    const sub = this.changes.length;
+    const { created, version } = index.put(text, this.main, sub);
+    const kv = KeyValue.encode({
+      key,
+      createRevision: created,
+      modRevision: this.main,
+      version,
+      value,
+      lease,
+    });
+    backend.put('key', revisionKey(this.main, sub, false), kv, append);
+    this.changes.push({ kind: 'put', key: text, kv, isCreate: version === 1 });
+
+    const before = version === 1 ? 0n : leases.leaseOf(text);
+    if (before === lease) return;
+    if (before !== 0n) leases.detach(before, text);
+    if (lease !== 0n && !leases.attach(lease, text)) throw new Error(`put with lease ${lease}, which does not exist`);
+  }
+
+  deleteRange(key: Uint8Array, end: Uint8Array | undefined): number {
+    const interval = intervalOf(key, end);
+    if (interval === undefined) return this.delete(keyText(key), key) ? 1 : 0;
+    if (interval.end !== undefined && interval.end <= interval.start) return 0;
+    const doomed: string[] = [];
+    this.target.index.range(interval.start, interval.end, (text, history) => {
+      if (isAlive(history)) doomed.push(text);
+    });
+    for (const text of doomed) this.delete(text, keyBytes(text));
+    return doomed.length;
+  }
+
+  private delete(text: string, key: Uint8Array): boolean {
+    const { index, backend, leases } = this.target;
+    const sub = this.changes.length;
+    if (!index.tombstone(text, this.main, sub)) return false;
+    const kv = tombstoneRecord(key);
+    backend.put('key', revisionKey(this.main, sub, true), kv, append);
+    this.changes.push({ kind: 'delete', key: text, kv, isCreate: false });
+    const lease = leases.leaseOf(text);
+    if (lease !== 0n) leases.detach(lease, text);
+    return true;
+  }
+
+  end(): number {
+    if (!this.open) throw new Error('the write transaction has ended already');
+    this.open = false;
+    return this.target.finishWrite(this.changes);
+  }
+}
