@@ -28,6 +28,10 @@ const since36 = row(false, false, true, true);
 
 /** One row a difference, columns 3.4 to 3.7. */
 export const differences = {
+  // Everywhere
+  /** The minor version as a number, for what is ordered by it (codes of wire errors). */
+  minor: row(4, 5, 6, 7),
+
   // Command line of the member
   /** How many digits of a second a log line's `ts` carries. */
   logTimestampDigits: row(3, 6, 6, 6),
@@ -43,6 +47,12 @@ export const differences = {
   v2Deprecation: row('not-yet', 'not-yet', 'write-only', 'write-only'),
   /** `--enable-grpc-gateway` when a configuration file leaves it out. */
   gatewayDefaultInFile: row(false, true, true, true),
+
+  // Members
+  /** Sort orders and targets that do not exist are refused; before, they were taken as they came. */
+  refusesUnknownSort: since36,
+  /** A progress request is answered at once even where watches of the stream are still catching up. */
+  progressAlwaysAnswered: row(true, false, false, false),
 
   // Clients
   /** The flag that asks for deletion of a range spelled with two keys, and the warning when it is missing. */

@@ -52,13 +52,17 @@ function checkTxnShape(request: TxnRequest, options: CheckOptions, maxOps: numbe
 function checkOp({ request }: RequestOp, options: CheckOptions, maxOps: number): void {
   switch (request.case) {
     case 'requestRange':
-      return checkRange(request.value, options);
+      checkRange(request.value, options);
+      return;
     case 'requestPut':
-      return checkPut(request.value);
+      checkPut(request.value);
+      return;
     case 'requestDeleteRange':
-      return checkDeleteRange(request.value);
+      checkDeleteRange(request.value);
+      return;
     case 'requestTxn':
-      return checkTxnShape(request.value, options, maxOps);
+      checkTxnShape(request.value, options, maxOps);
+      return;
     case undefined:
       throw new EtcdError('keyNotFound');
   }

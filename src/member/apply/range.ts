@@ -2,6 +2,7 @@
  * A Range request over a view of the store: fetch in key order → filter by revisions → sort → cut to the limit. The common request (no
  * filter, no sort) hands the stored bytes on without decoding them. Rules: etcd's apply_v3 / txn.Range, facts "semantics 2".
  */
+import type { KeyReader } from '../../mvcc/types.js';
 import {
   type RangeRequest,
   RangeRequest_SortOrder as SortOrder,
@@ -10,24 +11,11 @@ import {
 } from '../../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../proto/gen/mvccpb.js';
 
-/** What a range needs of the store; mvcc's reads and write transactions both are one. */
-export interface RangeSource {
-  /**
-   * Stored `KeyValue` bytes of `[key, end)` in key order (borrowed). `end` undefined = the one key; `revision` 0 = now; `limit` 0 = all;
-   * `count` is the number of keys before the limit.
-   */
-  range(
-    key: Uint8Array,
-    end: Uint8Array | undefined,
-    how: { revision: number; limit: number; countOnly: boolean },
-  ): { kvs: readonly Uint8Array[]; count: number };
-}
-
-export function executeRange(source: RangeSource, request: RangeRequest): SplicedRangeResponse {
+export function executeRange(source: KeyReader, request: RangeRequest): SplicedRangeResponse {
   const filtered = hasFilter(request);
   const sorted = isSorted(request);
   const limit = Math.max(request.limit, 0);
-  const found = source.range(request.key, rangeEnd(request.rangeEnd), {
+  const found = source.range(request.key, request.rangeEnd, {
     revision: Math.max(request.revision, 0),
     limit: filtered || sorted || limit === 0 ? 0 : limit + 1,
     countOnly: request.countOnly,
@@ -35,7 +23,7 @@ export function executeRange(source: RangeSource, request: RangeRequest): Splice
   if (request.countOnly) return { header: undefined, kvs: [], more: false, count: found.count };
   if (!filtered && !sorted && !request.keysOnly) {
     const more = limit > 0 && found.kvs.length > limit;
-    return { header: undefined, kvs: more ? found.kvs.slice(0, limit) : [...found.kvs], more, count: found.count };
+    return { header: undefined, kvs: more ? found.kvs.slice(0, limit) : found.kvs, more, count: found.count };
   }
   let kvs = found.kvs.map((bytes) => KeyValue.decode(bytes));
   if (filtered) kvs = kvs.filter((kv) => passesFilter(request, kv));
@@ -44,11 +32,6 @@ export function executeRange(source: RangeSource, request: RangeRequest): Splice
   if (more) kvs = kvs.slice(0, limit);
   if (request.keysOnly) for (const kv of kvs) kv.value = new Uint8Array(0);
   return { header: undefined, kvs, more, count: found.count };
-}
-
-/** On the wire: empty = a single key, `\0` = to the last key. */
-export function rangeEnd(wire: Uint8Array): Uint8Array | undefined {
-  return wire.length === 0 ? undefined : wire;
 }
 
 function hasFilter(request: RangeRequest): boolean {

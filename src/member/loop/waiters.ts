@@ -1,35 +1,44 @@
-/** Who waits for the result of which proposal. A result nobody here waits for (proposed elsewhere, or given up) is dropped. */
+/**
+ * Who waits for the result of which proposal. A result nobody here waits for (proposed by another member, before a restart, or given up) is dropped.
+ * All wait equally long, so those registered first time out first, and looking at the first ones is enough. Bounded by the limit on
+ * entries that are proposed but not applied.
+ */
+export type Settle<Result> = (result: Result) => void;
+
 export class Waiters<Result> {
-  readonly #byId = new Map<bigint, (result: Result) => void>();
+  readonly #byId = new Map<bigint, { readonly settle: Settle<Result>; readonly deadlineMs: number }>();
 
   /** How many wait. */
   get size(): number {
     return this.#byId.size;
   }
 
-  has(id: bigint): boolean {
-    return this.#byId.has(id);
-  }
-
-  register(id: bigint, settle: (result: Result) => void): void {
-    this.#byId.set(id, settle);
-  }
-
-  /** Forgets the waiter, so that a late result is dropped; false when it was settled already. */
-  forget(id: bigint): boolean {
-    return this.#byId.delete(id);
+  register(id: bigint, deadlineMs: number, settle: Settle<Result>): void {
+    this.#byId.set(id, { settle, deadlineMs });
   }
 
   settle(id: bigint, result: Result): void {
-    const settle = this.#byId.get(id);
-    if (settle === undefined) return;
+    const waiter = this.#byId.get(id);
+    if (waiter === undefined) return;
     this.#byId.delete(id);
-    settle(result);
+    waiter.settle(result);
+  }
+
+  /** Gives `result` to those whose time is over; returns how many. */
+  expire(nowMs: number, result: () => Result): number {
+    let count = 0;
+    for (const [id, waiter] of this.#byId) {
+      if (waiter.deadlineMs > nowMs) break;
+      this.#byId.delete(id);
+      waiter.settle(result());
+      count++;
+    }
+    return count;
   }
 
   settleAll(result: Result): void {
     const all = [...this.#byId.values()];
     this.#byId.clear();
-    for (const settle of all) settle(result);
+    for (const { settle } of all) settle(result);
   }
 }

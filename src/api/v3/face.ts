@@ -1,0 +1,63 @@
+/** What the v3 services need of a member. They know nothing of its log, its disk or its peers. */
+
+import type { BackendSnapshot } from '../../backend/types.js';
+import type { Clock } from '../../lib/clock.js';
+import type { EmulatedVersion } from '../../lib/emulate.js';
+import type { KvHash } from '../../mvcc/types.js';
+import type { WatchStreamHandle, WatchStreamOptions } from '../../mvcc/watch/types.js';
+import type {
+  AlarmMember,
+  AlarmRequest,
+  LeaseTimeToLiveResponse,
+  Member as MemberMessage,
+  RangeRequest,
+  ResponseHeader,
+  SplicedInternalRaftRequest,
+  SplicedRangeResponse,
+  SplicedTxnResponse,
+  StatusResponse,
+  TxnRequest,
+} from '../../proto/gen/etcdserverpb.js';
+
+export interface MemberFace {
+  readonly emulate: EmulatedVersion;
+  readonly clock: Clock;
+  readonly limits: {
+    readonly maxTxnOps: number;
+    readonly maxRequestBytes: number;
+    readonly watchProgressNotifyIntervalMs: number;
+  };
+  /** A header with this member's ids and term. */
+  header(revision: number): ResponseHeader;
+  readonly currentRevision: number;
+  readonly hasLeader: boolean;
+  readonly isLearner: boolean;
+
+  /** Through the log; resolves with what apply gave on this member, rejects with its refusal. */
+  propose(request: Partial<SplicedInternalRaftRequest>): Promise<unknown>;
+  /** Resolves when a read of the applied state is linearizable. */
+  linearizable(): Promise<void>;
+  /** Whether the backend may grow by so many bytes; false raises the alarm. */
+  checkQuota(costBytes: number): boolean;
+  range(request: RangeRequest): SplicedRangeResponse;
+  readOnlyTxn(request: TxnRequest): SplicedTxnResponse;
+  /** Resolves when the compaction of `revision` (scheduled by an entry already applied) has been carried out and is on disk. */
+  compacted(revision: number): Promise<void>;
+
+  openWatchStream(options: WatchStreamOptions): WatchStreamHandle;
+
+  nextLeaseId(): bigint;
+  /** TTL in seconds that the lease has now; 0 = there is no such lease. */
+  renewLease(id: bigint): Promise<number>;
+  leaseTimeToLive(id: bigint, keys: boolean): Promise<Omit<LeaseTimeToLiveResponse, 'header'>>;
+  leases(): bigint[];
+
+  members(): MemberMessage[];
+  alarms(request: AlarmRequest): AlarmMember[];
+  status(): StatusResponse;
+  hash(): Promise<number>;
+  hashKv(revision: number): Promise<KvHash>;
+  defragment(): Promise<void>;
+  snapshot(): Promise<{ snapshot: BackendSnapshot; storageVersion: string }>;
+  moveLeader(target: bigint): Promise<void>;
+}

@@ -1,0 +1,73 @@
+/**
+ * How a gRPC service of etcd is handed to the transport: one handler a method, asked for by the generated descriptor, so that the compiler
+ * reports a missing one. Every error a handler throws becomes, here and nowhere else, what the client sees.
+ */
+import { Code, GrpcError, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
+import type { Method } from '../../lib/codec.js';
+import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
+import { EtcdError } from '../../member/etcd-error.js';
+import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
+import { type WireErrorName, wireError } from '../../proto/errors.js';
+
+/** The one handler shape for each kind of method. */
+export type HandlerOf<M> =
+  M extends Method<infer I, infer O>
+    ? M extends { readonly kind: 'unary' }
+      ? UnaryHandler<I, O>
+      : StreamHandler<I, O>
+    : never;
+
+export type Handlers<Service> = { readonly [Name in keyof Service]: HandlerOf<Service[Name]> };
+
+/** A service's methods beside their handlers, as the transport takes them. */
+export interface ServiceEntry {
+  readonly method: Method<unknown, unknown>;
+  readonly handler: UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>;
+}
+
+export function serviceEntries<Service extends Readonly<Record<string, Method<never, never>>>>(
+  service: Service,
+  handlers: Partial<Handlers<Service>>,
+  emulate: EmulatedVersion,
+): ServiceEntry[] {
+  return Object.entries(service).flatMap(([name, method]) => {
+    const handler = (handlers as Record<string, UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>)[
+      name
+    ];
+    if (handler === undefined) return [];
+    return [{ method: method as unknown as Method<unknown, unknown>, handler: translating(handler, emulate) }];
+  });
+}
+
+function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>(
+  handler: H,
+  emulate: EmulatedVersion,
+): H {
+  const call = handler as (...args: unknown[]) => unknown;
+  const wrapped = (...args: unknown[]): unknown => {
+    try {
+      const result = call(...args);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((cause: unknown) => {
+        throw toGrpcError(cause, emulate);
+      });
+    } catch (cause) {
+      throw toGrpcError(cause, emulate);
+    }
+  };
+  return wrapped as H;
+}
+
+/** The status a client gets for `cause`: its row of the catalogue, or Unknown with the error's text, as etcd does for what it has no row for. */
+export function toGrpcError(cause: unknown, emulate: EmulatedVersion): GrpcError {
+  if (cause instanceof GrpcError) return cause;
+  if (cause instanceof EtcdError) return fromRow(cause.row, emulate, cause);
+  if (cause instanceof CompactedError) return fromRow('compacted', emulate, cause);
+  if (cause instanceof FutureRevisionError) return fromRow('futureRevision', emulate, cause);
+  return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
+}
+
+function fromRow(name: WireErrorName, emulate: EmulatedVersion, cause: Error): GrpcError {
+  const { code, message } = wireError(name, { minor: differenceOf('minor', emulate) });
+  return new GrpcError(code as Code, message, { cause });
+}

@@ -1,0 +1,168 @@
+/**
+ * A Watch stream. Two sides share one response order: answers to requests (created, canceled, refused) are sent at once, events are pulled from the hub
+ * while the transport takes them; a client that does not read stops the pulling, and the hub lets its watches fall behind and catch up later.
+ * The server goes on streaming after the client's half-close, as etcd does; the stream ends when the client cancels.
+ */
+import type { ServerStream } from '../../grpc/types.js';
+import { differenceOf } from '../../lib/emulate.js';
+import { EtcdError } from '../../member/etcd-error.js';
+import type { WatchMade, WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
+import { wireErrors } from '../../proto/errors.js';
+import {
+  WatchCreateRequest_FilterType as FilterType,
+  type Watch,
+  type WatchCreateRequest,
+  type WatchRequest,
+  WatchResponse,
+} from '../../proto/gen/etcdserverpb.js';
+import type { MemberFace } from './face.js';
+import type { Handlers } from './service.js';
+
+/** What etcd adds to max-request-bytes for the frame around a message, also the mark from which a fragmented answer is cut. */
+export const GRPC_OVERHEAD_BYTES = 512 * 1024;
+const REFUSED_WATCH_ID = -1;
+
+type Stream = ServerStream<WatchRequest, WatchResponse>;
+type Refusal = Extract<WatchMade, { t: 'refused' }>['reason'];
+
+const refusalTexts: Readonly<Record<Refusal, string>> = {
+  'duplicate-id': 'mvcc: duplicate watch ID provided on the WatchStream',
+  'empty-range': 'mvcc: watcher range is empty',
+  compacted: wireErrors.compacted.message,
+};
+
+export function watchHandlers(member: MemberFace): Handlers<typeof Watch> {
+  return { watch: (stream) => serveWatch(member, stream) };
+}
+
+async function serveWatch(member: MemberFace, stream: Stream): Promise<void> {
+  if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.hasLeader) throw new EtcdError('noLeader');
+  const sender = new Sender(member, stream);
+  const stopTimer = member.clock.every(progressPeriodMs(member), () => sender.watches.notifyProgress());
+  try {
+    await Promise.race([Promise.all([readRequests(sender, stream), ended(stream.signal)]), sender.finished]);
+  } finally {
+    stopTimer();
+    sender.close();
+  }
+}
+
+/** etcd adds up to a tenth at random, so that streams opened together do not all tick together; the id of the stream does as well here. */
+function progressPeriodMs(member: MemberFace): number {
+  const period = member.limits.watchProgressNotifyIntervalMs;
+  return period + Math.floor((Number(member.nextLeaseId() % 100n) / 1000) * period);
+}
+
+async function readRequests(sender: Sender, stream: Stream): Promise<void> {
+  for await (const { requestUnion: request } of stream.messages) {
+    if (request.case === 'createRequest') sender.create(request.value);
+    else if (request.case === 'cancelRequest') sender.cancel(request.value.watchId);
+    else if (request.case === 'progressRequest') sender.progress();
+  }
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+class Sender {
+  readonly watches: WatchStreamHandle;
+  /** Rejects when sending failed; stays open otherwise. */
+  readonly finished: Promise<never>;
+  #fail: (cause: unknown) => void = () => {};
+  #pulling = false;
+  #closed = false;
+
+  constructor(
+    readonly member: MemberFace,
+    readonly stream: Stream,
+  ) {
+    this.finished = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.finished.catch(() => {});
+    this.watches = member.openWatchStream({
+      onReady: () => this.#pull(),
+      maxResponseBytes: member.limits.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+    });
+  }
+
+  create(request: WatchCreateRequest): void {
+    const made = this.watches.watch({
+      key: request.key,
+      rangeEnd: request.rangeEnd,
+      startRevision: request.startRevision,
+      watchId: request.watchId,
+      noPut: request.filters.includes(FilterType.NOPUT),
+      noDelete: request.filters.includes(FilterType.NODELETE),
+      prevKv: request.prevKv,
+      progressNotify: request.progressNotify,
+      fragment: request.fragment,
+    });
+    const refused = made.t === 'refused';
+    this.#answer({
+      watchId: made.t === 'refused' ? REFUSED_WATCH_ID : made.watchId,
+      created: true,
+      canceled: refused,
+      cancelReason: made.t === 'refused' ? refusalTexts[made.reason] : '',
+    });
+    this.#pull();
+  }
+
+  cancel(watchId: number): void {
+    if (this.watches.cancel(watchId)) this.#answer({ watchId, canceled: true });
+  }
+
+  progress(): void {
+    this.watches.requestProgress({ always: differenceOf('progressAlwaysAnswered', this.member.emulate) });
+    this.#pull();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.watches.close();
+  }
+
+  #answer(fields: Partial<WatchResponse>): void {
+    this.stream.send(WatchResponse.create({ header: this.member.header(this.member.currentRevision), ...fields }));
+  }
+
+  /** Not inside the hub's own call: what one transaction brings to many streams is taken after it has ended. */
+  #pull(): void {
+    if (this.#pulling || this.#closed) return;
+    this.#pulling = true;
+    queueMicrotask(() => {
+      this.#drain().catch((cause: unknown) => {
+        if (!this.#closed) this.#fail(cause);
+      });
+    });
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      for (let message = this.watches.take(); message !== undefined; message = this.watches.take()) {
+        const room = this.stream.send(this.#encode(message));
+        if (!room) await this.stream.drained();
+        if (this.#closed) return;
+      }
+    } finally {
+      this.#pulling = false;
+    }
+  }
+
+  #encode(message: WatchMessage): Uint8Array {
+    return WatchResponse.encode({
+      header: this.member.header(message.revision),
+      watchId: message.watchId,
+      created: false,
+      canceled: message.canceled,
+      compactRevision: message.compactRevision,
+      cancelReason: '',
+      fragment: message.fragment,
+      events: [...message.events],
+    });
+  }
+}

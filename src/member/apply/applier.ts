@@ -1,0 +1,205 @@
+/**
+ * What a committed request does to the member's state. A function of the entry alone: no clock, no randomness, no look at who waits for the result.
+ * Layers, in this order, each visible in `apply`:
+ *
+ *     CORRUPT alarm (refuses nearly all) → NOSPACE alarm (refuses what grows) → quota (applies, then raises NOSPACE) → store
+ *
+ * Source: etcd's server/etcdserver/apply.
+ */
+import type { Lessor } from '../../lease/lessor.js';
+import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
+import type { MvccStore } from '../../mvcc/store.js';
+import {
+  AlarmRequest_AlarmAction as AlarmAction,
+  type AlarmMember,
+  type AlarmRequest,
+  AlarmType,
+  type CompactionRequest,
+  type DeleteRangeRequest,
+  type InternalRaftRequest,
+  type LeaseCheckpointRequest,
+  type LeaseGrantRequest,
+  type PutRequest,
+  type RangeRequest,
+  type SplicedDeleteRangeResponse,
+  type SplicedPutResponse,
+  type SplicedRangeResponse,
+  type SplicedTxnResponse,
+  type TxnRequest,
+} from '../../proto/gen/etcdserverpb.js';
+import { EtcdError, type Outcome } from '../etcd-error.js';
+import type { Alarms } from './alarms.js';
+import { LEASE_GRANT_COST_BYTES, putCost, txnCost } from './quota.js';
+import { executeRange } from './range.js';
+import {
+  checkedPath,
+  checkPut,
+  executeDeleteRange,
+  executePut,
+  executeReadOnlyTxn,
+  executeTxn,
+  innerHeader,
+  isReadOnlyTxn,
+  type TxnContext,
+} from './txn.js';
+
+export interface ApplierDeps {
+  readonly store: MvccStore;
+  readonly lessor: Lessor;
+  readonly alarms: Alarms;
+  /** Whether the backend may still grow by so many bytes. */
+  readonly fits: (costBytes: number) => boolean;
+  /** Called when an applied request went over the quota: the member proposes the alarm. */
+  readonly onQuotaExceeded: () => void;
+  /** A compaction was scheduled; `done` resolves when its records are gone (false: interrupted). */
+  readonly onCompaction: (revision: number, done: Promise<boolean>) => void;
+}
+
+/** Response messages carry the revision in their header; cluster, member and term are the API's to fill in. */
+export class Applier {
+  constructor(readonly deps: ApplierDeps) {}
+
+  apply(request: InternalRaftRequest): Outcome<unknown> {
+    try {
+      return { ok: true, value: this.#dispatch(request) };
+    } catch (cause) {
+      if (cause instanceof EtcdError) return { ok: false, error: cause };
+      if (cause instanceof CompactedError) return { ok: false, error: new EtcdError('compacted') };
+      if (cause instanceof FutureRevisionError) return { ok: false, error: new EtcdError('futureRevision') };
+      throw cause;
+    }
+  }
+
+  /** Undefined for a request that concerns another part (membership, downgrade) or that this version does not know. */
+  #dispatch(request: InternalRaftRequest): unknown {
+    if (request.put !== undefined) return this.#put(request.put);
+    if (request.range !== undefined) return this.range(request.range);
+    if (request.deleteRange !== undefined) return this.#deleteRange(request.deleteRange);
+    if (request.txn !== undefined) return this.#txn(request.txn);
+    if (request.compaction !== undefined) return this.#compact(request.compaction);
+    if (request.leaseGrant !== undefined) return this.#leaseGrant(request.leaseGrant);
+    if (request.leaseRevoke !== undefined) return this.#leaseRevoke(request.leaseRevoke.ID);
+    if (request.leaseCheckpoint !== undefined) return this.#leaseCheckpoint(request.leaseCheckpoint);
+    if (request.alarm !== undefined) return this.#alarm(request.alarm);
+    return undefined;
+  }
+
+  /** Also the serving side of reads that need no entry. */
+  range(request: RangeRequest): SplicedRangeResponse {
+    const response = executeRange(this.deps.store, request);
+    return { ...response, header: innerHeader(this.deps.store.currentRevision) };
+  }
+
+  readOnlyTxn(request: TxnRequest): SplicedTxnResponse {
+    const response = executeReadOnlyTxn(this.deps.store, request, this.#context());
+    return { ...response, header: innerHeader(this.deps.store.currentRevision) };
+  }
+
+  #put(request: PutRequest): SplicedPutResponse {
+    this.#refuseCorrupt();
+    this.#refuseNoSpace();
+    const { store } = this.deps;
+    checkPut(store, request, this.#context());
+    const fits = this.deps.fits(putCost(request));
+    const write = store.write();
+    const response = executePut(write, request);
+    const revision = write.end();
+    this.#settleQuota(fits);
+    return { ...response, header: innerHeader(revision) };
+  }
+
+  #deleteRange(request: DeleteRangeRequest): SplicedDeleteRangeResponse {
+    this.#refuseCorrupt();
+    const write = this.deps.store.write();
+    const response = executeDeleteRange(write, request);
+    return { ...response, header: innerHeader(write.end()) };
+  }
+
+  #txn(request: TxnRequest): SplicedTxnResponse {
+    this.#refuseCorrupt();
+    const cost = txnCost(request);
+    if (cost > 0) this.#refuseNoSpace();
+    if (isReadOnlyTxn(request)) return this.readOnlyTxn(request);
+    const { store } = this.deps;
+    const path = checkedPath(store, request, this.#context());
+    const fits = cost === 0 || this.deps.fits(cost);
+    const write = store.write();
+    const response = executeTxn(write, request, path);
+    const revision = write.end();
+    this.#settleQuota(fits);
+    return { ...response, header: innerHeader(revision) };
+  }
+
+  #compact(request: CompactionRequest): { header: ReturnType<typeof innerHeader> } {
+    this.#refuseCorrupt();
+    this.deps.onCompaction(request.revision, this.deps.store.compact(request.revision));
+    return { header: innerHeader(this.deps.store.currentRevision) };
+  }
+
+  #leaseGrant(request: LeaseGrantRequest): unknown {
+    this.#refuseCorrupt();
+    this.#refuseNoSpace();
+    if (this.deps.lessor.has(request.ID)) throw new EtcdError('leaseExists');
+    const fits = this.deps.fits(LEASE_GRANT_COST_BYTES);
+    const lease = this.deps.lessor.grant(request.ID, request.TTL);
+    this.#settleQuota(fits);
+    return { header: innerHeader(this.deps.store.currentRevision), ID: lease.id, TTL: lease.ttlSeconds, error: '' };
+  }
+
+  #leaseRevoke(id: bigint): unknown {
+    this.#refuseCorrupt();
+    if (!this.deps.lessor.has(id)) throw new EtcdError('leaseNotFound');
+    this.deps.lessor.revoke(id);
+    return { header: innerHeader(this.deps.store.currentRevision) };
+  }
+
+  #leaseCheckpoint(request: LeaseCheckpointRequest): unknown {
+    for (const checkpoint of request.checkpoints) this.deps.lessor.checkpoint(checkpoint.ID, checkpoint.remainingTTL);
+    return { header: innerHeader(this.deps.store.currentRevision) };
+  }
+
+  #alarm(request: AlarmRequest): { header: ReturnType<typeof innerHeader>; alarms: AlarmMember[] } {
+    return { header: innerHeader(this.deps.store.currentRevision), alarms: this.#changeAlarm(request) };
+  }
+
+  #changeAlarm(request: AlarmRequest): AlarmMember[] {
+    const { alarms } = this.deps;
+    switch (request.action) {
+      case AlarmAction.GET:
+        return alarms.list(request.alarm);
+      case AlarmAction.ACTIVATE:
+        if (request.alarm === AlarmType.NONE) return [];
+        return [alarms.activate(request.memberID, request.alarm)];
+      case AlarmAction.DEACTIVATE: {
+        const cleared = alarms.deactivate(request.memberID, request.alarm);
+        return cleared === undefined ? [] : [cleared];
+      }
+      default:
+        return [];
+    }
+  }
+
+  #context(): TxnContext {
+    const { store, lessor } = this.deps;
+    return {
+      hasLease: (lease) => lessor.has(lease),
+      currentRevision: store.currentRevision,
+      compactRevision: store.compactRevision,
+    };
+  }
+
+  #refuseCorrupt(): void {
+    if (this.deps.alarms.has(AlarmType.CORRUPT)) throw new EtcdError('corrupt');
+  }
+
+  #refuseNoSpace(): void {
+    if (this.deps.alarms.has(AlarmType.NOSPACE)) throw new EtcdError('noSpace');
+  }
+
+  /** What is over the quota was applied all the same, as every member must: only its answer is a refusal. */
+  #settleQuota(fits: boolean): void {
+    if (fits) return;
+    this.deps.onQuotaExceeded();
+    throw new EtcdError('noSpace');
+  }
+}

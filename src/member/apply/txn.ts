@@ -1,0 +1,206 @@
+/**
+ * A transaction, applied: first every comparison of every level is evaluated against the state before it, which fixes the path; then all that the path would do
+ * is checked; only then is anything executed, so that a refusal leaves nothing behind (etcd #18799). Every member does all of it, also where no client
+ * waits: members that skip a part come apart (etcd #18667). Source: etcd's server/etcdserver/txn.
+ */
+import type { KeyReader, WriteTransaction } from '../../mvcc/types.js';
+import {
+  type Compare,
+  Compare_CompareResult as CompareResult,
+  Compare_CompareTarget as CompareTarget,
+  type PutRequest,
+  type RequestOp,
+  type ResponseHeader,
+  type SplicedDeleteRangeResponse,
+  type SplicedPutResponse,
+  type SplicedResponseOp,
+  type SplicedTxnResponse,
+  type TxnRequest,
+} from '../../proto/gen/etcdserverpb.js';
+import { KeyValue } from '../../proto/gen/mvccpb.js';
+import { EtcdError } from '../etcd-error.js';
+import { executeRange } from './range.js';
+
+/** What the checks look at besides keys. */
+export interface TxnContext {
+  hasLease(lease: bigint): boolean;
+  readonly currentRevision: number;
+  readonly compactRevision: number;
+}
+
+/** Outcome of the comparisons of one level and of the transactions nested in its chosen branch, in order of operations. */
+interface Path {
+  readonly succeeded: boolean;
+  readonly nested: readonly Path[];
+}
+
+/** True when no branch can write: such a transaction is a read and needs no log entry. A nested one, even empty, makes it a write. */
+export function isReadOnlyTxn(txn: TxnRequest): boolean {
+  return [...txn.success, ...txn.failure].every(({ request }) => request.case === 'requestRange');
+}
+
+/** Whether a read-only transaction may be answered from local state. */
+export function isSerializableTxn(txn: TxnRequest): boolean {
+  return [...txn.success, ...txn.failure].every(
+    ({ request }) => request.case !== 'requestRange' || request.value.serializable,
+  );
+}
+
+/** Throws EtcdError; then nothing has changed. */
+export function checkedPath(reader: KeyReader, txn: TxnRequest, context: TxnContext): Path {
+  const path = choosePath(reader, txn);
+  checkBranch(reader, txn, path, context);
+  return path;
+}
+
+export function executeReadOnlyTxn(reader: KeyReader, txn: TxnRequest, context: TxnContext): SplicedTxnResponse {
+  const path = checkedPath(reader, txn, context);
+  const header = innerHeader(context.currentRevision);
+  const responses = branch(txn, path).map(({ request }): SplicedResponseOp => {
+    if (request.case !== 'requestRange') throw new Error(`read-only transaction holds a ${request.case}`);
+    return { response: { case: 'responseRange', value: { ...executeRange(reader, request.value), header } } };
+  });
+  return { header: undefined, succeeded: path.succeeded, responses };
+}
+
+export function executeTxn(write: WriteTransaction, txn: TxnRequest, path: Path): SplicedTxnResponse {
+  let nested = 0;
+  const responses = branch(txn, path).map((op) => executeOp(write, op, () => nestedPath(path, nested++)));
+  return { header: undefined, succeeded: path.succeeded, responses };
+}
+
+function executeOp(write: WriteTransaction, { request }: RequestOp, nextPath: () => Path): SplicedResponseOp {
+  switch (request.case) {
+    case 'requestRange': {
+      const value = { ...executeRange(write, request.value), header: innerHeader(write.revision) };
+      return { response: { case: 'responseRange', value } };
+    }
+    case 'requestPut': {
+      const response = executePut(write, request.value);
+      return { response: { case: 'responsePut', value: { ...response, header: innerHeader(write.revision) } } };
+    }
+    case 'requestDeleteRange': {
+      const response = executeDeleteRange(write, request.value);
+      return { response: { case: 'responseDeleteRange', value: { ...response, header: innerHeader(write.revision) } } };
+    }
+    case 'requestTxn': {
+      const value = { ...executeTxn(write, request.value, nextPath()), header: innerHeader(0) };
+      return { response: { case: 'responseTxn', value } };
+    }
+    case undefined:
+      return { response: { case: undefined } };
+  }
+}
+
+/** Everything that could refuse the put has been checked. */
+export function executePut(write: WriteTransaction, put: PutRequest): SplicedPutResponse {
+  const needsPrevious = put.prevKv || put.ignoreValue || put.ignoreLease;
+  const previousBytes = needsPrevious ? write.get(put.key) : undefined;
+  let { value, lease } = put;
+  if (previousBytes !== undefined && (put.ignoreValue || put.ignoreLease)) {
+    const previous = KeyValue.decode(previousBytes);
+    if (put.ignoreValue) value = previous.value;
+    if (put.ignoreLease) lease = previous.lease;
+  }
+  write.put(put.key, value, lease);
+  return { header: undefined, prevKv: put.prevKv ? previousBytes : undefined };
+}
+
+export function executeDeleteRange(
+  write: WriteTransaction,
+  request: { key: Uint8Array; rangeEnd: Uint8Array; prevKv: boolean },
+): SplicedDeleteRangeResponse {
+  const prevKvs = request.prevKv
+    ? write.range(request.key, request.rangeEnd, { revision: 0, limit: 0, countOnly: false }).kvs
+    : [];
+  return { header: undefined, deleted: write.deleteRange(request.key, request.rangeEnd), prevKvs };
+}
+
+/** Throws EtcdError for a put that must not be applied. */
+export function checkPut(reader: KeyReader, put: PutRequest, context: TxnContext): void {
+  if ((put.ignoreValue || put.ignoreLease) && reader.get(put.key) === undefined) throw new EtcdError('keyNotFound');
+  if (put.lease !== 0n && !context.hasLease(put.lease)) throw new EtcdError('leaseNotFound');
+}
+
+export function innerHeader(revision: number): ResponseHeader {
+  return { clusterId: 0n, memberId: 0n, revision, raftTerm: 0 };
+}
+
+function branch(txn: TxnRequest, path: Path): readonly RequestOp[] {
+  return path.succeeded ? txn.success : txn.failure;
+}
+
+function nestedPath(path: Path, index: number): Path {
+  const nested = path.nested[index];
+  if (nested === undefined) throw new Error(`transaction path has no nested level ${index}`);
+  return nested;
+}
+
+function choosePath(reader: KeyReader, txn: TxnRequest): Path {
+  const succeeded = txn.compare.every((compare) => holds(reader, compare));
+  const nested: Path[] = [];
+  for (const { request } of succeeded ? txn.success : txn.failure) {
+    if (request.case === 'requestTxn') nested.push(choosePath(reader, request.value));
+  }
+  return { succeeded, nested };
+}
+
+function checkBranch(reader: KeyReader, txn: TxnRequest, path: Path, context: TxnContext): void {
+  let nested = 0;
+  for (const { request } of branch(txn, path)) {
+    if (request.case === 'requestRange') checkRevision(request.value.revision, context);
+    else if (request.case === 'requestPut') checkPut(reader, request.value, context);
+    else if (request.case === 'requestTxn') checkBranch(reader, request.value, nestedPath(path, nested++), context);
+  }
+}
+
+function checkRevision(revision: number, context: TxnContext): void {
+  if (revision <= 0) return;
+  if (revision > context.currentRevision) throw new EtcdError('futureRevision');
+  if (revision < context.compactRevision) throw new EtcdError('compacted');
+}
+
+/** Every key of the range must satisfy it. Of an absent key, all numbers are 0; comparing its value is never true. */
+function holds(reader: KeyReader, compare: Compare): boolean {
+  const found = reader.range(compare.key, compare.rangeEnd, { revision: 0, limit: 0, countOnly: false }).kvs;
+  if (found.length === 0) {
+    return compare.target === CompareTarget.VALUE ? false : matches(compare, KeyValue.create());
+  }
+  return found.every((bytes) => matches(compare, KeyValue.decode(bytes)));
+}
+
+function matches(compare: Compare, kv: KeyValue): boolean {
+  const order = difference(compare, kv);
+  switch (compare.result) {
+    case CompareResult.EQUAL:
+      return order === 0;
+    case CompareResult.NOT_EQUAL:
+      return order !== 0;
+    case CompareResult.GREATER:
+      return order > 0;
+    case CompareResult.LESS:
+      return order < 0;
+    default:
+      return true;
+  }
+}
+
+/** Sign of (what the key has − what the comparison names). A target without its value names zero. */
+function difference({ target, targetUnion }: Compare, kv: KeyValue): number {
+  switch (target) {
+    case CompareTarget.VALUE:
+      return Buffer.compare(kv.value, targetUnion.case === 'value' ? targetUnion.value : new Uint8Array(0));
+    case CompareTarget.CREATE:
+      return kv.createRevision - (targetUnion.case === 'createRevision' ? targetUnion.value : 0);
+    case CompareTarget.MOD:
+      return kv.modRevision - (targetUnion.case === 'modRevision' ? targetUnion.value : 0);
+    case CompareTarget.VERSION:
+      return kv.version - (targetUnion.case === 'version' ? targetUnion.value : 0);
+    case CompareTarget.LEASE: {
+      const wanted = targetUnion.case === 'lease' ? targetUnion.value : 0n;
+      return kv.lease === wanted ? 0 : kv.lease > wanted ? 1 : -1;
+    }
+    default:
+      return 0;
+  }
+}

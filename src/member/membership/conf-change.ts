@@ -1,0 +1,66 @@
+/**
+ * Applying a configuration change: is it still valid, and what does it do to the membership? An invalid one is applied to raft as a change of node 0, so that all
+ * members agree that nothing happened. Source: etcd's RaftCluster.ValidateConfigurationChange.
+ */
+import { type ConfChange, ConfChangeType } from '../../raftpb/types.js';
+import { EtcdError } from '../etcd-error.js';
+import type { Cluster } from './cluster.js';
+import { type ClusterMember, memberFromJson } from './cluster-member.js';
+
+/** The JSON of a change's context: the member, and whether this is a learner's promotion. */
+interface ChangeContext {
+  readonly member: ClusterMember;
+  readonly isPromote: boolean;
+}
+
+/** undefined when the change may be applied. */
+export function refusal(cluster: Cluster, change: ConfChange): EtcdError | undefined {
+  const { nodeId } = change;
+  const known = cluster.get(nodeId);
+  if (cluster.isRemoved(nodeId)) return new EtcdError('memberNotFound');
+  switch (change.type) {
+    case ConfChangeType.ConfChangeAddNode:
+    case ConfChangeType.ConfChangeAddLearnerNode: {
+      const { member, isPromote } = contextOf(change);
+      if (isPromote) {
+        if (known === undefined) return new EtcdError('memberNotFound');
+        return known.isLearner ? undefined : new EtcdError('memberNotLearner');
+      }
+      if (known !== undefined) return new EtcdError('memberExists');
+      return urlsTaken(cluster, member) ? new EtcdError('peerUrlExists') : undefined;
+    }
+    case ConfChangeType.ConfChangeRemoveNode:
+      return known === undefined ? new EtcdError('memberNotFound') : undefined;
+    case ConfChangeType.ConfChangeUpdateNode: {
+      if (known === undefined) return new EtcdError('memberNotFound');
+      return urlsTaken(cluster, contextOf(change).member) ? new EtcdError('peerUrlExists') : undefined;
+    }
+  }
+}
+
+export function applyChange(cluster: Cluster, change: ConfChange, how: { persist: boolean }): void {
+  switch (change.type) {
+    case ConfChangeType.ConfChangeAddNode:
+    case ConfChangeType.ConfChangeAddLearnerNode: {
+      const { member, isPromote } = contextOf(change);
+      if (isPromote) cluster.promote(change.nodeId, how);
+      else cluster.add(member, how);
+      return;
+    }
+    case ConfChangeType.ConfChangeRemoveNode:
+      cluster.remove(change.nodeId, how);
+      return;
+    case ConfChangeType.ConfChangeUpdateNode:
+      cluster.updatePeerURLs(change.nodeId, contextOf(change).member.peerURLs, how);
+      return;
+  }
+}
+
+function urlsTaken(cluster: Cluster, { id, peerURLs }: ClusterMember): boolean {
+  return cluster.members.some((other) => other.id !== id && other.peerURLs.some((url) => peerURLs.includes(url)));
+}
+
+function contextOf(change: ConfChange): ChangeContext {
+  const text = Buffer.from(change.context).toString();
+  return { member: memberFromJson(text), isPromote: /"isPromote"\s*:\s*true/.test(text) };
+}

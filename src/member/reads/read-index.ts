@@ -1,0 +1,122 @@
+/**
+ * Linearizable reads. All that wait share one read-index round: a round's answer proves that the leader was still the leader after each of its
+ * readers had arrived, so a reader that comes while a round is under way must wait for the next one (etcd #20418: never answer from an old round).
+ *
+ *     wait() ──▶ gathering ──begin(turn)──▶ in flight ──confirm(index)──▶ confirmed ──applied ≥ index──▶ served
+ *                                            │ every 500 ms without answer: asked again under a new context
+ *                                            └ leader lost or changed: refused with "leader changed"
+ *
+ * Pure: the loop hands in time and ticks, and sends the rounds. Source of behaviour: etcd's linearizableReadLoop, Raft thesis §6.4.
+ */
+import type { Outcome } from '../etcd-error.js';
+import { EtcdError } from '../etcd-error.js';
+
+export type ReadDone = (outcome: Outcome<void>) => void;
+
+interface Reader {
+  readonly done: ReadDone;
+  readonly deadlineMs: number;
+}
+
+interface Round {
+  readonly readers: Reader[];
+  context: bigint;
+  askedMs: number;
+}
+
+const RETRY_MS = 500;
+const served: Outcome<void> = { ok: true, value: undefined };
+
+export class ReadIndexQueue {
+  #gathering: Reader[] = [];
+  #round: Round | undefined;
+  /** Confirmed rounds whose index is not applied yet, by rising index. */
+  #confirmed: { readonly index: number; readonly readers: Reader[] }[] = [];
+  /** Rounds that were asked twice, failed outright, and readers still waiting: the metrics' figures. */
+  readonly counters = { slow: 0, failed: 0 };
+
+  /** `ask` starts a round in raft under a fresh context and returns that context. */
+  constructor(readonly ask: () => bigint) {}
+
+  /** `done` is called once: when a read at the present applied state is linearizable, or with the refusal. */
+  wait(done: ReadDone, deadlineMs: number): void {
+    this.#gathering.push({ done, deadlineMs });
+  }
+
+  /** Whether `begin` has something to do. */
+  get wantsRound(): boolean {
+    return this.#round === undefined && this.#gathering.length > 0;
+  }
+
+  /** Once a turn: starts the next round unless one is in flight. */
+  begin(nowMs: number): void {
+    if (!this.wantsRound) return;
+    this.#round = { readers: this.#gathering, context: this.ask(), askedMs: nowMs };
+    this.#gathering = [];
+  }
+
+  /** Raft's answer. One for a context that was given up is ignored. */
+  confirm(context: bigint, index: number, applied: number): void {
+    const round = this.#round;
+    if (round === undefined || round.context !== context) return;
+    this.#round = undefined;
+    this.#confirmed.push({ index, readers: round.readers });
+    this.applied(applied);
+  }
+
+  applied(index: number): void {
+    while (this.#confirmed.length > 0) {
+      const next = this.#confirmed[0];
+      if (next === undefined || next.index > index) return;
+      this.#confirmed.shift();
+      for (const reader of next.readers) reader.done(served);
+    }
+  }
+
+  /** Every 100 ms or so: repeats an unanswered round, refuses readers whose time is over. */
+  tick(nowMs: number): void {
+    const timeout = new EtcdError('timeout');
+    const expire = (readers: Reader[]): Reader[] => {
+      const late = readers.filter((reader) => reader.deadlineMs <= nowMs);
+      if (late.length === 0) return readers;
+      this.counters.slow++;
+      for (const reader of late) reader.done({ ok: false, error: timeout });
+      return readers.filter((reader) => reader.deadlineMs > nowMs);
+    };
+    this.#gathering = expire(this.#gathering);
+    this.#confirmed = this.#confirmed.map(({ index, readers }) => ({ index, readers: expire(readers) }));
+    const round = this.#round;
+    if (round === undefined) return;
+    const readers = expire(round.readers);
+    if (readers.length === 0) {
+      this.#round = undefined;
+    } else if (nowMs - round.askedMs >= RETRY_MS) {
+      this.#round = { readers, context: this.ask(), askedMs: nowMs };
+    } else {
+      this.#round = { ...round, readers };
+    }
+  }
+
+  /** No answer of the old leader's may be trusted any more. Rounds already confirmed stay good. */
+  leaderChanged(): void {
+    const round = this.#round;
+    if (round === undefined) return;
+    this.#round = undefined;
+    this.counters.failed++;
+    const error = new EtcdError('leaderChanged');
+    for (const reader of round.readers) reader.done({ ok: false, error });
+  }
+
+  /** Refuses all: the member stops. */
+  close(error: Error): void {
+    const all = [
+      ...this.#gathering,
+      ...(this.#round?.readers ?? []),
+      ...this.#confirmed.flatMap(({ readers }) => readers),
+    ];
+    this.#gathering = [];
+    this.#round = undefined;
+    this.#confirmed = [];
+    for (const reader of all) reader.done({ ok: false, error });
+  }
+}
