@@ -53,17 +53,13 @@ export interface WriteTx {
   deleteBucket(name: Uint8Array): boolean;
   /** Writes, syncs, writes the meta page, syncs. An error fails the handle for good. */
   commit(): void;
-  /** The same with the two syncs on the thread pool. New readers see the commit as soon as the call returns. */
-  commitAsync(): PendingCommit;
+  /**
+   * The same with the two syncs on the thread pool. New readers see the commit as soon as the call returns; the promise resolves when it is
+   * durable, and only then may the next write transaction begin. Rejects when a write or sync failed: the handle has then failed for good.
+   */
+  commitAsync(): Promise<void>;
   /** Throws the changes away. Nothing was written yet. */
   rollback(): void;
-}
-
-export interface PendingCommit {
-  /** Resolves when the commit is durable. Rejects when a write or a sync failed: the handle has then failed for good. */
-  readonly durable: Promise<void>;
-  /** Finishes on the calling thread, without waiting for the thread pool: how a writer that runs too far ahead is held back. */
-  finish(): void;
 }
 
 export interface BoltCheckProblem {

@@ -1,0 +1,446 @@
+/**
+ * A bbolt file, open.
+ *
+ * A commit, in the order that makes it survive a crash at any point:
+ *   1. changed pages go to pages that neither the last durable state nor a reader reaches; new readers see them from here on
+ *   2. fdatasync: all of the new tree is on disk, still reached from nowhere
+ *   3. the meta page of the other parity is written: at worst torn, and then its checksum is wrong and the old one counts
+ *   4. fdatasync: the commit is durable; only now may pages that it freed be used again
+ * An error anywhere in it leaves the file at the last durable commit and this handle failed for good: after a failed sync nobody knows what
+ * the kernel still holds.
+ *
+ * The free list is never written (bbolt's and etcd's NoFreelistSync): it is rebuilt from what is reachable when the file is opened.
+ */
+import type { Disk, DiskFile } from '../lib/disk.js';
+import { createBoltFile } from './create.js';
+import { BoltError } from './errors.js';
+import { FreePages } from './free-pages.js';
+import { encodeMeta, type Meta, readMetas } from './meta.js';
+import type { Page } from './page.js';
+import { Pager } from './pager.js';
+import { reachablePages } from './reachable.js';
+import { type Guard, PageBucket } from './read-bucket.js';
+import type { ReadTx, WriteTx } from './types.js';
+import { NodeBucket, type WriteContext } from './write-bucket.js';
+
+export interface BoltOptions {
+  /** Opens without the right to change anything, with a shared lock. False by default. */
+  readonly readOnly?: boolean;
+  /** Bound of the page cache; 32 MiB by default. */
+  readonly cacheBytes?: number;
+  /** For a file that no other process can know of, such as one just made. True by default. */
+  readonly lock?: boolean;
+}
+
+const DEFAULT_CACHE_BYTES = 32 << 20;
+/** The file grows ahead of need, so that not every commit changes its size. bbolt's AllocSize. */
+const GROW_BYTES = 16 << 20;
+/** Pages given to one write call. */
+const WRITE_CHUNKS = 256;
+
+/**
+ * Opens the database at `path`, creating it (4096-byte pages) when it is absent or empty, unless `readOnly`. Throws BoltError: ERR_BOLT_LOCKED,
+ * ERR_BOLT_FORMAT, ERR_BOLT_CORRUPT; or the disk's error.
+ */
+export function openBolt(disk: Disk, path: string, options: BoltOptions = {}): Bolt {
+  const readOnly = options.readOnly ?? false;
+  const existing = disk.stat(path);
+  if (!readOnly && (existing === undefined || existing.size === 0)) createBoltFile(disk, path);
+  const file = disk.open(path, readOnly ? 'read' : 'write');
+  try {
+    if ((options.lock ?? true) && !file.tryLock('db', { shared: readOnly })) {
+      throw new BoltError('ERR_BOLT_LOCKED', path, 'another process uses the database');
+    }
+    return new Bolt(path, file, { readOnly, cacheBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES });
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** One commit's state, as readers see it. */
+class State {
+  readonly meta: Meta;
+  /** Readers that hold it. */
+  pins = 0;
+  readonly #root: PageBucket;
+  readonly #buckets = new Map<string, PageBucket | undefined>();
+
+  constructor(meta: Meta, pager: Pager, guard: Guard) {
+    this.meta = meta;
+    this.#root = new PageBucket(pager, guard, { rootId: meta.rootId, sequence: meta.rootSequence, inline: undefined });
+  }
+
+  bucket(name: Uint8Array, key: string): PageBucket | undefined {
+    const known = this.#buckets.get(key);
+    if (known !== undefined) return known;
+    const bucket = this.#root.bucket(name);
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+}
+
+export class Bolt {
+  readonly path: string;
+  readonly pager: Pager;
+  readonly readOnly: boolean;
+  readonly #file: DiskFile;
+  #fileSize: number;
+  /** undefined when read-only. */
+  readonly #free: FreePages | undefined;
+  #state: State;
+  /** A list that another program stored and the next commit frees. */
+  #storedFreelist: PageRun | undefined;
+  readonly #pinned = new Set<State>();
+  /** From the beginning of a write transaction until it is durable or rolled back. */
+  #writing = false;
+  #failed: BoltError | undefined;
+  #closed = false;
+
+  /** Takes over `file`. Use `openBolt`. */
+  constructor(path: string, file: DiskFile, how: { readOnly: boolean; cacheBytes: number }) {
+    this.path = path;
+    this.#file = file;
+    this.readOnly = how.readOnly;
+    const meta = readMetas(path, (position, size) => {
+      const data = new Uint8Array(size);
+      return data.subarray(0, file.read(data, position));
+    });
+    this.#fileSize = file.size();
+    if (this.#fileSize < meta.highWater * meta.pageSize) {
+      throw new BoltError(
+        'ERR_BOLT_CORRUPT',
+        path,
+        `file is cut short: ${this.#fileSize} bytes of ${meta.highWater * meta.pageSize}`,
+        { pageId: Math.floor(this.#fileSize / meta.pageSize), offset: this.#fileSize },
+      );
+    }
+    this.pager = new Pager(path, file, {
+      pageSize: meta.pageSize,
+      highWater: meta.highWater,
+      cacheBytes: how.cacheBytes,
+    });
+    this.#state = new State(meta, this.pager, this);
+    this.#free = how.readOnly ? undefined : this.#findFreePages(meta);
+  }
+
+  get pageSize(): number {
+    return this.pager.pageSize;
+  }
+
+  get meta(): Meta {
+    return this.#state.meta;
+  }
+
+  /** Pages that could be written now, and those that wait for readers. Counted only when open for writing. */
+  get freePages(): { readonly free: number; readonly pending: number } {
+    return { free: this.#free?.count ?? 0, pending: this.#free?.pendingCount ?? 0 };
+  }
+
+  /** What made this handle fail for good, if anything. */
+  get failure(): BoltError | undefined {
+    return this.#failed;
+  }
+
+  assertOpen(): void {
+    if (this.#closed) throw new BoltError('ERR_BOLT_CLOSED', this.path, 'the database is closed');
+  }
+
+  /**
+   * A top-level bucket of the newest state, for use within the current call: the next commit may overwrite what it reads. `key` is the name as
+   * latin1 text.
+   */
+  latestBucket(name: Uint8Array, key: string): PageBucket | undefined {
+    return this.#state.bucket(name, key);
+  }
+
+  /** Keeps the newest state whole until the returned function is called (harmless when called twice). */
+  pin(): () => void {
+    const state = this.#state;
+    if (state.pins++ === 0) this.#pinned.add(state);
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      if (--state.pins === 0) this.#pinned.delete(state);
+    };
+  }
+
+  beginRead(): ReadTx & { readonly meta: Meta } {
+    this.assertOpen();
+    return new PinnedTx(this, this.#state.meta, this.pin());
+  }
+
+  /** One at a time; a second throws until the first is durable or rolled back. */
+  beginWrite(): WriteTx {
+    this.assertOpen();
+    if (this.#failed !== undefined) throw this.#failed;
+    const free = this.#free;
+    if (free === undefined) throw new BoltError('ERR_BOLT_USAGE', this.path, 'the database is open for reading only');
+    if (this.#writing) throw new BoltError('ERR_BOLT_USAGE', this.path, 'a write transaction is open');
+    this.#writing = true;
+    free.release([...this.#pinned].map((state) => state.meta.txid));
+    return new NodeTx(this.#state.meta, this.pager, free, {
+      tracked: () => this.#pinned.size > 0,
+      takeFreelist: () => {
+        const stored = this.#storedFreelist;
+        this.#storedFreelist = undefined;
+        return stored;
+      },
+      write: (pages, meta) => this.#writePages(pages, meta),
+      finish: () => this.#finish(),
+      finishAsync: () => this.#finishAsync(),
+      fail: (error) => this.#fail(error),
+      end: () => {
+        this.#writing = false;
+      },
+    });
+  }
+
+  /** Readers must be closed before; closing twice is harmless. A commit under way must have been awaited. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#file.close();
+  }
+
+  #findFreePages(meta: Meta): FreePages {
+    const used = reachablePages(this.pager, meta.rootId);
+    const free = new FreePages(meta.highWater);
+    if (meta.freelistId !== undefined) {
+      this.#storedFreelist = { start: meta.freelistId, count: this.#storedFreelistPages(meta.freelistId) };
+    }
+    const stored = this.#storedFreelist;
+    for (let id = 2; id < meta.highWater; id++) {
+      if (((used[id >>> 5] as number) & (1 << (id & 31))) !== 0) continue;
+      // The stored list belongs to the durable state: it must stay readable until the next commit says that there is none.
+      if (stored !== undefined && id >= stored.start && id < stored.start + stored.count) continue;
+      free.add(id);
+    }
+    return free;
+  }
+
+  #storedFreelistPages(id: number): number {
+    const count = 1 + freelistOverflow(this.pager.readRun(id, 1));
+    if (id + count > this.pager.highWater)
+      throw this.pager.corrupt(id, `freelist of ${count} pages is longer than the file`);
+    return count;
+  }
+
+  /** Step 1 of a commit. */
+  #writePages(pages: Page[], meta: Meta): void {
+    this.#grow(meta.highWater * meta.pageSize);
+    this.pager.highWater = meta.highWater;
+    pages.sort((a, b) => a.id - b.id);
+    for (let i = 0; i < pages.length; ) {
+      const first = pages[i] as Page;
+      const chunks: Uint8Array[] = [];
+      let next = first.id;
+      while (i < pages.length && chunks.length < WRITE_CHUNKS && (pages[i] as Page).id === next) {
+        const page = pages[i++] as Page;
+        chunks.push(page.data);
+        next += page.data.length / meta.pageSize;
+      }
+      this.#file.write(chunks, first.id * meta.pageSize);
+    }
+    for (const page of pages) this.pager.cache.set(page);
+    this.#state = new State(meta, this.pager, this);
+  }
+
+  #grow(size: number): void {
+    if (size <= this.#fileSize) return;
+    const next = Math.max(size, Math.min(this.#fileSize * 2, this.#fileSize + GROW_BYTES));
+    this.#file.truncate(next);
+    this.#fileSize = next;
+  }
+
+  /** Steps 2 to 4. */
+  #finish(): void {
+    this.#file.syncData();
+    this.#writeMeta();
+    this.#file.syncData();
+  }
+
+  async #finishAsync(): Promise<void> {
+    await this.#file.syncDataAsync();
+    this.#writeMeta();
+    await this.#file.syncDataAsync();
+  }
+
+  #writeMeta(): void {
+    const { meta } = this.#state;
+    const pageId = meta.txid % 2 === 0 ? 0 : 1;
+    this.#file.write([encodeMeta(meta, pageId)], pageId * meta.pageSize);
+  }
+
+  #fail(error: unknown): BoltError {
+    if (error instanceof BoltError && error.code === 'ERR_BOLT_FAILED') return error;
+    const reason = `commit failed: ${error instanceof Error ? error.message : String(error)}`;
+    this.#failed ??= new BoltError('ERR_BOLT_FAILED', this.path, reason, { cause: error });
+    return this.#failed;
+  }
+}
+
+/** Overflow of the freelist page that starts with `data`; 0 when it is none, which then costs one page until the next opening. */
+function freelistOverflow(data: Uint8Array): number {
+  return data.length >= 16 ? (data[12] as number) | ((data[13] as number) << 8) | ((data[14] as number) << 16) : 0;
+}
+
+class PinnedTx implements ReadTx, Guard {
+  readonly meta: Meta;
+  readonly root: PageBucket;
+  readonly #bolt: Bolt;
+  readonly #unpin: () => void;
+  #open = true;
+
+  constructor(bolt: Bolt, meta: Meta, unpin: () => void) {
+    this.#bolt = bolt;
+    this.meta = meta;
+    this.#unpin = unpin;
+    this.root = new PageBucket(bolt.pager, this, {
+      rootId: meta.rootId,
+      sequence: meta.rootSequence,
+      inline: undefined,
+    });
+  }
+
+  get txid(): number {
+    return this.meta.txid;
+  }
+
+  get highWaterPages(): number {
+    return this.meta.highWater;
+  }
+
+  assertOpen(): void {
+    this.#bolt.assertOpen();
+    if (!this.#open) throw new BoltError('ERR_BOLT_CLOSED', this.#bolt.path, 'the transaction is closed');
+  }
+
+  bucket(name: Uint8Array): PageBucket | undefined {
+    return this.root.bucket(name);
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#unpin();
+  }
+}
+
+interface PageRun {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** What of a commit is the file's business. */
+interface CommitSteps {
+  tracked(): boolean;
+  takeFreelist(): PageRun | undefined;
+  write(pages: Page[], meta: Meta): void;
+  finish(): void;
+  finishAsync(): Promise<void>;
+  fail(error: unknown): BoltError;
+  end(): void;
+}
+
+class NodeTx implements WriteTx, WriteContext {
+  readonly txid: number;
+  readonly pager: Pager;
+  readonly root: NodeBucket;
+  readonly #meta: Meta;
+  readonly #free: FreePages;
+  readonly #steps: CommitSteps;
+  readonly #pages: Page[] = [];
+  readonly #freed: PageRun[] = [];
+  #tracked = false;
+  #open = true;
+
+  constructor(meta: Meta, pager: Pager, free: FreePages, steps: CommitSteps) {
+    this.txid = meta.txid + 1;
+    this.pager = pager;
+    this.#meta = meta;
+    this.#free = free;
+    this.#steps = steps;
+    this.root = new NodeBucket(
+      this,
+      { rootId: meta.rootId, sequence: meta.rootSequence, inline: undefined },
+      { isTop: true },
+    );
+  }
+
+  bucket(name: Uint8Array): NodeBucket | undefined {
+    return this.root.bucket(name);
+  }
+
+  createBucket(name: Uint8Array): NodeBucket {
+    return this.root.createBucket(name);
+  }
+
+  deleteBucket(name: Uint8Array): boolean {
+    return this.root.deleteBucket(name);
+  }
+
+  commit(): void {
+    this.assertOpen();
+    try {
+      this.#write();
+      this.#steps.finish();
+    } catch (error) {
+      throw this.#steps.fail(error);
+    } finally {
+      this.#end();
+    }
+  }
+
+  async commitAsync(): Promise<void> {
+    this.assertOpen();
+    try {
+      this.#write();
+      await this.#steps.finishAsync();
+    } catch (error) {
+      throw this.#steps.fail(error);
+    } finally {
+      this.#end();
+    }
+  }
+
+  rollback(): void {
+    if (this.#open) this.#end();
+  }
+
+  assertOpen(): void {
+    if (!this.#open) throw new BoltError('ERR_BOLT_CLOSED', this.pager.path, 'the transaction has ended');
+  }
+
+  allocate(pageCount: number): number {
+    return this.#free.allocate(this.txid, pageCount, this.#tracked);
+  }
+
+  free(pageId: number, pageCount: number): void {
+    this.#freed.push({ start: pageId, count: pageCount });
+  }
+
+  emit(page: Page): void {
+    this.#pages.push(page);
+  }
+
+  #write(): void {
+    this.#tracked = this.#steps.tracked();
+    const rootId = this.root.spillTop();
+    const freelist = this.#steps.takeFreelist();
+    if (freelist !== undefined) this.#freed.push(freelist);
+    for (const { start, count } of this.#freed) this.#free.free(this.txid, start, count);
+    this.#steps.write(this.#pages, {
+      ...this.#meta,
+      rootId,
+      freelistId: undefined,
+      highWater: this.#free.highWater,
+      txid: this.txid,
+    });
+  }
+
+  #end(): void {
+    this.#open = false;
+    this.#steps.end();
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Pages of one file by id: from the cache, or read and checked. All reads of a bbolt file come through here.
+ *
+ * Node has no mmap, so a page costs one pread the first time. Single pages are read one by one and cached; a scan reads ahead into a window
+ * of its own and leaves the cache to those that need it.
+ */
+import type { DiskFile } from '../lib/disk.js';
+import { BoltError } from './errors.js';
+import { type Page, type PagePlace, parseHeader, parsePage } from './page.js';
+import { PageCache } from './page-cache.js';
+
+const MAX_WINDOW_PAGES = 64;
+/** Misses that a scan answers page by page before it reads ahead: most ranges are short. */
+const MISSES_BEFORE_WINDOW = 2;
+
+/** What one scan has read ahead. Its size follows how well the last one served. */
+export class ScanWindow {
+  misses = 0;
+  pages = 8;
+  firstId = 0;
+  endId = 0;
+  hits = 0;
+  data: Uint8Array = new Uint8Array(0);
+}
+
+export class Pager {
+  /** For errors; a renamed file keeps its handle, so it is not the handle's. */
+  readonly path: string;
+  readonly file: DiskFile;
+  readonly pageSize: number;
+  readonly cache: PageCache;
+  /** Pages `[0, highWater)` may be read; moves with each commit. */
+  highWater: number;
+
+  constructor(path: string, file: DiskFile, how: { pageSize: number; highWater: number; cacheBytes: number }) {
+    this.path = path;
+    this.file = file;
+    this.pageSize = how.pageSize;
+    this.highWater = how.highWater;
+    this.cache = new PageCache(how.cacheBytes);
+  }
+
+  place(id: number): PagePlace {
+    return { path: this.path, id, offset: id * this.pageSize };
+  }
+
+  corrupt(id: number, reason: string): BoltError {
+    return new BoltError('ERR_BOLT_CORRUPT', this.path, reason, { pageId: id, offset: id * this.pageSize });
+  }
+
+  page(id: number): Page {
+    return this.cache.get(id) ?? this.#load(id);
+  }
+
+  /** As `page`, for a walk over many pages. */
+  scan(id: number, window: ScanWindow): Page {
+    const cached = this.cache.get(id);
+    if (cached !== undefined) return cached;
+    if (id >= window.firstId && id < window.endId) {
+      const page = this.#fromWindow(id, window);
+      if (page !== undefined) return page;
+    }
+    if (window.misses++ < MISSES_BEFORE_WINDOW) return this.#load(id);
+    if (window.endId !== 0) {
+      if (window.hits * 2 >= window.pages) window.pages = Math.min(window.pages * 2, MAX_WINDOW_PAGES);
+      else if (window.hits * 8 < window.pages) window.pages = Math.max(window.pages >> 1, 1);
+    }
+    const pages = Math.min(window.pages, this.highWater - id);
+    if (pages < 1) throw this.corrupt(id, `page lies beyond the high-water page ${this.highWater}`);
+    window.data = this.readRun(id, pages);
+    window.firstId = id;
+    window.endId = id + pages;
+    window.hits = 0;
+    return this.#fromWindow(id, window) ?? this.#load(id);
+  }
+
+  /** The bytes of `count` pages from `id` on, fresh. Throws where the file ends before. */
+  readRun(id: number, count: number): Uint8Array {
+    if (id < 0 || id + count > this.highWater) {
+      throw this.corrupt(id, `${count} pages lie beyond the high-water page ${this.highWater}`);
+    }
+    const data = Buffer.allocUnsafeSlow(count * this.pageSize);
+    const got = this.file.read(data, id * this.pageSize);
+    if (got < data.length) throw this.corrupt(id, `file ends after ${got} of ${data.length} bytes`);
+    return data;
+  }
+
+  #load(id: number): Page {
+    let data = this.readRun(id, 1);
+    const { overflow } = parseHeader(data, this.place(id));
+    if (overflow > 0) {
+      if (id + 1 + overflow > this.highWater) {
+        throw this.corrupt(id, `page has ${overflow} overflow pages, beyond the high-water page ${this.highWater}`);
+      }
+      data = this.readRun(id, 1 + overflow);
+    }
+    const page = parsePage(data, this.place(id), this.highWater);
+    this.cache.set(page);
+    return page;
+  }
+
+  /** undefined when the page does not lie wholly in the window. */
+  #fromWindow(id: number, window: ScanWindow): Page | undefined {
+    const at = (id - window.firstId) * this.pageSize;
+    const first = window.data.subarray(at, at + this.pageSize);
+    const { overflow } = parseHeader(first, this.place(id));
+    if (overflow > 0 && id + 1 + overflow > window.endId) return undefined;
+    window.hits++;
+    const data = overflow === 0 ? first : window.data.subarray(at, at + (1 + overflow) * this.pageSize);
+    return parsePage(data, this.place(id), this.highWater);
+  }
+}

@@ -1,0 +1,59 @@
+/** A bucket as one commit left it. */
+import { type BucketHeader, type Page, parseBucketHeader } from './page.js';
+import type { Pager } from './pager.js';
+import { findIn, leafFor, Walk, walkPage } from './tree.js';
+import type { ReadBucket, VisitEntry } from './types.js';
+
+/** What keeps a reader from using a state that was let go. */
+export interface Guard {
+  assertOpen(): void;
+}
+
+export class PageBucket implements ReadBucket {
+  readonly sequence: bigint;
+  readonly #pager: Pager;
+  readonly #guard: Guard;
+  readonly #rootId: number;
+  readonly #inline: Page | undefined;
+
+  constructor(pager: Pager, guard: Guard, header: BucketHeader) {
+    this.#pager = pager;
+    this.#guard = guard;
+    this.#rootId = header.rootId;
+    this.#inline = header.inline;
+    this.sequence = header.sequence;
+  }
+
+  /** 0 = inline. */
+  get rootId(): number {
+    return this.#rootId;
+  }
+
+  get inline(): Page | undefined {
+    return this.#inline;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const leaf = this.#leafFor(key);
+    const index = findIn(leaf, key);
+    return index < 0 || leaf.isBucket(index) ? undefined : leaf.value(index);
+  }
+
+  range(start: Uint8Array | undefined, end: Uint8Array | undefined, visit: VisitEntry): boolean {
+    this.#guard.assertOpen();
+    return walkPage(this.#pager, this.#inline ?? this.#pager.page(this.#rootId), start, new Walk(end, visit));
+  }
+
+  bucket(name: Uint8Array): PageBucket | undefined {
+    const leaf = this.#leafFor(name);
+    const index = findIn(leaf, name);
+    if (index < 0 || !leaf.isBucket(index)) return undefined;
+    const header = parseBucketHeader(leaf.value(index), this.#pager.place(leaf.id), this.#pager.highWater);
+    return new PageBucket(this.#pager, this.#guard, header);
+  }
+
+  #leafFor(key: Uint8Array): Page {
+    this.#guard.assertOpen();
+    return this.#inline ?? leafFor(this.#pager, this.#pager.page(this.#rootId), key);
+  }
+}
