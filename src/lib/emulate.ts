@@ -65,6 +65,10 @@ export const differences = {
   snapshotSaveTellsVersion: row(false, true, true, true),
   /** `member add --learner` says "added as learner to". */
   memberAddTellsLearner: since36,
+  /** How `member list --hex -w json` spells the list of client URLs. */
+  memberListHexClientUrls: row('clientURLS', 'clientURLS', 'clientURLs', 'clientURLs'),
+  /** What tables are drawn with. 3.5.30's and 3.7's builds use a newer table library. */
+  tableBorder: row<'ascii' | 'box'>('ascii', 'box', 'ascii', 'box'),
 } as const;
 
 export type Difference = keyof typeof differences;
