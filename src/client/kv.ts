@@ -151,18 +151,18 @@ function condition(
   return CompareCodec.create({ ...selectRange(key, range), result: signs[sign], target, targetUnion });
 }
 
-/** If all conditions hold `then` is done, otherwise `else`, in one revision. */
+/** If all of `compare` hold `success` is done, otherwise `failure`, in one revision. */
 export interface Transaction {
-  readonly if?: readonly Compare[] | undefined;
-  readonly then?: readonly RequestOp[] | undefined;
-  readonly else?: readonly RequestOp[] | undefined;
+  readonly compare?: readonly Compare[] | undefined;
+  readonly success?: readonly RequestOp[] | undefined;
+  readonly failure?: readonly RequestOp[] | undefined;
 }
 
 function txnRequest(txn: Transaction): TxnRequest {
   return TxnRequest.create({
-    compare: [...(txn.if ?? [])],
-    success: [...(txn.then ?? [])],
-    failure: [...(txn.else ?? [])],
+    compare: [...(txn.compare ?? [])],
+    success: [...(txn.success ?? [])],
+    failure: [...(txn.failure ?? [])],
   });
 }
 
