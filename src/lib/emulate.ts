@@ -51,6 +51,10 @@ export const differences = {
   // Members
   /** Sort orders and targets that do not exist are refused; before, they were taken as they came. */
   refusesUnknownSort: since36,
+  /** Attributes and cluster version go into the log as bare v2 requests; after, as InternalRaftRequests. */
+  membershipInV2Requests: row(true, true, false, false),
+  /** `Hash` leaves the applied term out. */
+  hashIgnoresTerm: row(false, true, true, true),
   /** A progress request is answered at once even where watches of the stream are still catching up. */
   progressAlwaysAnswered: row(true, false, false, false),
 

@@ -6,6 +6,7 @@
  *
  * Source: etcd's server/etcdserver/apply.
  */
+import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
 import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
 import type { MvccStore } from '../../mvcc/store.js';
@@ -47,6 +48,8 @@ export interface ApplierDeps {
   readonly store: MvccStore;
   readonly lessor: Lessor;
   readonly alarms: Alarms;
+  /** For the deadlines that only a leader's lessor keeps; no result depends on it. */
+  readonly nowMs: () => number;
   /** Whether the backend may still grow by so many bytes. */
   readonly fits: (costBytes: number) => boolean;
   /** Called when an applied request went over the quota: the member proposes the alarm. */
@@ -63,10 +66,9 @@ export class Applier {
     try {
       return { ok: true, value: this.#dispatch(request) };
     } catch (cause) {
-      if (cause instanceof EtcdError) return { ok: false, error: cause };
-      if (cause instanceof CompactedError) return { ok: false, error: new EtcdError('compacted') };
-      if (cause instanceof FutureRevisionError) return { ok: false, error: new EtcdError('futureRevision') };
-      throw cause;
+      const refusal = refusalOf(cause);
+      if (refusal === undefined) throw cause;
+      return { ok: false, error: refusal };
     }
   }
 
@@ -139,22 +141,21 @@ export class Applier {
   #leaseGrant(request: LeaseGrantRequest): unknown {
     this.#refuseCorrupt();
     this.#refuseNoSpace();
-    if (this.deps.lessor.has(request.ID)) throw new EtcdError('leaseExists');
     const fits = this.deps.fits(LEASE_GRANT_COST_BYTES);
-    const lease = this.deps.lessor.grant(request.ID, request.TTL);
+    const lease = this.deps.lessor.grant(request.ID, request.TTL, this.deps.nowMs());
     this.#settleQuota(fits);
     return { header: innerHeader(this.deps.store.currentRevision), ID: lease.id, TTL: lease.ttlSeconds, error: '' };
   }
 
   #leaseRevoke(id: bigint): unknown {
     this.#refuseCorrupt();
-    if (!this.deps.lessor.has(id)) throw new EtcdError('leaseNotFound');
     this.deps.lessor.revoke(id);
     return { header: innerHeader(this.deps.store.currentRevision) };
   }
 
   #leaseCheckpoint(request: LeaseCheckpointRequest): unknown {
-    for (const checkpoint of request.checkpoints) this.deps.lessor.checkpoint(checkpoint.ID, checkpoint.remainingTTL);
+    for (const checkpoint of request.checkpoints)
+      this.deps.lessor.checkpoint(checkpoint.ID, checkpoint.remainingTTL, this.deps.nowMs());
     return { header: innerHeader(this.deps.store.currentRevision) };
   }
 
@@ -182,7 +183,7 @@ export class Applier {
   #context(): TxnContext {
     const { store, lessor } = this.deps;
     return {
-      hasLease: (lease) => lessor.has(lease),
+      hasLease: (lease) => lessor.lookup(lease) !== undefined,
       currentRevision: store.currentRevision,
       compactRevision: store.compactRevision,
     };
@@ -202,4 +203,15 @@ export class Applier {
     this.deps.onQuotaExceeded();
     throw new EtcdError('noSpace');
   }
+}
+
+/** What the parts refuse in their own words, in the words of the wire; undefined for what must not happen. */
+function refusalOf(cause: unknown): EtcdError | undefined {
+  if (cause instanceof EtcdError) return cause;
+  if (cause instanceof CompactedError) return new EtcdError('compacted');
+  if (cause instanceof FutureRevisionError) return new EtcdError('futureRevision');
+  if (cause instanceof LeaseNotFoundError) return new EtcdError('leaseNotFound');
+  if (cause instanceof LeaseExistsError) return new EtcdError('leaseExists');
+  if (cause instanceof LeaseTtlTooLargeError) return new EtcdError('leaseTtlTooLarge');
+  return undefined;
 }

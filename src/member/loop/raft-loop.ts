@@ -21,37 +21,24 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
-  type Snapshot,
 } from '../../raftpb/types.js';
+import type { Wal } from '../../wal/types.js';
 import { EtcdError } from '../etcd-error.js';
 import type { ReadIndexQueue } from '../reads/read-index.js';
-
-/** Where entries go before they are acknowledged. */
-export interface LoopLog {
-  /** Writes (not yet durable). */
-  save(hardState: HardState | undefined, entries: readonly Entry[], snapshot: Snapshot | undefined): void;
-  /**
-   * Makes all that was saved durable: at once (returns undefined) where few entries wait and are best served by an answer in this turn,
-   * else on the thread pool. Rejects on any write or sync error: the member must stop.
-   */
-  sync(how: { waiting: number }): Promise<void> | undefined;
-}
 
 export interface LoopStorage extends Storage {
   append(entries: readonly Entry[]): void;
   setHardState(hardState: HardState): void;
-  applySnapshot(snapshot: Snapshot): void;
 }
 
 export interface LoopDeps {
   readonly node: RawNode;
   readonly storage: LoopStorage;
-  readonly log: LoopLog;
+  readonly log: Wal;
   readonly reads: ReadIndexQueue;
   readonly clock: Clock;
   /** Messages to other members; dropped where there is no connection, as raft allows. */
   readonly send: (messages: readonly Message[]) => void;
-  readonly applySnapshot: (snapshot: Snapshot) => void;
   readonly applyEntries: (entries: readonly Entry[]) => void;
   readonly onSoftState: (state: SoftState) => void;
   /** Something that must not happen did (a write failed, an invariant broke): the member stops. */
@@ -73,7 +60,6 @@ export class RaftLoop {
   #stopped = false;
   /** Answers held back until the next sync is through. */
   #unsynced: Message[] = [];
-  #unsyncedEntries = 0;
   #syncing = false;
 
   constructor(readonly deps: LoopDeps) {}
@@ -169,14 +155,12 @@ export class RaftLoop {
 
   #append(message: Message): void {
     const { storage, log } = this.deps;
-    const hardState = hardStateOf(message);
-    log.save(hardState, message.entries, message.snapshot);
-    if (message.snapshot !== undefined) storage.applySnapshot(message.snapshot);
-    if (hardState !== undefined) storage.setHardState(hardState);
+    const hardState: HardState = { term: message.term, vote: message.vote, commit: message.commit };
+    log.save(hardState, message.entries);
+    if (hardState.term !== 0) storage.setHardState(hardState);
     if (message.entries.length > 0) storage.append(message.entries);
-    // A commit index alone needs no sync and is answered by nobody.
+    // A commit index alone needs no sync, and nobody waits for an answer to it.
     this.#unsynced.push(...message.responses);
-    this.#unsyncedEntries += message.entries.length;
   }
 
   #apply(message: Message): void {
@@ -192,8 +176,7 @@ export class RaftLoop {
     if (this.#syncing || this.#unsynced.length === 0) return false;
     const answers = this.#unsynced;
     this.#unsynced = [];
-    const pending = this.deps.log.sync({ waiting: this.#unsyncedEntries });
-    this.#unsyncedEntries = 0;
+    const pending = this.deps.log.sync();
     if (pending === undefined) {
       this.#deliver(answers);
       return true;
@@ -223,10 +206,4 @@ export class RaftLoop {
     }
     if (outgoing.length > 0) send(outgoing);
   }
-}
-
-/** The hard state a MsgStorageAppend carries; undefined when it has not changed. */
-function hardStateOf(message: Message): HardState | undefined {
-  const { term, vote, commit } = message;
-  return term === 0 && vote === 0n && commit === 0 ? undefined : { term, vote, commit };
 }

@@ -5,14 +5,13 @@
  * backend has not seen the entry yet.
  */
 import type { Backend } from '../../backend/types.js';
+import {
+  type ClusterMember,
+  type MemberAttributes,
+  type MembershipState,
+  memberToJson,
+} from '../../datadir/cluster-member.js';
 import type { Logger } from '../../lib/logger.js';
-import { type ClusterMember, type MemberAttributes, memberToJson } from './cluster-member.js';
-
-export interface MembershipState {
-  readonly members: readonly ClusterMember[];
-  readonly removed: readonly bigint[];
-  readonly version: string | undefined;
-}
 
 export class Cluster {
   readonly #members = new Map<bigint, ClusterMember>();

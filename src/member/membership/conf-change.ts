@@ -2,10 +2,11 @@
  * Applying a configuration change: is it still valid, and what does it do to the membership? An invalid one is applied to raft as a change of node 0, so that all
  * members agree that nothing happened. Source: etcd's RaftCluster.ValidateConfigurationChange.
  */
+
+import { type ClusterMember, memberFromJson } from '../../datadir/cluster-member.js';
 import { type ConfChange, ConfChangeType } from '../../raftpb/types.js';
 import { EtcdError } from '../etcd-error.js';
 import type { Cluster } from './cluster.js';
-import { type ClusterMember, memberFromJson } from './cluster-member.js';
 
 /** The JSON of a change's context: the member, and whether this is a learner's promotion. */
 interface ChangeContext {

@@ -2,9 +2,10 @@
  * The two membership facts that 3.4 and 3.5 write into the log as bare v2 requests: a member's attributes and the cluster version. Everything else in that form
  * belongs to the v2 store.
  */
+
+import { attributesFromJson, attributesToJson, type MemberAttributes } from '../../datadir/cluster-member.js';
 import { Request } from '../../proto/gen/etcdserverpb.js';
 import type { Cluster } from './cluster.js';
-import { attributesFromJson, attributesToJson, type MemberAttributes } from './cluster-member.js';
 
 const attributesPath = /^\/0\/members\/([0-9a-f]{1,16})\/attributes$/;
 const versionPath = '/0/version';
@@ -20,7 +21,7 @@ export function versionRequest(ID: bigint, version: string): Uint8Array {
 
 export function applyV2Membership(cluster: Cluster, request: Request, how: { persist: boolean }): void {
   if (request.Method !== 'PUT') return;
-  if (request.Path === versionPath) return cluster.setVersion(request.Val, how);
   const id = attributesPath.exec(request.Path)?.[1];
-  if (id !== undefined) cluster.updateAttributes(BigInt(`0x${id}`), attributesFromJson(request.Val), how);
+  if (request.Path === versionPath) cluster.setVersion(request.Val, how);
+  else if (id !== undefined) cluster.updateAttributes(BigInt(`0x${id}`), attributesFromJson(request.Val), how);
 }

@@ -58,3 +58,11 @@ export function attributesFromJson(text: string): MemberAttributes {
 function stringList(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 }
+
+/** What a member has applied of its cluster's membership; members and removed ids ascending. */
+export interface MembershipState {
+  readonly members: readonly ClusterMember[];
+  readonly removed: readonly bigint[];
+  /** Cluster version, `3.5.0`; undefined before the first one was agreed on. */
+  readonly version: string | undefined;
+}

@@ -1,0 +1,174 @@
+/**
+ * Committed entries, in order, onto everything they concern: store, leases, alarms, membership, raft's own configuration.
+ *
+ * After a restart the log is read again from the last raft snapshot, while the backend may be further: entries up to its consistent index touch memory
+ * (membership, configuration) only. The consistent index moves in the same backend transaction as what the entry changed (etcd #13766).
+ */
+import type { Backend } from '../../backend/types.js';
+import type { Lessor } from '../../lease/lessor.js';
+import type { Clock } from '../../lib/clock.js';
+import type { Logger } from '../../lib/logger.js';
+import type { InternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import type { RawNode } from '../../raft/rawnode.js';
+import { decodeConfChange, decodeConfChangeV2 } from '../../raftpb/codec.js';
+import { type ConfChange, type ConfState, type Entry, EntryType, NONE } from '../../raftpb/types.js';
+import { writeConfState, writeConsistentIndex } from '../bootstrap/schema.js';
+import type { EtcdError, Outcome } from '../etcd-error.js';
+import type { Waiters } from '../loop/waiters.js';
+import type { Cluster } from '../membership/cluster.js';
+import { applyChange, refusal } from '../membership/conf-change.js';
+import { applyV2Membership } from '../membership/v2-requests.js';
+import type { Applier } from './applier.js';
+import { decodeEntryData, requestId } from './entry-data.js';
+
+export interface EntryApplierDeps {
+  readonly node: RawNode;
+  readonly backend: Backend;
+  readonly cluster: Cluster;
+  readonly lessor: Lessor;
+  readonly applier: Applier;
+  readonly waiters: Waiters<Outcome<unknown>>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly warningApplyDurationMs: number;
+  /** True while this member leads in its present term. */
+  readonly isLeader: () => boolean;
+  /** Consistent index and configuration as found at the start. */
+  readonly start: { readonly backendIndex: number; readonly snapshotIndex: number; readonly confState: ConfState };
+}
+
+export class EntryApplier {
+  #applied: number;
+  #appliedTerm = 0;
+  #confState: ConfState;
+  #confStateChanged = false;
+  slowCount = 0;
+
+  constructor(readonly deps: EntryApplierDeps) {
+    this.#applied = deps.start.snapshotIndex;
+    this.#confState = deps.start.confState;
+    deps.backend.onBeforeCommit(() => this.#beforeCommit());
+  }
+
+  /** Index of the last entry applied. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  get appliedTerm(): number {
+    return this.#appliedTerm;
+  }
+
+  get confState(): ConfState {
+    return this.#confState;
+  }
+
+  apply(entries: readonly Entry[]): void {
+    const startMs = this.deps.clock.monotonicMs();
+    for (const entry of entries) {
+      if (entry.index <= this.#applied) continue;
+      this.#applied = entry.index;
+      this.#appliedTerm = entry.term;
+      this.#one(entry, { persist: entry.index > this.deps.start.backendIndex });
+    }
+    this.#warnIfSlow(this.deps.clock.monotonicMs() - startMs, entries.length);
+  }
+
+  #one(entry: Entry, how: { persist: boolean }): void {
+    switch (entry.type) {
+      case EntryType.EntryNormal:
+        this.#normal(entry, how);
+        return;
+      case EntryType.EntryConfChange:
+        this.#confChange(decodeConfChange(entry.data), how);
+        return;
+      case EntryType.EntryConfChangeV2:
+        this.#setConfState(this.deps.node.applyConfChange(decodeConfChangeV2(entry.data)));
+        return;
+    }
+  }
+
+  #normal(entry: Entry, how: { persist: boolean }): void {
+    const data = decodeEntryData(entry.data);
+    switch (data.t) {
+      case 'empty':
+        // A new leader's first entry: from here on its lessor is the one that counts the time.
+        if (this.deps.isLeader()) this.deps.lessor.promote(this.deps.clock.monotonicMs());
+        return;
+      case 'v2':
+        applyV2Membership(this.deps.cluster, data.request, how);
+        this.deps.waiters.settle(data.request.ID, { ok: true, value: undefined });
+        return;
+      case 'request':
+        this.#request(data.request, how);
+        return;
+    }
+  }
+
+  #request(request: InternalRaftRequest, how: { persist: boolean }): void {
+    if (this.#membershipRequest(request, how) || !how.persist) {
+      this.deps.waiters.settle(requestId(request), { ok: true, value: undefined });
+      return;
+    }
+    this.deps.waiters.settle(requestId(request), this.deps.applier.apply(request));
+  }
+
+  /** Membership facts in the form 3.6 and later write; applied to memory after a restart too. */
+  #membershipRequest(request: InternalRaftRequest, how: { persist: boolean }): boolean {
+    const { cluster } = this.deps;
+    if (request.clusterVersionSet !== undefined) {
+      cluster.setVersion(request.clusterVersionSet.ver, how);
+      return true;
+    }
+    if (request.clusterMemberAttrSet !== undefined) {
+      const { memberID, memberAttributes } = request.clusterMemberAttrSet;
+      if (memberAttributes !== undefined) {
+        cluster.updateAttributes(
+          memberID,
+          { name: memberAttributes.name, clientURLs: memberAttributes.clientUrls },
+          how,
+        );
+      }
+      return true;
+    }
+    return false;
+  }
+
+  #confChange(change: ConfChange, how: { persist: boolean }): void {
+    const { cluster, node, waiters } = this.deps;
+    const refused = refusal(cluster, change);
+    if (refused !== undefined) {
+      node.applyConfChange({ ...change, nodeId: NONE });
+      waiters.settle(change.id, { ok: false, error: refused satisfies EtcdError });
+      return;
+    }
+    this.#setConfState(node.applyConfChange(change));
+    applyChange(cluster, change, how);
+    waiters.settle(change.id, { ok: true, value: cluster.members });
+  }
+
+  #setConfState(state: ConfState): void {
+    this.#confState = state;
+    this.#confStateChanged = true;
+  }
+
+  #beforeCommit(): void {
+    const { backend, start } = this.deps;
+    if (this.#applied <= start.backendIndex) return;
+    writeConsistentIndex(backend, { index: this.#applied, term: this.#appliedTerm });
+    if (!this.#confStateChanged) return;
+    this.#confStateChanged = false;
+    writeConfState(backend, this.#confState);
+  }
+
+  #warnIfSlow(tookMs: number, count: number): void {
+    const limitMs = this.deps.warningApplyDurationMs;
+    if (tookMs <= limitMs * count || count === 0) return;
+    this.slowCount++;
+    this.deps.logger.warn('apply request took too long', {
+      took: `${tookMs}ms`,
+      'expected-duration': `${limitMs}ms`,
+      requests: count,
+    });
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What a member says of itself and its leader of the cluster, through the log: its name and client URLs after each start, and the cluster version, first decided
+ * by the leader and raised when every member is newer. In the form the emulated version writes: a bare v2 request up to 3.5, an InternalRaftRequest from 3.6 on, since
+ * each crashes on the other's (facts: traps 1).
+ */
+import { differenceOf, fullVersionOf } from '../../lib/emulate.js';
+import type { Logger } from '../../lib/logger.js';
+import type { SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import { type Cluster, majorMinor } from '../membership/cluster.js';
+import { attributesRequest, versionRequest } from '../membership/v2-requests.js';
+import { type MemberConfig, requestTimeoutMs } from '../types.js';
+
+export interface PublisherDeps {
+  readonly config: MemberConfig;
+  readonly cluster: Cluster;
+  readonly logger: Logger;
+  readonly nextId: () => bigint;
+  readonly isLeader: () => boolean;
+  readonly hasLeader: () => boolean;
+  readonly propose: (request: Partial<SplicedInternalRaftRequest>) => Promise<unknown>;
+  readonly proposeBytes: (id: bigint, data: Uint8Array) => Promise<unknown>;
+}
+
+export class Publisher {
+  /** Resolves when this member's attributes have been applied. Rejects when it stops before. */
+  readonly published: Promise<void>;
+  #resolve: () => void = () => {};
+  #reject: (cause: unknown) => void = () => {};
+  #state: 'waiting' | 'proposing' | 'done' = 'waiting';
+  #decidingVersion = false;
+
+  constructor(readonly deps: PublisherDeps) {
+    this.published = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.published.catch(() => {});
+  }
+
+  stop(reason: Error): void {
+    this.#reject(reason);
+  }
+
+  tick(_nowMs: number): void {
+    if (!this.deps.hasLeader()) return;
+    if (this.#state === 'waiting') this.#publish();
+    if (this.deps.isLeader() && !this.#decidingVersion) this.#decideVersion();
+  }
+
+  #publish(): void {
+    this.#state = 'proposing';
+    const { cluster, config, logger } = this.deps;
+    const attributes = { name: config.name, clientURLs: config.advertiseClientUrls };
+    this.#proposeAttributes(attributes).then(
+      () => {
+        this.#state = 'done';
+        logger.info('published local member to cluster through raft', {
+          'local-member-id': cluster.localId.toString(16),
+          'local-member-attributes': `{Name:${attributes.name} ClientURLs:[${attributes.clientURLs.join(' ')}]}`,
+          'cluster-id': cluster.id.toString(16),
+          'publish-timeout': `${requestTimeoutMs(config) / 1000}s`,
+        });
+        this.#resolve();
+      },
+      (cause: unknown) => {
+        this.#state = 'waiting';
+        logger.warn('failed to publish local member to cluster through raft', { error: String(cause) });
+      },
+    );
+  }
+
+  #proposeAttributes(attributes: { name: string; clientURLs: readonly string[] }): Promise<unknown> {
+    const { cluster, config } = this.deps;
+    if (!differenceOf('membershipInV2Requests', config.emulate)) {
+      return this.deps.propose({
+        clusterMemberAttrSet: {
+          memberID: cluster.localId,
+          memberAttributes: { name: attributes.name, clientUrls: [...attributes.clientURLs] },
+        },
+      });
+    }
+    const id = this.deps.nextId();
+    return this.deps.proposeBytes(id, attributesRequest(id, cluster.localId, attributes));
+  }
+
+  /** Alone, the cluster is as new as this member; raised only, never lowered. */
+  #decideVersion(): void {
+    const { cluster, config } = this.deps;
+    const own = `${majorMinor(fullVersionOf[config.emulate])}.0`;
+    if (cluster.voterCount !== 1 || (cluster.version !== undefined && minorOf(cluster.version) >= minorOf(own))) return;
+    this.#decidingVersion = true;
+    this.#proposeVersion(own)
+      .catch((cause: unknown) => {
+        this.deps.logger.warn('failed to update cluster version', { error: String(cause) });
+      })
+      .finally(() => {
+        this.#decidingVersion = false;
+      });
+  }
+
+  #proposeVersion(version: string): Promise<unknown> {
+    if (!differenceOf('membershipInV2Requests', this.deps.config.emulate)) {
+      return this.deps.propose({ clusterVersionSet: { ver: version } });
+    }
+    const id = this.deps.nextId();
+    return this.deps.proposeBytes(id, versionRequest(id, version));
+  }
+}
+
+function minorOf(version: string): number {
+  return Number(version.split('.')[1] ?? 0);
+}

@@ -1,0 +1,93 @@
+/**
+ * Raft snapshots of what was applied, so that the log can be purged. Every `snapshotCount` entries, in this order, each durable before the next:
+ *
+ *   1. the backend is committed: it then holds everything up to the snapshot's index;
+ *   2. the `.snap` file (membership as the v2 store's JSON, and raft's configuration) is written;
+ *   3. the log gets the snapshot's marker;
+ *   4. segments before it lose their locks, entries before it (but for some that slow followers may need) leave memory.
+ *
+ * A crash between any two leaves a directory that starts (etcd #11888, #11949). Files beyond `maxWals` and `maxSnapshots` are purged now and then.
+ */
+import type { Backend } from '../../backend/types.js';
+import { membershipToV2Snapshot } from '../../datadir/v2-snapshot.js';
+import type { Logger } from '../../lib/logger.js';
+import type { MemoryStorage } from '../../raft/log/memory-storage.js';
+import type { ConfState } from '../../raftpb/types.js';
+import type { SnapshotFiles, Wal } from '../../wal/types.js';
+import type { Cluster } from '../membership/cluster.js';
+import type { MemberConfig } from '../types.js';
+
+const PURGE_MS = 30_000;
+
+export interface RaftSnapshotsDeps {
+  readonly backend: Backend;
+  readonly cluster: Cluster;
+  readonly wal: Wal;
+  readonly snapshots: SnapshotFiles;
+  readonly storage: MemoryStorage;
+  readonly logger: Logger;
+  readonly config: Pick<MemberConfig, 'snapshotCount' | 'snapshotCatchupEntries'>;
+  readonly start: { readonly snapshotIndex: number };
+  readonly purge: () => void;
+  readonly fail: (cause: unknown) => void;
+}
+
+interface AppliedState {
+  readonly applied: number;
+  readonly appliedTerm: number;
+  readonly confState: ConfState;
+}
+
+export class RaftSnapshots {
+  #lastIndex: number;
+  #running: Promise<void> | undefined;
+  #nextPurgeMs = 0;
+
+  constructor(readonly deps: RaftSnapshotsDeps) {
+    this.#lastIndex = deps.start.snapshotIndex;
+  }
+
+  afterApply(state: AppliedState): void {
+    const { config, logger, cluster } = this.deps;
+    if (this.#running !== undefined || state.applied - this.#lastIndex <= config.snapshotCount) return;
+    logger.info('triggering snapshot', {
+      'local-member-id': cluster.localId.toString(16),
+      'local-member-applied-index': state.applied,
+      'local-member-snapshot-index': this.#lastIndex,
+      'local-member-snapshot-count': config.snapshotCount,
+    });
+    this.#lastIndex = state.applied;
+    // All that describes the state at this index is taken now; only writing it takes time.
+    const taken = { index: state.applied, term: state.appliedTerm, confState: state.confState };
+    this.#running = this.#take(taken, membershipToV2Snapshot(cluster.state))
+      .catch((cause: unknown) => this.deps.fail(cause))
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  /** Resolves when no snapshot is being taken. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs < this.#nextPurgeMs) return;
+    this.#nextPurgeMs = nowMs + PURGE_MS;
+    this.deps.purge();
+  }
+
+  async #take(at: { index: number; term: number; confState: ConfState }, data: Uint8Array): Promise<void> {
+    const { backend, snapshots, wal, storage, config, logger } = this.deps;
+    await backend.commit();
+    snapshots.save({ data, metadata: at });
+    wal.saveSnapshot(at);
+    wal.releaseTo(at.index);
+    logger.info('saved snapshot', { 'snapshot-index': at.index });
+    storage.createSnapshot(at.index, at.confState, data);
+    const compactIndex = Math.max(1, at.index - config.snapshotCatchupEntries);
+    if (compactIndex < storage.firstIndex()) return;
+    storage.compact(compactIndex);
+    logger.info('compacted Raft logs', { 'compact-index': compactIndex });
+  }
+}

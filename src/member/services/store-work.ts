@@ -1,0 +1,62 @@
+/**
+ * The store's long work in steps: compaction in batches with a commit and a pause after each, so that puts in between are not held up; hashes by a time
+ * budget. One step a turn of the event loop at most.
+ */
+import type { Backend } from '../../backend/types.js';
+import type { Clock } from '../../lib/clock.js';
+import type { MvccStore } from '../../mvcc/store.js';
+import type { MemberConfig } from '../types.js';
+
+const HASH_RECORDS_PER_STEP = 500;
+
+export interface StoreWorkDeps {
+  readonly store: MvccStore;
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly config: Pick<MemberConfig, 'compactionBatchLimit' | 'compactionSleepIntervalMs'>;
+  readonly fail: (cause: unknown) => void;
+}
+
+export class StoreWork {
+  #busy = false;
+  #stopped = false;
+
+  constructor(readonly deps: StoreWorkDeps) {}
+
+  /** There may be something to do. */
+  wake(): void {
+    if (this.#busy || this.#stopped || this.deps.store.pendingWork === 'none') return;
+    this.#busy = true;
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #next(): void {
+    this.deps.clock.soon(() => {
+      this.#step().catch((cause: unknown) => {
+        if (!this.#stopped) this.deps.fail(cause);
+      });
+    });
+  }
+
+  async #step(): Promise<void> {
+    const { store, backend, clock, config } = this.deps;
+    if (this.#stopped) return;
+    const kind = store.pendingWork;
+    if (kind === 'none') {
+      this.#busy = false;
+      return;
+    }
+    store.work(kind === 'compaction' ? config.compactionBatchLimit : HASH_RECORDS_PER_STEP);
+    if (kind === 'hash') {
+      this.#next();
+      return;
+    }
+    await backend.commit();
+    if (store.pendingWork === 'none') this.#busy = false;
+    else clock.after(config.compactionSleepIntervalMs, () => this.#next());
+  }
+}

@@ -1,0 +1,53 @@
+/** What a member is built from: its options and its world. */
+import type { Clock } from '../lib/clock.js';
+import type { Disk } from '../lib/disk.js';
+import type { EmulatedVersion } from '../lib/emulate.js';
+import type { Logger } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+
+/** Checked and complete: defaults are filled in by whoever reads flags. Meanings and units as etcd's flags of the same names. */
+export interface MemberConfig {
+  readonly emulate: EmulatedVersion;
+  readonly name: string;
+  readonly dataDir: string;
+  /** `''` = `<dataDir>/member/wal`. */
+  readonly walDir: string;
+  readonly advertiseClientUrls: readonly string[];
+  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  readonly initialClusterToken: string;
+  readonly preVote: boolean;
+  readonly heartbeatIntervalMs: number;
+  readonly electionTimeoutMs: number;
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly maxSnapshots: number;
+  readonly maxWals: number;
+  readonly quotaBackendBytes: number;
+  readonly backendBatchIntervalMs: number;
+  readonly backendBatchLimit: number;
+  readonly maxTxnOps: number;
+  readonly maxRequestBytes: number;
+  readonly autoCompaction:
+    | { readonly mode: 'off' }
+    | { readonly mode: 'periodic'; readonly retentionMs: number }
+    | { readonly mode: 'revision'; readonly retention: number };
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepIntervalMs: number;
+  readonly watchProgressNotifyIntervalMs: number;
+  readonly warningApplyDurationMs: number;
+}
+
+/** The member's only ways to the outside; simulated ones make a whole cluster run from a seed. */
+export interface MemberWorld {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The member can go on no more (a write failed, an invariant broke) and has stopped. */
+  readonly onFatal: (cause: unknown) => void;
+}
+
+/** How long a request may wait for its result: 5 s plus two election timeouts. */
+export function requestTimeoutMs(config: Pick<MemberConfig, 'electionTimeoutMs'>): number {
+  return 5000 + 2 * config.electionTimeoutMs;
+}
