@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
+import type { Backend } from './types.js';
 
 /** What `openBackend` (in `backend.ts`) is given. */
 export interface BackendOptions {
@@ -14,4 +15,13 @@ export interface BackendOptions {
   readonly cacheBytes?: number;
   /** Called once, when a write or sync failed: the member must stop. Every later call that writes throws the same error. */
   readonly onFailure?: (error: Error) => void;
+}
+
+/** What it returns. */
+export interface FileBackend extends Backend {
+  /**
+   * Operations that no commit has taken up yet. Commits overlap with puts, so on a disk that stalls this grows: above some 100 000 a writer
+   * should await `commit()` before it goes on.
+   */
+  readonly pendingOperations: number;
 }

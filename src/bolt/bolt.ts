@@ -28,8 +28,10 @@ export interface BoltOptions {
   readonly readOnly?: boolean;
   /** Bound of the page cache; 32 MiB by default. */
   readonly cacheBytes?: number;
-  /** For a file that no other process can know of, such as one just made. True by default. */
-  readonly lock?: boolean;
+  /** The name errors give, where the file is about to be renamed to it. */
+  readonly path?: string;
+  /** Known to have no free page, because `compactInto` just made it: saves looking for them. */
+  readonly dense?: boolean;
 }
 
 const DEFAULT_CACHE_BYTES = 32 << 20;
@@ -48,10 +50,14 @@ export function openBolt(disk: Disk, path: string, options: BoltOptions = {}): B
   if (!readOnly && (existing === undefined || existing.size === 0)) createBoltFile(disk, path);
   const file = disk.open(path, readOnly ? 'read' : 'write');
   try {
-    if ((options.lock ?? true) && !file.tryLock('db', { shared: readOnly })) {
+    if (!file.tryLock('db', { shared: readOnly })) {
       throw new BoltError('ERR_BOLT_LOCKED', path, 'another process uses the database');
     }
-    return new Bolt(path, file, { readOnly, cacheBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES });
+    return new Bolt(options.path ?? path, file, {
+      readOnly,
+      cacheBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+      dense: options.dense ?? false,
+    });
   } catch (error) {
     file.close();
     throw error;
@@ -98,7 +104,7 @@ export class Bolt {
   #closed = false;
 
   /** Takes over `file`. Use `openBolt`. */
-  constructor(path: string, file: DiskFile, how: { readOnly: boolean; cacheBytes: number }) {
+  constructor(path: string, file: DiskFile, how: { readOnly: boolean; cacheBytes: number; dense: boolean }) {
     this.path = path;
     this.#file = file;
     this.readOnly = how.readOnly;
@@ -121,7 +127,8 @@ export class Bolt {
       cacheBytes: how.cacheBytes,
     });
     this.#state = new State(meta, this.pager, this);
-    this.#free = how.readOnly ? undefined : this.#findFreePages(meta);
+    if (how.dense) this.#free = new FreePages(meta.highWater);
+    else if (!how.readOnly) this.#free = this.#findFreePages(meta);
   }
 
   get pageSize(): number {

@@ -1,0 +1,519 @@
+/**
+ * The backend over one bbolt file. As etcd's server/storage/backend, with one thread and no locks:
+ *
+ *     put ─▶ write buffer ─(hooks, close the batch)─▶ bolt pages ─▶ fdatasync ─▶ meta ─▶ fdatasync ─▶ commit() resolves
+ *                │                                        │
+ *            next batch ◀──── puts go on ────────────  reads see it from here on
+ *
+ * Closing a batch, changing the tree and writing its pages happen in one synchronous step, so a read finds each entry either in the buffer or in
+ * the file, never in neither. Only one commit is under way at a time; all that comes meanwhile is one next batch.
+ */
+import { type Bolt, openBolt } from '../bolt/bolt.js';
+import { compactInto, successor } from '../bolt/compact.js';
+import { folderOf } from '../bolt/create.js';
+import { BoltError } from '../bolt/errors.js';
+import { compareBytes } from '../bolt/page.js';
+import { streamState } from '../bolt/stream.js';
+import type { ReadBucket } from '../bolt/types.js';
+import { crc32c } from '../lib/crc32c.js';
+import { bucketBytes } from './buckets.js';
+import type { BackendOptions, FileBackend } from './options.js';
+import type { BackendReader, BackendSnapshot, BucketName, Visit } from './types.js';
+import { WriteBuffer } from './write-buffer.js';
+
+/** etcd's defaultBatchLimit and defaultBatchInterval. */
+const BATCH_OPERATIONS = 10_000;
+const BATCH_INTERVAL_MS = 100;
+/** etcd's send size for snapshots. */
+const SNAPSHOT_CHUNK_BYTES = 32 << 10;
+/** How long a slice of long work may hold the thread. */
+const SLICE_MS = 5;
+const HASH_STEP_ENTRIES = 500;
+/** Revisions only grow, so pages of the `key` bucket are filled rather than left half empty for insertions. */
+const KEY_FILL_PERCENT = 0.9;
+
+/** Opens (or creates) the database. Throws what `openBolt` throws. */
+export function openBackend(options: BackendOptions): FileBackend {
+  return new BoltBackend(options, openFile(options));
+}
+
+/** `compacted`: a dense copy under this name, about to be renamed to the real one. */
+function openFile(options: BackendOptions, compacted?: string): Bolt {
+  const { disk, path, cacheBytes } = options;
+  return openBolt(disk, compacted ?? path, {
+    ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    ...(compacted === undefined ? {} : { path, dense: true }),
+  });
+}
+
+/** What the file is to those who still read it after defragmentation has replaced it: closed by the last of them. */
+class SharedBolt {
+  readonly bolt: Bolt;
+  #users = 1;
+
+  constructor(bolt: Bolt) {
+    this.bolt = bolt;
+  }
+
+  hold(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.bolt.close();
+  }
+}
+
+class BoltBackend implements FileBackend {
+  readonly #options: BackendOptions;
+  #shared: SharedBolt;
+  #bolt: Bolt;
+  #buffers = new Map<BucketName, WriteBuffer>();
+  /** Buckets that exist, in the file or by the open batch. */
+  readonly #known = new Set<BucketName>();
+  #created: BucketName[] = [];
+  /** Operations in the open batch. */
+  #pending = 0;
+  readonly #hooks: (() => void)[] = [];
+  /** The commit under way. */
+  #committing: Promise<void> | undefined;
+  /** The one after it, for all who asked meanwhile. */
+  #next: Promise<void> | undefined;
+  #lastCommitMs: number | undefined;
+  /** Resolves when no defragmentation is under way any more; commits wait for it. */
+  #defragging: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #closing: Promise<void> | undefined;
+  /** The last commit has been made. */
+  #closed = false;
+
+  constructor(options: BackendOptions, bolt: Bolt) {
+    this.#options = options;
+    this.#bolt = bolt;
+    this.#shared = new SharedBolt(bolt);
+  }
+
+  get pendingOperations(): number {
+    return this.#pending;
+  }
+
+  get sizeBytes(): number {
+    return this.#bolt.meta.highWater * this.#bolt.pageSize;
+  }
+
+  get sizeInUseBytes(): number {
+    return this.sizeBytes - this.#bolt.freePages.free * this.#bolt.pageSize;
+  }
+
+  createBucket(bucket: BucketName): void {
+    this.#assertUsable();
+    if (this.#exists(bucket)) return;
+    this.#known.add(bucket);
+    this.#created.push(bucket);
+    this.#pending++;
+  }
+
+  get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
+    const buffer = this.#buffers.get(bucket);
+    if (buffer !== undefined) {
+      const index = buffer.find(key);
+      if (index >= 0) return buffer.values[index];
+    }
+    return this.#bolt.latestBucket(bucketBytes(bucket), bucket)?.get(key);
+  }
+
+  range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void {
+    const stored = this.#bolt.latestBucket(bucketBytes(bucket), bucket);
+    const buffer = this.#buffers.get(bucket);
+    if (buffer !== undefined) {
+      const from = buffer.lowerBound(start);
+      const to = end === undefined ? buffer.size : buffer.lowerBound(end);
+      if (from < to) {
+        // Copies, so that the visitor may put and delete.
+        const over = { keys: buffer.keys.slice(from, to), values: buffer.values.slice(from, to) };
+        rangeMerged(stored, over, { start, end, limit }, visit);
+        return;
+      }
+    }
+    if (stored !== undefined) rangeStored(stored, { start, end, limit }, visit);
+  }
+
+  put(bucket: BucketName, key: Uint8Array, value: Uint8Array, how?: { append?: boolean }): void {
+    const buffer = this.#bufferFor(bucket);
+    if (how?.append === true) buffer.append(key, value);
+    else buffer.set(key, value);
+    this.#pending++;
+  }
+
+  delete(bucket: BucketName, key: Uint8Array): void {
+    this.#bufferFor(bucket).set(key, undefined);
+    this.#pending++;
+  }
+
+  onBeforeCommit(hook: () => void): void {
+    this.#hooks.push(hook);
+  }
+
+  commit(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#next !== undefined) return this.#next;
+    const before = this.#committing ?? this.#defragging;
+    if (before === undefined) return this.#startCommit();
+    this.#next = this.#commitAfter(before);
+    return this.#next;
+  }
+
+  tick(nowMs: number): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#lastCommitMs ??= nowMs;
+    if (this.#pending === 0 || this.#committing !== undefined || this.#defragging !== undefined) return;
+    if (this.#pending < BATCH_OPERATIONS && nowMs - this.#lastCommitMs < BATCH_INTERVAL_MS) return;
+    this.#lastCommitMs = nowMs;
+    // The failure reaches the member through `onFailure` and every later call.
+    this.commit().catch(() => {});
+  }
+
+  openView(): BackendReader & { close(): void } {
+    this.#assertUsable();
+    const shared = this.#shared;
+    shared.hold();
+    const tx = shared.bolt.beginRead();
+    const buckets = new Map<BucketName, ReadBucket | undefined>();
+    const bucketOf = (name: BucketName) => {
+      if (!buckets.has(name)) buckets.set(name, tx.bucket(bucketBytes(name)));
+      return buckets.get(name);
+    };
+    let open = true;
+    return {
+      get: (bucket, key) => bucketOf(bucket)?.get(key),
+      range: (bucket, start, end, limit, visit) => {
+        const stored = bucketOf(bucket);
+        if (stored !== undefined) rangeStored(stored, { start, end, limit }, visit);
+      },
+      close: () => {
+        if (!open) return;
+        open = false;
+        tx.close();
+        shared.release();
+      },
+    };
+  }
+
+  async snapshot(): Promise<BackendSnapshot> {
+    await this.commit();
+    this.#assertUsable();
+    const shared = this.#shared;
+    shared.hold();
+    const { bolt } = shared;
+    const tx = bolt.beginRead();
+    let open = true;
+    const close = () => {
+      if (!open) return;
+      open = false;
+      tx.close();
+      shared.release();
+    };
+    const pause = this.#pauses();
+    return {
+      sizeBytes: tx.meta.highWater * tx.meta.pageSize,
+      async *chunks() {
+        try {
+          for (const chunk of streamState(bolt.pager, tx.meta, SNAPSHOT_CHUNK_BYTES)) {
+            yield chunk;
+            await pause();
+            if (!open) throw new BoltError('ERR_BOLT_CLOSED', bolt.path, 'the snapshot is closed');
+          }
+        } finally {
+          close();
+        }
+      },
+      close,
+    };
+  }
+
+  async hash(ignore: (bucket: string, key: Uint8Array) => boolean): Promise<number> {
+    await this.commit();
+    this.#assertUsable();
+    const shared = this.#shared;
+    shared.hold();
+    const tx = shared.bolt.beginRead();
+    const pause = this.#pauses();
+    let hash = 0;
+    try {
+      const names: Uint8Array[] = [];
+      tx.root.range(undefined, undefined, (name, _, isBucket) => isBucket && names.push(name.slice()));
+      for (const name of names) {
+        const bucket = tx.bucket(name);
+        if (bucket === undefined) continue;
+        const text = Buffer.from(name).toString('latin1');
+        hash = crc32c(hash, name);
+        let start: Uint8Array | undefined;
+        for (let done = false; !done; ) {
+          let entries = 0;
+          let last: Uint8Array | undefined;
+          done = bucket.range(start, undefined, (key, value, isBucket) => {
+            if (!ignore(text, key)) {
+              hash = crc32c(hash, key);
+              // bbolt shows a nested bucket as a key without value.
+              if (!isBucket) hash = crc32c(hash, value);
+            }
+            last = key;
+            return ++entries < HASH_STEP_ENTRIES;
+          });
+          if (last !== undefined) start = successor(last);
+          await pause();
+        }
+      }
+      return hash;
+    } finally {
+      tx.close();
+      shared.release();
+    }
+  }
+
+  /**
+   * Until the new file is renamed over the old one, everything is as before: a crash leaves a `db.tmp.*` that nobody reads, and the entries put
+   * meanwhile are in the log. They wait in the buffer, since a commit to the old file would be lost.
+   */
+  async defrag(): Promise<void> {
+    while (this.#defragging !== undefined) await this.#defragging;
+    await this.commit();
+    // A commit may have begun between the one awaited and now; none may be under way, and none begins once the next line has run.
+    while (this.#committing !== undefined) await this.#committing;
+    this.#assertUsable();
+    const work = this.#defragNow();
+    this.#defragging = work.then(
+      () => this.#defragEnded(),
+      () => this.#defragEnded(),
+    );
+    await work;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeNow();
+    return this.#closing;
+  }
+
+  #exists(bucket: BucketName): boolean {
+    if (this.#known.has(bucket)) return true;
+    if (this.#bolt.latestBucket(bucketBytes(bucket), bucket) === undefined) return false;
+    this.#known.add(bucket);
+    return true;
+  }
+
+  #bufferFor(bucket: BucketName): WriteBuffer {
+    this.#assertUsable();
+    const known = this.#buffers.get(bucket);
+    if (known !== undefined) return known;
+    if (!this.#exists(bucket)) throw new Error(`bucket ${bucket} was never created`);
+    const buffer = new WriteBuffer();
+    this.#buffers.set(bucket, buffer);
+    return buffer;
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closed) {
+      throw new BoltError('ERR_BOLT_CLOSED', this.#options.path, 'the backend is closed');
+    }
+  }
+
+  async #commitAfter(before: Promise<void>): Promise<void> {
+    await before;
+    // Defragmentation may have begun meanwhile, but no other commit: all who ask join this one.
+    while (this.#defragging !== undefined) await this.#defragging;
+    this.#next = undefined;
+    await this.#startCommit();
+  }
+
+  #startCommit(): Promise<void> {
+    try {
+      if (this.#failure !== undefined) throw this.#failure;
+      for (const hook of this.#hooks) hook();
+      if (this.#pending === 0) return Promise.resolve();
+      const durable = this.#writeBatch();
+      const committing = durable.then(
+        () => {
+          this.#committing = undefined;
+        },
+        (error: unknown) => {
+          this.#committing = undefined;
+          throw this.#fail(error);
+        },
+      );
+      this.#committing = committing;
+      return committing;
+    } catch (error) {
+      return Promise.reject(this.#fail(error));
+    }
+  }
+
+  /** Closes the batch: from here on its entries are read from the file. */
+  #writeBatch(): Promise<void> {
+    const tx = this.#bolt.beginWrite();
+    for (const name of this.#created) tx.createBucket(bucketBytes(name));
+    for (const [name, buffer] of this.#buffers) {
+      const bucket = tx.bucket(bucketBytes(name));
+      if (bucket === undefined) throw new Error(`bucket ${name} is not in the file`);
+      if (name === 'key') bucket.fillPercent = KEY_FILL_PERCENT;
+      const { keys, values } = buffer;
+      for (let i = 0; i < keys.length; i++) {
+        const key = keys[i] as Uint8Array;
+        const value = values[i];
+        if (value === undefined) bucket.delete(key);
+        else bucket.put(key, value);
+      }
+    }
+    const durable = tx.commitAsync();
+    this.#buffers = new Map();
+    this.#created = [];
+    this.#pending = 0;
+    return durable;
+  }
+
+  #fail(error: unknown): Error {
+    if (this.#failure === undefined) {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#options.logger.error('failed to commit tx', { error: this.#failure.message });
+      this.#options.onFailure?.(this.#failure);
+    }
+    return this.#failure;
+  }
+
+  async #defragNow(): Promise<void> {
+    const { disk, path, logger, clock } = this.#options;
+    const before = { size: this.sizeBytes, inUse: this.sizeInUseBytes };
+    const startMs = clock.monotonicMs();
+    const temporary = temporaryPath(disk, path);
+    logger.info('defragmenting', {
+      path,
+      'current-db-size-bytes': before.size,
+      'current-db-size-in-use-bytes': before.inUse,
+    });
+    let replacement: Bolt;
+    try {
+      const file = disk.open(temporary, 'create', 0o600);
+      const tx = this.#bolt.beginRead();
+      try {
+        const pause = this.#pauses();
+        for (const _ of compactInto(tx, file)) await pause();
+      } finally {
+        tx.close();
+        file.close();
+      }
+      // Locked before it gets the name, so that at no moment the name stands for an unlocked file.
+      replacement = openFile(this.#options, temporary);
+    } catch (error) {
+      // The old file is whole and stays in use: running out of space here is an answer, not the end of the member.
+      removeQuietly(disk, temporary);
+      throw error;
+    }
+    try {
+      disk.rename(temporary, path);
+      disk.syncDir(folderOf(path));
+    } catch (error) {
+      replacement.close();
+      throw this.#fail(error);
+    }
+    const old = this.#shared;
+    this.#bolt = replacement;
+    this.#shared = new SharedBolt(replacement);
+    old.release();
+    logger.info('finished defragmenting directory', {
+      path,
+      'current-db-size-bytes-diff': this.sizeBytes - before.size,
+      'current-db-size-bytes': this.sizeBytes,
+      'current-db-size-in-use-bytes': this.sizeInUseBytes,
+      took: `${Math.round(clock.monotonicMs() - startMs)}ms`,
+    });
+  }
+
+  #defragEnded(): void {
+    this.#defragging = undefined;
+  }
+
+  async #closeNow(): Promise<void> {
+    try {
+      while (this.#defragging !== undefined) await this.#defragging;
+      if (this.#failure === undefined) await this.commit();
+    } finally {
+      this.#closed = true;
+      this.#shared.release();
+    }
+  }
+
+  /** A function to await between the steps of long work: lets the event loop run once a slice of time is used up. */
+  #pauses(): () => Promise<void> {
+    const { clock } = this.#options;
+    let sliceEndMs = clock.monotonicMs() + SLICE_MS;
+    return async () => {
+      if (clock.monotonicMs() < sliceEndMs) return;
+      await new Promise<void>((resolve) => clock.soon(resolve));
+      sliceEndMs = clock.monotonicMs() + SLICE_MS;
+    };
+  }
+}
+
+interface Span {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array | undefined;
+  /** 0 = all. */
+  readonly limit: number;
+}
+
+function rangeStored(stored: ReadBucket, { start, end, limit }: Span, visit: Visit): void {
+  let visited = 0;
+  stored.range(start, end, (key, value, isBucket) => {
+    if (isBucket) return true;
+    if (visit(key, value) === false) return false;
+    return ++visited !== limit;
+  });
+}
+
+/** The buffer's entries laid over the stored ones. */
+function rangeMerged(
+  stored: ReadBucket | undefined,
+  over: { readonly keys: readonly Uint8Array[]; readonly values: readonly (Uint8Array | undefined)[] },
+  { start, end, limit }: Span,
+  visit: Visit,
+): void {
+  let next = 0;
+  let visited = 0;
+  /** Visits the buffered entry at `next`; false to stop. */
+  const takeBuffered = (): boolean => {
+    const key = over.keys[next] as Uint8Array;
+    const value = over.values[next++];
+    if (value === undefined) return true;
+    if (visit(key, value) === false) return false;
+    return ++visited !== limit;
+  };
+  const all = stored?.range(start, end, (key, value, isBucket) => {
+    if (isBucket) return true;
+    while (next < over.keys.length) {
+      const order = compareBytes(over.keys[next] as Uint8Array, key);
+      if (order > 0) break;
+      if (!takeBuffered()) return false;
+      if (order === 0) return true;
+    }
+    if (visit(key, value) === false) return false;
+    return ++visited !== limit;
+  });
+  if (all === false) return;
+  while (next < over.keys.length && takeBuffered());
+}
+
+/** A name that is not taken, of the kind that etcd removes when it finds it at its start. */
+function temporaryPath(disk: BackendOptions['disk'], path: string): string {
+  for (let i = 1; ; i++) {
+    const candidate = `${path}.tmp.${i}`;
+    if (disk.stat(candidate) === undefined) return candidate;
+  }
+}
+
+function removeQuietly(disk: BackendOptions['disk'], path: string): void {
+  try {
+    disk.remove(path);
+  } catch {
+    // It was not made, or cannot be removed: nobody reads it.
+  }
+}
