@@ -8,8 +8,6 @@
  * The handler draws up `created` and `canceled`-on-request answers itself, before it calls `take()` again: so nothing for an id is sent before its
  * created answer. Everything else (events, progress, compaction cancels) comes out of `take()`.
  */
-import type { SplicedEvent } from '../../proto/gen/mvccpb.js';
-
 export interface WatchOptions {
   /** As on the wire; an empty key means `\0`, the first possible one. */
   readonly key: Uint8Array;
@@ -29,7 +27,7 @@ export interface WatchOptions {
 
 export type WatchMade =
   | { readonly t: 'created'; readonly watchId: number }
-  /** Answer created + canceled with id -1 and the reason's text (see `refusalTexts`). */
+  /** Answer created + canceled with id -1 and the reason's text (`refusalReasons`). */
   | { readonly t: 'refused'; readonly reason: 'duplicate-id' | 'empty-range' | 'compacted' };
 
 /** What to put into a WatchResponse (the header's cluster, member and term are the handler's). */
@@ -37,8 +35,8 @@ export interface WatchMessage {
   readonly watchId: number;
   /** For the header: the store's revision when the message was made; 0 in a compaction's cancel. */
   readonly revision: number;
-  /** Encoded `mvccpb.Event`s, or events made of stored bytes (those with `prevKv`); empty = progress or cancel. */
-  readonly events: readonly (Uint8Array | SplicedEvent)[];
+  /** Encoded `mvccpb.Event`s; empty = progress or cancel. */
+  readonly events: readonly Uint8Array[];
   readonly fragment: boolean;
   /** Set in a cancel because of compaction: the compacted revision. The watch is gone. */
   readonly compactRevision: number;

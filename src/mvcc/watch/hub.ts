@@ -1,0 +1,315 @@
+/**
+ * Tells watchers what happens in the store.
+ *
+ *     a transaction ends ──▶ synced watchers of its keys ──▶ their streams' buffers ──take()──▶ senders
+ *                                  │    ▲                          │ full
+ *                                  │    │ caught up                ▼
+ *     watch() in the past ──▶ unsynced, read history in rounds ◀── blocked, until the sender drains the buffer
+ *
+ * Invariants: a watcher gets every event of its keys from its start revision on exactly once and in order, or a cancel that names the compacted
+ * revision; the events of one revision never come in two messages (but for `fragment`). `minRevision` says where each stands.
+ *
+ * etcd-diff: etcd keeps the batch a full buffer refused (a "victim") and offers it again every 10 ms. Here such a watcher just falls back to history,
+ * which holds the same events, and goes on when its sender has room. The one difference a client can see: a compaction meanwhile cancels the watch.
+ * Source: etcd's server/storage/mvcc/watchable_store.go; facts "semantics 5".
+ */
+import { keyOfRecord, owned } from '../key-value.js';
+import { isTombstone, mainOf, revisionKey } from '../revision.js';
+import type { MvccStore } from '../store.js';
+import type { Change, StoreListener } from '../types.js';
+import { WatchEvent } from './event.js';
+import { WatchStream } from './stream.js';
+import type { WatchStreamHandle, WatchStreamOptions } from './types.js';
+import { WatcherGroup, type Watcher as WatcherOf } from './watcher.js';
+
+type Watcher = WatcherOf<WatchStream>;
+
+/** Bounds of one round of catching up: watchers, distinct revisions with events, records read, bytes of events. */
+const roundWatchers = 512;
+const roundRevisions = 1000;
+const roundRecords = 10_000;
+const roundBytes = 4 * 1024 * 1024;
+
+export interface WatchHubOptions {
+  /** Unsynced watchers can go on: call `sync()` soon. May be called inside apply: only take note. */
+  readonly wake: () => void;
+  /** From 3.5.30 on a negative start revision is refused as compacted; before, the watch is made and reads from the beginning. */
+  readonly refuseNegativeStart?: boolean;
+}
+
+/** Texts of refusals, as WatchResponse.cancel_reason has them. */
+export const refusalReasons = {
+  'duplicate-id': 'mvcc: duplicate watch ID provided on the WatchStream',
+  'empty-range': 'mvcc: watcher range is empty',
+  compacted: 'etcdserver: mvcc: required revision has been compacted',
+} as const;
+
+export class WatchHub implements StoreListener {
+  readonly refusesNegativeStart: boolean;
+  private synced = new WatcherGroup<WatchStream>();
+  private readonly unsynced = new Set<Watcher>();
+  private readonly streams = new Set<WatchStream>();
+  /** The last revision synced watchers have seen. */
+  private revision: number;
+  private readonly stopListening: () => void;
+
+  constructor(
+    private readonly store: MvccStore,
+    private readonly options: WatchHubOptions,
+  ) {
+    this.refusesNegativeStart = options.refuseNegativeStart ?? true;
+    this.revision = store.currentRevision;
+    this.stopListening = store.listen(this);
+  }
+
+  openStream(options: WatchStreamOptions): WatchStreamHandle {
+    const stream = new WatchStream(this, options);
+    this.streams.add(stream);
+    return stream;
+  }
+
+  /** Ends all streams and stops listening. */
+  close(): void {
+    this.stopListening();
+    for (const stream of [...this.streams]) stream.close();
+  }
+
+  get currentRevision(): number {
+    return this.store.currentRevision;
+  }
+
+  get streamCount(): number {
+    return this.streams.size;
+  }
+
+  get watcherCount(): number {
+    let count = 0;
+    for (const stream of this.streams) count += stream.watchers.size;
+    return count;
+  }
+
+  /** Watchers that are behind, blocked ones included: etcd's slow_watcher_total. */
+  get slowWatcherCount(): number {
+    return this.watcherCount - this.synced.size;
+  }
+
+  // ---- called by streams
+
+  admit(watcher: Watcher): void {
+    const current = this.store.currentRevision;
+    if (watcher.startRevision === 0 || watcher.startRevision > current) {
+      watcher.minRevision = Math.max(watcher.startRevision, current + 1);
+      this.becomeSynced(watcher);
+    } else this.becomeUnsynced(watcher);
+  }
+
+  /** Takes a watcher out for good. */
+  dismiss(watcher: Watcher): void {
+    this.leave(watcher);
+    watcher.state = 'closed';
+    watcher.stream.watchers.delete(watcher.id);
+  }
+
+  /** The stream's buffer has room again. */
+  unblock(stream: WatchStream): void {
+    for (const watcher of [...stream.blocked]) this.becomeUnsynced(watcher);
+  }
+
+  forget(stream: WatchStream): void {
+    this.streams.delete(stream);
+  }
+
+  // ---- called by the store
+
+  written(revision: number, changes: readonly Change[]): void {
+    this.revision = revision;
+    if (this.synced.size === 0) return;
+    const hits = new Map<Watcher, Uint8Array[]>();
+    for (const { kind, key, kv, isCreate } of changes) {
+      const event = new WatchEvent(kind, key, revision, kv, isCreate);
+      this.synced.at(key, (watcher) => {
+        if (revision < watcher.minRevision || !watcher.wants[kind]) return;
+        const encoded = event.encoded(watcher.wants.prevKv, this.previous);
+        const events = hits.get(watcher);
+        if (events === undefined) hits.set(watcher, [encoded]);
+        else events.push(encoded);
+      });
+    }
+    // Only now may watchers change groups: the walk above is over.
+    for (const [watcher, events] of hits) {
+      const message = eventsMessage(watcher.id, revision, events);
+      if (watcher.stream.offer(watcher, message)) watcher.minRevision = revision + 1;
+      else {
+        watcher.minRevision = revision;
+        this.becomeBlocked(watcher);
+      }
+    }
+  }
+
+  /** Everything may have changed: all that were synced read on from what they have seen (#15271), not from where they began. */
+  restored(): void {
+    const seen = this.revision;
+    this.revision = this.store.currentRevision;
+    for (const stream of this.streams) {
+      for (const watcher of stream.watchers.values()) {
+        if (watcher.state !== 'synced') continue;
+        watcher.minRevision = Math.max(watcher.minRevision, seen + 1);
+        this.becomeUnsynced(watcher);
+      }
+    }
+  }
+
+  // ---- catching up
+
+  /**
+   * One round for the watchers that are behind: at most 512 of them, over at most 1000 revisions. True when another round is due at once;
+   * else the next `wake` says so. etcd has a round every 100 ms.
+   */
+  sync(): boolean {
+    const current = this.store.currentRevision;
+    const batch = this.chooseBatch(current);
+    if (batch.length > 0) this.syncBatch(batch, current);
+    return this.unsynced.size > 0;
+  }
+
+  private chooseBatch(current: number): Watcher[] {
+    const compacted = this.store.compactRevision;
+    const batch: Watcher[] = [];
+    for (const watcher of this.unsynced) {
+      // A watch for the future, from before a restore (#9281): nothing to read for it yet.
+      if (watcher.minRevision > current) this.becomeSynced(watcher);
+      else if (watcher.minRevision < compacted) this.cancelCompacted(watcher, compacted);
+      else if (watcher.stream.isFull) this.becomeBlocked(watcher);
+      else batch.push(watcher);
+      if (batch.length === roundWatchers) break;
+    }
+    return batch;
+  }
+
+  private syncBatch(batch: readonly Watcher[], current: number): void {
+    const group = new WatcherGroup<WatchStream>();
+    let from = current;
+    for (const watcher of batch) {
+      group.add(watcher);
+      from = Math.min(from, watcher.minRevision);
+    }
+    const { hits, upTo } = this.readHistory(group, Math.max(from, 1), current);
+    for (const watcher of batch) {
+      const events = hits.get(watcher);
+      if (events !== undefined) {
+        const encoded = events.map((event) => event.encoded(watcher.wants.prevKv, this.previous));
+        if (!watcher.stream.offer(watcher, eventsMessage(watcher.id, current, encoded))) {
+          this.becomeBlocked(watcher);
+          continue;
+        }
+      }
+      watcher.minRevision = Math.max(watcher.minRevision, upTo + 1);
+      if (watcher.minRevision > current) this.becomeSynced(watcher);
+      else {
+        // To the end of the line.
+        this.unsynced.delete(watcher);
+        this.unsynced.add(watcher);
+      }
+    }
+  }
+
+  /** Events from `from` on for the group; stops at a revision's end when a bound is reached. All up to `upTo` has been read. */
+  private readHistory(
+    group: WatcherGroup<WatchStream>,
+    from: number,
+    current: number,
+  ): { hits: Map<Watcher, WatchEvent[]>; upTo: number } {
+    const hits = new Map<Watcher, WatchEvent[]>();
+    let upTo = current;
+    let main = 0;
+    let records = 0;
+    let revisions = 0;
+    let bytes = 0;
+    let revisionCounted = false;
+    const end = revisionKey(current + 1, 0, false);
+    this.store.backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
+      const next = mainOf(recordKey);
+      if (next !== main) {
+        if (records >= roundRecords || revisions >= roundRevisions || bytes >= roundBytes) {
+          upTo = main;
+          return false;
+        }
+        main = next;
+        revisionCounted = false;
+      }
+      records++;
+      const kind = isTombstone(recordKey) ? 'delete' : 'put';
+      const key = keyOfRecord(record);
+      let event: WatchEvent | undefined;
+      group.at(key, (watcher) => {
+        if (main < watcher.minRevision || !watcher.wants[kind]) return;
+        if (event === undefined) {
+          event = new WatchEvent(kind, key, main, owned(record), kind === 'delete' ? false : undefined);
+          bytes += record.length;
+          if (!revisionCounted) revisions++;
+          revisionCounted = true;
+        }
+        const events = hits.get(watcher);
+        if (events === undefined) hits.set(watcher, [event]);
+        else events.push(event);
+      });
+      return true;
+    });
+    return { hits, upTo };
+  }
+
+  /** A watcher asks for what is gone: it is told so, and ended. */
+  private cancelCompacted(watcher: Watcher, compactRevision: number): void {
+    const message = { ...eventsMessage(watcher.id, 0, []), compactRevision, canceled: true };
+    // Not tied to the watcher: the message must outlive it.
+    if (watcher.stream.offer(undefined, message)) this.dismiss(watcher);
+    else this.becomeBlocked(watcher);
+  }
+
+  /** Stored bytes of a key as of a revision, for `prev_kv`; undefined when compacted (the event then goes without). */
+  private readonly previous = (key: string, atRevision: number): Uint8Array | undefined =>
+    atRevision < this.store.compactRevision ? undefined : this.store.reader.get(key, atRevision);
+
+  // ---- states
+
+  private leave(watcher: Watcher): void {
+    switch (watcher.state) {
+      case 'synced':
+        this.synced.delete(watcher);
+        break;
+      case 'unsynced':
+        this.unsynced.delete(watcher);
+        break;
+      case 'blocked':
+        watcher.stream.blocked.delete(watcher);
+        break;
+      case 'closed':
+        break;
+      default:
+        watcher.state satisfies never;
+    }
+  }
+
+  private becomeSynced(watcher: Watcher): void {
+    this.leave(watcher);
+    watcher.state = 'synced';
+    this.synced.add(watcher);
+  }
+
+  private becomeUnsynced(watcher: Watcher): void {
+    this.leave(watcher);
+    watcher.state = 'unsynced';
+    this.unsynced.add(watcher);
+    this.options.wake();
+  }
+
+  private becomeBlocked(watcher: Watcher): void {
+    this.leave(watcher);
+    watcher.state = 'blocked';
+    watcher.stream.blocked.add(watcher);
+  }
+}
+
+function eventsMessage(watchId: number, revision: number, events: readonly Uint8Array[]) {
+  return { watchId, revision, events, fragment: false, compactRevision: 0, canceled: false };
+}

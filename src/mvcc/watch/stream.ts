@@ -1,0 +1,162 @@
+/**
+ * The watches of one client stream and what waits to be sent to it. Pull, not push: the sender takes a message when it can send one, and a full buffer makes
+ * watchers fall back to reading history, so a client that does not read costs at most `bufferedMessages` messages.
+ */
+import { keyText } from '../key-value.js';
+import type { WatchHub } from './hub.js';
+import { noEnd } from './interval-set.js';
+import type { WatchMade, WatchMessage, WatchOptions, WatchStreamHandle, WatchStreamOptions } from './types.js';
+import { Watcher } from './watcher.js';
+
+/** As etcd's per-stream channel. */
+const bufferedMessages = 128;
+/** Blocked watchers go on when the buffer has drained to here: half, so that a slow reader does not cause a round per message. */
+const goOnAt = bufferedMessages / 2;
+/** Header, ids and flags of a response, at most; counts against `maxResponseBytes`. */
+const envelopeBytes = 64;
+
+interface Waiting {
+  /** Whose events these are: dropped when it was cancelled meanwhile. undefined = sent in any case. */
+  readonly watcher: Watcher<WatchStream> | undefined;
+  readonly message: WatchMessage;
+}
+
+export class WatchStream implements WatchStreamHandle {
+  readonly watchers = new Map<number, Watcher<WatchStream>>();
+  /** Watchers whose next message found the buffer full. */
+  readonly blocked = new Set<Watcher<WatchStream>>();
+  private readonly queue: Waiting[] = [];
+  private nextId = 0;
+  private closed = false;
+
+  constructor(
+    private readonly hub: WatchHub,
+    private readonly options: WatchStreamOptions,
+  ) {}
+
+  get size(): number {
+    return this.watchers.size;
+  }
+
+  get isFull(): boolean {
+    return this.queue.length >= bufferedMessages;
+  }
+
+  watch(options: WatchOptions): WatchMade {
+    if (this.closed) throw new Error('the watch stream is closed');
+    const start = options.key.length === 0 ? '\0' : keyText(options.key);
+    const end = endOf(options.rangeEnd);
+    if (end !== undefined && end <= start) return { t: 'refused', reason: 'empty-range' };
+    if (options.startRevision < 0 && this.hub.refusesNegativeStart) return { t: 'refused', reason: 'compacted' };
+    if (options.watchId !== 0 && this.watchers.has(options.watchId)) return { t: 'refused', reason: 'duplicate-id' };
+    const watchId = options.watchId === 0 ? this.freeId() : options.watchId;
+
+    const watcher = new Watcher<WatchStream>(this, watchId, start, end, options.startRevision, options.startRevision, {
+      put: options.noPut !== true,
+      delete: options.noDelete !== true,
+      prevKv: options.prevKv === true,
+      progress: options.progressNotify === true,
+      fragment: options.fragment === true,
+    });
+    this.watchers.set(watchId, watcher);
+    this.hub.admit(watcher);
+    return { t: 'created', watchId };
+  }
+
+  cancel(watchId: number): boolean {
+    const watcher = this.watchers.get(watchId);
+    if (watcher === undefined) return false;
+    this.hub.dismiss(watcher);
+    return true;
+  }
+
+  requestProgress(how: { always?: boolean } = {}): void {
+    const revision = this.hub.currentRevision;
+    if (how.always !== true) {
+      if (this.watchers.size === 0) return;
+      for (const watcher of this.watchers.values()) if (!isAt(watcher, revision)) return;
+    }
+    this.offer(undefined, progress(-1, revision));
+  }
+
+  notifyProgress(): void {
+    const revision = this.hub.currentRevision;
+    for (const watcher of this.watchers.values()) {
+      if (!watcher.wants.progress) continue;
+      if (watcher.idle && isAt(watcher, revision)) this.offer(watcher, progress(watcher.id, revision));
+      watcher.idle = true;
+    }
+  }
+
+  take(): WatchMessage | undefined {
+    for (;;) {
+      const next = this.queue.shift();
+      if (next === undefined) return undefined;
+      const { watcher, message } = next;
+      if (this.queue.length === goOnAt || this.queue.length === 0) this.hub.unblock(this);
+      if (watcher?.state === 'closed') continue;
+      if (watcher === undefined || message.events.length === 0) return message;
+      watcher.idle = false;
+      if (!watcher.wants.fragment) return message;
+      const [first, rest] = this.split(message);
+      if (rest !== undefined) this.queue.unshift({ watcher, message: rest });
+      return first;
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const watcher of [...this.watchers.values()]) this.hub.dismiss(watcher);
+    this.queue.length = 0;
+    this.hub.forget(this);
+  }
+
+  /** Queues a message; false when the buffer is full. */
+  offer(watcher: Watcher<WatchStream> | undefined, message: WatchMessage): boolean {
+    if (this.isFull) return false;
+    this.queue.push({ watcher, message });
+    if (this.queue.length === 1) this.options.onReady();
+    return true;
+  }
+
+  private freeId(): number {
+    while (this.watchers.has(this.nextId)) this.nextId++;
+    return this.nextId++;
+  }
+
+  /** As many events as fit, at least one; and the rest, if any. */
+  private split(message: WatchMessage): [WatchMessage, WatchMessage | undefined] {
+    let size = envelopeBytes;
+    for (let count = 0; count < message.events.length; count++) {
+      size += encodedSize(message.events[count] as Uint8Array);
+      if (count > 0 && size >= this.options.maxResponseBytes) {
+        return [
+          { ...message, events: message.events.slice(0, count), fragment: true },
+          { ...message, events: message.events.slice(count) },
+        ];
+      }
+    }
+    return [message, undefined];
+  }
+}
+
+/** Wire form to the watcher's: undefined = one key. */
+function endOf(rangeEnd: Uint8Array): string | undefined {
+  if (rangeEnd.length === 0) return undefined;
+  return rangeEnd.length === 1 && rangeEnd[0] === 0 ? noEnd : keyText(rangeEnd);
+}
+
+/** A watcher that waits for a future revision gets no progress below it (#20221). */
+function isAt(watcher: Watcher<WatchStream>, revision: number): boolean {
+  return watcher.state === 'synced' && watcher.startRevision <= revision;
+}
+
+function progress(watchId: number, revision: number): WatchMessage {
+  return { watchId, revision, events: [], fragment: false, compactRevision: 0, canceled: false };
+}
+
+/** Tag, length and bytes of an event inside a response. */
+function encodedSize(event: Uint8Array): number {
+  return 1 + (event.length < 0x80 ? 1 : event.length < 0x4000 ? 2 : event.length < 0x200000 ? 3 : 4) + event.length;
+}

@@ -1,0 +1,77 @@
+/** One watch, and groups of them that are asked who watches a key. */
+import { IntervalSet } from './interval-set.js';
+
+/**
+ * Where a watcher stands:
+ *
+ *     synced     has seen all up to the current revision; new transactions are handed to it as they end
+ *     unsynced   has to read history from `minRevision` first; the hub's rounds do that
+ *     blocked    as unsynced, but its stream's buffer is full: nothing is read for it until the stream is drained (etcd's "victim")
+ *     closed     cancelled, by the client or because of a compaction
+ */
+export type WatcherState = 'synced' | 'unsynced' | 'blocked' | 'closed';
+
+export class Watcher<Stream = unknown> {
+  state: WatcherState = 'unsynced';
+  /** No event since the last progress tick. */
+  idle = true;
+
+  constructor(
+    readonly stream: Stream,
+    readonly id: number,
+    /** latin1. */
+    readonly start: string,
+    /** Exclusive; undefined = the one key. `noEnd` = to the last key. */
+    readonly end: string | undefined,
+    readonly startRevision: number,
+    /** The next event for it has at least this revision. Only grows. */
+    public minRevision: number,
+    readonly wants: {
+      readonly put: boolean;
+      readonly delete: boolean;
+      readonly prevKv: boolean;
+      readonly progress: boolean;
+      readonly fragment: boolean;
+    },
+  ) {}
+}
+
+export class WatcherGroup<Stream = unknown> {
+  private readonly byKey = new Map<string, Set<Watcher<Stream>>>();
+  private readonly byInterval = new IntervalSet<Watcher<Stream>>();
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  add(watcher: Watcher<Stream>): void {
+    this.count++;
+    if (watcher.end !== undefined) {
+      this.byInterval.add(watcher.start, watcher.end, watcher);
+      return;
+    }
+    const set = this.byKey.get(watcher.start);
+    if (set === undefined) this.byKey.set(watcher.start, new Set([watcher]));
+    else set.add(watcher);
+  }
+
+  /** The watcher must be in the group. */
+  delete(watcher: Watcher<Stream>): void {
+    this.count--;
+    if (watcher.end !== undefined) {
+      this.byInterval.delete(watcher.start, watcher.end, watcher);
+      return;
+    }
+    const set = this.byKey.get(watcher.start);
+    set?.delete(watcher);
+    if (set?.size === 0) this.byKey.delete(watcher.start);
+  }
+
+  /** Visits who watches `key`. */
+  at(key: string, visit: (watcher: Watcher<Stream>) => void): void {
+    const set = this.byKey.get(key);
+    if (set !== undefined) for (const watcher of set) visit(watcher);
+    if (!this.byInterval.isEmpty) this.byInterval.at(key, visit);
+  }
+}
