@@ -55,6 +55,8 @@ export const differences = {
   membershipInV2Requests: row(true, true, false, false),
   /** `Hash` leaves the applied term out. */
   hashIgnoresTerm: row(false, true, true, true),
+  /** A watch from a negative revision is refused at once; before, it was made and then ended as compacted. */
+  refusesNegativeWatchStart: row(false, true, true, true),
   /** A progress request is answered at once even where watches of the stream are still catching up. */
   progressAlwaysAnswered: row(true, false, false, false),
 

@@ -9,7 +9,7 @@ import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
 import type { KvHash } from '../mvcc/types.js';
-import type { WatchHub } from '../mvcc/watch/hub.js';
+import { WatchHub } from '../mvcc/watch/hub.js';
 import type { WatchStreamHandle, WatchStreamOptions } from '../mvcc/watch/types.js';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
@@ -47,6 +47,7 @@ import { LeaseExpiry } from './services/lease-expiry.js';
 import { Publisher } from './services/publisher.js';
 import { RaftSnapshots } from './services/raft-snapshots.js';
 import { StoreWork } from './services/store-work.js';
+import { WatchSync } from './services/watch-sync.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from './types.js';
 
 /** Entries committed but not applied, from which on proposals are refused. */
@@ -79,6 +80,7 @@ export class Member {
   readonly #publisher: Publisher;
   readonly #raftSnapshots: RaftSnapshots;
   readonly #storeWork: StoreWork;
+  readonly #watchSync: WatchSync;
   readonly #quotaBytes: number;
   readonly #requestTimeoutMs: number;
   readonly #compactions = new Map<number, Promise<boolean>>();
@@ -99,7 +101,15 @@ export class Member {
     this.limits = config;
     this.store = parts.store;
     this.lessor = parts.lessor;
-    this.hub = parts.hub;
+    this.#watchSync = new WatchSync(
+      clock,
+      () => this.hub,
+      (cause) => this.#fatal(cause),
+    );
+    this.hub = new WatchHub(parts.store, {
+      wake: () => this.#watchSync.wake(),
+      refuseNegativeStart: differenceOf('refusesNegativeWatchStart', config.emulate),
+    });
     this.cluster = parts.cluster;
     this.backend = parts.backend;
     this.alarmsRaised = parts.alarms;
@@ -196,6 +206,7 @@ export class Member {
   async stop(): Promise<void> {
     if (!this.#halt(new EtcdError('stopped'))) return;
     await this.#raftSnapshots.idle();
+    this.hub.close();
     this.store.close();
     await this.backend.close();
     this.parts.wal.close();
@@ -209,6 +220,7 @@ export class Member {
     for (const stopTimer of this.#stopTimers) stopTimer();
     this.#loop.stop();
     this.#storeWork.stop();
+    this.#watchSync.stop();
     this.#reads.close(reason);
     this.#waiters.settleAll({ ok: false, error: reason });
     this.#publisher.stop(reason);
@@ -237,7 +249,6 @@ export class Member {
         error: new EtcdError('timeout'),
       }));
       this.backend.tick(nowMs);
-      this.hub.tick(nowMs);
       this.#expiry.tick(nowMs);
       this.#compactor.tick(nowMs);
       this.#publisher.tick(nowMs);

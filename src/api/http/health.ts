@@ -2,8 +2,10 @@
  * `/health`, `/livez`, `/readyz` and their single checks. Orders, texts and statuses: facts of etcd's api/etcdhttp/health.go; `health` is
  * the string "true", not a boolean, and scripts compare it.
  */
+
+import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
-import { type HttpHandler, type HttpRequest, type HttpResponse, onlyGet, textError } from './types.js';
+import { type HttpHandler, onlyGet, textError } from './types.js';
 
 /** What the checks need of a member. */
 export interface HealthSource {

@@ -1,7 +1,8 @@
 /**
  * The plain HTTP face of a port: CORS, then the handlers in order, then 404. Paths and answers: etcd's api/etcdhttp.
  */
-import { type HttpHandler, type HttpRequest, type HttpResponse, notFound } from './types.js';
+import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import { type HttpHandler, notFound } from './types.js';
 
 export interface RouterOptions {
   /** Origins that browsers may call from; `*` = any. */

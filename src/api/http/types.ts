@@ -1,24 +1,5 @@
-/** Plain HTTP as the member's faces see it, whichever way it came (HTTP/1 or HTTP/2, clear or TLS). */
-export interface HttpRequest {
-  readonly method: string;
-  /** Path with query, as sent. */
-  readonly target: string;
-  /** By lower-case name. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  /** The whole body; refuses with `BodyTooLargeError` above `limit` bytes. */
-  body(limit: number): Promise<Uint8Array>;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
-}
-
-export class BodyTooLargeError extends Error {
-  override readonly name = 'BodyTooLargeError';
-  readonly code = 'ERR_BODY_TOO_LARGE';
-}
+/** How the plain HTTP faces are cut: handlers that know their paths, and the answers several of them give. */
+import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 
 /** Answers the paths it knows; undefined lets the next one try. */
 export type HttpHandler = (

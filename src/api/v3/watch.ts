@@ -6,8 +6,8 @@
 import type { ServerStream } from '../../grpc/types.js';
 import { differenceOf } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
-import type { WatchMade, WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
-import { wireErrors } from '../../proto/errors.js';
+import { refusalReasons } from '../../mvcc/watch/hub.js';
+import type { WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
 import {
   WatchCreateRequest_FilterType as FilterType,
   type Watch,
@@ -23,13 +23,6 @@ export const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const REFUSED_WATCH_ID = -1;
 
 type Stream = ServerStream<WatchRequest, WatchResponse>;
-type Refusal = Extract<WatchMade, { t: 'refused' }>['reason'];
-
-const refusalTexts: Readonly<Record<Refusal, string>> = {
-  'duplicate-id': 'mvcc: duplicate watch ID provided on the WatchStream',
-  'empty-range': 'mvcc: watcher range is empty',
-  compacted: wireErrors.compacted.message,
-};
 
 export function watchHandlers(member: MemberFace): Handlers<typeof Watch> {
   return { watch: (stream) => serveWatch(member, stream) };
@@ -107,7 +100,7 @@ class Sender {
       watchId: made.t === 'refused' ? REFUSED_WATCH_ID : made.watchId,
       created: true,
       canceled: refused,
-      cancelReason: made.t === 'refused' ? refusalTexts[made.reason] : '',
+      cancelReason: made.t === 'refused' ? refusalReasons[made.reason] : '',
     });
     this.#pull();
   }

@@ -84,7 +84,7 @@ export class RaftSnapshots {
     wal.saveSnapshot(at);
     wal.releaseTo(at.index);
     logger.info('saved snapshot', { 'snapshot-index': at.index });
-    storage.createSnapshot(at.index, at.confState, data);
+    storage.createSnapshot(at.index, { confState: at.confState, data });
     const compactIndex = Math.max(1, at.index - config.snapshotCatchupEntries);
     if (compactIndex < storage.firstIndex()) return;
     storage.compact(compactIndex);

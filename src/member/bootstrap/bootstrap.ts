@@ -1,0 +1,238 @@
+/**
+ * From a data directory (or none) to the parts of a member.
+ *
+ *   no log yet: a new member. Ids follow from the initial cluster; raft starts from one configuration entry per member.
+ *   a log: it goes on. The newest `.snap` file that the log knows gives configuration and membership, the log's entries after it are replayed, the backend may already
+ *   be ahead of both.
+ *
+ * Nothing here deletes anything but the leftovers of interrupted writes; what cannot be trusted is refused with the file's name.
+ */
+import { openBackend } from '../../backend/backend.js';
+import type { Backend } from '../../backend/types.js';
+import { type MembershipState, memberFromJson, memberToJson } from '../../datadir/cluster-member.js';
+import { bootstrapMemberId, clusterId } from '../../datadir/ids.js';
+import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
+import { Lessor } from '../../lease/lessor.js';
+import { differenceOf } from '../../lib/emulate.js';
+import type { Logger } from '../../lib/logger.js';
+import { MvccStore } from '../../mvcc/store.js';
+import { Metadata } from '../../proto/gen/etcdserverpb.js';
+import { MemoryStorage } from '../../raft/log/memory-storage.js';
+import type { RaftLogger } from '../../raft/logger.js';
+import { RawNode } from '../../raft/rawnode.js';
+import { type ConfState, makeConfState, type Snapshot } from '../../raftpb/types.js';
+import { createWal, hasWal, openWal, purge, snapshotFiles, walSnapshots } from '../../wal/index.js';
+import type { SnapshotFiles, Wal } from '../../wal/types.js';
+import { Alarms } from '../apply/alarms.js';
+import { Cluster } from '../membership/cluster.js';
+import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
+import { allBuckets, readConsistentIndex, writeStorageVersion } from './schema.js';
+
+/** The object graph that `Member` drives. */
+export interface Bootstrapped {
+  readonly node: RawNode;
+  readonly storage: MemoryStorage;
+  readonly wal: Wal;
+  readonly snapshots: SnapshotFiles;
+  readonly backend: Backend;
+  readonly store: MvccStore;
+  readonly lessor: Lessor;
+  readonly alarms: Alarms;
+  readonly cluster: Cluster;
+  readonly start: { readonly backendIndex: number; readonly snapshotIndex: number; readonly confState: ConfState };
+  /** Removes files beyond what is to be kept. */
+  readonly purge: () => void;
+}
+
+/** Metrics of the two parts that wait for the disk; durations in milliseconds. */
+export interface DiskObserver {
+  readonly onWalSync: (tookMs: number) => void;
+  readonly onWalWrite: (bytes: number) => void;
+  readonly onBackendCommit: (tookMs: number) => void;
+}
+
+/** What the log and the snapshot files say. */
+interface LogState {
+  readonly wal: Wal;
+  readonly storage: MemoryStorage;
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly snapshot: Snapshot | undefined;
+  /** Of a new cluster: whom raft is to be bootstrapped with. */
+  readonly peers: readonly { readonly id: bigint; readonly context: Uint8Array }[] | undefined;
+}
+
+/** A tick is a heartbeat interval; the election timeout is a whole number of them. */
+const HEARTBEAT_TICKS = 1;
+const MAX_SIZE_PER_MESSAGE_BYTES = 1024 * 1024;
+const MAX_INFLIGHT_MESSAGES = 512;
+
+export function bootstrap(config: MemberConfig, world: MemberWorld, observer: DiskObserver): Bootstrapped {
+  const { disk, clock, logger } = world;
+  const memberDir = `${config.dataDir}/member`;
+  const snapDir = `${memberDir}/snap`;
+  const walDir = config.walDir === '' ? `${memberDir}/wal` : config.walDir;
+  for (const dir of [config.dataDir, memberDir, snapDir]) {
+    if (disk.stat(dir) === undefined) disk.makeDir(dir, 0o700);
+  }
+  const snapshots = snapshotFiles(disk, snapDir, logger);
+  snapshots.removeLeftovers();
+
+  const isNew = !hasWal(disk, walDir);
+  const log = isNew ? newLog(config, world, observer, walDir) : restartLog(world, observer, walDir, snapshots);
+  const backend = openBackend({
+    disk,
+    clock,
+    path: `${snapDir}/db`,
+    logger,
+    onFailure: world.onFatal,
+  });
+  const backendIndex = readConsistentIndex(backend);
+  const snapshotIndex = log.snapshot?.metadata.index ?? 0;
+  if (snapshotIndex > backendIndex && snapshotIndex > 0)
+    throw new BackendBehindError(`${snapDir}/db`, backendIndex, snapshotIndex);
+  for (const bucket of allBuckets) backend.createBucket(bucket);
+  if (isNew && differenceOf('statusHasStorageVersion', config.emulate))
+    writeStorageVersion(backend, `${config.emulate}.0`);
+
+  const lessor = new Lessor(backend, {
+    minTtlSeconds: Math.ceil((Math.floor((3 * electionTicks(config)) / 2) * config.heartbeatIntervalMs) / 1000),
+    electionTimeoutMs: config.electionTimeoutMs,
+    expiredRetryMs: requestTimeoutMs(config),
+  });
+  const store = MvccStore.open({ backend, leases: lessor });
+  lessor.setKeyDeleter(() => store.write());
+
+  const cluster = new Cluster(log.clusterId, log.memberId, backend, logger);
+  cluster.restore(membershipAt(log.snapshot, backend));
+  const confState = log.snapshot?.metadata.confState ?? makeConfState();
+  const node = new RawNode({
+    id: log.memberId,
+    electionTicks: electionTicks(config),
+    heartbeatTicks: HEARTBEAT_TICKS,
+    storage: log.storage,
+    random: world.random,
+    logger: raftLogger(logger),
+    applied: snapshotIndex,
+    asyncStorageWrites: true,
+    maxSizePerMessageBytes: MAX_SIZE_PER_MESSAGE_BYTES,
+    maxInflightMessages: MAX_INFLIGHT_MESSAGES,
+    checkQuorum: true,
+    preVote: config.preVote,
+  });
+  if (log.peers !== undefined) node.bootstrap(log.peers);
+  const fields = {
+    'cluster-id': log.clusterId.toString(16),
+    'local-member-id': log.memberId.toString(16),
+  };
+  if (isNew) logger.info('starting local member', fields);
+  else logger.info('restarting local member', { ...fields, 'commit-index': node.committed });
+
+  return {
+    node,
+    storage: log.storage,
+    wal: log.wal,
+    snapshots,
+    backend,
+    store,
+    lessor,
+    alarms: new Alarms(backend),
+    cluster,
+    start: { backendIndex, snapshotIndex, confState },
+    purge: () => {
+      purge(disk, walDir, '.wal', config.maxWals);
+      purge(disk, snapDir, '.snap', config.maxSnapshots);
+      purge(disk, snapDir, '.snap.db', config.maxSnapshots);
+    },
+  };
+}
+
+/** The database lacks what the newest raft snapshot says was applied, and nothing can bring it back here. */
+export class BackendBehindError extends Error {
+  override readonly name = 'BackendBehindError';
+  readonly code = 'ERR_BACKEND_BEHIND';
+
+  constructor(path: string, backendIndex: number, snapshotIndex: number) {
+    super(
+      `database file (${path} index ${backendIndex}) does not match with snapshot (index ${snapshotIndex}); ` +
+        'restore this member from a snapshot, or remove it from its cluster and add it anew with an empty data directory',
+    );
+  }
+}
+
+function electionTicks(config: MemberConfig): number {
+  return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
+}
+
+function newLog(config: MemberConfig, world: MemberWorld, observer: DiskObserver, walDir: string): LogState {
+  const members = [...config.initialCluster].map(([name, peerURLs]) => ({
+    id: bootstrapMemberId(peerURLs, config.initialClusterToken),
+    name,
+    peerURLs: [...peerURLs].sort(),
+  }));
+  const local = members.find(({ name }) => name === config.name);
+  if (local === undefined)
+    throw new Error(`couldn't find local name "${config.name}" in the initial cluster configuration`);
+  const ids = members.map(({ id }) => id);
+  const cluster = clusterId(ids);
+  const metadata = Metadata.encode({ NodeID: local.id, ClusterID: cluster });
+  const peers = members
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map((member) => ({
+      id: member.id,
+      context: Buffer.from(memberToJson({ ...member, isLearner: false, clientURLs: [] })),
+    }));
+  return {
+    wal: createWal(world.disk, walDir, metadata, walOptions(world, observer)),
+    storage: new MemoryStorage(),
+    memberId: local.id,
+    clusterId: cluster,
+    snapshot: undefined,
+    peers,
+  };
+}
+
+function restartLog(world: MemberWorld, observer: DiskObserver, walDir: string, snapshots: SnapshotFiles): LogState {
+  const { disk, logger } = world;
+  const snapshot = snapshots.loadNewest(walSnapshots(disk, walDir))?.snapshot;
+  const from = { index: snapshot?.metadata.index ?? 0, term: snapshot?.metadata.term ?? 0 };
+  const opened = openWal(disk, walDir, from, walOptions(world, observer));
+  if (opened.repaired !== undefined) logger.info('repaired WAL', { ...opened.repaired });
+  const { NodeID, ClusterID } = Metadata.decode(opened.metadata);
+  const storage = new MemoryStorage();
+  if (snapshot !== undefined) storage.applySnapshot(snapshot);
+  storage.setHardState(opened.hardState);
+  storage.append(opened.entries);
+  return { wal: opened.wal, storage, memberId: NodeID, clusterId: ClusterID, snapshot, peers: undefined };
+}
+
+function walOptions(world: MemberWorld, observer: DiskObserver) {
+  return { clock: world.clock, logger: world.logger, onSync: observer.onWalSync, onWrite: observer.onWalWrite };
+}
+
+/** Of the snapshot, whose entries are not replayed; of the database where a snapshot says nothing (3.7 may write such). */
+function membershipAt(snapshot: Snapshot | undefined, backend: Backend): MembershipState {
+  if (snapshot === undefined) return { members: [], removed: [], version: undefined };
+  if (snapshot.data.length > 0) return membershipFromV2Snapshot(snapshot.data);
+  const members: MembershipState['members'][number][] = [];
+  const removed: bigint[] = [];
+  backend.range('members', new Uint8Array(0), undefined, 0, (_key, value) => {
+    members.push(memberFromJson(Buffer.from(value).toString()));
+  });
+  backend.range('members_removed', new Uint8Array(0), undefined, 0, (key) => {
+    removed.push(BigInt(`0x${Buffer.from(key).toString()}`));
+  });
+  const version = backend.get('cluster', Buffer.from('clusterVersion'));
+  return { members, removed, version: version === undefined ? undefined : Buffer.from(version).toString() };
+}
+
+/** The core speaks in whole sentences; here they become records. */
+function raftLogger(logger: Logger): RaftLogger {
+  const raft = logger.with({ logger: 'raft' });
+  return {
+    debug: (sentence) => raft.debug(sentence),
+    info: (sentence) => raft.info(sentence),
+    warn: (sentence) => raft.warn(sentence),
+    error: (sentence) => raft.error(sentence),
+  };
+}
