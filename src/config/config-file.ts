@@ -1,0 +1,100 @@
+/**
+ * The configuration file: YAML (or JSON), keys named as flags save for a few maps. Unknown keys are passed over; wrong types are refused in the words of
+ * Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when there is such a file.
+ */
+import { parse, YAMLParseError } from 'yaml';
+import type { OptionTable } from './option.js';
+import { jsonKind, WrongType } from './option.js';
+
+export type ConfigFile =
+  | { readonly t: 'ok'; readonly given: ReadonlyMap<string, unknown> }
+  | { readonly t: 'error'; readonly message: string }
+  /** etcd prints these bare, without a log record. */
+  | { readonly t: 'bare-error'; readonly message: string };
+
+/** Keys that etcd reads as text and takes apart later: an error there is of the second kind. */
+const bareKeys: Readonly<Record<string, string>> = {
+  'listen-peer-urls': 'listen-peer-urls',
+  'listen-client-urls': 'listen-client-urls',
+  'listen-client-http-urls': 'listen-client-http-urls',
+  'initial-advertise-peer-urls': 'initial-advertise-peer-urls',
+  // Sic: etcd names the other flag.
+  'advertise-client-urls': 'advertise-peer-urls',
+  'listen-metrics-urls': 'listen-metrics-urls',
+};
+
+const securityMaps = ['client-transport-security', 'peer-transport-security'];
+
+export function readConfigFile(text: string, table: OptionTable): ConfigFile {
+  let document: unknown;
+  try {
+    document = parse(text, { prettyErrors: false, version: '1.1', logLevel: 'silent' });
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    const line = text.slice(0, error.pos[0]).split('\n').length;
+    return { t: 'error', message: `error converting YAML to JSON: yaml: line ${line}: ${error.message}` };
+  }
+  if (document === null || document === undefined) return { t: 'ok', given: new Map() };
+  if (typeof document !== 'object' || Array.isArray(document)) {
+    return {
+      t: 'error',
+      message: unmarshalling(`cannot unmarshal ${jsonKind(document)} into Go value of type embed.configYAML`),
+    };
+  }
+  const root = document as Readonly<Record<string, unknown>>;
+  for (const map of securityMaps) {
+    const value = root[map];
+    if (value !== undefined && value !== null && (typeof value !== 'object' || Array.isArray(value))) {
+      const field = `configYAML.configJSON.${map}`;
+      return {
+        t: 'error',
+        message: unmarshalling(
+          `cannot unmarshal ${jsonKind(value)} into Go struct field ${field} of type embed.securityConfig`,
+        ),
+      };
+    }
+  }
+  const given = new Map<string, unknown>();
+  for (const [name, option] of Object.entries(table)) {
+    if (option.fileKey === null) continue;
+    const key = option.fileKey ?? name;
+    const value = valueAt(root, key);
+    if (value === undefined || value === null) continue;
+    try {
+      given.set(name, option.kind.fromFile(value));
+    } catch (error) {
+      if (error instanceof WrongType) {
+        const field = fieldOf(key);
+        return {
+          t: 'error',
+          message: unmarshalling(
+            `cannot unmarshal ${error.found} into Go struct field ${field} of type ${error.wanted}`,
+          ),
+        };
+      }
+      const why = error instanceof Error ? error.message : String(error);
+      const bare = bareKeys[key];
+      return bare === undefined
+        ? { t: 'error', message: why }
+        : { t: 'bare-error', message: `unexpected error setting up ${bare}: ${why}` };
+    }
+  }
+  return { t: 'ok', given };
+}
+
+const unmarshalling = (why: string): string => `error unmarshaling JSON: while decoding JSON: json: ${why}`;
+
+/** Go's path of a struct field: where etcd's configuration types keep the key. */
+function fieldOf(key: string): string {
+  if (key.includes('.')) return `securityConfig.configJSON.${key}`;
+  return Object.hasOwn(bareKeys, key) ? `configYAML.configJSON.${key}` : `configYAML.Config.${key}`;
+}
+
+/** The value at `map.key`, or undefined. */
+function valueAt(root: Readonly<Record<string, unknown>>, key: string): unknown {
+  const dot = key.indexOf('.');
+  if (dot < 0) return root[key];
+  const map = root[key.slice(0, dot)];
+  if (typeof map !== 'object' || map === null) return undefined;
+  return (map as Readonly<Record<string, unknown>>)[key.slice(dot + 1)];
+}

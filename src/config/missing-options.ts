@@ -1,0 +1,146 @@
+/**
+ * Options that real etcd knows and this program does not honour yet. They are recognized, so that nobody has to guess: one whose neglect would change
+ * what a user relies on is refused, the others are taken and a warning says that they do nothing. A value equal to the default is always fine.
+ * An option moves to `options.ts` when the part that it drives is there.
+ */
+import type { Kind, Option, OptionTable } from './option.js';
+import { kinds } from './option.js';
+
+interface MissingOption<T> extends Option<T> {
+  readonly neglect: 'refuse' | 'warn';
+}
+
+const missing =
+  (neglect: 'refuse' | 'warn') =>
+  <T>(kind: Kind<T>, initial: T, fileKey?: string | null): MissingOption<T> => ({
+    kind,
+    initial,
+    neglect,
+    section: 'etcd-ts',
+    help: '',
+    isHidden: true,
+    ...(fileKey === undefined ? {} : { fileKey }),
+  });
+
+const refused = missing('refuse');
+const idle = missing('warn');
+const { bool, durationMs, int, list, string, uint, uint64, words } = kinds;
+
+const peer = (key: string): string => `peer-transport-security.${key}`;
+const client = (key: string): string => `client-transport-security.${key}`;
+
+export const missingOptions = {
+  // Security
+  'client-crl-file': refused(string, '', null),
+  'auto-tls': refused(bool, false, client('auto-tls')),
+  'client-cert-allowed-hostname': refused(words, [], client('allowed-hostname')),
+  'peer-cert-file': refused(string, '', peer('cert-file')),
+  'peer-key-file': refused(string, '', peer('key-file')),
+  'peer-client-cert-file': refused(string, '', peer('client-cert-file')),
+  'peer-client-key-file': refused(string, '', peer('client-key-file')),
+  'peer-client-cert-auth': refused(bool, false, peer('client-cert-auth')),
+  'peer-trusted-ca-file': refused(string, '', peer('trusted-ca-file')),
+  'peer-auto-tls': refused(bool, false, peer('auto-tls')),
+  'peer-crl-file': refused(string, '', null),
+  'peer-cert-allowed-cn': refused(words, [], peer('allowed-cn')),
+  'peer-cert-allowed-hostname': refused(words, [], peer('allowed-hostname')),
+  'peer-skip-client-san-verification': refused(bool, false, peer('skip-client-san-verification')),
+  'experimental-peer-skip-client-san-verification': refused(bool, false),
+  'self-signed-cert-validity': idle(uint, 1),
+  'cipher-suites': refused(list, []),
+  'tls-min-version': refused(string, 'TLS1.2'),
+  'tls-max-version': refused(string, ''),
+  'host-whitelist': refused(words, ['*']),
+  cors: idle(words, ['*']),
+  'auth-token': refused(string, 'simple'),
+  'auth-token-ttl': idle(uint, 300),
+  'bcrypt-cost': idle(uint, 10),
+
+  // Finding the cluster
+  discovery: refused(string, ''),
+  'discovery-fallback': idle(string, 'proxy'),
+  'discovery-proxy': refused(string, ''),
+  'discovery-srv': refused(string, ''),
+  'discovery-srv-name': idle(string, ''),
+  'discovery-endpoints': refused(words, []),
+  'discovery-token': refused(string, ''),
+  'discovery-dial-timeout': idle(durationMs, 2_000),
+  'discovery-request-timeout': idle(durationMs, 5_000),
+  'discovery-keepalive-time': idle(durationMs, 2_000),
+  'discovery-keepalive-timeout': idle(durationMs, 6_000),
+  'discovery-insecure-transport': idle(bool, true),
+  'discovery-insecure-skip-tls-verify': idle(bool, false),
+  'discovery-cert': idle(string, ''),
+  'discovery-key': idle(string, ''),
+  'discovery-cacert': idle(string, ''),
+  'discovery-user': idle(string, ''),
+  'discovery-password': idle(string, ''),
+  'max-learners': idle(int, 1),
+  'next-cluster-version-compatible': refused(bool, false),
+
+  // The v2 API and its proxy
+  'enable-v2': refused(bool, false),
+  'v2-deprecation': idle(string, 'not-yet'),
+  'experimental-enable-v2v3': refused(string, ''),
+  proxy: refused(string, 'off'),
+  'proxy-failure-wait': idle(uint, 5_000),
+  'proxy-refresh-interval': idle(uint, 30_000),
+  'proxy-dial-timeout': idle(uint, 1_000),
+  'proxy-write-timeout': idle(uint, 5_000),
+  'proxy-read-timeout': idle(uint, 0),
+
+  // Logs, metrics, traces
+  'enable-log-rotation': refused(bool, false),
+  'log-rotation-config-json': idle(
+    string,
+    '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}',
+  ),
+  'log-package-levels': idle(string, ''),
+  debug: idle(bool, false),
+  'enable-pprof': idle(bool, false),
+  'enable-distributed-tracing': refused(bool, false),
+  'distributed-tracing-address': idle(string, 'localhost:4317'),
+  'distributed-tracing-service-name': idle(string, 'etcd'),
+  'distributed-tracing-instance-id': idle(string, ''),
+  'distributed-tracing-sampling-rate': idle(int, 0),
+  'experimental-enable-distributed-tracing': refused(bool, false),
+  'experimental-distributed-tracing-address': idle(string, 'localhost:4317'),
+  'experimental-distributed-tracing-service-name': idle(string, 'etcd'),
+  'experimental-distributed-tracing-instance-id': idle(string, ''),
+  'experimental-distributed-tracing-sampling-rate': idle(int, 0),
+
+  // Checks and tuning
+  'enable-grpc-gateway': idle(bool, true),
+  'corrupt-check-time': refused(durationMs, 0),
+  'compact-hash-check-time': idle(durationMs, 60_000),
+  'experimental-initial-corrupt-check': refused(bool, false),
+  'experimental-corrupt-check-time': refused(durationMs, 0),
+  'experimental-compact-hash-check-enabled': refused(bool, false),
+  'experimental-compact-hash-check-time': idle(durationMs, 60_000),
+  'experimental-enable-lease-checkpoint': refused(bool, false),
+  'experimental-enable-lease-checkpoint-persist': refused(bool, false),
+  'experimental-stop-grpc-service-on-defrag': refused(bool, false),
+  'feature-gates': idle(string, ''),
+  'downgrade-check-time': idle(durationMs, 5_000),
+  'experimental-downgrade-check-time': idle(durationMs, 5_000),
+  'memory-mlock': idle(bool, false),
+  'experimental-memory-mlock': idle(bool, false),
+  'bootstrap-defrag-threshold-megabytes': idle(uint64, 0),
+  'experimental-bootstrap-defrag-threshold-megabytes': idle(uint64, 0),
+  'experimental-txn-mode-write-with-shared-buffer': idle(bool, true),
+  'backend-bbolt-freelist-type': idle(string, 'map'),
+  'experimental-backend-bbolt-freelist-type': idle(string, 'map'),
+  'raft-read-timeout': idle(durationMs, 5_000, null),
+  'raft-write-timeout': idle(durationMs, 5_000, null),
+  'socket-reuse-port': idle(bool, false, 'socket-options.reuse-port'),
+  'socket-reuse-address': idle(bool, false, 'socket-options.reuse-address'),
+} satisfies OptionTable;
+
+/** What to do about a missing option that was given `value`: nothing, when that is its default. */
+export function neglectOf(name: string, value: unknown): 'refuse' | 'warn' | undefined {
+  const option: MissingOption<unknown> | undefined = Object.hasOwn(missingOptions, name)
+    ? missingOptions[name as keyof typeof missingOptions]
+    : undefined;
+  if (option === undefined || option.kind.show(value) === option.kind.show(option.initial)) return undefined;
+  return option.neglect;
+}

@@ -1,0 +1,240 @@
+/**
+ * Every option of `etcd` that this program honours, each described once. The flag, its `ETCD_*` variable, its key in the configuration file, its help,
+ * man page, completion and errors all come from its row; `member-options.ts` is what a member gets of them. What real etcd knows beyond these stands
+ * in `missing-options.ts`.
+ */
+import type { EmulatedVersion } from '../lib/emulate.js';
+import { defaultEmulatedVersion, differenceOf } from '../lib/emulate.js';
+import { parseUrlList } from './listen-url.js';
+import type { Kind, Option, OptionTable, OptionValues, Section } from './option.js';
+import { kinds, oneOf } from './option.js';
+
+type More<T> = Partial<Omit<Option<T>, 'kind' | 'initial' | 'section' | 'help'>>;
+
+const inSection =
+  (section: Section) =>
+  <T>(kind: Kind<T>, initial: T, help: string, more: More<T> = {}): Option<T> => ({
+    kind,
+    initial,
+    section,
+    help,
+    ...more,
+  });
+
+const member = inSection('member');
+const clustering = inSection('clustering');
+const security = inSection('security');
+const logging = inSection('logging');
+const observability = inSection('observability');
+const tuning = inSection('tuning');
+const unsafe = inSection('unsafe');
+const own = inSection('etcd-ts');
+
+const clientUrl = 'http://localhost:2379';
+const peerUrl = 'http://localhost:2380';
+
+const clusterState: Kind<'new' | 'existing'> = {
+  ...oneOf('new', 'existing'),
+  fromFile: (value) => {
+    const text = kinds.string.fromFile(value);
+    if (text !== 'new' && text !== 'existing') throw new Error(`unexpected clusterState "${text}"`);
+    return text;
+  },
+};
+
+export const options = {
+  name: member(kinds.string, 'default', 'Name of this member, for people.'),
+  'data-dir': member(kinds.string, '', 'Folder for everything this member keeps.', { shownDefault: '<name>.etcd' }),
+  'wal-dir': member(kinds.string, '', 'Folder for the write-ahead log, when it should lie on a disk of its own.'),
+  'snapshot-count': member(kinds.uint64, 100_000, 'Applied entries between two raft snapshots.', {
+    initialIn: (version) => differenceOf('snapshotCount', version),
+  }),
+  'snapshot-catchup-entries': member(
+    kinds.uint64,
+    5_000,
+    'Log entries kept behind a snapshot, for followers that lag a little.',
+  ),
+  'heartbeat-interval': member(kinds.uint, 100, 'Milliseconds between two heartbeats of a leader.'),
+  'election-timeout': member(
+    kinds.uint,
+    1_000,
+    'Milliseconds without a leader after which a member stands for election.',
+  ),
+  'initial-election-tick-advance': member(kinds.bool, true, 'Skip most of the first election timeout at the start.'),
+  'listen-peer-urls': member(kinds.urls, parseUrlList(peerUrl), 'Addresses to listen on for other members.'),
+  'listen-client-urls': member(
+    kinds.urls,
+    parseUrlList(clientUrl),
+    'Addresses to listen on for clients: gRPC, and HTTP too unless --listen-client-http-urls is given.',
+  ),
+  'listen-client-http-urls': member(
+    kinds.urls,
+    parseUrlList(''),
+    'Addresses to listen on for HTTP alone; --listen-client-urls then speaks only gRPC.',
+  ),
+  'max-snapshots': member(kinds.uint, 5, 'Snapshot files to keep (0: all).'),
+  'max-wals': member(kinds.uint, 5, 'Files of the write-ahead log to keep (0: all).'),
+  'quota-backend-bytes': member(
+    kinds.int64,
+    0,
+    'Size of the database above which writes are refused (0: 2 GiB, negative: no limit).',
+  ),
+  'backend-batch-interval': member(kinds.durationMs, 0, 'Longest time before a commit of the database (0: 100ms).'),
+  'backend-batch-limit': member(kinds.int, 0, 'Most operations before a commit of the database (0: 10000).'),
+  'max-txn-ops': member(kinds.uint, 128, 'Most operations in one transaction.'),
+  'max-request-bytes': member(kinds.uint, 1_572_864, 'Largest request of a client, in bytes.'),
+  'max-concurrent-streams': member(kinds.uint32, 4_294_967_295, 'Most streams at once on one connection of a client.'),
+  'grpc-keepalive-min-time': member(kinds.durationMs, 5_000, 'Shortest time between two pings of a client.'),
+  'grpc-keepalive-interval': member(
+    kinds.durationMs,
+    7_200_000,
+    'Time between two pings of ours to a client (0: none).',
+  ),
+  'grpc-keepalive-timeout': member(
+    kinds.durationMs,
+    20_000,
+    'Time without an answer to a ping after which a connection is closed (0: never).',
+  ),
+  'config-file': member(
+    kinds.string,
+    '',
+    'YAML file with the options. Flags and variables are then left aside altogether.',
+    { fileKey: null },
+  ),
+  version: member(kinds.bool, false, 'Print the version and exit.', { fileKey: null, isHidden: true }),
+
+  'initial-advertise-peer-urls': clustering(
+    kinds.urls,
+    parseUrlList(peerUrl),
+    'Addresses of this member that other members are told.',
+  ),
+  'advertise-client-urls': clustering(
+    kinds.urls,
+    parseUrlList(clientUrl),
+    'Addresses of this member that clients are told.',
+  ),
+  'initial-cluster': clustering(kinds.string, `default=${peerUrl}`, 'Members of a new cluster: name=URL,name=URL.'),
+  'initial-cluster-state': clustering(clusterState, 'new', "Whether the cluster is 'new' or 'existing'."),
+  'initial-cluster-token': clustering(
+    kinds.string,
+    'etcd-cluster',
+    'Seed of the ids, which keeps clusters with the same addresses apart.',
+  ),
+  'force-new-cluster': unsafe(
+    kinds.bool,
+    false,
+    'Make a one-member cluster of the data that is there, after a loss of the others.',
+  ),
+  'strict-reconfig-check': clustering(
+    kinds.bool,
+    true,
+    'Refuse changes of membership that would cost the cluster its quorum.',
+  ),
+  'pre-vote': clustering(kinds.bool, true, 'Ask whether an election could be won before standing for one.', {
+    initialIn: (version) => differenceOf('preVote', version),
+  }),
+  'auto-compaction-mode': clustering(
+    kinds.string,
+    'periodic',
+    "What --auto-compaction-retention counts: 'periodic' is time, 'revision' is revisions.",
+  ),
+  'auto-compaction-retention': clustering(
+    kinds.string,
+    '0',
+    'History to keep, older revisions are compacted (0: no compaction; a bare number is hours).',
+  ),
+
+  'cert-file': security(kinds.string, '', 'Certificate (PEM) for clients.', {
+    fileKey: 'client-transport-security.cert-file',
+  }),
+  'key-file': security(kinds.string, '', 'Key of the certificate.', { fileKey: 'client-transport-security.key-file' }),
+  'client-cert-file': security(kinds.string, '', 'Certificate for calls of our own to the client port.', {
+    fileKey: 'client-transport-security.client-cert-file',
+  }),
+  'client-key-file': security(kinds.string, '', 'Key of that certificate.', {
+    fileKey: 'client-transport-security.client-key-file',
+  }),
+  'client-cert-auth': security(kinds.bool, false, 'Ask clients for a certificate.', {
+    fileKey: 'client-transport-security.client-cert-auth',
+  }),
+  'trusted-ca-file': security(kinds.string, '', 'CA bundle that the certificates of clients must come from.', {
+    fileKey: 'client-transport-security.trusted-ca-file',
+  }),
+
+  logger: logging(kinds.string, 'zap', 'Kind of log; zap is the only one.'),
+  'log-outputs': logging(kinds.list, ['default'], "Where the log goes: 'stdout', 'stderr' ('default'), or files."),
+  'log-level': logging(kinds.string, 'info', 'Least severe level to log: debug, info, warn, error, panic, fatal.'),
+  'log-format': logging(kinds.string, 'json', "Form of the log: 'json' or 'console'."),
+
+  metrics: observability(kinds.string, 'basic', "'extensive' adds histograms of every RPC to the metrics."),
+  'listen-metrics-urls': observability(
+    kinds.urls,
+    parseUrlList(''),
+    'More addresses to serve metrics and health on, next to those for clients.',
+  ),
+
+  'compaction-batch-limit': tuning(kinds.int, 0, 'Revisions to remove in one step of a compaction (0: 1000).'),
+  'compaction-sleep-interval': tuning(kinds.durationMs, 0, 'Rest between two steps of a compaction (0: 10ms).'),
+  'watch-progress-notify-interval': tuning(
+    kinds.durationMs,
+    0,
+    'Time between two progress notices to a watcher without events (0: 10m).',
+  ),
+  'warning-apply-duration': tuning(
+    kinds.durationMs,
+    100,
+    'Time to apply a request from which on it is logged as slow.',
+  ),
+  'warning-unary-request-duration': tuning(kinds.durationMs, 300, 'Time of a call from which on it is logged as slow.'),
+  'experimental-snapshot-catchup-entries': tuning(kinds.uint64, 5_000, '', {
+    olderNameOf: 'snapshot-catchup-entries',
+    fileKey: 'experimental-snapshot-catch-up-entries',
+  }),
+  'experimental-compaction-batch-limit': tuning(kinds.int, 0, '', { olderNameOf: 'compaction-batch-limit' }),
+  'experimental-compaction-sleep-interval': tuning(kinds.durationMs, 0, '', {
+    olderNameOf: 'compaction-sleep-interval',
+  }),
+  'experimental-watch-progress-notify-interval': tuning(kinds.durationMs, 0, '', {
+    olderNameOf: 'watch-progress-notify-interval',
+  }),
+  'experimental-warning-apply-duration': tuning(kinds.durationMs, 100, '', { olderNameOf: 'warning-apply-duration' }),
+  'experimental-warning-unary-request-duration': tuning(kinds.durationMs, 300, '', {
+    olderNameOf: 'warning-unary-request-duration',
+  }),
+
+  'unsafe-no-fsync': unsafe(kinds.bool, false, 'Never wait for the disk: a crash then loses data. For tests.'),
+
+  'emulate-version': own(
+    kinds.string,
+    defaultEmulatedVersion,
+    'Version of etcd to behave as where versions differ: 3.4, 3.5, 3.6 or 3.7.',
+  ),
+} satisfies OptionTable;
+
+export type Values = OptionValues<typeof options>;
+
+/** Value-less words that old etcd knew; still swallowed. */
+export const legacyFlags: readonly string[] = [
+  'cluster-active-size',
+  'cluster-remove-delay',
+  'cluster-sync-interval',
+  'config',
+  'force',
+  'max-result-buffer',
+  'max-retry-attempts',
+  'peer-heartbeat-interval',
+  'peer-election-timeout',
+  'retry-interval',
+  'snapshot',
+  'v',
+  'vv',
+  'test.coverprofile',
+  'test.outputdir',
+];
+
+/** Defaults of a table for a version of etcd. */
+export function defaultsOf(table: OptionTable, version: EmulatedVersion): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, option]) => [name, option.initialIn?.(version) ?? option.initial]),
+  );
+}

@@ -1,0 +1,249 @@
+/**
+ * From the words of a command line, the environment and perhaps a file to the options of a member, or to the way in which etcd refuses them:
+ *
+ *   1. flags                      mistakes: Go's words and the short usage, exit 2
+ *   2. words that are no flags    exit 1; `--help`, `--version`: exit 0
+ *   3. a file, if one is named (then nothing else counts), else variables where no flag stands (a variable beside its flag is fatal)
+ *   4. the checks of `validate.ts`: "failed to verify flags", exit 1
+ *   5. what turns out when the member is put together: "discovery failed", exit 1
+ *
+ * Pure: what is outside comes in as `Surroundings`.
+ */
+import type { EmulatedVersion } from '../lib/emulate.js';
+import {
+  defaultEmulatedVersion,
+  differenceOf,
+  emulatedVersions,
+  fullVersionOf,
+  parseEmulatedVersion,
+} from '../lib/emulate.js';
+import type { ConfigFile } from './config-file.js';
+import { readEnvironment, variableOf } from './environment.js';
+import { parseGoFlags } from './go-flags.js';
+import { longHelp, shortUsage } from './help.js';
+import { parseUrlList } from './listen-url.js';
+import type { LogLine } from './log-line.js';
+import type { ListenUrl, LogOptions, MemberOptions } from './member-options.js';
+import { missingOptions, neglectOf } from './missing-options.js';
+import type { OptionTable } from './option.js';
+import type { Values } from './options.js';
+import { defaultsOf, legacyFlags, options } from './options.js';
+import { logOptionsOf, parseLogLevel, toMemberOptions, unsetAdvertiseClientUrls, verify } from './validate.js';
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The text of a file; the error's message is Go's: `open nope.yml: no such file or directory`. */
+  readonly readFile: (path: string) => string | Error;
+  /** `readConfigFile`; handed in, so that the YAML parser is loaded only where there is a file. */
+  readonly parseFile: (text: string, table: OptionTable) => ConfigFile;
+  /** The address of the default route, for those who listen on 0.0.0.0 and do not say what to advertise. */
+  readonly defaultHost: () => string | undefined;
+  readonly nodeVersion: string;
+  /** As Go names them: `linux/amd64`. */
+  readonly platform: string;
+}
+
+export type ReadOptions =
+  | { readonly t: 'member'; readonly options: MemberOptions; readonly lines: readonly LogLine[] }
+  /** Text on stdout or stderr, and the end. */
+  | { readonly t: 'exit'; readonly exitCode: number; readonly stdout: string; readonly stderr: string }
+  /** Log records, and the end. */
+  | { readonly t: 'refused'; readonly exitCode: number; readonly lines: readonly LogLine[]; readonly log: LogOptions };
+
+const knownToEtcd: OptionTable = { ...options, ...missingOptions };
+
+/** `args` are all words, the program's name first (they are logged). */
+export function readOptions(args: readonly string[], around: Surroundings): ReadOptions {
+  const flags = parseGoFlags(args.slice(1), knownToEtcd, legacyFlags);
+  if (flags.t === 'help') return exit(0, longHelp(options));
+  if (flags.t === 'error') return exit(2, '', `${flags.message}\n${shortUsage}`);
+  const emulateText = textOf(flags.given.get('emulate-version')) ?? around.env[variableOf('emulate-version')];
+  const emulate =
+    emulateText === undefined || emulateText === '' ? defaultEmulatedVersion : parseEmulatedVersion(emulateText);
+  if (emulate === undefined) {
+    const known = emulatedVersions.join(', ');
+    return exit(
+      2,
+      '',
+      `invalid value "${emulateText}" for flag -emulate-version: must be one of ${known}\n${shortUsage}`,
+    );
+  }
+  const reader = new Reader(args, around, emulate);
+  const [stray] = flags.rest;
+  if (stray !== undefined) {
+    const quote = differenceOf('strayWordQuote', emulate);
+    return reader.refuse(`${quote}${stray}${quote} is not a valid flag`);
+  }
+  if (flags.given.get('version') === true) return exit(0, versionText(emulate, around));
+  return reader.read(flags.given);
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const exit = (exitCode: number, stdout: string, stderr = ''): ReadOptions => ({ t: 'exit', exitCode, stdout, stderr });
+
+/** Four lines, as scripts expect them. */
+function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: Surroundings): string {
+  return `etcd Version: ${fullVersionOf[emulate]}\nGit SHA: etcd-ts\nGo Version: none, Node.js ${nodeVersion}\nGo OS/Arch: ${platform}\n`;
+}
+
+class Reader {
+  readonly #lines: LogLine[] = [];
+  #log: LogOptions = { level: 'info', format: 'json', outputs: ['stderr'] };
+
+  constructor(
+    readonly args: readonly string[],
+    readonly around: Surroundings,
+    readonly emulate: EmulatedVersion,
+  ) {}
+
+  /** The end that etcd announces as "failed to verify flags". */
+  refuse(error: string): ReadOptions {
+    this.#add('info', 'Running: ', { args: this.args });
+    this.#add('warn', 'failed to verify flags', { error });
+    if (error === unsetAdvertiseClientUrls) this.#add('warn', 'advertise client URLs are not set', { error });
+    return { t: 'refused', exitCode: 1, lines: this.#lines, log: this.#log };
+  }
+
+  read(onCommandLine: ReadonlyMap<string, unknown>): ReadOptions {
+    const path = textOf(onCommandLine.get('config-file')) || this.around.env[variableOf('config-file')] || '';
+    return path === '' ? this.#fromFlags(onCommandLine) : this.#fromFile(path);
+  }
+
+  #fromFlags(onCommandLine: ReadonlyMap<string, unknown>): ReadOptions {
+    const environment = readEnvironment(this.around.env, new Set(onCommandLine.keys()), knownToEtcd, legacyFlags);
+    this.#lines.push(...environment.lines);
+    switch (environment.t) {
+      case 'shadowed':
+        this.#lines.push(environment.line);
+        return { t: 'refused', exitCode: 1, lines: this.#lines, log: this.#log };
+      case 'error':
+        return this.refuse(environment.message);
+      case 'ok': {
+        const given = new Map([...environment.given, ...onCommandLine]);
+        return this.#finish(given, given.has('listen-client-urls') && !given.has('advertise-client-urls'));
+      }
+    }
+  }
+
+  #fromFile(path: string): ReadOptions {
+    const text = this.around.readFile(path);
+    if (text instanceof Error) return this.refuse(text.message);
+    const file = this.around.parseFile(text, knownToEtcd);
+    if (file.t === 'bare-error') return exit(1, '', `${file.message}\n`);
+    if (file.t === 'error') return this.refuse(file.message);
+    this.#add(
+      'info',
+      'loaded server configuration, other configuration command line flags and environment variables will be ignored if provided',
+      { path },
+    );
+    return this.#finish(file.given, false);
+  }
+
+  #finish(given: ReadonlyMap<string, unknown>, areClientUrlsUnset: boolean): ReadOptions {
+    for (const [name, value] of given) {
+      const neglect = neglectOf(name, value);
+      if (neglect === 'refuse') return this.refuse(`--${name} is an option of etcd that etcd-ts does not support`);
+      if (neglect === 'warn') this.#add('warn', `--${name} is taken but does nothing in etcd-ts`, {});
+    }
+    const merged: Record<string, unknown> = { ...defaultsOf(options, this.emulate), ...Object.fromEntries(given) };
+    const clash = this.#applyOlderNames(merged, given);
+    if (clash !== undefined) return this.refuse(clash);
+    // Each value was read by its own row of the table.
+    const values = this.#withDerivedNames(merged as unknown as Values, given);
+    this.#log = logOptionsOf(values);
+    if (parseLogLevel(values['log-level']) === undefined) {
+      return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
+    }
+    const complaint = verify(values, areClientUrlsUnset);
+    if (complaint !== undefined) return this.refuse(complaint);
+    if (values['listen-client-http-urls'].length === 0) {
+      this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});
+    }
+    this.#add('info', 'Running: ', { args: this.args });
+    if (values['data-dir'] === '') {
+      this.#add('warn', "'data-dir' was empty; using default", { 'data-dir': `${values.name}.etcd` });
+    }
+    try {
+      return { t: 'member', options: toMemberOptions(values, this.emulate), lines: this.#lines };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#lines.push(...startFailure(message, this.emulate));
+      return { t: 'refused', exitCode: 1, lines: this.#lines, log: this.#log };
+    }
+  }
+
+  /** An option under its older name gives its value to the newer one; both at once is a mistake. Returns the complaint. */
+  #applyOlderNames(merged: Record<string, unknown>, given: ReadonlyMap<string, unknown>): string | undefined {
+    for (const [name, option] of Object.entries(options as OptionTable)) {
+      const newer = option.olderNameOf;
+      if (newer === undefined || !given.has(name)) continue;
+      if (given.has(newer)) return `cannot set --${name} and --${newer} at the same time, please use --${newer} only`;
+      merged[newer] = merged[name];
+      if (this.emulate === '3.6' || this.emulate === '3.7') {
+        this.#add(
+          'warn',
+          `--${name} is deprecated in v3.6 and will be decommissioned in v3.7. Use '--${newer}' instead.`,
+          {},
+        );
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Two defaults follow from other options: an advertised address that was not given, where the member listens on 0.0.0.0, becomes the machine's;
+   * the initial cluster that was not given, where only the name was, becomes this member under its name. (embed.UpdateDefaultClusterFromName)
+   */
+  #withDerivedNames(values: Values, given: ReadonlyMap<string, unknown>): Values {
+    const peers = this.#advertised(
+      values['listen-peer-urls'],
+      values['initial-advertise-peer-urls'],
+      options['initial-advertise-peer-urls'].initial,
+    );
+    const clients = this.#advertised(
+      values['listen-client-urls'],
+      values['advertise-client-urls'],
+      options['advertise-client-urls'].initial,
+    );
+    const isDefaultCluster = values['initial-cluster'] === options['initial-cluster'].initial;
+    const follows = values.name !== options.name.initial && isDefaultCluster && !given.has('initial-cluster');
+    return {
+      ...values,
+      'initial-advertise-peer-urls': peers,
+      'advertise-client-urls': clients,
+      'initial-cluster': follows
+        ? peers.map((url) => `${values.name}=${url.text}`).join(',')
+        : values['initial-cluster'],
+    };
+  }
+
+  #advertised(
+    listen: readonly ListenUrl[],
+    advertise: readonly ListenUrl[],
+    initial: readonly ListenUrl[],
+  ): readonly ListenUrl[] {
+    const [first] = listen;
+    const isDefault = advertise.map((url) => url.text).join() === initial.map((url) => url.text).join();
+    const [url] = advertise;
+    if (first?.host !== '0.0.0.0' || !isDefault || url === undefined) return advertise;
+    const host = this.around.defaultHost();
+    if (host === undefined) {
+      this.#add('info', 'failed to detect default host', {});
+      return advertise;
+    }
+    this.#add('info', 'detected default host for advertise', { host });
+    return parseUrlList(`${url.scheme}://${host}:${first.port}`);
+  }
+
+  #add(level: LogLine['level'], message: string, fields: LogLine['fields']): void {
+    this.#lines.push({ level, message, fields });
+  }
+}
+
+/** How etcd logs that a member did not start: whatever the reason, under the headline of discovery. */
+export function startFailure(error: string, emulate: EmulatedVersion): readonly LogLine[] {
+  const fatal: LogLine = { level: 'fatal', message: 'discovery failed', fields: { error } };
+  const warning: LogLine = { level: 'warn', message: 'failed to start etcd', fields: { error } };
+  return differenceOf('warnsFailedToStart', emulate) ? [warning, fatal] : [fatal];
+}

@@ -1,0 +1,191 @@
+/**
+ * The checks that etcd makes of its options before it starts, in its order and words (etcd's server/embed/config.go, Validate), and what a member gets of
+ * them. Two stages, since etcd logs their failures differently: `verify` ends in "failed to verify flags", `toMemberOptions` in "discovery failed".
+ */
+import type { EmulatedVersion } from '../lib/emulate.js';
+import { durationToMs, parseDuration } from '../lib/go/duration.js';
+import { goQuote } from '../lib/go/quote.js';
+import { parseInitialCluster, textsOf } from './listen-url.js';
+import type { ListenUrl, LogLevel, LogOptions, MemberOptions } from './member-options.js';
+import type { Values } from './options.js';
+
+const maximumElectionMs = 50_000;
+
+/** The first complaint, or undefined. `areClientUrlsUnset`: listen addresses were given on the command line, addresses to advertise were not. */
+export function verify(values: Values, areClientUrlsUnset: boolean): string | undefined {
+  return (
+    checkLog(values) ??
+    checkListen(values['listen-peer-urls']) ??
+    checkListen(values['listen-client-urls']) ??
+    checkListen(values['listen-client-http-urls']) ??
+    checkListen(values['listen-metrics-urls']) ??
+    checkAdvertise('--initial-advertise-peer-urls', values['initial-advertise-peer-urls']) ??
+    checkAdvertise('--advertise-client-urls', values['advertise-client-urls']) ??
+    checkTimes(values) ??
+    (areClientUrlsUnset ? unsetAdvertiseClientUrls : undefined) ??
+    checkCompaction(values)
+  );
+}
+
+export const unsetAdvertiseClientUrls =
+  '--advertise-client-urls is required when --listen-client-urls is set explicitly';
+
+/** The log is set up first, so its complaints come first. An unknown level is a panic, see `unknownLevel`. */
+function checkLog(values: Values): string | undefined {
+  if (values.logger === 'capnslog') return '--logger=capnslog is removed in v3.5';
+  if (values.logger !== 'zap') return `unknown logger option ${goQuote(values.logger)}`;
+  const outputs = values['log-outputs'];
+  if (outputs.length > 1 && outputs.includes('default')) return 'multi logoutput for "default" is not supported yet';
+  if (outputs.includes('systemd/journal')) return 'log output "systemd/journal" is not supported by etcd-ts';
+  const format = values['log-format'];
+  if (format !== 'json' && format !== 'console') return `unknown log format: ${format}, supported values json, console`;
+  return undefined;
+}
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
+
+/** Levels as zap names them; the empty word is info. */
+export function parseLogLevel(text: string): LogLevel | undefined {
+  if (text === '') return 'info';
+  return levels.find((level) => level === text || level.toUpperCase() === text);
+}
+
+export function logOptionsOf(values: Values): LogOptions {
+  const outputs = values['log-outputs'].map((output) => (output === 'default' ? 'stderr' : output));
+  return {
+    level: parseLogLevel(values['log-level']) ?? 'info',
+    format: values['log-format'] === 'console' ? 'console' : 'json',
+    outputs: outputs.length === 0 ? ['stderr'] : outputs,
+  };
+}
+
+/** Listening needs an address; `localhost` is taken for one. */
+function checkListen(urls: readonly ListenUrl[]): string | undefined {
+  const bad = urls.find((url) => url.socketPath === undefined && url.host !== 'localhost' && !isAddress(url.host));
+  return bad === undefined ? undefined : `expected IP in URL for binding (${bad.text})`;
+}
+
+const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
+const isAddress = (host: string): boolean =>
+  ipv4.test(host) || (host.includes(':') && URL.canParse(`http://[${host}]`));
+
+function checkAdvertise(flag: string, urls: readonly ListenUrl[]): string | undefined {
+  const bad = urls.find((url) => url.socketPath === undefined && url.host === '');
+  if (bad === undefined) return undefined;
+  return `${flag} ${goQuote(textsOf(urls).join(','))} must be "host:port" (unexpected empty host (${bad.text}))`;
+}
+
+function checkTimes(values: Values): string | undefined {
+  const heartbeat = values['heartbeat-interval'];
+  const election = values['election-timeout'];
+  if (heartbeat === 0) return '--heartbeat-interval must be >0 (set to 0ms)';
+  if (election === 0) return '--election-timeout must be >0 (set to 0ms)';
+  if (5 * heartbeat > election) {
+    return `--election-timeout[${election}ms] should be at least as 5 times as --heartbeat-interval[${heartbeat}ms]`;
+  }
+  if (election > maximumElectionMs) {
+    return `--election-timeout[${election}ms] is too long, and should be set less than ${maximumElectionMs}ms`;
+  }
+  return undefined;
+}
+
+function checkCompaction(values: Values): string | undefined {
+  const mode = values['auto-compaction-mode'];
+  return ['', 'periodic', 'revision'].includes(mode) ? undefined : `unknown auto-compaction-mode ${goQuote(mode)}`;
+}
+
+/** What a member is built from. Throws an Error in etcd's words for what etcd finds out only when it starts. */
+export function toMemberOptions(values: Values, emulate: EmulatedVersion): MemberOptions {
+  return {
+    emulate,
+    name: values.name,
+    dataDir: values['data-dir'] === '' ? `${values.name}.etcd` : values['data-dir'],
+    walDir: values['wal-dir'],
+    listenClientUrls: values['listen-client-urls'],
+    listenClientHttpUrls: values['listen-client-http-urls'],
+    listenPeerUrls: values['listen-peer-urls'],
+    listenMetricsUrls: values['listen-metrics-urls'],
+    advertiseClientUrls: textsOf(values['advertise-client-urls']),
+    initialAdvertisePeerUrls: textsOf(values['initial-advertise-peer-urls']),
+    clientTls: {
+      certFile: values['cert-file'],
+      keyFile: values['key-file'],
+      clientCertFile: values['client-cert-file'],
+      clientKeyFile: values['client-key-file'],
+      clientCertAuth: values['client-cert-auth'],
+      trustedCaFile: values['trusted-ca-file'],
+    },
+    initialCluster: initialCluster(values),
+    initialClusterToken: values['initial-cluster-token'],
+    initialClusterState: values['initial-cluster-state'],
+    forceNewCluster: values['force-new-cluster'],
+    strictReconfigCheck: values['strict-reconfig-check'],
+    preVote: values['pre-vote'],
+    heartbeatIntervalMs: values['heartbeat-interval'],
+    electionTimeoutMs: values['election-timeout'],
+    initialElectionTickAdvance: values['initial-election-tick-advance'],
+    snapshotCount: values['snapshot-count'],
+    snapshotCatchupEntries: values['snapshot-catchup-entries'],
+    maxSnapshots: values['max-snapshots'],
+    maxWals: values['max-wals'],
+    quotaBackendBytes: values['quota-backend-bytes'],
+    backendBatchIntervalMs: orDefault(values['backend-batch-interval'], 100),
+    backendBatchLimit: orDefault(values['backend-batch-limit'], 10_000),
+    maxTxnOps: values['max-txn-ops'],
+    maxRequestBytes: values['max-request-bytes'],
+    maxConcurrentStreams: values['max-concurrent-streams'],
+    grpcKeepaliveMinTimeMs: values['grpc-keepalive-min-time'],
+    grpcKeepaliveIntervalMs: values['grpc-keepalive-interval'],
+    grpcKeepaliveTimeoutMs: values['grpc-keepalive-timeout'],
+    autoCompaction: autoCompaction(values['auto-compaction-mode'], values['auto-compaction-retention']),
+    compactionBatchLimit: orDefault(values['compaction-batch-limit'], 1_000),
+    compactionSleepIntervalMs: orDefault(values['compaction-sleep-interval'], 10),
+    watchProgressNotifyIntervalMs: orDefault(values['watch-progress-notify-interval'], 600_000),
+    warningApplyDurationMs: values['warning-apply-duration'],
+    warningUnaryRequestDurationMs: values['warning-unary-request-duration'],
+    unsafeNoFsync: values['unsafe-no-fsync'],
+    metrics: values.metrics === 'extensive' ? 'extensive' : 'basic',
+    log: logOptionsOf(values),
+  };
+}
+
+const orDefault = (value: number, otherwise: number): number => (value === 0 ? otherwise : value);
+
+function initialCluster(values: Values): ReadonlyMap<string, readonly string[]> {
+  try {
+    return parseInitialCluster(values['initial-cluster']);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`error setting up initial cluster: ${why}`, { cause });
+  }
+}
+
+const hourMs = 3_600_000;
+const wholeNumber = /^[+-]?\d+$/;
+
+/**
+ * A retention that is a whole number is hours or revisions; else it is a duration, which in revision mode counts as its nanoseconds (sic).
+ * (etcd's server/embed/etcd.go, parseCompactionRetention)
+ */
+function autoCompaction(mode: string, text: string): MemberOptions['autoCompaction'] {
+  const number = wholeNumber.test(text) ? Number(text) : undefined;
+  let nanoseconds: bigint | undefined;
+  if (number === undefined || number < 0) {
+    try {
+      nanoseconds = parseDuration(text);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`error parsing CompactionRetention: ${why}`, { cause });
+    }
+  }
+  if (number === 0 || nanoseconds === 0n) return { mode: 'off' };
+  switch (mode) {
+    case 'revision':
+      return { mode, retention: number ?? Number(nanoseconds) };
+    case 'periodic':
+      return { mode, retentionMs: nanoseconds === undefined ? (number ?? 0) * hourMs : durationToMs(nanoseconds) };
+    default:
+      throw new Error('undefined auto-compaction-mode');
+  }
+}

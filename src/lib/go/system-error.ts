@@ -1,0 +1,28 @@
+/** What the operating system refused, in Go's words: `open /x: no such file or directory`. https://pkg.go.dev/io/fs#PathError */
+
+const texts: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EEXIST: 'file exists',
+  EINVAL: 'invalid argument',
+  EISDIR: 'is a directory',
+  ELOOP: 'too many levels of symbolic links',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'file name too long',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left on device',
+  ENOTDIR: 'not a directory',
+  ENOTEMPTY: 'directory not empty',
+  EPERM: 'operation not permitted',
+  EROFS: 'read-only file system',
+  ETXTBSY: 'text file busy',
+};
+
+/** The text for an error number's name; the name itself when it is none of the usual ones. */
+export const systemErrorText = (code: string): string => texts[code] ?? code;
+
+/** The message of a Node system error as Go would word it for `action` on `path`. */
+export function pathErrorText(action: string, path: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const reason = code === undefined ? (error instanceof Error ? error.message : String(error)) : systemErrorText(code);
+  return `${action} ${path}: ${reason}`;
+}
