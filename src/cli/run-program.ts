@@ -96,7 +96,8 @@ const word = (words: readonly string[]): string => words.join(' ');
 
 /** The version to behave as, read ahead of everything else: help and `version` depend on it. */
 function emulationOf(program: Program, words: readonly string[], io: Terminal): EmulatedVersion {
-  const variable = `${program.envPrefix ?? 'ETCDCTL'}_EMULATE_VERSION`;
+  if (program.name === 'etcd') return defaultEmulatedVersion; // its option table reads it
+  const variable = 'ETCDCTL_EMULATE_VERSION';
   const at = words.findIndex((item) => item === '--emulate-version' || item.startsWith('--emulate-version='));
   const item = words[at];
   const text =

@@ -48,7 +48,13 @@ export type ReadOptions =
   /** Text on stdout or stderr, and the end. */
   | { readonly t: 'exit'; readonly exitCode: number; readonly stdout: string; readonly stderr: string }
   /** Log records, and the end. */
-  | { readonly t: 'refused'; readonly exitCode: number; readonly lines: readonly LogLine[]; readonly log: LogOptions };
+  | {
+      readonly t: 'refused';
+      readonly exitCode: number;
+      readonly lines: readonly LogLine[];
+      readonly log: LogOptions;
+      readonly emulate: EmulatedVersion;
+    };
 
 const knownToEtcd: OptionTable = { ...options, ...missingOptions };
 
@@ -102,7 +108,11 @@ class Reader {
     this.#add('info', 'Running: ', { args: this.args });
     this.#add('warn', 'failed to verify flags', { error });
     if (error === unsetAdvertiseClientUrls) this.#add('warn', 'advertise client URLs are not set', { error });
-    return { t: 'refused', exitCode: 1, lines: this.#lines, log: this.#log };
+    return this.#refused();
+  }
+
+  #refused(): ReadOptions {
+    return { t: 'refused', exitCode: 1, lines: this.#lines, log: this.#log, emulate: this.emulate };
   }
 
   read(onCommandLine: ReadonlyMap<string, unknown>): ReadOptions {
@@ -116,7 +126,7 @@ class Reader {
     switch (environment.t) {
       case 'shadowed':
         this.#lines.push(environment.line);
-        return { t: 'refused', exitCode: 1, lines: this.#lines, log: this.#log };
+        return this.#refused();
       case 'error':
         return this.refuse(environment.message);
       case 'ok': {
@@ -169,7 +179,7 @@ class Reader {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#lines.push(...startFailure(message, this.emulate));
-      return { t: 'refused', exitCode: 1, lines: this.#lines, log: this.#log };
+      return this.#refused();
     }
   }
 

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { BaseCommand } from '../../src/cli/base-command.js';
+import { exitSilently } from '../../src/cli/exit.js';
+import type { LogLine } from '../../src/config/log-line.js';
+import type { LogOptions, MemberOptions } from '../../src/config/member-options.js';
+import { readOptions, startFailure } from '../../src/config/read-options.js';
+import type { EmulatedVersion } from '../../src/lib/emulate.js';
+import { differenceOf } from '../../src/lib/emulate.js';
+import type { OsLogger } from '../../src/lib/os/logger.js';
+import type { RunningMember } from '../../src/start/running-member.js';
+
+/** Runs a member until a signal ends it. Its words are read by the option table in `src/config`, as Go's flag package reads them. */
+export default class Start extends BaseCommand {
+  static override summary = 'Run a member';
+
+  override init(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  override async run(): Promise<void> {
+    const env = this.io.env;
+    const words = this.argv;
+    const mayHaveFile = env.ETCD_CONFIG_FILE !== undefined || words.some((word) => /^--?config-file(=|$)/.test(word));
+    const parseFile = mayHaveFile
+      ? (await import('../../src/config/config-file.js')).readConfigFile
+      : () => ({ t: 'ok' as const, given: new Map<string, unknown>() });
+    const { findDefaultHost } = await import('../../src/lib/os/default-host.js');
+    const outcome = readOptions(['etcd', ...words], {
+      env,
+      readFile,
+      parseFile,
+      defaultHost: findDefaultHost,
+      nodeVersion: process.version,
+      platform: goPlatform(),
+    });
+    switch (outcome.t) {
+      case 'exit':
+        this.io.stdout.write(outcome.stdout);
+        this.io.stderr.write(outcome.stderr);
+        if (outcome.exitCode !== 0) exitSilently(outcome.exitCode);
+        return;
+      case 'refused': {
+        const log = await this.openLog(outcome.log, outcome.lines, outcome.emulate);
+        log.close();
+        return exitSilently(outcome.exitCode);
+      }
+      case 'member': {
+        const log = await this.openLog(outcome.options.log, outcome.lines, outcome.options.emulate);
+        await this.serve(outcome.options, log);
+        log.close();
+        return;
+      }
+    }
+  }
+
+  private async openLog(options: LogOptions, lines: readonly LogLine[], version: EmulatedVersion): Promise<OsLogger> {
+    const { createLogger } = await import('../../src/lib/os/logger.js');
+    const log = createLogger({
+      ...options,
+      timestampDigits: differenceOf('logTimestampDigits', version),
+      wallMs: this.io.wallMs,
+    });
+    for (const { level, message, fields } of lines) log[level](message, fields);
+    return log;
+  }
+
+  /** Starts the member and waits for its end. Signals before it is ready kill the process at once, as they do etcd. */
+  private async serve(options: MemberOptions, log: OsLogger): Promise<void> {
+    const { startMember } = await import('../../src/start/start-member.js');
+    let member: RunningMember;
+    try {
+      member = await startMember(options, log);
+    } catch (error) {
+      for (const line of startFailure(textOf(error), options.emulate)) log[line.level](line.message, line.fields);
+      log.close();
+      exitSilently(1);
+    }
+    let signal: EndingSignal | undefined;
+    try {
+      signal = await Promise.race([endingSignal(), member.ended.then(() => undefined)]);
+    } catch (error) {
+      log.fatal('the member had to stop', { error: textOf(error) });
+      log.close();
+      exitSilently(1);
+    }
+    if (signal === undefined) return;
+    log.info('received signal; shutting down', { signal: goSignal[signal] });
+    await member.close();
+    log.close();
+    await reraise(signal);
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+type EndingSignal = 'SIGINT' | 'SIGTERM';
+const goSignal: Readonly<Record<EndingSignal, string>> = { SIGINT: 'interrupt', SIGTERM: 'terminated' };
+
+function endingSignal(): Promise<EndingSignal> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve('SIGINT'));
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+  });
+}
+
+/** The parent shall see that a signal ended us. Process 1 has no default action for signals, so it exits well. Never resolves. */
+function reraise(signal: EndingSignal): Promise<never> {
+  if (process.pid === 1) process.exit(0);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  return new Promise(() => {});
+}
+
+function readFile(path: string): string | Error {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    return new Error(`open ${path}: ${goSystemError[code] ?? code}`);
+  }
+}
+
+const goSystemError: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+};
+
+const goPlatform = (): string => `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;

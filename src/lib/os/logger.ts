@@ -1,0 +1,189 @@
+/**
+ * The log: one record a line, as zap writes it for etcd. JSON:
+ *
+ *   {"level":"info","ts":"2026-11-22T07:03:28.123000Z","logger":"raft","caller":"…","msg":"…", fields in the order given}
+ *
+ * or console: time, level, caller, message and fields, parted by tabs. Keys, values, passwords and tokens never belong into a field.
+ *
+ * Like zap in etcd's set-up, of records with the same level and message the first 100 of a second are written, and of those after them each 100th.
+ *
+ * Writes are synchronous: a record is out before the next step is taken, so the last words of a dying process are there to read.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { LogFields, Logger } from '../logger.js';
+
+export type Level = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';
+
+export interface OsLogger extends Logger {
+  /** Only writes; to end the process is the caller's business. */
+  fatal(message: string, fields?: LogFields): void;
+  with(fields: LogFields): OsLogger;
+  /** Closes the files among the outputs; later records are lost. */
+  close(): void;
+}
+
+export interface LoggerOptions {
+  readonly level: Level;
+  readonly format: 'json' | 'console';
+  /** `stderr`, `stdout`, or the path of a file to append to. */
+  readonly outputs: readonly string[];
+  /** Digits of a second in `ts`; etcd 3.4 has 3, later ones 6. */
+  readonly timestampDigits: number;
+  readonly wallMs: () => number;
+}
+
+const order: readonly Level[] = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
+
+/** Throws the system's error when a file cannot be opened. */
+export function createLogger(options: LoggerOptions): OsLogger {
+  const outputs = options.outputs.map((output) => {
+    if (output === 'stderr') return { fd: 2, isOurs: false };
+    if (output === 'stdout') return { fd: 1, isOurs: false };
+    return { fd: openSync(output, 'a', 0o644), isOurs: true };
+  });
+  const write = (line: string): void => {
+    for (const { fd } of outputs) writeAll(fd, line);
+  };
+  const close = (): void => {
+    for (const { fd, isOurs } of outputs.splice(0)) if (isOurs) closeSync(fd);
+  };
+  return new ZapLogger({ ...options, minimum: order.indexOf(options.level), write, close, sampler: new Sampler() }, {});
+}
+
+interface Sink extends LoggerOptions {
+  readonly minimum: number;
+  readonly sampler: Sampler;
+  readonly write: (line: string) => void;
+  readonly close: () => void;
+}
+
+class ZapLogger implements OsLogger {
+  readonly #sink: Sink;
+  readonly #bound: LogFields;
+
+  constructor(sink: Sink, bound: LogFields) {
+    this.#sink = sink;
+    this.#bound = bound;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#log('debug', message, fields);
+  }
+  info(message: string, fields?: LogFields): void {
+    this.#log('info', message, fields);
+  }
+  warn(message: string, fields?: LogFields): void {
+    this.#log('warn', message, fields);
+  }
+  error(message: string, fields?: LogFields): void {
+    this.#log('error', message, fields);
+  }
+  fatal(message: string, fields?: LogFields): void {
+    this.#log('fatal', message, fields);
+  }
+  with(fields: LogFields): OsLogger {
+    return new ZapLogger(this.#sink, { ...this.#bound, ...fields });
+  }
+  close(): void {
+    this.#sink.close();
+  }
+
+  #log(level: Level, message: string, fields: LogFields = {}): void {
+    const { minimum, sampler, wallMs, timestampDigits, format, write } = this.#sink;
+    if (order.indexOf(level) < minimum) return;
+    const nowMs = wallMs();
+    if (!sampler.admits(level, message, nowMs)) return;
+    const ts = timestamp(nowMs, timestampDigits);
+    const { logger, caller = 'etcd-ts', ...rest } = { ...this.#bound, ...fields };
+    if (format === 'console') {
+      const name = typeof logger === 'string' ? `${logger}\t` : '';
+      const shown = members(rest);
+      write(`${ts}\t${level}\t${name}${String(caller)}\t${message}${shown === '' ? '' : `\t{${shown}}`}\n`);
+      return;
+    }
+    const head = members({ level, ts, logger, caller, msg: message });
+    const tail = members(rest);
+    write(`{${head}${tail === '' ? '' : `,${tail}`}}\n`);
+  }
+}
+
+/** RFC 3339 in UTC with so many digits of a second. */
+function timestamp(wallMs: number, digits: number): string {
+  return `${new Date(wallMs)
+    .toISOString()
+    .slice(0, -1)
+    .padEnd(20 + digits, '0')}Z`;
+}
+
+/** The members of a JSON object, without its braces; undefined ones are left out. */
+function members(fields: LogFields): string {
+  let text = '';
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${encode(value, 0)}`;
+  }
+  return text;
+}
+
+/** Deeper than any record of ours; it ends a circle. */
+const maxDepth = 8;
+
+/** As zap encodes: 64-bit ids are bare numbers, errors their text, bytes base64. */
+function encode(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case 'bigint':
+      return value.toString();
+    case 'number':
+      return Number.isFinite(value) ? String(value) : JSON.stringify(String(value));
+    case 'string':
+    case 'boolean':
+      return JSON.stringify(value);
+    case 'object':
+      break;
+    default:
+      return 'null';
+  }
+  if (value === null) return 'null';
+  if (value instanceof Error) return JSON.stringify(value.message);
+  if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
+  if (depth >= maxDepth) return '"…"';
+  if (Array.isArray(value)) return `[${value.map((item) => encode(item, depth + 1)).join(',')}]`;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${encode(item, depth + 1)}`).join(',')}}`;
+}
+
+/** Counts of a second, by level and message; forgotten with the second, and bounded since messages are constants. */
+class Sampler {
+  static readonly first = 100;
+  static readonly thereafter = 100;
+  #second = -1;
+  readonly #counts = new Map<string, number>();
+
+  admits(level: Level, message: string, nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#counts.clear();
+    }
+    const key = level + message;
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    this.#counts.set(key, count);
+    return count <= Sampler.first || (count - Sampler.first) % Sampler.thereafter === 0;
+  }
+}
+
+/** How often to try a pipe that is full and does not block; then the rest of the record is dropped rather than the member held up for ever. */
+const maxTries = 1000;
+
+function writeAll(fd: number, line: string): void {
+  let rest: Uint8Array = Buffer.from(line);
+  for (let tries = 0; rest.length > 0 && tries < maxTries; tries++) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      // Nobody reads, or the disk is full: a log that cannot be written must not end the member.
+      if (code !== 'EAGAIN') return;
+    }
+  }
+}
