@@ -144,6 +144,14 @@ export class Bolt {
     return { free: this.#free?.count ?? 0, pending: this.#free?.pendingCount ?? 0 };
   }
 
+  /** Whether a page is one that no state needs, now or as soon as readers and the commit under way are done with it; as of this call. */
+  unusedPages(): (id: number) => boolean {
+    const free = this.#free;
+    if (free === undefined) return () => false;
+    const pending = free.pendingPages();
+    return (id) => free.isFree(id) || pending.has(id);
+  }
+
   /** What made this handle fail for good, if anything. */
   get failure(): BoltError | undefined {
     return this.#failed;

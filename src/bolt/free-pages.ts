@@ -51,8 +51,8 @@ export class FreePages {
     return id < this.#highWater && ((this.#bits[id >>> 5] as number) & (1 << (id & 31))) !== 0;
   }
 
-  isPending(id: number): boolean {
-    return this.#pending.some((pending) => pending.pages.includes(id));
+  pendingPages(): ReadonlySet<number> {
+    return new Set(this.#pending.flatMap((pending) => pending.pages));
   }
 
   /** Adds a page found unused when the file was opened. */

@@ -86,6 +86,13 @@ export class Pager {
   }
 
   #load(id: number): Page {
+    const page = this.readPage(id);
+    this.cache.set(page);
+    return page;
+  }
+
+  /** From the file, whatever the cache has. */
+  readPage(id: number): Page {
     let data = this.readRun(id, 1);
     const { overflow } = parseHeader(data, this.place(id));
     if (overflow > 0) {
@@ -94,9 +101,7 @@ export class Pager {
       }
       data = this.readRun(id, 1 + overflow);
     }
-    const page = parsePage(data, this.place(id), this.highWater);
-    this.cache.set(page);
-    return page;
+    return parsePage(data, this.place(id), this.highWater);
   }
 
   /** undefined when the page does not lie wholly in the window. */

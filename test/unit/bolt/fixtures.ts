@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { MemoryDisk } from '../../support/memory-disk.js';
+
+const folder = new URL('../../fixtures/bolt/', import.meta.url);
+
+export const fixtureBytes = (name: string): Buffer => gunzipSync(readFileSync(new URL(`${name}.gz`, folder)));
+
+export function fixtureJson<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as T;
+}
+
+/** A disk that holds just this file, as `/db`. */
+export function diskWith(content: Uint8Array): MemoryDisk {
+  const disk = new MemoryDisk();
+  disk.setContent('/db', content);
+  return disk;
+}
+
+export const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+export const text = (data: Uint8Array): string => Buffer.from(data).toString('latin1');
