@@ -1,5 +1,6 @@
 /**
- * HashKV: a CRC-32C over all records up to a revision that a compaction there would leave, so that members which compacted at different times agree.
+ * HashKV: a CRC-32C over the records up to a revision, without those that a compaction has dropped or is about to drop. So members with the same compact
+ * revision agree, however far each has come with dropping.
  *
  *     crc("key") then, for each record of the bucket in order, with C = compact revision and R = the asked one:
  *       main > R                                               skip
