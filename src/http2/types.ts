@@ -102,6 +102,8 @@ export interface SessionOptions {
   readonly onClose?: ((end: SessionEnd) => void) | undefined;
   /** The peer's first SETTINGS have arrived: the connection works. */
   readonly onReady?: (() => void) | undefined;
+  /** Client: the peer has changed how many streams it takes; `request` may succeed where it gave undefined. */
+  readonly onCapacity?: (() => void) | undefined;
   /** Who is at the other end; given on to handlers. */
   readonly peer?: SessionPeer | undefined;
   /** Runs a flush at the end of the present turn; default `queueMicrotask`. */

@@ -1,0 +1,51 @@
+/**
+ * Frames that cost the sender nothing and us something. Each kind has a bucket of tokens, refilled with time; a peer that empties
+ * one is told to calm down (ENHANCE_YOUR_CALM) and let go. The figures lie far above what any client does in earnest: a process that
+ * cancels a thousand calls at once, again and again each ten seconds, passes.
+ */
+import type { Clock } from '../lib/clock.js';
+import { ConnectionError, ErrorCode } from './error-code.js';
+
+export interface Flood {
+  readonly what: string;
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** Each stream is cheap to open and to reset, but the work begun for it is not (CVE-2023-44487). */
+export const rapidReset: Flood = { what: 'stream resets', burst: 2000, perSecond: 200 };
+/** Requests that break a rule and make us answer with RST_STREAM. */
+export const streamErrors: Flood = { what: 'malformed or refused streams', burst: 2000, perSecond: 200 };
+/** Each must be answered (CVE-2019-9515, CVE-2019-9512). */
+export const settingsFlood: Flood = { what: 'SETTINGS frames', burst: 100, perSecond: 10 };
+export const pingFlood: Flood = { what: 'PING frames', burst: 1000, perSecond: 100 };
+/** DATA that carries nothing and ends nothing (CVE-2019-9518). */
+export const emptyData: Flood = { what: 'empty DATA frames', burst: 1000, perSecond: 100 };
+/** Frames without an answer; they only burn time. */
+export const idleFrames: Flood = { what: 'PRIORITY and unknown frames', burst: 10_000, perSecond: 1000 };
+
+/** One bucket; made when the first such frame arrives, since most connections never see one. */
+export class FloodGate {
+  private tokens: number;
+  private filledAtMs: number;
+
+  constructor(
+    private readonly flood: Flood,
+    private readonly clock: Clock,
+  ) {
+    this.tokens = flood.burst;
+    this.filledAtMs = clock.monotonicMs();
+  }
+
+  /** Throws ConnectionError(ENHANCE_YOUR_CALM) when the bucket is empty. */
+  count(): void {
+    if (this.tokens < 1) {
+      const now = this.clock.monotonicMs();
+      const gained = ((now - this.filledAtMs) / 1000) * this.flood.perSecond;
+      this.tokens = Math.min(this.flood.burst, this.tokens + gained);
+      this.filledAtMs = now;
+    }
+    if (this.tokens < 1) throw new ConnectionError(ErrorCode.EnhanceYourCalm, `too many ${this.flood.what}`);
+    this.tokens--;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What one turn of the event loop has to say on a connection: frames are written one after another into slabs, and leave in one
+ * write. A slab is never written twice, so the socket may keep what it was given for as long as it likes; when it is full the next is
+ * allocated, as large as the connection has lately been busy. Small: an idle connection holds 1 KiB.
+ */
+const minSlab = 1024;
+const maxSlab = 256 * 1024;
+
+export class Outbox {
+  /** Write at `pos` after `reserve`, then move `pos`. */
+  bytes: Buffer = Buffer.allocUnsafe(minSlab);
+  pos = 0;
+  private start = 0;
+  private full: Buffer[] = [];
+  private fullBytes = 0;
+
+  /** Bytes waiting for `take`. */
+  get size(): number {
+    return this.fullBytes + this.pos - this.start;
+  }
+
+  /** Makes room for `count` bytes in a row at `bytes[pos]`. */
+  reserve(count: number): void {
+    if (this.pos + count <= this.bytes.length) return;
+    const waiting = this.size;
+    if (this.pos > this.start) {
+      this.full.push(this.bytes.subarray(this.start, this.pos));
+      this.fullBytes += this.pos - this.start;
+    }
+    const slab = Math.max(count, Math.min(maxSlab, Math.max(this.bytes.length, waiting) * 2));
+    this.bytes = slab > maxSlab ? Buffer.allocUnsafeSlow(slab) : Buffer.allocUnsafe(slab);
+    this.pos = this.start = 0;
+  }
+
+  append(data: Uint8Array): void {
+    this.reserve(data.length);
+    this.bytes.set(data, this.pos);
+    this.pos += data.length;
+  }
+
+  /** Everything not yet taken, in order; usually one buffer. */
+  take(): Buffer[] {
+    const taken = this.full;
+    if (taken.length > 0) {
+      this.full = [];
+      this.fullBytes = 0;
+    }
+    if (this.pos > this.start) {
+      taken.push(this.bytes.subarray(this.start, this.pos));
+      this.start = this.pos;
+    }
+    return taken;
+  }
+
+  /** Lets go of a slab that a burst has made large. */
+  shrink(): void {
+    if (this.size > 0 || this.bytes.length <= minSlab) return;
+    this.bytes = Buffer.allocUnsafe(minSlab);
+    this.pos = this.start = 0;
+  }
+}
