@@ -25,7 +25,7 @@ export interface ServiceEntry {
   readonly handler: UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>;
 }
 
-export function serviceEntries<Service extends Readonly<Record<string, Method<never, never>>>>(
+export function serviceEntries<Service extends Readonly<Record<string, { readonly path: string }>>>(
   service: Service,
   handlers: Partial<Handlers<Service>>,
   emulate: EmulatedVersion,

@@ -7,10 +7,11 @@
 import type { Backend } from '../../backend/types.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Clock } from '../../lib/clock.js';
+import { defaultEmulatedVersion } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import type { InternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
 import type { RawNode } from '../../raft/rawnode.js';
-import { decodeConfChange, decodeConfChangeV2 } from '../../raftpb/codec.js';
+import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE } from '../../raftpb/types.js';
 import { writeConfState, writeConsistentIndex } from '../bootstrap/schema.js';
 import type { EtcdError, Outcome } from '../etcd-error.js';
@@ -20,6 +21,10 @@ import { applyChange, refusal } from '../membership/conf-change.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
 import type { Applier } from './applier.js';
 import { decodeEntryData, requestId } from './entry-data.js';
+
+/** Versions differ in what they write, not in what they read. */
+const changeCodec = confChangeCodec[defaultEmulatedVersion];
+const changeV2Codec = confChangeV2Codec[defaultEmulatedVersion];
 
 export interface EntryApplierDeps {
   readonly node: RawNode;
@@ -80,10 +85,10 @@ export class EntryApplier {
         this.#normal(entry, how);
         return;
       case EntryType.EntryConfChange:
-        this.#confChange(decodeConfChange(entry.data), how);
+        this.#confChange(changeCodec.decode(entry.data), how);
         return;
       case EntryType.EntryConfChangeV2:
-        this.#setConfState(this.deps.node.applyConfChange(decodeConfChangeV2(entry.data)));
+        this.#setConfState(this.deps.node.applyConfChange(changeV2Codec.decode(entry.data)));
         return;
     }
   }

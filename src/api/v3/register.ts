@@ -1,0 +1,96 @@
+/** All v3 services of a member on one gRPC server, and the counts that `grpc_server_*` metrics are made of. */
+import { Code, type GrpcServer, type ServerObserver, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
+import { Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
+import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';
+import { clusterHandlers } from './cluster.js';
+import type { MemberFace } from './face.js';
+import { kvHandlers } from './kv.js';
+import { leaseHandlers } from './lease.js';
+import { maintenanceHandlers } from './maintenance.js';
+import { type ServiceEntry, serviceEntries } from './service.js';
+import { watchHandlers } from './watch.js';
+
+export function registerServices(server: GrpcServer, member: MemberFace): RpcCounts {
+  const counts = new RpcCounts();
+  const entries = [
+    ...serviceEntries(KV, kvHandlers(member), member.emulate),
+    ...serviceEntries(Watch, watchHandlers(member), member.emulate),
+    ...serviceEntries(Lease, leaseHandlers(member), member.emulate),
+    ...serviceEntries(Cluster, clusterHandlers(member), member.emulate),
+    ...serviceEntries(Maintenance, maintenanceHandlers(member), member.emulate),
+    ...serviceEntries(Health, { check: () => ({ status: ServingStatus.SERVING }) }, member.emulate),
+  ];
+  for (const entry of entries) {
+    counts.add(entry);
+    if (entry.method.kind === 'unary') server.unary(entry.method, entry.handler as UnaryHandler<unknown, unknown>);
+    else server.stream(entry.method, entry.handler as StreamHandler<unknown, unknown>);
+  }
+  return counts;
+}
+
+interface RpcCount {
+  readonly type: string;
+  readonly service: string;
+  readonly method: string;
+  started: number;
+  received: number;
+  sent: number;
+  readonly handled: Record<string, number>;
+}
+
+const kindNames = {
+  unary: 'unary',
+  'server-streaming': 'server_stream',
+  'client-streaming': 'client_stream',
+  bidi: 'bidi_stream',
+} as const;
+
+/** `OK`, `InvalidArgument` …: as go-grpc-prometheus spells the codes. */
+const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, code === 0 ? 'OK' : name]));
+
+export class RpcCounts implements ServerObserver {
+  readonly #byPath = new Map<string, RpcCount>();
+  receivedBytes = 0;
+  sentBytes = 0;
+
+  add({ method: { path, kind } }: ServiceEntry): void {
+    const [, service = '', method = ''] = path.split('/');
+    this.#byPath.set(path, {
+      type: kindNames[kind],
+      service,
+      method,
+      started: 0,
+      received: 0,
+      sent: 0,
+      handled: { OK: 0 },
+    });
+  }
+
+  all(): Iterable<RpcCount> {
+    return this.#byPath.values();
+  }
+
+  started(path: string): void {
+    const count = this.#byPath.get(path);
+    if (count !== undefined) count.started++;
+  }
+
+  handled(path: string, _kind: unknown, code: Code): void {
+    const count = this.#byPath.get(path);
+    if (count === undefined) return;
+    const name = codeNames.get(code) ?? 'Unknown';
+    count.handled[name] = (count.handled[name] ?? 0) + 1;
+  }
+
+  received(path: string, bytes: number): void {
+    this.receivedBytes += bytes;
+    const count = this.#byPath.get(path);
+    if (count !== undefined) count.received++;
+  }
+
+  sent(path: string, bytes: number): void {
+    this.sentBytes += bytes;
+    const count = this.#byPath.get(path);
+    if (count !== undefined) count.sent++;
+  }
+}

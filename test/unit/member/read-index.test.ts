@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import type { Outcome } from '../../../src/member/etcd-error.js';
+import { ReadIndexQueue } from '../../../src/member/reads/read-index.js';
+
+function queue() {
+  let context = 0n;
+  const reads = new ReadIndexQueue(() => ++context);
+  const results: string[] = [];
+  const wait = (name: string, deadlineMs = 10_000): void => {
+    reads.wait((outcome: Outcome<void>) => {
+      results.push(outcome.ok ? name : `${name}: ${outcome.error.message}`);
+    }, deadlineMs);
+  };
+  return { reads, results, wait, asked: () => context };
+}
+
+describe('linearizable reads', () => {
+  it('share one round', () => {
+    const { reads, results, wait, asked } = queue();
+    wait('a');
+    wait('b');
+    reads.begin(0);
+    expect(asked()).toBe(1n);
+    reads.confirm(1n, 5, 5);
+    expect(results).toEqual(['a', 'b']);
+  });
+
+  it('that come while a round is under way wait for the next one', () => {
+    const { reads, results, wait, asked } = queue();
+    wait('a');
+    reads.begin(0);
+    wait('b');
+    reads.begin(1);
+    expect(asked()).toBe(1n);
+    reads.confirm(1n, 5, 5);
+    expect(results).toEqual(['a']);
+    reads.begin(2);
+    expect(asked()).toBe(2n);
+    reads.confirm(2n, 6, 6);
+    expect(results).toEqual(['a', 'b']);
+  });
+
+  it('wait until the confirmed index is applied', () => {
+    const { reads, results, wait } = queue();
+    wait('a');
+    reads.begin(0);
+    reads.confirm(1n, 7, 5);
+    expect(results).toEqual([]);
+    reads.applied(6);
+    expect(results).toEqual([]);
+    reads.applied(7);
+    expect(results).toEqual(['a']);
+  });
+
+  it('ask again under a new context after 500 ms, and take no answer to the old one', () => {
+    const { reads, results, wait, asked } = queue();
+    wait('a');
+    reads.begin(0);
+    reads.tick(499);
+    expect(asked()).toBe(1n);
+    reads.tick(500);
+    expect(asked()).toBe(2n);
+    reads.confirm(1n, 5, 5);
+    expect(results).toEqual([]);
+    reads.confirm(2n, 5, 5);
+    expect(results).toEqual(['a']);
+  });
+
+  it('are refused when the leader changes before their round was confirmed', () => {
+    const { reads, results, wait } = queue();
+    wait('a');
+    reads.begin(0);
+    wait('later');
+    reads.leaderChanged();
+    expect(results).toEqual(['a: etcdserver: leader changed']);
+    reads.begin(1);
+    reads.confirm(2n, 1, 1);
+    expect(results).toEqual(['a: etcdserver: leader changed', 'later']);
+  });
+
+  it('time out wherever they stand, each at its own deadline', () => {
+    const { reads, results, wait } = queue();
+    wait('confirmed', 100);
+    reads.begin(0);
+    reads.confirm(1n, 9, 5);
+    wait('asked', 200);
+    reads.begin(1);
+    wait('gathering', 300);
+    reads.tick(100);
+    reads.tick(200);
+    reads.tick(300);
+    const late = 'etcdserver: request timed out';
+    expect(results).toEqual([`confirmed: ${late}`, `asked: ${late}`, `gathering: ${late}`]);
+    reads.applied(9);
+    expect(results).toHaveLength(3);
+  });
+
+  it('are all refused when the member stops', () => {
+    const { reads, results, wait } = queue();
+    wait('a');
+    reads.begin(0);
+    wait('b');
+    reads.close(new Error('stopping'));
+    expect(results).toEqual(['b: stopping', 'a: stopping']);
+  });
+});
