@@ -15,8 +15,8 @@ const dist = join(__dirname, '..', 'dist');
 const firstSetOf = { etcd: 'etcd', etcdctl: 'ctl', etcdutl: 'utl' };
 
 /** The bundle of a command set, and its compiled script (for the build, which makes the cache from it). */
-function loadBundle(set) {
-  const filename = join(dist, `${set}.js`);
+function loadBundle(set, folder = dist) {
+  const filename = join(folder, `${set}.js`);
   const source = readFileSync(filename, 'latin1');
   let cachedData;
   try {

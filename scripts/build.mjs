@@ -5,16 +5,18 @@
  *   dist/<set>.js.cache  V8's compiled code for it, made after a warm-up run
  *   dist/manifest.json   what help, completion and man pages are made from
  *
- * `--if-stale` does nothing when `dist/` is newer than every source.
+ * `--if-stale` does nothing when `dist/` is newer than every source; `--only ctl,utl` makes some sets alone. The new folder takes the old one's place
+ * when all of it is there, so a build that fails leaves things as they were.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = join(root, 'dist');
+const dist = join(root, `dist.${process.pid}`);
+const finalDist = join(root, 'dist');
 
 /** Command set → the program it belongs to, as exported by `src/cli/program.ts`. */
 const sets = { etcd: 'etcd', ctl: 'etcdctl', ctl2: 'etcdctl2', utl: 'etcdutl' };
@@ -39,7 +41,7 @@ function commandsOf(set) {
 }
 
 function isStale() {
-  const stamp = join(dist, 'built');
+  const stamp = join(finalDist, 'built');
   if (!existsSync(stamp)) return true;
   const builtMs = statSync(stamp).mtimeMs;
   const sources = ['src', 'commands', 'scripts', 'package-lock.json'].flatMap((name) => {
@@ -125,24 +127,36 @@ async function makeBundle(set, commands, manifest, names) {
 
 /** Runs the bundle once, so that V8 has compiled what a run needs, and keeps the compiled code. */
 function makeCodeCache(set) {
-  execFileSync(process.execPath, [join(root, 'scripts/code-cache.cjs'), set], {
+  execFileSync(process.execPath, [join(root, 'scripts/code-cache.cjs'), set, dist], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
 
-if (process.argv.includes('--if-stale') && !isStale()) process.exit(0);
-rmSync(dist, { recursive: true, force: true });
-mkdirSync(dist, { recursive: true });
-writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
-const commandSets = new Map(
-  Object.keys(sets)
-    .map((set) => [set, commandsOf(set)])
-    .filter(([, commands]) => commands.size > 0),
-);
-const manifests = await makeManifests(commandSets);
-const firstWords = (set) => [...new Set([...(commandSets.get(set)?.keys() ?? [])].map((path) => path.split(' ')[0]))];
-const names = { memberCommands: firstWords('etcd'), clientCommands: firstWords('ctl') };
-await Promise.all([...commandSets].map(([set, commands]) => makeBundle(set, commands, manifests[set], names)));
-for (const set of commandSets.keys()) makeCodeCache(set);
-writeFileSync(join(dist, 'manifest.json'), `${JSON.stringify(manifests, null, 1)}\n`);
-writeFileSync(join(dist, 'built'), '');
+async function main() {
+  if (process.argv.includes('--if-stale') && !isStale()) return;
+  const only = process.argv[process.argv.indexOf('--only') + 1]?.split(',');
+  const wanted = Object.keys(sets).filter((set) => !process.argv.includes('--only') || only?.includes(set));
+  const commandSets = new Map(wanted.map((set) => [set, commandsOf(set)]).filter(([, commands]) => commands.size > 0));
+  mkdirSync(dist, { recursive: true });
+  try {
+    writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
+    const manifests = await makeManifests(commandSets);
+    const names = { memberCommands: firstWords('etcd'), clientCommands: firstWords('ctl') };
+    await Promise.all([...commandSets].map(([set, commands]) => makeBundle(set, commands, manifests[set], names)));
+    for (const set of commandSets.keys()) makeCodeCache(set);
+    writeFileSync(join(dist, 'manifest.json'), `${JSON.stringify(manifests, null, 1)}\n`);
+    writeFileSync(join(dist, 'built'), '');
+    rmSync(finalDist, { recursive: true, force: true });
+    renameSync(dist, finalDist);
+  } finally {
+    rmSync(dist, { recursive: true, force: true });
+  }
+}
+
+const firstWords = (set) => [...new Set([...commandsOf(set).keys()].map((path) => path.split(' ')[0]))];
+
+main().catch((error) => {
+  // esbuild has printed what it did not like.
+  if (!('errors' in error)) console.error(error);
+  process.exitCode = 1;
+});

@@ -1,4 +1,4 @@
-/** Makes `dist/<set>.js.cache`: `node scripts/code-cache.cjs <set>`. Run by the build. */
+/** Makes `<set>.js.cache` beside a bundle: `node scripts/code-cache.cjs <set> <folder>`. Run by the build. */
 'use strict';
 const { writeFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -12,16 +12,16 @@ const warmUps = {
   utl: [['version'], ['--help']],
 };
 
-const set = process.argv[2];
+const [, , set, folder] = process.argv;
 const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
 
 async function main() {
-  const { bundle, script } = loadBundle(set);
+  const { bundle, script } = loadBundle(set, folder);
   for (const words of warmUps[set] ?? []) {
     const io = { env: {}, wallMs: Date.now, stdin: new PassThrough().end(), stdout: nowhere(), stderr: nowhere() };
     await bundle.run(words, io);
   }
-  writeFileSync(join(__dirname, '..', 'dist', `${set}.js.cache`), script.createCachedData());
+  writeFileSync(join(folder, `${set}.js.cache`), script.createCachedData());
   process.exit(0);
 }
 void main();
