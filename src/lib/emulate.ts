@@ -61,14 +61,16 @@ export const differences = {
   progressAlwaysAnswered: row(true, false, false, false),
 
   // Clients
-  /** The flag that asks for deletion of a range spelled with two keys, and the warning when it is missing. */
-  delRangeFlag: since36,
+  /** What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause. */
+  delRangeWarning: row<'none' | 'announce' | 'pause'>('none', 'announce', 'pause', 'pause'),
   /** `endpoint hashkv` shows the revision that was hashed. */
   hashkvHasRevision: since36,
   /** `endpoint status` shows storage version, quota and downgrade. */
   statusHasStorageVersion: since36,
   /** `snapshot save` tells the server's version. */
   snapshotSaveTellsVersion: row(false, true, true, true),
+  /** `defrag` tells how long it took. */
+  defragTellsTime: since36,
   /** `member add --learner` says "added as learner to". */
   memberAddTellsLearner: since36,
   /** How `member list --hex -w json` spells the list of client URLs. */
