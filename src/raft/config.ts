@@ -1,6 +1,6 @@
 /** What a node is told when it is made, and the defaults. Source of behaviour: etcd-io/raft, `Config`. */
 import type { Random } from '../lib/random.js';
-import type { Index, NodeId } from '../raftpb/types.js';
+import { type Index, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE, type NodeId } from '../raftpb/types.js';
 import type { Storage } from './log/storage.js';
 import type { RaftLogger } from './logger.js';
 
@@ -43,4 +43,43 @@ export interface RaftConfig {
   readonly disableConfChangeValidation?: boolean;
   /** A leader that applies its own removal or demotion becomes a follower. Default false, as in etcd. */
   readonly stepDownOnRemoval?: boolean;
+}
+
+/** `config` with its defaults filled in. Throws RangeError for what makes no sense. */
+export function completeConfig(config: RaftConfig): Required<RaftConfig> {
+  const must = (holds: boolean, sentence: string): void => {
+    if (!holds) throw new RangeError(sentence);
+  };
+  const unlimited = Number.POSITIVE_INFINITY;
+  const maxSizePerMessageBytes = config.maxSizePerMessageBytes ?? unlimited;
+  const complete: Required<RaftConfig> = {
+    ...config,
+    applied: config.applied ?? 0,
+    asyncStorageWrites: config.asyncStorageWrites ?? false,
+    maxSizePerMessageBytes,
+    maxCommittedSizePerReadyBytes: config.maxCommittedSizePerReadyBytes || maxSizePerMessageBytes,
+    maxUncommittedEntriesSizeBytes: config.maxUncommittedEntriesSizeBytes || unlimited,
+    maxInflightMessages: config.maxInflightMessages ?? 256,
+    maxInflightBytes: config.maxInflightBytes ?? 0,
+    checkQuorum: config.checkQuorum ?? false,
+    preVote: config.preVote ?? false,
+    readOnlyOption: config.readOnlyOption ?? 'safe',
+    disableProposalForwarding: config.disableProposalForwarding ?? false,
+    disableConfChangeValidation: config.disableConfChangeValidation ?? false,
+    stepDownOnRemoval: config.stepDownOnRemoval ?? false,
+  };
+  must(config.id !== NONE, 'cannot use none as id');
+  must(config.id !== LOCAL_APPEND_THREAD && config.id !== LOCAL_APPLY_THREAD, 'cannot use local target as id');
+  must(complete.heartbeatTicks > 0, 'heartbeat tick must be greater than 0');
+  must(complete.electionTicks > complete.heartbeatTicks, 'election tick must be greater than heartbeat tick');
+  must(complete.maxInflightMessages > 0, 'max inflight messages must be greater than 0');
+  must(
+    complete.maxInflightBytes === 0 || complete.maxInflightBytes >= maxSizePerMessageBytes,
+    'max inflight bytes must be >= max message size',
+  );
+  must(
+    complete.readOnlyOption !== 'lease-based' || complete.checkQuorum,
+    'CheckQuorum must be enabled when ReadOnlyOption is ReadOnlyLeaseBased',
+  );
+  return complete;
 }

@@ -180,7 +180,7 @@ export const makeSnapshot = (
 });
 
 /** All messages are made here, so that they share one hidden class. */
-export const makeMessage = (init: Partial<Message>): Message => ({
+export const makeMessage = (init: Partial<Message> = {}): Message => ({
   type: init.type ?? MessageType.MsgHup,
   to: init.to ?? NONE,
   from: init.from ?? NONE,
