@@ -27,7 +27,7 @@ import type { EmulatedVersion } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
 import { CliError, ExitCode } from './exit.js';
 import type { FlagTable, FlagValues } from './flags.js';
-import { renderHelp } from './help.js';
+import { renderHelp, renderUsage } from './help.js';
 import type { EmbeddedConfig } from './oclif-config.js';
 import type { ParsedWords } from './pflag.js';
 import { FlagError, missingRequired, parseWords } from './pflag.js';
@@ -98,7 +98,7 @@ export abstract class BaseCommand extends Command {
       return Promise.resolve();
     } catch (error) {
       if (!(error instanceof FlagError)) throw error;
-      const usage = renderHelp(program, manifest, path, emulate);
+      const usage = renderUsage(program, manifest, path, emulate);
       (program.style.usageOnErrorTo === 'stdout' ? this.io.stdout : this.io.stderr).write(usage);
       return Promise.reject(new CliError(ExitCode.error, error.message));
     }

@@ -17,6 +17,13 @@ interface Subject {
   readonly command: CommandNote | undefined;
 }
 
+/** What is shown after a mistake: the help, in cobra's layout without the description. */
+export function renderUsage(program: Program, manifest: Manifest, path: string, emulate: EmulatedVersion): string {
+  return program.style.layout === 'etcdctl'
+    ? renderHelp(program, manifest, path, emulate)
+    : cobraUsage(program, manifest, { path, command: manifest[path] });
+}
+
 /** The help of a command, a group, or (`''`) the program. */
 export function renderHelp(program: Program, manifest: Manifest, path: string, emulate: EmulatedVersion): string {
   const subject: Subject = { path, command: manifest[path] };
@@ -93,6 +100,12 @@ function columns(rows: readonly (readonly [string, string])[], indent: string): 
 // cobra's layout.
 
 function cobraHelp(program: Program, manifest: Manifest, subject: Subject): string {
+  const description = subject.command?.description;
+  const usage = cobraUsage(program, manifest, subject);
+  return description === undefined ? usage : `${description}\n\n${usage}`;
+}
+
+function cobraUsage(program: Program, manifest: Manifest, subject: Subject): string {
   const { path, command } = subject;
   const self = joined(program.name, path);
   const sections: string[] = [];
@@ -103,7 +116,6 @@ function cobraHelp(program: Program, manifest: Manifest, subject: Subject): stri
     const list = names.map((name) => `  ${name.padEnd(width)} ${summaryOf(program, manifest, joined(path, name))}\n`);
     sections.push(`Available Commands:\n${list.join('')}`);
   } else {
-    if (command.description !== undefined) sections.push(`${command.description}\n`);
     sections.push(`Usage:\n  ${usageLine(program, subject)}\n`);
   }
   sections.push(`Flags:\n${cobraFlags(ownFlags(program, subject))}`);

@@ -8,7 +8,7 @@ import { goQuote } from '../lib/go/quote.js';
 import type { BaseCommand } from './base-command.js';
 import { HelpShown } from './base-command.js';
 import { CliError, ExitCode } from './exit.js';
-import { renderHelp } from './help.js';
+import { renderHelp, renderUsage } from './help.js';
 import type { Manifest } from './manifest.js';
 import { EmbeddedConfig } from './oclif-config.js';
 import { FlagError, parseWords } from './pflag.js';
@@ -72,7 +72,9 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
         parseWords(resolved.words, { ...program.topics[path]?.flags, ...program.globals, ...helpFlag(path) });
       } catch (error) {
         if (!(error instanceof FlagError)) throw error;
-        (program.style.usageOnErrorTo === 'stdout' ? io.stdout : io.stderr).write(help(path));
+        (program.style.usageOnErrorTo === 'stdout' ? io.stdout : io.stderr).write(
+          renderUsage(program, manifest, path, emulate),
+        );
         throw new CliError(ExitCode.error, error.message);
       }
       io.stdout.write(help(path));

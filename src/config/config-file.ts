@@ -2,7 +2,7 @@
  * The configuration file: YAML (or JSON), keys named as flags save for a few maps. Unknown keys are passed over; wrong types are refused in the words of
  * Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when there is such a file.
  */
-import { parse, YAMLParseError } from 'yaml';
+import { parseDocument } from 'yaml';
 import type { OptionTable } from './option.js';
 import { jsonKind, WrongType } from './option.js';
 
@@ -26,14 +26,13 @@ const bareKeys: Readonly<Record<string, string>> = {
 const securityMaps = ['client-transport-security', 'peer-transport-security'];
 
 export function readConfigFile(text: string, table: OptionTable): ConfigFile {
-  let document: unknown;
-  try {
-    document = parse(text, { prettyErrors: false, version: '1.1', logLevel: 'silent' });
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const line = text.slice(0, error.pos[0]).split('\n').length;
-    return { t: 'error', message: `error converting YAML to JSON: yaml: line ${line}: ${error.message}` };
+  const yaml = parseDocument(text, { prettyErrors: false, version: '1.1', logLevel: 'error' });
+  const [problem] = yaml.errors;
+  if (problem !== undefined) {
+    const line = text.slice(0, problem.pos[0]).split('\n').length;
+    return { t: 'error', message: `error converting YAML to JSON: yaml: line ${line}: ${problem.message}` };
   }
+  const document: unknown = yaml.toJS();
   if (document === null || document === undefined) return { t: 'ok', given: new Map() };
   if (typeof document !== 'object' || Array.isArray(document)) {
     return {

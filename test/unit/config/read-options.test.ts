@@ -1,0 +1,473 @@
+import { describe, expect, it } from 'vitest';
+import { readConfigFile } from '../../../src/config/config-file.js';
+import type { MemberOptions } from '../../../src/config/member-options.js';
+import type { ReadOptions, Surroundings } from '../../../src/config/read-options.js';
+import { readOptions, startFailure } from '../../../src/config/read-options.js';
+
+function read(words: string[], env: Record<string, string> = {}, more: Partial<Surroundings> = {}): ReadOptions {
+  return readOptions(['etcd', ...words], {
+    env,
+    readFile: (path) => new Error(`open ${path}: no such file or directory`),
+    parseFile: readConfigFile,
+    defaultHost: () => undefined,
+    nodeVersion: 'v20.18.1',
+    platform: 'linux/amd64',
+    ...more,
+  });
+}
+
+function member(words: string[], env: Record<string, string> = {}, more: Partial<Surroundings> = {}): MemberOptions {
+  const outcome = read(words, env, more);
+  if (outcome.t !== 'member') throw new Error(JSON.stringify(outcome));
+  return outcome.options;
+}
+
+/** The error of "failed to verify flags", the last line's, or what was printed. */
+function refusal(outcome: ReadOptions): unknown {
+  if (outcome.t === 'exit') return { exitCode: outcome.exitCode, stderr: outcome.stderr.split('\n')[0] };
+  if (outcome.t === 'member') return 'taken';
+  const line = outcome.lines.find((one) => one.message === 'failed to verify flags') ?? outcome.lines.at(-1);
+  return line?.fields.error ?? line?.message;
+}
+
+const file = (text: string) => ({ readFile: () => text });
+const fromFile = (text: string, env: Record<string, string> = {}) => read(['--config-file', 'c.yml'], env, file(text));
+
+describe('the options of a member', () => {
+  it('have etcd’s defaults', () => {
+    expect(member([])).toMatchObject({
+      emulate: '3.5',
+      name: 'default',
+      dataDir: 'default.etcd',
+      walDir: '',
+      advertiseClientUrls: ['http://localhost:2379'],
+      initialAdvertisePeerUrls: ['http://localhost:2380'],
+      initialCluster: new Map([['default', ['http://localhost:2380']]]),
+      initialClusterState: 'new',
+      heartbeatIntervalMs: 100,
+      electionTimeoutMs: 1_000,
+      snapshotCount: 100_000,
+      preVote: true,
+      maxTxnOps: 128,
+      maxRequestBytes: 1_572_864,
+      backendBatchIntervalMs: 100,
+      autoCompaction: { mode: 'off' },
+      log: { level: 'info', format: 'json', outputs: ['stderr'] },
+    });
+    expect(member([]).listenClientUrls).toEqual([
+      { scheme: 'http', text: 'http://localhost:2379', host: 'localhost', port: 2379, socketPath: undefined },
+    ]);
+  });
+
+  it('differ where versions of etcd do', () => {
+    expect(member(['--emulate-version=3.4'])).toMatchObject({ emulate: '3.4', snapshotCount: 100_000, preVote: false });
+    expect(member([], { ETCD_EMULATE_VERSION: '3.6' })).toMatchObject({ emulate: '3.6', snapshotCount: 10_000 });
+    expect(refusal(read(['--emulate-version=2.3']))).toMatchObject({ exitCode: 2 });
+  });
+
+  it('are read with one dash or two, with = or without, the last of several winning', () => {
+    const words = ['-name', 'a', '--data-dir=/d', '--name=b', '-pre-vote=false', '--unsafe-no-fsync', '-max-wals=0x10'];
+    expect(member(words)).toMatchObject({ name: 'b', dataDir: '/d', preVote: false, unsafeNoFsync: true, maxWals: 16 });
+  });
+
+  it('put the URLs in order and drop duplicates', () => {
+    const words = [
+      '--listen-client-urls',
+      'http://127.0.0.1:2, http://127.0.0.1:1,http://127.0.0.1:2',
+      '--advertise-client-urls=http://b:1,http://a:1',
+    ];
+    expect(member(words).listenClientUrls.map((url) => url.port)).toEqual([1, 2]);
+    expect(member(words).advertiseClientUrls).toEqual(['http://a:1', 'http://b:1']);
+    expect(
+      member(['--listen-peer-urls=unix://sock:1,unixs:///run/x']).listenPeerUrls.map((url) => url.socketPath),
+    ).toEqual(['sock:1', '/run/x']);
+  });
+
+  it('name the initial cluster after the member, when only the name is given', () => {
+    expect(member(['--name', 'a', '--initial-advertise-peer-urls', 'http://x:1,http://y:1']).initialCluster).toEqual(
+      new Map([['a', ['http://x:1', 'http://y:1']]]),
+    );
+    expect(member(['--initial-advertise-peer-urls', 'http://x:1']).initialCluster).toEqual(
+      new Map([['default', ['http://localhost:2380']]]),
+    );
+    expect(member(['--initial-cluster', 'a=http://x:1,b=http://y:1,a=http://z:1']).initialCluster).toEqual(
+      new Map([
+        ['a', ['http://x:1', 'http://z:1']],
+        ['b', ['http://y:1']],
+      ]),
+    );
+  });
+
+  it('advertise the machine’s address where the member listens on all', () => {
+    const words = [
+      '--name=a',
+      '--listen-peer-urls=http://0.0.0.0:7',
+      '--listen-client-urls=http://0.0.0.0:8',
+      '--advertise-client-urls=http://localhost:2379',
+    ];
+    expect(member(words, {}, { defaultHost: () => '10.0.0.1' })).toMatchObject({
+      initialAdvertisePeerUrls: ['http://10.0.0.1:7'],
+      advertiseClientUrls: ['http://10.0.0.1:8'],
+      initialCluster: new Map([['a', ['http://10.0.0.1:7']]]),
+    });
+    expect(member(words).initialAdvertisePeerUrls).toEqual(['http://localhost:2380']);
+  });
+
+  it.each([
+    ['--auto-compaction-retention=1', { mode: 'periodic', retentionMs: 3_600_000 }],
+    ['--auto-compaction-retention=5m', { mode: 'periodic', retentionMs: 300_000 }],
+    ['--auto-compaction-retention=0s', { mode: 'off' }],
+  ])('%s compacts by time', (word, expected) => {
+    expect(member([word]).autoCompaction).toEqual(expected);
+  });
+
+  it('compact by revision in revision mode', () => {
+    const words = ['--auto-compaction-mode=revision', '--auto-compaction-retention=1000'];
+    expect(member(words).autoCompaction).toEqual({ mode: 'revision', retention: 1000 });
+  });
+
+  it('may be given under their older names, but not under both', () => {
+    expect(member(['--experimental-compaction-batch-limit=7']).compactionBatchLimit).toBe(7);
+    expect(member(['--experimental-snapshot-catchup-entries', '7']).snapshotCatchupEntries).toBe(7);
+    expect(refusal(read(['--experimental-compaction-batch-limit=7', '--compaction-batch-limit=8']))).toBe(
+      'cannot set --experimental-compaction-batch-limit and --compaction-batch-limit at the same time, please use --compaction-batch-limit only',
+    );
+  });
+});
+
+describe('a command line that cannot be read', () => {
+  it.each([
+    [['--bogus'], 'flag provided but not defined: -bogus'],
+    [['--constructor=1'], 'flag provided but not defined: -constructor'],
+    [['--name'], 'flag needs an argument: -name'],
+    [['---x'], 'bad flag syntax: ---x'],
+    [['--=x'], 'bad flag syntax: --=x'],
+    [['--snapshot-count', 'abc'], 'invalid value "abc" for flag -snapshot-count: parse error'],
+    [
+      ['-snapshot-count=99999999999999999999999'],
+      'invalid value "99999999999999999999999" for flag -snapshot-count: value out of range',
+    ],
+    [['--quota-backend-bytes=1e9'], 'invalid value "1e9" for flag -quota-backend-bytes: parse error'],
+    [['--max-txn-ops=-1'], 'invalid value "-1" for flag -max-txn-ops: parse error'],
+    [
+      ['--max-concurrent-streams=99999999999'],
+      'invalid value "99999999999" for flag -max-concurrent-streams: strconv.ParseUint: parsing "99999999999": value out of range',
+    ],
+    [['--pre-vote=maybe'], 'invalid boolean value "maybe" for -pre-vote: parse error'],
+    [['--grpc-keepalive-min-time', '5'], 'invalid value "5" for flag -grpc-keepalive-min-time: parse error'],
+    [['--initial-cluster-state', 'x'], 'invalid value "x" for flag -initial-cluster-state: invalid value'],
+    [
+      ['--listen-client-urls', '127.0.0.1:2379'],
+      'invalid value "127.0.0.1:2379" for flag -listen-client-urls: parse "127.0.0.1:2379": first path segment in URL cannot contain colon',
+    ],
+    [
+      ['--listen-client-urls', 'http://127.0.0.1'],
+      'invalid value "http://127.0.0.1" for flag -listen-client-urls: URL address does not have the form "host:port": http://127.0.0.1',
+    ],
+    [
+      ['--listen-client-urls', 'http://127.0.0.1:1/x'],
+      'invalid value "http://127.0.0.1:1/x" for flag -listen-client-urls: URL must not contain a path: http://127.0.0.1:1/x',
+    ],
+    [
+      ['--listen-client-urls', 'ftp://127.0.0.1:1'],
+      'invalid value "ftp://127.0.0.1:1" for flag -listen-client-urls: URL scheme must be http, https, unix, or unixs: ftp://127.0.0.1:1',
+    ],
+    [['--log-level=foo'], 'panic: unrecognized level: "foo"'],
+  ])('%j exits 2 with %s', (words, stderr) => {
+    expect(refusal(read(words))).toEqual({ exitCode: 2, stderr });
+  });
+
+  it('with words that are no flags exits 1', () => {
+    expect(refusal(read(['foo']))).toBe("'foo' is not a valid flag");
+    expect(refusal(read(['--pre-vote', 'false']))).toBe("'false' is not a valid flag");
+    expect(refusal(read(['--name=a', '--', '--name']))).toBe("'--name' is not a valid flag");
+    expect(refusal(read(['foo', '--version']))).toBe("'foo' is not a valid flag");
+    expect(refusal(read(['--emulate-version=3.7', 'foo']))).toBe('"foo" is not a valid flag');
+    expect(read(['foo'])).toMatchObject({
+      t: 'refused',
+      exitCode: 1,
+      lines: [{ message: 'Running: ', fields: { args: ['etcd', 'foo'] } }, {}],
+    });
+  });
+
+  it('may carry words that old etcd knew', () => {
+    expect(member(['--snapshot=5', '--force', '-v', '--name=a']).name).toBe('a');
+    expect(refusal(read(['--snapshot', '5']))).toBe("'5' is not a valid flag");
+  });
+});
+
+describe('help and version', () => {
+  it('come on stdout', () => {
+    const version = read(['--version']);
+    expect(version).toMatchObject({ t: 'exit', exitCode: 0, stderr: '' });
+    expect(version.t === 'exit' && version.stdout).toMatch(
+      /^etcd Version: 3\.5\.\d+\nGit SHA: .*\nGo Version: .*\nGo OS\/Arch: linux\/amd64\n$/,
+    );
+    for (const word of ['-h', '--help', '-help']) {
+      const help = read([word]);
+      expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(help.t === 'exit' && help.stdout).toContain("  --listen-client-urls 'http://localhost:2379'\n");
+    }
+  });
+
+  it('show only options that work', () => {
+    const help = read(['--help']);
+    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(discovery|proxy|auto-tls|experimental-)/);
+  });
+});
+
+describe('checks', () => {
+  it.each([
+    [['--listen-peer-urls=http://example.com:1'], 'expected IP in URL for binding (http://example.com:1)'],
+    [
+      ['--listen-client-urls=http://:1', '--advertise-client-urls=http://a:1'],
+      'expected IP in URL for binding (http://:1)',
+    ],
+    [['--listen-metrics-urls=http://1.2.3.4.5:1'], 'expected IP in URL for binding (http://1.2.3.4.5:1)'],
+    [
+      ['--advertise-client-urls=http://:1,http://a:1'],
+      '--advertise-client-urls "http://:1,http://a:1" must be "host:port" (unexpected empty host (http://:1))',
+    ],
+    [['--heartbeat-interval=0'], '--heartbeat-interval must be >0 (set to 0ms)'],
+    [['--election-timeout=0'], '--election-timeout must be >0 (set to 0ms)'],
+    [
+      ['--election-timeout=499'],
+      '--election-timeout[499ms] should be at least as 5 times as --heartbeat-interval[100ms]',
+    ],
+    [['--election-timeout=50001'], '--election-timeout[50001ms] is too long, and should be set less than 50000ms'],
+    [
+      ['--listen-client-urls=http://127.0.0.1:1'],
+      '--advertise-client-urls is required when --listen-client-urls is set explicitly',
+    ],
+    [['--auto-compaction-mode=x'], 'unknown auto-compaction-mode "x"'],
+    [['--logger=x'], 'unknown logger option "x"'],
+    [['--logger=capnslog'], '--logger=capnslog is removed in v3.5'],
+    [['--log-outputs=default,stdout'], 'multi logoutput for "default" is not supported yet'],
+    [['--log-format=x'], 'unknown log format: x, supported values json, console'],
+    [['--discovery=http://x'], '--discovery is an option of etcd that etcd-ts does not support'],
+    [['--peer-client-cert-auth'], '--peer-client-cert-auth is an option of etcd that etcd-ts does not support'],
+  ])('refuse %j: %s', (words, error) => {
+    expect(read(words)).toMatchObject({ t: 'refused', exitCode: 1 });
+    expect(refusal(read(words))).toBe(error);
+  });
+
+  it.each([
+    '--listen-client-urls=http://[::1]:1',
+    '--listen-peer-urls=http://[fe80::1]:1',
+    '--listen-peer-urls=http://localhost:0',
+    '--election-timeout=500',
+    '--auto-compaction-mode=',
+    '--discovery=',
+    '--auto-tls=false',
+    '--discovery-fallback=exit',
+    '--log-level=DEBUG',
+    '--log-level=',
+  ])('let %s pass', (word) => {
+    expect(refusal(read([word, '--advertise-client-urls=http://a:1']))).toBe('taken');
+  });
+
+  it('say what an option without effect is', () => {
+    const outcome = read(['--bcrypt-cost=12']);
+    expect(outcome.t !== 'exit' && outcome.lines[0]).toMatchObject({
+      level: 'warn',
+      message: '--bcrypt-cost is taken but does nothing in etcd-ts',
+    });
+  });
+
+  it('of the last stage end under the headline of discovery', () => {
+    const words = ['--auto-compaction-retention=x'];
+    const error = 'error parsing CompactionRetention: time: invalid duration "x"';
+    expect(refusal(read(words))).toBe(error);
+    expect(refusal(read(['--initial-cluster=x']))).toBe(
+      'error setting up initial cluster: URL scheme must be http, https, unix, or unixs: ',
+    );
+    expect(refusal(read(['--initial-cluster=a=foo']))).toBe(
+      'error setting up initial cluster: URL scheme must be http, https, unix, or unixs: foo',
+    );
+    expect(startFailure(error, '3.5').map((line) => line.message)).toEqual([
+      'failed to start etcd',
+      'discovery failed',
+    ]);
+    expect(startFailure(error, '3.6').map((line) => line.message)).toEqual(['discovery failed']);
+  });
+});
+
+describe('variables', () => {
+  it('count where the flag is not given, unless they are empty', () => {
+    const env = {
+      ETCD_NAME: 'fromenv',
+      ETCD_DATA_DIR: '',
+      ETCD_MAX_TXN_OPS: '5',
+      ETCD_LISTEN_CLIENT_URLS: 'http://127.0.0.1:1',
+      ETCD_ADVERTISE_CLIENT_URLS: 'http://127.0.0.1:1',
+    };
+    expect(member(['--wal-dir=w'], env)).toMatchObject({
+      name: 'fromenv',
+      dataDir: 'fromenv.etcd',
+      maxTxnOps: 5,
+      walDir: 'w',
+    });
+    expect(refusal(read([], { ETCD_LISTEN_CLIENT_URLS: 'http://127.0.0.1:1' }))).toContain(
+      '--advertise-client-urls is required',
+    );
+  });
+
+  it('beside their flag are fatal, even empty ones', () => {
+    for (const value of ['x', '']) {
+      const outcome = read(['--name=y'], { ETCD_NAME: value });
+      expect(outcome).toMatchObject({ t: 'refused', exitCode: 1 });
+      expect(outcome.t === 'refused' && outcome.lines.at(-1)).toEqual({
+        level: 'fatal',
+        message:
+          'conflicting environment variable is shadowed by corresponding command-line flag (either unset environment variable or disable flag))',
+        fields: { 'environment-variable': 'ETCD_NAME' },
+      });
+    }
+  });
+
+  it('are logged: used ones, unknown ones, and the one that means nothing', () => {
+    const outcome = read([], {
+      ETCD_NAME: 'x',
+      ETCD_FOO: 'bar',
+      ETCD_SNAPSHOT: '3',
+      ETCD_VERSION: '1',
+      ETCDCTL_API: '3',
+      PATH: 'p',
+    });
+    expect(outcome.t === 'member' && outcome.lines.slice(0, 4)).toEqual([
+      {
+        level: 'warn',
+        message: 'cannot set special environment variable',
+        fields: { key: 'ETCD_VERSION', value: '1' },
+      },
+      {
+        level: 'info',
+        message: 'recognized and used environment variable',
+        fields: { 'variable-name': 'ETCD_NAME', 'variable-value': 'x' },
+      },
+      {
+        level: 'info',
+        message: 'recognized and used environment variable',
+        fields: { 'variable-name': 'ETCD_SNAPSHOT', 'variable-value': '3' },
+      },
+      {
+        level: 'warn',
+        message: 'unrecognized environment variable',
+        fields: { 'environment-variable': 'ETCD_FOO=bar' },
+      },
+    ]);
+  });
+
+  it('with a bad value exit 1, in words of their own', () => {
+    expect(refusal(read([], { ETCD_SNAPSHOT_COUNT: 'abc' }))).toBe(
+      'invalid value "abc" for ETCD_SNAPSHOT_COUNT: parse error',
+    );
+  });
+});
+
+describe('a configuration file', () => {
+  it('counts alone: flags and variables are left aside', () => {
+    const text = 'name: fromfile\nlisten-client-urls: http://127.0.0.1:1\nmax-txn-ops: 2\nunknown: {a: [1]}\n';
+    const options = member(
+      ['--name=a', '--config-file=c.yml', '--max-wals=1'],
+      { ETCD_NAME: 'b', ETCD_MAX_SNAPSHOTS: '9' },
+      file(text),
+    );
+    expect(options).toMatchObject({
+      name: 'fromfile',
+      maxTxnOps: 2,
+      maxWals: 5,
+      maxSnapshots: 5,
+      advertiseClientUrls: ['http://localhost:2379'],
+    });
+    expect(member([], { ETCD_CONFIG_FILE: 'c.yml' }, file(text)).name).toBe('fromfile');
+  });
+
+  it('has maps, lists and nanoseconds', () => {
+    const text = [
+      'client-transport-security: {cert-file: c.pem, key-file: k.pem, client-cert-auth: true}',
+      'cert-file: ignored',
+      'log-outputs: [stdout, /tmp/x]',
+      'grpc-keepalive-min-time: 1500000000',
+      'heartbeat-interval: 2e1',
+      'experimental-snapshot-catch-up-entries: 4',
+      'data-dir:',
+    ].join('\n');
+    expect(member(['--config-file=c'], {}, file(text))).toMatchObject({
+      clientTls: { certFile: 'c.pem', keyFile: 'k.pem', clientCertAuth: true },
+      log: { outputs: ['/tmp/x', 'stdout'] },
+      grpcKeepaliveMinTimeMs: 1_500,
+      heartbeatIntervalMs: 20,
+      snapshotCatchupEntries: 4,
+      dataDir: 'default.etcd',
+    });
+    expect(member(['--config-file=c'], {}, file('{"name": "json"}')).name).toBe('json');
+    expect(member(['--config-file=c'], {}, file('')).name).toBe('default');
+  });
+
+  const decoding = 'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal';
+  it.each([
+    ['name: 5', `${decoding} number into Go struct field configYAML.Config.name of type string`],
+    ['snapshot-count: x', `${decoding} string into Go struct field configYAML.Config.snapshot-count of type uint64`],
+    [
+      'snapshot-count: 1.5',
+      `${decoding} number 1.5 into Go struct field configYAML.Config.snapshot-count of type uint64`,
+    ],
+    [
+      'snapshot-count: -1',
+      `${decoding} number -1 into Go struct field configYAML.Config.snapshot-count of type uint64`,
+    ],
+    [
+      'quota-backend-bytes: 1e30',
+      `${decoding} number 1e+30 into Go struct field configYAML.Config.quota-backend-bytes of type int64`,
+    ],
+    [
+      'max-concurrent-streams: 99999999999',
+      `${decoding} number 99999999999 into Go struct field configYAML.Config.max-concurrent-streams of type uint32`,
+    ],
+    [
+      'listen-client-urls: [a, b]',
+      `${decoding} array into Go struct field configYAML.configJSON.listen-client-urls of type string`,
+    ],
+    ['log-outputs: stderr', `${decoding} string into Go struct field configYAML.Config.log-outputs of type []string`],
+    ['pre-vote: yes please', `${decoding} string into Go struct field configYAML.Config.pre-vote of type bool`],
+    [
+      'grpc-keepalive-min-time: 5s',
+      `${decoding} string into Go struct field configYAML.Config.grpc-keepalive-min-time of type time.Duration`,
+    ],
+    [
+      'auto-compaction-retention: 1',
+      `${decoding} number into Go struct field configYAML.Config.auto-compaction-retention of type string`,
+    ],
+    [
+      'client-transport-security: 5',
+      `${decoding} number into Go struct field configYAML.configJSON.client-transport-security of type embed.securityConfig`,
+    ],
+    [
+      'client-transport-security: {client-cert-auth: x}',
+      `${decoding} string into Go struct field securityConfig.configJSON.client-transport-security.client-cert-auth of type bool`,
+    ],
+    ['initial-cluster-state: x', 'unexpected clusterState "x"'],
+    [
+      'heartbeat-interval: 1e2\nelection-timeout: 1',
+      '--election-timeout[1ms] should be at least as 5 times as --heartbeat-interval[100ms]',
+    ],
+    ['discovery: http://x', '--discovery is an option of etcd that etcd-ts does not support'],
+  ])('with %j is refused in Go’s words', (text, error) => {
+    expect(fromFile(text)).toMatchObject({ t: 'refused', exitCode: 1 });
+    expect(refusal(fromFile(text))).toBe(error);
+  });
+
+  it('with bad URLs is refused without a log record', () => {
+    expect(refusal(fromFile('advertise-client-urls: foo'))).toEqual({
+      exitCode: 1,
+      stderr: 'unexpected error setting up advertise-peer-urls: URL scheme must be http, https, unix, or unixs: foo',
+    });
+  });
+
+  it('that is missing or no YAML is refused', () => {
+    expect(refusal(read(['--config-file=nope.yml']))).toBe('open nope.yml: no such file or directory');
+    expect(refusal(fromFile('a: ['))).toMatch(/^error converting YAML to JSON: yaml: line \d+: /);
+    expect(refusal(fromFile('- a'))).toBe(`${decoding} array into Go value of type embed.configYAML`);
+  });
+});
