@@ -1,0 +1,20 @@
+/** `npm test`: installs what is missing, builds what is stale, then type check, lint and all tests. Words after `--` go to vitest. */
+import { join } from 'node:path';
+import { buildIfStale, installIfMissing, root, run } from './steps.mjs';
+
+const tool = (name) => join(root, 'node_modules/.bin', name);
+const steps = [
+  ['install', installIfMissing],
+  ['build', buildIfStale],
+  ['types', () => run(tool('tsc'), ['--noEmit'])],
+  ['lint', () => run(tool('biome'), ['check', '--error-on-warnings', '.'])],
+  ['tests', () => run(tool('vitest'), ['run', '--reporter=dot', ...process.argv.slice(2)])],
+];
+for (const [name, step] of steps) {
+  const startedMs = performance.now();
+  if (!step()) {
+    console.error(`npm test: ${name} failed`);
+    process.exit(1);
+  }
+  console.error(`npm test: ${name} done in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+}
