@@ -7,8 +7,8 @@
  *
  * The rule for "torn" is etcd's: the file ends inside the record; or checksum or structure are wrong, and one of the record's pieces, cut at
  * the 512-byte sectors of the file, is all zero, as preallocated space is. Disks write a sector wholly or not at all.
- * etcd-diff: a length word is only believed when the record's own head agrees. Length words never span sectors, so a wrong one is no
- * torn write; etcd takes it for one and cuts off every acknowledged entry after it.
+ * etcd-diff: a length word is only believed when the record's own head agrees, and a zero one only when the rest of its sector is zero too.
+ * Length words never span sectors, so a wrong one is no torn write; etcd takes it for one and cuts off every acknowledged entry after it.
  */
 import { crc32c } from '../lib/crc32c.js';
 import type { DiskFile } from '../lib/disk.js';
@@ -57,7 +57,12 @@ export class SegmentReader {
     if (left <= 0) return undefined;
     if (left < lengthWordSize) throw this.#torn(offset, 'the file ends inside a length word');
     const word = this.#bytes(offset, lengthWordSize);
-    if (isZero(word)) return undefined;
+    if (isZero(word)) {
+      const restOfSector = Math.min(left, sectorSizeBytes - (offset % sectorSizeBytes));
+      if (!isZero(this.#bytes(offset, restOfSector)))
+        throw this.#corrupt(offset, 'a zero length word in front of data');
+      return undefined;
+    }
 
     const length = parseLengthWord(word, 0);
     if (length === undefined) throw this.#corrupt(offset, `malformed length word ${word.toString('hex')}`);

@@ -66,7 +66,7 @@ export function createWal(disk: Disk, dir: string, metadata: Uint8Array, options
 export function openWal(disk: Disk, dir: string, from: WalPosition, options: WalOptions): OpenedWal {
   const segments = lockAll(disk, segmentsFrom(disk, dir, from.index));
   try {
-    const collector = new Collector(dir, from);
+    const collector = new Collector(dir, from, segments[0]?.name.path ?? dir);
     const end = readRecords(
       segments.map((segment) => segment.file),
       (record) => collector.add(record),

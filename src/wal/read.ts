@@ -6,7 +6,7 @@
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
 import type { Entry, HardState } from '../raftpb/types.js';
-import { makeHardState } from '../raftpb/types.js';
+import { isEmptyHardState, makeHardState } from '../raftpb/types.js';
 import { SegmentReader, type WalRecord } from './decoder.js';
 import { WalCorruptError, WalSnapshotError, WalTornError } from './errors.js';
 import { recordType } from './frame.js';
@@ -60,8 +60,8 @@ export function withSegments<T>(
 
 /** Reads without locks and without changing anything; a torn last record is passed over. Throws as `openWal` does. */
 export function readWal(disk: Disk, dir: string, from: WalPosition): WalContents {
-  const collector = new Collector(dir, from);
   const segments = segmentsFrom(disk, dir, from.index);
+  const collector = new Collector(dir, from, segments[0]?.path ?? dir);
   withSegments(disk, segments, (files) => readRecords(files, (record) => collector.add(record)));
   return collector.finish();
 }
@@ -89,23 +89,23 @@ export class Collector {
   #metadata: Uint8Array | undefined;
   #hardState: HardState = makeHardState();
   #matched = false;
-  #lastFile = '';
   /** Of the last entry read, whether before or after the position. */
   lastIndex = 0;
 
   constructor(
     private readonly dir: string,
     private readonly from: WalPosition,
+    /** The file that has to say whose log it is. */
+    private readonly firstFile: string,
   ) {}
 
   add(record: WalRecord): void {
-    this.#lastFile = record.file;
     switch (record.type) {
       case recordType.entry:
         this.#addEntry(record);
         return;
       case recordType.state:
-        this.#hardState = parse(record, decodeHardState);
+        this.#setState(record);
         return;
       case recordType.metadata:
         if (this.#metadata !== undefined && Buffer.compare(this.#metadata, record.data) !== 0) {
@@ -126,6 +126,7 @@ export class Collector {
         return;
       }
       case recordType.crc:
+        if (record.data.length > 0) throw new WalCorruptError(record.file, record.offset, 'a crc record with data');
         return;
       default:
         throw new WalCorruptError(
@@ -138,6 +139,8 @@ export class Collector {
 
   #addEntry(record: WalRecord): void {
     const entry = parse(record, decodeEntry);
+    if (!Number.isSafeInteger(entry.term + 1) || !Number.isSafeInteger(entry.index + 1))
+      implausible(record, 'term or index out of range');
     this.lastIndex = entry.index;
     if (entry.index <= this.from.index) return;
     const at = entry.index - this.from.index - 1;
@@ -149,15 +152,37 @@ export class Collector {
         `entry ${entry.index} follows a gap: entry ${expected} is missing`,
       );
     }
+    const previous = this.#entries[at - 1];
+    if (previous !== undefined && entry.term < previous.term) {
+      implausible(record, `entry ${entry.index} has term ${entry.term} after one of term ${previous.term}`);
+    }
     this.#entries.length = at;
     this.#entries.push(entry);
   }
 
+  #setState(record: WalRecord): void {
+    const state = parse(record, decodeHardState);
+    const { term } = this.#hardState;
+    if (state.term < term) implausible(record, `the term goes back from ${term} to ${state.term}`);
+    if (state.term === 0 && !isEmptyHardState(state)) implausible(record, 'a vote or commit index without a term');
+    if (!Number.isSafeInteger(state.term + 1) || !Number.isSafeInteger(state.commit + 1))
+      implausible(record, 'term or commit index out of range');
+    this.#hardState = state;
+  }
+
   finish(): WalContents {
-    if (this.#metadata === undefined) throw new WalCorruptError(this.#lastFile || this.dir, 0, 'no metadata record');
+    if (this.#metadata === undefined) throw new WalCorruptError(this.firstFile, 0, 'no metadata record');
     if (!this.#matched) throw new WalSnapshotError(this.dir, this.from, undefined);
     return { metadata: this.#metadata, hardState: this.#hardState, entries: this.#entries };
   }
+}
+
+/**
+ * The checksum covers a record's data but not its type, so one flipped bit can make an entry a hard state or the other way round. What raft
+ * never writes gives it away.
+ */
+function implausible(record: WalRecord, reason: string): never {
+  throw new WalCorruptError(record.file, record.offset, reason);
 }
 
 /** A record whose checksum is right but whose content is not what its type says. */

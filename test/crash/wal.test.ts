@@ -95,11 +95,13 @@ class Workload {
   }
 
   #save(wal: Wal): void {
-    const { last, state } = this.content;
+    const { last, state, entries: before } = this.content;
     const commit = state.commit;
+    // Entries may have survived a crash without the hard state after them; raft's terms never go back.
+    const lastTerm = Math.max(state.term, Number.parseInt(before.get(last) ?? '0', 10));
     // Every few rounds a new leader replaces what is not committed.
-    const newTerm = state.term === 0 || this.random.below(4) === 0;
-    const term = state.term + (newTerm ? 1 : 0);
+    const newTerm = lastTerm === 0 || lastTerm > state.term || this.random.below(4) === 0;
+    const term = lastTerm + (newTerm ? 1 : 0);
     const from = newTerm ? commit + 1 + this.random.below(last - commit + 1) : last + 1;
     const entries: Entry[] = [];
     for (let i = this.random.below(14); i > 0; i--) {

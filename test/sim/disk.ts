@@ -225,6 +225,23 @@ export class SimDisk implements Disk {
     this.step('fsync', path, undefined, () => folder.sync());
   }
 
+  /** A file's content as programs see it, copied. */
+  content(path: string): Buffer {
+    const node = this.#find(path);
+    if (node === undefined || !('content' in node)) throw systemError('ENOENT', 'open', path);
+    return Buffer.from(node.content.bytes.subarray(0, node.content.size));
+  }
+
+  /** Makes a durable file of these bytes. */
+  setContent(path: string, bytes: Uint8Array): void {
+    const { folder, name } = this.#parent(path);
+    const content = new Content(0o600);
+    content.write(bytes, 0);
+    content.sync();
+    folder.change((entries) => entries.set(name, { content }));
+    folder.sync();
+  }
+
   /** `before` has happened even if the power fails at this step; `after` only when it goes well. */
   step(syscall: string, path: string, before?: () => void, after?: () => void): void {
     this.steps++;
