@@ -578,6 +578,10 @@ export class Member {
       currentRevision: this.store.currentRevision,
       compactRevision: this.store.compactRevision,
       keys: this.store.keyCount,
+      watchers: this.hub.watcherCount,
+      watchStreams: this.hub.streamCount,
+      slowWatchers: this.hub.slowWatcherCount,
+      ...this.#applier.counts,
       leasesRenewed: this.leasesRenewed,
       leasesExpired: this.#expiry.expiredCount,
     };

@@ -30,19 +30,16 @@ export interface MemberFigures {
   deletes: number;
   ranges: number;
   txns: number;
-  events: number;
   putBytes: number;
   watchers: number;
   watchStreams: number;
   slowWatchers: number;
-  pendingEvents: number;
   leasesGranted: number;
   leasesRevoked: number;
   leasesRenewed: number;
   leasesExpired: number;
   clientReceivedBytes: number;
   clientSentBytes: number;
-  walWriteBytes: number;
 }
 
 export interface RpcFigures {
@@ -67,6 +64,7 @@ const diskBuckets = Array.from({ length: 14 }, (_, power) => 0.001 * 2 ** power)
 
 export class MemberMetrics {
   readonly registry = new Registry();
+  readonly #walBytes: Gauge;
   readonly walFsync: Histogram;
   readonly backendCommit: Histogram;
   readonly backendDefrag: Histogram;
@@ -114,9 +112,18 @@ export class MemberMetrics {
       if (type === 'gauge') new Gauge(options);
       else new Counter(options);
     }
+    this.#walBytes = new Gauge({
+      name: 'etcd_disk_wal_write_bytes_total',
+      help: 'Total number of bytes written in WAL.',
+      registers,
+    });
     this.#identity(identity, figures);
     this.#rpcs(rpcs);
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  walWritten(bytes: number): void {
+    this.#walBytes.inc(bytes);
   }
 
   #identity(identity: MetricsIdentity, figures: () => MemberFigures): void {
@@ -268,12 +275,6 @@ const scalars: Readonly<Record<string, Scalar>> = {
     'The total size of put kv pairs seen by this member.',
     (f) => f.putBytes,
   ],
-  etcd_debugging_mvcc_events_total: ['counter', 'Total number of events sent by this member.', (f) => f.events],
-  etcd_debugging_mvcc_pending_events_total: [
-    'gauge',
-    'Total number of pending events to be sent.',
-    (f) => f.pendingEvents,
-  ],
   etcd_debugging_mvcc_watcher_total: ['gauge', 'Total number of watchers.', (f) => f.watchers],
   etcd_debugging_mvcc_watch_stream_total: ['gauge', 'Total number of watch streams.', (f) => f.watchStreams],
   etcd_debugging_mvcc_slow_watcher_total: ['gauge', 'Total number of unsynced slow watchers.', (f) => f.slowWatchers],
@@ -295,5 +296,4 @@ const scalars: Readonly<Record<string, Scalar>> = {
     'The total number of bytes sent to grpc clients.',
     (f) => f.clientSentBytes,
   ],
-  etcd_disk_wal_write_bytes_total: ['gauge', 'Total number of bytes written in WAL.', (f) => f.walWriteBytes],
 };

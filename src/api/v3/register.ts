@@ -10,8 +10,8 @@ import { maintenanceHandlers } from './maintenance.js';
 import { type ServiceEntry, serviceEntries } from './service.js';
 import { watchHandlers } from './watch.js';
 
-export function registerServices(server: GrpcServer, member: MemberFace): RpcCounts {
-  const counts = new RpcCounts();
+/** `counts` is the server's observer too. */
+export function registerServices(server: GrpcServer, member: MemberFace, counts: RpcCounts): void {
   const entries = [
     ...serviceEntries(KV, kvHandlers(member), member.emulate),
     ...serviceEntries(Watch, watchHandlers(member), member.emulate),
@@ -25,7 +25,6 @@ export function registerServices(server: GrpcServer, member: MemberFace): RpcCou
     if (entry.method.kind === 'unary') server.unary(entry.method, entry.handler as UnaryHandler<unknown, unknown>);
     else server.stream(entry.method, entry.handler as StreamHandler<unknown, unknown>);
   }
-  return counts;
 }
 
 interface RpcCount {

@@ -60,6 +60,9 @@ export interface ApplierDeps {
 
 /** Response messages carry the revision in their header; cluster, member and term are the API's to fill in. */
 export class Applier {
+  /** What was done since the start, for the metrics. */
+  readonly counts = { puts: 0, putBytes: 0, deletes: 0, ranges: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
+
   constructor(readonly deps: ApplierDeps) {}
 
   apply(request: InternalRaftRequest): Outcome<unknown> {
@@ -88,11 +91,13 @@ export class Applier {
 
   /** Also the serving side of reads that need no entry. */
   range(request: RangeRequest): SplicedRangeResponse {
+    this.counts.ranges++;
     const response = executeRange(this.deps.store, request);
     return { ...response, header: innerHeader(this.deps.store.currentRevision) };
   }
 
   readOnlyTxn(request: TxnRequest): SplicedTxnResponse {
+    this.counts.txns++;
     const response = executeReadOnlyTxn(this.deps.store, request, this.#context());
     return { ...response, header: innerHeader(this.deps.store.currentRevision) };
   }
@@ -102,6 +107,8 @@ export class Applier {
     this.#refuseNoSpace();
     const { store } = this.deps;
     checkPut(store, request, this.#context());
+    this.counts.puts++;
+    this.counts.putBytes += request.key.length + request.value.length;
     const fits = this.deps.fits(putCost(request));
     const write = store.write();
     const response = executePut(write, request);
@@ -112,6 +119,7 @@ export class Applier {
 
   #deleteRange(request: DeleteRangeRequest): SplicedDeleteRangeResponse {
     this.#refuseCorrupt();
+    this.counts.deletes++;
     const write = this.deps.store.write();
     const response = executeDeleteRange(write, request);
     return { ...response, header: innerHeader(write.end()) };
@@ -124,6 +132,7 @@ export class Applier {
     if (isReadOnlyTxn(request)) return this.readOnlyTxn(request);
     const { store } = this.deps;
     const path = checkedPath(store, request, this.#context());
+    this.counts.txns++;
     const fits = cost === 0 || this.deps.fits(cost);
     const write = store.write();
     const response = executeTxn(write, request, path);
@@ -143,6 +152,7 @@ export class Applier {
     this.#refuseNoSpace();
     const fits = this.deps.fits(LEASE_GRANT_COST_BYTES);
     const lease = this.deps.lessor.grant(request.ID, request.TTL, this.deps.nowMs());
+    this.counts.leasesGranted++;
     this.#settleQuota(fits);
     return { header: innerHeader(this.deps.store.currentRevision), ID: lease.id, TTL: lease.ttlSeconds, error: '' };
   }
@@ -150,6 +160,7 @@ export class Applier {
   #leaseRevoke(id: bigint): unknown {
     this.#refuseCorrupt();
     this.deps.lessor.revoke(id);
+    this.counts.leasesRevoked++;
     return { header: innerHeader(this.deps.store.currentRevision) };
   }
 

@@ -1,0 +1,33 @@
+/** Endpoints from DNS SRV records (`--discovery-srv`): `_etcd-client-ssl._tcp` with TLS and `_etcd-client._tcp` without. As etcd's client/pkg/srv. */
+import { resolveSrv } from 'node:dns/promises';
+import { ExitCode, fail } from '../cli/exit.js';
+import type { CtlGlobals } from '../cli/global-flags.js';
+import type { Terminal } from '../cli/terminal.js';
+import { goQuote } from '../lib/go/quote.js';
+
+export async function discoverEndpoints(globals: CtlGlobals, io: Terminal): Promise<readonly string[]> {
+  const domain = globals['discovery-srv'];
+  const suffix = globals['discovery-srv-name'] === '' ? '' : `-${globals['discovery-srv-name']}`;
+  const lookUp = async (service: string, scheme: string): Promise<readonly string[] | undefined> => {
+    try {
+      const records = await resolveSrv(`_${service}${suffix}._tcp.${domain}`);
+      records.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
+      return records.map(({ name, port }) => `${scheme}://${name.replace(/\.$/, '')}:${port}`);
+    } catch {
+      return undefined;
+    }
+  };
+  const secure = await lookUp('etcd-client-ssl', 'https');
+  const plain = await lookUp('etcd-client', 'http');
+  if (secure === undefined && plain === undefined) {
+    const missing = (service: string) => `lookup _${service}${suffix}._tcp.${domain}: no such host`;
+    fail(ExitCode.error, `dns lookup errors: ${missing('etcd-client-ssl')} and ${missing('etcd-client')}`);
+  }
+  const all = [...new Set([...(secure ?? []), ...(plain ?? [])])];
+  if (globals['insecure-discovery']) return all;
+  return all.filter((endpoint) => {
+    if (!endpoint.startsWith('http://')) return true;
+    io.stderr.write(`ignoring discovered insecure endpoint ${goQuote(endpoint)}\n`);
+    return false;
+  });
+}

@@ -1,0 +1,158 @@
+/**
+ * Composition root of a member: files, listeners, the member, its faces. Everything a member needs comes together here and nowhere else.
+ *
+ *   1. Listeners are bound (peer, then client, then metrics): an address in use ends the start before anything is written. Connections wait.
+ *   2. The data directory is opened or made, the log replayed.
+ *   3. Once the member has published itself, clients are served and the waiting connections are let in.
+ */
+import { type HealthCounters, healthHandler } from '../api/http/health.js';
+import { metricsHandler } from '../api/http/metrics.js';
+import { peerMembersHandler } from '../api/http/peer.js';
+import { createRouter } from '../api/http/router.js';
+import { versionHandler } from '../api/http/version.js';
+import { RpcCounts, registerServices } from '../api/v3/register.js';
+import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
+import type { MemberOptions } from '../config/member-options.js';
+import { createGrpcServer } from '../grpc/server.js';
+import type { Logger } from '../lib/logger.js';
+import type { NetworkAddress } from '../lib/network.js';
+import { osClock } from '../lib/os/clock.js';
+import { osDisk } from '../lib/os/disk.js';
+import { osNetwork } from '../lib/os/net.js';
+import { osRandom } from '../lib/os/random.js';
+import { bootstrap, type DiskObserver } from '../member/bootstrap/bootstrap.js';
+import { Member } from '../member/member.js';
+import { MemberMetrics } from '../member/metrics.js';
+import { requestTimeoutMs } from '../member/types.js';
+import { type PortFaces, type PortKind, Ports } from './ports.js';
+
+export interface RunningMember {
+  readonly member: Member;
+  /** Where clients are served, with the ports that were really bound. */
+  readonly clientAddresses: readonly NetworkAddress[];
+  /** Resolves after `close`; rejects when the member had to stop by itself. */
+  readonly ended: Promise<undefined>;
+  /** In order: no new requests, running ones end, the log and the database are closed. */
+  close(): Promise<void>;
+}
+
+/** Rejects with what etcd would say when it cannot start; then nothing is left open. */
+export async function startMember(options: MemberOptions, logger: Logger): Promise<RunningMember> {
+  const ports = new Ports({ network: osNetwork, clock: osClock, logger });
+  try {
+    await ports.listen('peer', options.listenPeerUrls);
+    await ports.listen('client', options.listenClientUrls, options.clientTls);
+    await ports.listen('http', options.listenClientHttpUrls, options.clientTls);
+    await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
+    return await startOn(ports, options, logger);
+  } catch (cause) {
+    await ports.close({ graceMs: 0 });
+    throw cause;
+  }
+}
+
+async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Promise<RunningMember> {
+  let stopped: (outcome: undefined) => void = () => {};
+  let failed: (cause: unknown) => void = () => {};
+  const ended = new Promise<undefined>((resolve, reject) => {
+    stopped = resolve;
+    failed = reject;
+  });
+  ended.catch(() => {});
+  let metrics: MemberMetrics | undefined;
+  const observer: DiskObserver = {
+    onWalSync: (tookMs) => metrics?.walFsync.observe(tookMs / 1000),
+    onWalWrite: (bytes) => metrics?.walWritten(bytes),
+    onBackendCommit: (tookMs) => metrics?.backendCommit.observe(tookMs / 1000),
+  };
+  const world = { disk: osDisk, clock: osClock, random: osRandom, logger, onFatal: failed };
+  const member = new Member(options, world, bootstrap(options, world, observer));
+  try {
+    const counts = new RpcCounts();
+    const health: HealthCounters = { success: 0, failures: 0 };
+    metrics = memberMetrics(member, counts, health);
+    const faces = facesOf(member, options, logger, { counts, health, metrics });
+    ports.serve('peer', faces.peer);
+    await member.start();
+    logger.info('ready to serve client requests');
+    ports.serve('client', faces.client);
+    ports.serve('http', faces.http);
+    ports.serve('metrics', faces.metrics);
+  } catch (cause) {
+    await member.stop();
+    throw cause;
+  }
+  return {
+    member,
+    clientAddresses: ports.addresses('client'),
+    ended,
+    close: async () => {
+      logger.info('closing etcd server', { name: options.name, 'data-dir': options.dataDir });
+      await ports.close({ graceMs: requestTimeoutMs(options) });
+      await member.stop();
+      stopped(undefined);
+    },
+  };
+}
+
+interface Measured {
+  readonly counts: RpcCounts;
+  readonly health: HealthCounters;
+  readonly metrics: MemberMetrics;
+}
+
+/** What each kind of port answers. */
+function facesOf(
+  member: Member,
+  options: MemberOptions,
+  logger: Logger,
+  measured: Measured,
+): Record<PortKind, PortFaces> {
+  const grpc = createGrpcServer({
+    clock: osClock,
+    maxReceiveBytes: options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+    observer: measured.counts,
+    onError: (cause, path) => logger.error('handler failed', { path, error: String(cause) }),
+  });
+  registerServices(grpc, member, measured.counts);
+  const version = versionHandler({
+    serverVersion: member.serverVersion,
+    clusterVersion: () => member.cluster.version,
+    storageVersion: () => member.storageVersion,
+  });
+  const members = peerMembersHandler({
+    clusterIdHex: member.cluster.id.toString(16),
+    members: () => member.cluster.members,
+  });
+  const source = {
+    alarmNames: () => member.alarmNames(),
+    hasLeader: () => member.hasLeader,
+    isLearner: () => member.isLearner,
+    probe: (how: { serializable: boolean }) => member.probe(how),
+  };
+  const health = healthHandler(source, logger, measured.health);
+  const metrics = metricsHandler({ metrics: () => measured.metrics.registry.metrics() });
+  const http = createRouter({ cors: ['*'], handlers: [version, health, metrics] });
+  return {
+    peer: { http: createRouter({ cors: [], handlers: [version, members] }) },
+    client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
+    http: { http },
+    metrics: { http: createRouter({ cors: [], handlers: [health, metrics] }) },
+  };
+}
+
+function memberMetrics(member: Member, counts: RpcCounts, health: HealthCounters): MemberMetrics {
+  const identity = {
+    serverVersion: member.serverVersion,
+    runtimeVersion: process.version,
+    memberIdHex: member.id.toString(16),
+  };
+  const figures = () => ({
+    ...member.figures(),
+    healthSuccess: health.success,
+    healthFailures: health.failures,
+    clientReceivedBytes: counts.receivedBytes,
+    clientSentBytes: counts.sentBytes,
+  });
+  return new MemberMetrics(identity, figures, () => counts.all());
+}
