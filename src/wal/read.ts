@@ -139,6 +139,7 @@ export class Collector {
 
   #addEntry(record: WalRecord): void {
     const entry = parse(record, decodeEntry);
+    if (entry.type > 2) implausible(record, `entry ${entry.index} is of unknown type ${entry.type}`);
     if (!Number.isSafeInteger(entry.term + 1) || !Number.isSafeInteger(entry.index + 1))
       implausible(record, 'term or index out of range');
     this.lastIndex = entry.index;
