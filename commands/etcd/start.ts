@@ -7,7 +7,7 @@ import { readOptions, startFailure } from '../../src/config/read-options.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { differenceOf } from '../../src/lib/emulate.js';
 import type { OsLogger } from '../../src/lib/os/logger.js';
-import type { RunningMember } from '../../src/start/running-member.js';
+import type { RunningMember } from '../../src/start/start-member.js';
 
 /** Runs a member until a signal ends it. Its words are read by the option table in `src/config`, as Go's flag package reads them. */
 export default class Start extends BaseCommand {

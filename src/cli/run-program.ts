@@ -7,6 +7,7 @@ import { defaultEmulatedVersion, emulatedVersions, parseEmulatedVersion } from '
 import { goQuote } from '../lib/go/quote.js';
 import type { BaseCommand } from './base-command.js';
 import { HelpShown } from './base-command.js';
+import { candidatesFor } from './complete.js';
 import { CliError, ExitCode } from './exit.js';
 import { renderHelp, renderUsage } from './help.js';
 import type { Manifest } from './manifest.js';
@@ -42,6 +43,13 @@ export async function runProgram(image: ProgramImage, words: readonly string[], 
 }
 
 async function run({ program, manifest, load }: ProgramImage, words: readonly string[], io: Terminal): Promise<void> {
+  const [first] = words;
+  if (first === '__complete' || first === '__completeNoDesc') {
+    for (const { text, summary } of candidatesFor(program, manifest, words.slice(1))) {
+      io.stdout.write(first === '__complete' && summary !== '' ? `${text}\t${summary}\n` : `${text}\n`);
+    }
+    return;
+  }
   const resolved = resolveCommand(program, manifest, words);
   const emulate = emulationOf(program, words, io);
   const help = (path: string): string => renderHelp(program, manifest, path, emulate);

@@ -1,0 +1,3 @@
+import { completionCommand } from '../../../src/cli/completion-command.js';
+
+export default completionCommand('etcdctl', 'zsh');
