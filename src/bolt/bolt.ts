@@ -16,7 +16,7 @@ import { createBoltFile } from './create.js';
 import { BoltError } from './errors.js';
 import { FreePages } from './free-pages.js';
 import { encodeMeta, type Meta, readMetas } from './meta.js';
-import type { Page } from './page.js';
+import { FLAG_FREELIST, type Page, readU16, readU32, readU64 } from './page.js';
 import { Pager } from './pager.js';
 import { reachablePages } from './reachable.js';
 import { type Guard, PageBucket } from './read-bucket.js';
@@ -236,9 +236,14 @@ export class Bolt {
   }
 
   #storedFreelistPages(id: number): number {
-    const count = 1 + freelistOverflow(this.pager.readRun(id, 1));
-    if (id + count > this.pager.highWater)
+    const page = this.pager.readRun(id, 1);
+    if (readU64(page, 0) !== id || readU16(page, 8) !== FLAG_FREELIST) {
+      throw this.pager.corrupt(id, 'page is not a freelist');
+    }
+    const count = 1 + readU32(page, 12);
+    if (id + count > this.pager.highWater) {
       throw this.pager.corrupt(id, `freelist of ${count} pages is longer than the file`);
+    }
     return count;
   }
 
@@ -294,11 +299,6 @@ export class Bolt {
     this.#failed ??= new BoltError('ERR_BOLT_FAILED', this.path, reason, { cause: error });
     return this.#failed;
   }
-}
-
-/** Overflow of the freelist page that starts with `data`; 0 when it is none, which then costs one page until the next opening. */
-function freelistOverflow(data: Uint8Array): number {
-  return data.length >= 16 ? (data[12] as number) | ((data[13] as number) << 8) | ((data[14] as number) << 16) : 0;
 }
 
 class PinnedTx implements ReadTx, Guard {

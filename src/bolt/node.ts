@@ -16,6 +16,7 @@ import {
   writeU32,
   writeU64,
 } from './page.js';
+import type { Pager } from './pager.js';
 
 /** First index whose key is >= `key`. The last key is tried first: this store mostly appends. */
 function lowerBound(keys: readonly Uint8Array[], key: Uint8Array): number {
@@ -40,14 +41,6 @@ export class LeafNode {
   sizeBytes = PAGE_HEADER_BYTES;
   /** Something was taken out, so it may be too small to stand alone. */
   shrunk = false;
-
-  static from(page: Page, pageSize: number): LeafNode {
-    const node = new LeafNode();
-    node.pageId = page.id;
-    node.pageCount = page.data.length / pageSize;
-    for (let i = 0; i < page.count; i++) node.push(page.key(i), page.value(i), page.isBucket(i));
-    return node;
-  }
 
   push(key: Uint8Array, value: Uint8Array, isBucket: boolean): void {
     this.keys.push(key);
@@ -138,14 +131,6 @@ export class BranchNode {
   sizeBytes = PAGE_HEADER_BYTES;
   shrunk = false;
 
-  static from(page: Page, pageSize: number): BranchNode {
-    const node = new BranchNode();
-    node.pageId = page.id;
-    node.pageCount = page.data.length / pageSize;
-    for (let i = 0; i < page.count; i++) node.push(page.key(i), page.child(i));
-    return node;
-  }
-
   push(key: Uint8Array, child: number | TreeNode): void {
     this.keys.push(key);
     this.children.push(child);
@@ -198,8 +183,22 @@ export class BranchNode {
 
 export type TreeNode = LeafNode | BranchNode;
 
-export function nodeFrom(page: Page, pageSize: number): TreeNode {
-  return page.leaf ? LeafNode.from(page, pageSize) : BranchNode.from(page, pageSize);
+/** Throws when the page's keys do not ascend: what would be written on top of that is lost to every search. */
+export function nodeFrom(page: Page, pager: Pager): TreeNode {
+  const node = page.leaf ? new LeafNode() : new BranchNode();
+  node.pageId = page.id;
+  node.pageCount = page.data.length / pager.pageSize;
+  let previous: Uint8Array | undefined;
+  for (let i = 0; i < page.count; i++) {
+    const key = page.key(i);
+    if (previous !== undefined && compareBytes(previous, key) >= 0) {
+      throw pager.corrupt(page.id, `key ${i} does not come after the one before it`);
+    }
+    if (node.leaf) node.push(key, page.value(i), page.isBucket(i));
+    else node.push(key, page.child(i));
+    previous = key;
+  }
+  return node;
 }
 
 /** A page needs two elements, or a tree of large keys would never get lower. */

@@ -132,8 +132,7 @@ export class NodeBucket implements WriteBucket {
     const found = this.#find(key);
     if (found === undefined) return false;
     if (found.isBucket) throw this.#usage('a bucket is not deleted as a value is');
-    const leaf = this.#leafForChange(key);
-    leaf.removeAt(leaf.find(key));
+    this.#remove(key);
     return true;
   }
 
@@ -142,8 +141,7 @@ export class NodeBucket implements WriteBucket {
     if (bucket === undefined) return false;
     bucket.#freeTree(bucket.#root, 0);
     this.#opened.delete(nameKey(name));
-    const leaf = this.#leafForChange(name);
-    leaf.removeAt(leaf.find(name));
+    this.#remove(name);
     return true;
   }
 
@@ -151,6 +149,14 @@ export class NodeBucket implements WriteBucket {
   spillTop(): number {
     const stored = this.#spill();
     return stored === undefined ? (this.#root as number) : stored.rootId;
+  }
+
+  /** `key` was found before. */
+  #remove(key: Uint8Array): void {
+    const leaf = this.#leafForChange(key);
+    const index = leaf.find(key);
+    if (index < 0) throw this.#context.pager.corrupt(leaf.pageId, 'a key is found in one search and not in another');
+    leaf.removeAt(index);
   }
 
   #open(name: Uint8Array, header: BucketHeader): NodeBucket {
@@ -236,7 +242,7 @@ export class NodeBucket implements WriteBucket {
     const { pager } = this.#context;
     const root = this.#root;
     if (root instanceof LeafNode || root instanceof BranchNode) return root;
-    const node = nodeFrom(typeof root === 'number' ? pager.page(root) : root, pager.pageSize);
+    const node = nodeFrom(typeof root === 'number' ? pager.page(root) : root, pager);
     this.#root = node;
     return node;
   }
@@ -245,7 +251,7 @@ export class NodeBucket implements WriteBucket {
     const child = parent.children[index] as number | TreeNode;
     if (typeof child !== 'number') return child;
     const { pager } = this.#context;
-    const node = nodeFrom(pager.page(child), pager.pageSize);
+    const node = nodeFrom(pager.page(child), pager);
     parent.children[index] = node;
     return node;
   }

@@ -1,0 +1,399 @@
+import { describe, expect, it } from 'vitest';
+import { openBolt } from '../../../src/bolt/bolt.js';
+import { FileBuilder } from '../../../src/bolt/builder.js';
+import { checkBolt } from '../../../src/bolt/check.js';
+import { compactInto } from '../../../src/bolt/compact.js';
+import type { BoltError } from '../../../src/bolt/errors.js';
+import { decodeMeta } from '../../../src/bolt/meta.js';
+import { LeafNode } from '../../../src/bolt/node.js';
+import { streamState } from '../../../src/bolt/stream.js';
+import type { ReadBucket, WriteTx } from '../../../src/bolt/types.js';
+import { MemoryDisk } from '../../support/memory-disk.js';
+import { bytes, text } from './fixtures.js';
+
+const number = (value: number): Buffer => {
+  const key = Buffer.alloc(17, 0);
+  key.writeBigUInt64BE(BigInt(value));
+  key[8] = 0x5f;
+  return key;
+};
+
+function thrown(run: () => unknown): Partial<BoltError> {
+  try {
+    run();
+  } catch (error) {
+    return error as BoltError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+function inBucket(tx: WriteTx, name = 'key') {
+  return tx.createBucket(bytes(name));
+}
+
+function keysOf(bucket: ReadBucket | undefined): string[] {
+  const keys: string[] = [];
+  bucket?.range(undefined, undefined, (key) => keys.push(text(key)));
+  return keys;
+}
+
+describe('a new database', () => {
+  it('is laid out as bbolt lays it out', () => {
+    const disk = new MemoryDisk();
+    openBolt(disk, '/db').close();
+    const content = disk.content('/db');
+    expect(content.length).toBe(4 * 4096);
+    const common = { pageSize: 4096, rootId: 3, rootSequence: 0n, freelistId: 2, highWater: 4 };
+    expect(decodeMeta(content)).toEqual({ ...common, txid: 0 });
+    expect(decodeMeta(content.subarray(4096))).toEqual({ ...common, txid: 1 });
+    expect(content.readUInt16LE(2 * 4096 + 8)).toBe(0x10);
+    expect(content.readUInt16LE(3 * 4096 + 8)).toBe(0x02);
+    expect(disk.stat('/db')?.mode).toBe(0o600);
+    expect(disk.list('/')).toEqual(['db']);
+  });
+
+  it('is made over a leftover of an interrupted creation, and over an empty file', () => {
+    const disk = new MemoryDisk();
+    disk.setContent('/db.tmp.new', bytes('half a file'));
+    disk.setContent('/db', bytes(''));
+    const bolt = openBolt(disk, '/db');
+    expect(bolt.meta.txid).toBe(1);
+    expect(disk.list('/')).toEqual(['db']);
+  });
+
+  it('is not made for reading', () => {
+    expect(thrown(() => openBolt(new MemoryDisk(), '/db', { readOnly: true }))).toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('the lock', () => {
+  it('keeps a second writer and readers out while a writer is open', () => {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    expect(thrown(() => openBolt(disk, '/db'))).toMatchObject({ code: 'ERR_BOLT_LOCKED', path: '/db' });
+    expect(thrown(() => openBolt(disk, '/db', { readOnly: true }))).toMatchObject({ code: 'ERR_BOLT_LOCKED' });
+    bolt.close();
+    openBolt(disk, '/db').close();
+  });
+
+  it('is shared by readers', () => {
+    const disk = new MemoryDisk();
+    openBolt(disk, '/db').close();
+    const first = openBolt(disk, '/db', { readOnly: true });
+    const second = openBolt(disk, '/db', { readOnly: true });
+    expect(thrown(() => openBolt(disk, '/db'))).toMatchObject({ code: 'ERR_BOLT_LOCKED' });
+    expect(thrown(() => first.beginWrite())).toMatchObject({ code: 'ERR_BOLT_USAGE' });
+    first.close();
+    second.close();
+    openBolt(disk, '/db').close();
+  });
+});
+
+describe('a write transaction', () => {
+  it('is not seen before its commit, and is there after reopening', () => {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    const tx = bolt.beginWrite();
+    inBucket(tx).put(bytes('a'), bytes('1'));
+    expect(bolt.beginRead().bucket(bytes('key'))).toBeUndefined();
+    tx.commit();
+    expect(bolt.beginRead().bucket(bytes('key'))?.get(bytes('a'))).toEqual(bytes('1'));
+    bolt.close();
+    expect(keysOf(openBolt(disk, '/db').beginRead().bucket(bytes('key')))).toEqual(['a']);
+  });
+
+  it('leaves nothing behind when rolled back', () => {
+    const bolt = openBolt(new MemoryDisk(), '/db');
+    const first = bolt.beginWrite();
+    for (let i = 0; i < 2000; i++) inBucket(first).put(number(i), Buffer.alloc(100));
+    first.commit();
+    const before = bolt.meta;
+    const tx = bolt.beginWrite();
+    inBucket(tx).put(number(5), bytes('x'));
+    tx.deleteBucket(bytes('key'));
+    inBucket(tx, 'other').put(bytes('x'), bytes('x'));
+    tx.rollback();
+    expect(thrown(() => tx.commit())).toMatchObject({ code: 'ERR_BOLT_CLOSED' });
+    expect(bolt.meta).toBe(before);
+    expect(checkBolt(bolt).problems).toEqual([]);
+    const next = bolt.beginWrite();
+    inBucket(next).put(number(1), bytes('y'));
+    next.commit();
+    expect(checkBolt(bolt).problems).toEqual([]);
+    expect(keysOf(bolt.beginRead().bucket(bytes('key'))).length).toBe(2000);
+  });
+
+  it('refuses a second one until it is durable', async () => {
+    const bolt = openBolt(new MemoryDisk(), '/db');
+    const tx = bolt.beginWrite();
+    inBucket(tx);
+    expect(thrown(() => bolt.beginWrite())).toMatchObject({ code: 'ERR_BOLT_USAGE' });
+    const durable = tx.commitAsync();
+    expect(thrown(() => bolt.beginWrite())).toMatchObject({ code: 'ERR_BOLT_USAGE' });
+    expect(bolt.latestBucket(bytes('key'), 'key')).toBeDefined();
+    await durable;
+    bolt.beginWrite().rollback();
+  });
+
+  it('refuses what the format has no room for', () => {
+    const bolt = openBolt(new MemoryDisk(), '/db');
+    const tx = bolt.beginWrite();
+    const bucket = inBucket(tx);
+    inBucket(tx).createBucket(bytes('inner'));
+    bucket.put(bytes('plain'), bytes(''));
+    const usage = { code: 'ERR_BOLT_USAGE' };
+    expect(thrown(() => bucket.put(bytes(''), bytes('v')))).toMatchObject(usage);
+    expect(thrown(() => bucket.put(Buffer.alloc(32769), bytes('v')))).toMatchObject(usage);
+    expect(thrown(() => bucket.put(bytes('inner'), bytes('v')))).toMatchObject(usage);
+    expect(thrown(() => bucket.delete(bytes('inner')))).toMatchObject(usage);
+    expect(thrown(() => bucket.createBucket(bytes('plain')))).toMatchObject(usage);
+    expect(thrown(() => tx.root.put(bytes('top'), bytes('v')))).toMatchObject(usage);
+    bucket.put(Buffer.alloc(32768, 1), bytes('v'));
+    tx.commit();
+    expect(checkBolt(bolt).problems).toEqual([]);
+    expect(bolt.beginRead().bucket(bytes('key'))?.get(Buffer.alloc(32768, 1))).toEqual(bytes('v'));
+  });
+
+  it('keeps a small bucket inside its parent and gives a grown one pages of its own', () => {
+    const bolt = openBolt(new MemoryDisk(), '/db');
+    const write = (count: number) => {
+      const tx = bolt.beginWrite();
+      for (let i = 0; i < count; i++) inBucket(tx).put(number(i), Buffer.alloc(30));
+      tx.commit();
+      return bolt.latestBucket(bytes('key'), 'key')?.rootId;
+    };
+    expect(write(10)).toBe(0);
+    expect(write(30)).not.toBe(0);
+    const tx = bolt.beginWrite();
+    for (let i = 0; i < 30; i++) inBucket(tx).delete(number(i));
+    tx.commit();
+    expect(bolt.latestBucket(bytes('key'), 'key')?.rootId).toBe(0);
+    expect(checkBolt(bolt)).toMatchObject({ problems: [], entries: 0, buckets: 1 });
+  });
+
+  it('fills pages of an append-only bucket to nine tenths', () => {
+    const bolt = openBolt(new MemoryDisk(), '/db');
+    for (let commit = 0; commit < 20; commit++) {
+      const tx = bolt.beginWrite();
+      const bucket = inBucket(tx);
+      bucket.fillPercent = 0.9;
+      for (let i = 0; i < 300; i++) bucket.put(number(commit * 300 + i), Buffer.alloc(290));
+      tx.commit();
+    }
+    const { reachablePages, entries } = checkBolt(bolt);
+    const used = entries * (16 + 17 + 290);
+    expect(entries).toBe(6000);
+    expect(used / (reachablePages * 4096)).toBeGreaterThan(0.85);
+  });
+
+  it('gives the pages of a deleted bucket back', () => {
+    const bolt = openBolt(new MemoryDisk(), '/db');
+    const tx = bolt.beginWrite();
+    const outer = inBucket(tx, 'outer');
+    const inner = outer.createBucket(bytes('inner'));
+    for (let i = 0; i < 1000; i++) inner.put(number(i), Buffer.alloc(100));
+    tx.commit();
+    const again = bolt.beginWrite();
+    expect(again.deleteBucket(bytes('outer'))).toBe(true);
+    expect(again.deleteBucket(bytes('outer'))).toBe(false);
+    again.commit();
+    const report = checkBolt(bolt);
+    expect(report).toMatchObject({ problems: [], buckets: 0, reachablePages: 3 });
+  });
+});
+
+describe('a reader', () => {
+  it('sees its state unmoved, and what only it sees is not written over', () => {
+    const bolt = openBolt(new MemoryDisk(), '/db', { cacheBytes: 16 << 10 });
+    const write = (value: number) => {
+      const tx = bolt.beginWrite();
+      for (let i = 0; i < 200; i++) inBucket(tx).put(number(i), Buffer.alloc(100, value));
+      tx.commit();
+    };
+    write(1);
+    const reader = bolt.beginRead();
+    for (let value = 2; value < 50; value++) write(value);
+    const seen = new Set<number>();
+    reader.bucket(bytes('key'))?.range(undefined, undefined, (_, value) => seen.add(value[0] as number));
+    expect([...seen]).toEqual([1]);
+    // Pages born and freed while the reader was open are of no interest to it, so the file does not grow with them.
+    expect(bolt.meta.highWater).toBeLessThan(60);
+    reader.close();
+    reader.close();
+    expect(thrown(() => reader.bucket(bytes('key')))).toMatchObject({ code: 'ERR_BOLT_CLOSED' });
+    write(50);
+    write(51);
+    expect(bolt.freePages.free).toBeGreaterThan(8);
+    expect(checkBolt(bolt).problems).toEqual([]);
+  });
+
+  it('ranges over [start, end) in either kind of transaction', () => {
+    const bolt = openBolt(new MemoryDisk(), '/db');
+    const tx = bolt.beginWrite();
+    for (let i = 0; i < 500; i++) inBucket(tx).put(number(i * 2), Buffer.alloc(100));
+    const ranges: [number | undefined, number | undefined, number][] = [
+      [undefined, undefined, 500],
+      [0, 1000, 500],
+      [1, 3, 1],
+      [100, 100, 0],
+      [101, 102, 0],
+      [998, undefined, 1],
+      [999, undefined, 0],
+      [undefined, 1, 1],
+      [250, 750, 250],
+      [700, 300, 0],
+    ];
+    const count = (bucket: ReadBucket | undefined, start: number | undefined, end: number | undefined) => {
+      let visited = 0;
+      bucket?.range(
+        start === undefined ? undefined : number(start),
+        end === undefined ? undefined : number(end),
+        () => {
+          visited++;
+        },
+      );
+      return visited;
+    };
+    for (const [start, end, wanted] of ranges) expect(count(tx.bucket(bytes('key')), start, end)).toBe(wanted);
+    tx.commit();
+    const reader = bolt.beginRead();
+    for (const [start, end, wanted] of ranges) expect(count(reader.bucket(bytes('key')), start, end)).toBe(wanted);
+    expect(reader.bucket(bytes('key'))?.range(number(4), undefined, (key) => text(key) !== text(number(10)))).toBe(
+      false,
+    );
+  });
+});
+
+describe('a failing disk', () => {
+  it.each(['write', 'sync', 'truncate'] as const)(
+    'that refuses a %s fails the handle for good, at the last commit',
+    (what) => {
+      const disk = new MemoryDisk();
+      const bolt = openBolt(disk, '/db');
+      const first = bolt.beginWrite();
+      inBucket(first).put(bytes('kept'), bytes('1'));
+      first.commit();
+      disk.beforeChange = (change) => {
+        if (change === what) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+      };
+      const tx = bolt.beginWrite();
+      for (let i = 0; i < 500; i++) inBucket(tx).put(number(i), Buffer.alloc(100));
+      const error = thrown(() => tx.commit());
+      expect(error).toMatchObject({ code: 'ERR_BOLT_FAILED', cause: { code: 'ENOSPC' } });
+      disk.beforeChange = () => {};
+      expect(thrown(() => bolt.beginWrite())).toBe(error);
+      expect(bolt.failure).toBe(error);
+      bolt.close();
+    },
+  );
+
+  it('whose second sync fails rejects the commit', async () => {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    let syncs = 0;
+    disk.beforeChange = (change) => {
+      if (change === 'sync' && ++syncs === 2) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    };
+    const tx = bolt.beginWrite();
+    inBucket(tx);
+    await expect(tx.commitAsync()).rejects.toMatchObject({ code: 'ERR_BOLT_FAILED', cause: { code: 'EIO' } });
+    expect(thrown(() => bolt.beginWrite())).toMatchObject({ code: 'ERR_BOLT_FAILED' });
+  });
+});
+
+describe('copies', () => {
+  const filled = () => {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    for (let commit = 0; commit < 10; commit++) {
+      const tx = bolt.beginWrite();
+      for (let i = 0; i < 400; i++) inBucket(tx).put(number(i * 7 + commit), Buffer.alloc(commit * 60, commit));
+      inBucket(tx, 'outer')
+        .createBucket(bytes('inner'))
+        .put(number(commit), Buffer.alloc(commit * 500));
+      inBucket(tx, 'empty');
+      tx.commit();
+    }
+    const tx = bolt.beginWrite();
+    for (let i = 0; i < 1500; i++) inBucket(tx).delete(number(i));
+    tx.commit();
+    return { disk, bolt };
+  };
+
+  const dump = (bucket: ReadBucket): unknown[] => {
+    const found: unknown[] = [];
+    bucket.range(undefined, undefined, (key, value, isBucket) => {
+      const inner = isBucket ? bucket.bucket(key) : undefined;
+      found.push([text(key), inner === undefined ? text(value) : dump(inner)]);
+    });
+    return found;
+  };
+
+  it('are dense and hold the same, one step at a time', () => {
+    const { disk, bolt } = filled();
+    const source = bolt.beginRead();
+    const file = disk.open('/copy', 'create');
+    let steps = 0;
+    for (const _ of compactInto(source, file)) steps++;
+    file.close();
+    const copy = openBolt(disk, '/copy');
+    expect(dump(copy.beginRead().root)).toEqual(dump(source.root));
+    expect(checkBolt(copy)).toMatchObject({ problems: [], freePages: 0 });
+    expect(copy.meta.highWater).toBeLessThan(bolt.meta.highWater);
+    expect(steps).toBeGreaterThan(2);
+    const tx = copy.beginWrite();
+    for (let i = 0; i < 3000; i++) inBucket(tx).put(number(i), bytes('x'));
+    tx.commit();
+    expect(checkBolt(copy).problems).toEqual([]);
+  });
+
+  it('of an empty database are empty databases', () => {
+    const disk = new MemoryDisk();
+    const file = disk.open('/copy', 'create');
+    for (const _ of compactInto(openBolt(disk, '/db').beginRead(), file));
+    file.close();
+    expect(checkBolt(openBolt(disk, '/copy'))).toMatchObject({ problems: [], buckets: 0, entries: 0 });
+  });
+
+  it('streamed while writes go on hold one state', () => {
+    const { disk, bolt } = filled();
+    const reader = bolt.beginRead();
+    const wanted = dump(reader.root);
+    const chunks: Uint8Array[] = [];
+    for (const chunk of streamState(bolt.pager, reader.meta, 5000)) {
+      chunks.push(chunk);
+      const tx = bolt.beginWrite();
+      for (let i = 0; i < 50; i++) inBucket(tx).put(number(i + chunks.length), Buffer.alloc(200));
+      tx.commit();
+    }
+    disk.setContent('/copy', Buffer.concat(chunks));
+    const copy = openBolt(disk, '/copy');
+    expect(disk.stat('/copy')?.size).toBe(reader.meta.highWater * 4096);
+    expect(copy.meta).toMatchObject({ txid: reader.txid, highWater: reader.highWaterPages });
+    expect(dump(copy.beginRead().root)).toEqual(wanted);
+    expect(checkBolt(copy).problems).toEqual([]);
+  });
+});
+
+describe('other page sizes', () => {
+  it.each([1024, 8192, 65536])('of %i bytes are taken from the file', (pageSize) => {
+    const disk = new MemoryDisk();
+    const file = disk.open('/db', 'create');
+    const builder = new FileBuilder(file, pageSize);
+    builder.finish(builder.page(new LeafNode(), 0, 0), 0n, 1);
+    file.close();
+    const bolt = openBolt(disk, '/db');
+    for (let commit = 0; commit < 30; commit++) {
+      const tx = bolt.beginWrite();
+      for (let i = 0; i < 200; i++) inBucket(tx).put(number((i * 37 + commit * 11) % 1500), Buffer.alloc(commit * 20));
+      tx.commit();
+      expect(checkBolt(bolt).problems).toEqual([]);
+    }
+    // With its first meta page gone, the second is found at any page size.
+    bolt.close();
+    const damaged = disk.content('/db');
+    damaged.fill(0, 0, 100);
+    disk.setContent('/db', damaged);
+    expect(openBolt(disk, '/db').meta.pageSize).toBe(pageSize);
+  });
+});
