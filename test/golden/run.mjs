@@ -1,0 +1,166 @@
+/**
+ * Replays the golden corpus, recorded from real etcd, against our programs: `node test/golden/run.mjs [options] [area …]`.
+ *
+ *   area            folder of scenarios, `put` (= `v3/put`), `http`, `v2`; without any, those that ought to pass today (`areas.txt`)
+ *   --mix NAME      ours (our server, our clients), our-server (real clients), our-clients (real server); may come again; default: all that can run
+ *   --corpus DIR    where golden.mjs is; default ../shared/golden beside the project, or $GOLDEN_CORPUS
+ *   --real DIR      where real etcd, etcdctl and etcdutl are; default $REAL_ETCD; without it only `ours` runs
+ *   --jobs N        scenarios at once
+ *   --update        write what fails now into known-failures.txt instead of complaining
+ *
+ * `known-failures.txt` names what fails today, a line `<mix> <scenario>` each. It may only shrink: a failure that is not listed fails the run, and so does
+ * a listed one that passes, until its line is removed. A scenario that fails is tried a second time, alone; what passes then is told, and counts as passed.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '../..');
+const listFile = join(here, 'known-failures.txt');
+
+const { values: options, positionals: areas } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mix: { type: 'string', multiple: true },
+    corpus: { type: 'string', default: process.env.GOLDEN_CORPUS ?? join(root, '../shared/golden') },
+    real: { type: 'string', default: process.env.REAL_ETCD ?? '' },
+    jobs: { type: 'string', default: '2' },
+    update: { type: 'boolean', default: false },
+  },
+});
+
+const linesOf = (file) =>
+  existsSync(file)
+    ? readFileSync(file, 'utf8')
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => line !== '' && !line.startsWith('#'))
+    : [];
+
+const scenarios = join(options.corpus, 'scenarios');
+
+/** `put` is `v3/put`; `http` and `v2` are folders of their own. */
+function folderOf(area) {
+  const folder = [join(scenarios, area), join(scenarios, 'v3', area)].find(existsSync);
+  if (folder === undefined) throw new Error(`there is no area ${area} in ${scenarios}`);
+  return folder;
+}
+
+const ours = (name) => join(root, 'bin', name);
+const real = (name) => join(options.real, name);
+const mixes = {
+  ours: { GOLDEN_ETCD: ours('etcd'), GOLDEN_ETCDCTL: ours('etcdctl'), GOLDEN_ETCDUTL: ours('etcdutl') },
+  'our-server': { GOLDEN_ETCD: ours('etcd'), GOLDEN_ETCDCTL: real('etcdctl'), GOLDEN_ETCDUTL: real('etcdutl') },
+  'our-clients': { GOLDEN_ETCD: real('etcd'), GOLDEN_ETCDCTL: ours('etcdctl'), GOLDEN_ETCDUTL: ours('etcdutl') },
+};
+
+/** What the real programs cannot play: scenarios of another version than theirs are skipped where a real one takes part. */
+function replay(mix, paths, jobs) {
+  const versionArgs = mix === 'ours' ? [] : ['--match-version'];
+  const args = [
+    join(options.corpus, 'golden.mjs'),
+    'replay',
+    '--json',
+    '--emulate',
+    '--jobs',
+    String(jobs),
+    ...versionArgs,
+  ];
+  const child = spawn(process.execPath, [...args, ...paths], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...mixes[mix], NODE_EXTRA_CA_CERTS: undefined },
+  });
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', reject);
+    child.on('close', () => {
+      try {
+        resolve(JSON.parse(Buffer.concat(chunks).toString()).scenarios);
+      } catch (cause) {
+        reject(new Error('golden.mjs gave no report', { cause }));
+      }
+    });
+  });
+}
+
+const nameOf = (file) => relative(scenarios, file);
+
+async function runMix(mix, paths) {
+  const known = new Set(
+    linesOf(listFile)
+      .filter((line) => line.startsWith(`${mix} `))
+      .map((line) => line.slice(mix.length + 1)),
+  );
+  const results = await replay(mix, paths, options.jobs);
+  const retried = results.filter(({ status, file }) => status === 'failed' && !known.has(nameOf(file)));
+  if (retried.length > 0) {
+    const again = await replay(
+      mix,
+      retried.map(({ file }) => file),
+      1,
+    );
+    for (const second of again) {
+      const index = results.findIndex(({ file }) => file === second.file);
+      if (second.status === 'passed') console.log(`${mix}: ${nameOf(second.file)} failed once, then passed`);
+      results[index] = second;
+    }
+  }
+  return { mix, known, results };
+}
+
+function judge({ mix, known, results }) {
+  let passed = 0;
+  let failed = 0;
+  for (const { file, status, step, detail } of results.sort((a, b) => (a.file < b.file ? -1 : 1))) {
+    const name = nameOf(file);
+    if (status === 'failed' && !known.has(name)) {
+      failed += 1;
+      console.log(`FAIL ${mix} ${name}, step ${step}\n${detail}`);
+    } else if (status === 'passed' && known.has(name)) {
+      failed += 1;
+      console.log(`FAIL ${mix} ${name} passes now: remove its line from test/golden/known-failures.txt`);
+    } else if (status !== 'skipped') {
+      passed += 1;
+    }
+  }
+  const skipped = results.filter(({ status }) => status === 'skipped').length;
+  const failing = results.filter(({ status }) => status === 'failed').length;
+  console.log(
+    `golden ${mix}: ${results.length - skipped - failing} pass, ${failing} fail (${failing - failed} known), ${skipped} skipped`,
+  );
+  return { passed, failed };
+}
+
+/** Lines of mixes and scenarios that were not run are kept. */
+function updateList(outcomes) {
+  const header = readFileSync(listFile, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('#'));
+  const ran = new Set(outcomes.flatMap(({ mix, results }) => results.map(({ file }) => `${mix} ${nameOf(file)}`)));
+  const kept = linesOf(listFile).filter((line) => !ran.has(line));
+  const failing = outcomes.flatMap(({ mix, results }) =>
+    results.filter(({ status }) => status === 'failed').map(({ file }) => `${mix} ${nameOf(file)}`),
+  );
+  writeFileSync(listFile, `${[...header, ...[...kept, ...failing].sort()].join('\n')}\n`);
+}
+
+const paths = (areas.length > 0 ? areas : linesOf(join(here, 'areas.txt'))).map(folderOf);
+const possible = options.real === '' ? ['ours'] : Object.keys(mixes);
+const outcomes = [];
+for (const mix of options.mix ?? possible) {
+  if (!possible.includes(mix))
+    throw new Error(`mix ${mix} needs --real, or is none of ${Object.keys(mixes).join(', ')}`);
+  outcomes.push(await runMix(mix, paths));
+}
+if (options.update) {
+  updateList(outcomes);
+} else {
+  const totals = outcomes.map(judge);
+  const sum = (key) => totals.reduce((total, one) => total + one[key], 0);
+  console.log(`golden: ${sum('passed')} passed, ${sum('failed')} failed`);
+  process.exitCode = sum('failed') === 0 ? 0 : 1;
+}
