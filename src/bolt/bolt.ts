@@ -194,7 +194,7 @@ export class Bolt {
     if (free === undefined) throw new BoltError('ERR_BOLT_USAGE', this.path, 'the database is open for reading only');
     if (this.#writing) throw new BoltError('ERR_BOLT_USAGE', this.path, 'a write transaction is open');
     this.#writing = true;
-    free.release([...this.#pinned].map((state) => state.meta.txid));
+    this.#release(free);
     return new NodeTx(this.#state.meta, this.pager, free, {
       tracked: () => this.#pinned.size > 0,
       takeFreelist: () => {
@@ -208,6 +208,7 @@ export class Bolt {
       fail: (error) => this.#fail(error),
       end: () => {
         this.#writing = false;
+        if (this.#failed === undefined) this.#release(free);
       },
     });
   }
@@ -217,6 +218,11 @@ export class Bolt {
     if (this.#closed) return;
     this.#closed = true;
     this.#file.close();
+  }
+
+  /** The last commit is durable: what it freed may be used again, but for what readers see. */
+  #release(free: FreePages): void {
+    free.release([...this.#pinned].map((state) => state.meta.txid));
   }
 
   #findFreePages(meta: Meta): FreePages {
