@@ -134,61 +134,50 @@ class Group {
     return output.text === '' ? 'ok' : output.text;
   }
 
-  private run(command: string, args: readonly Argument[]): void {
-    switch (command) {
-      case '_breakpoint':
-        return;
-      case 'add-nodes':
-        return this.addNodes(args);
-      case 'campaign':
-        return check(this.first(args).raw.campaign());
-      case 'compact':
-        if (this.first(args).storage.compact(Number(args[1]?.key)) !== undefined) {
-          throw new CommandError('requested index is unavailable due to compaction');
-        }
-        return;
-      case 'deliver-msgs':
-        return this.deliverCommand(args);
-      case 'process-ready':
-        return this.forEach(args, 'handling Ready', (node) => this.processReady(node));
-      case 'process-append-thread':
-        return this.forEach(args, 'processing append thread', (node) => this.processAppendThread(node));
-      case 'process-apply-thread':
-        return this.forEach(args, 'processing apply thread', (node) => this.processApplyThread(node));
-      case 'log-level':
-        return this.output.setLevel(args[0]?.key ?? '');
-      case 'raft-log':
-        return this.raftLog(this.first(args));
-      case 'raft-state':
-        return this.raftState();
-      case 'set-randomized-election-timeout':
-        return this.first(args).raw.setRandomizedElectionTimeout(Number(valueOf(args, 'timeout')));
-      case 'stabilize':
-        return this.stabilizeCommand(args);
-      case 'status':
-        return this.output.write(describeProgress(this.first(args).raw.status().progress));
-      case 'tick-election':
-        return this.tick(this.first(args), this.first(args).config.electionTicks);
-      case 'tick-heartbeat':
-        return this.tick(this.first(args), this.first(args).config.heartbeatTicks);
-      case 'transfer-leadership':
-        return this.node(BigInt(valueOf(args, 'from') ?? 0)).raw.transferLeader(BigInt(valueOf(args, 'to') ?? 0));
-      case 'forget-leader':
-        return check(this.first(args).raw.forgetLeader());
-      case 'send-snapshot':
-        return this.sendSnapshot(args);
-      case 'propose':
-        return check(this.first(args).raw.propose(Buffer.from(args[1]?.key ?? '')));
-      case 'report-unreachable': {
-        const [from, to] = idsOf(args);
-        if (from === undefined || to === undefined) {
-          throw new CommandError('must specify exactly two node indexes: node on which to report, and reported node');
-        }
-        return this.node(from).raw.reportUnreachable(to);
+  private readonly commands: Readonly<Record<string, (args: readonly Argument[]) => void>> = {
+    _breakpoint: () => undefined,
+    'add-nodes': (args) => this.addNodes(args),
+    campaign: (args) => check(this.first(args).raw.campaign()),
+    compact: (args) => {
+      if (this.first(args).storage.compact(Number(args[1]?.key)) !== undefined) {
+        throw new CommandError('requested index is unavailable due to compaction');
       }
-      default:
-        throw new CommandError('unknown command');
-    }
+    },
+    'deliver-msgs': (args) => this.deliverCommand(args),
+    'process-ready': (args) => this.forEach(args, 'handling Ready', (node) => this.processReady(node)),
+    'process-append-thread': (args) =>
+      this.forEach(args, 'processing append thread', (node) => this.processAppendThread(node)),
+    'process-apply-thread': (args) =>
+      this.forEach(args, 'processing apply thread', (node) => this.processApplyThread(node)),
+    'log-level': (args) => this.output.setLevel(args[0]?.key ?? ''),
+    'raft-log': (args) => this.raftLog(this.first(args)),
+    'raft-state': () => this.raftState(),
+    'set-randomized-election-timeout': (args) =>
+      this.first(args).raw.setRandomizedElectionTimeout(Number(argument(args, 'timeout'))),
+    stabilize: (args) => this.stabilizeCommand(args),
+    status: (args) => this.output.write(describeProgress(this.first(args).raw.status().progress)),
+    'tick-election': (args) => this.tick(this.first(args), this.first(args).config.electionTicks),
+    'tick-heartbeat': (args) => this.tick(this.first(args), this.first(args).config.heartbeatTicks),
+    'transfer-leadership': (args) => {
+      const [from, to] = [argument(args, 'from'), argument(args, 'to')].map((id) => BigInt(id ?? 0));
+      this.node(from ?? 0n).raw.transferLeader(to ?? 0n);
+    },
+    'forget-leader': (args) => check(this.first(args).raw.forgetLeader()),
+    'send-snapshot': (args) => this.sendSnapshot(args),
+    propose: (args) => check(this.first(args).raw.propose(Buffer.from(args[1]?.key ?? ''))),
+    'report-unreachable': (args) => {
+      const [from, to] = idsOf(args);
+      if (from === undefined || to === undefined) {
+        throw new CommandError('must specify exactly two node indexes: node on which to report, and reported node');
+      }
+      this.node(from).raw.reportUnreachable(to);
+    },
+  };
+
+  private run(command: string, args: readonly Argument[]): void {
+    const handler = this.commands[command];
+    if (handler === undefined) throw new CommandError('unknown command');
+    handler(args);
   }
 
   private node(id: bigint): TraceNode {
@@ -202,14 +191,14 @@ class Group {
   }
 
   private addNodes(args: readonly Argument[]): void {
-    const flag = (key: string): boolean => valueOf(args, key) === 'true';
+    const flag = (key: string): boolean => argument(args, key) === 'true';
     const ids = (key: string): bigint[] =>
       args.filter((arg) => arg.key === key).flatMap(({ values }) => values.filter((value) => value !== '').map(BigInt));
-    const index = Number(valueOf(args, 'index') ?? 0);
-    const content = valueOf(args, 'content') ?? '';
+    const index = Number(argument(args, 'index') ?? 0);
+    const content = argument(args, 'content') ?? '';
     const voters = ids('voters');
     const learners = ids('learners');
-    const readOnly = valueOf(args, 'read-only') ?? 'safe';
+    const readOnly = argument(args, 'read-only') ?? 'safe';
     if (readOnly !== 'safe' && readOnly !== 'lease-based') {
       throw new CommandError(`invalid read-only option "${readOnly}"`);
     }
@@ -231,11 +220,11 @@ class Group {
         random: { below: () => 0, uint64: () => 0n },
         logger: this.output,
         applied: index,
-        maxInflightMessages: Number(valueOf(args, 'inflight') ?? 2 ** 31 - 1),
+        maxInflightMessages: Number(argument(args, 'inflight') ?? 2 ** 31 - 1),
         asyncStorageWrites: flag('async-storage-writes'),
         preVote: flag('prevote'),
         checkQuorum: flag('checkquorum'),
-        maxCommittedSizePerReadyBytes: Number(valueOf(args, 'max-committed-size-per-ready') ?? 0),
+        maxCommittedSizePerReadyBytes: Number(argument(args, 'max-committed-size-per-ready') ?? 0),
         disableConfChangeValidation: flag('disable-conf-change-validation'),
         readOnlyOption: readOnly,
         stepDownOnRemoval: flag('step-down-on-removal'),
@@ -249,13 +238,13 @@ class Group {
   }
 
   private proposeConfChange(args: readonly Argument[], input: string): void {
-    const v1 = ['true', '1', 't'].includes((valueOf(args, 'v1') ?? 'false').toLowerCase());
+    const v1 = ['true', '1', 't'].includes((argument(args, 'v1') ?? 'false').toLowerCase());
     const transitions: Readonly<Record<string, ConfChangeTransition>> = {
       auto: ConfChangeTransition.ConfChangeTransitionAuto,
       implicit: ConfChangeTransition.ConfChangeTransitionJointImplicit,
       explicit: ConfChangeTransition.ConfChangeTransitionJointExplicit,
     };
-    const name = valueOf(args, 'transition') ?? 'auto';
+    const name = argument(args, 'transition') ?? 'auto';
     const transition = transitions[name];
     if (transition === undefined) throw new CommandError(`unknown transition ${name}`);
     const changes = parseConfChanges(input);
@@ -353,7 +342,7 @@ class Group {
   }
 
   private deliverCommand(args: readonly Argument[]): void {
-    const type = valueOf(args, 'type');
+    const type = argument(args, 'type');
     const recipients = args.flatMap(({ key, values }): Recipient[] => {
       if (values.length === 0) return [{ id: BigInt(key), drop: false }];
       return key === 'drop' ? values.map((id) => ({ id: BigInt(id), drop: true })) : [];
@@ -387,7 +376,7 @@ class Group {
 
   private stabilizeCommand(args: readonly Argument[]): void {
     const before = this.output.level;
-    const level = valueOf(args, 'log-level');
+    const level = argument(args, 'log-level');
     if (level !== undefined) this.output.setLevel(level);
     try {
       const ids = idsOf(args);
@@ -470,7 +459,7 @@ class Group {
   }
 }
 
-const valueOf = (args: readonly Argument[], key: string): string | undefined =>
+const argument = (args: readonly Argument[], key: string): string | undefined =>
   args.find((arg) => arg.key === key && arg.values.length > 0)?.values[0];
 
 const idsOf = (args: readonly Argument[]): bigint[] =>
