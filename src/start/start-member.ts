@@ -38,7 +38,17 @@ export interface RunningMember {
 
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
 export async function startMember(options: MemberOptions, logger: Logger): Promise<RunningMember> {
-  const ports = new Ports({ network: osNetwork, clock: osClock, logger });
+  const ports = new Ports({
+    network: osNetwork,
+    clock: osClock,
+    logger,
+    keepalive: {
+      minTimeMs: options.grpcKeepaliveMinTimeMs,
+      timeMs: options.grpcKeepaliveIntervalMs,
+      timeoutMs: options.grpcKeepaliveTimeoutMs,
+    },
+    maxConcurrentStreams: options.maxConcurrentStreams,
+  });
   try {
     await ports.listen('peer', options.listenPeerUrls);
     await ports.listen('client', options.listenClientUrls, options.clientTls);
@@ -46,7 +56,7 @@ export async function startMember(options: MemberOptions, logger: Logger): Promi
     await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
     return await startOn(ports, options, logger);
   } catch (cause) {
-    await ports.close({ graceMs: 0 });
+    await ports.close({ graceMs: 0, busy: () => false });
     throw cause;
   }
 }
@@ -67,8 +77,8 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
   };
   const world = { disk: osDisk, clock: osClock, random: osRandom, logger, onFatal: failed };
   const member = new Member(options, world, bootstrap(options, world, observer));
+  const counts = new RpcCounts();
   try {
-    const counts = new RpcCounts();
     const health: HealthCounters = { success: 0, failures: 0 };
     metrics = memberMetrics(member, counts, health);
     const faces = facesOf(member, options, logger, { counts, health, metrics });
@@ -88,7 +98,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     ended,
     close: async () => {
       logger.info('closing etcd server', { name: options.name, 'data-dir': options.dataDir });
-      await ports.close({ graceMs: requestTimeoutMs(options) });
+      await ports.close({ graceMs: requestTimeoutMs(options), busy: () => counts.runningUnary > 0 });
       await member.stop();
       stopped(undefined);
     },

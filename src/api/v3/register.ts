@@ -1,5 +1,6 @@
 /** All v3 services of a member on one gRPC server, and the counts that `grpc_server_*` metrics are made of. */
 import { Code, type GrpcServer, type ServerObserver, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
+import type { MethodKind } from '../../lib/codec.js';
 import { Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';
 import { clusterHandlers } from './cluster.js';
@@ -49,6 +50,8 @@ const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]
 
 export class RpcCounts implements ServerObserver {
   readonly #byPath = new Map<string, RpcCount>();
+  /** Calls under way that end by themselves. */
+  runningUnary = 0;
   receivedBytes = 0;
   sentBytes = 0;
 
@@ -69,12 +72,14 @@ export class RpcCounts implements ServerObserver {
     return this.#byPath.values();
   }
 
-  started(path: string): void {
+  started(path: string, kind: MethodKind): void {
+    if (kind === 'unary') this.runningUnary++;
     const count = this.#byPath.get(path);
     if (count !== undefined) count.started++;
   }
 
-  handled(path: string, _kind: unknown, code: Code): void {
+  handled(path: string, kind: MethodKind, code: Code): void {
+    if (kind === 'unary') this.runningUnary--;
     const count = this.#byPath.get(path);
     if (count === undefined) return;
     const name = codeNames.get(code) ?? 'Unknown';

@@ -1,0 +1,170 @@
+/**
+ * The ports of a member: bound early, served once there is something to serve, closed in order. One HTTP/2 and HTTP/1 port per listening address;
+ * what it answers depends on its kind.
+ */
+import type { Server } from 'node:http';
+import type { ListenUrl, TlsOptions } from '../config/member-options.js';
+import { isGrpc } from '../grpc/server.js';
+import type { GrpcServer } from '../grpc/types.js';
+import { openPort, type Port } from '../http2/port.js';
+import { serveRequest } from '../http2/request.js';
+import type { HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.js';
+import type { Clock } from '../lib/clock.js';
+import { BodyTooLargeError, type HttpService } from '../lib/http.js';
+import type { Logger } from '../lib/logger.js';
+import type { Network, NetworkAddress, NetworkListener, NetworkSocket, TlsServerOptions } from '../lib/network.js';
+import { createHttpServer } from '../lib/os/http-server.js';
+import { readFile } from '../lib/os/read-file.js';
+import { Gate } from './gate.js';
+
+export type PortKind = 'peer' | 'client' | 'http' | 'metrics';
+
+/** What is answered on a port. Without `grpc`, gRPC calls are refused; without `http`, plain requests are (415), as etcd does with split listeners. */
+export interface PortFaces {
+  readonly grpc?: GrpcServer | undefined;
+  readonly http?: HttpService | undefined;
+}
+
+export interface PortsDeps {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly keepalive: KeepaliveOptions;
+  readonly maxConcurrentStreams: number;
+}
+
+interface OpenPort {
+  readonly kind: PortKind;
+  readonly listener: NetworkListener;
+  readonly gate: Gate<NetworkSocket>;
+  /** Set once it is served. */
+  served?: { readonly port: Port; readonly http1: Server | undefined; readonly faces: PortFaces };
+}
+
+/** Connections that may wait for a member to become ready; those beyond are closed. */
+const MAX_WAITING = 1000;
+const POLL_MS = 20;
+
+export class Ports {
+  readonly #open: OpenPort[] = [];
+
+  constructor(readonly deps: PortsDeps) {}
+
+  /** Throws in Go's words when an address cannot be had. */
+  async listen(kind: PortKind, urls: readonly ListenUrl[], tls?: TlsOptions): Promise<void> {
+    for (const url of urls) {
+      const gate = new Gate<NetworkSocket>(MAX_WAITING, ({ socket }) => socket.destroy());
+      const secure = url.scheme === 'https' || url.scheme === 'unixs';
+      const listener = await this.deps.network.listen(addressOf(url), (connection) => gate.enter(connection), {
+        tls: secure && tls !== undefined ? tlsServerOptions(tls) : undefined,
+        onReject: (error, remoteAddress) => {
+          const port = kind === 'peer' ? 'peer' : 'client';
+          this.deps.logger.warn(`rejected connection on ${port} endpoint`, {
+            'remote-addr': remoteAddress,
+            error: error.message,
+          });
+        },
+      });
+      this.#open.push({ kind, listener, gate });
+    }
+  }
+
+  addresses(kind: PortKind): NetworkAddress[] {
+    return this.#open.filter((port) => port.kind === kind).map((port) => port.listener.address);
+  }
+
+  /** Lets the connections in that came so far, and all later ones. */
+  serve(kind: PortKind, faces: PortFaces): void {
+    for (const open of this.#open) {
+      if (open.kind !== kind) continue;
+      const http1 = createHttpServer(faces.http ?? refusePlain);
+      const port = openPort({
+        clock: this.deps.clock,
+        session: {
+          keepalive: this.deps.keepalive,
+          limits: { maxConcurrentStreams: this.deps.maxConcurrentStreams },
+          onStream: (stream, fields, end) => dispatch(faces, stream, fields, end),
+        },
+        http1,
+      });
+      open.served = { port, http1, faces };
+      open.gate.open(port.accept);
+    }
+  }
+
+  /**
+   * No new connections and calls; answers under way get up to `graceMs` as long as `busy` says so. Streams that never end by themselves (watches, keep-alives)
+   * are then ended with Unavailable, at which clients go elsewhere.
+   * `etcd-diff:` etcd lets an open watch delay its stop for the whole grace time.
+   */
+  async close(how: { graceMs: number; busy: () => boolean }): Promise<void> {
+    await Promise.all(this.#open.map(({ listener }) => listener.close()));
+    for (const { gate, served } of this.#open) {
+      gate.close();
+      served?.port.close();
+      served?.http1?.closeIdleConnections();
+    }
+    const untilMs = this.deps.clock.monotonicMs() + how.graceMs;
+    while (how.busy() && this.deps.clock.monotonicMs() < untilMs) {
+      await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
+    }
+    for (const { served } of this.#open) served?.faces.grpc?.cancelAll('etcdserver: server stopped');
+    // What was just said has to reach the sockets before they go.
+    await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
+    for (const { served } of this.#open) {
+      served?.port.destroy();
+      served?.http1?.closeAllConnections();
+    }
+  }
+}
+
+function dispatch(faces: PortFaces, stream: Http2Stream, fields: HeaderList, end: boolean): void {
+  if (faces.grpc !== undefined && (isGrpc(fields) || faces.http === undefined)) {
+    faces.grpc.handle(stream, fields, end);
+    return;
+  }
+  const http = faces.http ?? refusePlain;
+  serveRequest(stream, fields, end, async (request) =>
+    http({
+      method: request.method,
+      target: request.path,
+      headers: request.headers,
+      body: (limit) => collect(request.body, limit),
+    }),
+  );
+}
+
+async function collect(body: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > limit) throw new BodyTooLargeError(`request body exceeds ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** As grpc-go answers what is no gRPC call. */
+const refusePlain: HttpService = async ({ headers }) => ({
+  status: 415,
+  headers: { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' },
+  body: `invalid gRPC request content-type ${JSON.stringify(headers['content-type'] ?? '')}\n`,
+});
+
+function addressOf(url: ListenUrl): NetworkAddress {
+  return url.socketPath === undefined
+    ? { t: 'tcp', host: url.host, port: url.port }
+    : { t: 'unix', path: url.socketPath };
+}
+
+/** Files are read again at each handshake, so that renewed certificates take effect without a restart. */
+function tlsServerOptions(tls: TlsOptions): TlsServerOptions {
+  const material = () => ({
+    cert: readFile(tls.certFile),
+    key: readFile(tls.keyFile),
+    ca: tls.trustedCaFile === '' ? undefined : readFile(tls.trustedCaFile),
+    alpn: ['h2', 'http/1.1'],
+  });
+  return { ...material(), requireClientCert: tls.clientCertAuth, reload: material };
+}
