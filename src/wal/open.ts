@@ -82,7 +82,7 @@ export function openWal(disk: Disk, dir: string, from: WalPosition, options: Wal
     const start = {
       metadata,
       hardState,
-      lastIndex: collector.lastIndex,
+      lastIndex: Math.max(collector.lastIndex, from.index),
       crc: end.crc,
       position: end.position,
       segments,
