@@ -41,10 +41,8 @@ export class Outbox {
   /** Everything not yet taken, in order; usually one buffer. */
   take(): Buffer[] {
     const taken = this.full;
-    if (taken.length > 0) {
-      this.full = [];
-      this.fullBytes = 0;
-    }
+    this.full = [];
+    this.fullBytes = 0;
     if (this.pos > this.start) {
       taken.push(this.bytes.subarray(this.start, this.pos));
       this.start = this.pos;

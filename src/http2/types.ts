@@ -49,6 +49,8 @@ export interface Http2Stream {
   listener: StreamListener;
   /** Bytes accepted by `sendData` and not yet put on the wire (the peer's windows or the socket do not let them). */
   readonly queuedBytes: number;
+  /** Our END_STREAM is on the wire. */
+  readonly localEnded: boolean;
   sendHeaders(fields: HeaderList, end: boolean): void;
   /**
    * Queues `bytes`, preceded by the few bytes of `prefix` if given; both are copied or sent before the next turn unless the windows are shut, and

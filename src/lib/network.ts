@@ -28,7 +28,10 @@ export interface TlsMaterial {
 export interface TlsServerOptions extends TlsMaterial {
   /** Ask for a client certificate and refuse the connection when it is missing or not signed by `ca`. */
   readonly requireClientCert?: boolean | undefined;
-  /** Called before each handshake, so that renewed certificate files take effect; overrides the fields above. */
+  /**
+   * Called before each handshake, so that renewed certificate files take effect; overrides the fields above. Answer with the same object
+   * while nothing has changed.
+   */
   readonly reload?: (() => TlsMaterial) | undefined;
   /** A reason to refuse a peer whose certificate has passed (wrong common name or host name …); undefined = accept. */
   readonly verifyPeer?: ((peer: TlsPeer) => string | undefined) | undefined;

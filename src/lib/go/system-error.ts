@@ -2,18 +2,27 @@
 
 const texts: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  ECONNABORTED: 'software caused connection abort',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by peer',
   EEXIST: 'file exists',
+  EHOSTUNREACH: 'no route to host',
   EINVAL: 'invalid argument',
   EISDIR: 'is a directory',
   ELOOP: 'too many levels of symbolic links',
   EMFILE: 'too many open files',
   ENAMETOOLONG: 'file name too long',
+  ENETUNREACH: 'network is unreachable',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on device',
   ENOTDIR: 'not a directory',
   ENOTEMPTY: 'directory not empty',
   EPERM: 'operation not permitted',
+  EPIPE: 'broken pipe',
   EROFS: 'read-only file system',
+  ETIMEDOUT: 'connection timed out',
   ETXTBSY: 'text file busy',
 };
 

@@ -1,0 +1,118 @@
+/**
+ * The receiving half of a streaming call: bytes go in as they come, messages come out as they are asked for. The peer's window is
+ * given back when a message is taken, or as its parts arrive while somebody waits for it, so a handler that does not read stops the sender.
+ * Invariant: `waiting` is not empty only while no whole message is held.
+ */
+import type { MessageReader } from './message-reader.js';
+import type { GrpcError } from './types.js';
+
+interface Waiter<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void;
+  readonly reject: (error: GrpcError) => void;
+}
+
+export interface InboxOwner<T> {
+  /** Throws GrpcError. */
+  decode(message: Buffer): T;
+  consume(bytes: number): void;
+  /** A message could not be taken: the call is to be ended with `error`. */
+  broken(error: GrpcError): void;
+  /** The reader wants no more. */
+  abandoned(): void;
+  readonly truncated: GrpcError;
+}
+
+export class Inbox<T> implements AsyncIterable<T> {
+  private readonly waiting: Waiter<T>[] = [];
+  private ended = false;
+  private error: GrpcError | undefined;
+  /** Bytes still held whose window has been given back already. */
+  private prepaid = 0;
+
+  constructor(
+    private readonly reader: MessageReader,
+    private readonly owner: InboxOwner<T>,
+  ) {}
+
+  push(bytes: Buffer): void {
+    if (this.error !== undefined || this.ended) return;
+    this.reader.push(bytes);
+    this.serve();
+    this.reader.keep();
+  }
+
+  /** The sender has ended in order, or (with `error`) the call has failed: what is held is still delivered before that is said. */
+  end(error?: GrpcError): void {
+    if (this.ended || this.error !== undefined) return;
+    this.ended = true;
+    this.error = error;
+    this.serve();
+  }
+
+  /** The call is off: nothing more is delivered. */
+  fail(error: GrpcError): void {
+    if (this.ended && this.error === undefined && this.reader.size === 0) return;
+    this.ended = true;
+    this.error = error;
+    this.drop();
+    for (const waiter of this.waiting.splice(0)) waiter.reject(error);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return {
+      next: () =>
+        new Promise((resolve, reject) => {
+          this.waiting.push({ resolve, reject });
+          this.serve();
+        }),
+      return: () => {
+        this.owner.abandoned();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  private serve(): void {
+    try {
+      for (let waiter = this.waiting[0]; waiter !== undefined; waiter = this.waiting[0]) {
+        const before = this.reader.size;
+        const message = this.reader.next();
+        if (message === undefined) break;
+        this.pay(before - this.reader.size);
+        const value = this.owner.decode(message);
+        this.waiting.shift();
+        waiter.resolve({ done: false, value });
+      }
+    } catch (thrown) {
+      const error = thrown as GrpcError; // the reader and `decode` throw nothing else
+      this.owner.broken(error);
+      this.fail(error);
+      return;
+    }
+    if (this.waiting.length === 0) return;
+    if (!this.ended) {
+      // Somebody waits for a message whose end the window may be too small to let in.
+      const held = this.reader.size;
+      if (held > this.prepaid) this.owner.consume(held - this.prepaid);
+      this.prepaid = held;
+      return;
+    }
+    const error = this.error ?? (this.reader.size > 0 ? this.owner.truncated : undefined);
+    this.drop();
+    for (const waiter of this.waiting.splice(0)) {
+      if (error === undefined) waiter.resolve({ done: true, value: undefined });
+      else waiter.reject(error);
+    }
+  }
+
+  private pay(taken: number): void {
+    const alreadyPaid = Math.min(taken, this.prepaid);
+    this.prepaid -= alreadyPaid;
+    if (taken > alreadyPaid) this.owner.consume(taken - alreadyPaid);
+  }
+
+  private drop(): void {
+    if (this.reader.size > this.prepaid) this.owner.consume(this.reader.size - this.prepaid);
+    this.prepaid = this.reader.size;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Metadata to and from header fields. Names that gRPC and HTTP use themselves do not show; values of `-bin` names are base64 on the
+ * wire, with or without padding, several joined by commas. (PROTOCOL-HTTP2.md, "Custom-Metadata")
+ */
+import type { HeaderField, HeaderList } from '../http2/types.js';
+import type { Metadata } from './types.js';
+
+const reserved: ReadonlySet<string> = new Set([
+  ':method',
+  ':path',
+  ':scheme',
+  ':status',
+  'grpc-accept-encoding',
+  'grpc-encoding',
+  'grpc-message',
+  'grpc-message-type',
+  'grpc-status',
+  'grpc-status-details-bin',
+  'grpc-timeout',
+  'te',
+]);
+
+export const noMetadata: Metadata = new Map();
+
+/** `:authority`, `content-type` and `user-agent` are kept, as in grpc-go. */
+export function metadataOf(fields: HeaderList): Metadata {
+  const metadata = new Map<string, string[]>();
+  for (const { name, value } of fields) {
+    if (reserved.has(name)) continue;
+    let values = metadata.get(name);
+    if (values === undefined) {
+      values = [];
+      metadata.set(name, values);
+    }
+    if (name.endsWith('-bin')) for (const part of value.split(',')) values.push(fromBase64(part));
+    else values.push(value);
+  }
+  return metadata;
+}
+
+/** Fields for what a caller or handler set. Throws TypeError for names or values that HTTP cannot carry. */
+export function fieldsOf(metadata: Metadata): HeaderField[] {
+  const fields: HeaderField[] = [];
+  for (const [name, values] of metadata) {
+    for (const value of values) fields.push(metadataField(name, value));
+  }
+  return fields;
+}
+
+export function metadataField(name: string, value: string): HeaderField {
+  if (!/^[0-9a-z_.-]+$/.test(name))
+    throw new TypeError(`metadata name ${JSON.stringify(name)} is not lower-case ASCII`);
+  if (name.endsWith('-bin')) return { name, value: toBase64(value) };
+  if (!/^[\x20-\x7e]*$/.test(value)) throw new TypeError(`value of metadata ${name} is not printable ASCII`);
+  return { name, value };
+}
+
+/** Without padding, as grpc-go writes it. */
+export function toBase64(bytes: string | Uint8Array): string {
+  const buffer = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : Buffer.from(bytes);
+  return buffer.toString('base64').replace(/=+$/, '');
+}
+
+function fromBase64(text: string): string {
+  return Buffer.from(text, 'base64').toString('latin1');
+}

@@ -1,0 +1,198 @@
+/**
+ * What the server's calls of all kinds share: the neutral call a handler sees, headers, the one end of it.
+ * Hot path: a call allocates this object and nothing that its handler does not ask for; AbortController, Metadata and extra headers are made
+ * at first use. Invariant: `end` runs once, by whatever comes first: the handler's answer, the deadline, the client, the connection.
+ */
+import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from '../http2/types.js';
+import type { MethodKind } from '../lib/codec.js';
+import { compress, type Encoding } from './compression.js';
+import type { Deadline, Deadlines } from './deadlines.js';
+import { messagePrefix } from './message-reader.js';
+import { metadataField, metadataOf } from './metadata.js';
+import { statusFields } from './status.js';
+import { Code, GrpcError, type GrpcServerOptions, type Metadata, type ServerCall } from './types.js';
+
+/** What was found in the request's fields. */
+export interface CallHead {
+  readonly fields: HeaderList;
+  readonly path: string;
+  readonly timeoutMs: number | undefined;
+  readonly encoding: Encoding;
+}
+
+/** The server, as its calls need it. */
+export interface CallHost {
+  readonly options: GrpcServerOptions;
+  readonly deadlines: Deadlines;
+  readonly running: Set<RunningCall>;
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+}
+
+const plainHeaders: HeaderList = Object.freeze([
+  { name: ':status', value: '200' },
+  { name: 'content-type', value: 'application/grpc' },
+]);
+const gzipHeaders: HeaderList = Object.freeze([...plainHeaders, { name: 'grpc-encoding', value: 'gzip' }]);
+const okTrailers: HeaderList = Object.freeze([{ name: 'grpc-status', value: '0' }]);
+
+export abstract class RunningCall implements ServerCall, StreamListener {
+  protected ended = false;
+  private headersSent = false;
+  private extraHeaders: HeaderField[] | undefined;
+  private extraTrailers: HeaderField[] | undefined;
+  private controller: AbortController | undefined;
+  private abortReason: GrpcError | undefined;
+  private knownMetadata: Metadata | undefined;
+  private deadline: Deadline | undefined;
+
+  constructor(
+    protected readonly host: CallHost,
+    protected readonly stream: Http2Stream,
+    protected readonly head: CallHead,
+    private readonly kind: MethodKind,
+  ) {
+    host.options.observer?.started?.(head.path, kind);
+  }
+
+  get path(): string {
+    return this.head.path;
+  }
+
+  get timeoutMs(): number | undefined {
+    return this.head.timeoutMs;
+  }
+
+  get peer(): ServerCall['peer'] {
+    return this.stream.session.peer;
+  }
+
+  get metadata(): Metadata {
+    this.knownMetadata ??= metadataOf(this.head.fields);
+    return this.knownMetadata;
+  }
+
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
+    }
+    return this.controller.signal;
+  }
+
+  setHeader(name: string, value: string): void {
+    this.extraHeaders ??= [];
+    this.extraHeaders.push(metadataField(name, value));
+  }
+
+  setTrailer(name: string, value: string): void {
+    this.extraTrailers ??= [];
+    this.extraTrailers.push(metadataField(name, value));
+  }
+
+  /** The call outlives this turn: it gets its deadline and can be cancelled from outside. */
+  protected keepRunning(): void {
+    this.host.running.add(this);
+    const { timeoutMs } = this.head;
+    if (timeoutMs === undefined) return;
+    this.deadline = this.host.deadlines.set(timeoutMs, () => {
+      this.abort(new GrpcError(Code.DeadlineExceeded, 'context deadline exceeded'));
+    });
+  }
+
+  /** Ends the call with `error` without waiting for its handler, whose signal is aborted. */
+  abort(error: GrpcError): void {
+    if (this.ended) return;
+    this.fail(error);
+    this.aborted(error);
+  }
+
+  protected sendMessage(message: Uint8Array): boolean {
+    if (this.ended) return true;
+    if (message.length > this.host.maxSendBytes) {
+      const text = `trying to send message larger than max (${message.length} vs. ${this.host.maxSendBytes})`;
+      throw new GrpcError(Code.ResourceExhausted, text);
+    }
+    if (!this.headersSent) this.sendHeaders();
+    this.host.options.observer?.sent?.(this.head.path, message.length);
+    if (this.head.encoding === 'identity') {
+      return this.stream.sendData(message, false, messagePrefix(message.length, false));
+    }
+    const packed = compress(message);
+    return this.stream.sendData(packed, false, messagePrefix(packed.length, true));
+  }
+
+  protected succeed(): void {
+    if (this.ended) return;
+    this.finish(Code.Ok);
+    if (!this.headersSent) this.sendHeaders();
+    this.stream.sendTrailers(this.extraTrailers === undefined ? okTrailers : [...okTrailers, ...this.extraTrailers]);
+  }
+
+  protected fail(error: GrpcError): void {
+    if (this.ended) return;
+    this.finish(error.code);
+    const trailers = statusFields(error);
+    if (this.extraTrailers !== undefined) trailers.push(...this.extraTrailers);
+    if (this.headersSent) this.stream.sendTrailers(trailers);
+    else this.stream.sendHeaders([...plainHeaders, ...(this.extraHeaders ?? []), ...trailers], true);
+  }
+
+  /** For whatever a handler has thrown. */
+  protected failWith(thrown: unknown): void {
+    if (this.ended) return;
+    if (thrown instanceof GrpcError) {
+      this.fail(thrown);
+      return;
+    }
+    this.host.options.onError?.(thrown, this.head.path);
+    this.fail(new GrpcError(Code.Unknown, thrown instanceof Error ? thrown.message : String(thrown)));
+  }
+
+  private sendHeaders(): void {
+    this.headersSent = true;
+    const usual = this.head.encoding === 'gzip' ? gzipHeaders : plainHeaders;
+    this.stream.sendHeaders(this.extraHeaders === undefined ? usual : [...usual, ...this.extraHeaders], false);
+  }
+
+  private finish(code: Code): void {
+    this.ended = true;
+    if (this.deadline !== undefined) this.host.deadlines.clear(this.deadline);
+    this.host.running.delete(this);
+    this.host.options.observer?.handled?.(this.head.path, this.kind, code);
+  }
+
+  /** The handler is to learn that nobody waits for it. */
+  protected aborted(error: GrpcError): void {
+    this.abortReason = error;
+    this.controller?.abort(error);
+  }
+
+  // ── StreamListener ──
+
+  headers(): void {
+    // A server's stream begins with its headers: the session never calls this.
+  }
+
+  abstract data(bytes: Buffer, end: boolean): void;
+  abstract trailers(): void;
+  abstract writable(): void;
+
+  closed(end: StreamEnd): void {
+    if (this.ended) {
+      this.gone();
+      return;
+    }
+    // grpc-go's server sees its context cancelled in all these cases.
+    const error =
+      end.t === 'lost'
+        ? new GrpcError(Code.Canceled, 'context canceled', { cause: new Error(end.reason.message) })
+        : new GrpcError(Code.Canceled, 'context canceled');
+    this.finish(error.code);
+    this.aborted(error);
+    this.gone();
+  }
+
+  /** No more can be sent or received. */
+  protected gone(): void {}
+}

@@ -1,0 +1,176 @@
+/**
+ * The server's side of gRPC: a table of methods. It owns no socket and no session; whoever does hands it each stream that is gRPC's.
+ * Texts and codes of refusals are grpc-go's (internal/transport/http2_server.go `operateHeaders`, server.go `handleStream`), since clients show them.
+ */
+import type { HeaderField, HeaderList, Http2Stream, StreamListener } from '../http2/types.js';
+import type { Method } from '../lib/codec.js';
+import { encodingOf } from './compression.js';
+import { Deadlines } from './deadlines.js';
+import type { CallHead, CallHost, RunningCall } from './server-call.js';
+import { statusFields } from './status.js';
+import { StreamCall } from './stream-call.js';
+import { parseTimeout } from './timeout.js';
+import {
+  Code,
+  GrpcError,
+  type GrpcServer,
+  type GrpcServerOptions,
+  type StreamHandler,
+  type UnaryHandler,
+} from './types.js';
+import { UnaryCall } from './unary-call.js';
+
+/** Whether a request is for gRPC; all others on the port belong to somebody else. */
+export function isGrpc(fields: HeaderList): boolean {
+  for (const { name, value } of fields) {
+    if (name === 'content-type') return isGrpcContentType(value);
+  }
+  return false;
+}
+
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  return new Server(options);
+}
+
+/** Begins one call of the method it was made for. */
+type Begin = (stream: Http2Stream, head: CallHead, end: boolean) => void;
+
+class Server implements GrpcServer, CallHost {
+  readonly deadlines: Deadlines;
+  readonly running = new Set<RunningCall>();
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+  private readonly methods = new Map<string, Begin>();
+  private readonly services = new Set<string>();
+
+  constructor(readonly options: GrpcServerOptions) {
+    this.deadlines = new Deadlines(options.clock);
+    this.maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
+    this.maxSendBytes = options.maxSendBytes ?? 2 ** 31 - 1;
+  }
+
+  get runningCalls(): number {
+    return this.running.size;
+  }
+
+  unary<I, O>(method: Method<I, O>, handler: UnaryHandler<I, O>): void {
+    this.register(method.path, (stream, head, end) => {
+      const call = new UnaryCall(this, stream, head, method, handler);
+      stream.listener = call;
+      if (end) call.requestEnded();
+    });
+  }
+
+  stream<I, O>(method: Method<I, O>, handler: StreamHandler<I, O>): void {
+    this.register(method.path, (stream, head, end) => {
+      const call = new StreamCall(this, stream, head, method, handler);
+      stream.listener = call;
+      call.start(end);
+    });
+  }
+
+  private register(path: string, begin: Begin): void {
+    if (this.methods.has(path)) throw new Error(`grpc: ${path} is registered twice`);
+    this.methods.set(path, begin);
+    this.services.add(path.slice(1, path.lastIndexOf('/')));
+  }
+
+  handle(stream: Http2Stream, fields: HeaderList, end: boolean): void {
+    let path = '';
+    let method = '';
+    let contentType: string | undefined;
+    let timeout: string | undefined;
+    let encodingName: string | undefined;
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i];
+      switch (field?.name) {
+        case ':path':
+          path = field.value;
+          break;
+        case ':method':
+          method = field.value;
+          break;
+        case 'content-type':
+          contentType = field.value;
+          break;
+        case 'grpc-timeout':
+          timeout = field.value;
+          break;
+        case 'grpc-encoding':
+          encodingName = field.value;
+          break;
+      }
+    }
+    if (contentType === undefined || !isGrpcContentType(contentType)) {
+      const text = `invalid gRPC request content-type ${JSON.stringify(contentType ?? '')}`;
+      refuse(stream, '415', new GrpcError(Code.InvalidArgument, text));
+      return;
+    }
+    if (method !== 'POST') {
+      const text = `Received a HEADERS frame with :method ${JSON.stringify(method)} which should be POST`;
+      refuse(stream, '405', new GrpcError(Code.Internal, text));
+      return;
+    }
+    const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
+    if (typeof timeoutMs === 'string') {
+      refuse(stream, '400', new GrpcError(Code.Internal, `malformed grpc-timeout: ${timeoutMs}`));
+      return;
+    }
+    const begin = this.methods.get(path);
+    if (begin === undefined) {
+      refuse(stream, '200', this.unknown(path));
+      return;
+    }
+    const encoding = encodingOf(encodingName);
+    if (encoding === undefined) {
+      const text = `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encodingName)}`;
+      refuse(stream, '200', new GrpcError(Code.Unimplemented, text));
+      return;
+    }
+    begin(stream, { fields, path, timeoutMs, encoding }, end);
+  }
+
+  cancelAll(message = 'transport is closing'): void {
+    const error = new GrpcError(Code.Unavailable, message);
+    for (const call of [...this.running]) call.abort(error);
+  }
+
+  private unknown(path: string): GrpcError {
+    const slash = path.lastIndexOf('/');
+    if (slash <= 0 || !path.startsWith('/')) {
+      return new GrpcError(Code.Unimplemented, `malformed method name: ${JSON.stringify(path)}`);
+    }
+    const service = path.slice(1, slash);
+    return new GrpcError(
+      Code.Unimplemented,
+      this.services.has(service)
+        ? `unknown method ${path.slice(slash + 1)} for service ${service}`
+        : `unknown service ${service}`,
+    );
+  }
+}
+
+function isGrpcContentType(value: string): boolean {
+  return (
+    value === 'application/grpc' || /^application\/grpc[+;]/i.test(value) || value.toLowerCase() === 'application/grpc'
+  );
+}
+
+/** The rest of a refused request is read and dropped until the client has seen the answer. */
+const dropping = (stream: Http2Stream): StreamListener => ({
+  headers() {},
+  data: (bytes) => stream.consume(bytes.length),
+  trailers() {},
+  writable() {},
+  closed() {},
+});
+
+function refuse(stream: Http2Stream, httpStatus: string, error: GrpcError): void {
+  stream.listener = dropping(stream);
+  const fields: HeaderField[] = [
+    { name: ':status', value: httpStatus },
+    { name: 'content-type', value: 'application/grpc' },
+    ...statusFields(error),
+  ];
+  stream.sendHeaders(fields, true);
+}

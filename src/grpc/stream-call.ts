@@ -1,0 +1,109 @@
+/** One streaming call on the server, of any of the three kinds: messages in as an async iterable, messages out by `send`. */
+import type { Http2Stream } from '../http2/types.js';
+import { type Method, ProtoDecodeError } from '../lib/codec.js';
+import { Inbox, type InboxOwner } from './inbox.js';
+import { MessageReader } from './message-reader.js';
+import { type CallHead, type CallHost, RunningCall } from './server-call.js';
+import { Code, GrpcError, type ServerStream, type StreamHandler } from './types.js';
+
+export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>, InboxOwner<I> {
+  readonly messages: Inbox<I>;
+  readonly truncated = new GrpcError(Code.Internal, 'unexpected EOF');
+  private drains: { resolve: () => void; reject: (error: GrpcError) => void }[] | undefined;
+  private full = false;
+  private failure: GrpcError | undefined;
+
+  constructor(
+    host: CallHost,
+    stream: Http2Stream,
+    head: CallHead,
+    private readonly method: Method<I, O>,
+    private readonly handler: StreamHandler<I, O>,
+  ) {
+    super(host, stream, head, method.kind);
+    this.messages = new Inbox(new MessageReader(host.maxReceiveBytes, head.encoding), this);
+  }
+
+  start(requestEnded: boolean): void {
+    this.keepRunning();
+    if (requestEnded) this.messages.end();
+    // Through a resolved promise, so that a handler that throws before its first await fails the call, not the session.
+    Promise.resolve(this)
+      .then(this.handler)
+      .then(
+        () => this.succeed(),
+        (error: unknown) => this.failWith(error),
+      );
+  }
+
+  send(message: O | Uint8Array): boolean {
+    if (this.ended) return true;
+    const flowing = this.sendMessage(message instanceof Uint8Array ? message : this.method.output.encode(message));
+    if (!flowing) this.full = true;
+    return flowing;
+  }
+
+  drained(): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (!this.full || this.ended) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.drains ??= [];
+      this.drains.push({ resolve, reject });
+    });
+  }
+
+  // ── StreamListener ──
+
+  data(bytes: Buffer, end: boolean): void {
+    if (this.ended) {
+      this.stream.consume(bytes.length);
+      return;
+    }
+    this.messages.push(bytes);
+    if (end) this.messages.end();
+  }
+
+  trailers(): void {
+    this.messages.end();
+  }
+
+  writable(): void {
+    this.full = false;
+    for (const { resolve } of this.drains?.splice(0) ?? []) resolve();
+  }
+
+  protected override aborted(error: GrpcError): void {
+    this.failure = error;
+    super.aborted(error);
+    this.messages.fail(error);
+    for (const { reject } of this.drains?.splice(0) ?? []) reject(error);
+  }
+
+  protected override gone(): void {
+    for (const { resolve } of this.drains?.splice(0) ?? []) resolve();
+  }
+
+  // ── InboxOwner ──
+
+  decode(message: Buffer): I {
+    this.host.options.observer?.received?.(this.head.path, message.length);
+    try {
+      return this.method.input.decode(message);
+    } catch (error) {
+      if (!(error instanceof ProtoDecodeError)) throw error;
+      throw new GrpcError(Code.Internal, `grpc: error unmarshalling request: ${error.message}`, { cause: error });
+    }
+  }
+
+  consume(bytes: number): void {
+    this.stream.consume(bytes);
+  }
+
+  broken(): void {
+    // The handler learns it from its iterator and ends the call with that error, or with its own.
+  }
+
+  abandoned(): void {
+    // A handler may stop reading and still answer; the client's window then stays shut, as it should.
+  }
+}

@@ -1,0 +1,119 @@
+/** One unary call on the server: gather the request, call the handler, answer: in the same turn when the handler answers at once. */
+import { readUint32 } from '../http2/frame.js';
+import type { Http2Stream } from '../http2/types.js';
+import { type Method, ProtoDecodeError } from '../lib/codec.js';
+import { MessageReader, prefixBytes } from './message-reader.js';
+import { type CallHead, type CallHost, RunningCall } from './server-call.js';
+import { Code, GrpcError, type UnaryHandler } from './types.js';
+
+export class UnaryCall<I, O> extends RunningCall {
+  private reader: MessageReader | undefined;
+
+  constructor(
+    host: CallHost,
+    stream: Http2Stream,
+    head: CallHead,
+    private readonly method: Method<I, O>,
+    private readonly handler: UnaryHandler<I, O>,
+  ) {
+    super(host, stream, head, 'unary');
+  }
+
+  data(bytes: Buffer, end: boolean): void {
+    this.stream.consume(bytes.length);
+    if (this.ended) return;
+    // Nearly always the whole request is one frame, and its message is taken where it lies.
+    if (
+      end &&
+      this.reader === undefined &&
+      bytes.length >= prefixBytes &&
+      bytes[0] === 0 &&
+      readUint32(bytes, 1) === bytes.length - prefixBytes &&
+      bytes.length - prefixBytes <= this.host.maxReceiveBytes
+    ) {
+      this.invoke(bytes.subarray(prefixBytes));
+      return;
+    }
+    this.reader ??= new MessageReader(this.host.maxReceiveBytes, this.head.encoding);
+    this.reader.push(bytes);
+    this.reader.keep();
+    if (end) this.requestEnded();
+    else this.checkLength(this.reader);
+  }
+
+  trailers(): void {
+    this.requestEnded();
+  }
+
+  writable(): void {}
+
+  /** An oversize message is refused as soon as its length is known; what is gathered never exceeds one message. */
+  private checkLength(reader: MessageReader): void {
+    const announced = reader.announced;
+    if (announced === undefined) return;
+    if (announced > this.host.maxReceiveBytes || reader.size > prefixBytes + announced) this.takeMessage(reader);
+  }
+
+  /** The request has ended: with exactly one message in it, one hopes. */
+  requestEnded(): void {
+    if (this.ended) return;
+    const message = this.takeMessage(this.reader);
+    if (message !== undefined) this.invoke(message);
+  }
+
+  private takeMessage(reader: MessageReader | undefined): Buffer | undefined {
+    try {
+      const message = reader?.next();
+      if (reader === undefined || message === undefined) throw new GrpcError(Code.Internal, 'unexpected EOF');
+      if (reader.size > 0) {
+        throw new GrpcError(
+          Code.Internal,
+          'cardinality violation: received multiple request messages for non-client-streaming RPC',
+        );
+      }
+      return message;
+    } catch (error) {
+      this.failWith(error);
+      return undefined;
+    }
+  }
+
+  private invoke(message: Buffer): void {
+    this.host.options.observer?.received?.(this.head.path, message.length);
+    let answer: O | Uint8Array | Promise<O | Uint8Array>;
+    try {
+      answer = this.handler(this.decode(message), this);
+    } catch (error) {
+      this.failWith(error);
+      return;
+    }
+    if (answer instanceof Promise) {
+      this.keepRunning();
+      answer.then(
+        (value) => this.answer(value),
+        (error: unknown) => this.failWith(error),
+      );
+    } else {
+      this.answer(answer);
+    }
+  }
+
+  private decode(message: Buffer): I {
+    try {
+      return this.method.input.decode(message);
+    } catch (error) {
+      if (!(error instanceof ProtoDecodeError)) throw error;
+      throw new GrpcError(Code.Internal, `grpc: error unmarshalling request: ${error.message}`, { cause: error });
+    }
+  }
+
+  private answer(value: O | Uint8Array): void {
+    if (this.ended) return;
+    try {
+      this.sendMessage(value instanceof Uint8Array ? value : this.method.output.encode(value));
+      this.succeed();
+    } catch (error) {
+      this.failWith(error);
+    }
+  }
+}

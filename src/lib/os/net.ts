@@ -1,0 +1,325 @@
+/**
+ * The machine's network: TCP and unix sockets, in clear or with TLS. Errors are put into Go's words, since what etcd and etcdctl print
+ * ends with them. Nagle's delay is off on every socket: a request or answer is one write.
+ */
+import net from 'node:net';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import { systemErrorText } from '../go/system-error.js';
+import type {
+  DialOptions,
+  ListenOptions,
+  Network,
+  NetworkAddress,
+  NetworkListener,
+  NetworkSocket,
+  TlsClientOptions,
+  TlsMaterial,
+  TlsPeer,
+  TlsServerOptions,
+} from '../network.js';
+
+export const osNetwork: Network = { listen, dial };
+
+/** First byte of a TLS record that carries a handshake. */
+const tlsHandshake = 0x16;
+const defaultHandshakeMs = 10_000;
+const defaultDialMs = 20_000;
+
+// ── listening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function listen(
+  address: NetworkAddress,
+  onConnection: (connection: NetworkSocket) => void,
+  options: ListenOptions = {},
+): Promise<NetworkListener> {
+  const secure = options.tls === undefined ? undefined : secureAcceptor(options.tls, options, onConnection);
+  const server = net.createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+    if (secure === undefined) onConnection(described(socket, undefined));
+    else if (options.plaintext === true) sniffTls(socket, options, secure, onConnection);
+    else secure(socket);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(goError('listen', address, 'bind', error)));
+    server.listen(address.t === 'tcp' ? { host: address.host, port: address.port } : { path: address.path }, () => {
+      server.removeAllListeners('error');
+      // Accepting can fail for want of descriptors; the next connection may do better.
+      server.on('error', (error) => options.onReject?.(error, ''));
+      resolve({
+        address: boundAddress(server, address),
+        close: () =>
+          new Promise((done) => {
+            // Node calls back when the last connection has ended too; the port is free at once.
+            server.close();
+            server.unref();
+            done();
+          }),
+      });
+    });
+  });
+}
+
+function boundAddress(server: net.Server, asked: NetworkAddress): NetworkAddress {
+  const bound = server.address();
+  return asked.t === 'tcp' && bound !== null && typeof bound === 'object' ? { ...asked, port: bound.port } : asked;
+}
+
+/** Wraps accepted sockets in TLS and hands them over after the handshake. The tls.Server never listens; sockets are given to it. */
+function secureAcceptor(
+  options: TlsServerOptions,
+  { handshakeTimeoutMs = defaultHandshakeMs, onReject }: ListenOptions,
+  onConnection: (connection: NetworkSocket) => void,
+): (socket: net.Socket) => void {
+  let material: TlsMaterial = options.reload?.() ?? options;
+  const server = tls.createServer({
+    ...contextOptions(material),
+    requestCert: options.requireClientCert ?? false,
+    rejectUnauthorized: options.requireClientCert ?? false,
+    ALPNProtocols: [...(options.alpn ?? ['h2', 'http/1.1'])],
+    // Node has no "never"; a day is longer than any peer's patience.
+    handshakeTimeout: handshakeTimeoutMs === 0 ? 86_400_000 : handshakeTimeoutMs,
+    noDelay: true,
+  });
+  server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => {
+    onReject?.(error, remoteAddress(socket));
+    socket.destroy();
+  });
+  server.on('secureConnection', (socket: tls.TLSSocket) => {
+    const peer = peerOf(socket);
+    const refusal = options.verifyPeer?.(peer);
+    if (refusal === undefined) {
+      onConnection(described(socket, peer));
+    } else {
+      onReject?.(new Error(refusal), remoteAddress(socket));
+      socket.on('error', () => {}).destroy();
+    }
+  });
+  return (socket) => {
+    try {
+      const latest = options.reload?.() ?? material;
+      if (latest !== material) server.setSecureContext(contextOptions(latest));
+      material = latest;
+    } catch (error) {
+      onReject?.(error instanceof Error ? error : new Error(String(error)), remoteAddress(socket));
+      socket.destroy();
+      return;
+    }
+    server.emit('connection', socket);
+  };
+}
+
+/** Both on one port: the first byte tells a TLS handshake from HTTP. */
+function sniffTls(
+  socket: net.Socket,
+  { handshakeTimeoutMs = defaultHandshakeMs }: ListenOptions,
+  secure: (socket: net.Socket) => void,
+  onConnection: (connection: NetworkSocket) => void,
+): void {
+  const timer = handshakeTimeoutMs === 0 ? undefined : setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+  const hangUp = (): void => {
+    socket.destroy();
+  };
+  const stop = (): void => clearTimeout(timer);
+  const look = (): void => {
+    const chunk: Buffer | null = socket.read();
+    if (chunk === null) return;
+    stop();
+    socket.off('readable', look);
+    socket.off('error', hangUp);
+    socket.off('end', hangUp);
+    socket.off('close', stop);
+    socket.unshift(chunk);
+    if (chunk[0] === tlsHandshake) secure(socket);
+    else onConnection(described(socket, undefined));
+  };
+  socket.on('readable', look);
+  socket.on('error', hangUp);
+  socket.on('end', hangUp);
+  socket.on('close', stop);
+}
+
+// ── dialing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function dial(address: NetworkAddress, options: DialOptions = {}): Promise<NetworkSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(
+      address.t === 'tcp'
+        ? { host: address.host, port: address.port, noDelay: true, autoSelectFamily: true }
+        : { path: address.path },
+    );
+    let watched: net.Socket = socket;
+    const timer = setTimeout(() => fail(ioTimeout(address)), options.timeoutMs ?? defaultDialMs);
+    const release = (): void => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', onAbort);
+      watched.off('error', onError);
+      socket.off('error', onError);
+    };
+    const fail = (error: Error): void => {
+      release();
+      // A late error of a socket that nobody wants any more must not end the process.
+      for (const each of [socket, watched]) each.on('error', () => {}).destroy();
+      reject(error);
+    };
+    const onError = (error: NodeJS.ErrnoException): void => {
+      fail(error.syscall === undefined ? tlsError(error) : goError('dial', address, 'connect', error));
+    };
+    const onAbort = (): void => {
+      fail(new DialError(`${phrase('dial', address)}: operation was canceled`, 'ABORT_ERR', options.signal?.reason));
+    };
+    if (options.signal?.aborted === true) {
+      onAbort();
+      return;
+    }
+    options.signal?.addEventListener('abort', onAbort);
+    socket.on('error', onError);
+    socket.once('connect', () => {
+      if (options.tls === undefined) {
+        release();
+        resolve(described(socket, undefined));
+        return;
+      }
+      const secured = connectTls(socket, address, options.tls);
+      watched = secured;
+      secured.on('error', onError);
+      secured.once('secureConnect', () => {
+        release();
+        resolve(described(secured, peerOf(secured)));
+      });
+    });
+  });
+}
+
+function connectTls(socket: net.Socket, address: NetworkAddress, options: TlsClientOptions): tls.TLSSocket {
+  const name = options.serverName ?? (address.t === 'tcp' ? address.host : 'localhost');
+  return tls.connect({
+    ...contextOptions(options),
+    socket,
+    // An address is no name to send, but is still what the certificate must be for.
+    ...(net.isIP(name) === 0 && { servername: name }),
+    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
+    rejectUnauthorized: options.insecureSkipVerify !== true,
+    ALPNProtocols: [...(options.alpn ?? ['h2'])],
+  });
+}
+
+// ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function contextOptions(material: TlsMaterial): tls.SecureContextOptions {
+  const { cert, key, ca, crl, ciphers, minVersion = 'TLSv1.2', maxVersion } = material;
+  return {
+    minVersion,
+    ...(maxVersion !== undefined && { maxVersion }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && { ca: typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca] }),
+    ...(crl !== undefined && { crl }),
+    ...(ciphers !== undefined && { ciphers }),
+  };
+}
+
+function peerOf(socket: tls.TLSSocket): TlsPeer {
+  const certificate = socket.getPeerCertificate();
+  const known = Object.keys(certificate).length > 0;
+  const commonName: unknown = known ? certificate.subject?.CN : undefined;
+  return {
+    alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
+    commonName: Array.isArray(commonName)
+      ? String(commonName[0])
+      : typeof commonName === 'string'
+        ? commonName
+        : undefined,
+    altNames: known ? altNamesOf(certificate.subjectaltname) : [],
+    version: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().standardName,
+  };
+}
+
+function altNamesOf(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(', ')
+    .filter((entry) => entry.startsWith('DNS:') || entry.startsWith('IP Address:'))
+    .map((entry) => entry.slice(entry.indexOf(':') + 1));
+}
+
+function described(socket: net.Socket, peer: TlsPeer | undefined): NetworkSocket {
+  const duplex: Duplex = socket;
+  return {
+    socket: duplex,
+    remoteAddress: remoteAddress(socket),
+    localAddress: hostPort(socket.localAddress, socket.localPort),
+    tls: peer,
+  };
+}
+
+function remoteAddress(socket: net.Socket): string {
+  return hostPort(socket.remoteAddress, socket.remotePort);
+}
+
+/** As Go prints an address; a unix socket without a name is `@`. */
+function hostPort(host: string | undefined, port: number | undefined): string {
+  if (host === undefined || port === undefined) return '@';
+  const plain = host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host;
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+export class DialError extends Error {
+  override readonly name = 'DialError';
+  constructor(
+    message: string,
+    readonly code: string | undefined,
+    cause: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
+/** `dial tcp 127.0.0.1:1: connect: connection refused` */
+function goError(
+  verb: 'dial' | 'listen',
+  address: NetworkAddress,
+  call: string,
+  failed: NodeJS.ErrnoException,
+): DialError {
+  // Several addresses of one name: Go reports the first.
+  const error: NodeJS.ErrnoException =
+    failed instanceof AggregateError ? (failed.errors[0] as NodeJS.ErrnoException) : failed;
+  const code = error.code ?? '';
+  if (error.syscall === 'getaddrinfo' && address.t === 'tcp') {
+    const text =
+      code === 'EAI_AGAIN' ? 'Temporary failure in name resolution' : code === 'ENOTFOUND' ? 'no such host' : code;
+    return new DialError(`${verb} tcp: lookup ${address.host}: ${text}`, code, failed);
+  }
+  const tried = error as { address?: unknown; port?: unknown };
+  const where =
+    address.t === 'tcp' && typeof tried.address === 'string' && typeof tried.port === 'number'
+      ? `${verb} tcp ${hostPort(tried.address, tried.port)}`
+      : phrase(verb, address);
+  return new DialError(`${where}: ${call}: ${systemErrorText(code)}`, code, failed);
+}
+
+function ioTimeout(address: NetworkAddress): DialError {
+  return new DialError(`${phrase('dial', address)}: i/o timeout`, 'ETIMEDOUT', undefined);
+}
+
+function phrase(verb: string, address: NetworkAddress): string {
+  return address.t === 'tcp' ? `${verb} tcp ${hostPort(address.host, address.port)}` : `${verb} unix ${address.path}`;
+}
+
+/** Verification failures as crypto/x509 and crypto/tls word them; the rest as OpenSSL does. */
+function tlsError(error: NodeJS.ErrnoException): Error {
+  const text = tlsTexts[error.code ?? ''];
+  if (error.code === 'ECONNRESET') return new DialError('EOF', error.code, error);
+  return text === undefined ? error : new DialError(text, error.code, error);
+}
+
+const tlsTexts: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
+  CERT_NOT_YET_VALID: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'tls: first record does not look like a TLS handshake',
+  SELF_SIGNED_CERT_IN_CHAIN: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+};
