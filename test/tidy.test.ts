@@ -1,0 +1,264 @@
+/**
+ * Reads every source file and says where the tree is not as it is meant to be: an import against its direction, a cycle, a clock or a file touched
+ * outside the folders that may. The table is the design: to change it is a decision, not a repair.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Part {
+  /** Other parts it may import; `lib` always may be. */
+  readonly parts: readonly string[];
+  /** Parts of which it may use types alone. */
+  readonly types?: readonly string[];
+  /** Packages it may import. */
+  readonly packages?: readonly string[];
+}
+
+/** Everything of `src`, inner parts first. */
+const inner = ['proto', 'raftpb', 'raft', 'wal', 'bolt', 'backend', 'mvcc', 'lease', 'auth', 'v2'];
+
+/** Longest folder first wins. */
+const table: Readonly<Record<string, Part>> = {
+  'src/lib/os': { parts: [], packages: ['koffi', '@node-rs/crc32'] },
+  'src/lib': { parts: [], packages: ['@node-rs/crc32'] },
+  'src/proto': { parts: [], packages: ['@bufbuild/protobuf'] },
+  'src/raftpb': { parts: ['proto'] },
+  'src/raft': { parts: ['raftpb'] },
+  'src/wal': { parts: ['raftpb', 'proto'] },
+  'src/bolt': { parts: [] },
+  'src/backend/schema': { parts: ['proto', 'backend', 'bolt'] },
+  'src/backend': { parts: ['bolt'] },
+  'src/mvcc': { parts: ['backend', 'proto'] },
+  'src/lease': { parts: ['backend', 'proto'] },
+  'src/auth': { parts: ['proto'] },
+  'src/v2': { parts: [] },
+  'src/http2': { parts: [] },
+  'src/grpc': { parts: ['http2', 'proto'] },
+  'src/peer': { parts: ['raftpb'] },
+  'src/client': { parts: ['grpc', 'proto'] },
+  'src/discovery': { parts: ['client'] },
+  'src/datadir': { parts: ['wal', 'backend', 'bolt', 'mvcc', 'raft', 'raftpb', 'proto'] },
+  'src/member': { parts: [...inner, 'peer', 'discovery', 'datadir'], types: ['config'], packages: ['prom-client'] },
+  'src/api': {
+    // The edge that turns the stores' own errors into wire errors must know them.
+    parts: ['member', 'mvcc', 'lease', 'auth', 'v2', 'grpc', 'proto'],
+    types: ['backend'],
+    packages: ['prom-client'],
+  },
+  'src/proxy': { parts: ['client', 'grpc', 'proto'], types: ['api'] },
+  'src/config': { parts: [], types: ['member', 'client'], packages: ['yaml'] },
+  'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core', 'cli-table3'] },
+  'src/start': {
+    parts: [
+      ...inner,
+      'http2',
+      'grpc',
+      'peer',
+      'client',
+      'discovery',
+      'datadir',
+      'member',
+      'api',
+      'proxy',
+      'config',
+      'cli',
+    ],
+  },
+  commands: { parts: ['cli', 'client', 'config', 'datadir', 'start', 'proto'] },
+};
+
+/** Built-in modules that any part may use: they compute, or are types of what is handed in. */
+const pureModules = ['node:buffer', 'node:crypto', 'node:events', 'node:stream', 'node:util', 'node:zlib'];
+/** Where the outside may be touched: files, sockets, timers, the process. */
+const edges = ['src/lib/os', 'commands'];
+
+/** Single files that may do what their folder may not, each with its reason. */
+const exceptions: Readonly<Record<string, readonly string[]>> = {
+  // The library's own composition root, for callers who bring neither clock nor network.
+  'src/client/os-edges.ts': ['src/lib/os/'],
+  // Looks for the native routine and does without where there is none.
+  'src/lib/crc32c.ts': ['node:module'],
+};
+
+const bannedGlobals: readonly (readonly [RegExp, string])[] = [
+  [/\b(setTimeout|setInterval|setImmediate)\s*\(/, 'a timer: take a Clock'],
+  [/\bDate\.now\b|\bnew Date\(\)|\bDate\(\)/, 'the wall clock: take a Clock'],
+  [/\bMath\.random\b/, 'chance: take a Random'],
+  [/\bperformance\.\w/, 'the clock: take a Clock'],
+  [/\bprocess\.\w/, 'the process: take what you need of it'],
+];
+
+interface Import {
+  readonly from: string;
+  readonly isType: boolean;
+  readonly isDynamic: boolean;
+}
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
+    .sort();
+}
+
+function importsOf(text: string): Import[] {
+  const code = withoutComments(text);
+  const found: Import[] = [];
+  for (const [, keyword = '', type, names = '', from = ''] of code.matchAll(
+    /^(import|export)\s+(type\s+)?([^'";]*?)\s*from\s*['"]([^'"]+)['"]/gm,
+  )) {
+    const isTypes = /^\{(\s*type\s+[\w$]+(\s+as\s+[\w$]+)?\s*,?)+\s*\}$/.test(names);
+    found.push({ from, isType: type !== undefined || isTypes, isDynamic: false });
+    expect(keyword).not.toBe('');
+  }
+  for (const [, from = ''] of code.matchAll(/^import\s*['"]([^'"]+)['"]/gm))
+    found.push({ from, isType: false, isDynamic: false });
+  for (const [, typeOf, from = ''] of code.matchAll(/(typeof\s+)?\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)) {
+    found.push({ from, isType: typeOf !== undefined, isDynamic: true });
+  }
+  return found;
+}
+
+const withoutComments = (text: string): string =>
+  text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`\\])\/\/.*$/gm, '$1');
+const withoutStrings = (text: string): string =>
+  text.replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\$]|\\.)*`/g, "''");
+
+const partOf = (file: string): string | undefined =>
+  Object.keys(table)
+    .filter((folder) => file.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length)[0];
+
+/** `src/mvcc/x.ts` → `mvcc`; `src/lib/os/x.ts` → `lib/os`. */
+const nameOf = (file: string): string => {
+  const [, first = '', second] = /^src\/([^/]+)(?:\/([^/]+)\/)?/.exec(file) ?? [];
+  return first === 'lib' && second === 'os' ? 'lib/os' : first;
+};
+
+const targetOf = (file: string, from: string): string => normalize(join(dirname(file), from)).replace(/\.js$/, '.ts');
+
+const sources = [...filesBelow('src'), ...filesBelow('commands')].filter((file) => !file.includes('/gen/'));
+const importsByFile = new Map(sources.map((file) => [file, importsOf(readFileSync(join(root, file), 'utf8'))]));
+
+describe('the tree', () => {
+  it('has a row in the table for every folder of src', () => {
+    const folders = new Set(
+      sources.map((file) => file.split('/').slice(0, 2).join('/')).filter((folder) => folder.startsWith('src/')),
+    );
+    expect([...folders].filter((folder) => table[folder] === undefined)).toEqual([]);
+  });
+
+  it('imports in one direction', () => {
+    const wrong: string[] = [];
+    for (const [file, imports] of importsByFile) {
+      const folder = partOf(file);
+      const part = folder === undefined ? undefined : table[folder];
+      if (folder === undefined || part === undefined) continue;
+      const own = nameOf(file);
+      const isExcepted = (what: string): boolean => exceptions[file]?.some((start) => what.startsWith(start)) === true;
+      for (const { from, isType } of imports) {
+        if (from.startsWith('node:')) {
+          if (!edges.includes(folder) && !isType && !pureModules.includes(from) && !isExcepted(from))
+            wrong.push(`${file}: ${from}`);
+          continue;
+        }
+        if (!from.startsWith('.')) {
+          if (!(part.packages ?? []).some((name) => from === name || from.startsWith(`${name}/`)))
+            wrong.push(`${file}: package ${from}`);
+          continue;
+        }
+        const target = targetOf(file, from);
+        const there = nameOf(target);
+        if (folder === 'commands' && !target.startsWith('src/')) continue;
+        const isAllowed =
+          isExcepted(target) ||
+          there === own ||
+          there === 'lib' ||
+          (there === 'lib/os' && ['src/start', 'commands'].includes(folder)) ||
+          part.parts.includes(there) ||
+          (isType && part.types?.includes(there) === true);
+        if (!isAllowed) wrong.push(`${file}: ${isType ? 'type ' : ''}${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('has no cycle of imports', () => {
+    const state = new Map<string, 'open' | 'done'>();
+    const cycles: string[] = [];
+    const visit = (file: string, trail: readonly string[]): void => {
+      if (state.get(file) === 'done') return;
+      if (state.get(file) === 'open') {
+        cycles.push([...trail.slice(trail.indexOf(file)), file].join(' → '));
+        return;
+      }
+      state.set(file, 'open');
+      for (const { from, isType, isDynamic } of importsByFile.get(file) ?? []) {
+        if (from.startsWith('.') && !isType && !isDynamic) visit(targetOf(file, from), [...trail, file]);
+      }
+      state.set(file, 'done');
+    };
+    for (const file of sources) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it('imports only files that exist', () => {
+    const missing: string[] = [];
+    for (const [file, imports] of importsByFile) {
+      for (const { from } of imports) {
+        if (from.startsWith('.') && !existsSync(join(root, targetOf(file, from)))) missing.push(`${file}: ${from}`);
+      }
+    }
+    expect(missing).toEqual([]);
+  });
+
+  it('touches clock, chance and process only at its edges', () => {
+    const wrong: string[] = [];
+    for (const file of sources) {
+      if (edges.some((edge) => file.startsWith(`${edge}/`))) continue;
+      const lines = withoutStrings(withoutComments(readFileSync(join(root, file), 'utf8'))).split('\n');
+      for (const line of lines) {
+        for (const [pattern, why] of bannedGlobals)
+          if (pattern.test(line)) wrong.push(`${file}: ${why}: ${line.trim()}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('finds what it looks for', () => {
+    const text = [
+      "import { a } from './a.js';",
+      "import type { B } from '../b.js';",
+      "import { type C, type D } from './c.js';",
+      "import './side.js';",
+      "// import { no } from './no.js';",
+      "const x = await import('./lazy.js');",
+      "export { y } from './y.js';",
+      'import {\n  longer,\n} from "./long.js";',
+    ].join('\n');
+    expect(
+      importsOf(text)
+        .map(({ from, isType, isDynamic }) => `${from} ${isType} ${isDynamic}`)
+        .sort(),
+    ).toEqual([
+      '../b.js true false',
+      './a.js false false',
+      './c.js true false',
+      './lazy.js false true',
+      './long.js false false',
+      './side.js false false',
+      './y.js false false',
+    ]);
+    const bad = (code: string): boolean =>
+      bannedGlobals.some(([pattern]) => pattern.test(withoutStrings(withoutComments(code))));
+    expect(
+      ['setTimeout(f)', 'Date.now()', 'new Date()', 'process.env', 'Math.random()', 'performance.now()'].every(bad),
+    ).toBe(true);
+    expect(['new Date(ms)', "'process.env'", '// Date.now()', 'clock.after(1, f)'].some(bad)).toBe(false);
+  });
+});
