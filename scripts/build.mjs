@@ -119,7 +119,10 @@ async function makeBundle(set, commands, manifest, names) {
     metafile: true,
     stdin: { contents, resolveDir: root, loader: 'ts' },
     outfile,
-    banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+    banner: {
+      js: '(function (exports, require, module, __filename, __dirname) {var bundleUrl = require("node:url").pathToFileURL(__filename).href;',
+    },
+    define: { 'import.meta.url': 'bundleUrl' },
     footer: { js: '\n})' },
   });
   writeFileSync(join(dist, `${set}.meta.json`), JSON.stringify(result.metafile));

@@ -8,7 +8,13 @@ const { loadBundle } = require('../bin/launch.cjs');
 /** Command lines whose code should be there compiled. */
 const warmUps = {
   etcd: [['start', '--version']],
-  ctl: [['version'], ['get', '--help']],
+  ctl: [
+    ['version'],
+    ['get', '--help'],
+    // Nobody listens on port 1: this goes as far as the connection.
+    ['put', 'key', 'value', '--endpoints=127.0.0.1:1', '--command-timeout=50ms'],
+    ['get', 'key', '-w=json', '--endpoints=127.0.0.1:1', '--command-timeout=50ms'],
+  ],
   utl: [['version'], ['--help']],
 };
 
