@@ -1,24 +1,38 @@
-/** The client library's records as etcdctl shows them: one line of zap's JSON each, on stderr, warnings and worse. */
+/** The client library's records as etcdctl shows them: one line of zap's JSON each, on stderr. */
 import type { LogFields, Logger } from '../lib/logger.js';
 import type { Terminal } from './terminal.js';
 
-/** Where in clientv3 a record comes from; scripts that read the logs may look for it. */
+/** Where in etcd's sources a record comes from; scripts that read the logs may look for it. */
 const callers: Readonly<Record<string, string>> = {
   'retrying of unary invoker failed': 'v3@v3.5.30/retry_interceptor.go:65',
+  'created temporary db file': 'snapshot/v3_snapshot.go:65',
+  'fetching snapshot': 'snapshot/v3_snapshot.go:73',
+  'fetched snapshot': 'snapshot/v3_snapshot.go:88',
+  saved: 'snapshot/v3_snapshot.go:97',
 };
 
-export function clientLogger(io: Terminal, name = 'etcd-client'): Logger {
-  const write = (level: string, msg: string, fields: LogFields = {}): void => {
-    const ts = new Date(io.wallMs()).toISOString().replace('Z', '000Z');
-    io.stderr.write(
-      `${JSON.stringify({ level, ts, logger: name, caller: callers[msg] ?? 'v3/client.go', msg, ...fields })}\n`,
-    );
-  };
+type Level = 'info' | 'warn' | 'error';
+
+/** What goes wrong, under the client library's name. */
+export const clientLogger = (io: Terminal): Logger => lineLogger(io, 'etcd-client', ['warn', 'error']);
+
+/** How a long command gets on. */
+export const progressLogger = (io: Terminal): Logger => lineLogger(io, undefined, ['info', 'warn', 'error']);
+
+function lineLogger(io: Terminal, name: string | undefined, levels: readonly Level[]): Logger {
+  const write =
+    (level: Level) =>
+    (msg: string, fields: LogFields = {}): void => {
+      if (!levels.includes(level)) return;
+      const ts = new Date(io.wallMs()).toISOString().replace('Z', '000Z');
+      const caller = callers[msg] ?? 'v3/client.go';
+      io.stderr.write(`${JSON.stringify({ level, ts, logger: name, caller, msg, ...fields })}\n`);
+    };
   const logger: Logger = {
     debug() {},
-    info() {},
-    warn: (msg, fields) => write('warn', msg, fields),
-    error: (msg, fields) => write('error', msg, fields),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
     with: () => logger,
   };
   return logger;

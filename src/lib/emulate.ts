@@ -68,7 +68,7 @@ export const differences = {
   /** `endpoint status` shows storage version, quota and downgrade. */
   statusHasStorageVersion: since36,
   /** `snapshot save` tells the server's version. */
-  snapshotSaveTellsVersion: row(false, true, true, true),
+  snapshotSaveTellsVersion: since36,
   /** `defrag` tells how long it took. */
   defragTellsTime: since36,
   /** `member add --learner` says "added as learner to". */

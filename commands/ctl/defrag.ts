@@ -1,0 +1,37 @@
+import { CtlCommand } from '../../src/cli/ctl-command.js';
+import { clusterFlag } from '../../src/cli/endpoint-flags.js';
+import { ExitCode, exitSilently } from '../../src/cli/exit.js';
+import { EtcdError } from '../../src/client/errors.js';
+import { differenceOf } from '../../src/lib/emulate.js';
+
+export default class Defrag extends CtlCommand {
+  static override summary = "Make the members' database files as small as their content";
+  static override flags = clusterFlag;
+
+  override async run(): Promise<void> {
+    const { flags } = this.input(Defrag);
+    const globals = this.globals();
+    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { clusterEndpoints } = await import('../../src/start/cluster-endpoints.js');
+    const { osClock } = await import('../../src/lib/os/clock.js');
+    const { formatDuration } = await import('../../src/lib/go/duration.js');
+    await using session = await openSession(globals, this.io);
+    let hasFailed = false;
+    for (const endpoint of await clusterEndpoints(globals, this.io, flags)) {
+      const startMs = osClock.monotonicMs();
+      const took = () =>
+        differenceOf('defragTellsTime', globals.emulate)
+          ? `. took ${formatDuration(BigInt(Math.round((osClock.monotonicMs() - startMs) * 1e6)))}`
+          : '';
+      try {
+        await session.client.maintenance.defragment(endpoint, session.limits);
+        this.print(`Finished defragmenting etcd member[${endpoint}]${took()}`);
+      } catch (error) {
+        if (!(error instanceof EtcdError)) throw error;
+        hasFailed = true;
+        this.note(`Failed to defragment etcd member[${endpoint}]${took()} (${error.message})`);
+      }
+    }
+    if (hasFailed) exitSilently(ExitCode.error);
+  }
+}

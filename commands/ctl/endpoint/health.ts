@@ -1,0 +1,24 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { clusterFlag } from '../../../src/cli/endpoint-flags.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+
+export default class EndpointHealth extends CtlCommand {
+  static override summary = 'Say of each endpoint whether its member can serve';
+  static override flags = clusterFlag;
+
+  override async run(): Promise<void> {
+    const { flags } = this.input(EndpointHealth);
+    const globals = this.globals();
+    const { clientOptions } = await import('../../../src/start/open-client.js');
+    const { clusterEndpoints } = await import('../../../src/start/cluster-endpoints.js');
+    const { checkHealth } = await import('../../../src/start/check-health.js');
+    const { printerFor } = await import('../../../src/start/ctl-session.js');
+    const printer = await printerFor(globals, this.io);
+    const options = await clientOptions(globals, this.io);
+    const endpoints = await clusterEndpoints(globals, this.io, flags);
+    const limits = { timeoutMs: globals['command-timeout'] };
+    const list = await Promise.all(endpoints.map((endpoint) => checkHealth(options, endpoint, limits)));
+    printer.endpointHealth(list);
+    if (list.some(({ error }) => error !== '')) fail(ExitCode.error, 'unhealthy cluster');
+  }
+}

@@ -1,0 +1,34 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { clusterFlag } from '../../../src/cli/endpoint-flags.js';
+import { ExitCode, exitSilently } from '../../../src/cli/exit.js';
+import type { EndpointStatus as Row } from '../../../src/cli/print/printer.js';
+import { EtcdError } from '../../../src/client/errors.js';
+
+export default class EndpointStatus extends CtlCommand {
+  static override summary = 'Print the state of the member behind each endpoint';
+  static override description =
+    `The simple output has, separated by commas: endpoint, ID, version, db size, is leader, is learner, raft term, raft
+index, raft applied index, errors.`;
+  static override flags = clusterFlag;
+
+  override async run(): Promise<void> {
+    const { flags } = this.input(EndpointStatus);
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { clusterEndpoints } = await import('../../../src/start/cluster-endpoints.js');
+    await using session = await openSession(globals, this.io);
+    const rows: Row[] = [];
+    let hasFailed = false;
+    for (const endpoint of await clusterEndpoints(globals, this.io, flags)) {
+      try {
+        rows.push({ endpoint, status: await session.client.maintenance.status(endpoint, session.limits) });
+      } catch (error) {
+        if (!(error instanceof EtcdError)) throw error;
+        hasFailed = true;
+        this.note(`Failed to get the status of endpoint ${endpoint} (${error.message})`);
+      }
+    }
+    session.printer.endpointStatus(rows);
+    if (hasFailed) exitSilently(ExitCode.error);
+  }
+}

@@ -1,0 +1,19 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { parseMemberArg } from '../../../src/cli/ids.js';
+
+export default class MemberPromote extends CtlCommand {
+  static override summary = 'Let a learner vote';
+  static override usage = '<memberID> [flags]';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(MemberPromote);
+    const [text] = args;
+    if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'member ID is not provided');
+    const member = parseMemberArg(text);
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    await using session = await openSession(globals, this.io);
+    session.printer.memberPromote(member, await session.client.cluster.promote(member, session.limits));
+  }
+}

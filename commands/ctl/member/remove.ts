@@ -1,0 +1,19 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { parseMemberArg } from '../../../src/cli/ids.js';
+
+export default class MemberRemove extends CtlCommand {
+  static override summary = 'Remove a member from the cluster';
+  static override usage = '<memberID> [flags]';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(MemberRemove);
+    const [text] = args;
+    if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'member ID is not provided');
+    const member = parseMemberArg(text);
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    await using session = await openSession(globals, this.io);
+    session.printer.memberRemove(member, await session.client.cluster.remove(member, session.limits));
+  }
+}

@@ -1,0 +1,26 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { flag } from '../../../src/cli/flags.js';
+import { parseMemberArg } from '../../../src/cli/ids.js';
+
+export default class MemberUpdate extends CtlCommand {
+  static override summary = 'Change where the other members reach a member';
+  static override usage = '<memberID> [options] [flags]';
+  static override flags = {
+    'peer-urls': flag.string('', 'where the other members are to reach it, separated by commas'),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = this.input(MemberUpdate);
+    const [text] = args;
+    if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'member ID is not provided');
+    const member = parseMemberArg(text);
+    const peerUrls = flags['peer-urls'];
+    if (peerUrls === '') fail(ExitCode.badArgs, 'member peer urls not provided');
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    await using session = await openSession(globals, this.io);
+    const { client, printer, limits } = session;
+    printer.memberUpdate(member, await client.cluster.update(member, peerUrls.split(','), limits));
+  }
+}

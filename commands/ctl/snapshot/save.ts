@@ -1,0 +1,29 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { differenceOf } from '../../../src/lib/emulate.js';
+
+export default class SnapshotSave extends CtlCommand {
+  static override summary = "Store a member's whole database in a file";
+  static override usage = '<filename> [flags]';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(SnapshotSave);
+    const [path] = args;
+    if (path === undefined || args.length !== 1) fail(ExitCode.badArgs, 'snapshot save expects one argument');
+    const globals = this.globals();
+    const { clientOptions } = await import('../../../src/start/open-client.js');
+    const { saveSnapshot } = await import('../../../src/start/save-snapshot.js');
+    const { progressLogger } = await import('../../../src/cli/client-logger.js');
+    const options = await clientOptions(globals, this.io);
+    // A snapshot takes as long as it takes, unless someone said otherwise.
+    const timeoutMs = globals.changed.has('command-timeout') ? globals['command-timeout'] : undefined;
+    const how = { timeoutMs, logger: progressLogger(this.io) };
+    const version = await saveSnapshot(options, path, how).catch((error: unknown) =>
+      fail(ExitCode.interrupted, error instanceof Error ? error.message : String(error)),
+    );
+    this.print(`Snapshot saved at ${path}`);
+    if (version !== '' && differenceOf('snapshotSaveTellsVersion', globals.emulate)) {
+      this.print(`Server version ${version}`);
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/** The machine's clock, entropy and network for a client: what `new Client(options)` uses. */
+import { createChannel } from '../grpc/channel.js';
+import type { NetworkAddress, TlsClientOptions } from '../lib/network.js';
+import { osClock } from '../lib/os/clock.js';
+import { osNetwork } from '../lib/os/net.js';
+import { osRandom } from '../lib/os/random.js';
+import { type Endpoint, hostOf } from './endpoint.js';
+import type { ClientEdges, ClientTls } from './options.js';
+
+export const osEdges: ClientEdges = {
+  clock: osClock,
+  random: osRandom,
+  connect: (endpoint, options) =>
+    createChannel({
+      target: endpoint.authority,
+      authority: endpoint.authority,
+      scheme: options.tls === undefined ? 'http' : 'https',
+      dial: async (signal) => {
+        const tls = options.tls === undefined ? undefined : tlsOptions(endpoint, options.tls);
+        return (await osNetwork.dial(addressOf(endpoint), { tls, signal })).socket;
+      },
+      clock: osClock,
+      keepalive: options.keepAlive,
+      maxSendBytes: options.maxSendBytes,
+      maxReceiveBytes: options.maxReceiveBytes,
+      userAgent: 'etcd-ts',
+    }),
+};
+
+function tlsOptions(endpoint: Endpoint, tls: ClientTls): TlsClientOptions {
+  return {
+    ca: material(tls.ca),
+    cert: material(tls.cert),
+    key: material(tls.key),
+    serverName: tls.serverName ?? endpoint.serverName,
+    insecureSkipVerify: tls.insecureSkipVerify,
+    alpn: ['h2'],
+  };
+}
+
+const material = (value: string | Uint8Array | undefined): string | Buffer | undefined =>
+  value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
+
+function addressOf({ address }: Endpoint): NetworkAddress {
+  if (address.t === 'unix') return address;
+  const { hostPort } = address;
+  const port = Number(/:(\d+)$/.exec(hostPort)?.[1]);
+  if (!Number.isInteger(port)) throw new Error(`dial tcp: address ${hostPort}: missing port in address`);
+  return { t: 'tcp', host: hostOf(hostPort), port };
+}

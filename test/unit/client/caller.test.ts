@@ -1,0 +1,246 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Client } from '../../../src/client/client.js';
+import { EtcdError } from '../../../src/client/errors.js';
+import type { ClientOptions } from '../../../src/client/options.js';
+import { Code, GrpcError } from '../../../src/grpc/types.js';
+import type { LogFields, Logger } from '../../../src/lib/logger.js';
+import { silentLogger } from '../../../src/lib/logger.js';
+import { PutResponse, RangeResponse } from '../../../src/proto/gen/etcdserverpb.js';
+import { type Answer, FakeChannel } from '../../support/fake-channel.js';
+import { ManualClock, settle } from '../../support/manual-clock.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+let clock: ManualClock;
+let channels: FakeChannel[];
+const unavailable = () => new GrpcError(Code.Unavailable, 'error reading from server: EOF');
+
+function makeClient(answers: Record<string, Answer>, options: Partial<ClientOptions> = {}): Client {
+  return new Client(
+    { endpoints: Object.keys(answers), ...options },
+    {
+      clock,
+      random: seededRandom(7),
+      connect: (endpoint) => {
+        const channel = new FakeChannel(endpoint.text, answers[endpoint.text] ?? (() => RangeResponse.create()));
+        channels.push(channel);
+        return channel;
+      },
+    },
+  );
+}
+
+/** Resolves with what a call came to, an error included. */
+const outcome = <T>(call: Promise<T>): Promise<T | Error> => call.catch((error: Error) => error);
+
+beforeEach(() => {
+  clock = new ManualClock();
+  channels = [];
+});
+
+describe('a client of several endpoints', () => {
+  it('takes them in turn', async () => {
+    const client = makeClient({ a: () => RangeResponse.create(), b: () => RangeResponse.create() });
+    for (let i = 0; i < 6; i++) await client.kv.get('k');
+    await settle();
+    for (let i = 0; i < 6; i++) await client.kv.get('k');
+    const [a, b] = channels.map(({ calls }) => calls.length);
+    expect((a ?? 0) + (b ?? 0)).toBe(12);
+    expect(Math.min(a ?? 0, b ?? 0)).toBeGreaterThanOrEqual(5);
+  });
+
+  it('passes over those that cannot be reached, for writes too', async () => {
+    const client = makeClient({ dead: () => RangeResponse.create(), live: () => PutResponse.create() });
+    channels.forEach((channel) => {
+      channel.isReachable = channel.target === 'live';
+    });
+    await expect(client.kv.put('k', 'v')).resolves.toMatchObject({ prevKv: undefined });
+    expect(channels.map(({ calls }) => calls.length)).toEqual([0, 1]);
+  });
+
+  it('reads again elsewhere when a member went away underway', async () => {
+    const client = makeClient({
+      a: () => {
+        throw unavailable();
+      },
+      b: () => RangeResponse.create({ count: 1 }),
+    });
+    for (const channel of channels) await channel.connect();
+    await expect(client.kv.get('k')).resolves.toMatchObject({ count: 1 });
+  });
+
+  it('does not write again, since the lost answer does not tell whether it was done', async () => {
+    const client = makeClient({
+      a: () => {
+        throw unavailable();
+      },
+      b: () => PutResponse.create(),
+    });
+    for (const channel of channels) await channel.connect();
+    const failed = await outcome(client.kv.put('k', 'v'));
+    expect(failed).toBeInstanceOf(EtcdError);
+    expect(failed).toMatchObject({
+      code: Code.Unavailable,
+      message: 'rpc error: code = Unavailable desc = error reading from server: EOF',
+    });
+    expect(channels.map(({ calls }) => calls.length)).toEqual([1, 0]);
+  });
+
+  it('gives up after a hundred attempts', async () => {
+    const client = makeClient({
+      a: () => {
+        throw unavailable();
+      },
+    });
+    const call = outcome(client.kv.get('k'));
+    await clock.advance(60_000);
+    await expect(call).resolves.toMatchObject({ code: Code.Unavailable });
+    expect(channels[0]?.calls.length).toBe(100);
+  });
+});
+
+describe('a call', () => {
+  it('waits for a server as long as its deadline allows, and says so in clientv3’s words', async () => {
+    const warnings: LogFields[] = [];
+    const logger: Logger = { ...silentLogger, warn: (_, fields) => warnings.push(fields ?? {}) };
+    const client = makeClient({ '127.0.0.1:1': () => RangeResponse.create() }, { logger });
+    for (const channel of channels) channel.isReachable = false;
+    const call = outcome(client.kv.get('k', { timeoutMs: 5000 }));
+    await clock.advance(4999);
+    await clock.advance(1);
+    await expect(call).resolves.toMatchObject({ code: Code.DeadlineExceeded, message: 'context deadline exceeded' });
+    expect(channels[0]?.calls.length).toBe(0);
+    expect(warnings).toEqual([
+      {
+        target: expect.stringMatching(/^etcd-endpoints:\/\/[0-9a-f]{10}\/127\.0\.0\.1:1$/),
+        attempt: 0,
+        error:
+          'rpc error: code = DeadlineExceeded desc = latest balancer error: last connection error: ' +
+          'connection error: desc = "cannot reach 127.0.0.1:1"',
+      },
+    ]);
+  });
+
+  it('goes out once a server can be reached', async () => {
+    const client = makeClient({ a: () => PutResponse.create() });
+    const [channel] = channels;
+    if (channel !== undefined) channel.isReachable = false;
+    const call = client.kv.put('k', 'v');
+    await clock.advance(500);
+    if (channel !== undefined) channel.isReachable = true;
+    await clock.advance(2000);
+    await expect(call).resolves.toBeDefined();
+  });
+
+  it('fails at once when it has no time at all', async () => {
+    const client = makeClient({ a: () => RangeResponse.create() });
+    for (const timeoutMs of [0, -1000]) {
+      expect(await outcome(client.kv.get('k', { timeoutMs }))).toMatchObject({ message: 'context deadline exceeded' });
+    }
+    expect(channels[0]?.connects).toBe(0);
+  });
+
+  it('hands the rest of its time to each attempt', async () => {
+    let attempts = 0;
+    const client = makeClient({
+      a: () => {
+        if (attempts++ === 0) throw unavailable();
+        return RangeResponse.create();
+      },
+    });
+    const call = client.kv.get('k', { timeoutMs: 5000 });
+    await clock.advance(100);
+    await call;
+    const [first, second] = channels[0]?.calls.map(({ timeoutMs }) => timeoutMs ?? 0) ?? [];
+    expect(first).toBe(5000);
+    expect(second).toBeLessThan(4980);
+    expect(second).toBeGreaterThan(4960);
+  });
+
+  it('ends when its caller cancels it', async () => {
+    const client = makeClient({ a: () => RangeResponse.create() });
+    for (const channel of channels) channel.isReachable = false;
+    const stop = new AbortController();
+    const call = outcome(client.kv.get('k', { signal: stop.signal }));
+    await clock.advance(10);
+    stop.abort();
+    await expect(call).resolves.toMatchObject({ code: Code.Canceled, message: 'context canceled' });
+  });
+
+  it('fails when the client is closed', async () => {
+    const client = makeClient({ a: () => RangeResponse.create() });
+    for (const channel of channels) channel.isReachable = false;
+    const call = outcome(client.kv.get('k', { timeoutMs: 1000 }));
+    await clock.advance(10);
+    await client.close();
+    await clock.advance(2000);
+    await expect(call).resolves.toBeInstanceOf(EtcdError);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('says which version of the API it speaks', async () => {
+    const client = makeClient({ a: () => RangeResponse.create() });
+    await client.kv.get('k');
+    expect(channels[0]?.calls[0]?.metadata).toEqual(new Map([['client-api-version', ['3.5']]]));
+  });
+});
+
+describe('a client with a user', () => {
+  const tokens = (...list: string[]): Answer => {
+    return ({ path, metadata }) => {
+      if (path.endsWith('/Authenticate')) return { header: undefined, token: list.shift() ?? 'none' };
+      const [token] = metadata?.get('token') ?? [];
+      if (token !== 'good') throw new GrpcError(Code.Unauthenticated, 'etcdserver: invalid auth token');
+      return RangeResponse.create({ count: 3 });
+    };
+  };
+
+  it('sends the token that it logged in for', async () => {
+    const client = makeClient({ a: tokens('good') }, { username: 'u', password: 'p' });
+    await client.logIn();
+    await expect(client.kv.get('k')).resolves.toMatchObject({ count: 3 });
+    expect(channels[0]?.calls.map(({ path }) => path)).toEqual([
+      '/etcdserverpb.Auth/Authenticate',
+      '/etcdserverpb.KV/Range',
+    ]);
+  });
+
+  it('logs in again when the server no longer knows the token', async () => {
+    const client = makeClient({ a: tokens('stale', 'good') }, { username: 'u', password: 'p' });
+    await client.logIn();
+    await expect(client.kv.put('k', 'v')).resolves.toMatchObject({ count: 3 });
+  });
+
+  it('goes on without a token when the server has no authentication', async () => {
+    const answer: Answer = ({ path, metadata }) => {
+      if (path.endsWith('/Authenticate'))
+        throw new GrpcError(Code.FailedPrecondition, 'etcdserver: authentication is not enabled');
+      expect(metadata?.has('token')).toBe(false);
+      return RangeResponse.create();
+    };
+    const client = makeClient({ a: answer }, { username: 'u', password: 'p' });
+    await client.logIn();
+    await expect(client.kv.get('k')).resolves.toBeDefined();
+  });
+
+  it('fails when name or password are wrong', async () => {
+    const answer: Answer = () => {
+      throw new GrpcError(Code.InvalidArgument, 'etcdserver: authentication failed, invalid user ID or password');
+    };
+    const client = makeClient({ a: answer }, { username: 'u', password: 'p' });
+    expect(await outcome(client.logIn())).toMatchObject({
+      message: 'etcdserver: authentication failed, invalid user ID or password',
+    });
+  });
+
+  it('may bring a token of its own', async () => {
+    const client = makeClient({ a: tokens() }, { token: 'good' });
+    await client.logIn();
+    await expect(client.kv.get('k')).resolves.toMatchObject({ count: 3 });
+  });
+});
+
+describe('a client without endpoints', () => {
+  it('is refused', () => {
+    expect(() => makeClient({})).toThrow('etcdclient: no available endpoints');
+  });
+});

@@ -1,0 +1,124 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Client } from '../../../src/client/client.js';
+import { LeaseKeepAliveResponse } from '../../../src/proto/gen/etcdserverpb.js';
+import { FakeChannel, type FakeStream } from '../../support/fake-channel.js';
+import { ManualClock, settle } from '../../support/manual-clock.js';
+import { seededRandom } from '../../support/seeded-random.js';
+
+let clock: ManualClock;
+let channel: FakeChannel;
+let client: Client;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  client = new Client(
+    { endpoints: ['a'] },
+    {
+      clock,
+      random: seededRandom(7),
+      connect: (endpoint) => {
+        channel = new FakeChannel(endpoint.text, () => undefined);
+        return channel;
+      },
+    },
+  );
+});
+
+const renewal = (ID: bigint, TTL: number) => LeaseKeepAliveResponse.create({ ID, TTL });
+
+async function openStream(): Promise<FakeStream> {
+  await settle();
+  const stream = channel.streams.at(-1);
+  if (stream === undefined) throw new Error('no stream was opened');
+  return stream;
+}
+
+describe('a lease that is kept alive', () => {
+  it('is renewed when a third of its time has passed', async () => {
+    const kept = client.keepAlive(7n);
+    const stream = await openStream();
+    expect(stream.sent).toEqual([{ ID: 7n }]);
+    stream.answer(renewal(7n, 9));
+    await expect(kept.next()).resolves.toMatchObject({ value: { TTL: 9 } });
+    await clock.advance(2500);
+    expect(stream.sent.length).toBe(1);
+    await clock.advance(500);
+    expect(stream.sent.length).toBe(2);
+  });
+
+  it('is over when the server no longer knows it', async () => {
+    const kept = client.keepAlive(7n);
+    const stream = await openStream();
+    stream.answer(renewal(7n, 9));
+    stream.answer(renewal(7n, 0));
+    await expect(kept.next()).resolves.toMatchObject({ value: { TTL: 9 } });
+    await expect(kept.next()).resolves.toMatchObject({ done: true });
+    await settle();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is over when it was not answered for as long as it lives', async () => {
+    const kept = client.keepAlive(7n);
+    const stream = await openStream();
+    stream.answer(renewal(7n, 3));
+    await kept.next();
+    const next = kept.next();
+    await clock.advance(3600);
+    await expect(next).resolves.toMatchObject({ done: true });
+  });
+
+  it('is renewed over a new stream when the old one was lost', async () => {
+    const kept = client.keepAlive(7n);
+    const first = await openStream();
+    first.answer(renewal(7n, 30));
+    await kept.next();
+    channel.lose();
+    await clock.advance(20_000);
+    const second = channel.streams.at(-1);
+    expect(second).not.toBe(first);
+    expect(second?.sent).toContainEqual({ ID: 7n });
+  });
+
+  it('costs one renewal for several readers, and ends with the last', async () => {
+    const one = client.keepAlive(7n);
+    const two = client.keepAlive(7n);
+    const stream = await openStream();
+    expect(stream.sent.length).toBe(1);
+    stream.answer(renewal(7n, 9));
+    for (const reader of [one, two]) await expect(reader.next()).resolves.toMatchObject({ value: { TTL: 9 } });
+    one.cancel();
+    await settle();
+    expect(stream.isCanceled).toBe(false);
+    two.cancel();
+    await settle();
+    expect(stream.isCanceled).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('does not pile up renewals that nobody reads', async () => {
+    const kept = client.keepAlive(7n);
+    const stream = await openStream();
+    for (let i = 0; i < 50; i++) stream.answer(renewal(7n, 9));
+    stream.answer(renewal(7n, 0));
+    await settle();
+    let count = 0;
+    for await (const _ of kept) count++;
+    expect(count).toBe(16);
+  });
+});
+
+describe('renewing once', () => {
+  it('gives the new time', async () => {
+    const once = client.lease.keepAliveOnce(7n);
+    (await openStream()).answer(renewal(7n, 9));
+    await expect(once).resolves.toMatchObject({ TTL: 9 });
+    expect((await openStream()).isCanceled).toBe(true);
+  });
+
+  it('fails when there is no such lease', async () => {
+    const once = client.lease.keepAliveOnce(7n);
+    const failed = expect(once).rejects.toThrow('etcdserver: requested lease not found');
+    (await openStream()).answer(renewal(7n, 0));
+    await failed;
+  });
+});
