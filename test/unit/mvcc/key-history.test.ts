@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { compacted, type Found, findAt, type History, isKept, KeyHistory } from '../../../src/mvcc/key-history.js';
+
+/** `2 4.1 -6 8`: puts at 2, 4 (sub 1) and 8, a tombstone at 6. */
+function historyOf(text: string): KeyHistory {
+  let history: KeyHistory | undefined;
+  let created = 0;
+  let version = 0;
+  for (const word of text.split(' ')) {
+    const isTombstone = word.startsWith('-');
+    const [main = 0, sub = 0] = word.replace('-', '').split('.').map(Number);
+    if (isTombstone) version = 0;
+    else {
+      if (version === 0) created = main;
+      version++;
+    }
+    if (history === undefined) history = new KeyHistory(main, sub, created, version);
+    else history.push(main, sub, created, version);
+  }
+  return history as KeyHistory;
+}
+
+function textOf(history: History | undefined): string {
+  if (history === undefined) return 'gone';
+  if (typeof history === 'number') return `plain ${history}`;
+  const words: string[] = [];
+  const word = (main: number, sub: number, tombstone: boolean) =>
+    words.push(`${tombstone ? '-' : ''}${main}${sub === 0 ? '' : `.${sub}`}`);
+  const older = history.older ?? [];
+  for (let at = 0; at < older.length; at += 2) {
+    const packed = older[at + 1] as number;
+    word(older[at] as number, packed >> 1, (packed & 1) === 1);
+  }
+  word(history.main, history.sub, history.version === 0);
+  return words.join(' ');
+}
+
+function at(history: History, revision: number): string {
+  const out: Found = { main: 0, sub: 0, tombstone: false };
+  return findAt(history, revision, out) ? `${out.tombstone ? '-' : ''}${out.main}.${out.sub}` : 'none';
+}
+
+describe('the newest change at or below a revision', () => {
+  const history = historyOf('2 4.1 -6 8 9.3');
+  test.each([
+    [1, 'none'],
+    [2, '2.0'],
+    [3, '2.0'],
+    [4, '4.1'],
+    [5, '4.1'],
+    [6, '-6.0'],
+    [7, '-6.0'],
+    [8, '8.0'],
+    [9, '9.3'],
+    [100, '9.3'],
+  ])('at %d: %s', (revision, expected) => {
+    expect(at(history, revision)).toBe(expected);
+  });
+
+  test('of a key written once', () => {
+    expect(at(5, 4)).toBe('none');
+    expect(at(5, 5)).toBe('5.0');
+  });
+});
+
+describe('compaction of a history', () => {
+  test.each([
+    ['2 4 6', 1, '2 4 6'],
+    ['2 4 6', 2, '2 4 6'],
+    ['2 4 6', 5, '4 6'],
+    ['2 4 6', 6, '6'],
+    ['2 4 6', 9, '6'],
+    // A tombstone below the revision is of no use to anyone …
+    ['2 -4 6', 5, '6'],
+    ['2 -4', 5, 'gone'],
+    // … at the revision it stays, so that a watch from there sees the deletion.
+    ['2 -4 6', 4, '-4 6'],
+    ['2 -4', 4, '-4'],
+    ['-4', 5, 'gone'],
+    ['2 -4 6 -8', 5, '6 -8'],
+    ['2 -4 6 -8', 7, '6 -8'],
+    ['2 -4 6 -8', 8, '-8'],
+    ['2 -4 6 -8', 9, 'gone'],
+  ])('%s at %d leaves %s', (history, revision, expected) => {
+    const left = textOf(compacted(historyOf(history), revision));
+    expect(left.replace('plain ', '')).toBe(expected);
+  });
+
+  test('a key left with its first put takes no more than a number again', () => {
+    expect(compacted(historyOf('2 -4 6'), 6)).toBe(6);
+    expect(textOf(compacted(historyOf('2 -4 6.1'), 6))).toBe('6.1');
+    expect(textOf(compacted(historyOf('2 4'), 4))).toBe('4');
+    expect(typeof compacted(historyOf('2 4'), 4)).toBe('object');
+    expect(compacted(7, 9)).toBe(7);
+  });
+});
+
+describe('what a compaction keeps', () => {
+  const kept = (history: string, revision: number, main: number, forHash: boolean) =>
+    isKept(historyOf(history), revision, { main, sub: 0 }, { forHash });
+
+  test('the newest change at or below it, if the key is alive then', () => {
+    expect(kept('2 4 6', 5, 4, false)).toBe(true);
+    expect(kept('2 4 6', 5, 2, false)).toBe(false);
+    expect(kept('2 -4 6', 5, 4, false)).toBe(false);
+  });
+
+  test('#18089: the tombstone exactly at it, but not for hashes', () => {
+    expect(kept('2 -4', 4, 4, false)).toBe(true);
+    expect(kept('2 -4', 4, 4, true)).toBe(false);
+    expect(kept('2 -4', 5, 4, false)).toBe(false);
+  });
+});
