@@ -4,7 +4,7 @@
  * The current revision is the last record's, but not below a finished or scheduled compaction: where the newest change was a tombstone, the compaction
  * may have deleted it before the crash, and revisions must never go back (#17780).
  */
-import type { Backend } from '../backend/types.js';
+import type { BackendReader } from '../backend/types.js';
 import { KeyIndex } from './key-index.js';
 import { decodeRecord, keyText } from './key-value.js';
 import { isTombstone, mainOf, revisionKey, subOf } from './revision.js';
@@ -21,7 +21,7 @@ export interface Restored {
   readonly leased: ReadonlyMap<string, bigint>;
 }
 
-export function restore(backend: Backend): Restored {
+export function restore(backend: BackendReader): Restored {
   const index = new KeyIndex();
   const leased = new Map<string, bigint>();
   let currentRevision = 1;
@@ -52,7 +52,7 @@ export function restore(backend: Backend): Restored {
   };
 }
 
-export function readMain(backend: Backend, key: Uint8Array): number | undefined {
+export function readMain(backend: BackendReader, key: Uint8Array): number | undefined {
   const value = backend.get('meta', key);
   return value === undefined || value.length === 0 ? undefined : mainOf(value);
 }

@@ -104,9 +104,9 @@ export class WatchHub implements StoreListener {
   }
 
   /** Takes a watcher out for good. */
-  dismiss(watcher: Watcher): void {
+  dismiss(watcher: Watcher, why: 'compacted' | 'cancelled'): void {
     this.leave(watcher);
-    watcher.state = 'closed';
+    watcher.state = why;
     watcher.stream.watchers.delete(watcher.id);
   }
 
@@ -262,7 +262,7 @@ export class WatchHub implements StoreListener {
   private cancelCompacted(watcher: Watcher, compactRevision: number): void {
     const message = { ...eventsMessage(watcher.id, 0, []), compactRevision, canceled: true };
     // Not tied to the watcher: the message must outlive it.
-    if (watcher.stream.offer(undefined, message)) this.dismiss(watcher);
+    if (watcher.stream.offer(undefined, message)) this.dismiss(watcher, 'compacted');
     else this.becomeBlocked(watcher);
   }
 
@@ -283,7 +283,8 @@ export class WatchHub implements StoreListener {
       case 'blocked':
         watcher.stream.blocked.delete(watcher);
         break;
-      case 'closed':
+      case 'compacted':
+      case 'cancelled':
         break;
       default:
         watcher.state satisfies never;

@@ -66,7 +66,7 @@ export class WatchStream implements WatchStreamHandle {
   cancel(watchId: number): boolean {
     const watcher = this.watchers.get(watchId);
     if (watcher === undefined) return false;
-    this.hub.dismiss(watcher);
+    this.hub.dismiss(watcher, 'cancelled');
     return true;
   }
 
@@ -94,7 +94,7 @@ export class WatchStream implements WatchStreamHandle {
       if (next === undefined) return undefined;
       const { watcher, message } = next;
       if (this.queue.length === goOnAt || this.queue.length === 0) this.hub.unblock(this);
-      if (watcher?.state === 'closed') continue;
+      if (watcher?.state === 'cancelled') continue;
       if (watcher === undefined || message.events.length === 0) return message;
       watcher.idle = false;
       if (!watcher.wants.fragment) return message;
@@ -107,7 +107,7 @@ export class WatchStream implements WatchStreamHandle {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    for (const watcher of [...this.watchers.values()]) this.hub.dismiss(watcher);
+    for (const watcher of [...this.watchers.values()]) this.hub.dismiss(watcher, 'cancelled');
     this.queue.length = 0;
     this.hub.forget(this);
   }
