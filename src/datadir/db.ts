@@ -1,0 +1,92 @@
+/**
+ * A database file opened offline, by commands that work on it for a moment. It is locked as a member locks it: shared to read, alone to write.
+ */
+
+import { bucketBytes } from '../backend/buckets.js';
+import type { BackendReader } from '../backend/types.js';
+import { type Bolt, openBolt } from '../bolt/bolt.js';
+import { BoltError } from '../bolt/errors.js';
+import type { ReadTx, WriteTx } from '../bolt/types.js';
+import type { Disk } from '../lib/disk.js';
+import { pathErrorText } from '../lib/go/system-error.js';
+import { DataDirError } from './errors.js';
+
+/** Runs `use` on the file's newest state. Throws DataDirError, BoltError. */
+export function readDb<T>(disk: Disk, path: string, use: (tx: ReadTx, bolt: Bolt) => T): T {
+  const bolt = open(disk, path, { readOnly: true });
+  try {
+    const tx = bolt.beginRead();
+    try {
+      return use(tx, bolt);
+    } finally {
+      tx.close();
+    }
+  } finally {
+    bolt.close();
+  }
+}
+
+/** Runs `edit` in one transaction, durable on return. The file must exist. Throws DataDirError, BoltError. */
+export function editDb<T>(disk: Disk, path: string, edit: (tx: WriteTx) => T): T {
+  const bolt = open(disk, path, { readOnly: false });
+  try {
+    const tx = bolt.beginWrite();
+    let result: T;
+    try {
+      result = edit(tx);
+    } catch (error) {
+      tx.rollback();
+      throw error;
+    }
+    tx.commit();
+    return result;
+  } finally {
+    bolt.close();
+  }
+}
+
+function open(disk: Disk, path: string, how: { readOnly: boolean }): Bolt {
+  if (disk.stat(path) === undefined) throw new DataDirError(`open ${path}: no such file or directory`);
+  try {
+    return openBolt(disk, path, how);
+  } catch (error) {
+    if (error instanceof BoltError && error.code === 'ERR_BOLT_LOCKED') {
+      throw new DataDirError(`${path} is in use by another process; stop the etcd that runs on it first`, error);
+    }
+    if (error instanceof BoltError) throw error;
+    throw new DataDirError(pathErrorText('open', path, error), error);
+  }
+}
+
+/** A transaction as the parts above the backend read it. */
+export function backendReader(tx: Pick<ReadTx, 'bucket'>): BackendReader {
+  return {
+    get: (bucket, key) => tx.bucket(bucketBytes(bucket))?.get(key),
+    range(bucket, start, end, limit, visit) {
+      let left = limit;
+      tx.bucket(bucketBytes(bucket))?.range(start, end, (key, value) => {
+        if (visit(key, value) === false) return false;
+        return --left !== 0;
+      });
+    },
+  };
+}
+
+/** Removes every key of a bucket; the bucket itself is made where it is missing. */
+export function clearBucket(tx: WriteTx, name: 'members' | 'members_removed' | 'cluster'): void {
+  tx.deleteBucket(bucketBytes(name));
+  tx.createBucket(bucketBytes(name));
+}
+
+/** Where a member has got to, in the words of the bucket `meta`. */
+export function putConsistentIndex(tx: WriteTx, at: { index: number; term: number }): void {
+  const meta = tx.createBucket(bucketBytes('meta'));
+  meta.put(Buffer.from('consistent_index'), uint64(at.index));
+  meta.put(Buffer.from('term'), uint64(at.term));
+}
+
+function uint64(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(value));
+  return bytes;
+}

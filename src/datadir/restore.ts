@@ -1,0 +1,163 @@
+/**
+ * `etcdutl snapshot restore`: a new data directory from a snapshot file, with a new log, new ids and the membership that the command line names.
+ * Keys, leases, users and roles are those of the snapshot. facts: data-dir 7.
+ */
+import { bucketBytes } from '../backend/buckets.js';
+import type { WriteTx } from '../bolt/types.js';
+import type { Clock } from '../lib/clock.js';
+import type { Disk } from '../lib/disk.js';
+import { goQuote } from '../lib/go/quote.js';
+import type { Logger } from '../lib/logger.js';
+import { scheduledKey } from '../mvcc/restore.js';
+import { mainOf, revisionKey } from '../mvcc/revision.js';
+import { Metadata } from '../proto/gen/etcdserverpb.js';
+import { confChangeCodec } from '../raftpb/codec.js';
+import { ConfChangeType, type Entry, EntryType, makeConfChange, makeConfState } from '../raftpb/types.js';
+import { createWal, snapshotFiles } from '../wal/index.js';
+import { type ClusterMember, memberToJson } from './cluster-member.js';
+import { clearBucket, editDb, putConsistentIndex } from './db.js';
+import { DataDirError } from './errors.js';
+import { bootstrapMemberId, clusterId } from './ids.js';
+import { type InitialCluster, verifyInitialCluster } from './initial-cluster.js';
+import { dbPathOf, snapDirOf, walDirOf } from './names.js';
+import { copySnapshot } from './snapshot-file.js';
+import { membershipToV2Snapshot } from './v2-snapshot.js';
+
+export interface RestoreOptions extends InitialCluster {
+  readonly snapshot: string;
+  readonly dataDir: string;
+  /** `--wal-dir`; undefined or empty = inside the data directory. */
+  readonly walDir: string | undefined;
+  readonly skipHashCheck: boolean;
+  /**
+   * Raises the current revision by this much and has the first start compact up to there, so that clients which saw revisions after the snapshot
+   * see none twice, and watchers are told instead of waiting. 0 = no change.
+   */
+  readonly bumpRevision: number;
+}
+
+export interface World {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Throws DataDirError, BoltError, system errors. What was made so far is removed then. */
+export function restoreSnapshot(options: RestoreOptions, world: World): void {
+  const { disk, logger } = world;
+  const { dataDir } = options;
+  verifyInitialCluster(options);
+  if (!isEmptyOrAbsent(disk, dataDir)) {
+    throw new DataDirError(`data-dir ${goQuote(dataDir)} not empty or could not be read`);
+  }
+  if (options.walDir && disk.stat(options.walDir) !== undefined) {
+    throw new DataDirError(`wal-dir ${goQuote(options.walDir)} exists`);
+  }
+  const fields = {
+    path: options.snapshot,
+    'wal-dir': walDirOf(dataDir, options.walDir),
+    'data-dir': dataDir,
+    'snap-dir': snapDirOf(dataDir),
+  };
+  logger.info('restoring snapshot', fields);
+  const existed = disk.stat(dataDir) !== undefined;
+  try {
+    build(options, world);
+  } catch (error) {
+    disk.remove(`${dataDir}/member`, { recursive: true });
+    if (!existed) disk.remove(dataDir, { recursive: true });
+    if (options.walDir) disk.remove(options.walDir, { recursive: true });
+    throw error;
+  }
+  logger.info('restored snapshot', fields);
+}
+
+function build(options: RestoreOptions, world: World): void {
+  const { disk, logger } = world;
+  const { dataDir } = options;
+  const snapDir = snapDirOf(dataDir);
+  const walDir = walDirOf(dataDir, options.walDir);
+  const members = membersOf(options);
+  const self = members.find((member) => member.name === options.name);
+  if (self === undefined) throw new Error(`${options.name} is among the members, or verifying would have failed`);
+  const cluster = clusterId(members.map((member) => member.id));
+
+  disk.makeDir(snapDir, 0o700);
+  copySnapshot(disk, options.snapshot, dbPathOf(dataDir), options);
+  const commit = members.length;
+  const term = 1;
+  editDb(disk, dbPathOf(dataDir), (tx) => {
+    clearBucket(tx, 'members');
+    clearBucket(tx, 'members_removed');
+    if (options.bumpRevision > 0) bumpRevision(tx, options.bumpRevision, logger);
+    const bucket = tx.createBucket(bucketBytes('members'));
+    for (const member of members) {
+      bucket.put(Buffer.from(member.id.toString(16)), Buffer.from(memberToJson(member)));
+      logger.info('added member', {
+        'cluster-id': cluster.toString(16),
+        'local-member-id': '0',
+        'added-peer-id': member.id.toString(16),
+        'added-peer-peer-urls': member.peerURLs,
+      });
+    }
+    putConsistentIndex(tx, { index: commit, term });
+  });
+
+  disk.makeDir(parentOf(walDir), 0o700);
+  const wal = createWal(disk, walDir, Metadata.encode({ NodeID: self.id, ClusterID: cluster }), world);
+  try {
+    const confState = makeConfState({ voters: members.map((member) => member.id) });
+    const [lowest] = members;
+    wal.save({ term, vote: lowest?.id ?? 0n, commit }, members.map(addition));
+    // Names are published by the members themselves when they start.
+    const nameless = members.map((member) => ({ ...member, name: '' }));
+    const data = membershipToV2Snapshot({ members: nameless, removed: [], version: undefined });
+    snapshotFiles(disk, snapDir, logger).save({ data, metadata: { index: commit, term, confState } });
+    wal.saveSnapshot({ index: commit, term, confState });
+  } finally {
+    wal.close();
+  }
+  for (const dir of [snapDir, parentOf(snapDir), dataDir]) disk.syncDir(dir);
+}
+
+/** With the ids that follow from name-independent facts: all members of the new cluster compute the same. Ascending. */
+function membersOf({ members, token }: InitialCluster): ClusterMember[] {
+  return [...members]
+    .map(([name, urls]) => {
+      const peerURLs = [...urls].sort();
+      return { id: bootstrapMemberId(peerURLs, token), peerURLs, name, isLearner: false, clientURLs: [] };
+    })
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The log of a new cluster begins with one change of configuration a member. */
+function addition(member: ClusterMember, at: number): Entry {
+  const context = Buffer.from(memberToJson(member));
+  const change = makeConfChange({ type: ConfChangeType.ConfChangeAddNode, nodeId: member.id, context });
+  return { type: EntryType.EntryConfChange, term: 1, index: at + 1, data: confChangeCodec['3.5'].encode(change) };
+}
+
+function bumpRevision(tx: WriteTx, by: number, logger: Logger): void {
+  const keys = tx.createBucket(bucketBytes('key'));
+  let latest = 0;
+  keys.range(undefined, undefined, (key) => {
+    latest = mainOf(key);
+  });
+  const bumped = latest + by;
+  logger.info('bumping latest revision', {
+    'latest-revision': latest,
+    'bump-amount': by,
+    'new-latest-revision': bumped,
+  });
+  const revision = revisionKey(bumped, 0, false);
+  keys.put(revision, new Uint8Array(0));
+  logger.info('marking revision compacted', { revision: bumped });
+  tx.createBucket(bucketBytes('meta')).put(scheduledKey, revision);
+}
+
+function isEmptyOrAbsent(disk: Disk, path: string): boolean {
+  const stat = disk.stat(path);
+  return stat === undefined || (stat.isDirectory && disk.list(path).length === 0);
+}
+
+const parentOf = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf('/')));

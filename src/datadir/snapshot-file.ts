@@ -1,0 +1,126 @@
+/**
+ * Snapshot files: a database as `snapshot save` received it, followed by the SHA-256 of it. Databases are whole pages, so a size 32 beyond a
+ * multiple of 512 tells that the sum is there. A database copied out of a data directory has none.
+ */
+import { createHash } from 'node:crypto';
+import { checkBolt } from '../bolt/check.js';
+import { BoltError } from '../bolt/errors.js';
+import { crc32c } from '../lib/crc32c.js';
+import type { Disk, DiskFile } from '../lib/disk.js';
+import { pathErrorText } from '../lib/go/system-error.js';
+import { keyOfRecord } from '../mvcc/key-value.js';
+import { isTombstone, mainOf } from '../mvcc/revision.js';
+import { readDb } from './db.js';
+import { DataDirError } from './errors.js';
+
+export interface SnapshotStatus {
+  /** CRC-32C over name, keys and values of every bucket in order. */
+  readonly hash: number;
+  /** Of the newest record in `key`; 0 when there is none. */
+  readonly revision: number;
+  /** Entries of all buckets; 3.7 counts keys of users instead. */
+  readonly totalKey: number;
+  readonly totalSize: number;
+  /** Storage version, since 3.6; empty when the file has none. */
+  readonly version: string;
+}
+
+/** Throws DataDirError: missing, `invalid database`, or damaged. */
+export function snapshotStatus(disk: Disk, path: string, how: { readonly countUserKeys: boolean }): SnapshotStatus {
+  if (disk.stat(path) === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
+  try {
+    return readDb(disk, path, (tx, bolt) => {
+      const { problems } = checkBolt(bolt);
+      if (problems.length > 0) {
+        const lines = problems.map(({ pageId, offset, problem }) => `page ${pageId} (offset ${offset}): ${problem}`);
+        const head = `snapshot file integrity check failed. ${problems.length} errors found.`;
+        throw new DataDirError([head, ...lines].join('\n'));
+      }
+      let hash = 0;
+      let revision = 0;
+      let entries = 0;
+      const userKeys = new Set<string>();
+      tx.root.range(undefined, undefined, (name) => {
+        hash = crc32c(hash, name);
+        const isKeyBucket = Buffer.from(name).toString('latin1') === 'key';
+        tx.bucket(name)?.range(undefined, undefined, (key, value) => {
+          hash = crc32c(crc32c(hash, key), value);
+          entries++;
+          if (!isKeyBucket) return;
+          revision = mainOf(key);
+          if (!how.countUserKeys) return;
+          if (isTombstone(key)) userKeys.delete(keyOfRecord(value));
+          else userKeys.add(keyOfRecord(value));
+        });
+      });
+      const version = tx.bucket(Buffer.from('meta'))?.get(Buffer.from('storageVersion'));
+      return {
+        hash,
+        revision,
+        totalKey: how.countUserKeys ? userKeys.size : entries,
+        totalSize: tx.highWaterPages * bolt.pageSize,
+        version: version === undefined ? '' : Buffer.from(version).toString(),
+      };
+    });
+  } catch (error) {
+    // bbolt's words for a file that is none of its own.
+    if (error instanceof BoltError && error.code === 'ERR_BOLT_FORMAT')
+      throw new DataDirError('invalid database', error);
+    throw error;
+  }
+}
+
+const hashSize = 32;
+const pieceSizeBytes = 1024 * 1024;
+
+/**
+ * Copies the database in `from` to the new file `to`, without the sum, and durable. Throws DataDirError when the sum is missing or wrong, unless
+ * `skipHashCheck`; then there is no new file.
+ */
+export function copySnapshot(disk: Disk, from: string, to: string, how: { readonly skipHashCheck: boolean }): void {
+  const source = openSource(disk, from);
+  try {
+    const size = source.size();
+    const hasHash = size % 512 === hashSize;
+    if (!hasHash && !how.skipHashCheck) throw new DataDirError('snapshot missing hash but --skip-hash-check=false');
+    const bodySize = hasHash ? size - hashSize : size;
+    const target = disk.open(to, 'create', 0o600);
+    try {
+      const actual = copyHashed(source, target, bodySize);
+      const stored = Buffer.alloc(hasHash ? hashSize : 0);
+      source.read(stored, bodySize);
+      if (hasHash && !how.skipHashCheck && !stored.equals(actual)) {
+        throw new DataDirError(`expected sha256 [${stored.join(' ')}], got [${actual.join(' ')}]`);
+      }
+      target.sync();
+    } catch (error) {
+      target.close();
+      disk.remove(to);
+      throw error;
+    }
+    target.close();
+  } finally {
+    source.close();
+  }
+}
+
+function openSource(disk: Disk, path: string): DiskFile {
+  try {
+    return disk.open(path, 'read');
+  } catch (error) {
+    throw new DataDirError(pathErrorText('open', path, error), error);
+  }
+}
+
+function copyHashed(from: DiskFile, to: DiskFile, size: number): Buffer {
+  const hash = createHash('sha256');
+  const piece = Buffer.allocUnsafeSlow(pieceSizeBytes);
+  for (let at = 0; at < size; ) {
+    const count = from.read(piece.subarray(0, Math.min(pieceSizeBytes, size - at)), at);
+    if (count === 0) throw new DataDirError(`${from.path} became shorter while it was read`);
+    hash.update(piece.subarray(0, count));
+    to.write([piece.subarray(0, count)], at);
+    at += count;
+  }
+  return hash.digest();
+}
