@@ -12,7 +12,7 @@ const interrupt = '\x03';
 const endOfInput = '\x04';
 const erase = new Set(['\x7f', '\b']);
 
-/** The line without its end; throws CliError when input ends before it or is interrupted. */
+/** The line without its end, empty when input ends before it; throws CliError when it is interrupted. */
 export async function askPassword(io: Terminal, prompt: string): Promise<string> {
   const { stdin, stdout } = io;
   stdout.write(prompt);
@@ -21,10 +21,8 @@ export async function askPassword(io: Terminal, prompt: string): Promise<string>
   try {
     return await readSecret(stdin, isTerminal);
   } finally {
-    if (isTerminal) {
-      stdin.setRawMode(false);
-      stdout.write('\n');
-    }
+    if (isTerminal) stdin.setRawMode(false);
+    stdout.write('\n');
     stdin.pause();
   }
 }
@@ -37,11 +35,7 @@ function readSecret(stdin: Terminal['stdin'], isTerminal: boolean): Promise<stri
       stdin.off('end', onEnd);
       settle();
     };
-    const onEnd = (): void =>
-      finish(() => {
-        if (typed === '') reject(new CliError(ExitCode.error, 'EOF'));
-        else resolve(typed);
-      });
+    const onEnd = (): void => finish(() => resolve(typed));
     const onData = (chunk: Buffer | string): void => {
       const text = chunk.toString();
       for (let at = 0; at < text.length; at++) {

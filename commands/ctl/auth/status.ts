@@ -1,0 +1,15 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+
+export default class AuthStatus extends CtlCommand {
+  static override summary = 'Say whether authentication is on';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(AuthStatus);
+    if (args.length !== 0) fail(ExitCode.badArgs, 'auth status command does not accept any arguments');
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    await using session = await openSession(globals, this.io);
+    session.printer.authStatus(await session.client.auth.status(session.limits));
+  }
+}

@@ -1,0 +1,19 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+
+export default class RoleGet extends CtlCommand {
+  static override summary = 'Print what a role may';
+  static override usage = '<role name> [flags]';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(RoleGet);
+    const [name] = args;
+    if (name === undefined || args.length !== 1) {
+      fail(ExitCode.badArgs, 'role get command requires role name as its argument');
+    }
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    await using session = await openSession(globals, this.io);
+    session.printer.roleGet(name, await session.client.auth.roleGet(name));
+  }
+}

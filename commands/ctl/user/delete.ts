@@ -1,0 +1,19 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+
+export default class UserDelete extends CtlCommand {
+  static override summary = 'Delete a user';
+  static override usage = '<user name> [flags]';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(UserDelete);
+    const [name] = args;
+    if (name === undefined || args.length !== 1) {
+      fail(ExitCode.badArgs, 'user delete command requires user name as its argument');
+    }
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    await using session = await openSession(globals, this.io);
+    session.printer.userDelete(name, await session.client.auth.userDelete(name));
+  }
+}

@@ -1,0 +1,16 @@
+/** A new password: asked for twice on a terminal, or the first word of standard input. */
+import { ExitCode, fail } from './exit.js';
+import { askPassword } from './prompt.js';
+import { readAll } from './stdin.js';
+import type { Terminal } from './terminal.js';
+
+export async function newPassword(io: Terminal, user: string, how: { readonly interactive: boolean }): Promise<string> {
+  if (!how.interactive) {
+    const [word = ''] = /^[^\s]+/.exec((await readAll(io.stdin)).toString().trimStart()) ?? [];
+    return word;
+  }
+  const first = await askPassword(io, `Password of ${user}: `);
+  if (first === '') fail(ExitCode.badArgs, 'empty password');
+  const second = await askPassword(io, `Type password of ${user} again for confirmation: `);
+  return first === second ? first : fail(ExitCode.badArgs, 'given passwords are different');
+}
