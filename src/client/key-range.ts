@@ -33,7 +33,8 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   for (let last = prefix.length - 1; last >= 0; last--) {
     const byte = prefix[last] ?? 0xff;
     if (byte === 0xff) continue;
-    const end = prefix.slice(0, last + 1);
+    // A copy: `slice` of a Buffer is none.
+    const end = new Uint8Array(prefix.subarray(0, last + 1));
     end[last] = byte + 1;
     return end;
   }

@@ -16,6 +16,12 @@ describe('the end of a prefix', () => {
   });
 });
 
+it('leaves the prefix as it is', () => {
+  const prefix = Buffer.from('foo');
+  prefixEnd(prefix);
+  expect(prefix.toString()).toBe('foo');
+});
+
 describe('a selection of keys', () => {
   const select = (...given: Parameters<typeof selectRange>) => {
     const { key, rangeEnd } = selectRange(...given);
