@@ -71,7 +71,6 @@ export function openPort(options: PortOptions): Port {
       socket.off('readable', look);
       socket.off('end', hangUp);
       socket.off('close', settle);
-      socket.off('error', ignore);
     };
     const hangUp = (): void => {
       settle();
@@ -119,5 +118,5 @@ function whatIsSpoken(bytes: Buffer): 'http2' | 'http1' | 'unclear' {
   return bytes.length < preface.length ? 'unclear' : 'http2';
 }
 
-/** A connection that breaks before it has said anything is of no interest. */
+/** A connection that breaks before it has said anything is of no interest; whoever gets it listens for itself. */
 function ignore(): void {}

@@ -244,6 +244,8 @@ function altNamesOf(text: string | undefined): string[] {
 
 function described(socket: net.Socket, peer: TlsPeer | undefined): NetworkSocket {
   const duplex: Duplex = socket;
+  // Until its new owner listens, a socket that breaks must not end the process.
+  duplex.on('error', () => {});
   return {
     socket: duplex,
     remoteAddress: remoteAddress(socket),
