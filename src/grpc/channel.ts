@@ -52,7 +52,7 @@ class ClientChannel implements Channel, CallChannel {
 
   constructor(private readonly options: ChannelOptions) {
     this.target = options.target;
-    this.deadlines = new Deadlines(options.clock);
+    this.deadlines = new Deadlines(options.clock, 1);
     this.maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
     this.maxSendBytes = options.maxSendBytes ?? 2 ** 31 - 1;
   }

@@ -167,10 +167,15 @@ export abstract class ClientCall implements StreamListener {
     this.finishByServer(statusOf(fields, new GrpcError(Code.Unknown, '')));
   }
 
+  private get expired(): boolean {
+    return this.expiresAtMs !== undefined && this.channel.monotonicMs() >= this.expiresAtMs;
+  }
+
   /** The server has said its last word; if we have not, it does not care. */
   private finishByServer(error: GrpcError | undefined): void {
     const { stream } = this;
-    this.finish(error, 'server');
+    // Where both clocks have run out it is the caller's deadline, whoever says so first.
+    this.finish(error?.code === Code.DeadlineExceeded && this.expired ? deadlineExceeded() : error, 'server');
     if (stream !== undefined && !stream.localEnded) stream.reset(ErrorCode.NoError);
   }
 
@@ -186,10 +191,7 @@ export abstract class ClientCall implements StreamListener {
       return;
     }
     // What came before the connection broke is still good.
-    this.finish(
-      errorOfEnd(end, this.expiresAtMs !== undefined && this.channel.monotonicMs() >= this.expiresAtMs),
-      'server',
-    );
+    this.finish(errorOfEnd(end, this.expired), 'server');
   }
 }
 

@@ -5,8 +5,6 @@
  */
 import type { Clock } from '../lib/clock.js';
 
-const grainMs = 5;
-
 /** A link in a tick's ring; the owner keeps it to clear the deadline. */
 export interface Deadline {
   readonly expire: () => void;
@@ -20,10 +18,14 @@ export class Deadlines {
   private armedFor = Number.POSITIVE_INFINITY;
   private disarm: (() => void) | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  /** A coarser grain wakes up less often; a client has few deadlines and should know of them before its server does. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly grainMs: number,
+  ) {}
 
   set(afterMs: number, expire: () => void): Deadline {
-    const tick = Math.ceil((this.clock.monotonicMs() + afterMs) / grainMs);
+    const tick = Math.ceil((this.clock.monotonicMs() + afterMs) / this.grainMs);
     const head: Deadline = this.ticks.get(tick) ?? { expire: noExpiry, previous: undefined, next: undefined };
     const deadline: Deadline = { expire, previous: head, next: head.next };
     if (head.next !== undefined) head.next.previous = deadline;
@@ -53,14 +55,14 @@ export class Deadlines {
     this.disarm?.();
     this.armedFor = tick;
     // A timer of years would overflow the 32 bits of the platform's; a day early is soon enough to look again.
-    const delayMs = Math.min(86_400_000, Math.max(0, tick * grainMs - this.clock.monotonicMs()));
+    const delayMs = Math.min(86_400_000, Math.max(0, tick * this.grainMs - this.clock.monotonicMs()));
     this.disarm = this.clock.after(delayMs, () => this.fire());
   }
 
   private fire(): void {
     this.disarm = undefined;
     this.armedFor = Number.POSITIVE_INFINITY;
-    const now = this.clock.monotonicMs() / grainMs;
+    const now = this.clock.monotonicMs() / this.grainMs;
     let earliest = Number.POSITIVE_INFINITY;
     const due: Deadline[] = [];
     for (const [tick, head] of this.ticks) {

@@ -44,7 +44,7 @@ class Server implements GrpcServer, CallHost {
   private readonly services = new Set<string>();
 
   constructor(readonly options: GrpcServerOptions) {
-    this.deadlines = new Deadlines(options.clock);
+    this.deadlines = new Deadlines(options.clock, 5);
     this.maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
     this.maxSendBytes = options.maxSendBytes ?? 2 ** 31 - 1;
   }
