@@ -11,18 +11,17 @@ import { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';
 import type { ClientOptions, ClientTls } from '../client/options.js';
 import { osEdges } from '../client/os-edges.js';
-import { readFile } from '../lib/os/read-file.js';
 
 /** Options that several clients of one command can share; the endpoints as the flags name them. Ends the command for what makes no sense. */
 export async function clientOptions(
   globals: CtlGlobals,
   io: Terminal,
-  how: { withUser?: boolean } = {},
+  how: { withUser?: boolean; passwordPrompt?: string } = {},
 ): Promise<ClientOptions> {
-  const user = how.withUser === false ? undefined : await credentials(globals, io);
+  const user = how.withUser === false ? undefined : await credentials(globals, io, how.passwordPrompt ?? 'Password: ');
   return {
     endpoints: await endpointsOf(globals, io),
-    tls: tlsOf(globals),
+    tls: await tlsOf(globals),
     ...user,
     token: globals['auth-jwt-token'],
     dialTimeoutMs: globals['dial-timeout'],
@@ -65,37 +64,33 @@ export async function endpointsOf(globals: CtlGlobals, io: Terminal): Promise<re
   return globals.endpoints.map((endpoint) => endpoint.trim());
 }
 
-async function credentials(globals: CtlGlobals, io: Terminal): Promise<{ username?: string; password?: string }> {
+async function credentials(
+  globals: CtlGlobals,
+  io: Terminal,
+  prompt: string,
+): Promise<{ username?: string; password?: string }> {
   const { user, password } = globals;
   if (user === '' || globals['auth-jwt-token'] !== '') return {};
   if (password !== '') return { username: user, password };
   const colon = user.indexOf(':');
   if (colon >= 0) return { username: user.slice(0, colon), password: user.slice(colon + 1) };
   const { askPassword } = await import('../cli/prompt.js');
-  return { username: user, password: await askPassword(io, 'Password: ') };
+  return { username: user, password: await askPassword(io, prompt) };
 }
 
-function tlsOf(globals: CtlGlobals): ClientTls | undefined {
-  const { cert: certFile, key: keyFile, cacert: caFile } = globals;
+async function tlsOf(globals: CtlGlobals): Promise<ClientTls | undefined> {
+  const { cert, key, cacert: ca } = globals;
   const serverName = globals['insecure-discovery'] ? '' : globals['discovery-srv'];
-  const isWanted = certFile !== '' || keyFile !== '' || caFile !== '' || serverName !== '';
+  const isWanted = cert !== '' || key !== '' || ca !== '' || serverName !== '';
   if (!isWanted && globals['insecure-transport']) return undefined;
-  if ((certFile === '') !== (keyFile === '')) {
-    fail(ExitCode.badArgs, `KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
+  const { readTlsFiles } = await import('./tls-files.js');
+  try {
+    return {
+      ...readTlsFiles({ cert, key, ca }),
+      serverName: serverName === '' ? undefined : serverName,
+      insecureSkipVerify: globals['insecure-skip-tls-verify'],
+    };
+  } catch (error) {
+    return fail(ExitCode.badArgs, error instanceof Error ? error.message : String(error));
   }
-  const read = (path: string): Uint8Array | undefined => {
-    if (path === '') return undefined;
-    try {
-      return readFile(path);
-    } catch (error) {
-      return fail(ExitCode.badArgs, error instanceof Error ? error.message : String(error));
-    }
-  };
-  return {
-    cert: read(certFile),
-    key: read(keyFile),
-    ca: read(caFile),
-    serverName: serverName === '' ? undefined : serverName,
-    insecureSkipVerify: globals['insecure-skip-tls-verify'],
-  };
 }

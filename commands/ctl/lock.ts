@@ -1,0 +1,55 @@
+import { CtlCommand } from '../../src/cli/ctl-command.js';
+import { CliError, ExitCode, fail } from '../../src/cli/exit.js';
+import { flag } from '../../src/cli/flags.js';
+import type { Mutex } from '../../src/client/concurrency/mutex.js';
+
+export default class Lock extends CtlCommand {
+  static override summary = 'Hold a lock, until interrupted or while a command runs';
+  static override usage = '<lockname> [exec-command arg1 arg2 ...] [flags]';
+  static override flags = {
+    ttl: flag.int(10, 'seconds after which the lock is free when its holder is gone'),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = this.input(Lock);
+    const [name, ...command] = args;
+    if (name === undefined) {
+      fail(ExitCode.badArgs, 'lock takes a lock name argument and an optional command to execute');
+    }
+    const globals = this.globals();
+    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { Session } = await import('../../src/client/concurrency/session.js');
+    const { Mutex } = await import('../../src/client/concurrency/mutex.js');
+    const { aborted, stopSignals } = await import('../../src/lib/os/stop-signals.js');
+    await using open = await openSession(globals, this.io);
+    const { client, printer } = open;
+    const session = await Session.open(client, flags.ttl > 0 ? { ttlSeconds: flags.ttl } : {});
+    const mutex = new Mutex(session, name);
+    using stop = stopSignals();
+    await mutex.lock({ signal: stop.signal });
+    if (command.length > 0) {
+      await this.#runHolding(mutex, command);
+      return;
+    }
+    const answer = await client.kv.get(mutex.key);
+    if (answer.kvs.length === 0) fail(ExitCode.error, 'lock lost on init');
+    printer.get(answer);
+    await Promise.race([aborted(stop.signal), session.done]);
+    if (!stop.signal.aborted) fail(ExitCode.error, 'session expired');
+    await mutex.unlock();
+  }
+
+  /** The command's exit code is ours. */
+  async #runHolding(mutex: Mutex, command: readonly string[]): Promise<void> {
+    const { runCommand } = await import('../../src/lib/os/run-command.js');
+    const env = {
+      ETCD_LOCK_KEY: mutex.key,
+      ETCD_LOCK_REV: String(mutex.header?.revision ?? 0),
+      ...this.io.env,
+    };
+    const { exitCode, failure } = await runCommand(command, { env, input: 'none' });
+    const unlocked = await mutex.unlock().catch((error: unknown) => error);
+    if (failure !== undefined) throw new CliError(exitCode > 0 ? exitCode : ExitCode.error, failure);
+    if (unlocked instanceof Error) throw unlocked;
+  }
+}
