@@ -190,11 +190,16 @@ describe('leadership', () => {
     expect(lessor.takeExpired(106 * second)).toEqual([1n]);
   });
 
-  test('#11731: followers keep no heap of deadlines', () => {
+  test('#11731: a revoked lease leaves no deadline behind, and followers keep none at all', () => {
     const { lessor } = open();
     for (let id = 1n; id <= 1000n; id++) lessor.grant(id, 5, 0);
     for (let id = 1n; id <= 999n; id++) lessor.revoke(id);
+    expect(Reflect.get(lessor, 'expiries')).toMatchObject({ size: 0 });
     lessor.promote(0);
+    expect(Reflect.get(lessor, 'expiries')).toMatchObject({ size: 1 });
+    lessor.revoke(1000n);
+    expect(Reflect.get(lessor, 'expiries')).toMatchObject({ size: 0 });
+    lessor.grant(1001n, 5, 0);
     lessor.demote();
     expect(Reflect.get(lessor, 'expiries')).toMatchObject({ size: 0 });
     lessor.grant(2000n, 5, 0);
@@ -206,6 +211,13 @@ describe('leadership', () => {
     const count = 10_000;
     for (let id = 1n; id <= count; id++) lessor.grant(id, 10, 0);
     lessor.promote(0);
+    const deadlines = new Map<number, number>();
+    for (let id = 1n; id <= count; id++) {
+      const at = lessor.remaining(id, 0)?.remainingSeconds ?? 0;
+      deadlines.set(at, (deadlines.get(at) ?? 0) + 1);
+    }
+    expect(Math.max(...deadlines.values())).toBeLessThanOrEqual(751);
+    expect(Math.max(...deadlines.keys())).toBeGreaterThanOrEqual(11 + Math.floor(count / 750));
     const perSecond = new Map<number, number>();
     let taken = 0;
     let lastMs = 0;

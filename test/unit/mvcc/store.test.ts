@@ -296,6 +296,42 @@ describe('hashes', () => {
     expect((await lateHash).hash).toBe((await earlyHash).hash);
   });
 
+  test('of stores in which nothing is alive are as etcd 3.5.30 gave them', async () => {
+    const { store } = openStore();
+    const hash = async (revision: number) => {
+      const asked = store.hashKV(revision);
+      work(store, 1);
+      const { hash, compactRevision } = await asked;
+      return [hash, compactRevision];
+    };
+    const compact = (revision: number) => {
+      void store.compact(revision);
+      work(store, 1);
+    };
+    put(store, 'a', '1');
+    put(store, 'b', '2');
+    compact(3);
+    del(store, 'a');
+    del(store, 'b');
+    expect(await hash(5)).toEqual([3647447639, 3]);
+    expect(await hash(4)).toEqual([776148148, 3]);
+    expect(await hash(3)).toEqual([1827592406, -1]);
+    put(store, 'a', '9');
+    del(store, 'a');
+    compact(7);
+    expect(await hash(7)).toEqual([2837540144, 3]);
+    expect(await hash(0)).toEqual([1084519789, 7]);
+    put(store, 'z', '1');
+    del(store, 'z');
+    expect(await hash(9)).toEqual([631233872, 7]);
+    expect(await hash(8)).toEqual([836086201, 7]);
+    compact(9);
+    expect(await hash(9)).toEqual([631233872, 7]);
+    expect(await hash(0)).toEqual([1084519789, 9]);
+    put(store, 'q', '1');
+    expect(await hash(0)).toEqual([3737534284, 9]);
+  });
+
   test('are refused outside of what is there', async () => {
     const { store } = openStore();
     put(store, 'a');
