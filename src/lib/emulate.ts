@@ -69,6 +69,10 @@ export const differences = {
   statusHasStorageVersion: since36,
   /** `snapshot save` tells the server's version. */
   snapshotSaveTellsVersion: since36,
+  /** `snapshot status` shows the storage version. */
+  snapshotStatusHasVersion: since36,
+  /** `snapshot status` counts the keys of users; before, the entries of all buckets. */
+  snapshotStatusCountsUserKeys: row(false, false, false, true),
   /** `defrag` tells how long it took. */
   defragTellsTime: since36,
   /** `member add --learner` says "added as learner to". */

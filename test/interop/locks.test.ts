@@ -1,5 +1,5 @@
 /**
- * Our locks keep a real etcd out of a data directory, and its locks keep us out. Runs where ETCD_TS_REAL_ETCD names the folder with its binaries.
+ * Our locks keep a real etcd out of a data directory, and its locks keep us out. Runs where REAL_ETCD names the folder with its binaries.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { osDisk } from '../../src/lib/os/disk.js';
 import { openWal, WalLockedError } from '../../src/wal/index.js';
 import { unpack } from '../support/tar.js';
 
-const binaries = process.env.ETCD_TS_REAL_ETCD;
+const binaries = process.env.REAL_ETCD;
 const options = { clock: osClock, logger: silentLogger };
 
 /** A real etcd on the data directory; ended by the end of the test. */

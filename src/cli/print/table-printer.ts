@@ -13,7 +13,7 @@ interface Border {
   readonly bottom: readonly [string, string, string];
 }
 
-const borders: Readonly<Record<'ascii' | 'box', Border>> = {
+export const borders: Readonly<Record<'ascii' | 'box', Border>> = {
   ascii: { line: '-', side: '|', top: ['+', '+', '+'], middle: ['+', '+', '+'], bottom: ['+', '+', '+'] },
   box: { line: '─', side: '│', top: ['┌', '┬', '┐'], middle: ['├', '┼', '┤'], bottom: ['└', '┴', '┘'] },
 };

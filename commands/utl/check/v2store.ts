@@ -1,0 +1,21 @@
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { flag } from '../../../src/cli/flags.js';
+import { UtlCommand } from '../../../src/cli/utl-command.js';
+
+export default class CheckV2Store extends UtlCommand {
+  static override summary = 'Tell whether keys of v2 are left: 3.6 and later do not start with them';
+  static override flags = {
+    'data-dir': flag.string('', 'folder of a stopped member', { required: true }),
+    'wal-dir': flag.string('', 'folder of its log (default: inside the data directory)'),
+  };
+
+  override async run(): Promise<void> {
+    const { flags } = this.input(CheckV2Store);
+    const { dataDirHasCustomV2Content } = await import('../../../src/datadir/v2-content.js');
+    const { osDisk } = await import('../../../src/lib/os/disk.js');
+    if (dataDirHasCustomV2Content(osDisk, flags['data-dir'], flags['wal-dir'])) {
+      fail(ExitCode.error, 'detected custom content in v2store');
+    }
+    this.print('No custom content found in v2store.');
+  }
+}

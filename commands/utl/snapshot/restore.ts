@@ -1,0 +1,20 @@
+import { flag } from '../../../src/cli/flags.js';
+import { checkRestoreInput, restoreFlags } from '../../../src/cli/snapshot-flags.js';
+import { UtlCommand } from '../../../src/cli/utl-command.js';
+
+export default class SnapshotRestore extends UtlCommand {
+  static override summary = 'Make the data directory of a new cluster from a snapshot file';
+  static override usage = '<filename> --data-dir {output dir} [options] [flags]';
+  static override flags = {
+    ...restoreFlags,
+    'data-dir': flag.string('', 'folder to make', { required: true }),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = this.input(SnapshotRestore);
+    const path = checkRestoreInput(args, flags);
+    const { restoreFromFlags } = await import('../../../src/start/restore-snapshot.js');
+    // An empty folder name stands for the default, as it does for etcdutl.
+    restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.io);
+  }
+}

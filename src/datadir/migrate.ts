@@ -1,0 +1,111 @@
+/**
+ * `etcdutl migrate`: moves a data directory between storage versions. 3.6 added the key `storageVersion` and nothing else, so that moving means writing,
+ * changing or removing it; going down is refused while the log holds what the older version would not understand.
+ * Source: etcd 3.6's server/storage/schema and storage/wal/version.go.
+ */
+import { bucketBytes } from '../backend/buckets.js';
+import type { ReadTx } from '../bolt/types.js';
+import type { Disk } from '../lib/disk.js';
+import type { Logger } from '../lib/logger.js';
+import { readWal, walSnapshots } from '../wal/index.js';
+import { editDb, readDb } from './db.js';
+import { requestOf } from './entry-request.js';
+import { DataDirError } from './errors.js';
+import { dbPathOf, walDirOf } from './names.js';
+
+/** `[major, minor]` */
+export type StorageVersion = readonly [number, number];
+
+const storageVersionKey = Buffer.from('storageVersion');
+const newest: StorageVersion = [3, 7];
+const full = ([major, minor]: StorageVersion): string => `${major}.${minor}.0`;
+const compare = (a: StorageVersion, b: StorageVersion): number => a[0] - b[0] || a[1] - b[1];
+
+/** `3.6` as a version. Throws DataDirError in etcdutl's words. */
+export function parseStorageVersion(text: string): StorageVersion {
+  const match = /^(\d+)\.(\d+)$/.exec(text);
+  if (match === null)
+    throw new DataDirError(`wrong target version format, expected "X.Y", got ${JSON.stringify(text)}`);
+  const version: StorageVersion = [Number(match[1]), Number(match[2])];
+  if (compare(version, [3, 5]) < 0)
+    throw new DataDirError(`target version ${JSON.stringify(text)} not supported. Minimal "3.5"`);
+  return version;
+}
+
+/** The version of a database. 3.5 leaves none, but is known by the term it keeps. Throws DataDirError. */
+export function storageVersionOf(tx: Pick<ReadTx, 'bucket'>): StorageVersion {
+  const meta = tx.bucket(bucketBytes('meta'));
+  const text = meta?.get(storageVersionKey);
+  if (text !== undefined) {
+    const match = /^(\d+)\.(\d+)\.\d+$/.exec(Buffer.from(text).toString());
+    if (match === null)
+      throw new DataDirError(`malformed storage version ${JSON.stringify(Buffer.from(text).toString())}`);
+    return [Number(match[1]), Number(match[2])];
+  }
+  for (const needed of ['confState', 'term']) {
+    if (meta?.get(Buffer.from(needed)) === undefined) {
+      const name = needed === 'confState' ? 'confstate' : needed;
+      throw new DataDirError(`cannot detect storage schema version: missing ${name} information`);
+    }
+  }
+  return [3, 5];
+}
+
+/** `force`: set the version even where the log or an unknown version says no. Throws DataDirError, BoltError, log errors. */
+export function migrate(
+  disk: Disk,
+  dataDir: string,
+  how: { readonly target: StorageVersion; readonly force: boolean },
+  logger: Logger,
+): void {
+  const path = dbPathOf(dataDir);
+  const current = readDb(disk, path, storageVersionOf);
+  if (compare(current, how.target) === 0) {
+    logger.info('storage version up-to-date', { 'storage-version': full(current) });
+    return;
+  }
+  const refusal = reasonAgainst(disk, dataDir, { current, target: how.target });
+  if (refusal !== undefined && !how.force) throw new DataDirError(refusal);
+  if (refusal !== undefined) logger.info('normal migrate failed, trying with force', { error: refusal });
+  const clears = compare(how.target, [3, 6]) < 0;
+  editDb(disk, path, (tx) => {
+    const meta = tx.createBucket(bucketBytes('meta'));
+    if (clears) meta.delete(storageVersionKey);
+    else meta.put(storageVersionKey, Buffer.from(full(how.target)));
+  });
+  if (refusal !== undefined && clears) logger.warn('forcefully cleared storage version');
+  else if (refusal !== undefined)
+    logger.warn('forcefully set storage version', { 'storage-version': full(how.target) });
+  else logger.info('updated storage version', { 'new-storage-version': full(how.target) });
+}
+
+function reasonAgainst(
+  disk: Disk,
+  dataDir: string,
+  { current, target }: { current: StorageVersion; target: StorageVersion },
+): string | undefined {
+  if (compare(target, newest) > 0) return `version ${JSON.stringify(full(target))} is not supported`;
+  if (compare(target, current) > 0) return undefined;
+  const needed = walVersion(disk, walDirOf(dataDir));
+  if (compare(target, needed) >= 0) return undefined;
+  return `cannot downgrade storage, WAL contains newer entries, as the target version (${full(target)}) is lower than the version (${full(needed)}) detected from WAL logs`;
+}
+
+/** The oldest version that understands the log after its newest snapshot. */
+function walVersion(disk: Disk, walDir: string): StorageVersion {
+  const from = walSnapshots(disk, walDir).at(-1) ?? { index: 0, term: 0 };
+  let version: StorageVersion = [3, 0];
+  const atLeast = (other: StorageVersion): void => {
+    if (compare(other, version) > 0) version = other;
+  };
+  for (const entry of readWal(disk, walDir, from).entries) {
+    const asked = requestOf(entry);
+    if (asked.t !== 'v3') continue;
+    const { request } = asked;
+    if (request.downgradeVersionTest) atLeast([3, 6]);
+    if (request.authStatus ?? request.clusterMemberAttrSet ?? request.downgradeInfoSet) atLeast([3, 5]);
+    const [major, minor] = (request.clusterVersionSet?.ver ?? '').split('.').map(Number);
+    if (major !== undefined && minor !== undefined) atLeast([major, minor]);
+  }
+  return version;
+}
