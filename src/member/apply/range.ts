@@ -15,9 +15,11 @@ export function executeRange(source: KeyReader, request: RangeRequest): SplicedR
   const filtered = hasFilter(request);
   const sorted = isSorted(request);
   const limit = Math.max(request.limit, 0);
+  // A sort by something else than the key that names no order sorts what the limit has left, as etcd does: only an order makes it fetch all.
+  const needsAll = filtered || (sorted && request.sortOrder !== SortOrder.NONE);
   const found = source.range(request.key, request.rangeEnd, {
     revision: Math.max(request.revision, 0),
-    limit: filtered || sorted || limit === 0 ? 0 : limit + 1,
+    limit: needsAll || limit === 0 ? 0 : limit + 1,
     countOnly: request.countOnly,
   });
   if (request.countOnly) return { header: undefined, kvs: [], more: false, count: found.count };
