@@ -12,19 +12,17 @@ import { KeyValue } from '../../../../src/proto/gen/mvccpb.js';
 const stored = ['d', 'b', 'c', 'a'].map((value, at) => ({ key: `k${at}`, value, revision: at + 2 }));
 const source: Pick<KeyReader, 'range'> = {
   range: (_start, _end, options) => ({
-    kvs: stored
-      .slice(0, options.limit === 0 ? undefined : options.limit)
-      .map(({ key, value, revision }) =>
-        KeyValue.encode(
-          KeyValue.create({
-            key: Buffer.from(key),
-            value: Buffer.from(value),
-            createRevision: revision,
-            modRevision: revision,
-            version: 1,
-          }),
-        ),
+    kvs: stored.slice(0, options.limit === 0 ? undefined : options.limit).map(({ key, value, revision }) =>
+      KeyValue.encode(
+        KeyValue.create({
+          key: Buffer.from(key),
+          value: Buffer.from(value),
+          createRevision: revision,
+          modRevision: revision,
+          version: 1,
+        }),
       ),
+    ),
     count: stored.length,
   }),
 };
