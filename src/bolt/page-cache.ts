@@ -44,11 +44,14 @@ export class PageCache {
       this.#bytes += page.data.length - known.page.data.length;
       known.page = page;
     } else {
+      // Before it stands in the ring: unmarked as it is, it would be the first to go where all others were looked at.
+      if (this.#bytes + page.data.length > this.#limitBytes) this.#shrink();
       const slot = { page, used: false };
       this.#slots.set(page.id, slot);
       this.#ring.push(slot);
       this.#bytes += page.data.length;
     }
+    // Only a page that replaced a smaller one can have led here.
     if (this.#bytes > this.#limitBytes) this.#shrink();
   }
 

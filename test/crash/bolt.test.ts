@@ -138,7 +138,7 @@ describe('the database on a disk that forgets', () => {
         expectOneOf(stored(disk), workload.possible, `step ${step}, seed ${seed}`);
       }
     }
-  });
+  }, 120_000);
 
   test('is at an acknowledged commit, or the one under way, when any step fails with EIO or ENOSPC', async () => {
     const steps = await stepsOf();

