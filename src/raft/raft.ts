@@ -14,7 +14,7 @@
  * Source of behaviour: etcd-io/raft raft.go (v3.7); the Raft paper and thesis by section where they say the same.
  */
 import type { Random } from '../lib/random.js';
-import { confChangeOf, describeConfChange, messageTypeName } from '../raftpb/describe.js';
+import { confChangeOf, describeConfChange, describeConfState, messageTypeName } from '../raftpb/describe.js';
 import { entriesSize, payloadsSize } from '../raftpb/sizes.js';
 import {
   asConfChangeV2,
@@ -747,7 +747,7 @@ export class Raft {
     // Learners of the next configuration are voters of the outgoing one.
     if (![confState.voters, confState.learners, confState.votersOutgoing].some((ids) => ids.includes(this.id))) {
       this.logger.warn(
-        `${me} attempted to restore snapshot but it is not in the ConfState ${JSON.stringify(confState, (_, value) => (typeof value === 'bigint' ? String(value) : value))}; should never happen`,
+        `${me} attempted to restore snapshot but it is not in the ConfState ${describeConfState(confState)}; should never happen`,
       );
       return false;
     }

@@ -8,7 +8,9 @@ import { RawNode } from '../../src/raft/rawnode.js';
 import type { ReadState, Ready } from '../../src/raft/ready.js';
 import { confChangeOf } from '../../src/raftpb/describe.js';
 import {
+  type ConfState,
   type Entry,
+  type Index,
   type Message,
   makeConfState,
   makeSnapshot,
@@ -19,13 +21,22 @@ import { seededRandom } from './seeded-random.js';
 
 /** Asked for a snapshot, it makes one of what is applied: its data is `state`. */
 export class GroupStorage extends MemoryStorage {
-  node: RawNode | undefined;
+  /** Last index applied, and the configuration as of that index: the core's own may be one change ahead of what it counts as applied. */
+  state: { readonly index: Index; readonly confState: ConfState } | undefined;
+
   override snapshot(): Snapshot | undefined {
     const newest = super.snapshot();
-    const applied = this.node?.applied ?? 0;
-    if (this.node === undefined || newest === undefined || newest.metadata.index >= applied) return newest;
-    this.createSnapshot(applied, { data: Buffer.from('state'), confState: this.node.confState() });
+    const { state } = this;
+    if (state !== undefined && newest !== undefined && newest.metadata.index < state.index) {
+      this.createSnapshot(state.index, { data: Buffer.from('state'), confState: state.confState });
+    }
     return super.snapshot();
+  }
+
+  /** The application starts again from the newest snapshot. */
+  resetState(): void {
+    this.state = undefined;
+    this.state = super.snapshot()?.metadata;
   }
 }
 
@@ -67,18 +78,17 @@ export class RaftGroup {
   }
 
   private start(id: NodeId, storage: GroupStorage): RawNode {
-    const node = new RawNode({
+    storage.resetState();
+    return new RawNode({
       id,
       electionTicks: 10,
       heartbeatTicks: 1,
       storage,
-      applied: storage.firstIndex() - 1,
+      applied: storage.state?.index ?? 0,
       random: seededRandom(Number(id)),
       logger: silentRaftLogger,
       ...this.options,
     });
-    storage.node = node;
-    return node;
   }
 
   /** A crash: what was not persisted is gone. */
@@ -123,14 +133,18 @@ export class RaftGroup {
     if (!raw.hasReady()) return false;
     const ready = raw.ready();
     this.onReady(id, ready);
-    if (ready.snapshot !== undefined) storage.applySnapshot(ready.snapshot);
+    if (ready.snapshot !== undefined) {
+      storage.applySnapshot(ready.snapshot);
+      storage.state = ready.snapshot.metadata;
+    }
     storage.append(ready.entries);
     if (ready.hardState !== undefined) storage.setHardState(ready.hardState);
     this.messages.push(...ready.messages);
     for (const entry of ready.committedEntries) {
       applied.push(entry);
       const change = confChangeOf(entry);
-      if (change !== undefined) raw.applyConfChange(change);
+      const confState = change === undefined ? storage.state?.confState : raw.applyConfChange(change);
+      storage.state = { index: entry.index, confState: confState ?? makeConfState() };
     }
     reads.push(...ready.readStates);
     raw.advance();
