@@ -1,3 +1,4 @@
+import { ExitCode, exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import { UtlCommand } from '../../src/cli/utl-command.js';
 
@@ -19,15 +20,20 @@ export default class Backup extends UtlCommand {
     const { osClock } = await import('../../src/lib/os/clock.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
     const { osRandom } = await import('../../src/lib/os/random.js');
-    backup(
-      {
-        dataDir: flags['data-dir'],
-        walDir: flags['wal-dir'],
-        backupDir: flags['backup-dir'],
-        backupWalDir: flags['backup-wal-dir'],
-        withV3: flags['with-v3'],
-      },
-      { disk: osDisk, clock: osClock, random: osRandom, logger: consoleLogger(this.io) },
-    );
+    const logger = consoleLogger(this.io);
+    const options = {
+      dataDir: flags['data-dir'],
+      walDir: flags['wal-dir'],
+      backupDir: flags['backup-dir'],
+      backupWalDir: flags['backup-wal-dir'],
+      withV3: flags['with-v3'],
+    };
+    try {
+      backup(options, { disk: osDisk, clock: osClock, random: osRandom, logger });
+    } catch (error) {
+      // etcdutl's only command that logs its failure instead of printing it.
+      logger.error('backup failed', { error });
+      exitSilently(ExitCode.error);
+    }
   }
 }

@@ -1,0 +1,20 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { flag } from '../../../src/cli/flags.js';
+import { checkRestoreInput, restoreFlags } from '../../../src/cli/snapshot-flags.js';
+
+export default class SnapshotRestore extends CtlCommand {
+  static override summary = 'Make the data directory of a new cluster from a snapshot file (etcdutl has this too)';
+  static override usage = '<filename> [options] [flags]';
+  static override flags = {
+    ...restoreFlags,
+    'data-dir': flag.string('', 'folder to make (default: name.etcd)'),
+  };
+
+  override async run(): Promise<void> {
+    const { args, flags } = this.input(SnapshotRestore);
+    this.note('Deprecated: Use `etcdutl snapshot restore` instead.\n');
+    const path = checkRestoreInput(args, flags);
+    const { restoreFromFlags } = await import('../../../src/start/restore-snapshot.js');
+    restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.io);
+  }
+}

@@ -1,0 +1,18 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { ExitCode, fail } from '../../../src/cli/exit.js';
+
+export default class SnapshotStatus extends CtlCommand {
+  static override summary = 'Show what a snapshot file holds (etcdutl has this too)';
+  static override usage = '<filename> [flags]';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(SnapshotStatus);
+    this.note('Deprecated: Use `etcdutl snapshot status` instead.\n');
+    const [path] = args;
+    if (path === undefined || args.length !== 1)
+      fail(ExitCode.badArgs, 'snapshot status requires exactly one argument');
+    const globals = this.globals();
+    const { showSnapshotStatus } = await import('../../../src/start/show-snapshot-status.js');
+    await showSnapshotStatus(path, { format: globals['write-out'], emulate: globals.emulate }, this.io);
+  }
+}
