@@ -310,9 +310,27 @@ function phrase(verb: string, address: NetworkAddress): string {
 
 /** Verification failures as crypto/x509 and crypto/tls word them; the rest as OpenSSL does. */
 function tlsError(error: NodeJS.ErrnoException): Error {
-  const text = tlsTexts[error.code ?? ''];
+  const text = error.code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? nameMismatch(error) : tlsTexts[error.code ?? ''];
   if (error.code === 'ECONNRESET') return new DialError('EOF', error.code, error);
   return text === undefined ? error : new DialError(text, error.code, error);
+}
+
+/** As crypto/x509's HostnameError. */
+function nameMismatch(error: Error): string {
+  const { host, cert } = error as { host?: unknown; cert?: { subjectaltname?: string } };
+  const wanted = String(host);
+  const prefix = net.isIP(wanted) === 0 ? 'DNS:' : 'IP Address:';
+  const names = (cert?.subjectaltname ?? '')
+    .split(', ')
+    .filter((entry) => entry.startsWith(prefix))
+    .map((entry) => entry.slice(prefix.length));
+  const why =
+    names.length > 0
+      ? `certificate is valid for ${names.join(', ')}, not ${wanted}`
+      : prefix === 'DNS:'
+        ? `certificate is not valid for any names, but wanted to match ${wanted}`
+        : `cannot validate certificate for ${wanted} because it doesn't contain any IP SANs`;
+  return `tls: failed to verify certificate: x509: ${why}`;
 }
 
 const tlsTexts: Readonly<Record<string, string>> = {

@@ -1,0 +1,164 @@
+/** One port for gRPC, plain HTTP/2 and HTTP/1, in clear and over TLS. */
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import http2 from 'node:http2';
+import https from 'node:https';
+import type { Duplex } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { isGrpc } from '../../../src/grpc/server.js';
+import { openPort, type Port } from '../../../src/http2/port.js';
+import { serveRequest } from '../../../src/http2/request.js';
+import type { ListenOptions, NetworkSocket } from '../../../src/lib/network.js';
+import { osClock } from '../../../src/lib/os/clock.js';
+import { osNetwork } from '../../../src/lib/os/net.js';
+import { duplexPair } from '../../support/duplex-pair.js';
+import { channelTo, Echo, echoServer, HOST } from '../../support/echo-service.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { frame, PREFACE, settings, T } from '../../support/wire-peer.js';
+
+const pem = (name: string): Promise<string> => readFile(new URL(`../../fixtures/tls/${name}`, import.meta.url), 'utf8');
+
+async function everything(options: ListenOptions = {}): Promise<{ port: number; port_: Port } & AsyncDisposable> {
+  const grpc = echoServer();
+  const http1 = http.createServer((request, response) => response.end(`HTTP/1 ${request.url}`));
+  const open = openPort({
+    clock: osClock,
+    http1,
+    session: {
+      onStream: (stream, fields, end) => {
+        if (isGrpc(fields)) grpc.handle(stream, fields, end);
+        else serveRequest(stream, fields, end, async ({ path }) => ({ status: 200, body: `HTTP/2 ${path}` }));
+      },
+    },
+  });
+  const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, open.accept, options);
+  return {
+    port: listener.address.t === 'tcp' ? listener.address.port : 0,
+    port_: open,
+    async [Symbol.asyncDispose]() {
+      open.destroy();
+      http1.closeAllConnections();
+      await listener.close();
+    },
+  };
+}
+
+async function http1Text(client: typeof http | typeof https, options: https.RequestOptions): Promise<string> {
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    client.get({ ...options, agent: false }, resolve).on('error', reject);
+  });
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  return text;
+}
+
+async function http2Text(url: string, options: http2.SecureClientSessionOptions = {}): Promise<string> {
+  const session = http2.connect(url, options);
+  let text = '';
+  for await (const chunk of session.request({ ':path': '/b' })) text += String(chunk);
+  await new Promise<void>((resolve) => session.close(resolve));
+  return text;
+}
+
+describe('one port', () => {
+  it('in clear takes gRPC, HTTP/2 by prior knowledge, and HTTP/1', async () => {
+    await using server = await everything();
+    await using channel = channelTo(server.port);
+    expect(await channel.unary(Echo.unary, 'hello')).toBe('hello');
+    expect(await http2Text(`http://${HOST}:${server.port}`)).toBe('HTTP/2 /b');
+    expect(await http1Text(http, { host: HOST, port: server.port, path: '/a' })).toBe('HTTP/1 /a');
+  });
+
+  it('over TLS takes the same, as ALPN agrees', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    await using server = await everything({ tls: { cert, key } });
+    await using channel = channelTo(server.port, {
+      scheme: 'https',
+      dial: async (signal) => {
+        const { socket } = await osNetwork.dial({ t: 'tcp', host: HOST, port: server.port }, { signal, tls: { ca } });
+        return socket;
+      },
+    });
+    expect(await channel.unary(Echo.unary, 'x'.repeat(500_000))).toHaveLength(500_000);
+    expect(await channel.unary(Echo.unary, 'peer')).toBe('127.0.0.1 true false');
+    expect(await http2Text(`https://localhost:${server.port}`, { ca })).toBe('HTTP/2 /b');
+    expect(await http1Text(https, { host: HOST, port: server.port, path: '/a', ca })).toBe('HTTP/1 /a');
+  });
+});
+
+describe('the first bytes', () => {
+  function sniffing(): { client: Duplex; clock: ManualClock; port: Port; http1: Duplex[]; accept(): void } {
+    const clock = new ManualClock();
+    const http1: Duplex[] = [];
+    const server = http.createServer();
+    server.removeAllListeners('connection');
+    server.on('connection', (socket: Duplex) => http1.push(socket));
+    const port = openPort({ clock, http1: server, session: {}, sniffTimeoutMs: 1000 });
+    const [client, socket] = duplexPair();
+    client.resume();
+    const connection: NetworkSocket = { socket, remoteAddress: '', localAddress: '', tls: undefined };
+    return { client, clock, port, http1, accept: () => port.accept(connection) };
+  }
+  const turns = async (): Promise<void> => {
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  it('decide even one by one, and none is lost', async () => {
+    const { client, port, accept, clock } = sniffing();
+    accept();
+    for (const byte of Buffer.concat([PREFACE, settings()])) {
+      expect(port.sessions.size).toBe(0);
+      client.write(Buffer.from([byte]));
+      await turns();
+      if (port.sessions.size > 0) break;
+    }
+    expect(port.sessions.size).toBe(1);
+    client.write(Buffer.concat([settings(), frame(T.PING, 0, 0, '12345678')]));
+    await turns();
+    expect([...port.sessions][0]?.closed).toBe(false);
+    port.destroy();
+    await clock.advance(5000);
+  });
+
+  it('go to HTTP/1 with what was read', async () => {
+    const { client, http1, accept } = sniffing();
+    client.write('P');
+    accept();
+    await turns();
+    expect(http1).toHaveLength(0);
+    client.write('OST / HTTP/1.1');
+    await turns();
+    expect(String(http1[0]?.read())).toBe('POST / HTTP/1.1');
+    client.destroy();
+  });
+
+  it.each([0, 5])('must come in time (after %i of them)', async (count) => {
+    const { client, clock, port, accept } = sniffing();
+    accept();
+    client.write(PREFACE.subarray(0, count));
+    await turns();
+    await clock.advance(999);
+    expect(client.destroyed).toBe(false);
+    await clock.advance(1);
+    await turns();
+    expect(client.readableEnded).toBe(true);
+    expect([port.sessions.size, clock.pending]).toEqual([0, 0]);
+  });
+
+  it('may never come', async () => {
+    const { client, clock, accept } = sniffing();
+    accept();
+    client.end();
+    await turns();
+    expect(client.readableEnded).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('are not looked at any more once the port is closed', async () => {
+    const { client, port, accept } = sniffing();
+    port.close();
+    accept();
+    await turns();
+    expect(client.readableEnded).toBe(true);
+  });
+});

@@ -1,0 +1,229 @@
+/** The machine's network: addresses, Go's words for errors, TLS with and without client certificates. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import type { ListenOptions, NetworkAddress, NetworkListener, NetworkSocket } from '../../../src/lib/network.js';
+import { osNetwork } from '../../../src/lib/os/net.js';
+
+const fixtures = new URL('../../fixtures/tls/', import.meta.url);
+const pem = (name: string): Promise<string> => readFile(new URL(name, fixtures), 'utf8');
+const local: NetworkAddress = { t: 'tcp', host: '127.0.0.1', port: 0 };
+
+interface Echoing extends AsyncDisposable {
+  readonly address: NetworkAddress;
+  readonly seen: NetworkSocket[];
+  readonly rejected: string[];
+}
+
+/** Sends back what it gets. */
+async function echoing(address: NetworkAddress = local, options: ListenOptions = {}): Promise<Echoing> {
+  const seen: NetworkSocket[] = [];
+  const rejected: string[] = [];
+  const listener: NetworkListener = await osNetwork.listen(
+    address,
+    (connection) => {
+      seen.push(connection);
+      connection.socket.pipe(connection.socket);
+    },
+    { ...options, onReject: (error) => rejected.push(error.message) },
+  );
+  return {
+    address: listener.address,
+    seen,
+    rejected,
+    async [Symbol.asyncDispose]() {
+      for (const { socket } of seen) socket.destroy();
+      await listener.close();
+    },
+  };
+}
+
+async function say(socket: Duplex, text: string): Promise<string> {
+  socket.write(text);
+  let got = '';
+  for await (const chunk of socket) {
+    got += String(chunk);
+    if (got.length >= text.length) break;
+  }
+  return got;
+}
+
+describe('in clear', () => {
+  it('moves bytes over TCP and knows both ends', async () => {
+    await using server = await echoing();
+    const dialed = await osNetwork.dial(server.address);
+    expect(await say(dialed.socket, 'hello')).toBe('hello');
+    expect(server.seen[0]?.remoteAddress).toBe(dialed.localAddress);
+    expect(dialed.remoteAddress).toBe(server.seen[0]?.localAddress);
+    expect(dialed.remoteAddress).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(dialed.tls).toBeUndefined();
+  });
+
+  it('moves bytes over a unix socket', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'net-'));
+    try {
+      await using server = await echoing({ t: 'unix', path: join(folder, 'sock') });
+      const dialed = await osNetwork.dial(server.address);
+      expect(await say(dialed.socket, 'hello')).toBe('hello');
+      expect(server.seen[0]?.remoteAddress).toBe('@');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('frees the port when it stops listening, while sockets live on', async () => {
+    const server = await echoing();
+    const dialed = await osNetwork.dial(server.address);
+    await dialed.socket.write('');
+    await expect.poll(() => server.seen.length).toBe(1);
+    const [connection] = server.seen.splice(0);
+    await server[Symbol.asyncDispose]();
+    await using again = await echoing(server.address);
+    expect(again.address).toEqual(server.address);
+    expect(await say(dialed.socket, 'still')).toBe('still');
+    connection?.socket.destroy();
+  });
+
+  it.each<[string, NetworkAddress, RegExp, string]>([
+    [
+      'a port where nobody listens',
+      { t: 'tcp', host: '127.0.0.1', port: 1 },
+      /^dial tcp 127\.0\.0\.1:1: connect: connection refused$/,
+      'ECONNREFUSED',
+    ],
+    [
+      'a path where nothing is',
+      { t: 'unix', path: '/nonexistent/sock' },
+      /^dial unix \/nonexistent\/sock: connect: no such file or directory$/,
+      'ENOENT',
+    ],
+    ['a name that is none', { t: 'tcp', host: 'nowhere.invalid', port: 1 }, /^dial tcp: lookup nowhere\.invalid: /, ''],
+  ])("says in Go's words why it cannot dial %s", async (_name, address, message, code) => {
+    const error: unknown = await osNetwork.dial(address).catch((each: unknown) => each);
+    expect(error).toMatchObject({ message: expect.stringMatching(message) });
+    if (code !== '') expect(error).toMatchObject({ code });
+  });
+
+  it("says in Go's words why it cannot listen", async () => {
+    await using server = await echoing();
+    const port = server.address.t === 'tcp' ? server.address.port : 0;
+    await expect(echoing(server.address)).rejects.toThrowError(
+      `listen tcp 127.0.0.1:${port}: bind: address already in use`,
+    );
+  });
+
+  it('gives up a dial that is cancelled', async () => {
+    const error = osNetwork.dial(local, { signal: AbortSignal.abort() });
+    await expect(error).rejects.toThrowError('operation was canceled');
+  });
+});
+
+describe('with TLS', () => {
+  it('agrees on a protocol and verifies the server', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    await using server = await echoing(local, { tls: { cert, key } });
+    const dialed = await osNetwork.dial(server.address, { tls: { ca, alpn: ['h2'] } });
+    expect(await say(dialed.socket, 'hello')).toBe('hello');
+    expect(dialed.tls).toMatchObject({
+      alpn: 'h2',
+      commonName: 'server',
+      altNames: ['localhost', '127.0.0.1'],
+      version: 'TLSv1.3',
+    });
+    expect(server.seen[0]?.tls).toMatchObject({ alpn: 'h2', commonName: undefined });
+  });
+
+  it('refuses a server of an unknown authority or another name, unless told not to look', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    await using server = await echoing(local, { tls: { cert, key } });
+    await expect(osNetwork.dial(server.address, { tls: {} })).rejects.toThrowError(
+      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    );
+    await expect(osNetwork.dial(server.address, { tls: { ca, serverName: 'other.test' } })).rejects.toThrowError(
+      'tls: failed to verify certificate: x509: certificate is valid for localhost, not other.test',
+    );
+    const dialed = await osNetwork.dial(server.address, { tls: { insecureSkipVerify: true } });
+    expect(await say(dialed.socket, 'hello')).toBe('hello');
+  });
+
+  it('asks clients for a certificate and knows them by it', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    const [clientCert, clientKey] = await Promise.all([pem('client.crt'), pem('client.key')]);
+    await using server = await echoing(local, { tls: { cert, key, ca, requireClientCert: true } });
+    const dialed = await osNetwork.dial(server.address, { tls: { ca, cert: clientCert, key: clientKey } });
+    expect(await say(dialed.socket, 'hello')).toBe('hello');
+    expect(server.seen[0]?.tls).toMatchObject({ commonName: 'client', altNames: ['client.test'] });
+
+    const stranger = await osNetwork.dial(server.address, { tls: { ca } }).then(
+      ({ socket }) => say(socket, 'hello').catch(() => 'refused'),
+      () => 'refused',
+    );
+    expect(stranger).not.toBe('hello');
+    expect(server.seen).toHaveLength(1);
+    expect(server.rejected).toHaveLength(1);
+  });
+
+  it('lets the owner refuse a verified peer', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    const [clientCert, clientKey] = await Promise.all([pem('client.crt'), pem('client.key')]);
+    await using server = await echoing(local, {
+      tls: {
+        cert,
+        key,
+        ca,
+        requireClientCert: true,
+        verifyPeer: ({ commonName }) => `CN ${commonName} is not allowed`,
+      },
+    });
+    const { socket } = await osNetwork.dial(server.address, { tls: { ca, cert: clientCert, key: clientKey } });
+    expect(await say(socket, 'hello').catch(() => '')).not.toBe('hello');
+    expect(server.rejected).toEqual(['CN client is not allowed']);
+  });
+
+  it('takes both on one port when told to', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    await using server = await echoing(local, { tls: { cert, key }, plaintext: true });
+    const secure = await osNetwork.dial(server.address, { tls: { ca } });
+    const plain = await osNetwork.dial(server.address);
+    expect(await say(secure.socket, 'secure')).toBe('secure');
+    expect(await say(plain.socket, 'plain')).toBe('plain');
+    expect(server.seen.map(({ tls }) => tls !== undefined)).toEqual([true, false]);
+  });
+
+  it('takes up renewed certificates for new connections', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    const [otherCert, otherKey] = await Promise.all([pem('client.crt'), pem('client.key')]);
+    let material = { cert, key };
+    await using server = await echoing(local, { tls: { reload: () => material } });
+    const before = await osNetwork.dial(server.address, { tls: { ca } });
+    material = { cert: otherCert, key: otherKey };
+    const after = await osNetwork.dial(server.address, { tls: { ca, serverName: 'client.test' } });
+    expect([before.tls?.commonName, after.tls?.commonName]).toEqual(['server', 'client']);
+    before.socket.destroy();
+    after.socket.destroy();
+  });
+
+  it('cuts off who does not begin a handshake, and who speaks something else', async () => {
+    const [cert, key] = await Promise.all([pem('server.crt'), pem('server.key')]);
+    await using server = await echoing(local, { tls: { cert, key }, handshakeTimeoutMs: 50 });
+    const silent = await osNetwork.dial(server.address);
+    const other = await osNetwork.dial(server.address);
+    other.socket.write('GET / HTTP/1.1\r\n\r\n');
+    for (const { socket } of [silent, other]) {
+      socket.resume();
+      await expect.poll(() => socket.destroyed).toBe(true);
+    }
+    expect(server.seen).toEqual([]);
+    expect(server.rejected).toHaveLength(2);
+  });
+
+  it('says that a server in clear is none for TLS', async () => {
+    const listener = await osNetwork.listen(local, ({ socket }) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    await expect(osNetwork.dial(listener.address, { tls: {} })).rejects.toThrowError(
+      'tls: first record does not look like a TLS handshake',
+    );
+    await listener.close();
+  });
+});
