@@ -34,7 +34,24 @@ const KEY_FILL_PERCENT = 0.9;
 
 /** Opens (or creates) the database. Throws what `openBolt` throws. */
 export function openBackend(options: BackendOptions): FileBackend {
-  return new BoltBackend(options, openFile(options));
+  const bolt = openFile(options);
+  removeLeftovers(options);
+  return new BoltBackend(options, bolt);
+}
+
+/**
+ * Defragmentations that were killed left copies as large as the database (#14246). Only to be called with the database's lock held: who has it is the
+ * only one who may be making such a copy.
+ */
+function removeLeftovers({ disk, path, logger }: BackendOptions): void {
+  const folder = folderOf(path);
+  const prefix = `${path.slice(path.lastIndexOf('/') + 1)}.tmp.`;
+  for (const name of disk.list(folder)) {
+    if (!name.startsWith(prefix)) continue;
+    const leftover = `${folder === '/' ? '' : folder}/${name}`;
+    logger.info('found orphaned defragmentation file; deleting', { path: leftover });
+    removeQuietly(disk, leftover);
+  }
 }
 
 /** `compacted`: a dense copy under this name, about to be renamed to the real one. */

@@ -347,7 +347,7 @@ describe('the hash', () => {
 });
 
 describe('defragmentation', () => {
-  it('gives space back and keeps everything, also what is put meanwhile', async () => {
+  it('gives space back and keeps everything (#11613), also what is put meanwhile', async () => {
     const disk = new MemoryDisk();
     const backend = await opened(disk);
     for (let i = 0; i < 5000; i++) backend.put('key', number(i), Buffer.alloc(100, 1), { append: true });
@@ -401,12 +401,19 @@ describe('defragmentation', () => {
     await backend.close();
   });
 
-  it('is not kept from its work by what an interrupted one left', async () => {
+  it('that was killed leaves nothing behind once the database is opened again (#14246), and is taken up by nobody (#14685)', async () => {
     const disk = new MemoryDisk();
-    const backend = await opened(disk);
-    disk.setContent('/db.tmp.1', bytes('left behind'));
+    await (await opened(disk)).close();
+    disk.setContent('/db.tmp.1', bytes('half a copy'));
+    disk.setContent('/db.tmp.1234567', bytes('half a copy of real etcd'));
+    disk.setContent('/0000000000000001.snap', bytes('kept'));
+    const backend = open(disk);
+    expect(disk.list('/')).toEqual(['0000000000000001.snap', 'db']);
+    disk.setContent('/db.tmp.1', bytes('the name is taken'));
     await backend.defrag();
-    expect(disk.list('/')).toEqual(['db', 'db.tmp.1']);
+    expect(text(disk.content('/db.tmp.1'))).toBe('the name is taken');
+    expect(() => open(disk)).toThrow('another process');
+    expect(disk.list('/')).toContain('db.tmp.1');
     await backend.close();
   });
 });
