@@ -36,6 +36,20 @@ export class KeyHistory {
   }
 }
 
+/** The history with one more change, as read from disk in the order of revisions; `version` 0 = a tombstone. */
+export function extended(
+  history: History | undefined,
+  change: { main: number; sub: number; created: number; version: number },
+): History {
+  const { main, sub, created, version } = change;
+  if (history === undefined) {
+    return version === 1 && sub === 0 && created === main ? main : new KeyHistory(main, sub, created, version);
+  }
+  const longer = typeof history === 'number' ? new KeyHistory(history, 0, history, 1) : history;
+  longer.push(main, sub, created, version);
+  return longer;
+}
+
 export function isAlive(history: History): boolean {
   return typeof history === 'number' || history.version !== 0;
 }

@@ -5,6 +5,7 @@
  * may have deleted it before the crash, and revisions must never go back (#17780).
  */
 import type { BackendReader } from '../backend/types.js';
+import { extended, type History } from './key-history.js';
 import { KeyIndex } from './key-index.js';
 import { decodeRecord, keyText } from './key-value.js';
 import { isTombstone, mainOf, revisionKey, subOf } from './revision.js';
@@ -22,7 +23,7 @@ export interface Restored {
 }
 
 export function restore(backend: BackendReader): Restored {
-  const index = new KeyIndex();
+  const histories = new Map<string, History>();
   const leased = new Map<string, bigint>();
   let currentRevision = 1;
   backend.range('key', revisionKey(1, 0, false), undefined, 0, (recordKey, record) => {
@@ -32,12 +33,15 @@ export function restore(backend: BackendReader): Restored {
     const kv = decodeRecord(record);
     const key = keyText(kv.key);
     if (isTombstone(recordKey)) {
-      index.restore(key, { main, sub, created: 0, version: 0 });
+      histories.set(key, extended(histories.get(key), { main, sub, created: 0, version: 0 }));
       if (leased.size > 0) leased.delete(key);
       return;
     }
     // A restore with a bumped revision leaves a record that is no KeyValue at all: it counts as a key '' that nobody can ask for.
-    index.restore(key, { main, sub, created: kv.createRevision, version: Math.max(kv.version, 1) });
+    const change = { main, sub, created: kv.createRevision, version: Math.max(kv.version, 1) };
+    const before = histories.get(key);
+    const history = extended(before, change);
+    if (history !== before) histories.set(key, history);
     if (kv.lease !== 0n) leased.set(key, kv.lease);
     else if (leased.size > 0) leased.delete(key);
   });
@@ -45,7 +49,7 @@ export function restore(backend: BackendReader): Restored {
   const compactRevision = readMain(backend, finishedKey) ?? -1;
   const scheduled = readMain(backend, scheduledKey) ?? -1;
   return {
-    index,
+    index: KeyIndex.of(histories),
     currentRevision: Math.max(currentRevision, compactRevision, scheduled),
     compactRevision,
     leased,
