@@ -2,6 +2,7 @@
  * A Range request over a view of the store: fetch in key order → filter by revisions → sort → cut to the limit. The common request (no
  * filter, no sort) hands the stored bytes on without decoding them. Rules: etcd's apply_v3 / txn.Range, facts "semantics 2".
  */
+import { goSort } from '../../lib/go/sort.js';
 import type { KeyReader } from '../../mvcc/types.js';
 import {
   type RangeRequest,
@@ -66,7 +67,9 @@ function isKeyAscending(request: RangeRequest): boolean {
 function sortKvs(kvs: KeyValue[], request: RangeRequest): void {
   const compare = comparison(request.sortTarget);
   if (compare === undefined) return;
-  kvs.sort(request.sortOrder === SortOrder.DESCEND ? (a, b) => compare(b, a) : compare);
+  // Ties come in the order that etcd's sorting leaves them in: a limit cuts through them.
+  if (request.sortOrder === SortOrder.DESCEND) goSort(kvs, (a, b) => compare(b, a) < 0);
+  else goSort(kvs, (a, b) => compare(a, b) < 0);
 }
 
 /** undefined for a target number that no etcd knows: 3.5 and before leave such a result as it is. */
