@@ -8,7 +8,7 @@
  * Invariants: `leaseOf(key)` is `id` exactly when the lease `id` holds the key; a deadline is finite exactly while primary; the deadline heap
  * is empty on all but the primary (#11731: on followers it once grew for ever).
  * On disk a lease is its id, TTL and remaining TTL at the last checkpoint, never a deadline: clocks of members differ.
- * Source: etcd's server/lease/lessor.go; facts "semantics 4".
+ * Source: etcd's server/lease/lessor.go.
  */
 import type { Backend } from '../backend/types.js';
 import { Lease as LeaseRecord } from '../proto/gen/leasepb.js';

@@ -1,5 +1,5 @@
 /**
- * What the lessor offers and what it needs. Rules: etcd's server/lease/lessor.go, facts "semantics 4".
+ * What the lessor offers and what it needs. Rules: etcd's server/lease/lessor.go.
  *
  * Time never stands in here: whoever calls hands in `nowMs` of a clock that does not go back. Granting and revoking come from apply and must not
  * depend on the time; only the leader ("primary") holds deadlines.

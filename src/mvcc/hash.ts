@@ -9,7 +9,7 @@
  *       main == C and it is a tombstone                        skip   (older versions have deleted it, newer ones keep it)
  *       else                                                   raw key (17 or 18 bytes), raw value
  *
- * Source: etcd's mvcc/hash.go; facts "ids-and-hashes 3".
+ * Source: etcd's mvcc/hash.go.
  */
 import { crc32c } from '../lib/crc32c.js';
 import { findAt, isKept } from './key-history.js';

@@ -49,10 +49,6 @@ class RecordCursor {
   }
 }
 
-export interface CompactionEnd {
-  readonly hash: number;
-}
-
 /**
  * Drops from backend and index what no reader at or above `revision` can see. Until it is done, a restart resumes it: the store has written
  * scheduledCompactRev before, and writes finishedCompactRev in `done`, behind the last deletion.

@@ -8,6 +8,8 @@
  * Source: etcd's server/storage/mvcc/key_index.go.
  */
 
+import type { Revision } from './types.js';
+
 /** A put's revision (sub 0) of a key with nothing else in its history, or more than that. */
 export type History = number | KeyHistory;
 
@@ -100,12 +102,7 @@ export function findAt(history: History, atMain: number, out: Found): boolean {
  * Whether a compaction at `atMain` keeps this very change: it is the key's newest at or below `atMain`, and the key is alive then. A tombstone exactly at
  * `atMain` is kept too (so that a watch from there sees the deletion: #18089), but is not part of what hashes compare (`forHash`).
  */
-export function isKept(
-  history: History,
-  atMain: number,
-  change: { main: number; sub: number },
-  how: { forHash: boolean },
-): boolean {
+export function isKept(history: History, atMain: number, change: Revision, how: { forHash: boolean }): boolean {
   if (!findAt(history, atMain, scratch)) return false;
   if (scratch.main !== change.main || scratch.sub !== change.sub) return false;
   return !scratch.tombstone || (!how.forHash && scratch.main === atMain);

@@ -1,5 +1,5 @@
 /**
- * Reads the `key` bucket back into an index. Source: etcd's mvcc/kvstore.go, restore; facts "data-dir 5".
+ * Reads the `key` bucket back into an index. Source: etcd's mvcc/kvstore.go, restore.
  *
  * The current revision is the last record's, but not below a finished or scheduled compaction: where the newest change was a tombstone, the compaction
  * may have deleted it before the crash, and revisions must never go back (#17780).

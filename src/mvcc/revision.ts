@@ -2,10 +2,8 @@
  * Keys of the backend's `key` bucket: big-endian main (8 bytes), `_`, big-endian sub (8 bytes); a tombstone has a `t` behind that.
  * So byte order is the order of changes. Source: etcd's server/storage/mvcc/revision.go.
  */
-import type { Revision } from './types.js';
-
 export const revisionKeyBytes = 17;
-export const tombstoneKeyBytes = 18;
+const tombstoneKeyBytes = 18;
 const separator = 0x5f; // _
 const tombstoneMark = 0x74; // t
 
@@ -34,10 +32,6 @@ export function subOf(key: Uint8Array): number {
 
 export function isTombstone(key: Uint8Array): boolean {
   return key.length === tombstoneKeyBytes && key[17] === tombstoneMark;
-}
-
-export function parseRevision(key: Uint8Array): Revision {
-  return { main: mainOf(key), sub: subOf(key) };
 }
 
 function writeUint64(into: Uint8Array, at: number, value: number): void {

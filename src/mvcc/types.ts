@@ -65,7 +65,7 @@ export interface KeyLeases {
   detach(lease: bigint, key: string): void;
 }
 
-/** A finished HashKV. facts: the hash of `revision` on two members with the same `compactRevision` must agree. */
+/** A finished HashKV: the hash of `revision` on two members with the same `compactRevision` must agree. */
 export interface KvHash {
   /** CRC-32C, unsigned. */
   readonly hash: number;

@@ -11,7 +11,7 @@
  *
  * etcd-diff: etcd keeps the batch a full buffer refused (a "victim") and offers it again every 10 ms. Here such a watcher just falls back to history,
  * which holds the same events, and goes on when its sender has room. The one difference a client can see: a compaction meanwhile cancels the watch.
- * Source: etcd's server/storage/mvcc/watchable_store.go; facts "semantics 5".
+ * Source: etcd's server/storage/mvcc/watchable_store.go.
  */
 import { keyOfRecord, owned } from '../key-value.js';
 import { isTombstone, mainOf, revisionKey } from '../revision.js';
