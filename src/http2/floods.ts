@@ -18,7 +18,11 @@ export const rapidReset: Flood = { what: 'stream resets', burst: 2000, perSecond
 export const streamErrors: Flood = { what: 'malformed or refused streams', burst: 2000, perSecond: 200 };
 /** Each must be answered (CVE-2019-9515, CVE-2019-9512). */
 export const settingsFlood: Flood = { what: 'SETTINGS frames', burst: 100, perSecond: 10 };
-export const pingFlood: Flood = { what: 'PING frames', burst: 1000, perSecond: 100 };
+/**
+ * grpc-go pings once a round trip while data flows, to measure bandwidth: thousands a second on loopback. Answers that are not read are bounded by the
+ * outbox; this only bounds the work.
+ */
+export const pingFlood: Flood = { what: 'PING frames', burst: 20_000, perSecond: 20_000 };
 /** DATA that carries nothing and ends nothing (CVE-2019-9518). */
 export const emptyData: Flood = { what: 'empty DATA frames', burst: 1000, perSecond: 100 };
 /** Frames without an answer; they only burn time. */

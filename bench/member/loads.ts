@@ -1,0 +1,129 @@
+/** The loads of the benchmark: what one client does over and over, and how many of them there are. */
+import type { Channel } from '../../src/grpc/types.js';
+import {
+  Compare,
+  Compare_CompareResult as CompareResult,
+  Compare_CompareTarget as CompareTarget,
+  KV,
+  Lease,
+  LeaseGrantRequest,
+  LeaseKeepAliveRequest,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+  Watch,
+  WatchCreateRequest,
+  WatchRequest,
+} from '../../src/proto/gen/etcdserverpb.js';
+
+export interface Load {
+  readonly name: string;
+  readonly clients: number;
+  readonly connections: number;
+  /** Called once before the clock starts; the result does one operation and resolves when it is done. */
+  readonly prepare: (channels: readonly Channel[], client: number) => Promise<() => Promise<unknown>>;
+  /** Operations that one call of it stands for (events delivered, for the fan-out). */
+  readonly weight: number;
+}
+
+const VALUE = Buffer.alloc(256, 'v');
+const KEYS = 100_000;
+const WATCHERS = 1000;
+
+/** 16 bytes, drawn anew each time. */
+function randomKey(): Uint8Array {
+  return Buffer.from(`key-${String(Math.floor(Math.random() * KEYS)).padStart(12, '0')}`);
+}
+
+function channelOf(channels: readonly Channel[], client: number): Channel {
+  const channel = channels[client % channels.length];
+  if (channel === undefined) throw new Error('no channel');
+  return channel;
+}
+
+const put = async (channels: readonly Channel[], client: number) => {
+  const channel = channelOf(channels, client);
+  return () => channel.unary(KV.put, PutRequest.create({ key: randomKey(), value: VALUE }));
+};
+
+const range = (serializable: boolean) => async (channels: readonly Channel[], client: number) => {
+  const channel = channelOf(channels, client);
+  return () => channel.unary(KV.range, RangeRequest.create({ key: randomKey(), serializable }));
+};
+
+/** The compare-and-swap that locks and leader elections are made of. */
+const txn = async (channels: readonly Channel[], client: number) => {
+  const channel = channelOf(channels, client);
+  return () => {
+    const key = randomKey();
+    return channel.unary(
+      KV.txn,
+      TxnRequest.create({
+        compare: [Compare.create({ key, target: CompareTarget.VERSION, result: CompareResult.GREATER })],
+        success: [{ request: { case: 'requestPut', value: PutRequest.create({ key, value: VALUE }) } }],
+        failure: [{ request: { case: 'requestPut', value: PutRequest.create({ key, value: VALUE }) } }],
+      }),
+    );
+  };
+};
+
+/** One writer, a thousand watchers of its key: an operation is done when all have heard. */
+const fanOut = async (channels: readonly Channel[]) => {
+  const key = Buffer.from('fan-out');
+  let heard = 0;
+  let allHeard: () => void = () => {};
+  for (let watcher = 0; watcher < WATCHERS; watcher++) {
+    const stream = channelOf(channels, watcher).stream(Watch.watch);
+    stream.send(
+      WatchRequest.create({ requestUnion: { case: 'createRequest', value: WatchCreateRequest.create({ key }) } }),
+    );
+    const messages = stream.messages[Symbol.asyncIterator]();
+    await messages.next();
+    const listen = async (): Promise<void> => {
+      for (;;) {
+        const { done } = await messages.next();
+        if (done === true) return;
+        heard++;
+        if (heard === WATCHERS) allHeard();
+      }
+    };
+    listen().catch(() => {});
+  }
+  const writer = channelOf(channels, 0);
+  return async () => {
+    heard = 0;
+    const all = new Promise<void>((resolve) => {
+      allHeard = resolve;
+    });
+    await writer.unary(KV.put, PutRequest.create({ key, value: VALUE }));
+    await all;
+  };
+};
+
+const keepAlive = async (channels: readonly Channel[], client: number) => {
+  const channel = channelOf(channels, client);
+  const { ID } = await channel.unary(Lease.leaseGrant, LeaseGrantRequest.create({ TTL: 3600 }));
+  const stream = channel.stream(Lease.leaseKeepAlive);
+  const answers = stream.messages[Symbol.asyncIterator]();
+  return async () => {
+    stream.send(LeaseKeepAliveRequest.create({ ID }));
+    const { done } = await answers.next();
+    if (done === true) throw new Error('keep-alive stream ended');
+  };
+};
+
+export const loads: readonly Load[] = [
+  { name: 'put', clients: 1, connections: 1, prepare: put, weight: 1 },
+  { name: 'put', clients: 1000, connections: 1, prepare: put, weight: 1 },
+  { name: 'put', clients: 1000, connections: 100, prepare: put, weight: 1 },
+  { name: 'range, serializable', clients: 1, connections: 1, prepare: range(true), weight: 1 },
+  { name: 'range, serializable', clients: 1000, connections: 100, prepare: range(true), weight: 1 },
+  { name: 'range, linearizable', clients: 1, connections: 1, prepare: range(false), weight: 1 },
+  { name: 'range, linearizable', clients: 1000, connections: 1, prepare: range(false), weight: 1 },
+  { name: 'range, linearizable', clients: 1000, connections: 100, prepare: range(false), weight: 1 },
+  { name: 'txn', clients: 1, connections: 1, prepare: txn, weight: 1 },
+  { name: 'txn', clients: 1000, connections: 100, prepare: txn, weight: 1 },
+  { name: 'watch fan-out (events)', clients: 1, connections: 100, prepare: fanOut, weight: WATCHERS },
+  { name: 'keep-alive', clients: 1, connections: 1, prepare: keepAlive, weight: 1 },
+  { name: 'keep-alive', clients: 1000, connections: 100, prepare: keepAlive, weight: 1 },
+];

@@ -1,0 +1,165 @@
+/**
+ * `npm run bench [-- --seconds N --rounds N --only TEXT]`: the same loads on our member and, where a real etcd is found, on it, alternating in one run.
+ * Prints medians over the rounds: throughput, latency percentiles, server CPU per operation, and ratios ours/etcd.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createChannel } from '../../src/grpc/channel.js';
+import type { Channel } from '../../src/grpc/types.js';
+import { osClock } from '../../src/lib/os/clock.js';
+import { osNetwork } from '../../src/lib/os/net.js';
+import { type Load, loads } from './loads.js';
+import { findRealEtcd, type Server, startServer } from './servers.js';
+
+interface Sample {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMicros: number;
+}
+
+const root = process.cwd();
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+  },
+});
+const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
+
+async function main(): Promise<void> {
+  const real = findRealEtcd(root);
+  const servers = [await startServer('ours', join(root, 'bin', 'etcd'))];
+  if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd')));
+  else console.log('no real etcd found: measuring ours alone');
+  console.log(`${rounds} rounds of ${seconds} s, 16-byte keys, 256-byte values; medians\n`);
+  console.log(
+    row([
+      'load',
+      'clients',
+      'conns',
+      'who',
+      'ops/s',
+      'p50 ms',
+      'p99 ms',
+      'CPU us/op',
+      'ratio ops',
+      'ratio p50',
+      'ratio CPU',
+    ]),
+  );
+  try {
+    for (const load of loads) {
+      if (!load.name.includes(values.only)) continue;
+      const samples = new Map<string, Sample[]>(servers.map((server) => [server.name, []]));
+      for (let round = 0; round < rounds; round++) {
+        for (const server of round % 2 === 0 ? servers : [...servers].reverse()) {
+          samples.get(server.name)?.push(await measure(server, load));
+        }
+      }
+      print(load, samples);
+    }
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+}
+
+async function measure(server: Server, load: Load): Promise<Sample> {
+  const channels = Array.from({ length: load.connections }, () => connect(server.port));
+  await Promise.all(channels.map((channel) => channel.connect()));
+  const latencies: number[] = [];
+  let error: unknown;
+  try {
+    const operations: (() => Promise<unknown>)[] = [];
+    for (let client = 0; client < load.clients; client++) operations.push(await load.prepare(channels, client));
+    const cpuBefore = server.cpuSeconds();
+    const startMs = performance.now();
+    const untilMs = startMs + seconds * 1000;
+    await Promise.all(
+      operations.map(async (operation) => {
+        while (performance.now() < untilMs && error === undefined) {
+          const beganMs = performance.now();
+          try {
+            await operation();
+          } catch (cause) {
+            error = cause;
+          }
+          latencies.push(performance.now() - beganMs);
+        }
+      }),
+    );
+    if (error !== undefined) throw error;
+    const tookSeconds = (performance.now() - startMs) / 1000;
+    const operationCount = latencies.length * load.weight;
+    latencies.sort((a, b) => a - b);
+    return {
+      perSecond: operationCount / tookSeconds,
+      p50Ms: percentile(latencies, 0.5),
+      p99Ms: percentile(latencies, 0.99),
+      cpuMicros: ((server.cpuSeconds() - cpuBefore) * 1e6) / operationCount,
+    };
+  } finally {
+    await Promise.all(channels.map((channel) => channel.close()));
+  }
+}
+
+function connect(port: number): Channel {
+  return createChannel({
+    target: `127.0.0.1:${port}`,
+    clock: osClock,
+    dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host: '127.0.0.1', port }, { signal })).socket,
+  });
+}
+
+function print(load: Load, samples: ReadonlyMap<string, readonly Sample[]>): void {
+  const medians = new Map([...samples].map(([who, list]) => [who, medianOf(list)]));
+  const [ours, etcd] = [medians.get('ours'), medians.get('etcd')];
+  for (const [who, sample] of medians) {
+    const ratios =
+      who === 'ours' && ours !== undefined && etcd !== undefined
+        ? [ours.perSecond / etcd.perSecond, ours.p50Ms / etcd.p50Ms, ours.cpuMicros / etcd.cpuMicros].map((ratio) =>
+            ratio.toFixed(2),
+          )
+        : ['', '', ''];
+    console.log(
+      row([
+        load.name,
+        String(load.clients),
+        String(load.connections),
+        who,
+        sample.perSecond.toFixed(0),
+        sample.p50Ms.toFixed(2),
+        sample.p99Ms.toFixed(2),
+        sample.cpuMicros.toFixed(1),
+        ...ratios,
+      ]),
+    );
+  }
+}
+
+function medianOf(samples: readonly Sample[]): Sample {
+  const middle = (read: (sample: Sample) => number): number =>
+    percentile(
+      samples.map(read).sort((a, b) => a - b),
+      0.5,
+    );
+  return {
+    perSecond: middle((sample) => sample.perSecond),
+    p50Ms: middle((sample) => sample.p50Ms),
+    p99Ms: middle((sample) => sample.p99Ms),
+    cpuMicros: middle((sample) => sample.cpuMicros),
+  };
+}
+
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+function row(cells: readonly string[]): string {
+  const widths = [24, 7, 5, 5, 8, 8, 8, 9, 9, 9, 9];
+  return cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join(' ');
+}
+
+await main();
