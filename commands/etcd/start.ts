@@ -77,7 +77,9 @@ export default class Start extends BaseCommand {
     }
     let signal: EndingSignal | undefined;
     try {
-      signal = await Promise.race([endingSignal(), member.ended.then(() => undefined)]);
+      const ending = endingSignal();
+      this.tellInit(log);
+      signal = await Promise.race([ending, member.ended.then(() => undefined)]);
     } catch (error) {
       log.fatal('the member had to stop', { error: textOf(error) });
       log.close();
@@ -88,6 +90,17 @@ export default class Start extends BaseCommand {
     await member.close();
     log.close();
     await reraise(signal);
+  }
+
+  /** The member is up and signals are heard: the moment at which etcd tells systemd. Without a socket to tell there is nothing to do, and etcd says the same. */
+  private tellInit(log: OsLogger): void {
+    log.info('notifying init daemon');
+    const socket = this.io.env.NOTIFY_SOCKET ?? '';
+    if (socket === '') log.info('successfully notified init daemon');
+    else
+      log.error('failed to notify systemd for readiness', {
+        error: 'etcd-ts has no way to write to a datagram socket',
+      });
   }
 }
 

@@ -1,0 +1,148 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const bin = (name: string): string => join(root, 'bin', name);
+/** Harnesses run the programs with little more than this. */
+const bareEnv = { PATH: process.env.PATH ?? '' };
+
+let folder: string;
+const children: ChildProcess[] = [];
+beforeAll(() => {
+  execFileSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'programs-'));
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  rmSync(folder, { recursive: true });
+});
+
+function run(program: string, args: string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd: folder,
+    env: { ...bareEnv, ...env },
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+/** A member on free ports, its log piped to us. */
+function startMember(...more: string[]): ChildProcess & { log: () => string } {
+  const any = 'http://127.0.0.1:0';
+  const urls = ['--listen-client-urls', any, '--advertise-client-urls', any, '--listen-peer-urls', any];
+  const child = spawn(bin('etcd'), ['--data-dir', join(folder, 'data'), ...urls, ...more], {
+    cwd: folder,
+    env: bareEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return Object.assign(child, { log: () => text });
+}
+
+async function untilLogged(child: ReturnType<typeof startMember>, words: string): Promise<void> {
+  while (!child.log().includes(words)) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the member ended:\n${child.log()}`);
+    await Promise.race([once(child.stderr as NodeJS.ReadableStream, 'data'), once(child, 'exit')]);
+  }
+}
+
+describe('the programs', () => {
+  it('run from any folder, through a link, with PATH alone in the environment', () => {
+    const link = join(folder, 'ctl');
+    symlinkSync(bin('etcdctl'), link);
+    expect(run(link, ['version'])).toEqual({
+      status: 0,
+      stdout: 'etcdctl version: 3.5.30\nAPI version: 3.5\n',
+      stderr: '',
+    });
+    expect(run(bin('etcdutl'), ['version']).stdout).toBe('etcdutl version: 3.5.30\nAPI version: 3.5\n');
+    expect(run(bin('etcd'), ['--version']).stdout).toMatch(/^etcd Version: 3\.5\.30\n/);
+    expect(run(bin('etcd'), ['version'])).toMatchObject({
+      status: 0,
+      stdout: 'etcdctl version: 3.5.30\nAPI version: 3.5\n',
+    });
+  });
+
+  it('emulate another version', () => {
+    expect(run(bin('etcdctl'), ['version'], { ETCDCTL_EMULATE_VERSION: '3.4' }).stdout).toContain('API version: 3.4');
+    expect(run(bin('etcd'), ['--version'], { ETCD_EMULATE_VERSION: '3.6' }).stdout).toMatch(/^etcd Version: 3\.6\./);
+    expect(run(bin('etcd'), ['-emulate-version=3.7', '-version']).stdout).toMatch(/^etcd Version: 3\.7\./);
+  });
+
+  it('end with the exit codes of etcd', () => {
+    expect(run(bin('etcdctl'), ['bogus']).status).toBe(1);
+    expect(run(bin('etcdctl'), ['get']).status).toBe(128);
+    expect(run(bin('etcdctl'), ['get', 'a'], { ETCDCTL_API: '4' })).toMatchObject({
+      status: 1,
+      stderr: 'unsupported API version: 4\n',
+    });
+    expect(run(bin('etcd'), ['--bogus'])).toMatchObject({ status: 2, stdout: '' });
+    expect(run(bin('etcd'), ['bogus']).status).toBe(1);
+  });
+
+  it('take a closed pipe for no error', () => {
+    const { status, stdout, stderr } = run('bash', [
+      '--norc',
+      '-c',
+      `set -o pipefail; '${bin('etcdctl')}' --help | head -n 1`,
+    ]);
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'NAME:\n', stderr: '' });
+  });
+
+  it('give completion scripts that a bare bash can source and use', () => {
+    const script = `source <('${bin('etcdctl')}' completion bash)
+      PATH="${join(root, 'bin')}:$PATH"
+      COMP_WORDS=(etcdctl lease gr) COMP_CWORD=2; __etcdctl_complete; echo "\${COMPREPLY[@]}"
+      COMP_WORDS=(etcdctl get --lim) COMP_CWORD=2; __etcdctl_complete; echo "\${COMPREPLY[@]}"`;
+    expect(run('bash', ['--norc', '-c', script])).toEqual({ status: 0, stdout: 'grant\n--limit\n', stderr: '' });
+  });
+});
+
+describe('a member', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('told to end by %s shuts down and ends by that signal', async (signal) => {
+    const member = startMember('--name=a');
+    await untilLogged(member, 'successfully notified init daemon');
+    member.kill(signal);
+    const [code, ended] = await once(member, 'exit');
+    expect({ code, ended }).toEqual({ code: null, ended: signal });
+    expect(member.log()).toContain('"received signal; shutting down"');
+    expect(existsSync(join(folder, 'data/member/snap/db'))).toBe(true);
+  });
+
+  it('logs nothing but JSON, each line with level, time, caller and message', async () => {
+    const member = startMember('--log-level=debug');
+    await untilLogged(member, 'successfully notified init daemon');
+    member.kill('SIGTERM');
+    await once(member, 'close');
+    const lines = member.log().trimEnd().split('\n');
+    for (const line of lines) {
+      const record = JSON.parse(line);
+      expect(record).toMatchObject({ level: expect.any(String), caller: expect.any(String), msg: expect.any(String) });
+      expect(record.ts).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+      expect(['error', 'panic', 'fatal']).not.toContain(record.level);
+    }
+    expect(lines.length).toBeGreaterThan(5);
+  });
+
+  it('that cannot start says so under etcd’s headline and exits 1', async () => {
+    const member = startMember('--initial-cluster=b=http://127.0.0.1:1', '--name=a');
+    const [code] = await once(member, 'exit');
+    expect(code).toBe(1);
+    expect(member.log()).toContain(
+      '"msg":"discovery failed","error":"couldn\'t find local name \\"a\\" in the initial cluster configuration"',
+    );
+  });
+});
