@@ -14,6 +14,7 @@ import { mainOf, revisionKey, subOf } from './revision.js';
 
 export interface Job {
   readonly kind: 'compaction' | 'hash';
+  readonly revision: number;
   /** Handles up to `limit` records; true when done. */
   step(limit: number): boolean;
   /** Will not be stepped again: the store was closed or replaced. */
@@ -55,6 +56,7 @@ class RecordCursor {
  */
 export class CompactionJob implements Job {
   readonly kind = 'compaction';
+  readonly revision: number;
   private readonly cursor: RecordCursor;
   private readonly hasher: KvHasher;
   private recordsDone = false;
@@ -72,6 +74,7 @@ export class CompactionJob implements Job {
     },
   ) {
     const { backend, index, revision, previousCompactRevision } = parts;
+    this.revision = revision;
     this.cursor = new RecordCursor(backend, revision);
     this.hasher = new KvHasher(index, { revision, compactRevision: previousCompactRevision, forCompaction: true });
   }
@@ -119,6 +122,7 @@ export class CompactionJob implements Job {
 
 export class HashJob implements Job {
   readonly kind = 'hash';
+  readonly revision: number;
   private readonly cursor: RecordCursor;
   private hasher: KvHasher | undefined;
 
@@ -132,6 +136,7 @@ export class HashJob implements Job {
       readonly interrupted: () => void;
     },
   ) {
+    this.revision = parts.revision;
     this.cursor = new RecordCursor(parts.backend, parts.revision);
   }
 

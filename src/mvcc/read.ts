@@ -79,6 +79,20 @@ export class RecordReader {
     return { kvs, count };
   }
 
+  /** Up to `limit` records of the interval as of `atMain`; `last` is the key of the last one. */
+  slice(interval: Interval, atMain: number, limit: number): { kvs: Uint8Array[]; last: string | undefined } {
+    const kvs: Uint8Array[] = [];
+    let last: string | undefined;
+    this.index.range(interval.start, interval.end, (key, history) => {
+      const kv = this.record(history, atMain);
+      if (kv === undefined) return true;
+      kvs.push(kv);
+      last = key;
+      return kvs.length < limit;
+    });
+    return { kvs, last };
+  }
+
   private record(history: History, atMain: number): Uint8Array | undefined {
     if (!findAt(history, atMain, this.found) || this.found.tombstone) return undefined;
     return this.load(this.found);

@@ -10,7 +10,8 @@ import { CompactionHashes } from './hash.js';
 import { CompactionJob, HashJob, type Job } from './jobs.js';
 import type { KeyIndex } from './key-index.js';
 import { keyText } from './key-value.js';
-import { RecordReader } from './read.js';
+import { RangeCursor } from './range-cursor.js';
+import { intervalOf, RecordReader } from './read.js';
 import { finishedKey, readMain, restore, scheduledKey } from './restore.js';
 import { revisionKey } from './revision.js';
 import type {
@@ -47,6 +48,8 @@ export class MvccStore implements KeyReader, WriteTarget {
   private readonly listeners: StoreListener[] = [];
   private jobs: Job[] = [];
   private hashes = new CompactionHashes();
+  /** Ranges being read in slices. */
+  private readonly cursors = new Set<RangeCursor>();
 
   /** Reads the whole `key` bucket; takes seconds for millions of keys. Creates its buckets where they are missing. */
   static open(options: MvccOptions): MvccStore {
@@ -86,6 +89,23 @@ export class MvccStore implements KeyReader, WriteTarget {
 
   get(key: Uint8Array): Uint8Array | undefined {
     return this.reader.get(keyText(key), this.current);
+  }
+
+  /**
+   * `range` in slices: checks and counts as it does (except that a single key is a range of one), and pins the revision. Close it when done.
+   */
+  openRange(key: Uint8Array, end: Uint8Array | undefined, revision: number): RangeCursor {
+    const { count } = this.range(key, end, { revision, limit: 0, countOnly: true });
+    const start = keyText(key);
+    const cursor = new RangeCursor(
+      this.reader,
+      intervalOf(key, end) ?? { start, end: `${start}\0` },
+      revision <= 0 ? this.current : revision,
+      count,
+      (it) => this.cursors.delete(it),
+    );
+    this.cursors.add(cursor);
+    return cursor;
   }
 
   /** Opens the one write transaction. */
@@ -184,10 +204,14 @@ export class MvccStore implements KeyReader, WriteTarget {
     return this.jobs[0]?.kind ?? 'none';
   }
 
-  /** Handles up to `limit` records of the first job in the queue; false when there is nothing left to do. */
+  /**
+   * Handles up to `limit` records of the first job in the queue; false when there is nothing left to do. A compaction waits (and the answer is true) while
+   * a range below its revision is being read in slices.
+   */
   work(limit: number): boolean {
     const job = this.jobs[0];
     if (job === undefined) return false;
+    if (job.kind === 'compaction') for (const cursor of this.cursors) if (cursor.revision < job.revision) return true;
     if (job.step(limit)) this.jobs.shift();
     return this.jobs.length > 0;
   }
@@ -213,6 +237,7 @@ export class MvccStore implements KeyReader, WriteTarget {
     const { jobs } = this;
     this.jobs = [];
     for (const job of jobs) job.interrupt();
+    for (const cursor of [...this.cursors]) cursor.interrupt();
   }
 
   private load(backend: Backend) {

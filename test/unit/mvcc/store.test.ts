@@ -129,6 +129,62 @@ describe('ranges', () => {
   });
 });
 
+describe('ranges in slices', () => {
+  const slices = (cursor: { read(limit: number): Uint8Array[] }, limit: number) => {
+    const all: string[] = [];
+    for (;;) {
+      const kvs = cursor.read(limit);
+      all.push(...kvs.map((kv) => `${plain(kv).key}=${plain(kv).value}`));
+      if (kvs.length < limit) return all.join(' ');
+    }
+  };
+
+  test('show one revision, whatever is written or compacted between them', () => {
+    const { store } = openStore();
+    for (const key of ['a', 'b', 'c', 'd', 'e']) put(store, key, '1');
+    const cursor = store.openRange(bytes('b'), bytes('\0'), 0);
+    expect([cursor.revision, cursor.count]).toEqual([6, 4]);
+    expect(cursor.read(1).map((kv) => plain(kv).key)).toEqual(['b']);
+    put(store, 'c', '2');
+    put(store, 'bb', 'new');
+    del(store, 'd');
+    void store.compact(9);
+    expect(store.work(1000)).toBe(true);
+    expect(store.work(1000)).toBe(true);
+    expect(slices(cursor, 2)).toBe('c=1 d=1 e=1');
+    cursor.close();
+    cursor.close();
+    expect(() => cursor.read(1)).toThrow('closed');
+    work(store);
+    expect(store.pendingWork).toBe('none');
+    expect(slices(store.openRange(bytes('\0'), bytes('\0'), 9), 3)).toBe('a=1 b=1 bb=new c=2 e=1');
+  });
+
+  test('of the past, of one key, of nothing', () => {
+    const { store } = openStore();
+    put(store, 'a', '1');
+    put(store, 'a', '2');
+    expect(slices(store.openRange(bytes('a'), undefined, 2), 5)).toBe('a=1');
+    expect(slices(store.openRange(bytes('a'), bytes('b'), 3), 1)).toBe('a=2');
+    const none = store.openRange(bytes('b'), bytes('a'), 0);
+    expect([none.count, none.read(5)]).toEqual([0, []]);
+    expect(() => store.openRange(bytes('a'), undefined, 9)).toThrow(FutureRevisionError);
+  });
+
+  test('a compaction at or below their revision goes on, a restored store ends them', () => {
+    const { store } = openStore();
+    put(store, 'a', '1');
+    put(store, 'a', '2');
+    const cursor = store.openRange(bytes('\0'), bytes('\0'), 3);
+    void store.compact(3);
+    work(store);
+    expect(store.pendingWork).toBe('none');
+    expect(slices(cursor, 1)).toBe('a=2');
+    store.restore(openStore().backend);
+    expect(() => cursor.read(1)).toThrow(InterruptedError);
+  });
+});
+
 describe('leases', () => {
   test('a put moves its key to the named lease, 0 takes it off, the same one does nothing', () => {
     const { store, lessor } = openStore();

@@ -17,6 +17,28 @@ describe('live events', () => {
     expect(got.sort()).toEqual(['0: a', '1: a,b', '2: b', '3: a,b']);
   });
 
+  test('#17247: of a transaction with many operations each change comes once, live and from history', () => {
+    const { hub, store } = openHub();
+    const live = openStream(hub);
+    live.watch(watchOf('a', { end: 'z' }));
+    live.watch(watchOf('b'));
+    for (const key of ['a', 'b', 'c']) put(store, key);
+    write(store, (txn) => {
+      txn.put(bytes('d'), bytes('1'), 0n);
+      txn.deleteRange(bytes('a'), bytes('c'));
+      expect(txn.deleteRange(bytes('a'), bytes('c'))).toBe(0);
+      txn.put(bytes('e'), bytes('1'), 0n);
+    });
+    const expected = ['a@2', 'b@3', 'c@4', 'd@5', '-a@5', '-b@5', 'e@5'];
+    const got = drain(hub, live);
+    const of = (id: number) => got.filter((message) => message.watchId === id).flatMap((message) => events(message));
+    expect(of(0).map((it) => `${it.kind === 'delete' ? '-' : ''}${it.key}@${it.mod}`)).toEqual(expected);
+    expect(of(1).map((it) => it.kind)).toEqual(['put', 'delete']);
+    const late = openStream(hub);
+    late.watch(watchOf('a', { end: 'z', startRevision: 2 }));
+    expect(drainEvents(hub, late)).toEqual(expected);
+  });
+
   test('an event is encoded once for all who want it alike', () => {
     const { hub, store } = openHub();
     const stream = openStream(hub);

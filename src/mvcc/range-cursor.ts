@@ -1,0 +1,47 @@
+/**
+ * A range read in slices, for ranges so large that reading them at once would hold up heartbeats. It shows one revision throughout: later changes have
+ * higher ones, and the store lets no compaction drop what an open cursor may still read.
+ */
+import { InterruptedError } from './errors.js';
+import type { Interval, RecordReader } from './read.js';
+
+export class RangeCursor {
+  private next: string;
+  private open = true;
+  private interrupted = false;
+
+  constructor(
+    private readonly reader: RecordReader,
+    private readonly interval: Interval,
+    /** All slices are as of this revision. */
+    readonly revision: number,
+    /** Keys in the whole range. */
+    readonly count: number,
+    private readonly onClose: (cursor: RangeCursor) => void,
+  ) {
+    this.next = interval.start;
+  }
+
+  /** The next `limit` stored `KeyValue`s in key order, owned by the caller; fewer at the end. Throws InterruptedError when the store was restored or closed. */
+  read(limit: number): Uint8Array[] {
+    if (this.interrupted) throw new InterruptedError();
+    if (!this.open) throw new Error('the range cursor is closed');
+    const { kvs, last } = this.reader.slice({ start: this.next, end: this.interval.end }, this.revision, limit);
+    // The least key above the last one.
+    if (last !== undefined) this.next = `${last}\0`;
+    return kvs;
+  }
+
+  /** Must be called: until then compactions above `revision` drop nothing. Twice is harmless. */
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.onClose(this);
+  }
+
+  /** By the store: its content is gone. */
+  interrupt(): void {
+    this.interrupted = true;
+    this.close();
+  }
+}
