@@ -65,6 +65,8 @@ const roundsPerTurn = 4;
 const lingerMs = 1000;
 /** A graceful end: how long to wait for the answer that marks that all streams under way have arrived. */
 const drainPingMs = 5000;
+/** What grpc-go's server says with it; its clients show it. */
+const gracefulStop = 'graceful_stop';
 const maxEmptyContinuations = 8;
 const maxContinuations = 1100;
 const maxStreamId = 2 ** 31 - 1;
@@ -212,13 +214,13 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
     }
     // 1. Tell the client to open no more streams. 2. What it opened before it read that arrives before its answer to this ping.
     // 3. From then on the last stream is known. (RFC 9113 section 6.8)
-    this.writeGoAway(maxStreamId, ErrorCode.NoError, '');
+    this.writeGoAway(maxStreamId, ErrorCode.NoError, gracefulStop);
     const settle = (): void => {
       if (this.lastAccepted !== maxStreamId || this.closed) return;
       this.cancelTimer?.();
       this.cancelTimer = undefined;
       this.lastAccepted = this.lastPeerStream;
-      this.writeGoAway(this.lastAccepted, ErrorCode.NoError, '');
+      this.writeGoAway(this.lastAccepted, ErrorCode.NoError, gracefulStop);
       this.endIfIdle();
     };
     this.writePing(settle);
