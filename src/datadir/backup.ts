@@ -21,6 +21,9 @@ import { dbPathOf, snapDirOf, walDirOf } from './names.js';
 import { newestSnapshot } from './newest-snapshot.js';
 import type { World } from './restore.js';
 
+/** The member that stands in a copy for all members of the original. */
+export const backupMemberName = 'etcdctl-v2-backup';
+
 export interface BackupOptions {
   readonly dataDir: string;
   readonly walDir: string | undefined;
@@ -41,7 +44,7 @@ export function backup(options: BackupOptions, world: World & { readonly random:
   disk.makeDir(targetSnap, 0o700);
   const member: ClusterMember = {
     id: (world.random.uint64() & 0xffff_ffff_ffffn) | 1n,
-    name: 'etcdctl-v2-backup',
+    name: backupMemberName,
     peerURLs: ['http://use-flag--force-new-cluster:2080'],
     isLearner: false,
     clientURLs: [],

@@ -52,7 +52,6 @@ export interface DumpOptions {
 export function dump(disk: Disk, path: string, options: DumpOptions, visit: VisitRow): void {
   const stat = disk.stat(path);
   if (stat === undefined) throw new DataDirError(`open ${path}: no such file or directory`);
-  const walDir = listSegments(disk, path).length > 0 ? path : walDirOf(path);
   if (!stat.isDirectory) {
     const name = baseName(path);
     if (name.endsWith('.wal') || name.endsWith('.wal.broken')) dumpWal(disk, [segment(path)], options, visit);
@@ -60,7 +59,8 @@ export function dump(disk: Disk, path: string, options: DumpOptions, visit: Visi
     else dumpDb(disk, path, options, visit);
     return;
   }
-  const segments = listSegments(disk, walDir);
+  const own = listSegments(disk, path);
+  const segments = own.length > 0 ? own : listSegments(disk, walDirOf(path));
   const db = dbPathOf(path);
   if (segments.length === 0 && disk.stat(db) === undefined) {
     throw new DataDirError(`${path} is no data directory: it has neither member/wal nor member/snap/db`);
