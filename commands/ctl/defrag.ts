@@ -1,15 +1,25 @@
 import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { clusterFlag } from '../../src/cli/endpoint-flags.js';
 import { ExitCode, exitSilently } from '../../src/cli/exit.js';
+import { flag } from '../../src/cli/flags.js';
 import { EtcdError } from '../../src/client/errors.js';
 import { differenceOf } from '../../src/lib/emulate.js';
 
 export default class Defrag extends CtlCommand {
   static override summary = "Make the members' database files as small as their content";
-  static override flags = clusterFlag;
+  static override flags = {
+    ...clusterFlag,
+    'data-dir': flag.string('', 'folder of a stopped member, to work on without a server'),
+  };
 
   override async run(): Promise<void> {
     const { flags } = this.input(Defrag);
+    if (flags['data-dir'] !== '') {
+      this.note('Use `etcdutl defrag` instead. The --data-dir is going to be decomissioned in v3.6.\n');
+      const { defragmentOffline } = await import('../../src/start/defragment-offline.js');
+      await defragmentOffline(flags['data-dir'], { timeoutMs: 0 }, this.io);
+      return;
+    }
     const globals = this.globals();
     const { openSession } = await import('../../src/start/ctl-session.js');
     const { clusterEndpoints } = await import('../../src/start/cluster-endpoints.js');

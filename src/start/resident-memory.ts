@@ -1,6 +1,6 @@
 /** A member's resident memory, from its metrics. */
-import { Agent, request } from 'undici';
 import type { CtlGlobals } from '../cli/global-flags.js';
+import { type HttpTls, httpGet } from '../lib/os/http-get.js';
 import { readFile } from '../lib/os/read-file.js';
 
 const metric = 'process_resident_memory_bytes';
@@ -8,33 +8,27 @@ const metric = 'process_resident_memory_bytes';
 /** Throws an Error that says, in etcdctl's words, what could not be read. */
 export async function residentMemoryBytes(globals: CtlGlobals, endpoint: string): Promise<number> {
   const url = `${/^https?:\/\//.test(endpoint) ? '' : 'http://'}${endpoint}/metrics`;
-  const agent = new Agent({ connect: url.startsWith('https://') ? tlsOptions(globals) : {} });
+  const tls = url.startsWith('https://') ? tlsOptions(globals) : undefined;
+  const text = await httpGet(url, tls).catch((cause: unknown) => {
+    throw new Error(`fetch error: ${messageOf(cause)}`, { cause });
+  });
+  const line = text.split('\n').find((it) => it.startsWith(metric));
+  if (line === undefined) throw new Error(`could not find: ${metric}`);
+  return Number(line.slice(metric.length).trim());
+}
+
+function tlsOptions({ cert, key, cacert, ...globals }: CtlGlobals): HttpTls {
+  const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFile(path));
   try {
-    const text = await request(url, { dispatcher: agent }).then(
-      ({ body }) => body.text(),
-      (error: unknown) => {
-        throw new Error(`fetch error: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-      },
-    );
-    const line = text.split('\n').find((it) => it.startsWith(metric));
-    if (line === undefined) throw new Error(`could not find: ${metric}`);
-    return Number(line.slice(metric.length).trim());
-  } finally {
-    await agent.close();
+    return {
+      cert: read(cert),
+      key: read(key),
+      ca: read(cacert),
+      rejectUnauthorized: !globals['insecure-skip-tls-verify'],
+    };
+  } catch (cause) {
+    throw new Error(`client certificate error: ${messageOf(cause)}`, { cause });
   }
 }
 
-function tlsOptions({ cert, key, cacert, ...globals }: CtlGlobals) {
-  try {
-    return {
-      cert: cert === '' ? undefined : readFile(cert),
-      key: key === '' ? undefined : readFile(key),
-      ca: cacert === '' ? undefined : readFile(cacert),
-      rejectUnauthorized: !globals['insecure-skip-tls-verify'],
-    };
-  } catch (error) {
-    throw new Error(`client certificate error: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-}
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
