@@ -1,9 +1,9 @@
 /** `etcdutl hashkv`: what a member that had this database would answer to HashKV. */
 import type { Disk } from '../lib/disk.js';
-import { CompactedError, FutureRevisionError } from '../mvcc/errors.js';
 import { KvHasher } from '../mvcc/hash.js';
 import { restore } from '../mvcc/restore.js';
 import { backendReader, readDb } from './db.js';
+import { DataDirError } from './errors.js';
 
 export interface FileHashKv {
   readonly hash: number;
@@ -12,14 +12,14 @@ export interface FileHashKv {
   readonly compactRevision: number;
 }
 
-/** `revision` 0 = the newest. Nothing is changed in the file. Throws CompactedError, FutureRevisionError, DataDirError, BoltError. */
+/** `revision` 0 = the newest. Nothing is changed in the file. Throws DataDirError, also for a revision it does not have, and BoltError. */
 export function hashKv(disk: Disk, path: string, revision: number): FileHashKv {
   return readDb(disk, path, (tx) => {
     const reader = backendReader(tx);
     const { index, currentRevision, compactRevision } = restore(reader);
     const at = revision === 0 ? currentRevision : revision;
-    if (at < compactRevision) throw new CompactedError(at, compactRevision);
-    if (at > currentRevision) throw new FutureRevisionError(at, currentRevision);
+    if (at < compactRevision) throw new DataDirError('mvcc: required revision has been compacted');
+    if (at > currentRevision) throw new DataDirError('mvcc: required revision is a future revision');
     const hasher = new KvHasher(index, { revision: at, compactRevision, forCompaction: false });
     reader.range('key', new Uint8Array(0), undefined, 0, (key, value) => hasher.add(key, value));
     return { hash: hasher.hash, hashRevision: at, compactRevision };
