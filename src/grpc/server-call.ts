@@ -90,8 +90,9 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     this.extraTrailers.push(metadataField(name, value));
   }
 
-  /** The call outlives this turn: it gets its deadline and can be cancelled from outside. */
+  /** The call outlives this turn: it gets its deadline and can be cancelled from outside. Again is harmless. */
   protected keepRunning(): void {
+    if (this.host.running.has(this)) return;
     this.host.running.add(this);
     const { timeoutMs } = this.head;
     if (timeoutMs === undefined) return;

@@ -63,13 +63,14 @@ export interface ServerStream<I, O> extends ServerCall {
   readonly messages: AsyncIterable<I>;
   /**
    * Queues one message; `false` means the output window or buffer is full: await `drained()` before more.
-   * A `Uint8Array` is taken as an already encoded message, so stored bytes can be sent without decoding.
+   * A `Uint8Array` is taken as an already encoded message, so stored bytes can be sent without decoding. It is copied at once unless the
+   * client's window is shut; then it is kept until that opens, and must not change meanwhile.
    */
   send(message: O | Uint8Array): boolean;
   drained(): Promise<void>;
 }
 
-/** May answer with already encoded bytes. A plain value (no promise) is the fast path. Throws GrpcError for a status other than OK. */
+/** May answer with already encoded bytes (which must not change afterwards, as with `ServerStream.send`). A plain value (no promise) is the fast path. Throws GrpcError for a status other than OK. */
 export type UnaryHandler<I, O> = (request: I, call: ServerCall) => O | Uint8Array | Promise<O | Uint8Array>;
 /** Ends the call with OK when it returns. */
 export type StreamHandler<I, O> = (stream: ServerStream<I, O>) => Promise<void>;
@@ -88,7 +89,7 @@ export interface ClientStream<I, O> {
   drained(): Promise<void>;
   /** Half-close. */
   end(): void;
-  /** Ends after OK trailers, throws GrpcError otherwise. */
+  /** Ends after OK trailers, throws GrpcError otherwise. Leaving its loop early cancels the call. */
   readonly messages: AsyncIterable<O>;
   /** Resolves with the response headers (rejects with the GrpcError if the call failed before). */
   readonly headers: Promise<Metadata>;

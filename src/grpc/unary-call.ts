@@ -37,8 +37,12 @@ export class UnaryCall<I, O> extends RunningCall {
     this.reader ??= new MessageReader(this.host.maxReceiveBytes, this.head.encoding);
     this.reader.push(bytes);
     this.reader.keep();
-    if (end) this.requestEnded();
-    else this.checkLength(this.reader);
+    if (end) {
+      this.requestEnded();
+      return;
+    }
+    this.keepRunning();
+    this.checkLength(this.reader);
   }
 
   trailers(): void {

@@ -24,6 +24,15 @@ export interface NeutralResponse {
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
 
+/** Fields of HTTP/1's connections, which handlers may set for it; HTTP/2 forbids them (RFC 9113 section 8.2.2). */
+const connectionSpecific: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 export type NeutralHandler = (request: NeutralRequest) => Promise<NeutralResponse>;
 
 /** Answers the request that has begun on `stream`; a handler that throws is a 500. */
@@ -71,15 +80,16 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
 
   async run(request: NeutralRequest, handler: NeutralHandler): Promise<void> {
     try {
-      await this.answer(await handler(request));
+      await this.answer(await handler(request), request.method === 'HEAD');
     } catch {
       if (!this.gone) this.stream.reset(ErrorCode.InternalError);
     }
   }
 
-  private async answer({ status, headers = {}, body = '' }: NeutralResponse): Promise<void> {
+  private async answer({ status, headers = {}, body = '' }: NeutralResponse, headersOnly: boolean): Promise<void> {
     const fields: HeaderField[] = [{ name: ':status', value: String(status) }];
     for (const [name, values] of Object.entries(headers)) {
+      if (connectionSpecific.has(name.toLowerCase())) continue;
       for (const value of typeof values === 'string' ? [values] : values) {
         fields.push({ name: name.toLowerCase(), value });
       }
@@ -89,11 +99,13 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
       if (headers['content-length'] === undefined) {
         fields.push({ name: 'content-length', value: String(bytes.length) });
       }
-      this.stream.sendHeaders(fields, bytes.length === 0);
-      if (bytes.length > 0) this.stream.sendData(bytes, true);
+      const bare = headersOnly || bytes.length === 0;
+      this.stream.sendHeaders(fields, bare);
+      if (!bare) this.stream.sendData(bytes, true);
       return;
     }
-    this.stream.sendHeaders(fields, false);
+    this.stream.sendHeaders(fields, headersOnly);
+    if (headersOnly) return;
     for await (const chunk of body) {
       if (this.gone) return;
       if (!this.stream.sendData(chunk, false)) {

@@ -2,6 +2,7 @@
  * The machine's network: TCP and unix sockets, in clear or with TLS. Errors are put into Go's words, since what etcd and etcdctl print
  * ends with them. Nagle's delay is off on every socket: a request or answer is one write.
  */
+import { rmSync } from 'node:fs';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
@@ -39,6 +40,8 @@ function listen(
     else if (options.plaintext === true) sniffTls(socket, options, secure, onConnection);
     else secure(socket);
   });
+  // As etcd does: the socket of a process that was killed must not keep the next one out.
+  if (address.t === 'unix') rmSync(address.path, { force: true });
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(goError('listen', address, 'bind', error)));
     server.listen(address.t === 'tcp' ? { host: address.host, port: address.port } : { path: address.path }, () => {

@@ -111,6 +111,23 @@ describe('node:http2 as the client of our server', () => {
     });
   });
 
+  it('gets no body for HEAD, and no field that belongs to an HTTP/1 connection', async () => {
+    await using server = await ourServer(async () => ({
+      status: 200,
+      headers: { Connection: 'close', 'Transfer-Encoding': 'chunked', 'X-Kept': 'yes' },
+      body: 'body',
+    }));
+    await using session = await connected(server.url);
+    const answer = await ask(session, { ':method': 'HEAD', ':path': '/' });
+    expect(answer).toMatchObject({
+      status: 200,
+      headers: { 'content-length': '4', 'x-kept': 'yes' },
+      body: Buffer.alloc(0),
+    });
+    expect(Object.keys(answer.headers)).not.toContain('connection');
+    expect((await ask(session, { ':path': '/' })).body.toString()).toBe('body');
+  });
+
   it('moves megabytes both ways through small windows', async () => {
     await using server = await ourServer(echo, {
       limits: { streamWindowBytes: 70_000, connectionWindowBytes: 65_535 },

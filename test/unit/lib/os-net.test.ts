@@ -1,5 +1,5 @@
 /** The machine's network: addresses, Go's words for errors, TLS with and without client certificates. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -64,6 +64,8 @@ describe('in clear', () => {
   it('moves bytes over a unix socket', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'net-'));
     try {
+      // Left behind by a process that was killed.
+      await writeFile(join(folder, 'sock'), '');
       await using server = await echoing({ t: 'unix', path: join(folder, 'sock') });
       const dialed = await osNetwork.dial(server.address);
       expect(await say(dialed.socket, 'hello')).toBe('hello');
