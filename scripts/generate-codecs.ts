@@ -104,6 +104,18 @@ for (let changed = true; changed; ) {
   }
 }
 
+/** Whether the message can hold itself, at any depth: its reader then counts levels. */
+function isRecursive(message: DescMessage): boolean {
+  const seen = new Set<DescMessage>();
+  const visit = (it: DescMessage): boolean =>
+    it.fields.some(({ message: inner }) => {
+      if (inner === undefined || seen.has(inner)) return false;
+      seen.add(inner);
+      return inner === message || visit(inner);
+    });
+  return visit(message);
+}
+
 for (const [packageName, fileName] of Object.entries(files)) {
   const sources = [...registry.files].filter((file) => file.proto.package === packageName);
   sources.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -348,6 +360,7 @@ for (const [packageName, fileName] of Object.entries(files)) {
       ),
       '',
       ...block(`export function read${name}(r: Reader, end: number): ${name}`, [
+        ...(isRecursive(message) ? ['r.enter();'] : []),
         ...variables,
         ...block('while (r.pos < end)', [
           'const tag = r.tag(end);',
@@ -359,6 +372,7 @@ for (const [packageName, fileName] of Object.entries(files)) {
                 `  r.skip(tag, end, '${message.name}', '${known}');`,
               ])),
         ]),
+        ...(isRecursive(message) ? ['r.leave();'] : []),
         `return { ${parts.join(', ')} };`,
       ]),
       '',

@@ -171,12 +171,25 @@ export class Writer {
 /** Shared by all codecs of the process: it holds nothing between two calls of `encode`. */
 export const writer = new Writer();
 
+/** Transactions and their operations, two levels each. etcd allows 128 operations, so at most that many nested transactions. */
+const maxDepth = 1000;
+
 export class Reader {
   pos = 0;
   private low = 0;
   private high = 0;
+  private depth = 0;
 
   constructor(readonly buf: Uint8Array) {}
+
+  /** A message that may hold itself begins: a megabyte of nested transactions must be an error, not an overflow of the stack. */
+  enter(): void {
+    if (++this.depth > maxDepth) throw new ProtoDecodeError('proto: exceeded maximum recursion depth');
+  }
+
+  leave(): void {
+    this.depth--;
+  }
 
   /** The next tag: field number * 8 + wire type. */
   tag(end: number): number {

@@ -1737,6 +1737,7 @@ export function writeRequestOp(w: Writer, m: RequestOp): void {
 }
 
 export function readRequestOp(r: Reader, end: number): RequestOp {
+  r.enter();
   let request: RequestOp['request'] = { case: undefined };
   while (r.pos < end) {
     const tag = r.tag(end);
@@ -1757,6 +1758,7 @@ export function readRequestOp(r: Reader, end: number): RequestOp {
         r.skip(tag, end, 'RequestOp', '1 RequestRange 2 RequestPut 3 RequestDeleteRange 4 RequestTxn');
     }
   }
+  r.leave();
   return { request };
 }
 
@@ -1824,6 +1826,7 @@ export function writeResponseOp(w: Writer, m: SplicedResponseOp): void {
 }
 
 export function readResponseOp(r: Reader, end: number): ResponseOp {
+  r.enter();
   let response: ResponseOp['response'] = { case: undefined };
   while (r.pos < end) {
     const tag = r.tag(end);
@@ -1844,6 +1847,7 @@ export function readResponseOp(r: Reader, end: number): ResponseOp {
         r.skip(tag, end, 'ResponseOp', '1 ResponseRange 2 ResponsePut 3 ResponseDeleteRange 4 ResponseTxn');
     }
   }
+  r.leave();
   return { response };
 }
 
@@ -2029,6 +2033,7 @@ export function writeTxnRequest(w: Writer, m: TxnRequest): void {
 }
 
 export function readTxnRequest(r: Reader, end: number): TxnRequest {
+  r.enter();
   let compare: Compare[] = [];
   let success: RequestOp[] = [];
   let failure: RequestOp[] = [];
@@ -2048,6 +2053,7 @@ export function readTxnRequest(r: Reader, end: number): TxnRequest {
         r.skip(tag, end, 'TxnRequest', '1 Compare 2 Success 3 Failure');
     }
   }
+  r.leave();
   return { compare, success, failure };
 }
 
@@ -2103,6 +2109,7 @@ export function writeTxnResponse(w: Writer, m: SplicedTxnResponse): void {
 }
 
 export function readTxnResponse(r: Reader, end: number): TxnResponse {
+  r.enter();
   let header: ResponseHeader | undefined = undefined;
   let succeeded: boolean = false;
   let responses: ResponseOp[] = [];
@@ -2122,6 +2129,7 @@ export function readTxnResponse(r: Reader, end: number): TxnResponse {
         r.skip(tag, end, 'TxnResponse', '1 Header 2 Succeeded 3 Responses');
     }
   }
+  r.leave();
   return { header, succeeded, responses };
 }
 

@@ -10,6 +10,7 @@ import {
   RangeResponse,
   Request,
   StatusResponse,
+  TxnRequest,
   Watch,
   WatchCreateRequest,
   WatchResponse,
@@ -169,6 +170,29 @@ describe('malformed input is refused with the words of etcd', () => {
   test('a bare v2 request is no InternalRaftRequest: its method is read as a sub-message and fails', () => {
     const bare = Request.encode(Request.create({ ID: 5n, Method: 'PUT', Path: '/0/version', Val: '3.5.0' }));
     expect(() => InternalRaftRequest.decode(bare)).toThrow(ProtoDecodeError);
+  });
+
+  test('transactions nested without end are refused, nested deeply they are read', () => {
+    const nested = (levels: number) => {
+      let txn = Buffer.alloc(0);
+      const field = (tag: number, content: Buffer) => {
+        const size = content.length;
+        const length =
+          size < 0x80
+            ? [size]
+            : size < 0x4000
+              ? [(size & 0x7f) | 0x80, size >> 7]
+              : [(size & 0x7f) | 0x80, ((size >> 7) & 0x7f) | 0x80, size >> 14];
+        return Buffer.concat([Buffer.of(tag, ...length), content]);
+      };
+      for (let level = 0; level < levels; level++) txn = field(0x12, field(0x22, txn)); // success: request_txn
+      return txn;
+    };
+    expect(() => TxnRequest.decode(nested(20_000))).toThrow(
+      new ProtoDecodeError('proto: exceeded maximum recursion depth'),
+    );
+    const deep = TxnRequest.decode(nested(400));
+    expect(hex(TxnRequest.encode(deep))).toBe(hex(nested(400)));
   });
 
   test('unknown fields are passed over, groups too', () => {
