@@ -6,6 +6,8 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // The default of a second is a timing assertion on a machine that is busy.
+    expect: { poll: { timeout: 15_000, interval: 10 } },
     dangerouslyIgnoreUnhandledErrors: false,
   },
 });
