@@ -6,12 +6,14 @@
 import type { Kind, Option, OptionTable } from './option.js';
 import { kinds } from './option.js';
 
+type Neglect = 'refuse' | 'refuse-with-tls' | 'warn';
+
 interface MissingOption<T> extends Option<T> {
-  readonly neglect: 'refuse' | 'warn';
+  readonly neglect: Neglect;
 }
 
 const missing =
-  (neglect: 'refuse' | 'warn') =>
+  (neglect: Neglect) =>
   <T>(kind: Kind<T>, initial: T, fileKey?: string | null): MissingOption<T> => ({
     kind,
     initial,
@@ -23,6 +25,8 @@ const missing =
   });
 
 const refused = missing('refuse');
+/** Narrows what TLS allows: nothing to narrow where no listener speaks TLS. */
+const refusedWithTls = missing('refuse-with-tls');
 const idle = missing('warn');
 const { bool, durationMs, int, list, string, uint, uint64, words } = kinds;
 
@@ -31,9 +35,9 @@ const client = (key: string): string => `client-transport-security.${key}`;
 
 export const missingOptions = {
   // Security
-  'client-crl-file': refused(string, '', null),
+  'client-crl-file': refusedWithTls(string, '', null),
   'auto-tls': refused(bool, false, client('auto-tls')),
-  'client-cert-allowed-hostname': refused(words, [], client('allowed-hostname')),
+  'client-cert-allowed-hostname': refusedWithTls(words, [], client('allowed-hostname')),
   'peer-cert-file': refused(string, '', peer('cert-file')),
   'peer-key-file': refused(string, '', peer('key-file')),
   'peer-client-cert-file': refused(string, '', peer('client-cert-file')),
@@ -47,9 +51,9 @@ export const missingOptions = {
   'peer-skip-client-san-verification': refused(bool, false, peer('skip-client-san-verification')),
   'experimental-peer-skip-client-san-verification': refused(bool, false),
   'self-signed-cert-validity': idle(uint, 1),
-  'cipher-suites': refused(list, []),
-  'tls-min-version': refused(string, 'TLS1.2'),
-  'tls-max-version': refused(string, ''),
+  'cipher-suites': refusedWithTls(list, []),
+  'tls-min-version': refusedWithTls(string, 'TLS1.2'),
+  'tls-max-version': refusedWithTls(string, ''),
   'host-whitelist': refused(words, ['*']),
   cors: idle(words, ['*']),
   'auth-token': refused(string, 'simple'),
@@ -137,10 +141,15 @@ export const missingOptions = {
 } satisfies OptionTable;
 
 /** What to do about a missing option that was given `value`: nothing, when that is its default. */
-export function neglectOf(name: string, value: unknown): 'refuse' | 'warn' | undefined {
+export function neglectOf(
+  name: string,
+  value: unknown,
+  around: { readonly usesTls: boolean },
+): 'refuse' | 'warn' | undefined {
   const option: MissingOption<unknown> | undefined = Object.hasOwn(missingOptions, name)
     ? missingOptions[name as keyof typeof missingOptions]
     : undefined;
   if (option === undefined || option.kind.show(value) === option.kind.show(option.initial)) return undefined;
+  if (option.neglect === 'refuse-with-tls') return around.usesTls ? 'refuse' : 'warn';
   return option.neglect;
 }

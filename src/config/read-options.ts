@@ -84,6 +84,11 @@ export function readOptions(args: readonly string[], around: Surroundings): Read
   return reader.read(flags.given);
 }
 
+const hasTls = (values: Values): boolean =>
+  [...values['listen-client-urls'], ...values['listen-client-http-urls'], ...values['listen-metrics-urls']].some(
+    (url) => url.scheme === 'https' || url.scheme === 'unixs',
+  );
+
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 const exit = (exitCode: number, stdout: string, stderr = ''): ReadOptions => ({ t: 'exit', exitCode, stdout, stderr });
@@ -151,15 +156,16 @@ class Reader {
   }
 
   #finish(given: ReadonlyMap<string, unknown>, areClientUrlsUnset: boolean): ReadOptions {
+    const merged: Record<string, unknown> = { ...defaultsOf(options, this.emulate), ...Object.fromEntries(given) };
+    // Each value was read by its own row of the table.
+    const usesTls = hasTls(merged as unknown as Values);
     for (const [name, value] of given) {
-      const neglect = neglectOf(name, value);
+      const neglect = neglectOf(name, value, { usesTls });
       if (neglect === 'refuse') return this.refuse(`--${name} is an option of etcd that etcd-ts does not support`);
       if (neglect === 'warn') this.#add('warn', `--${name} is taken but does nothing in etcd-ts`, {});
     }
-    const merged: Record<string, unknown> = { ...defaultsOf(options, this.emulate), ...Object.fromEntries(given) };
     const clash = this.#applyOlderNames(merged, given);
     if (clash !== undefined) return this.refuse(clash);
-    // Each value was read by its own row of the table.
     const values = this.#withDerivedNames(merged as unknown as Values, given);
     this.#log = logOptionsOf(values);
     if (parseLogLevel(values['log-level']) === undefined) {

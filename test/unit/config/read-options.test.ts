@@ -458,6 +458,34 @@ describe('a configuration file', () => {
     expect(refusal(fromFile(text))).toBe(error);
   });
 
+  it('may carry what the sample of older versions carries', () => {
+    const text = [
+      'data-dir:',
+      'cors:',
+      'discovery:',
+      "discovery-fallback: 'proxy'",
+      'initial-cluster:',
+      'enable-pprof: true',
+      "proxy: 'off'",
+      'proxy-failure-wait: 5000',
+      'client-transport-security:',
+      '  cert-file:',
+      '  auto-tls: false',
+      'peer-transport-security:',
+      '  client-cert-auth: false',
+      'self-signed-cert-validity: 1',
+      'log-outputs: [stderr]',
+      'auto-compaction-retention: "1"',
+      'cipher-suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]',
+      "tls-min-version: 'TLS1.2'",
+      "tls-max-version: 'TLS1.3'",
+    ].join('\n');
+    expect(fromFile(text)).toMatchObject({ t: 'member', options: { autoCompaction: { mode: 'periodic' } } });
+    expect(refusal(fromFile(`${text}\nlisten-client-urls: https://127.0.0.1:1`))).toBe(
+      '--cipher-suites is an option of etcd that etcd-ts does not support',
+    );
+  });
+
   it('with bad URLs is refused without a log record', () => {
     expect(refusal(fromFile('advertise-client-urls: foo'))).toEqual({
       exitCode: 1,
