@@ -188,7 +188,7 @@ describe('malformed input is refused with the words of etcd', () => {
       for (let level = 0; level < levels; level++) txn = field(0x12, field(0x22, txn)); // success: request_txn
       return txn;
     };
-    expect(() => TxnRequest.decode(nested(20_000))).toThrow(
+    expect(() => TxnRequest.decode(nested(2_000))).toThrow(
       new ProtoDecodeError('proto: exceeded maximum recursion depth'),
     );
     const deep = TxnRequest.decode(nested(400));
