@@ -42,6 +42,7 @@ export abstract class ClientCall implements StreamListener {
   private retried = false;
   private deadline: Deadline | undefined;
   private expiresAtMs: number | undefined;
+  private metadataFields: readonly HeaderField[] | undefined;
 
   constructor(
     protected readonly channel: CallChannel,
@@ -59,7 +60,14 @@ export abstract class ClientCall implements StreamListener {
 
   /** To be called once, by the maker. */
   begin(): void {
-    const { signal, timeoutMs } = this.options;
+    const { signal, timeoutMs, metadata } = this.options;
+    try {
+      if (metadata !== undefined) this.metadataFields = fieldsOf(metadata);
+    } catch (error) {
+      // Now, not when it is sent: it is this call's fault, not the connection's.
+      this.finish(asGrpcError(error));
+      return;
+    }
     if (signal?.aborted === true) {
       this.finish(canceled(signal));
       return;
@@ -112,13 +120,12 @@ export abstract class ClientCall implements StreamListener {
 
   private fields(): HeaderList {
     const usual = this.channel.requestFields(this.path);
-    const { metadata } = this.options;
-    if (metadata === undefined && this.expiresAtMs === undefined) return usual;
+    if (this.metadataFields === undefined && this.expiresAtMs === undefined) return usual;
     const fields: HeaderField[] = [...usual];
     if (this.expiresAtMs !== undefined) {
       fields.push({ name: 'grpc-timeout', value: formatTimeout(this.expiresAtMs - this.channel.monotonicMs()) });
     }
-    if (metadata !== undefined) fields.push(...fieldsOf(metadata));
+    if (this.metadataFields !== undefined) fields.push(...this.metadataFields);
     return fields;
   }
 

@@ -38,7 +38,7 @@ export function metadataOf(fields: HeaderList): Metadata {
   return metadata;
 }
 
-/** Fields for what a caller or handler set. Throws TypeError for names or values that HTTP cannot carry. */
+/** Fields for what a caller or handler set. Throws TypeError, in grpc-go's words, for names or values that HTTP cannot carry. */
 export function fieldsOf(metadata: Metadata): HeaderField[] {
   const fields: HeaderField[] = [];
   for (const [name, values] of metadata) {
@@ -49,9 +49,10 @@ export function fieldsOf(metadata: Metadata): HeaderField[] {
 
 export function metadataField(name: string, value: string): HeaderField {
   if (!/^[0-9a-z_.-]+$/.test(name))
-    throw new TypeError(`metadata name ${JSON.stringify(name)} is not lower-case ASCII`);
+    throw new TypeError(`header key ${JSON.stringify(name)} contains illegal characters not in [0-9a-z-_.]`);
   if (name.endsWith('-bin')) return { name, value: toBase64(value) };
-  if (!/^[\x20-\x7e]*$/.test(value)) throw new TypeError(`value of metadata ${name} is not printable ASCII`);
+  if (!/^[\x20-\x7e]*$/.test(value))
+    throw new TypeError(`header key ${JSON.stringify(name)} contains value with non-printable ASCII characters`);
   return { name, value };
 }
 

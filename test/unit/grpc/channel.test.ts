@@ -201,6 +201,18 @@ describe('a channel', () => {
     stream.cancel();
   });
 
+  it('refuses metadata that HTTP cannot carry, without harm to other calls', async () => {
+    await using server = await serve(echoServer());
+    await using channel = channelTo(server.port);
+    const other = channel.unary(Echo.unary, 'other');
+    const metadata = new Map([['token', ['\u00e4']]]);
+    const message = 'header key "token" contains value with non-printable ASCII characters';
+    expect(await failureOf(channel.unary(Echo.unary, 'x', { metadata }))).toMatchObject({ code: 13, message });
+    const stream = channel.stream(Echo.chat, { metadata });
+    expect(await failureOf(collect(stream))).toMatchObject({ code: 13, message });
+    expect(await other).toBe('other');
+  });
+
   it('still delivers what came before the error', async () => {
     await using server = await serve(echoServer());
     await using channel = channelTo(server.port);
