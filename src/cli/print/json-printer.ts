@@ -164,6 +164,10 @@ export class JsonPrinter implements Printer {
     );
   }
 
+  downgrade(...[, answer]: Answer<'downgrade'>): void {
+    this.#line(json.object({ header: json.headerOf(answer.header), version: json.text(answer.version) }));
+  }
+
   roleAdd(...[, answer]: Answer<'roleAdd'>): void {
     this.#line(json.onlyHeader(answer));
   }

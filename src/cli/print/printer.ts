@@ -19,6 +19,7 @@ import type {
   AuthUserListResponse,
   AuthUserRevokeRoleResponse,
   DeleteRangeResponse,
+  DowngradeResponse,
   HashKVResponse,
   LeaseGrantResponse,
   LeaseKeepAliveResponse,
@@ -94,6 +95,7 @@ export interface Printer {
   moveLeader(from: bigint, to: bigint, answer: MoveLeaderResponse): void;
   alarm(answer: AlarmResponse): void;
   snapshotStatus(status: SnapshotStatus): void;
+  downgrade(action: 'validate' | 'enable' | 'cancel', answer: DowngradeResponse): void;
 
   roleAdd(role: string, answer: AuthRoleAddResponse): void;
   roleGet(role: string, answer: AuthRoleGetResponse): void;

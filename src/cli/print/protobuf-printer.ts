@@ -16,6 +16,7 @@ import {
   AuthUserListResponse,
   AuthUserRevokeRoleResponse,
   DeleteRangeResponse,
+  DowngradeResponse,
   LeaseRevokeResponse,
   MemberAddResponse,
   MemberListResponse,
@@ -90,6 +91,9 @@ export class ProtobufPrinter extends RefusingPrinter {
   }
   override alarm(...[answer]: Parameters<Printer['alarm']>): void {
     this.out.stdout(AlarmResponse.encode(answer));
+  }
+  override downgrade(...[, answer]: Parameters<Printer['downgrade']>): void {
+    this.out.stdout(DowngradeResponse.encode(answer));
   }
   override roleAdd(...[, answer]: Parameters<Printer['roleAdd']>): void {
     this.out.stdout(AuthRoleAddResponse.encode(answer));

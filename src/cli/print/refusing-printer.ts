@@ -77,6 +77,9 @@ export abstract class RefusingPrinter implements Printer {
   snapshotStatus(..._: Parameters<Printer['snapshotStatus']>): void {
     this.refuse();
   }
+  downgrade(..._: Parameters<Printer['downgrade']>): void {
+    this.refuse();
+  }
   roleAdd(..._: Parameters<Printer['roleAdd']>): void {
     this.refuse();
   }

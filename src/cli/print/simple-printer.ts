@@ -160,6 +160,10 @@ export class SimplePrinter implements Printer {
     this.#rows(snapshotTable(status).rows);
   }
 
+  downgrade(...[action, answer]: Answer<'downgrade'>): void {
+    this.#line(`Downgrade ${action} success, cluster version ${answer.version}`);
+  }
+
   roleAdd(...[role]: Answer<'roleAdd'>): void {
     this.#line(`Role ${role} created`);
   }

@@ -1,0 +1,19 @@
+import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { downgradeTarget } from '../../../src/cli/downgrade-target.js';
+import { DowngradeRequest_DowngradeAction } from '../../../src/proto/gen/etcdserverpb.js';
+
+export default class DowngradeValidate extends CtlCommand {
+  static override summary = 'Say whether the cluster could go back to a version';
+  static override usage = '<TARGET_VERSION> [flags]';
+
+  override async run(): Promise<void> {
+    const { args } = this.input(DowngradeValidate);
+    const target = downgradeTarget(args);
+    const globals = this.globals();
+    const { openSession } = await import('../../../src/start/ctl-session.js');
+    await using session = await openSession(globals, this.io);
+    const { client, printer, limits } = session;
+    const action = DowngradeRequest_DowngradeAction.VALIDATE;
+    printer.downgrade('validate', await client.maintenance.downgrade(action, target, limits));
+  }
+}

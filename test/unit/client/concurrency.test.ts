@@ -1,0 +1,203 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Election } from '../../../src/client/concurrency/election.js';
+import { Mutex } from '../../../src/client/concurrency/mutex.js';
+import { Session } from '../../../src/client/concurrency/session.js';
+import { mirror } from '../../../src/client/mirror.js';
+import { FakeStore } from '../../support/fake-store.js';
+
+let store: FakeStore;
+
+beforeEach(() => {
+  store = new FakeStore();
+});
+
+const openSession = () => Session.open(store.client());
+const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+
+/** Whether a promise has come to its end after what is under way has run. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  promise.then(
+    () => {
+      settled = true;
+    },
+    () => {
+      settled = true;
+    },
+  );
+  await store.turn();
+  return settled;
+}
+
+describe('a lock', () => {
+  it('belongs to the first session that asks, and to the next when it lets go', async () => {
+    const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
+    await one.lock();
+    expect(one.key).toMatch(/^l\/[0-9a-f]+$/);
+    const waiting = two.lock();
+    expect(await isSettled(waiting)).toBe(false);
+    await one.unlock();
+    expect(await isSettled(waiting)).toBe(true);
+    expect([...store.keys.keys()]).toEqual([two.key]);
+  });
+
+  it('is handed on in the order of asking', async () => {
+    const sessions = [await openSession(), await openSession(), await openSession()];
+    const [first, second, third] = sessions.map((session) => new Mutex(session, 'l'));
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three were made');
+    await first.lock();
+    const waiting = [second.lock(), third.lock()];
+    await store.turn();
+    await first.unlock();
+    expect(await Promise.all(waiting.map(isSettled))).toEqual([true, false]);
+    await second.unlock();
+    expect(await isSettled(waiting[1] ?? Promise.reject(new Error('two wait')))).toBe(true);
+  });
+
+  it('is free when its session has ended', async () => {
+    const [holder, other] = [await openSession(), await openSession()];
+    await new Mutex(holder, 'l').lock();
+    const waiting = new Mutex(other, 'l').lock();
+    expect(await isSettled(waiting)).toBe(false);
+    await holder.close();
+    await holder.done;
+    expect(await isSettled(waiting)).toBe(true);
+  });
+
+  it('is not waited for when it is only tried', async () => {
+    const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
+    expect(await one.tryLock()).toBe(true);
+    expect(await two.tryLock()).toBe(false);
+    expect([...store.keys.keys()]).toEqual([one.key]);
+  });
+
+  it('may be asked for twice by its owner', async () => {
+    const mutex = new Mutex(await openSession(), 'l');
+    await mutex.lock();
+    await mutex.lock();
+    expect(store.keys.size).toBe(1);
+  });
+
+  it('is given up while waiting when the signal says so, and leaves nothing behind', async () => {
+    const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
+    await one.lock();
+    const stop = new AbortController();
+    const waiting = two.lock({ signal: stop.signal });
+    const failed = expect(waiting).rejects.toThrow('context canceled');
+    await store.turn();
+    stop.abort();
+    await failed;
+    expect([...store.keys.keys()]).toEqual([one.key]);
+  });
+
+  it('is lost to a waiter whose own session has ended meanwhile', async () => {
+    const [holder, other] = [await openSession(), await openSession()];
+    const held = new Mutex(holder, 'l');
+    await held.lock();
+    const waiting = new Mutex(other, 'l').lock();
+    const failed = expect(waiting).rejects.toThrow('mutex: session is expired');
+    await store.turn();
+    store.endLease(other.lease);
+    await held.unlock();
+    await store.turn();
+    await failed;
+  });
+});
+
+describe('an election', () => {
+  it('is won by the first candidate, and by the next when that one resigns', async () => {
+    const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
+    await one.campaign('first');
+    const waiting = two.campaign('second');
+    expect(await isSettled(waiting)).toBe(false);
+    expect(textOf((await two.leader())?.kv.value ?? new Uint8Array())).toBe('first');
+    await one.resign();
+    expect(await isSettled(waiting)).toBe(true);
+    expect(textOf((await one.leader())?.kv.value ?? new Uint8Array())).toBe('second');
+  });
+
+  it('lets only the leader proclaim', async () => {
+    const session = await openSession();
+    const election = new Election(session, 'e');
+    await expect(election.proclaim('x')).rejects.toThrow('election: not leader');
+    await election.campaign('first');
+    await election.proclaim('changed');
+    expect(textOf((await election.leader())?.kv.value ?? new Uint8Array())).toBe('changed');
+    store.endLease(session.lease);
+    await expect(election.proclaim('again')).rejects.toThrow('election: not leader');
+  });
+
+  it('withdraws a candidacy when the signal says so', async () => {
+    const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
+    await one.campaign('first');
+    const stop = new AbortController();
+    const waiting = two.campaign('second', { signal: stop.signal });
+    const failed = expect(waiting).rejects.toThrow('context canceled');
+    await store.turn();
+    stop.abort();
+    await failed;
+    expect([...store.keys.keys()]).toEqual([one.key]);
+    expect(two.key).toBe('');
+  });
+
+  it('shows observers every leader and what they proclaim', async () => {
+    const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const observing = (async () => {
+      const observer = new Election(await openSession(), 'e');
+      for await (const { kv } of observer.observe({ signal: stop.signal })) seen.push(textOf(kv.value));
+    })();
+    await store.turn();
+    await one.campaign('first');
+    await store.turn();
+    await one.proclaim('first again');
+    await store.turn();
+    const next = two.campaign('second');
+    await store.turn();
+    await one.resign();
+    await store.turn();
+    await next;
+    await store.turn();
+    stop.abort();
+    await store.turn();
+    await observing.catch(() => undefined);
+    expect(seen).toEqual(['first', 'first again', 'second']);
+  });
+});
+
+describe('a mirror', () => {
+  it('copies what is there and follows what changes, under another prefix', async () => {
+    const copy = new FakeStore();
+    store.put('app/a', '1');
+    store.put('app/b', '2');
+    store.put('other', '3');
+    let changes = 0;
+    const running = mirror(store.client(), copy.client(), {
+      prefix: 'app/',
+      destinationPrefix: 'copy/',
+      fromRevision: 0,
+      maxTxnOps: 128,
+      onChange: () => {
+        changes++;
+      },
+    });
+    running.catch(() => undefined);
+    const both = async () => {
+      for (let i = 0; i < 3; i++) {
+        await store.turn();
+        await copy.turn();
+      }
+    };
+    await both();
+    store.put('app/c', '4');
+    store.put('elsewhere', '5');
+    await both();
+    expect([...copy.keys].map(([key, kv]) => [key, textOf(kv.value)])).toEqual([
+      ['copy/a', '1'],
+      ['copy/b', '2'],
+      ['copy/c', '4'],
+    ]);
+    expect(changes).toBe(3);
+  });
+});
