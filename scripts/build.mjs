@@ -24,6 +24,45 @@ const sets = { etcd: 'etcd', ctl: 'etcdctl', ctl2: 'etcdctl2', utl: 'etcdutl' };
 /** Left out of the bundles: modules with native parts, found in node_modules at run time. */
 const native = ['koffi', '@node-rs/*'];
 
+/**
+ * Built-in modules that few runs of a command need, each some milliseconds to load: they are loaded when something of them is first used. The stand-in
+ * is its own prototype, so that the copy which esbuild makes of a module for named imports falls through to it.
+ */
+const lazyBuiltins = [
+  'child_process',
+  'crypto',
+  'dns/promises',
+  'fs/promises',
+  'http',
+  'https',
+  'perf_hooks',
+  'readline',
+  'tls',
+  'zlib',
+];
+const lazyBuiltinSource = `var lazyBuiltin = (name) => {
+  let loaded;
+  const real = () => (loaded ??= require(name));
+  const standIn = new Proxy({}, {
+    get: (_, key) => (key === '__esModule' ? undefined : real()[key]),
+    has: (_, key) => key in real(),
+    getPrototypeOf: () => standIn,
+  });
+  return standIn;
+};`;
+const lazyBuiltinsPlugin = {
+  name: 'lazy-builtins',
+  setup(b) {
+    b.onResolve({ filter: new RegExp(`^(node:)?(${lazyBuiltins.join('|')})$`) }, ({ path }) => ({
+      path: path.replace('node:', ''),
+      namespace: 'lazy-builtin',
+    }));
+    b.onLoad({ filter: /.*/, namespace: 'lazy-builtin' }, ({ path }) => ({
+      contents: `module.exports = lazyBuiltin(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 function filesBelow(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -120,8 +159,11 @@ async function makeBundle(set, commands, manifest, names) {
     stdin: { contents, resolveDir: root, loader: 'ts' },
     outfile,
     banner: {
-      js: '(function (exports, require, module, __filename, __dirname) {var bundleUrl = require("node:url").pathToFileURL(__filename).href;',
+      js:
+        '(function (exports, require, module, __filename, __dirname) {var bundleUrl = require("node:url").pathToFileURL(__filename).href;' +
+        lazyBuiltinSource,
     },
+    plugins: [lazyBuiltinsPlugin],
     define: { 'import.meta.url': 'bundleUrl' },
     footer: { js: '\n})' },
   });
