@@ -26,6 +26,7 @@ export const defaultSegmentSizeBytes = 64_000_000;
  * thread pool, and there is little else the process could do meanwhile. With more, gathering the next batch during the sync wins.
  */
 const mostEntriesSyncedInCall = 8;
+const mostUnwrittenBytes = 4096;
 /** A disk slower than this on average must not hold up heartbeats and reads. */
 const slowestSyncInCallMs = 2;
 const slowSyncWarningMs = 1000;
@@ -122,6 +123,8 @@ export class Log implements Wal {
         this.#encoder.state(encodeHardState(hardState));
         this.#state = hardState;
       }
+      // A commit index that is lost is found again; it waits for company, which saves a write for every batch of entries.
+      if (!mustSync && this.#encoder.size < mostUnwrittenBytes) return;
       this.#flush();
       if (this.#position >= this.#segmentSizeBytes) this.#cut();
     });
@@ -165,7 +168,7 @@ export class Log implements Wal {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      if (this.#failure === undefined && this.#unsynced) this.#syncNow();
+      if (this.#failure === undefined) this.#finish();
     } finally {
       if (this.#next !== undefined) {
         this.#next.file.close();
@@ -177,6 +180,11 @@ export class Log implements Wal {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #finish(): void {
+    if (this.#encoder.size > 0) this.#flush();
+    if (this.#unsynced) this.#syncNow();
   }
 
   #flush(): void {

@@ -52,11 +52,11 @@ export interface Wal extends Disposable {
   /**
    * Writes entries, then the hard state (an all-zero one is left out), in one write, and starts a new segment when the current one is
    * full. Returns whether `sync` must be awaited before anything that rests on it is done: true with entries, or with a term or vote
-   * that is new; a commit index alone need not reach the disk. Nothing is kept of the arguments. Throws system errors.
+   * that is new; a commit index alone need not reach the disk, and is written along with what comes next. Nothing is kept of the arguments. Throws system errors.
    */
   save(hardState: HardState, entries: readonly Entry[]): boolean;
   /**
-   * Makes durable all that was written before the call. Returns undefined when that is so already: with few entries waiting and a fast
+   * Makes durable all that `save` asked a sync for before the call. Returns undefined when that is so already: with few entries waiting and a fast
    * disk the call itself waits for the disk (half a millisecond sooner than through the thread pool), else a promise.
    */
   sync(): Promise<void> | undefined;

@@ -53,6 +53,8 @@ class Workload {
   synced: Content = nothing;
   /** Handed to `save` since then. */
   pending: Step[] = [];
+  /** How many of `pending` a sync makes durable: a commit index alone is not among them. */
+  durableWithSync = 0;
   created = false;
   syncedSnapshot = 0;
 
@@ -73,7 +75,7 @@ class Workload {
       if (round % 4 === 3) await this.#snapshot(wal);
     }
     wal.close();
-    this.#acknowledge();
+    this.#acknowledge(this.pending.length);
   }
 
   #open(): Wal {
@@ -117,24 +119,26 @@ class Workload {
     // Before the call: when the power fails inside it, any number of these may be on the disk.
     this.pending.push(...entries.map((entry) => ({ entry })), { state: hardState });
     const mustSync = wal.save(hardState, entries);
+    if (mustSync) this.durableWithSync = this.pending.length;
     expect(mustSync).toBe(entries.length > 0 || newTerm);
     expect(wal.lastIndex).toBe(top);
   }
 
   async #sync(wal: Wal): Promise<void> {
     await wal.sync();
-    this.#acknowledge();
+    this.#acknowledge(this.durableWithSync);
   }
 
-  #acknowledge(): void {
-    this.synced = this.content;
-    this.pending = [];
+  #acknowledge(count: number): void {
+    this.synced = this.pending.slice(0, count).reduce(after, this.synced);
+    this.pending = this.pending.slice(count);
+    this.durableWithSync = 0;
   }
 
   async #snapshot(wal: Wal): Promise<void> {
     await this.#sync(wal);
-    const { commit: index } = this.synced.state;
-    const found = this.synced.entries.get(index);
+    const { commit: index } = this.content.state;
+    const found = this.content.entries.get(index);
     if (found === undefined || index <= this.syncedSnapshot) return;
     const confState = makeConfState({ voters: [1n, 2n] });
     const term = Number.parseInt(found, 10);
@@ -143,6 +147,7 @@ class Workload {
       metadata: { index, term, confState },
     });
     wal.saveSnapshot({ index, term, confState });
+    this.#acknowledge(this.pending.length);
     this.syncedSnapshot = index;
     wal.releaseTo(index);
     purge(this.disk, walDir, '.wal', 2);
@@ -181,6 +186,7 @@ class Workload {
     ).toBe('ok');
     this.synced = match ?? nothing;
     this.pending = [];
+    this.durableWithSync = 0;
     this.syncedSnapshot = from.index;
     opened.wal.close();
     expect(readWal(disk, walDir, from).entries).toHaveLength(opened.entries.length);

@@ -71,7 +71,15 @@ class OsFile implements DiskFile {
   }
 
   write(chunks: readonly Uint8Array[], position: number): void {
+    const [only] = chunks;
     try {
+      if (only !== undefined && chunks.length === 1) {
+        // The log's every save comes this way.
+        const written = fs.writeSync(this.#openFd(), only, 0, only.length, position);
+        if (written === only.length) return;
+        this.#writeSome([only.subarray(written)], position + written);
+        return;
+      }
       for (let from = 0; from < chunks.length; from += mostChunksAtOnce) {
         position = this.#writeSome(chunks.slice(from, from + mostChunksAtOnce), position);
       }
