@@ -43,10 +43,6 @@ export const differences = {
   snapshotCount: row(100_000, 100_000, 10_000, 10_000),
   /** `--pre-vote` when not given. */
   preVote: row(false, true, true, true),
-  /** `--v2-deprecation` when not given. */
-  v2Deprecation: row('not-yet', 'not-yet', 'write-only', 'write-only'),
-  /** `--enable-grpc-gateway` when a configuration file leaves it out. */
-  gatewayDefaultInFile: row(false, true, true, true),
 
   // Members
   /** Sort orders and targets that do not exist are refused; before, they were taken as they came. */
