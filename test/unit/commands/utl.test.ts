@@ -1,0 +1,210 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import Backup from '../../../commands/utl/backup.js';
+import CheckDataDir from '../../../commands/utl/check/data-dir.js';
+import CheckV2Store from '../../../commands/utl/check/v2store.js';
+import Defrag from '../../../commands/utl/defrag.js';
+import Dump from '../../../commands/utl/dump.js';
+import HashKV from '../../../commands/utl/hashkv.js';
+import Migrate from '../../../commands/utl/migrate.js';
+import SnapshotRestore from '../../../commands/utl/snapshot/restore.js';
+import SnapshotStatus from '../../../commands/utl/snapshot/status.js';
+import { noteOfCommand } from '../../../src/cli/manifest.js';
+import { etcdutl } from '../../../src/cli/program.js';
+import { runProgram } from '../../../src/cli/run-program.js';
+import { osDisk } from '../../../src/lib/os/disk.js';
+import { unpack } from '../../support/tar.js';
+
+const fixture = (name: string): URL => new URL(`../../fixtures/datadir/${name}`, import.meta.url);
+const commands = {
+  backup: Backup,
+  'check data-dir': CheckDataDir,
+  'check v2store': CheckV2Store,
+  defrag: Defrag,
+  dump: Dump,
+  hashkv: HashKV,
+  migrate: Migrate,
+  'snapshot restore': SnapshotRestore,
+  'snapshot status': SnapshotStatus,
+};
+const image = {
+  program: etcdutl,
+  manifest: Object.fromEntries(Object.entries(commands).map(([path, command]) => [path, noteOfCommand(command)])),
+  load: Object.fromEntries(Object.entries(commands).map(([path, command]) => [path, () => Promise.resolve(command)])),
+};
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'etcd-ts-utl-'));
+  unpack(fixture('datadir-3.5.30.tar.gz'), osDisk, dir);
+  writeFileSync(join(dir, 's.db'), gunzipSync(readFileSync(fixture('snapshot-3.5.30.db.gz'))));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+/** `~` in a word stands for the test's folder. */
+async function utl(words: string): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const said = { stdout: '', stderr: '' };
+  const into = (stream: 'stdout' | 'stderr'): Writable =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        said[stream] += chunk.toString().replaceAll(dir, '~');
+        done();
+      },
+    });
+  const io = {
+    env: {},
+    stdin: new PassThrough().end(),
+    stdout: into('stdout'),
+    stderr: into('stderr'),
+    wallMs: () => 0,
+  };
+  const argv = words.split(' ').map((word) => word.replaceAll('~', dir));
+  return { exitCode: await runProgram(image, argv, io), ...said };
+}
+
+describe('etcdutl', () => {
+  test.each([
+    ['snapshot status', 'snapshot status requires exactly one argument', 128],
+    ['snapshot status ~/s.db -w protobuf', 'protobuf not supported as output format', 4],
+    ['snapshot status ~/s.db -w xml', 'unsupported output format', 4],
+    ['snapshot restore --data-dir ~/r', 'snapshot restore requires exactly one argument', 128],
+    [
+      'snapshot restore ~/s.db --data-dir ~/r --bump-revision 1',
+      '--mark-compacted required if --revision-bump > 0',
+      128,
+    ],
+    [
+      'snapshot restore ~/s.db --data-dir ~/r --mark-compacted',
+      '--mark-compacted required if --revision-bump > 0',
+      128,
+    ],
+    ['snapshot restore ~/s.db --data-dir ~/data', 'data-dir "~/data" not empty or could not be read', 1],
+    [
+      'snapshot restore ~/s.db --data-dir ~/r --initial-cluster x',
+      'URL scheme must be http, https, unix, or unixs: ',
+      1,
+    ],
+    ['hashkv', 'hashkv requires exactly one argument', 128],
+    ['hashkv ~/nothing', 'open ~/nothing: no such file or directory', 1],
+    ['hashkv ~/s.db --rev 4', 'mvcc: required revision has been compacted', 1],
+    [
+      'migrate --data-dir ~/data --target-version 3.6.0',
+      'wrong target version format, expected "X.Y", got "3.6.0"',
+      128,
+    ],
+    ['migrate --data-dir ~/data --target-version 3.4', 'target version "3.4" not supported. Minimal "3.5"', 128],
+    ['dump', 'dump requires exactly one argument', 128],
+    ['dump ~/data -w fields', 'fields not supported as output format', 4],
+    ['dump ~/nothing', 'open ~/nothing: no such file or directory', 1],
+    ['check v2store --data-dir ~/nothing', 'open ~/nothing/member/wal: no such file or directory', 1],
+    ['check data-dir --data-dir ~/data -w table', 'table not supported as output format', 4],
+  ])('%s is refused', async (words, message, exitCode) => {
+    const result = await utl(words);
+    expect(result).toMatchObject({ exitCode, stdout: '' });
+    expect(result.stderr.split('\n').at(-2)).toBe(`Error: ${message}`);
+  });
+
+  test.each([
+    ['snapshot status ~/s.db', '47d770d8, 61, 60, 41 kB\n'],
+    ['snapshot status ~/s.db -w json', '{"hash":1205301464,"revision":61,"totalKey":60,"totalSize":40960}\n'],
+    [
+      'snapshot status ~/s.db -w json --emulate-version 3.7',
+      '{"hash":1205301464,"revision":61,"totalKey":29,"totalSize":40960,"version":""}\n',
+    ],
+    ['hashkv ~/s.db', '3321997150, 61, 46\n'],
+    ['hashkv ~/s.db -w json', '{"hash":3321997150,"hashRevision":61,"compactRevision":46}\n'],
+    ['hashkv ~/s.db -w fields', '"Hash" : 3321997150\n"Hash revision" : 61\n"Compact revision" : 46\n'],
+    ['check v2store --data-dir ~/data', 'No custom content found in v2store.\n'],
+    ['dump ~/data/member/snap/db --bucket auth', 'auth\tauthEnabled\t1\nauth\tauthRevision\t11\n'],
+    [
+      'dump ~/data --part db --bucket auth -w json',
+      '{"part":"db","bucket":"auth","key":"authEnabled","value":"1"}\n{"part":"db","bucket":"auth","key":"authRevision","value":"11"}\n',
+    ],
+  ])('%s answers', async (words, stdout) => {
+    expect(await utl(words)).toEqual({ exitCode: 0, stdout, stderr: '' });
+  });
+
+  test('dump draws one table a part', async () => {
+    const { stdout } = await utl('dump ~/data -w table --emulate-version 3.6');
+    expect(
+      stdout
+        .split('\n')
+        .filter((line) => line.includes('OFFSET') || line.includes('VOTERS') || line.includes('BUCKET')),
+    ).toHaveLength(3);
+  });
+
+  test('snapshot restore makes a directory that check finds sound, and tells of its progress on stderr', async () => {
+    const { exitCode, stdout, stderr } = await utl(
+      'snapshot restore ~/s.db --data-dir ~/r --bump-revision 10 --mark-compacted',
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    expect(
+      stderr
+        .split('\n')
+        .map((line) => line.split('\t')[2])
+        .filter(Boolean),
+    ).toEqual([
+      'restoring snapshot',
+      'bumping latest revision',
+      'marking revision compacted',
+      'added member',
+      'restored snapshot',
+    ]);
+    expect(stderr).toContain(
+      '1970-01-01T00:00:00Z\tinfo\trestoring snapshot\t{"path": "~/s.db", "wal-dir": "~/r/member/wal", ',
+    );
+    const check = await utl('check data-dir --data-dir ~/r');
+    expect(check).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/The member can start from this data directory\.\n$/),
+    });
+  });
+
+  test('check data-dir ends with 1 when there is something wrong, and says what to do', async () => {
+    rmSync(join(dir, 'data/member/snap/db'));
+    const { exitCode, stdout } = await utl('check data-dir --data-dir ~/data');
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/error: the database ~\/data\/member\/snap\/db is missing\n {2}what to do: .+\n$/);
+    const json = await utl('check data-dir --data-dir ~/data -w json');
+    const findings = json.stdout
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
+    expect(findings.at(-1)).toMatchObject({ level: 'error', remedy: expect.any(String) });
+  });
+
+  test('backup makes a copy, and logs why it could not', async () => {
+    expect(await utl('backup --data-dir ~/data --backup-dir ~/copy')).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(existsSync(join(dir, 'copy/member/snap/db'))).toBe(true);
+    const { exitCode, stderr } = await utl('backup --data-dir ~/nothing --backup-dir ~/copy2');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(
+      /^1970-01-01T00:00:00Z\terror\tbackup failed\t\{"error": ".*no such file or directory"\}\n$/,
+    );
+  });
+
+  test('migrate sets the storage version, which snapshot status then shows', async () => {
+    expect((await utl('migrate --data-dir ~/data --target-version 3.6')).exitCode).toBe(0);
+    const { stdout } = await utl('snapshot status ~/data/member/snap/db -w json --emulate-version 3.6');
+    expect(stdout).toContain('"version":"3.6.0"');
+  });
+
+  test('defrag makes the file small, waits for its lock as long as told, and says when it fails', async () => {
+    const db = join(dir, 'data/member/snap/db');
+    const before = osDisk.stat(db)?.size ?? 0;
+    expect(await utl('defrag --data-dir ~/data')).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(osDisk.stat(db)?.size).toBeLessThan(before);
+    const running = osDisk.open(db, 'write');
+    running.tryLock('db');
+    const { exitCode, stderr } = await utl('defrag --data-dir ~/data --timeout 150ms');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^Failed to defragment etcd data\[~\/data\] \(.*another process uses the database\)\n$/);
+    const waiting = utl('defrag --data-dir ~/data');
+    running.close();
+    expect((await waiting).exitCode).toBe(0);
+  });
+});
