@@ -23,7 +23,6 @@ export async function askPassword(io: Terminal, prompt: string): Promise<string>
   } finally {
     if (isTerminal) stdin.setRawMode(false);
     stdout.write('\n');
-    stdin.pause();
   }
 }
 
@@ -33,6 +32,8 @@ function readSecret(stdin: Terminal['stdin'], isTerminal: boolean): Promise<stri
     const finish = (settle: () => void): void => {
       stdin.off('data', onData);
       stdin.off('end', onEnd);
+      // Now, not later: a flowing stream without a reader throws away what it has.
+      stdin.pause();
       settle();
     };
     const onEnd = (): void => finish(() => resolve(typed));

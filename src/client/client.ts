@@ -24,6 +24,7 @@ import { type KeepAlive, LeaseClient } from './lease.js';
 import { fixedToken, Login } from './login.js';
 import { type AtEndpoint, MaintenanceClient } from './maintenance.js';
 import type { ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './options.js';
+import { osEdges } from './os-edges.js';
 import { type Watch, WatchClient, type WatchOptions } from './watch.js';
 
 const defaultMaxSendBytes = 2 * 1024 * 1024;
@@ -46,8 +47,8 @@ export class Client {
   readonly #caller: Caller;
   readonly #login: Login | undefined;
 
-  /** Throws EtcdError when there is no endpoint. */
-  constructor(options: ClientOptions, edges: ClientEdges) {
+  /** Throws EtcdError when there is no endpoint. `edges` are the machine's own unless a test brings others. */
+  constructor(options: ClientOptions, edges: ClientEdges = osEdges) {
     if (options.endpoints.length === 0) throw new EtcdError(Code.InvalidArgument, 'etcdclient: no available endpoints');
     this.#options = options;
     this.#edges = edges;

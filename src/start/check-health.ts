@@ -15,7 +15,7 @@ export async function checkHealth(
   endpoint: string,
   limits: { readonly timeoutMs: number },
 ): Promise<EndpointHealth> {
-  const client = new Client({ ...options, endpoints: [endpoint] }, osEdges);
+  const client = new Client({ ...options, endpoints: [endpoint] });
   const { clock } = osEdges;
   const unhealthy = (took: string, error: string): EndpointHealth => ({ endpoint, health: false, took, error });
   try {

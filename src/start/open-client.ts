@@ -10,7 +10,6 @@ import type { Terminal } from '../cli/terminal.js';
 import { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';
 import type { ClientOptions, ClientTls } from '../client/options.js';
-import { osEdges } from '../client/os-edges.js';
 
 /** Options that several clients of one command can share; the endpoints as the flags name them. Ends the command for what makes no sense. */
 export async function clientOptions(
@@ -39,7 +38,7 @@ export async function openClient(globals: CtlGlobals, io: Terminal): Promise<Cli
 
 export async function connect(options: ClientOptions): Promise<Client> {
   try {
-    const client = new Client(options, osEdges);
+    const client = new Client(options);
     try {
       await client.logIn();
       return client;

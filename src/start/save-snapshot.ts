@@ -34,7 +34,7 @@ export async function saveSnapshot(
     const given = `[${options.endpoints.join(' ')}]`;
     throw new SnapshotError(`snapshot must be requested to one selected node, not multiple ${given}`);
   }
-  await using client = new Client(options, osEdges);
+  await using client = new Client(options);
   await client.logIn();
   const partPath = `${path}.part`;
   const file = openPart(partPath);
