@@ -71,7 +71,9 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
         resolved.words.filter((word) => !word.startsWith('-')),
       );
       if (about.t === 'unknown') io.stderr.write(`Unknown help topic \`${word(resolved.words)}\`\n`);
-      io.stdout.write(help(about.t === 'command' || about.t === 'topic' ? about.path : ''));
+      const path = about.t === 'command' || about.t === 'topic' ? about.path : '';
+      const isAnswer = about.t !== 'unknown' || program.style.layout === 'etcdctl';
+      (isAnswer ? io.stdout : io.stderr).write(help(path));
       return;
     }
     case 'topic': {
