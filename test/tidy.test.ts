@@ -23,7 +23,7 @@ const inner = ['proto', 'raftpb', 'raft', 'wal', 'bolt', 'backend', 'mvcc', 'lea
 
 /** Longest folder first wins. */
 const table: Readonly<Record<string, Part>> = {
-  'src/lib/os': { parts: [], packages: ['koffi', '@node-rs/crc32'] },
+  'src/lib/os': { parts: [], packages: ['koffi', '@node-rs/bcrypt', '@node-rs/crc32'] },
   'src/lib': { parts: [], packages: ['@node-rs/crc32'] },
   'src/proto': { parts: [], packages: ['@bufbuild/protobuf'] },
   'src/raftpb': { parts: ['proto'] },

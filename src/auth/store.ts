@@ -1,0 +1,416 @@
+/**
+ * Users, roles and what they permit, over the buckets `auth`, `authUsers` and `authRoles`. Synchronous; changed by applied entries alone, so all members agree.
+ *
+ * Invariants: users and roles in memory are the buckets' content; `revision` rises with every change of users, roles or of their being in force (turning
+ * authentication on is none), and what it was is written with the change.
+ * Format: facts "data-dir 5". Source: etcd's server/auth/store.go.
+ */
+import { goSort } from '../lib/go/sort.js';
+import type { Logger } from '../lib/logger.js';
+import { type Permission, Permission_Type as PermType, Role, User } from '../proto/gen/authpb.js';
+import type {
+  AuthRoleGrantPermissionRequest,
+  AuthRoleRevokePermissionRequest,
+  AuthUserAddRequest,
+  AuthUserChangePasswordRequest,
+} from '../proto/gen/etcdserverpb.js';
+import { AuthError } from './errors.js';
+import { isGrantableRange, KeyRanges } from './key-ranges.js';
+import type { AuthBackend, AuthBucket, Identity, Login, Tokens } from './types.js';
+
+const ROOT_USER = 'root';
+const ROOT_ROLE = 'root';
+const enabledKey = Buffer.from('authEnabled');
+const revisionKey = Buffer.from('authRevision');
+
+/** What `get` of the root role shows, whatever is stored for it. */
+const everything: Permission = {
+  permType: PermType.READWRITE,
+  key: new Uint8Array(0),
+  rangeEnd: Buffer.of(0),
+};
+
+interface Rights {
+  readonly isRoot: boolean;
+  readonly read: KeyRanges;
+  readonly write: KeyRanges;
+}
+
+export interface AuthStoreDeps {
+  readonly logger: Logger;
+  readonly tokens: Tokens;
+  /**
+   * For entries of 3.4 and older, which carry the password itself: its bcrypt text. `seed` tells entries apart and is the same on every member, so that ours
+   * agree on the salt.
+   */
+  readonly hashNow: (password: string, seed: string) => string;
+}
+
+/** Every method that changes something throws AuthError; then nothing has changed. */
+export class AuthStore {
+  #backend: AuthBackend;
+  #enabled = false;
+  #revision = 0;
+  readonly #users = new Map<string, User>();
+  readonly #roles = new Map<string, Role>();
+  /** By user, made when first asked for. */
+  readonly #rights = new Map<string, Rights>();
+
+  /** Reads the buckets, which must exist. In a new store the revision becomes 1. */
+  constructor(
+    backend: AuthBackend,
+    readonly deps: AuthStoreDeps,
+  ) {
+    this.#backend = backend;
+    this.#load();
+    if (this.#revision === 0) this.#bump();
+  }
+
+  /** Goes on with another backend (a snapshot from the leader); tokens given out before stay known. */
+  restore(backend: AuthBackend): void {
+    this.#backend = backend;
+    this.#users.clear();
+    this.#roles.clear();
+    this.#load();
+    if (!this.#enabled) this.deps.tokens.forgetAll();
+  }
+
+  get isEnabled(): boolean {
+    return this.#enabled;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  // ---- on and off
+
+  enable(): void {
+    if (this.#enabled) {
+      this.deps.logger.info('authentication is already enabled; ignored auth enable request');
+      return;
+    }
+    const root = this.#users.get(ROOT_USER);
+    if (root === undefined) throw new AuthError('rootUserNotExist');
+    if (!root.roles.includes(ROOT_ROLE)) throw new AuthError('rootRoleNotExist');
+    this.#backend.put('auth', enabledKey, Buffer.of(1));
+    this.#enabled = true;
+    this.deps.logger.info('enabled authentication');
+  }
+
+  disable(): void {
+    if (!this.#enabled) return;
+    this.#backend.put('auth', enabledKey, Buffer.of(0));
+    this.#enabled = false;
+    this.#bump();
+    this.deps.tokens.forgetAll();
+    this.deps.logger.info('disabled authentication');
+  }
+
+  // ---- logging in
+
+  /** bcrypt text to check a password against, and the revision at which it held. */
+  passwordHashOf(username: string): { hash: string; revision: number } {
+    if (!this.#enabled) throw new AuthError('authNotEnabled');
+    const user = this.#users.get(username);
+    if (user === undefined) throw new AuthError('authFailed');
+    if (user.options?.noPassword === true) throw new AuthError('passwordForNoPasswordUser');
+    return { hash: Buffer.from(user.password).toString('latin1'), revision: this.#revision };
+  }
+
+  /** The password was checked by the member that was asked. */
+  authenticate(username: string, prefix: string, at: { index: number; nowMs: number }): Login {
+    if (!this.#enabled) throw new AuthError('authNotEnabled');
+    const user = this.#users.get(username);
+    if (user === undefined || user.options?.noPassword === true) throw new AuthError('authFailed');
+    const login: Login = { username, prefix, index: at.index, revision: this.#revision };
+    this.deps.tokens.add(login, at.nowMs);
+    return login;
+  }
+
+  // ---- users
+
+  /** `seed`: see `AuthStoreDeps.hashNow`. */
+  addUser(request: AuthUserAddRequest, seed: string): void {
+    if (request.name.length === 0) throw new AuthError('userEmpty');
+    if (this.#users.has(request.name)) throw new AuthError('userAlreadyExists');
+    const options = request.options ?? { noPassword: false };
+    const password = options.noPassword ? new Uint8Array(0) : this.#password(request, seed);
+    this.#putUser(request.name, { name: Buffer.from(request.name), password, roles: [], options });
+    this.#changed('added a user', { 'user-name': request.name });
+  }
+
+  deleteUser(name: string): void {
+    if (this.#enabled && name === ROOT_USER) throw this.#invalidManagement("cannot delete 'root' user", name);
+    const user = this.#mustFindUser(name);
+    this.#users.delete(name);
+    this.#backend.delete('authUsers', Buffer.from(name));
+    this.deps.tokens.forgetUser(name);
+    this.#changed('deleted a user', { 'user-name': name, 'user-roles': user.roles });
+  }
+
+  changePassword(request: AuthUserChangePasswordRequest, seed: string): void {
+    const user = this.#mustFindUser(request.name);
+    const password = user.options?.noPassword === true ? new Uint8Array(0) : this.#password(request, seed);
+    this.#putUser(request.name, { ...user, password });
+    this.deps.tokens.forgetUser(request.name);
+    this.#changed('changed a password of a user', { 'user-name': request.name, 'user-roles': user.roles });
+  }
+
+  /** Granting what is granted changes nothing. The role `root` need not exist. */
+  grantRole(name: string, role: string): void {
+    const user = this.#mustFindUser(name);
+    if (role !== ROOT_ROLE) this.#mustFindRole(role);
+    if (user.roles.includes(role)) {
+      this.deps.logger.warn('ignored grant role request to a user', {
+        'user-name': name,
+        'user-roles': user.roles,
+        'duplicate-role-name': role,
+      });
+      return;
+    }
+    const roles = inByteOrder([...user.roles, role]);
+    this.#putUser(name, { ...user, roles });
+    this.#changed('granted a role to a user', { 'user-name': name, 'user-roles': roles, 'added-role-name': role });
+  }
+
+  revokeRole(name: string, role: string): void {
+    if (this.#enabled && name === ROOT_USER && role === ROOT_ROLE)
+      throw this.#invalidManagement("'root' user cannot revoke 'root' role", name);
+    const user = this.#mustFindUser(name);
+    if (!user.roles.includes(role)) throw new AuthError('roleNotGranted');
+    const roles = user.roles.filter((other) => other !== role);
+    this.#putUser(name, { ...user, roles });
+    this.#changed('revoked a role from a user', {
+      'user-name': name,
+      'old-user-roles': user.roles,
+      'new-user-roles': roles,
+      'revoked-role-name': role,
+    });
+  }
+
+  rolesOf(name: string): readonly string[] {
+    return this.#mustFindUser(name).roles;
+  }
+
+  /** Names, in byte order. */
+  userNames(): string[] {
+    return inByteOrder([...this.#users.keys()]);
+  }
+
+  // ---- roles
+
+  addRole(name: string): void {
+    if (name.length === 0) throw new AuthError('roleEmpty');
+    if (this.#roles.has(name)) throw new AuthError('roleAlreadyExists');
+    this.#putRole(name, { name: Buffer.from(name), keyPermission: [] });
+    this.#changed('created a role', { 'role-name': name });
+  }
+
+  /** Takes it from its users too. */
+  deleteRole(name: string): void {
+    if (this.#enabled && name === ROOT_ROLE) throw this.#invalidManagement("cannot delete 'root' role", name);
+    this.#mustFindRole(name);
+    this.#roles.delete(name);
+    this.#backend.delete('authRoles', Buffer.from(name));
+    for (const [username, user] of this.#users) {
+      if (!user.roles.includes(name)) continue;
+      this.#putUser(username, { ...user, roles: user.roles.filter((other) => other !== name) });
+    }
+    this.#changed('deleted a role', { 'role-name': name });
+  }
+
+  /** A permission on the same key and end takes the place of the one there was. */
+  grantPermission({ name, perm }: AuthRoleGrantPermissionRequest): void {
+    if (perm === undefined) throw new AuthError('permissionNotGiven');
+    if (!isGrantableRange(perm.key, perm.rangeEnd)) throw new AuthError('invalidAuthManagement');
+    const role = this.#mustFindRole(name);
+    this.#putRole(name, { ...role, keyPermission: withPermission(role.keyPermission, copyOf(perm)) });
+    this.#changed('granted/updated a permission to a user', { 'user-name': name });
+  }
+
+  revokePermission({ role: name, key, rangeEnd }: AuthRoleRevokePermissionRequest): void {
+    const role = this.#mustFindRole(name);
+    const keyPermission = role.keyPermission.filter((perm) => !isOn(perm, key, rangeEnd));
+    if (keyPermission.length === role.keyPermission.length) throw new AuthError('permissionNotGranted');
+    this.#putRole(name, { ...role, keyPermission });
+    this.#changed('revoked a permission on range', { 'role-name': name });
+  }
+
+  permissionsOf(name: string): readonly Permission[] {
+    const role = this.#mustFindRole(name);
+    return name === ROOT_ROLE ? [everything] : role.keyPermission;
+  }
+
+  /** Names, in byte order. */
+  roleNames(): string[] {
+    return inByteOrder([...this.#roles.keys()]);
+  }
+
+  hasRole(username: string, role: string): boolean {
+    return this.#users.get(username)?.roles.includes(role) ?? false;
+  }
+
+  // ---- who may do what; all of it passes while authentication is off
+
+  /** Throws AuthError unless `identity` may read all of `[key, rangeEnd)`. */
+  checkRead(identity: Identity | undefined, key: Uint8Array, rangeEnd: Uint8Array): void {
+    this.#check(identity, key, rangeEnd, 'read');
+  }
+
+  checkWrite(identity: Identity | undefined, key: Uint8Array, rangeEnd: Uint8Array): void {
+    this.#check(identity, key, rangeEnd, 'write');
+  }
+
+  checkRoot(identity: Identity | undefined): void {
+    if (!this.#enabled) return;
+    if (identity === undefined || identity.username === '') throw new AuthError('userEmpty');
+    if (!this.#rightsOf(identity.username).isRoot) throw new AuthError('permissionDenied');
+  }
+
+  isRoot(identity: Identity | undefined): boolean {
+    return !this.#enabled || (identity !== undefined && this.hasRole(identity.username, ROOT_ROLE));
+  }
+
+  /** Somebody, whoever it is. */
+  checkKnown(identity: Identity | undefined): void {
+    if (this.#enabled && identity === undefined) throw new AuthError('userEmpty');
+  }
+
+  /** After serving: what was checked must still be what holds. */
+  checkUnchanged(identity: Identity | undefined): void {
+    if (this.#enabled && identity !== undefined && identity.revision !== 0 && identity.revision !== this.#revision)
+      throw new AuthError('authOldRevision');
+  }
+
+  /** For what the member itself does in the name of root: revoking leases that have ended. */
+  rootIdentity(): Identity | undefined {
+    return this.#enabled ? { username: ROOT_USER, revision: this.#revision } : undefined;
+  }
+
+  #check(identity: Identity | undefined, key: Uint8Array, rangeEnd: Uint8Array, right: 'read' | 'write'): void {
+    if (!this.#enabled) return;
+    if (identity === undefined || identity.revision === 0) throw new AuthError('userEmpty');
+    if (identity.revision < this.#revision) throw new AuthError('authOldRevision');
+    const rights = this.#rightsOf(identity.username);
+    if (!rights.isRoot && !rights[right].contains(key, rangeEnd)) throw new AuthError('permissionDenied');
+  }
+
+  #rightsOf(username: string): Rights {
+    const known = this.#rights.get(username);
+    if (known !== undefined) return known;
+    const user = this.#users.get(username);
+    if (user === undefined) throw new AuthError('permissionDenied');
+    const permissions = user.roles.flatMap((role) => this.#roles.get(role)?.keyPermission ?? []);
+    const allowing = (wanted: PermType) =>
+      new KeyRanges(permissions.filter(({ permType }) => permType === wanted || permType === PermType.READWRITE));
+    const rights: Rights = {
+      isRoot: user.roles.includes(ROOT_ROLE),
+      read: allowing(PermType.READ),
+      write: allowing(PermType.WRITE),
+    };
+    this.#rights.set(username, rights);
+    return rights;
+  }
+
+  // ---- inside
+
+  #password(request: { name: string; password: string; hashedPassword: string }, seed: string): Uint8Array {
+    if (request.password !== '' && request.hashedPassword === '')
+      return Buffer.from(this.deps.hashNow(request.password, seed), 'latin1');
+    const hash = decodeBase64(request.hashedPassword);
+    if (hash === undefined) throw new AuthError('passwordForNoPasswordUser');
+    return hash;
+  }
+
+  #mustFindUser(name: string): User {
+    const user = this.#users.get(name);
+    if (user === undefined) throw new AuthError('userNotFound');
+    return user;
+  }
+
+  #mustFindRole(name: string): Role {
+    const role = this.#roles.get(name);
+    if (role === undefined) throw new AuthError('roleNotFound');
+    return role;
+  }
+
+  #invalidManagement(why: string, name: string): AuthError {
+    this.deps.logger.error(why, { 'user-name': name });
+    return new AuthError('invalidAuthManagement');
+  }
+
+  #putUser(name: string, user: User): void {
+    this.#users.set(name, user);
+    this.#backend.put('authUsers', Buffer.from(name), User.encode(user));
+  }
+
+  #putRole(name: string, role: Role): void {
+    this.#roles.set(name, role);
+    this.#backend.put('authRoles', Buffer.from(name), Role.encode(role));
+  }
+
+  #changed(what: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#rights.clear();
+    this.#bump();
+    this.deps.logger.info(what, fields);
+  }
+
+  #bump(): void {
+    this.#revision++;
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(BigInt(this.#revision));
+    this.#backend.put('auth', revisionKey, bytes);
+  }
+
+  #load(): void {
+    const backend = this.#backend;
+    this.#rights.clear();
+    this.#enabled = backend.get('auth', enabledKey)?.[0] === 1;
+    const revision = backend.get('auth', revisionKey);
+    this.#revision = revision === undefined ? 0 : Number(Buffer.from(revision).readBigUInt64BE());
+    const each = (bucket: AuthBucket, visit: (name: string, value: Uint8Array) => void): void =>
+      backend.range(bucket, new Uint8Array(0), undefined, 0, (key, value) => {
+        visit(Buffer.from(key).toString(), Uint8Array.from(value));
+      });
+    each('authUsers', (name, value) => this.#users.set(name, User.decode(value)));
+    each('authRoles', (name, value) => this.#roles.set(name, Role.decode(value)));
+  }
+}
+
+/** Requests are views into bytes that others own. */
+function copyOf({ permType, key, rangeEnd }: Permission): Permission {
+  return { permType, key: Uint8Array.from(key), rangeEnd: Uint8Array.from(rangeEnd) };
+}
+
+function isOn(perm: Permission, key: Uint8Array, rangeEnd: Uint8Array): boolean {
+  return Buffer.compare(perm.key, key) === 0 && Buffer.compare(perm.rangeEnd, rangeEnd) === 0;
+}
+
+/**
+ * In order of keys. Only the first permission on the key is looked at for being the same, and ties are left as Go's sorting leaves them: the order of what
+ * is stored must be the same on every member, whoever wrote it.
+ */
+function withPermission(permissions: readonly Permission[], granted: Permission): Permission[] {
+  const result = [...permissions];
+  const at = result.findIndex(({ key }) => Buffer.compare(key, granted.key) >= 0);
+  const there = result[at];
+  if (there !== undefined && isOn(there, granted.key, granted.rangeEnd)) {
+    result[at] = { ...there, permType: granted.permType };
+    return result;
+  }
+  result.push(granted);
+  goSort(result, (a, b) => Buffer.compare(a.key, b.key) < 0);
+  return result;
+}
+
+function inByteOrder(names: string[]): string[] {
+  return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+}
+
+/** Undefined when Go's decoder would refuse it. */
+function decodeBase64(text: string): Uint8Array | undefined {
+  const whole = text.replaceAll(/[\r\n]/g, '');
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(whole)) return undefined;
+  return Buffer.from(whole, 'base64');
+}
