@@ -42,6 +42,7 @@ import { RequestIds } from './loop/request-id.js';
 import { Waiters } from './loop/waiters.js';
 import type { Cluster } from './membership/cluster.js';
 import { ReadIndexQueue } from './reads/read-index.js';
+import { rangeInSlices } from './reads/sliced-range.js';
 import { Compactor } from './services/compactor.js';
 import { LeaseExpiry } from './services/lease-expiry.js';
 import { Publisher } from './services/publisher.js';
@@ -382,6 +383,12 @@ export class Member {
 
   range(request: RangeRequest): SplicedRangeResponse {
     return this.#applier.range(request);
+  }
+
+  /** The same for what may be long; the header's revision is that at the beginning, as is all that is read. */
+  async longRange(request: RangeRequest): Promise<SplicedRangeResponse> {
+    const header = this.header(this.store.currentRevision);
+    return { ...(await rangeInSlices(this.store, this.clock, request)), header };
   }
 
   readOnlyTxn(request: TxnRequest): SplicedTxnResponse {

@@ -40,6 +40,8 @@ export interface MemberFace {
   /** Whether the backend may grow by so many bytes; false raises the alarm. */
   checkQuota(costBytes: number): boolean;
   range(request: RangeRequest): SplicedRangeResponse;
+  /** `range` in slices, for answers that may be long. */
+  longRange(request: RangeRequest): Promise<SplicedRangeResponse>;
   readOnlyTxn(request: TxnRequest): SplicedTxnResponse;
   /** Resolves when the compaction of `revision` (scheduled by an entry already applied) has been carried out and is on disk. */
   compacted(revision: number): Promise<void>;

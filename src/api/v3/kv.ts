@@ -3,6 +3,7 @@ import { differenceOf } from '../../lib/emulate.js';
 import { putCost, txnCost } from '../../member/apply/quota.js';
 import { isReadOnlyTxn, isSerializableTxn } from '../../member/apply/txn.js';
 import { EtcdError } from '../../member/etcd-error.js';
+import { mayBeLong } from '../../member/reads/sliced-range.js';
 import {
   type CompactionResponse,
   DeleteRangeResponse,
@@ -12,6 +13,7 @@ import {
   type ResponseHeader,
   type SplicedDeleteRangeResponse,
   type SplicedPutResponse,
+  type SplicedRangeResponse,
   type SplicedTxnResponse,
   TxnResponse,
 } from '../../proto/gen/etcdserverpb.js';
@@ -37,7 +39,9 @@ export function kvHandlers(member: MemberFace): Handlers<typeof KV> {
   return {
     range(request) {
       checkRange(request, checks);
-      const answer = (): Uint8Array => RangeResponse.encode(complete(member.range(request)));
+      const encode = (response: SplicedRangeResponse): Uint8Array => RangeResponse.encode(complete(response));
+      const answer = (): Uint8Array | Promise<Uint8Array> =>
+        mayBeLong(request) ? member.longRange(request).then(encode) : encode(member.range(request));
       if (request.serializable) return answer();
       refuseLearner(member);
       return member.linearizable().then(answer);

@@ -1,5 +1,6 @@
 /** Maintenance: alarms, status, hashes, defragmentation, snapshots, moving the leader. */
 import { createHash } from 'node:crypto';
+import { differenceOf } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
@@ -39,7 +40,7 @@ export function maintenanceHandlers(member: MemberFace): Omit<Handlers<typeof Ma
         header: member.header(hash.currentRevision),
         hash: hash.hash,
         compactRevision: hash.compactRevision,
-        hashRevision: hash.revision,
+        hashRevision: differenceOf('hashkvHasRevision', member.emulate) ? hash.revision : 0,
       };
     },
 

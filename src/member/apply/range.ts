@@ -13,28 +13,34 @@ import {
 import { KeyValue } from '../../proto/gen/mvccpb.js';
 
 export function executeRange(source: KeyReader, request: RangeRequest): SplicedRangeResponse {
-  const filtered = hasFilter(request);
-  const sorted = isSorted(request);
-  const limit = Math.max(request.limit, 0);
-  // A sort by something else than the key that names no order sorts what the limit has left, as etcd does: only an order makes it fetch all.
-  const needsAll = filtered || (sorted && request.sortOrder !== SortOrder.NONE);
   const found = source.range(request.key, request.rangeEnd, {
-    revision: Math.max(request.revision, 0),
-    limit: needsAll || limit === 0 ? 0 : limit + 1,
+    revision: request.revision > 0 ? request.revision : 0,
+    limit: fetchLimit(request),
     countOnly: request.countOnly,
   });
-  if (request.countOnly) return { header: undefined, kvs: [], more: false, count: found.count };
-  if (!filtered && !sorted && !request.keysOnly) {
-    const more = limit > 0 && found.kvs.length > limit;
-    return { header: undefined, kvs: more ? found.kvs.slice(0, limit) : found.kvs, more, count: found.count };
+  return shapeRange(request, found.kvs, found.count);
+}
+
+/** How many keys have to be looked at; 0 = all. One more than asked for tells whether there are more. */
+export function fetchLimit(request: RangeRequest): number {
+  return request.limit <= 0 || hasFilter(request) || isSorted(request) ? 0 : request.limit + 1;
+}
+
+/** The answer, from the `kvs` fetched in key order (which it may keep) and the number of keys in the range. */
+export function shapeRange(request: RangeRequest, fetched: Uint8Array[], count: number): SplicedRangeResponse {
+  if (request.countOnly) return { header: undefined, kvs: [], more: false, count };
+  const limit = request.limit > 0 ? request.limit : 0;
+  if (!hasFilter(request) && !isSorted(request) && !request.keysOnly) {
+    const more = limit > 0 && fetched.length > limit;
+    return { header: undefined, kvs: more ? fetched.slice(0, limit) : fetched, more, count };
   }
-  let kvs = found.kvs.map((bytes) => KeyValue.decode(bytes));
-  if (filtered) kvs = kvs.filter((kv) => passesFilter(request, kv));
-  if (sorted) sortKvs(kvs, request);
+  let kvs = fetched.map((bytes) => KeyValue.decode(bytes));
+  if (hasFilter(request)) kvs = kvs.filter((kv) => passesFilter(request, kv));
+  if (isSorted(request)) sortKvs(kvs, request);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs = kvs.slice(0, limit);
   if (request.keysOnly) for (const kv of kvs) kv.value = new Uint8Array(0);
-  return { header: undefined, kvs, more, count: found.count };
+  return { header: undefined, kvs, more, count };
 }
 
 function hasFilter(request: RangeRequest): boolean {
