@@ -4,7 +4,7 @@ import type { Terminal } from './terminal.js';
 
 /** Where in etcd's sources a record comes from; scripts that read the logs may look for it. */
 const callers: Readonly<Record<string, string>> = {
-  'retrying of unary invoker failed': 'v3@v3.5.30/retry_interceptor.go:65',
+  'retrying of unary invoker failed': 'v3/retry_interceptor.go:66',
   'created temporary db file': 'snapshot/v3_snapshot.go:65',
   'fetching snapshot': 'snapshot/v3_snapshot.go:73',
   'fetched snapshot': 'snapshot/v3_snapshot.go:88',

@@ -185,7 +185,7 @@ export class Caller {
         ? undefined
         : this.#clock.after(call.deadline - this.#clock.monotonicMs(), () => {
             const failure = this.#balancer.lastFailure;
-            const text = failure === undefined ? '' : `latest balancer error: last connection error: ${failure}`;
+            const text = failure === undefined ? '' : `latest balancer error: ${failure}`;
             waiting.abort(new GrpcError(Code.DeadlineExceeded, text === '' ? 'context deadline exceeded' : text));
           });
     try {

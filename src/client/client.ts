@@ -118,7 +118,7 @@ export class Client {
   }
 
   #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
-    const target = `etcd-endpoints://${this.#edges.random.uint64().toString(16).padStart(10, '0').slice(0, 10)}/${endpoints[0]?.authority ?? ''}`;
+    const target = `etcd-endpoints://0x${this.#edges.random.uint64().toString(16).padStart(10, '0').slice(0, 10)}/${endpoints[0]?.authority ?? ''}`;
     return new Caller(balancer, this.#edges, { logger: this.#options.logger, target });
   }
 

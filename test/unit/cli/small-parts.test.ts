@@ -123,7 +123,7 @@ describe('the client’s log', () => {
       level: 'warn',
       ts: '1970-01-01T00:00:00.000000Z',
       logger: 'etcd-client',
-      caller: 'v3@v3.5.30/retry_interceptor.go:65',
+      caller: 'v3/retry_interceptor.go:66',
       msg: 'retrying of unary invoker failed',
       attempt: 0,
     });

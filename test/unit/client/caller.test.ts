@@ -111,10 +111,10 @@ describe('a call', () => {
     expect(channels[0]?.calls.length).toBe(0);
     expect(warnings).toEqual([
       {
-        target: expect.stringMatching(/^etcd-endpoints:\/\/[0-9a-f]{10}\/127\.0\.0\.1:1$/),
+        target: expect.stringMatching(/^etcd-endpoints:\/\/0x[0-9a-f]{10}\/127\.0\.0\.1:1$/),
         attempt: 0,
         error:
-          'rpc error: code = DeadlineExceeded desc = latest balancer error: last connection error: ' +
+          'rpc error: code = DeadlineExceeded desc = latest balancer error: ' +
           'connection error: desc = "cannot reach 127.0.0.1:1"',
       },
     ]);
