@@ -49,6 +49,8 @@ export const differences = {
   refusesUnknownSort: since36,
   /** Attributes and cluster version go into the log as bare v2 requests; after, as InternalRaftRequests. */
   membershipInV2Requests: row(true, true, false, false),
+  /** `HashKV` of exactly the compacted revision is answered. */
+  hashkvAtCompactedRevision: row(false, true, true, true),
   /** `Hash` leaves the applied term out. */
   hashIgnoresTerm: row(false, true, true, true),
   /** A watch from a negative revision is refused at once; before, it was made and then ended as compacted. */

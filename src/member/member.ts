@@ -538,7 +538,11 @@ export class Member {
     return this.backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }));
   }
 
-  hashKv(revision: number): Promise<KvHash> {
+  async hashKv(revision: number): Promise<KvHash> {
+    const { compactRevision } = this.store;
+    if (revision === compactRevision && !differenceOf('hashkvAtCompactedRevision', this.emulate)) {
+      throw new EtcdError('compacted');
+    }
     const hash = this.store.hashKV(revision);
     this.#storeWork.wake();
     return hash;

@@ -6,7 +6,7 @@ import { Code, GrpcError, type StreamHandler, type UnaryHandler } from '../../gr
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
-import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
+import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from '../../mvcc/errors.js';
 import { type WireErrorName, wireError } from '../../proto/errors.js';
 
 /** The one handler shape for each kind of method. */
@@ -64,6 +64,8 @@ export function toGrpcError(cause: unknown, emulate: EmulatedVersion): GrpcError
   if (cause instanceof EtcdError) return fromRow(cause.row, emulate, cause);
   if (cause instanceof CompactedError) return fromRow('compacted', emulate, cause);
   if (cause instanceof FutureRevisionError) return fromRow('futureRevision', emulate, cause);
+  if (cause instanceof BusyError) return fromRow('tooManyRequests', emulate, cause);
+  if (cause instanceof InterruptedError) return fromRow('stopped', emulate, cause);
   return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
 }
 
