@@ -12,6 +12,8 @@ export interface MemberConfig {
   readonly dataDir: string;
   /** `''` = `<dataDir>/member/wal`. */
   readonly walDir: string;
+  /** Size at which the log starts a new segment; 64 000 000 bytes unless a test wants to see cuts sooner. No flag sets it. */
+  readonly walSegmentBytes?: number;
   readonly advertiseClientUrls: readonly string[];
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly initialClusterToken: string;

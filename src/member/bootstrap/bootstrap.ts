@@ -13,6 +13,7 @@ import { type MembershipState, memberFromJson, memberToJson } from '../../datadi
 import { bootstrapMemberId, clusterId } from '../../datadir/ids.js';
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
 import { Lessor } from '../../lease/lessor.js';
+import type { Disk } from '../../lib/disk.js';
 import { differenceOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import { MvccStore } from '../../mvcc/store.js';
@@ -20,13 +21,13 @@ import { Metadata } from '../../proto/gen/etcdserverpb.js';
 import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { RaftLogger } from '../../raft/logger.js';
 import { RawNode } from '../../raft/rawnode.js';
-import { type ConfState, makeConfState, type Snapshot } from '../../raftpb/types.js';
+import { type ConfState, isEmptyHardState, makeConfState, type Snapshot } from '../../raftpb/types.js';
 import { createWal, hasWal, openWal, purge, snapshotFiles, walSnapshots } from '../../wal/index.js';
 import type { SnapshotFiles, Wal } from '../../wal/types.js';
 import { Alarms } from '../apply/alarms.js';
 import { Cluster } from '../membership/cluster.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
-import { allBuckets, readConsistentIndex, writeStorageVersion } from './schema.js';
+import { allBuckets, readConsistentIndex, readStorageVersion, writeStorageVersion } from './schema.js';
 
 /** The object graph that `Member` drives. */
 export interface Bootstrapped {
@@ -72,14 +73,12 @@ export function bootstrap(config: MemberConfig, world: MemberWorld, observer: Di
   const memberDir = `${config.dataDir}/member`;
   const snapDir = `${memberDir}/snap`;
   const walDir = config.walDir === '' ? `${memberDir}/wal` : config.walDir;
-  for (const dir of [config.dataDir, memberDir, snapDir]) {
-    if (disk.stat(dir) === undefined) disk.makeDir(dir, 0o700);
-  }
+  for (const dir of [config.dataDir, memberDir, snapDir]) makeDurableDir(disk, dir);
   const snapshots = snapshotFiles(disk, snapDir, logger);
   snapshots.removeLeftovers();
 
   const isNew = !hasWal(disk, walDir);
-  const log = isNew ? newLog(config, world, observer, walDir) : restartLog(world, observer, walDir, snapshots);
+  const log = isNew ? newLog(config, world, observer, walDir) : restartLog(config, world, observer, walDir, snapshots);
   const backend = openBackend({
     disk,
     clock,
@@ -92,7 +91,8 @@ export function bootstrap(config: MemberConfig, world: MemberWorld, observer: Di
   if (snapshotIndex > backendIndex && snapshotIndex > 0)
     throw new BackendBehindError(`${snapDir}/db`, backendIndex, snapshotIndex);
   for (const bucket of allBuckets) backend.createBucket(bucket);
-  if (isNew && differenceOf('statusHasStorageVersion', config.emulate))
+  const isUnused = backendIndex === 0 && readStorageVersion(backend) === undefined;
+  if (isUnused && differenceOf('statusHasStorageVersion', config.emulate))
     writeStorageVersion(backend, `${config.emulate}.0`);
 
   const lessor = new Lessor(backend, {
@@ -147,6 +147,25 @@ export function bootstrap(config: MemberConfig, world: MemberWorld, observer: Di
   };
 }
 
+/** A new folder is only there after a power failure if the one that names it was synced. */
+function makeDurableDir(disk: Disk, dir: string): void {
+  if (disk.stat(dir) !== undefined) return;
+  const parent = parentOf(dir);
+  if (parent !== dir) makeDurableDir(disk, parent);
+  disk.makeDir(dir, 0o700);
+  try {
+    disk.syncDir(parent);
+  } catch (cause) {
+    // Above the data directory we may be allowed to make a folder, but not to open the one it is in.
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw cause;
+  }
+}
+
+function parentOf(path: string): string {
+  const slash = path.replace(/\/+$/, '').lastIndexOf('/');
+  return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
+}
+
 /** The database lacks what the newest raft snapshot says was applied, and nothing can bring it back here. */
 export class BackendBehindError extends Error {
   override readonly name = 'BackendBehindError';
@@ -165,6 +184,18 @@ function electionTicks(config: MemberConfig): number {
 }
 
 function newLog(config: MemberConfig, world: MemberWorld, observer: DiskObserver, walDir: string): LogState {
+  const founded = foundCluster(config);
+  const metadata = Metadata.encode({ NodeID: founded.memberId, ClusterID: founded.clusterId });
+  return {
+    wal: createWal(world.disk, walDir, metadata, walOptions(config, world, observer)),
+    storage: new MemoryStorage(),
+    snapshot: undefined,
+    ...founded,
+  };
+}
+
+/** Ids and first configuration of a new cluster follow from the initial one. */
+function foundCluster(config: MemberConfig): Required<Pick<LogState, 'memberId' | 'clusterId' | 'peers'>> {
   const members = [...config.initialCluster].map(([name, peerURLs]) => ({
     id: bootstrapMemberId(peerURLs, config.initialClusterToken),
     name,
@@ -173,41 +204,61 @@ function newLog(config: MemberConfig, world: MemberWorld, observer: DiskObserver
   const local = members.find(({ name }) => name === config.name);
   if (local === undefined)
     throw new Error(`couldn't find local name "${config.name}" in the initial cluster configuration`);
-  const ids = members.map(({ id }) => id);
-  const cluster = clusterId(ids);
-  const metadata = Metadata.encode({ NodeID: local.id, ClusterID: cluster });
   const peers = members
     .sort((a, b) => (a.id < b.id ? -1 : 1))
     .map((member) => ({
       id: member.id,
       context: Buffer.from(memberToJson({ ...member, isLearner: false, clientURLs: [] })),
     }));
-  return {
-    wal: createWal(world.disk, walDir, metadata, walOptions(world, observer)),
-    storage: new MemoryStorage(),
-    memberId: local.id,
-    clusterId: cluster,
-    snapshot: undefined,
-    peers,
-  };
+  return { memberId: local.id, clusterId: clusterId(members.map(({ id }) => id)), peers };
 }
 
-function restartLog(world: MemberWorld, observer: DiskObserver, walDir: string, snapshots: SnapshotFiles): LogState {
+function restartLog(
+  config: MemberConfig,
+  world: MemberWorld,
+  observer: DiskObserver,
+  walDir: string,
+  snapshots: SnapshotFiles,
+): LogState {
   const { disk, logger } = world;
   const snapshot = snapshots.loadNewest(walSnapshots(disk, walDir))?.snapshot;
   const from = { index: snapshot?.metadata.index ?? 0, term: snapshot?.metadata.term ?? 0 };
-  const opened = openWal(disk, walDir, from, walOptions(world, observer));
+  const opened = openWal(disk, walDir, from, walOptions(config, world, observer));
   if (opened.repaired !== undefined) logger.info('repaired WAL', { ...opened.repaired });
   const { NodeID, ClusterID } = Metadata.decode(opened.metadata);
   const storage = new MemoryStorage();
+  const ids = { memberId: NodeID, clusterId: ClusterID };
+  if (snapshot === undefined && isEmptyHardState(opened.hardState))
+    return { wal: opened.wal, storage, snapshot, ...ids, peers: foundAgain(config, ids, walDir) };
   if (snapshot !== undefined) storage.applySnapshot(snapshot);
   storage.setHardState(opened.hardState);
   storage.append(opened.entries);
-  return { wal: opened.wal, storage, memberId: NodeID, clusterId: ClusterID, snapshot, peers: undefined };
+  return { wal: opened.wal, storage, snapshot, ...ids, peers: undefined };
 }
 
-function walOptions(world: MemberWorld, observer: DiskObserver) {
-  return { clock: world.clock, logger: world.logger, onSync: observer.onWalSync, onWrite: observer.onWalWrite };
+/**
+ * A log without a hard state belongs to a member whose first start ended before its first configuration was synced: nothing was voted or committed,
+ * so founding is done again, over any entries that did reach the disk. `etcd-diff:` etcd starts from such a log as it is, without a voter, and
+ * waits for ever.
+ */
+function foundAgain(config: MemberConfig, found: Pick<LogState, 'memberId' | 'clusterId'>, walDir: string) {
+  const founded = foundCluster(config);
+  if (founded.memberId === found.memberId && founded.clusterId === found.clusterId) return founded.peers;
+  throw new Error(
+    `the log in ${walDir} was begun for member ${found.memberId.toString(16)} of cluster ${found.clusterId.toString(16)}, ` +
+      `but the initial cluster makes this member ${founded.memberId.toString(16)} of ${founded.clusterId.toString(16)}; ` +
+      'nothing was stored yet: remove the data directory to start anew',
+  );
+}
+
+function walOptions({ walSegmentBytes }: MemberConfig, world: MemberWorld, observer: DiskObserver) {
+  return {
+    clock: world.clock,
+    logger: world.logger,
+    onSync: observer.onWalSync,
+    onWrite: observer.onWalWrite,
+    ...(walSegmentBytes === undefined ? {} : { segmentSizeBytes: walSegmentBytes }),
+  };
 }
 
 /** Of the snapshot, whose entries are not replayed; of the database where a snapshot says nothing (3.7 may write such). */

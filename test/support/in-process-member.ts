@@ -1,0 +1,119 @@
+/**
+ * A member without sockets, on any disk, by a clock that the test moves. With a simulated disk nothing in it depends on real time, so a seed replays
+ * a run; with the real one it is the quickest way to open a data directory and ask.
+ */
+import { readOptions } from '../../src/config/read-options.js';
+import type { Disk } from '../../src/lib/disk.js';
+import { type Logger, silentLogger } from '../../src/lib/logger.js';
+import { bootstrap } from '../../src/member/bootstrap/bootstrap.js';
+import { Member } from '../../src/member/member.js';
+import type { MemberConfig } from '../../src/member/types.js';
+import { isTombstone, mainOf, subOf } from '../../src/mvcc/revision.js';
+import type { KvHash } from '../../src/mvcc/types.js';
+import {
+  RangeRequest,
+  type RangeResponse,
+  RangeResponse as RangeResponseCodec,
+} from '../../src/proto/gen/etcdserverpb.js';
+import { KeyValue } from '../../src/proto/gen/mvccpb.js';
+import { ManualClock, settle } from './manual-clock.js';
+import { seededRandom } from './seeded-random.js';
+
+/** The defaults of the command line for one member named `default`, and what the test wants different. */
+export function memberConfig(dataDir: string, overrides: Partial<MemberConfig> = {}): MemberConfig {
+  const read = readOptions(['etcd', '--data-dir', dataDir], {
+    env: {},
+    readFile: () => new Error('no files'),
+    parseFile: () => ({ t: 'ok', given: new Map() }),
+    defaultHost: () => undefined,
+    nodeVersion: 'v20.0.0',
+    platform: 'linux/amd64',
+  });
+  if (read.t !== 'member') throw new Error(`the defaults were refused: ${JSON.stringify(read)}`);
+  return { ...read.options, ...overrides };
+}
+
+const nobodyWatches = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {} };
+
+/** How much simulated time anything may take. */
+const patienceMs = 60_000;
+const stepMs = 50;
+
+export class InProcessMember implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  /** Why the member stopped by itself, first cause first. */
+  readonly fatal: unknown[] = [];
+  readonly member: Member;
+
+  /** Throws what a start would end with. Nothing has moved yet: see `start`. */
+  constructor(disk: Disk, config: MemberConfig, how: { logger?: Logger; seed?: number } = {}) {
+    const world = {
+      disk,
+      clock: this.clock,
+      random: seededRandom(how.seed ?? 1),
+      logger: how.logger ?? silentLogger,
+      onFatal: (cause: unknown) => this.fatal.push(cause),
+    };
+    this.member = new Member(config, world, bootstrap(config, world, nobodyWatches));
+  }
+
+  /** A member that serves. */
+  static async open(
+    disk: Disk,
+    config: MemberConfig,
+    how: { logger?: Logger; seed?: number } = {},
+  ): Promise<InProcessMember> {
+    const opened = new InProcessMember(disk, config, how);
+    await opened.run(opened.member.start());
+    return opened;
+  }
+
+  /** Lets simulated time pass until `work` is done. */
+  async run<T>(work: Promise<T>): Promise<T> {
+    let done = false;
+    const note = (): void => {
+      done = true;
+    };
+    work.then(note, note);
+    await settle();
+    for (let passedMs = 0; !done; passedMs += stepMs) {
+      if (passedMs > patienceMs) throw new Error('not done after a minute of simulated time');
+      await this.clock.advance(stepMs);
+      // Real disks take real time.
+      if (!done) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return work;
+  }
+
+  range(request: Partial<RangeRequest>): RangeResponse {
+    const spliced = this.member.range(RangeRequest.create(request));
+    return RangeResponseCodec.decode(RangeResponseCodec.encode(spliced));
+  }
+
+  /** All keys as of `revision` (0 = now). */
+  all(revision = 0): KeyValue[] {
+    return this.range({ key: Buffer.from([0]), rangeEnd: Buffer.from([0]), revision }).kvs;
+  }
+
+  /** Every record of the store, in order of revisions, as it stands in the database. */
+  history(): { readonly main: number; readonly sub: number; readonly kv: KeyValue; readonly isDeleted: boolean }[] {
+    const records: ReturnType<InProcessMember['history']> = [];
+    this.member.backend.range('key', new Uint8Array(0), undefined, 0, (key, value) => {
+      const kv = KeyValue.decode(Uint8Array.from(value));
+      records.push({ main: mainOf(key), sub: subOf(key), kv, isDeleted: isTombstone(key) });
+    });
+    return records;
+  }
+
+  hashKv(revision: number): Promise<KvHash> {
+    return this.run(this.member.hashKv(revision));
+  }
+
+  async stop(): Promise<void> {
+    await this.run(this.member.stop());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
