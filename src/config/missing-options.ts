@@ -3,8 +3,10 @@
  * what a user relies on is refused, the others are taken and a warning says that they do nothing. A value equal to the default is always fine.
  * An option moves to `options.ts` when the part that it drives is there.
  */
+
+import { parseUrlList } from './listen-url.js';
 import type { Kind, Option, OptionTable } from './option.js';
-import { kinds } from './option.js';
+import { kinds, oneOf } from './option.js';
 
 type Neglect = 'refuse' | 'refuse-with-tls' | 'warn';
 
@@ -29,6 +31,23 @@ const refused = missing('refuse');
 const refusedWithTls = missing('refuse-with-tls');
 const idle = missing('warn');
 const { bool, durationMs, int, list, string, uint, uint64, words } = kinds;
+
+const urlsOrStar: Kind<readonly string[]> = {
+  ...words,
+  parse: (text) => {
+    if (text !== '*') parseUrlList(text);
+    return words.parse(text);
+  },
+};
+
+const stages = ['not-yet', 'write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'] as const;
+const v2Stage: Kind<string> = {
+  ...string,
+  parse: (text) => {
+    if (!stages.some((stage) => stage === text)) throw new Error(`invalid value "${text}"`);
+    return text;
+  },
+};
 
 const peer = (key: string): string => `peer-transport-security.${key}`;
 const client = (key: string): string => `client-transport-security.${key}`;
@@ -55,14 +74,14 @@ export const missingOptions = {
   'tls-min-version': refusedWithTls(string, 'TLS1.2'),
   'tls-max-version': refusedWithTls(string, ''),
   'host-whitelist': refused(words, ['*']),
-  cors: idle(words, ['*']),
+  cors: idle(urlsOrStar, ['*']),
   'auth-token': refused(string, 'simple'),
   'auth-token-ttl': idle(uint, 300),
   'bcrypt-cost': idle(uint, 10),
 
   // Finding the cluster
   discovery: refused(string, ''),
-  'discovery-fallback': idle(string, 'proxy'),
+  'discovery-fallback': idle(oneOf('exit', 'proxy'), 'proxy'),
   'discovery-proxy': refused(string, ''),
   'discovery-srv': refused(string, ''),
   'discovery-srv-name': idle(string, ''),
@@ -84,9 +103,9 @@ export const missingOptions = {
 
   // The v2 API and its proxy
   'enable-v2': refused(bool, false),
-  'v2-deprecation': idle(string, 'not-yet'),
+  'v2-deprecation': idle(v2Stage, 'not-yet'),
   'experimental-enable-v2v3': refused(string, ''),
-  proxy: refused(string, 'off'),
+  proxy: refused(oneOf('off', 'readonly', 'on'), 'off'),
   'proxy-failure-wait': idle(uint, 5_000),
   'proxy-refresh-interval': idle(uint, 30_000),
   'proxy-dial-timeout': idle(uint, 1_000),

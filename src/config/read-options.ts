@@ -28,7 +28,14 @@ import { missingOptions, neglectOf } from './missing-options.js';
 import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
 import { defaultsOf, legacyFlags, options } from './options.js';
-import { logOptionsOf, parseLogLevel, toMemberOptions, unsetAdvertiseClientUrls, verify } from './validate.js';
+import {
+  checkTlsVersions,
+  logOptionsOf,
+  parseLogLevel,
+  toMemberOptions,
+  unsetAdvertiseClientUrls,
+  verify,
+} from './validate.js';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -83,6 +90,8 @@ export function readOptions(args: readonly string[], around: Surroundings): Read
   if (flags.given.get('version') === true) return exit(0, versionText(emulate, around));
   return reader.read(flags.given);
 }
+
+const hasCertificate = (values: Values): boolean => values['cert-file'] !== '' || values['key-file'] !== '';
 
 const hasTls = (values: Values): boolean =>
   [...values['listen-client-urls'], ...values['listen-client-http-urls'], ...values['listen-metrics-urls']].some(
@@ -171,12 +180,19 @@ class Reader {
     if (parseLogLevel(values['log-level']) === undefined) {
       return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
     }
-    const complaint = verify(values, areClientUrlsUnset);
+    const complaint = verify(values, areClientUrlsUnset) ?? checkTlsVersions(given);
     if (complaint !== undefined) return this.refuse(complaint);
     if (values['listen-client-http-urls'].length === 0) {
       this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});
     }
     this.#add('info', 'Running: ', { args: this.args });
+    for (const url of values['listen-client-urls']) {
+      if (hasCertificate(values) && (url.scheme === 'http' || url.scheme === 'unix')) {
+        this.#add('warn', 'scheme is http or unix while key and cert files are present; ignoring key and cert files', {
+          'client-url': url.text,
+        });
+      }
+    }
     if (values['data-dir'] === '') {
       this.#add('warn', "'data-dir' was empty; using default", { 'data-dir': `${values.name}.etcd` });
     }

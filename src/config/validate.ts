@@ -95,8 +95,47 @@ function checkCompaction(values: Values): string | undefined {
   return ['', 'periodic', 'revision'].includes(mode) ? undefined : `unknown auto-compaction-mode ${goQuote(mode)}`;
 }
 
+const tlsVersions = ['', 'TLS1.2', 'TLS1.3'];
+
+/** `--tls-min-version` and `--tls-max-version`, which are checked though nothing narrows TLS yet. */
+export function checkTlsVersions(given: ReadonlyMap<string, unknown>): string | undefined {
+  const minimum = given.get('tls-min-version') ?? 'TLS1.2';
+  const maximum = given.get('tls-max-version') ?? '';
+  for (const version of [minimum, maximum]) {
+    if (typeof version === 'string' && !tlsVersions.includes(version)) {
+      return `unexpected TLS version ${goQuote(version)} (must be one of: TLS1.2, TLS1.3)`;
+    }
+  }
+  return minimum === 'TLS1.3' && maximum === 'TLS1.2'
+    ? 'min version (TLS1.3) is greater than max version (TLS1.2)'
+    : undefined;
+}
+
+/** What etcd finds out when it opens its listeners. Throws an Error in its words. */
+function checkListeners(values: Values): void {
+  const clients = [...values['listen-client-urls'], ...values['listen-client-http-urls']];
+  const isSecure = (url: ListenUrl): boolean => url.scheme === 'https' || url.scheme === 'unixs';
+  const hasCertificate = values['cert-file'] !== '' && values['key-file'] !== '';
+  const bare = clients.find((url) => isSecure(url) && !hasCertificate);
+  if (bare !== undefined) {
+    throw new Error(
+      `TLS key/cert (--cert-file, --key-file) must be provided for client url ${bare.text} with HTTPS scheme`,
+    );
+  }
+  const addressOf = (url: ListenUrl): string => url.text.replace(/^\w+:\/\//, '');
+  const grpc = new Set(values['listen-client-urls'].map(addressOf));
+  const both = values['listen-client-http-urls'].find((url) => url.port !== 0 && grpc.has(addressOf(url)));
+  if (both !== undefined) {
+    throw new Error(`cannot bind both --client-listen-urls and --client-listen-http-urls on the same url ${both.text}`);
+  }
+  if (values['listen-metrics-urls'].some(isSecure) && !hasCertificate) {
+    throw new Error('client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url');
+  }
+}
+
 /** What a member is built from. Throws an Error in etcd's words for what etcd finds out only when it starts. */
 export function toMemberOptions(values: Values, emulate: EmulatedVersion): MemberOptions {
+  checkListeners(values);
   return {
     emulate,
     name: values.name,

@@ -172,6 +172,9 @@ describe('a command line that cannot be read', () => {
       ['--listen-client-urls', 'ftp://127.0.0.1:1'],
       'invalid value "ftp://127.0.0.1:1" for flag -listen-client-urls: URL scheme must be http, https, unix, or unixs: ftp://127.0.0.1:1',
     ],
+    [['--cors=foo'], 'invalid value "foo" for flag -cors: URL scheme must be http, https, unix, or unixs: foo'],
+    [['--proxy=bogus'], 'invalid value "bogus" for flag -proxy: invalid value'],
+    [['--v2-deprecation=bogus'], 'invalid value "bogus" for flag -v2-deprecation: invalid value "bogus"'],
     [['--log-level=foo'], 'panic: unrecognized level: "foo"'],
   ])('%j exits 2 with %s', (words, stderr) => {
     expect(refusal(read(words))).toEqual({ exitCode: 2, stderr });
@@ -240,6 +243,11 @@ describe('checks', () => {
       '--advertise-client-urls is required when --listen-client-urls is set explicitly',
     ],
     [['--auto-compaction-mode=x'], 'unknown auto-compaction-mode "x"'],
+    [['--tls-min-version=x'], 'unexpected TLS version "x" (must be one of: TLS1.2, TLS1.3)'],
+    [
+      ['--tls-min-version=TLS1.3', '--tls-max-version=TLS1.2'],
+      'min version (TLS1.3) is greater than max version (TLS1.2)',
+    ],
     [['--logger=x'], 'unknown logger option "x"'],
     [['--logger=capnslog'], '--logger=capnslog is removed in v3.5'],
     [['--log-outputs=default,stdout'], 'multi logoutput for "default" is not supported yet'],
@@ -272,6 +280,23 @@ describe('checks', () => {
       level: 'warn',
       message: '--bcrypt-cost is taken but does nothing in etcd-ts',
     });
+  });
+
+  it.each([
+    [
+      ['--listen-client-urls=https://127.0.0.1:1'],
+      'TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.0.1:1 with HTTPS scheme',
+    ],
+    [
+      ['--listen-client-http-urls=http://127.0.0.1:1', '--listen-client-urls=http://127.0.0.1:1'],
+      'cannot bind both --client-listen-urls and --client-listen-http-urls on the same url http://127.0.0.1:1',
+    ],
+    [
+      ['--listen-metrics-urls=https://127.0.0.1:1'],
+      'client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url',
+    ],
+  ])('of listeners refuse %j: %s', (words, error) => {
+    expect(refusal(read([...words, '--advertise-client-urls=http://a:1']))).toBe(error);
   });
 
   it('of the last stage end under the headline of discovery', () => {
