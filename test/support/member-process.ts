@@ -1,0 +1,144 @@
+/**
+ * A member as a process of its own: our program, or a real etcd's, on a data directory that may change hands. Ended by process id when the test is done.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from '../../src/client/client.js';
+import { osEdges } from '../../src/client/os-edges.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Folder of a real etcd 3.5's programs, where the environment names one; of 3.4's likewise. Tests that need one are skipped without it. */
+export const realEtcd: string | undefined = process.env.REAL_ETCD || undefined;
+export const realEtcd34: string | undefined = process.env.REAL_ETCD_34 || undefined;
+
+/** Path of one of our programs; `buildPrograms` makes them. */
+export const ourProgram = (name: 'etcd' | 'etcdctl' | 'etcdutl'): string => join(root, 'bin', name);
+
+/** Builds `dist` if the sources are newer. */
+export function buildPrograms(): void {
+  execFileSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
+}
+
+/** A folder for one member: removed at the end. Its ports stay the same from start to start, as a member's do. */
+export class MemberHome implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'etcd-ts-member-'));
+  readonly dataDir = join(this.folder, 'data');
+
+  private constructor(
+    readonly clientPort: number,
+    readonly peerPort: number,
+  ) {}
+
+  static async make(): Promise<MemberHome> {
+    return new MemberHome(await freePort(), await freePort());
+  }
+
+  get endpoint(): string {
+    return `127.0.0.1:${this.clientPort}`;
+  }
+
+  /** Resolves once it serves; rejects with its log when it ends instead. */
+  async start(program: string, flags: readonly string[] = []): Promise<MemberProcess> {
+    const started = this.spawn(program, flags);
+    try {
+      await started.untilHealthy(`http://${this.endpoint}/health`);
+    } catch (error) {
+      await started.kill();
+      throw error;
+    }
+    return started;
+  }
+
+  /** Without waiting for anything. */
+  spawn(program: string, flags: readonly string[] = []): MemberProcess {
+    const client = `http://${this.endpoint}`;
+    const peer = `http://127.0.0.1:${this.peerPort}`;
+    const words = [
+      ...['--name', 'm', '--data-dir', this.dataDir, '--initial-cluster', `m=${peer}`],
+      ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+      ...flags,
+    ];
+    // Not the environment of the test run: `ETCD_…` variables are flags, and a certificate file to read costs time at each start.
+    const env = { PATH: process.env.PATH ?? '' };
+    return new MemberProcess(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+  }
+
+  client(): Client {
+    return new Client({ endpoints: [this.endpoint], dialTimeoutMs: 2000 }, osEdges);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class MemberProcess implements AsyncDisposable {
+  /** All it wrote. */
+  output = '';
+  readonly #exited: Promise<unknown>;
+
+  constructor(readonly child: ChildProcess) {
+    this.#exited = once(child, 'close');
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.output += chunk.toString();
+      });
+    }
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  async untilHealthy(url: string): Promise<void> {
+    for (let attempt = 0; attempt < 600; attempt++) {
+      if (this.hasEnded) throw new Error(`the member ended:\n${this.output.slice(-4000)}`);
+      const healthy = await fetch(url).then(
+        (response) => response.ok,
+        () => false,
+      );
+      if (healthy) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`the member did not become healthy:\n${this.output.slice(-4000)}`);
+  }
+
+  /** Its exit code; null when a signal ended it. */
+  async ended(): Promise<number | null> {
+    await this.#exited;
+    return this.child.exitCode;
+  }
+
+  /** At once, with no chance to do anything. */
+  async kill(): Promise<void> {
+    if (!this.hasEnded) this.child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** In order. */
+  async stop(): Promise<void> {
+    if (!this.hasEnded) this.child.kill('SIGTERM');
+    await this.#exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
