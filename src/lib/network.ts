@@ -71,6 +71,8 @@ export interface ListenOptions {
   readonly plaintext?: boolean | undefined;
   /** A handshake that takes longer is cut off; 0 = never. Default 10 s. */
   readonly handshakeTimeoutMs?: number | undefined;
+  /** A peer that has ended its half can still be written to; otherwise the socket ends its own half by itself. For sockets in clear. */
+  readonly halfOpen?: boolean | undefined;
   /** Called for connections that failed before they could be handed over (TLS refused, no handshake). */
   readonly onReject?: ((error: Error, remoteAddress: string) => void) | undefined;
 }
@@ -87,6 +89,8 @@ export interface DialOptions {
   /** Default 20 s, as grpc-go. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** As in `ListenOptions`. */
+  readonly halfOpen?: boolean | undefined;
 }
 
 export interface Network {

@@ -26,6 +26,8 @@ export const osNetwork: Network = { listen, dial };
 const tlsHandshake = 0x16;
 const defaultHandshakeMs = 10_000;
 const defaultDialMs = 20_000;
+/** Nagle's delay off; a peer that vanished without a word is noticed by probes of a silent connection, as Go's sockets do. */
+const liveliness = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 
 // ── listening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -35,7 +37,8 @@ function listen(
   options: ListenOptions = {},
 ): Promise<NetworkListener> {
   const secure = options.tls === undefined ? undefined : secureAcceptor(options.tls, options, onConnection);
-  const server = net.createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+  const halfOpen = options.halfOpen === true;
+  const server = net.createServer({ ...liveliness, pauseOnConnect: false, allowHalfOpen: halfOpen }, (socket) => {
     if (secure === undefined) onConnection(described(socket, undefined));
     else if (options.plaintext === true) sniffTls(socket, options, secure, onConnection);
     else secure(socket);
@@ -144,11 +147,12 @@ function sniffTls(
 // ── dialing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function dial(address: NetworkAddress, options: DialOptions = {}): Promise<NetworkSocket> {
+  const halfOpen = options.halfOpen === true;
   return new Promise((resolve, reject) => {
     const socket = net.connect(
       address.t === 'tcp'
-        ? { host: address.host, port: address.port, noDelay: true, autoSelectFamily: true }
-        : { path: address.path },
+        ? { host: address.host, port: address.port, ...liveliness, autoSelectFamily: true, allowHalfOpen: halfOpen }
+        : { path: address.path, allowHalfOpen: halfOpen },
     );
     let watched: net.Socket = socket;
     const timer = setTimeout(() => fail(ioTimeout(address)), options.timeoutMs ?? defaultDialMs);
