@@ -68,7 +68,11 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     stopped = resolve;
     failed = reject;
   });
-  ended.catch(() => {});
+  /** Why the member stopped by itself: what a start that fails has to say, rather than that it was stopped. */
+  let fatal: unknown;
+  ended.catch((cause: unknown) => {
+    fatal = cause;
+  });
   let metrics: MemberMetrics | undefined;
   const observer: DiskObserver = {
     onWalSync: (tookMs) => metrics?.walFsync.observe(tookMs / 1000),
@@ -90,7 +94,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     ports.serve('metrics', faces.metrics);
   } catch (cause) {
     await member.stop();
-    throw cause;
+    throw fatal ?? cause;
   }
   return {
     member,
