@@ -1055,8 +1055,10 @@ export class Raft {
   }
 
   private answerReadIndex(request: Message): void {
-    // Nobody else could have become leader without this node's vote.
-    if (this.tracker.singleton || this.readOnlyOption === 'lease-based') {
+    // Nobody else could have become leader without this node's vote, if the only voter is this node.
+    // etcd-diff: there a leader that was removed and leads on takes itself for the only voter that is left, and answers although it may be deposed.
+    const onlyVoter = this.tracker.singleton && this.tracker.isVoter(this.id);
+    if (onlyVoter || this.readOnlyOption === 'lease-based') {
       this.respondToRead(request, this.log.committed);
       return;
     }
