@@ -46,6 +46,10 @@ export class Balancer {
     return this.#slots.length;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Why the latest connection attempt failed, as grpc-go words it. */
   get lastFailure(): string | undefined {
     return this.#lastFailure;

@@ -141,7 +141,8 @@ export class Caller {
         hasLogin: this.#tokens.canRenew,
         isOwnDeadline: isOver !== undefined,
       });
-      if (verdict === 'fail' || attempt + 1 >= maxAttempts) throw this.#translate(error, isOver);
+      const isLast = attempt + 1 >= maxAttempts || this.#balancer.isClosed;
+      if (verdict === 'fail' || isLast) throw this.#translate(error, isOver);
       if (verdict === 'renew-token') {
         await this.#tokens.renew({ timeoutMs: this.#remainingMs(call.deadline), signal: call.signal });
         continue;
