@@ -82,6 +82,10 @@ export interface MemberOptions {
   readonly compactionBatchLimit: number;
   readonly compactionSleepIntervalMs: number;
   readonly watchProgressNotifyIntervalMs: number;
+  /** 0 = 300. */
+  readonly authTokenTtlSeconds: number;
+  /** Cost of hashing passwords; outside 4 to 31 the default of 10. */
+  readonly bcryptCost: number;
   readonly warningApplyDurationMs: number;
   readonly warningUnaryRequestDurationMs: number;
   /** Skips fsync: for tests only, a crash then loses what was acknowledged. */

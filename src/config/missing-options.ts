@@ -76,8 +76,6 @@ export const missingOptions = {
   'host-whitelist': refused(words, ['*']),
   cors: idle(urlsOrStar, ['*']),
   'auth-token': refused(string, 'simple'),
-  'auth-token-ttl': idle(uint, 300),
-  'bcrypt-cost': idle(uint, 10),
 
   // Finding the cluster
   discovery: refused(string, ''),

@@ -160,6 +160,8 @@ export const options = {
   'trusted-ca-file': security(kinds.string, '', 'CA bundle that the certificates of clients must come from.', {
     fileKey: 'client-transport-security.trusted-ca-file',
   }),
+  'auth-token-ttl': security(kinds.uint, 300, 'Seconds that a simple token lives after its last use.'),
+  'bcrypt-cost': security(kinds.uint, 10, 'Cost of hashing passwords, 4 to 31: each step doubles the work.'),
 
   logger: logging(kinds.string, 'zap', 'Kind of log; zap is the only one.'),
   'log-outputs': logging(kinds.list, ['default'], "Where the log goes: 'stdout', 'stderr' ('default'), or files."),

@@ -4,6 +4,9 @@
  *
  * Life: `openMember` (finds or makes the data directory, replays the log) → `start` (ticks; resolves once the member has published itself) → `stop`.
  */
+import { SimpleTokens } from '../auth/simple-tokens.js';
+import { AuthStore } from '../auth/store.js';
+import type { Identity } from '../auth/types.js';
 import type { Backend } from '../backend/types.js';
 import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
@@ -32,6 +35,7 @@ import type { SoftState } from '../raft/ready.js';
 import { NONE } from '../raftpb/types.js';
 import { type Alarms, alarmName } from './apply/alarms.js';
 import { Applier } from './apply/applier.js';
+import type { Authorizer } from './apply/authorize.js';
 import { EntryApplier } from './apply/entry-applier.js';
 import { quotaBytes } from './apply/quota.js';
 import type { Bootstrapped } from './bootstrap/bootstrap.js';
@@ -43,6 +47,7 @@ import { Waiters } from './loop/waiters.js';
 import type { Cluster } from './membership/cluster.js';
 import { ReadIndexQueue } from './reads/read-index.js';
 import { rangeInSlices } from './reads/sliced-range.js';
+import { Authentication, bcryptCost, type Credentials, saltOf } from './services/authentication.js';
 import { Compactor } from './services/compactor.js';
 import { LeaseExpiry } from './services/lease-expiry.js';
 import { Publisher } from './services/publisher.js';
@@ -68,6 +73,7 @@ export class Member {
   readonly cluster: Cluster;
   readonly backend: Backend;
   readonly alarmsRaised: Alarms;
+  readonly auth: AuthStore;
   readonly counters = { leaderChanges: 0, proposalsFailed: 0 };
 
   readonly #waiters = new Waiters<Outcome<unknown>>();
@@ -76,6 +82,7 @@ export class Member {
   readonly #loop: RaftLoop;
   readonly #applier: Applier;
   readonly #entries: EntryApplier;
+  readonly #authentication: Authentication;
   readonly #expiry: LeaseExpiry;
   readonly #compactor: Compactor;
   readonly #publisher: Publisher;
@@ -120,10 +127,28 @@ export class Member {
     const propose = (request: Partial<SplicedInternalRaftRequest>): Promise<unknown> => this.propose(request);
 
     this.#reads = new ReadIndexQueue(() => this.#askReadIndex());
+    const tokens = new SimpleTokens(world.random, config.authTokenTtlSeconds);
+    const cost = bcryptCost(config.bcryptCost, logger);
+    this.auth = new AuthStore(this.backend, {
+      logger,
+      tokens,
+      hashNow: (password, seed) => world.passwords.hashNow(password, { cost, salt: saltOf(seed) }),
+    });
+    this.#authentication = new Authentication({
+      ...world,
+      store: this.auth,
+      tokens,
+      bcryptCost: cost,
+      timeoutMs: this.#requestTimeoutMs,
+      propose,
+      linearizable: () => this.linearizable(),
+      applied: () => this.#entries.applied,
+    });
     this.#applier = new Applier({
       store: this.store,
       lessor: this.lessor,
       alarms: this.alarmsRaised,
+      auth: this.auth,
       nowMs: () => clock.monotonicMs(),
       fits: (costBytes) => this.backend.sizeBytes + costBytes < this.#quotaBytes,
       onQuotaExceeded: () => this.#raiseNoSpace(),
@@ -157,12 +182,16 @@ export class Member {
       send: () => {},
       applyEntries: (entries) => {
         this.#entries.apply(entries);
+        this.#authentication.afterApply(this.#entries.applied);
         this.#raftSnapshots.afterApply(this.#entries);
       },
       onSoftState: (state) => this.#onSoftState(state),
       onFatal: (cause) => this.#fatal(cause),
     });
-    this.#expiry = new LeaseExpiry({ lessor: this.lessor, propose });
+    this.#expiry = new LeaseExpiry({
+      lessor: this.lessor,
+      propose: (request) => this.propose(request, this.auth.rootIdentity()),
+    });
     this.#compactor = new Compactor(config.autoCompaction, {
       logger,
       isLeader: () => this.isLeader,
@@ -250,6 +279,7 @@ export class Member {
         error: new EtcdError('timeout'),
       }));
       this.backend.tick(nowMs);
+      this.#authentication.tick(nowMs);
       this.#expiry.tick(nowMs);
       this.#compactor.tick(nowMs);
       this.#publisher.tick(nowMs);
@@ -326,8 +356,11 @@ export class Member {
 
   // ---- writes and reads
 
-  /** Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in time. */
-  propose(request: Partial<SplicedInternalRaftRequest>): Promise<unknown> {
+  /**
+   * Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in time. `identity` is whom apply
+   * will check permissions of.
+   */
+  propose(request: Partial<SplicedInternalRaftRequest>, identity?: Identity): Promise<unknown> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     if (this.parts.node.committed - this.#entries.applied > MAX_APPLY_LAG) {
       return Promise.reject(new EtcdError('tooManyRequests'));
@@ -336,7 +369,7 @@ export class Member {
     const data = InternalRaftRequest.encode({
       ...emptyRaftRequest,
       ...request,
-      header: { ID, username: '', authRevision: 0 },
+      header: { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 },
     });
     if (data.length > this.config.maxRequestBytes) return Promise.reject(new EtcdError('requestTooLarge'));
     return this.#proposeBytes(ID, data);
@@ -404,6 +437,24 @@ export class Member {
   async compacted(revision: number): Promise<void> {
     await this.#compactions.get(revision);
     await this.backend.commit();
+  }
+
+  // ---- callers
+
+  get authorizer(): Authorizer {
+    return this.#applier.authorizer;
+  }
+
+  identify(credentials: Credentials): Identity | undefined | Promise<Identity | undefined> {
+    return this.#authentication.identify(credentials);
+  }
+
+  authenticate(name: string, password: string): Promise<string> {
+    return this.#authentication.authenticate(name, password);
+  }
+
+  hashForEntry(password: string): Promise<string> {
+    return this.#authentication.hashForEntry(password);
   }
 
   // ---- space and alarms

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
 import type { EmulatedVersion } from '../lib/emulate.js';
 import type { Logger } from '../lib/logger.js';
+import type { Passwords } from '../lib/passwords.js';
 import type { Random } from '../lib/random.js';
 
 /** Checked and complete: defaults are filled in by whoever reads flags. Meanings and units as etcd's flags of the same names. */
@@ -36,6 +37,9 @@ export interface MemberConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepIntervalMs: number;
   readonly watchProgressNotifyIntervalMs: number;
+  /** How long a simple token lives after its last use. */
+  readonly authTokenTtlSeconds: number;
+  readonly bcryptCost: number;
   readonly warningApplyDurationMs: number;
 }
 
@@ -44,6 +48,7 @@ export interface MemberWorld {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
+  readonly passwords: Passwords;
   readonly logger: Logger;
   /** The member can go on no more (a write failed, an invariant broke) and has stopped. */
   readonly onFatal: (cause: unknown) => void;

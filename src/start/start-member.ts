@@ -19,6 +19,7 @@ import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
 import { osNetwork } from '../lib/os/net.js';
+import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
 import { bootstrap, type DiskObserver } from '../member/bootstrap/bootstrap.js';
 import { Member } from '../member/member.js';
@@ -79,7 +80,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     onWalWrite: (bytes) => metrics?.walWritten(bytes),
     onBackendCommit: (tookMs) => metrics?.backendCommit.observe(tookMs / 1000),
   };
-  const world = { disk: osDisk, clock: osClock, random: osRandom, logger, onFatal: failed };
+  const world = { disk: osDisk, clock: osClock, random: osRandom, passwords: osPasswords, logger, onFatal: failed };
   const member = new Member(options, world, bootstrap(options, world, observer));
   const counts = new RpcCounts();
   try {
@@ -128,7 +129,7 @@ function facesOf(
     observer: measured.counts,
     onError: (cause, path) => logger.error('handler failed', { path, error: String(cause) }),
   });
-  registerServices(grpc, member, measured.counts);
+  registerServices(grpc, member, measured.counts, { commonNames: options.clientTls.clientCertAuth });
   const version = versionHandler({
     serverVersion: member.serverVersion,
     clusterVersion: () => member.cluster.version,

@@ -16,6 +16,7 @@ import {
   RangeResponse as RangeResponseCodec,
 } from '../../src/proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../src/proto/gen/mvccpb.js';
+import { fakePasswords } from './fake-passwords.js';
 import { ManualClock, settle } from './manual-clock.js';
 import { seededRandom } from './seeded-random.js';
 
@@ -51,6 +52,7 @@ export class InProcessMember implements AsyncDisposable {
       disk,
       clock: this.clock,
       random: seededRandom(how.seed ?? 1),
+      passwords: fakePasswords,
       logger: how.logger ?? silentLogger,
       onFatal: (cause: unknown) => this.fatal.push(cause),
     };

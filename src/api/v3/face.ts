@@ -1,8 +1,12 @@
 /** What the v3 services need of a member. They know nothing of its log, its disk or its peers. */
 
+import type { AuthStore } from '../../auth/store.js';
+import type { Identity } from '../../auth/types.js';
 import type { BackendSnapshot } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
+import type { Authorizer } from '../../member/apply/authorize.js';
+import type { Credentials } from '../../member/services/authentication.js';
 import type { KvHash } from '../../mvcc/types.js';
 import type { WatchStreamHandle, WatchStreamOptions } from '../../mvcc/watch/types.js';
 import type {
@@ -33,8 +37,17 @@ export interface MemberFace {
   readonly hasLeader: boolean;
   readonly isLearner: boolean;
 
-  /** Through the log; resolves with what apply gave on this member, rejects with its refusal. */
-  propose(request: Partial<SplicedInternalRaftRequest>): Promise<unknown>;
+  readonly auth: Pick<AuthStore, 'isEnabled' | 'checkRead' | 'checkKnown' | 'checkRoot' | 'checkUnchanged'>;
+  readonly authorizer: Authorizer;
+  /** Undefined when nobody is named. Throws AuthError; a promise where the token's login is still to be applied. */
+  identify(credentials: Credentials): Identity | undefined | Promise<Identity | undefined>;
+  /** A token, for a name and a password. Rejects with AuthError. */
+  authenticate(name: string, password: string): Promise<string>;
+  /** What an entry carries in place of a new password. */
+  hashForEntry(password: string): Promise<string>;
+
+  /** Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal. */
+  propose(request: Partial<SplicedInternalRaftRequest>, identity?: Identity): Promise<unknown>;
   /** Resolves when a read of the applied state is linearizable. */
   linearizable(): Promise<void>;
   /** Whether the backend may grow by so many bytes; false raises the alarm. */

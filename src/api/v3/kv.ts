@@ -19,10 +19,11 @@ import {
 } from '../../proto/gen/etcdserverpb.js';
 import { type CheckOptions, checkDeleteRange, checkPut, checkRange, checkTxn } from './checks.js';
 import type { MemberFace } from './face.js';
+import type { Guard } from './guard.js';
 import { rangeStream } from './range-stream.js';
 import type { Handlers } from './service.js';
 
-export function kvHandlers(member: MemberFace): Handlers<typeof KV> {
+export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV> {
   const checks: CheckOptions = {
     maxTxnOps: member.limits.maxTxnOps,
     refuseUnknownSort: differenceOf('refusesUnknownSort', member.emulate),
@@ -37,50 +38,62 @@ export function kvHandlers(member: MemberFace): Handlers<typeof KV> {
   };
 
   return {
-    range(request) {
+    range(request, call) {
       checkRange(request, checks);
-      const encode = (response: SplicedRangeResponse): Uint8Array => RangeResponse.encode(complete(response));
       const answer = (): Uint8Array | Promise<Uint8Array> =>
-        mayBeLong(request) ? member.longRange(request).then(encode) : encode(member.range(request));
+        guard.as(call, (identity) => {
+          member.auth.checkRead(identity, request.key, request.rangeEnd);
+          const encode = (response: SplicedRangeResponse): Uint8Array => {
+            member.auth.checkUnchanged(identity);
+            return RangeResponse.encode(complete(response));
+          };
+          return mayBeLong(request) ? member.longRange(request).then(encode) : encode(member.range(request));
+        });
       if (request.serializable) return answer();
       refuseLearner(member);
       return member.linearizable().then(answer);
     },
 
-    rangeStream: (stream) => rangeStream(member, checks, stream),
+    rangeStream: (stream) => rangeStream(member, guard, checks, stream),
 
-    put(request) {
+    put(request, call) {
       refuseLearner(member);
       checkPut(request);
       requireSpace(putCost(request));
-      return member
-        .propose({ put: request })
+      return guard
+        .as(call, (identity) => member.propose({ put: request }, identity))
         .then((response) => PutResponse.encode(complete(response as SplicedPutResponse)));
     },
 
-    deleteRange(request) {
+    deleteRange(request, call) {
       refuseLearner(member);
       checkDeleteRange(request);
-      return member
-        .propose({ deleteRange: request })
+      return guard
+        .as(call, (identity) => member.propose({ deleteRange: request }, identity))
         .then((response) => DeleteRangeResponse.encode(complete(response as SplicedDeleteRangeResponse)));
     },
 
-    async txn(request) {
+    async txn(request, call) {
       refuseLearner(member);
       checkTxn(request, checks);
       if (isReadOnlyTxn(request)) {
         if (!isSerializableTxn(request)) await member.linearizable();
-        return TxnResponse.encode(complete(member.readOnlyTxn(request)));
+        return guard.as(call, (identity) => {
+          if (member.auth.isEnabled) member.authorizer.checkTxn(identity, request);
+          const response = member.readOnlyTxn(request);
+          member.auth.checkUnchanged(identity);
+          return TxnResponse.encode(complete(response));
+        });
       }
       requireSpace(txnCost(request));
-      const response = await member.propose({ txn: request });
+      const response = await guard.as(call, (identity) => member.propose({ txn: request }, identity));
       return TxnResponse.encode(complete(response as SplicedTxnResponse));
     },
 
-    async compact(request) {
+    async compact(request, call) {
       refuseLearner(member);
-      const response = await member.propose({ compaction: request });
+      const identity = await guard.root(call);
+      const response = await member.propose({ compaction: request }, identity);
       if (request.physical) await member.compacted(request.revision);
       return complete(response as CompactionResponse);
     },

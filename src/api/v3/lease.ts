@@ -4,26 +4,29 @@ import { LEASE_GRANT_COST_BYTES } from '../../member/apply/quota.js';
 import { EtcdError } from '../../member/etcd-error.js';
 import type { Lease, LeaseGrantResponse, LeaseRevokeResponse, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
+import type { Guard } from './guard.js';
 import { refuseLearner } from './kv.js';
 import type { Handlers } from './service.js';
 
 const MAX_TTL_SECONDS = 9_000_000_000;
 
-export function leaseHandlers(member: MemberFace): Handlers<typeof Lease> {
+export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof Lease> {
   const header = (): ResponseHeader => member.header(member.currentRevision);
   return {
-    async leaseGrant(request) {
+    async leaseGrant(request, call) {
       refuseLearner(member);
       if (request.TTL > MAX_TTL_SECONDS) throw new EtcdError('leaseTtlTooLarge');
       if (!member.checkQuota(LEASE_GRANT_COST_BYTES)) throw new EtcdError('noSpace');
       const ID = request.ID === 0n ? member.nextLeaseId() : request.ID;
-      const response = (await member.propose({ leaseGrant: { ...request, ID } })) as LeaseGrantResponse;
+      const identity = await guard.known(call);
+      const response = (await member.propose({ leaseGrant: { ...request, ID } }, identity)) as LeaseGrantResponse;
       return { ...response, header: header() };
     },
 
-    async leaseRevoke(request) {
+    async leaseRevoke(request, call) {
       refuseLearner(member);
-      const response = (await member.propose({ leaseRevoke: request })) as LeaseRevokeResponse;
+      const identity = await guard.known(call);
+      const response = (await member.propose({ leaseRevoke: request }, identity)) as LeaseRevokeResponse;
       return { ...response, header: header() };
     },
 
@@ -32,21 +35,32 @@ export function leaseHandlers(member: MemberFace): Handlers<typeof Lease> {
       refuseLearner(member);
       if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.hasLeader) throw new EtcdError('noLeader');
       for await (const { ID } of stream.messages) {
+        await guard.as(stream, (identity) => {
+          member.auth.checkKnown(identity);
+          member.authorizer.checkLeaseWrite(identity, ID);
+        });
         const before = header();
         const TTL = await member.renewLease(ID);
         if (!stream.send({ header: before, ID, TTL })) await stream.drained();
       }
     },
 
-    async leaseTimeToLive(request) {
+    async leaseTimeToLive(request, call) {
       refuseLearner(member);
+      const identity = await guard.known(call);
+      if (request.keys) member.authorizer.checkLeaseRead(identity, request.ID);
       const response = await member.leaseTimeToLive(request.ID, request.keys);
+      if (request.keys) member.auth.checkUnchanged(identity);
       return { header: header(), ...response };
     },
 
-    leaseLeases() {
+    /** Only to those who may read every key of every lease. */
+    async leaseLeases(_request, call) {
       refuseLearner(member);
-      return { header: header(), leases: member.leases().map((ID) => ({ ID })) };
+      const identity = await guard.known(call);
+      const leases = member.leases();
+      if (!member.authorizer.isRoot(identity)) for (const id of leases) member.authorizer.checkLeaseRead(identity, id);
+      return { header: header(), leases: leases.map((ID) => ({ ID })) };
     },
   };
 }

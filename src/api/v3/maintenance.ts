@@ -8,33 +8,42 @@ import {
   type Maintenance,
 } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
+import type { Guard } from './guard.js';
 import { onlyMessage } from './range-stream.js';
 import type { Handlers } from './service.js';
 
-export function maintenanceHandlers(member: MemberFace): Omit<Handlers<typeof Maintenance>, 'downgrade'> {
+export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Handlers<typeof Maintenance>, 'downgrade'> {
   return {
     /** Listing reads local state: an entry for it would make a later start read the log for nothing (etcd #14429). */
-    async alarm(request) {
+    async alarm(request, call) {
       if (request.action === AlarmAction.GET) {
+        await guard.known(call);
         return { header: member.header(member.currentRevision), alarms: member.alarms(request) };
       }
-      const response = (await member.propose({ alarm: request })) as AlarmResponse;
+      const identity = await guard.root(call);
+      const response = (await member.propose({ alarm: request }, identity)) as AlarmResponse;
       return { ...response, header: member.header(response.header?.revision ?? 0) };
     },
 
-    status: () => member.status(),
+    async status(_request, call) {
+      await guard.root(call);
+      return member.status();
+    },
 
-    async defragment() {
+    async defragment(_request, call) {
+      await guard.rootUntranslated(call);
       await member.defragment();
       return { header: member.header(member.currentRevision) };
     },
 
-    async hash() {
+    async hash(_request, call) {
+      await guard.rootUntranslated(call);
       const hash = await member.hash();
       return { header: member.header(member.currentRevision), hash };
     },
 
-    async hashKV(request) {
+    async hashKV(request, call) {
+      await guard.rootUntranslated(call);
       const hash = await member.hashKv(request.revision);
       return {
         header: member.header(hash.currentRevision),
@@ -47,6 +56,7 @@ export function maintenanceHandlers(member: MemberFace): Omit<Handlers<typeof Ma
     /** The database file in chunks, then one of 32 bytes: SHA-256 of all before. */
     async snapshot(stream) {
       await onlyMessage(stream.messages);
+      await guard.rootUntranslated(stream);
       const { snapshot, storageVersion } = await member.snapshot();
       try {
         const digest = createHash('sha256');
@@ -71,7 +81,8 @@ export function maintenanceHandlers(member: MemberFace): Omit<Handlers<typeof Ma
       }
     },
 
-    async moveLeader(request) {
+    async moveLeader(request, call) {
+      await guard.root(call);
       if (!member.hasLeader) throw new EtcdError('noLeader');
       await member.moveLeader(request.targetID);
       return { header: member.header(member.currentRevision) };

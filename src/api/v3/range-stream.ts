@@ -8,11 +8,13 @@ import { type RangeRequest, RangeStreamResponse } from '../../proto/gen/etcdserv
 import { KeyValue } from '../../proto/gen/mvccpb.js';
 import { type CheckOptions, checkRange } from './checks.js';
 import type { MemberFace } from './face.js';
+import type { Guard } from './guard.js';
 
 const FIRST_CHUNK_KEYS = 10;
 
 export async function rangeStream(
   member: MemberFace,
+  guard: Guard,
   checks: CheckOptions,
   stream: ServerStream<RangeRequest, RangeStreamResponse>,
 ): Promise<void> {
@@ -22,6 +24,8 @@ export async function rangeStream(
   if (request.minModRevision || request.maxModRevision || request.minCreateRevision || request.maxCreateRevision)
     throw new EtcdError('rangeStreamFilter');
   if (!request.serializable) await member.linearizable();
+  const identity = await guard.as(stream, (caller) => caller);
+  member.auth.checkRead(identity, request.key, request.rangeEnd);
 
   const total = member.range({ ...request, countOnly: true });
   const count = total.count;
@@ -31,6 +35,7 @@ export async function rangeStream(
   let key = request.key;
   for (;;) {
     const limit = Math.min(chunkKeys, left);
+    member.auth.checkUnchanged(identity);
     const chunk = member.range({ ...request, key, revision, limit, countOnly: request.countOnly });
     left -= chunk.kvs.length;
     const done = request.countOnly || !chunk.more || left <= 0;

@@ -1,10 +1,12 @@
 /** All v3 services of a member on one gRPC server, and the counts that `grpc_server_*` metrics are made of. */
 import { Code, type GrpcServer, type ServerObserver, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
 import type { MethodKind } from '../../lib/codec.js';
-import { Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
+import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';
+import { authHandlers } from './auth.js';
 import { clusterHandlers } from './cluster.js';
 import type { MemberFace } from './face.js';
+import { Guard, type GuardOptions } from './guard.js';
 import { kvHandlers } from './kv.js';
 import { leaseHandlers } from './lease.js';
 import { maintenanceHandlers } from './maintenance.js';
@@ -12,13 +14,20 @@ import { type ServiceEntry, serviceEntries } from './service.js';
 import { watchHandlers } from './watch.js';
 
 /** `counts` is the server's observer too. */
-export function registerServices(server: GrpcServer, member: MemberFace, counts: RpcCounts): void {
+export function registerServices(
+  server: GrpcServer,
+  member: MemberFace,
+  counts: RpcCounts,
+  options: GuardOptions,
+): void {
+  const guard = new Guard(member, options);
   const entries = [
-    ...serviceEntries(KV, kvHandlers(member), member.emulate),
-    ...serviceEntries(Watch, watchHandlers(member), member.emulate),
-    ...serviceEntries(Lease, leaseHandlers(member), member.emulate),
-    ...serviceEntries(Cluster, clusterHandlers(member), member.emulate),
-    ...serviceEntries(Maintenance, maintenanceHandlers(member), member.emulate),
+    ...serviceEntries(KV, kvHandlers(member, guard), member.emulate),
+    ...serviceEntries(Watch, watchHandlers(member, guard), member.emulate),
+    ...serviceEntries(Lease, leaseHandlers(member, guard), member.emulate),
+    ...serviceEntries(Cluster, clusterHandlers(member, guard), member.emulate),
+    ...serviceEntries(Maintenance, maintenanceHandlers(member, guard), member.emulate),
+    ...serviceEntries(Auth, authHandlers(member, guard), member.emulate),
     ...serviceEntries(Health, { check: () => ({ status: ServingStatus.SERVING }) }, member.emulate),
   ];
   for (const entry of entries) {

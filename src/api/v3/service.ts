@@ -2,6 +2,7 @@
  * How a gRPC service of etcd is handed to the transport: one handler a method, asked for by the generated descriptor, so that the compiler
  * reports a missing one. Every error a handler throws becomes, here and nowhere else, what the client sees.
  */
+import { AuthError } from '../../auth/errors.js';
 import { Code, GrpcError, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
@@ -61,7 +62,7 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
 /** The status a client gets for `cause`: its row of the catalogue, or Unknown with the error's text, as etcd does for what it has no row for. */
 export function toGrpcError(cause: unknown, emulate: EmulatedVersion): GrpcError {
   if (cause instanceof GrpcError) return cause;
-  if (cause instanceof EtcdError) return fromRow(cause.row, emulate, cause);
+  if (cause instanceof EtcdError || cause instanceof AuthError) return fromRow(cause.row, emulate, cause);
   if (cause instanceof CompactedError) return fromRow('compacted', emulate, cause);
   if (cause instanceof FutureRevisionError) return fromRow('futureRevision', emulate, cause);
   if (cause instanceof BusyError) return fromRow('tooManyRequests', emulate, cause);

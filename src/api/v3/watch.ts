@@ -3,6 +3,8 @@
  * while the transport takes them; a client that does not read stops the pulling, and the hub lets its watches fall behind and catch up later.
  * The server goes on streaming after the client's half-close, as etcd does; the stream ends when the client cancels.
  */
+import { AuthError } from '../../auth/errors.js';
+import { codeName } from '../../grpc/status.js';
 import type { ServerStream } from '../../grpc/types.js';
 import { differenceOf } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
@@ -16,21 +18,24 @@ import {
   WatchResponse,
 } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
-import type { Handlers } from './service.js';
+import type { Guard } from './guard.js';
+import { type Handlers, toGrpcError } from './service.js';
 
 /** What etcd adds to max-request-bytes for the frame around a message, also the mark from which a fragmented answer is cut. */
 export const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const REFUSED_WATCH_ID = -1;
+/** What a watch without a key begins at. */
+const leastKey = Buffer.of(0);
 
 type Stream = ServerStream<WatchRequest, WatchResponse>;
 
-export function watchHandlers(member: MemberFace): Handlers<typeof Watch> {
-  return { watch: (stream) => serveWatch(member, stream) };
+export function watchHandlers(member: MemberFace, guard: Guard): Handlers<typeof Watch> {
+  return { watch: (stream) => serveWatch(member, guard, stream) };
 }
 
-async function serveWatch(member: MemberFace, stream: Stream): Promise<void> {
+async function serveWatch(member: MemberFace, guard: Guard, stream: Stream): Promise<void> {
   if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.hasLeader) throw new EtcdError('noLeader');
-  const sender = new Sender(member, stream);
+  const sender = new Sender(member, guard, stream);
   const stopTimer = member.clock.every(progressPeriodMs(member), () => sender.watches.notifyProgress());
   try {
     await Promise.race([Promise.all([readRequests(sender, stream), ended(stream.signal)]), sender.finished]);
@@ -48,7 +53,7 @@ function progressPeriodMs(member: MemberFace): number {
 
 async function readRequests(sender: Sender, stream: Stream): Promise<void> {
   for await (const { requestUnion: request } of stream.messages) {
-    if (request.case === 'createRequest') sender.create(request.value);
+    if (request.case === 'createRequest') await sender.create(request.value);
     else if (request.case === 'cancelRequest') sender.cancel(request.value.watchId);
     else if (request.case === 'progressRequest') sender.progress();
   }
@@ -71,6 +76,7 @@ class Sender {
 
   constructor(
     readonly member: MemberFace,
+    readonly guard: Guard,
     readonly stream: Stream,
   ) {
     this.finished = new Promise((_, reject) => {
@@ -83,7 +89,22 @@ class Sender {
     });
   }
 
-  create(request: WatchCreateRequest): void {
+  /** A refusal for want of permission does not end the stream: the one watch is canceled as soon as it is created. */
+  async create(request: WatchCreateRequest): Promise<void> {
+    try {
+      await this.guard.as(this.stream, (identity) => {
+        this.member.auth.checkRead(identity, request.key.length === 0 ? leastKey : request.key, request.rangeEnd);
+        this.#create(request);
+      });
+    } catch (cause) {
+      if (!(cause instanceof AuthError)) throw cause;
+      const { code, message } = toGrpcError(cause, this.member.emulate);
+      const cancelReason = `rpc error: code = ${codeName(code)} desc = ${message}`;
+      this.#answer({ watchId: REFUSED_WATCH_ID, created: true, canceled: true, cancelReason });
+    }
+  }
+
+  #create(request: WatchCreateRequest): void {
     const made = this.watches.watch({
       key: request.key,
       rangeEnd: request.rangeEnd,

@@ -2,10 +2,13 @@
  * What a committed request does to the member's state. A function of the entry alone: no clock, no randomness, no look at who waits for the result.
  * Layers, in this order, each visible in `apply`:
  *
- *     CORRUPT alarm (refuses nearly all) → NOSPACE alarm (refuses what grows) → quota (applies, then raises NOSPACE) → store
+ *     CORRUPT alarm (refuses nearly all) → NOSPACE alarm (refuses what grows) → permissions → quota (applies, then raises NOSPACE) → store
  *
  * Source: etcd's server/etcdserver/apply.
  */
+import { AuthError } from '../../auth/errors.js';
+import type { AuthStore } from '../../auth/store.js';
+import type { Identity } from '../../auth/types.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
 import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
@@ -30,6 +33,8 @@ import {
 } from '../../proto/gen/etcdserverpb.js';
 import { EtcdError, type Outcome } from '../etcd-error.js';
 import type { Alarms } from './alarms.js';
+import { applyAuthRequest } from './auth-requests.js';
+import { Authorizer } from './authorize.js';
 import { LEASE_GRANT_COST_BYTES, putCost, txnCost } from './quota.js';
 import { executeRange } from './range.js';
 import {
@@ -48,6 +53,7 @@ export interface ApplierDeps {
   readonly store: MvccStore;
   readonly lessor: Lessor;
   readonly alarms: Alarms;
+  readonly auth: AuthStore;
   /** For the deadlines that only a leader's lessor keeps; no result depends on it. */
   readonly nowMs: () => number;
   /** Whether the backend may still grow by so many bytes. */
@@ -63,11 +69,21 @@ export class Applier {
   /** What was done since the start, for the metrics. */
   readonly counts = { puts: 0, putBytes: 0, deletes: 0, ranges: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
 
-  constructor(readonly deps: ApplierDeps) {}
+  /** Who may do what; reads that need no entry are checked by it too. */
+  readonly authorizer: Authorizer;
+  /** Of the entry that is being applied. */
+  #identity: Identity | undefined;
 
-  apply(request: InternalRaftRequest): Outcome<unknown> {
+  constructor(readonly deps: ApplierDeps) {
+    this.authorizer = new Authorizer(deps.auth, deps.lessor);
+  }
+
+  /** `index` is the entry's. */
+  apply(request: InternalRaftRequest, index: number): Outcome<unknown> {
+    const { auth } = this.deps;
+    this.#identity = auth.isEnabled ? identityOf(request) : undefined;
     try {
-      return { ok: true, value: this.#dispatch(request) };
+      return { ok: true, value: this.#dispatch(request, index) };
     } catch (cause) {
       const refusal = refusalOf(cause);
       if (refusal === undefined) throw cause;
@@ -76,9 +92,9 @@ export class Applier {
   }
 
   /** Undefined for a request that concerns another part (membership, downgrade) or that this version does not know. */
-  #dispatch(request: InternalRaftRequest): unknown {
+  #dispatch(request: InternalRaftRequest, index: number): unknown {
     if (request.put !== undefined) return this.#put(request.put);
-    if (request.range !== undefined) return this.range(request.range);
+    if (request.range !== undefined) return this.#range(request.range);
     if (request.deleteRange !== undefined) return this.#deleteRange(request.deleteRange);
     if (request.txn !== undefined) return this.#txn(request.txn);
     if (request.compaction !== undefined) return this.#compact(request.compaction);
@@ -86,7 +102,7 @@ export class Applier {
     if (request.leaseRevoke !== undefined) return this.#leaseRevoke(request.leaseRevoke.ID);
     if (request.leaseCheckpoint !== undefined) return this.#leaseCheckpoint(request.leaseCheckpoint);
     if (request.alarm !== undefined) return this.#alarm(request.alarm);
-    return undefined;
+    return this.#authRequest(request, index);
   }
 
   /** Also the serving side of reads that need no entry. */
@@ -102,9 +118,15 @@ export class Applier {
     return { ...response, header: innerHeader(this.deps.store.currentRevision) };
   }
 
+  #range(request: RangeRequest): SplicedRangeResponse {
+    this.deps.auth.checkRead(this.#identity, request.key, request.rangeEnd);
+    return this.range(request);
+  }
+
   #put(request: PutRequest): SplicedPutResponse {
     this.#refuseCorrupt();
     this.#refuseNoSpace();
+    if (this.deps.auth.isEnabled) this.authorizer.checkPut(this.#identity, request);
     const { store } = this.deps;
     checkPut(store, request, this.#context());
     this.counts.puts++;
@@ -119,6 +141,7 @@ export class Applier {
 
   #deleteRange(request: DeleteRangeRequest): SplicedDeleteRangeResponse {
     this.#refuseCorrupt();
+    if (this.deps.auth.isEnabled) this.authorizer.checkDeleteRange(this.#identity, request);
     this.counts.deletes++;
     const write = this.deps.store.write();
     const response = executeDeleteRange(write, request);
@@ -129,6 +152,7 @@ export class Applier {
     this.#refuseCorrupt();
     const cost = txnCost(request);
     if (cost > 0) this.#refuseNoSpace();
+    if (this.deps.auth.isEnabled) this.authorizer.checkTxn(this.#identity, request);
     if (isReadOnlyTxn(request)) return this.readOnlyTxn(request);
     const { store } = this.deps;
     const path = checkedPath(store, request, this.#context());
@@ -159,6 +183,7 @@ export class Applier {
 
   #leaseRevoke(id: bigint): unknown {
     this.#refuseCorrupt();
+    this.authorizer.checkLeaseWrite(this.#identity, id);
     this.deps.lessor.revoke(id);
     this.counts.leasesRevoked++;
     return { header: innerHeader(this.deps.store.currentRevision) };
@@ -191,6 +216,11 @@ export class Applier {
     }
   }
 
+  #authRequest(request: InternalRaftRequest, index: number): unknown {
+    const at = { identity: this.#identity, index, nowMs: this.deps.nowMs() };
+    return applyAuthRequest(this.deps.auth, this.authorizer, request, at);
+  }
+
   #context(): TxnContext {
     const { store, lessor } = this.deps;
     return {
@@ -216,9 +246,15 @@ export class Applier {
   }
 }
 
+/** Whom the member that took the request found behind it; without a name and with revision 0 where there was nobody. */
+function identityOf({ header }: InternalRaftRequest): Identity | undefined {
+  return header === undefined ? undefined : { username: header.username, revision: header.authRevision };
+}
+
 /** What the parts refuse in their own words, in the words of the wire; undefined for what must not happen. */
-function refusalOf(cause: unknown): EtcdError | undefined {
+function refusalOf(cause: unknown): EtcdError | AuthError | undefined {
   if (cause instanceof EtcdError) return cause;
+  if (cause instanceof AuthError) return cause;
   if (cause instanceof CompactedError) return new EtcdError('compacted');
   if (cause instanceof FutureRevisionError) return new EtcdError('futureRevision');
   if (cause instanceof LeaseNotFoundError) return new EtcdError('leaseNotFound');

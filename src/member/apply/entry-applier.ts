@@ -115,7 +115,7 @@ export class EntryApplier {
       this.deps.waiters.settle(requestId(request), { ok: true, value: undefined });
       return;
     }
-    this.deps.waiters.settle(requestId(request), this.deps.applier.apply(request));
+    this.deps.waiters.settle(requestId(request), this.deps.applier.apply(request, this.#applied));
   }
 
   /** Membership facts in the form 3.6 and later write; applied to memory after a restart too. */

@@ -275,10 +275,10 @@ describe('checks', () => {
   });
 
   it('say what an option without effect is', () => {
-    const outcome = read(['--bcrypt-cost=12']);
+    const outcome = read(['--max-learners=2']);
     expect(outcome.t !== 'exit' && outcome.lines[0]).toMatchObject({
       level: 'warn',
-      message: '--bcrypt-cost is taken but does nothing in etcd-ts',
+      message: '--max-learners is taken but does nothing in etcd-ts',
     });
   });
 
