@@ -67,6 +67,7 @@ export default class Start extends BaseCommand {
   /** Starts the member and waits for its end. Signals before it is ready kill the process at once, as they do etcd. */
   private async serve(options: MemberOptions, log: OsLogger): Promise<void> {
     const { startMember } = await import('../../src/start/start-member.js');
+    const { tellInit } = await import('../../src/start/tell-init.js');
     let member: RunningMember;
     try {
       member = await startMember(options, log);
@@ -78,7 +79,8 @@ export default class Start extends BaseCommand {
     let signal: EndingSignal | undefined;
     try {
       const ending = endingSignal();
-      this.tellInit(log);
+      // The member is up and signals are heard.
+      tellInit(log, this.io.env.NOTIFY_SOCKET);
       signal = await Promise.race([ending, member.ended.then(() => undefined)]);
     } catch (error) {
       log.fatal('the member had to stop', { error: textOf(error) });
@@ -90,17 +92,6 @@ export default class Start extends BaseCommand {
     await member.close();
     log.close();
     await reraise(signal);
-  }
-
-  /** The member is up and signals are heard: the moment at which etcd tells systemd. Without a socket to tell there is nothing to do, and etcd says the same. */
-  private tellInit(log: OsLogger): void {
-    log.info('notifying init daemon');
-    const socket = this.io.env.NOTIFY_SOCKET ?? '';
-    if (socket === '') log.info('successfully notified init daemon');
-    else
-      log.error('failed to notify systemd for readiness', {
-        error: 'etcd-ts has no way to write to a datagram socket',
-      });
   }
 }
 

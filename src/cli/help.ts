@@ -119,7 +119,8 @@ function cobraUsage(program: Program, manifest: Manifest, subject: Subject): str
     sections.push(`Usage:\n  ${usageLine(program, subject)}\n`);
   }
   sections.push(`Flags:\n${cobraFlags(ownFlags(program, subject))}`);
-  if (path !== '') sections.push(`Global Flags:\n${cobraFlags(notesOfFlags(program.globals))}`);
+  const hasGlobals = Object.keys(program.globals).length > 0;
+  if (path !== '' && hasGlobals) sections.push(`Global Flags:\n${cobraFlags(notesOfFlags(program.globals))}`);
   if (command === undefined) sections.push(`Use "${self} [command] --help" for more information about a command.\n`);
   return sections.join('\n');
 }

@@ -73,8 +73,11 @@ export const etcd: Program = {
   summary: 'Runs a member of a cluster.',
   envPrefix: undefined,
   globals: {},
-  style: { layout: 'cobra', usageOnErrorTo: 'stdout' },
-  topics: {},
+  style: { layout: 'cobra', usageOnErrorTo: 'stderr' },
+  topics: {
+    gateway: { summary: 'TCP proxy in front of a cluster', usage: '' },
+    'grpc-proxy': { summary: 'gRPC proxy in front of a cluster', usage: '' },
+  },
 };
 
 /** Every command's own help flag. */
