@@ -23,13 +23,6 @@ const ROOT_ROLE = 'root';
 const enabledKey = Buffer.from('authEnabled');
 const revisionKey = Buffer.from('authRevision');
 
-/** What `get` of the root role shows, whatever is stored for it. */
-const everything: Permission = {
-  permType: PermType.READWRITE,
-  key: new Uint8Array(0),
-  rangeEnd: Buffer.of(0),
-};
-
 interface Rights {
   readonly isRoot: boolean;
   readonly read: KeyRanges;
@@ -237,9 +230,9 @@ export class AuthStore {
     this.#changed('revoked a permission on range', { 'role-name': name });
   }
 
+  /** As granted; what the role `root` may do beyond that is not written anywhere. */
   permissionsOf(name: string): readonly Permission[] {
-    const role = this.#mustFindRole(name);
-    return name === ROOT_ROLE ? [everything] : role.keyPermission;
+    return this.#mustFindRole(name).keyPermission;
   }
 
   /** Names, in byte order. */
