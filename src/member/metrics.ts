@@ -3,6 +3,7 @@
  * hot path costs an increment. One registry a member: two members in one process never meet in a global.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
 
 /** What is read at each scrape. */
 export interface MemberFigures {
@@ -40,17 +41,6 @@ export interface MemberFigures {
   leasesExpired: number;
   clientReceivedBytes: number;
   clientSentBytes: number;
-}
-
-export interface RpcFigures {
-  readonly type: string;
-  readonly service: string;
-  readonly method: string;
-  readonly started: number;
-  readonly received: number;
-  readonly sent: number;
-  /** By name of the status code, `OK` among them. */
-  readonly handled: Readonly<Record<string, number>>;
 }
 
 export interface MetricsIdentity {
@@ -118,7 +108,7 @@ export class MemberMetrics {
       registers,
     });
     this.#identity(identity, figures);
-    this.#rpcs(rpcs);
+    addRpcMetrics(this.registry, rpcs);
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -153,47 +143,6 @@ export class MemberMetrics {
         this.reset();
         const version = figures().clusterVersion;
         if (version !== undefined) this.set({ cluster_version: version.split('.').slice(0, 2).join('.') }, 1);
-      },
-    });
-  }
-
-  #rpcs(rpcs: () => Iterable<RpcFigures>): void {
-    const registers = [this.registry];
-    const labelNames = ['grpc_type', 'grpc_service', 'grpc_method'];
-    const labels = (rpc: RpcFigures) => ({
-      grpc_type: rpc.type,
-      grpc_service: rpc.service,
-      grpc_method: rpc.method,
-    });
-    const perRpc = (name: string, help: string, read: (rpc: RpcFigures) => number): void => {
-      new Counter({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect() {
-          this.reset();
-          for (const rpc of rpcs()) this.inc(labels(rpc), read(rpc));
-        },
-      });
-    };
-    perRpc('grpc_server_started_total', 'Total number of RPCs started on the server.', (rpc) => rpc.started);
-    perRpc(
-      'grpc_server_msg_received_total',
-      'Total number of RPC stream messages received on the server.',
-      (rpc) => rpc.received,
-    );
-    perRpc('grpc_server_msg_sent_total', 'Total number of gRPC stream messages sent by the server.', (rpc) => rpc.sent);
-    new Counter({
-      name: 'grpc_server_handled_total',
-      help: 'Total number of RPCs completed on the server, regardless of success or failure.',
-      labelNames: [...labelNames, 'grpc_code'],
-      registers,
-      collect() {
-        this.reset();
-        for (const rpc of rpcs()) {
-          for (const [code, count] of Object.entries(rpc.handled)) this.inc({ ...labels(rpc), grpc_code: code }, count);
-        }
       },
     });
   }
