@@ -40,7 +40,14 @@ export interface ClientOptions {
 
 export interface ConnectOptions {
   readonly tls: ClientTls | undefined;
-  readonly keepAlive: { readonly timeMs: number; readonly timeoutMs: number } | undefined;
+  readonly keepAlive:
+    | {
+        readonly timeMs: number;
+        readonly timeoutMs: number;
+        /** Ping also while no call is running. */
+        readonly permitWithoutStream?: boolean | undefined;
+      }
+    | undefined;
   readonly maxSendBytes: number;
   readonly maxReceiveBytes: number;
 }

@@ -10,8 +10,8 @@ export interface HttpTls {
   readonly rejectUnauthorized: boolean;
 }
 
-/** The body of whatever is answered; rejects with the system's error. */
-export function httpGet(url: string, tls: HttpTls | undefined): Promise<string> {
+/** The body of whatever is answered; rejects with the system's error, or when the connection has been silent for `timeoutMs`. */
+export function httpGet(url: string, tls: HttpTls | undefined, timeoutMs?: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const onAnswer = (answer: http.IncomingMessage): void => {
       const chunks: Buffer[] = [];
@@ -24,5 +24,6 @@ export function httpGet(url: string, tls: HttpTls | undefined): Promise<string> 
         ? http.get(url, { agent: false }, onAnswer)
         : https.get(url, { agent: false, ...tls }, onAnswer);
     request.on('error', reject);
+    if (timeoutMs !== undefined) request.setTimeout(timeoutMs, () => request.destroy(new Error('i/o timeout')));
   });
 }
