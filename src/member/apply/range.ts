@@ -21,9 +21,13 @@ export function executeRange(source: KeyReader, request: RangeRequest): SplicedR
   return shapeRange(request, found.kvs, found.count);
 }
 
-/** How many keys have to be looked at; 0 = all. One more than asked for tells whether there are more. */
+/**
+ * How many keys have to be looked at; 0 = all. One more than asked for tells whether there are more. A sort by something else than the key that names
+ * no order sorts what the limit has left, as etcd does: only an order makes it fetch all.
+ */
 export function fetchLimit(request: RangeRequest): number {
-  return request.limit <= 0 || hasFilter(request) || isSorted(request) ? 0 : request.limit + 1;
+  const needsAll = hasFilter(request) || (isSorted(request) && request.sortOrder !== SortOrder.NONE);
+  return request.limit <= 0 || needsAll ? 0 : request.limit + 1;
 }
 
 /** The answer, from the `kvs` fetched in key order (which it may keep) and the number of keys in the range. */
