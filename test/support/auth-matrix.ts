@@ -2,11 +2,8 @@
  * Who may call what: every RPC of a server with authentication on, by callers of every kind. `probeAuthMatrix` fills a fresh server with users, roles and keys,
  * turns authentication on and asks; what real servers answered stands in `test/fixtures/auth`.
  */
-import { createChannel } from '../../src/grpc/channel.js';
 import { type Channel, GrpcError, type Metadata } from '../../src/grpc/types.js';
 import type { Method } from '../../src/lib/codec.js';
-import { osClock } from '../../src/lib/os/clock.js';
-import { osNetwork } from '../../src/lib/os/net.js';
 import { Permission, Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
 import {
   Auth,
@@ -30,6 +27,7 @@ import {
   Watch,
   WatchCreateRequest,
 } from '../../src/proto/gen/etcdserverpb.js';
+import { channelTo } from './served-member.js';
 
 /** Caller → RPC → `OK`, or code and text of the refusal. */
 export type AuthMatrix = Record<string, Record<string, string>>;
@@ -287,13 +285,7 @@ const users = ['nobody', 'reader', 'writer', 'root'];
 
 /** `address` of a fresh server, as `127.0.0.1:2379`. Leaves authentication off, as the last row does. */
 export async function probeAuthMatrix(address: string): Promise<AuthMatrix> {
-  const [host = '', port = ''] = address.split(':');
-  const channel = createChannel({
-    target: address,
-    dial: async (signal) =>
-      (await osNetwork.dial({ t: 'tcp', host, port: Number(port) }, { tls: undefined, signal })).socket,
-    clock: osClock,
-  });
+  const channel = channelTo(address);
   try {
     const tokens = await setScene(channel);
     const matrix: AuthMatrix = {};
