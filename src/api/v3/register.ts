@@ -64,7 +64,7 @@ export class RpcCounts implements ServerObserver {
   receivedBytes = 0;
   sentBytes = 0;
 
-  add({ method: { path, kind } }: ServiceEntry): void {
+  add({ method: { path, kind } }: { readonly method: Pick<ServiceEntry['method'], 'path' | 'kind'> }): void {
     const [, service = '', method = ''] = path.split('/');
     this.#byPath.set(path, {
       type: kindNames[kind],

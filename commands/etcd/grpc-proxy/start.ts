@@ -1,0 +1,121 @@
+import { BaseCommand } from '../../../src/cli/base-command.js';
+import { exitSilently } from '../../../src/cli/exit.js';
+import { flag } from '../../../src/cli/flags.js';
+import { refusalOf, unsupported } from '../../../src/cli/unsupported-flags.js';
+
+const secondMs = 1000;
+const hourMs = 3600 * secondMs;
+
+const missing = unsupported({
+  values: [
+    'discovery-srv',
+    'discovery-srv-name',
+    'endpoints-auto-sync-interval',
+    'resolver-prefix',
+    'resolver-ttl',
+    'client-crl-file',
+    'listen-cipher-suites',
+    'tls-min-version',
+    'tls-max-version',
+    'experimental-leasing-prefix',
+  ],
+  switches: ['auto-tls', 'enable-pprof', 'experimental-serializable-ordering', 'experimental-enable-grpc-logging'],
+});
+/** Only of use to options that are refused, or equal to what is done anyway. */
+const idle = unsupported({
+  values: ['data-dir', 'self-signed-cert-validity'],
+  switches: ['insecure-discovery'],
+});
+
+/** Runs until a signal kills it, at once, as etcd's. */
+export default class GrpcProxyStart extends BaseCommand {
+  static override summary = 'Run the gRPC proxy';
+  static override description = 'Answers gRPC calls by asking the cluster, on one set of connections for all clients.';
+  static override flags = {
+    'listen-addr': flag.string('127.0.0.1:23790', 'address to listen on'),
+    endpoints: flag.strings(['127.0.0.1:2379'], 'endpoints of the cluster, a comma list'),
+    'metrics-addr': flag.string('', 'URL of one more address for health and metrics'),
+    'advertise-client-url': flag.string(
+      '127.0.0.1:23790',
+      'address that the member list names; empty for that of the cluster',
+    ),
+    namespace: flag.string('', 'text before every key, so that clients see that part of the keyspace as all of it'),
+    'max-send-bytes': flag.int(1_572_864, 'largest message sent to the cluster'),
+    'max-recv-bytes': flag.int(2_147_483_647, 'largest message taken from the cluster'),
+    'max-concurrent-streams': flag.uint(
+      4_294_967_295,
+      'calls that a client may have under way at a time, per connection',
+    ),
+    'dial-keepalive-time': flag.duration(
+      0,
+      'time after which a silent connection to the cluster is pinged; 0 for never',
+    ),
+    'dial-keepalive-timeout': flag.duration(20 * secondMs, 'time after which it is given up without an answer'),
+    'permit-without-stream': flag.bool('ping the cluster also while no call is under way'),
+    'grpc-keepalive-min-time': flag.duration(5 * secondMs, 'shortest time between two pings of a client'),
+    'grpc-keepalive-interval': flag.duration(2 * hourMs, 'time after which a silent client is pinged; 0 for never'),
+    'grpc-keepalive-timeout': flag.duration(20 * secondMs, 'time after which it is given up without an answer'),
+    cert: flag.string('', 'certificate to show to the cluster; without a common name'),
+    key: flag.string('', 'its private key'),
+    cacert: flag.string('', 'authorities that vouch for the cluster'),
+    'insecure-skip-tls-verify': flag.bool('take any certificate of the cluster, for tests'),
+    'cert-file': flag.string('', 'certificate to show to clients'),
+    'key-file': flag.string('', 'its private key'),
+    'trusted-ca-file': flag.string('', 'authorities that vouch for clients, which then must show a certificate'),
+    debug: flag.bool('log more'),
+    ...missing,
+    ...idle,
+  };
+
+  override async run(): Promise<void> {
+    const { flags } = this.input(GrpcProxyStart);
+    const { StartRefusal } = await import('../../../src/start/start-refusal.js');
+    const { createLogger } = await import('../../../src/lib/os/logger.js');
+    const log = createLogger({
+      level: flags.debug ? 'debug' : 'info',
+      format: 'json',
+      outputs: ['stderr'],
+      timestampDigits: 6,
+      wallMs: this.io.wallMs,
+    });
+    try {
+      const refused = refusalOf(missing, this.parsedWords().values);
+      if (refused !== undefined) throw new StartRefusal(`${refused}\n`, 'stderr');
+      const { startGrpcProxy } = await import('../../../src/start/start-grpc-proxy.js');
+      await startGrpcProxy(
+        {
+          listenAddr: flags['listen-addr'],
+          endpoints: flags.endpoints,
+          metricsAddr: flags['metrics-addr'],
+          advertiseClientUrl: flags['advertise-client-url'],
+          namespace: flags.namespace,
+          maxSendBytes: flags['max-send-bytes'],
+          maxReceiveBytes: flags['max-recv-bytes'],
+          maxConcurrentStreams: flags['max-concurrent-streams'],
+          dialKeepaliveTimeMs: flags['dial-keepalive-time'],
+          dialKeepaliveTimeoutMs: flags['dial-keepalive-timeout'],
+          permitWithoutStream: flags['permit-without-stream'],
+          keepaliveMinTimeMs: flags['grpc-keepalive-min-time'],
+          keepaliveIntervalMs: flags['grpc-keepalive-interval'],
+          keepaliveTimeoutMs: flags['grpc-keepalive-timeout'],
+          clusterTls: {
+            cert: flags.cert,
+            key: flags.key,
+            ca: flags.cacert,
+            insecureSkipVerify: flags['insecure-skip-tls-verify'],
+          },
+          listenTls: { cert: flags['cert-file'], key: flags['key-file'], ca: flags['trusted-ca-file'] },
+        },
+        log,
+      );
+      const { tellInit } = await import('../../../src/start/tell-init.js');
+      tellInit(log, this.io.env.NOTIFY_SOCKET);
+    } catch (error) {
+      if (!(error instanceof StartRefusal)) throw error;
+      this.io[error.to].write(error.text);
+      exitSilently(1);
+    }
+    // Signals have their default effect here; nothing else ends a proxy.
+    await new Promise<never>(() => {});
+  }
+}

@@ -1,0 +1,35 @@
+/** What a gRPC proxy is told at its start; `commands/etcd/grpc-proxy/start.ts` reads it from flags. Names follow etcd's flags, units stand last. */
+
+/** Paths of PEM files, `''` = not given. */
+export interface ProxyTlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+export interface GrpcProxyOptions {
+  /** `host:port` */
+  readonly listenAddr: string;
+  /** Of the cluster; at least one. */
+  readonly endpoints: readonly string[];
+  /** URL of one more address for health and metrics; `''` = none. */
+  readonly metricsAddr: string;
+  /** What the member list names; `''` = the cluster's own list. */
+  readonly advertiseClientUrl: string;
+  /** Before every key; `''` = none. */
+  readonly namespace: string;
+  readonly maxSendBytes: number;
+  readonly maxReceiveBytes: number;
+  readonly maxConcurrentStreams: number;
+  /** 0 = no pings to the cluster. */
+  readonly dialKeepaliveTimeMs: number;
+  readonly dialKeepaliveTimeoutMs: number;
+  readonly permitWithoutStream: boolean;
+  readonly keepaliveMinTimeMs: number;
+  readonly keepaliveIntervalMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** Towards the cluster. */
+  readonly clusterTls: ProxyTlsFiles & { readonly insecureSkipVerify: boolean };
+  /** Towards clients; with a `ca` they must show a certificate. */
+  readonly listenTls: ProxyTlsFiles;
+}

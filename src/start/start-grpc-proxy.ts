@@ -1,0 +1,225 @@
+/**
+ * Composition root of `etcd grpc-proxy`: a gRPC server whose calls are answered by the cluster, and the proxy's own health and metrics.
+ * Order and texts: etcd's etcdmain/grpc_proxy.go.
+ */
+import { X509Certificate } from 'node:crypto';
+import { proxyMetrics } from '../api/http/proxy-metrics.js';
+import { createRouter } from '../api/http/router.js';
+import type { HttpHandler } from '../api/http/types.js';
+import { RpcCounts } from '../api/v3/register.js';
+import { Balancer } from '../client/balancer.js';
+import { Client } from '../client/client.js';
+import { parseEndpoint } from '../client/endpoint.js';
+import type { ClientOptions, ClientTls } from '../client/options.js';
+import { osEdges } from '../client/os-edges.js';
+import { parseUrlList } from '../config/listen-url.js';
+import type { ListenUrl, TlsOptions } from '../config/member-options.js';
+import { createGrpcServer } from '../grpc/server.js';
+import type { GrpcServer } from '../grpc/types.js';
+import type { Logger } from '../lib/logger.js';
+import type { NetworkAddress } from '../lib/network.js';
+import { osClock } from '../lib/os/clock.js';
+import { hostName } from '../lib/os/host-name.js';
+import type { HttpTls } from '../lib/os/http-get.js';
+import { osNetwork } from '../lib/os/net.js';
+import { Cluster } from '../proto/gen/etcdserverpb.js';
+import { forwardedMethods, forwardServices } from '../proxy/grpc/forward.js';
+import { proxyHealth } from '../proxy/grpc/health.js';
+import { ownMemberList } from '../proxy/grpc/member-list.js';
+import { Namespace } from '../proxy/grpc/namespace.js';
+import { opaque } from '../proxy/grpc/opaque.js';
+import { translations } from '../proxy/grpc/translation.js';
+import { Upstream } from '../proxy/grpc/upstream.js';
+import type { GrpcProxyOptions, ProxyTlsFiles } from './grpc-proxy-options.js';
+import { ListenAddressError, parseListenAddress } from './listen-address.js';
+import { Ports } from './ports.js';
+import { relayMetrics } from './relay-metrics.js';
+import { StartRefusal } from './start-refusal.js';
+import { readTlsFiles } from './tls-files.js';
+
+export interface RunningGrpcProxy {
+  readonly address: NetworkAddress;
+  readonly metricsAddress: NetworkAddress | undefined;
+  /** Ends calls under way with Unavailable, closes ports and connections. */
+  close(): Promise<void>;
+}
+
+/** Throws StartRefusal; then nothing is left open. */
+export async function startGrpcProxy(options: GrpcProxyOptions, logger: Logger): Promise<RunningGrpcProxy> {
+  const listen = await refusing(async () => listenUrl(options));
+  const cluster = await refusing(async () => clusterTls(options));
+  const listenTls = hasFiles(options.listenTls) ? serverTls(options.listenTls) : undefined;
+  const ports = new Ports({
+    network: osNetwork,
+    clock: osClock,
+    logger,
+    keepalive: {
+      minTimeMs: options.keepaliveMinTimeMs,
+      timeMs: options.keepaliveIntervalMs,
+      timeoutMs: options.keepaliveTimeoutMs,
+    },
+    maxConcurrentStreams: options.maxConcurrentStreams,
+  });
+  const close = () => ports.close({ graceMs: 0, busy: () => false });
+  try {
+    await refusing(async () => {
+      await ports.listen('client', [listen], listenTls);
+      logger.info('listening for gRPC proxy client requests', { address: options.listenAddr });
+      const metricsUrls = parseUrlList(options.metricsAddr);
+      await ports.listen('metrics', metricsUrls, listenTls);
+      for (const { text } of metricsUrls) logger.info('gRPC proxy listening for metrics', { address: text });
+    });
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+  const backing = openBacking(options, cluster, logger);
+  ports.serve('client', { grpc: backing.grpc, http: backing.http });
+  ports.serve('metrics', { http: backing.http });
+  logger.info('started gRPC proxy', { address: options.listenAddr });
+  const [address = parseListenAddress(options.listenAddr)] = ports.addresses('client');
+  return {
+    address,
+    metricsAddress: ports.addresses('metrics')[0],
+    close: async () => {
+      await close();
+      await backing.close();
+    },
+  };
+}
+
+/** What stands behind the ports: connections to the cluster, and the faces that use them. */
+function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logger: Logger) {
+  const keepAlive =
+    options.dialKeepaliveTimeMs === 0
+      ? undefined
+      : {
+          timeMs: options.dialKeepaliveTimeMs,
+          timeoutMs: options.dialKeepaliveTimeoutMs,
+          permitWithoutStream: options.permitWithoutStream,
+        };
+  const { maxSendBytes, maxReceiveBytes } = options;
+  const channels = options.endpoints.map((text) => {
+    const endpoint = parseEndpoint(text);
+    // The scheme of an endpoint decides; without one the TLS flags do.
+    const used = endpoint.tls === 'drop' ? undefined : endpoint.tls === 'require' ? (tls ?? {}) : tls;
+    return osEdges.connect(endpoint, { tls: used, keepAlive, maxSendBytes, maxReceiveBytes });
+  });
+  const balancer = new Balancer(channels, osEdges);
+  const counts = new RpcCounts();
+  const grpc = createGrpcServer({
+    clock: osClock,
+    observer: counts,
+    onError: (cause, path) => logger.error('handler failed', { path, error: String(cause) }),
+  });
+  register(grpc, new Upstream(balancer, osClock), options);
+  for (const method of forwardedMethods()) counts.add({ method });
+
+  const clusterClient = new Client({ endpoints: options.endpoints, tls });
+  const selfClient = options.advertiseClientUrl === '' ? undefined : new Client(selfOptions(options));
+  const health = proxyHealth({
+    clock: osClock,
+    cluster: clusterClient,
+    self: selfClient,
+    key: Buffer.from(`${options.namespace}a`),
+  });
+  const own = proxyMetrics(() => counts.all());
+  const ownMetrics: HttpHandler = async (_request, { pathname }) =>
+    pathname === '/proxy/metrics'
+      ? {
+          status: 200,
+          headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' },
+          body: await own.metrics(),
+        }
+      : undefined;
+  const relayed = relayMetrics(options.endpoints, httpTls(tls));
+  return {
+    grpc,
+    http: createRouter({ cors: [], handlers: [health, ownMetrics, relayed] }),
+    close: async () => {
+      await Promise.all([balancer.close(), clusterClient.close(), selfClient?.close()]);
+    },
+  };
+}
+
+function register(grpc: GrpcServer, upstream: Upstream, options: GrpcProxyOptions): void {
+  const except = new Set<string>();
+  if (options.advertiseClientUrl !== '') {
+    const list = ownMemberList(hostName(), options.advertiseClientUrl);
+    grpc.unary(opaque(Cluster.memberList), () => list);
+    except.add(Cluster.memberList.path);
+  }
+  const { namespace } = options;
+  forwardServices(grpc, upstream, {
+    translations: namespace === '' ? new Map() : translations(new Namespace(Buffer.from(namespace))),
+    except,
+  });
+}
+
+/** The address as the ports take it; TLS is spoken where there is a certificate. */
+function listenUrl(options: GrpcProxyOptions): ListenUrl {
+  const address = parseListenAddress(options.listenAddr);
+  const scheme = hasFiles(options.listenTls) ? 'https' : 'http';
+  const { host, port } = address.t === 'tcp' ? address : { host: '', port: 0 };
+  return { scheme, text: `${scheme}://${options.listenAddr}`, host, port, socketPath: undefined };
+}
+
+function serverTls({ cert, key, ca }: ProxyTlsFiles): TlsOptions {
+  return {
+    certFile: cert,
+    keyFile: key,
+    clientCertFile: '',
+    clientKeyFile: '',
+    clientCertAuth: ca !== '',
+    trustedCaFile: ca,
+  };
+}
+
+/**
+ * undefined without TLS flags. A certificate with a common name would make the cluster take every caller for that user, so it is refused.
+ */
+function clusterTls({ clusterTls: files }: GrpcProxyOptions): ClientTls | undefined {
+  if (!hasFiles(files) && files.ca === '' && !files.insecureSkipVerify) return undefined;
+  const read = readTlsFiles(files);
+  if (read.cert !== undefined) {
+    const commonName = /(?:^|\n)CN=(.+)/.exec(new X509Certificate(read.cert).subject ?? '')?.[1];
+    if (commonName !== undefined) throw new Error(`cert has non empty Common Name (${commonName}): ${files.cert}`);
+  }
+  return { ...read, insecureSkipVerify: files.insecureSkipVerify };
+}
+
+/** A client of the proxy itself: with the proxy's own certificate, as clients may be asked for one. */
+function selfOptions(options: GrpcProxyOptions): ClientOptions {
+  const { listenTls: files } = options;
+  const base = { endpoints: [options.advertiseClientUrl] };
+  if (!hasFiles(files)) return base;
+  return { ...base, tls: { ...readTlsFiles(files), insecureSkipVerify: options.clusterTls.insecureSkipVerify } };
+}
+
+function httpTls(tls: ClientTls | undefined): HttpTls | undefined {
+  if (tls === undefined) return undefined;
+  const { cert, key, ca, insecureSkipVerify } = tls;
+  return { cert: pem(cert), key: pem(key), ca: pem(ca), rejectUnauthorized: insecureSkipVerify !== true };
+}
+
+const pem = (value: string | Uint8Array | undefined): Buffer | undefined =>
+  value === undefined ? undefined : typeof value === 'string' ? Buffer.from(value) : Buffer.from(value);
+
+const hasFiles = ({ cert, key }: ProxyTlsFiles): boolean => cert !== '' || key !== '';
+
+/** Runs a step whose failure is for the user to read. */
+async function refusing<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause instanceof StartRefusal) throw cause;
+    // A mistake of ours is no refusal: those are told by their class or by the system's code.
+    const isForeseen =
+      cause instanceof ListenAddressError ||
+      'code' in cause ||
+      cause.constructor === Error ||
+      cause.name === 'UrlError';
+    if (!isForeseen) throw cause;
+    throw new StartRefusal(`${cause.message}\n`, 'stderr', { cause });
+  }
+}
