@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { Guard } from '../../../src/api/v3/guard.js';
+import { AuthError } from '../../../src/auth/errors.js';
+import type { Identity } from '../../../src/auth/types.js';
+import { Code, GrpcError } from '../../../src/grpc/types.js';
+import type { Credentials } from '../../../src/member/services/authentication.js';
+
+/** A member that says what it was shown, and for whom alice is root. */
+function scene(how: { commonNames?: boolean; enabled?: boolean; later?: boolean } = {}) {
+  const shown: Credentials[] = [];
+  const alice: Identity = { username: 'alice', revision: 3 };
+  const guard = new Guard(
+    {
+      auth: {
+        isEnabled: how.enabled ?? true,
+        checkRead() {},
+        checkUnchanged() {},
+        checkKnown(identity) {
+          if (identity === undefined) throw new AuthError('userEmpty');
+        },
+        checkRoot(identity) {
+          if (identity !== alice) throw new AuthError('permissionDenied');
+        },
+      },
+      identify(credentials) {
+        shown.push(credentials);
+        if (credentials.token === undefined) return undefined;
+        return how.later === true ? Promise.resolve(alice) : alice;
+      },
+    },
+    { commonNames: how.commonNames ?? false },
+  );
+  return { guard, shown, alice };
+}
+
+const call = (metadata: Record<string, string>, commonName?: string) => ({
+  metadata: new Map(Object.entries(metadata).map(([name, value]) => [name, [value]])),
+  peer: { address: '', tls: commonName !== undefined, commonName },
+});
+
+describe('the token of a call', () => {
+  it.each([
+    ['token', { token: 't.1' }, 't.1'],
+    ['authorization', { authorization: 't.1' }, 't.1'],
+    ['authorization with Bearer, as HTTP has it (#21929)', { authorization: 'Bearer t.1' }, 't.1'],
+    ['token, where both are given', { token: 't.1', authorization: 't.2' }, 't.1'],
+    ['none', {}, undefined],
+  ])('stands in %s', (_name, metadata, token) => {
+    const { guard, shown } = scene();
+    guard.as(call(metadata as Record<string, string>), () => {});
+    expect(shown).toEqual([{ token, commonName: undefined }]);
+  });
+
+  it('is not looked at while authentication is off', () => {
+    const { guard, shown } = scene({ enabled: false });
+    expect(guard.as(call({ token: 't.1' }), (identity) => identity)).toBeUndefined();
+    expect(shown).toEqual([]);
+  });
+});
+
+describe('the common name of a certificate', () => {
+  it('counts only where certificates are asked for', () => {
+    for (const commonNames of [true, false]) {
+      const { guard, shown } = scene({ commonNames });
+      guard.as(call({}, 'cn'), () => {});
+      expect(shown).toEqual([{ token: undefined, commonName: commonNames ? 'cn' : undefined }]);
+    }
+  });
+
+  it('of the gateway is nobody (CVE-2018-16886)', () => {
+    const { guard, shown } = scene({ commonNames: true });
+    guard.as(call({ 'grpcgateway-accept': 'application/json' }, 'cn'), () => {});
+    expect(shown).toEqual([{ token: undefined, commonName: undefined }]);
+  });
+});
+
+describe('a guarded call', () => {
+  it('runs at once, or when it is known who calls', async () => {
+    const now = scene();
+    expect(now.guard.as(call({ token: 't.1' }), (identity) => identity)).toBe(now.alice);
+    const later = scene({ later: true });
+    const found = later.guard.as(call({ token: 't.1' }), (identity) => identity);
+    expect(found).toBeInstanceOf(Promise);
+    expect(await found).toBe(later.alice);
+  });
+
+  it('needs somebody, or root', async () => {
+    const { guard, alice } = scene();
+    expect(await guard.known(call({ token: 't.1' }))).toBe(alice);
+    expect(await guard.root(call({ token: 't.1' }))).toBe(alice);
+    await expect(guard.known(call({}))).rejects.toMatchObject({ row: 'userEmpty' });
+    await expect(guard.root(call({}))).rejects.toMatchObject({ row: 'permissionDenied' });
+  });
+
+  it('is refused in the words of the store where etcd does so', async () => {
+    const { guard } = scene();
+    await guard.rootUntranslated(call({ token: 't.1' }));
+    const refused = await guard.rootUntranslated(call({})).catch((cause: unknown) => cause);
+    expect(refused).toBeInstanceOf(GrpcError);
+    expect(refused).toMatchObject({ code: Code.Unknown, message: 'auth: permission denied' });
+  });
+});
