@@ -16,7 +16,8 @@ const entryPoint = fileURLToPath(new URL('../raft/core.ts', import.meta.url));
 const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** Finds `text` however it is broken into lines and indented. */
-const anySpacing = (text: string): RegExp => new RegExp(text.trim().split(/\s+/).map(escapeRegExp).join('\\s*'), 'g');
+const anySpacing = (text: string): RegExp =>
+  new RegExp((text.match(/\w+|[^\s\w]/g) ?? []).map(escapeRegExp).join('\\s*'), 'g');
 
 /** `source` with the mutant in it. Throws where one of its places is not there, or not the only one. */
 export function mutate(source: string, { name, file, replace }: Mutant): string {

@@ -12,6 +12,7 @@ export interface Mutant {
 }
 
 export const mutants: readonly Mutant[] = [
+  // Elections
   {
     name: 'vote-without-log-check',
     why: 'votes for a candidate whose log lacks what the voter has (paper §5.4.1)',
@@ -19,5 +20,278 @@ export const mutants: readonly Mutant[] = [
     replace: [
       ['if (!canVote || !this.log.isUpToDate({ term: message.logTerm, index: message.index }))', 'if (!canVote)'],
     ],
+  },
+  {
+    name: 'vote-twice',
+    why: 'gives its vote to whoever asks, several times a term (paper §5.2)',
+    file: 'raft.ts',
+    replace: [['(this.vote === NONE && this.lead === NONE) ||', 'this.lead === NONE ||']],
+  },
+  {
+    name: 'vote-forgotten',
+    why: 'does not know any more after a restart for whom it voted',
+    file: 'raft.ts',
+    replace: [['this.term = term; this.vote = vote; } }', 'this.term = term; } }']],
+  },
+  {
+    name: 'vote-not-synced',
+    why: 'a vote alone does not make the write durable',
+    file: 'rawnode.ts',
+    replace: [['hardState.vote !== this.previousHardState.vote ||', '']],
+  },
+  {
+    name: 'vote-before-write',
+    why: 'sends its vote while it is being written',
+    file: 'raft.ts',
+    replace: [
+      [
+        'type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp ||',
+        'type === MessageType.MsgAppResp || (type === MessageType.MsgVoteResp && init.to === this.id) ||',
+      ],
+    ],
+  },
+  {
+    name: 'quorum-of-half',
+    why: 'half of the votes win an election where the number of voters is even',
+    file: 'quorum/majority.ts',
+    replace: [['const quorum = (voters.size >> 1) + 1;', 'const quorum = (voters.size + 1) >> 1;']],
+  },
+  {
+    name: 'no-lease',
+    why: 'a campaign deposes a leader that is heard of, in spite of check-quorum (thesis §4.2.3)',
+    file: 'raft.ts',
+    replace: [['if (inLease && !isTransfer(message))', 'if (inLease && false)']],
+  },
+  {
+    name: 'no-lease-on-pre-vote',
+    why: 'grants pre-votes against a leader that is heard of, in spite of check-quorum',
+    file: 'raft.ts',
+    replace: [
+      ['if (inLease && !isTransfer(message))', 'if (inLease && !isTransfer(message) && type === MessageType.MsgVote)'],
+    ],
+  },
+  {
+    name: 'pre-vote-raises-term',
+    why: 'a question about a term makes the node enter it (thesis §9.6)',
+    file: 'raft.ts',
+    replace: [
+      [
+        'if (type === MessageType.MsgPreVote || (type === MessageType.MsgPreVoteResp && !message.reject)) return true;',
+        'if (type === MessageType.MsgPreVoteResp && !message.reject) return true;',
+      ],
+    ],
+  },
+  {
+    name: 'leader-stays-in-higher-term',
+    why: 'a leader that hears of a higher term goes on to lead in that one',
+    file: 'raft.ts',
+    replace: [
+      [
+        'const fromLeader =',
+        "if (this.state === 'StateLeader') { this.term = message.term; return true; } const fromLeader =",
+      ],
+    ],
+  },
+  {
+    name: 'lower-terms-heard',
+    why: 'messages of deposed leaders are taken as if they were of the present term',
+    file: 'raft.ts',
+    replace: [
+      [
+        'message.term !== 0 && message.term < this.term',
+        'message.term !== 0 && message.term < this.term && message.type !== MessageType.MsgApp',
+      ],
+    ],
+  },
+  {
+    name: 'campaign-with-unapplied-change',
+    why: 'campaigns in a configuration that is known to be replaced',
+    file: 'raft.ts',
+    replace: [['if (this.hasUnappliedConfChanges())', 'if (false)']],
+  },
+
+  // Replication
+  {
+    name: 'append-without-check',
+    why: 'takes entries without having what precedes them (paper §5.3)',
+    file: 'log/raft-log.ts',
+    replace: [['if (!this.matchTerm(prev)) return undefined;', 'if (prev.index > this.lastIndex()) return undefined;']],
+  },
+  {
+    name: 'append-truncates',
+    why: 'an old append, come late, throws away acknowledged entries after its own',
+    file: 'log/raft-log.ts',
+    replace: [
+      [
+        'const conflict = this.findConflict(entries);',
+        'this.findConflict(entries); const conflict = entries.find(({ index }) => index > this.committed)?.index ?? 0;',
+      ],
+    ],
+  },
+  {
+    name: 'ack-before-write',
+    why: 'acknowledges entries while they are being written: a lost fsync',
+    file: 'raft.ts',
+    replace: [
+      [
+        'type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp ||',
+        '(type === MessageType.MsgAppResp && init.to === this.id) || type === MessageType.MsgVoteResp ||',
+      ],
+    ],
+  },
+  {
+    name: 'entries-not-synced',
+    why: 'entries alone do not make the write durable: a lost fsync',
+    file: 'rawnode.ts',
+    replace: [
+      [
+        'entries.length > 0 || hardState.vote !== this.previousHardState.vote',
+        'hardState.vote !== this.previousHardState.vote',
+      ],
+    ],
+  },
+  {
+    name: 'stale-write-vouches',
+    why: 'the answer to a write of an older term counts for the entries of this one',
+    file: 'raft.ts',
+    replace: [
+      [
+        '} else if (type === MessageType.MsgStorageAppendResp) {',
+        '} else if (type === MessageType.MsgStorageAppendResp) { if (message.index !== 0) this.log.unstable.stableTo({ term: this.log.termOrZero(message.index), index: message.index });',
+      ],
+    ],
+  },
+  {
+    name: 'probe-never-ends',
+    why: 'a heartbeat’s answer does not get a paused follower going again',
+    file: 'raft.ts',
+    replace: [['progress.recentActive = true; progress.appendFlowPaused = false;', 'progress.recentActive = true;']],
+  },
+  {
+    name: 'snapshot-of-the-past',
+    why: 'a snapshot that is older than the log replaces it',
+    file: 'raft.ts',
+    replace: [['if (index <= this.log.committed) return false;', '']],
+  },
+
+  // Committing
+  {
+    name: 'commit-of-older-term',
+    why: 'entries of older terms are committed by counting (paper §5.4.2, figure 8)',
+    file: 'log/raft-log.ts',
+    replace: [['at.term === 0 || at.index <= this.committed || !this.matchTerm(at)', 'at.index <= this.committed']],
+  },
+  {
+    name: 'append-commit-past-match',
+    why: 'an append tells a follower that more is committed than it brings',
+    file: 'log/raft-log.ts',
+    replace: [['this.commitTo(Math.min(leaderCommit, last));', 'this.commitTo(leaderCommit);']],
+  },
+  {
+    name: 'heartbeat-commit-past-match',
+    why: 'a heartbeat tells a follower of more than it is known to have',
+    file: 'raft.ts',
+    replace: [['const commit = Math.min(progress.match, this.log.committed);', 'const commit = this.log.committed;']],
+  },
+  {
+    name: 'rejection-counts',
+    why: 'a follower’s refusal is taken for an acknowledgement',
+    file: 'raft.ts',
+    replace: [['if (message.reject) this.handleAppendRejected(message, progress); else', '']],
+  },
+
+  // Configurations
+  {
+    name: 'learner-counts',
+    why: 'learners’ acknowledgements commit',
+    file: 'tracker/tracker.ts',
+    replace: [
+      [
+        'return jointCommittedIndex(this.config.voters, this.acked);',
+        'const { voters, learners } = this.config; return jointCommittedIndex({ incoming: new Set([...voters.incoming, ...learners]), outgoing: voters.outgoing }, this.acked);',
+      ],
+    ],
+  },
+  {
+    name: 'joint-commit-by-incoming',
+    why: 'in a joint configuration the incoming majority commits alone (thesis §4.3)',
+    file: 'quorum/joint.ts',
+    replace: [
+      [
+        ': Math.min(committedIndex(incoming, acked), committedIndex(outgoing, acked))',
+        ': committedIndex(incoming, acked)',
+      ],
+    ],
+  },
+  {
+    name: 'joint-vote-by-incoming',
+    why: 'in a joint configuration the incoming majority elects alone (thesis §4.3)',
+    file: 'quorum/joint.ts',
+    replace: [['const second = voteResult(outgoing, votes);', 'const second = first;']],
+  },
+  {
+    name: 'two-changes-at-once',
+    why: 'a configuration change is proposed while another is under way (thesis §4.1)',
+    file: 'raft.ts',
+    replace: [['if (this.pendingConfIndex > this.log.applied)', 'if (false)']],
+  },
+  {
+    name: 'new-leader-changes-at-once',
+    why: 'a new leader does not wait for the changes that it may have in its log',
+    file: 'raft.ts',
+    replace: [['this.pendingConfIndex = this.log.lastIndex(); // Older', '// Older']],
+  },
+  {
+    name: 'change-before-applied',
+    why: 'a leader takes the next change as soon as the last one is committed, though it has not applied it',
+    file: 'raft.ts',
+    replace: [['if (this.pendingConfIndex > this.log.applied)', 'if (this.pendingConfIndex > this.log.committed)']],
+  },
+  {
+    name: 'joint-never-left',
+    why: 'a joint configuration that should be left by itself is not',
+    file: 'raft.ts',
+    replace: [
+      [
+        "if (!config.autoLeave || applied < this.pendingConfIndex || this.state !== 'StateLeader') return;",
+        'if (config !== undefined) return;',
+      ],
+    ],
+  },
+
+  // Reads and transfers
+  {
+    name: 'read-without-quorum',
+    why: 'a leader answers reads without asking whether it still leads (thesis §6.4)',
+    file: 'raft.ts',
+    replace: [
+      [
+        "this.readOnlyOption === 'lease-based') { this.respondToRead",
+        'this.readOnlyOption !== undefined) { this.respondToRead',
+      ],
+    ],
+  },
+  {
+    name: 'read-before-first-commit',
+    why: 'a new leader answers reads before it knows what is committed (thesis §6.4)',
+    file: 'raft.ts',
+    replace: [['return this.log.termOrZero(this.log.committed) === this.term;', 'return true;']],
+  },
+  {
+    name: 'transfer-without-catch-up',
+    why: 'leadership is handed to a node that lacks entries (thesis §3.10)',
+    file: 'raft.ts',
+    replace: [
+      [
+        'this.leadTransferee = transferee; if (progress.match === this.log.lastIndex())',
+        'this.leadTransferee = transferee; if (progress.match > 0)',
+      ],
+    ],
+  },
+  {
+    name: 'transfer-never-aborted',
+    why: 'a transfer that failed keeps the leader from taking proposals for ever',
+    file: 'raft.ts',
+    replace: [["if (this.state === 'StateLeader') this.abortLeaderTransfer();", '']],
   },
 ];

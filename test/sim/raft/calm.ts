@@ -22,7 +22,7 @@ import { Violation } from './violation.js';
 import type { Workload } from './workload.js';
 
 /** In election timeouts. */
-const limitElections = 150;
+const limitElections = 100;
 /** When to ask whether the group cannot help itself. */
 const patienceElections = 40;
 

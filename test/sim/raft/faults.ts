@@ -33,10 +33,10 @@ export class Faults {
   private happen(kind: FaultKind, node: SimNode): void {
     const { world, random, network } = this;
     const { queue, trace, scenario } = world;
-    const electionUnits = scenario.electionTicks * unitsPerTick;
+    const { electionUnits } = this;
     switch (kind) {
       case 'crash':
-        this.crash(node, 3 * electionUnits);
+        this.crash((chance(random, 300) ? this.leader() : undefined) ?? node, 3 * electionUnits);
         return;
       case 'powerCut':
         for (const each of this.nodes) this.crash(each, electionUnits);
@@ -51,11 +51,11 @@ export class Faults {
         const to = pick(random, this.nodes);
         if (to === undefined || to === node) return;
         trace.note(0, `cuts the link from ${node.id} to ${to.id}`);
-        network.cutLink({ from: node.id, to: to.id });
+        network.cutLink({ from: node.id, to: to.id }, this.cutDuration());
         return;
       }
-      case 'isolateLeader':
-        this.isolate(this.nodes.find((each) => each.running?.raw.isLeader) ?? node);
+      case 'usurp':
+        this.usurp();
         return;
       case 'heal':
         trace.note(0, 'heals all links');
@@ -83,6 +83,15 @@ export class Faults {
     }
   }
 
+  private get electionUnits(): number {
+    return this.world.scenario.electionTicks * unitsPerTick;
+  }
+
+  /** One that thinks so. */
+  private leader(): SimNode | undefined {
+    return this.nodes.find(({ running }) => running?.raw.isLeader);
+  }
+
   private crash(node: SimNode, downAtMost: number): void {
     node.crash();
     this.world.queue.after(1 + this.random.below(downAtMost), () => {
@@ -90,25 +99,44 @@ export class Faults {
     });
   }
 
+  /** Most cuts last long enough for an election or two. */
+  private cutDuration(): number {
+    return this.random.below(this.electionUnits * 4);
+  }
+
   private partition(): void {
     const side = this.random.below(1 << this.nodes.length);
     const isIn = (id: number): boolean => ((side >> (id - 1)) & 1) === 1;
     const inside = this.nodes.filter(({ id }) => isIn(id)).map(({ id }) => id);
     this.world.trace.note(0, `parts [${inside}] from the others`);
+    const duration = this.cutDuration();
     for (const { id: from } of this.nodes) {
-      for (const { id: to } of this.nodes) if (isIn(from) !== isIn(to)) this.network.cutLink({ from, to });
+      for (const { id: to } of this.nodes) if (isIn(from) !== isIn(to)) this.network.cutLink({ from, to }, duration);
     }
   }
 
-  /** Cuts the node off in one direction or both. */
+  /** Cuts the leader off, and lets others try for its place without waiting: so two think that they lead. */
+  private usurp(): void {
+    const leader = this.leader();
+    if (leader === undefined) return;
+    this.isolate(leader);
+    for (const node of this.nodes) {
+      if (node === leader || chance(this.random, 500)) continue;
+      node.inform(this.random.below(this.electionUnits), 'campaigns', (raw) => void raw.campaign());
+    }
+  }
+
+  /** Cuts the node off from all or most others, in one direction or both. */
   private isolate(node: SimNode): void {
     const direction = this.random.below(3);
+    const leaks = chance(this.random, 300) ? 250 : 0;
     const which = ['what it sends', 'what it is sent', 'both'][direction];
     this.world.trace.note(0, `cuts ${node.id} off: ${which}`);
+    const duration = this.cutDuration();
     for (const { id } of this.nodes) {
-      if (id === node.id || chance(this.random, 100)) continue;
-      if (direction !== 1) this.network.cutLink({ from: node.id, to: id });
-      if (direction !== 0) this.network.cutLink({ from: id, to: node.id });
+      if (id === node.id || chance(this.random, leaks)) continue;
+      if (direction !== 1) this.network.cutLink({ from: node.id, to: id }, duration);
+      if (direction !== 0) this.network.cutLink({ from: id, to: node.id }, duration);
     }
   }
 }

@@ -11,6 +11,7 @@ import {
   makeConfChange,
   makeConfChangeV2,
   NONE,
+  type NodeId,
 } from '../../../src/raftpb/types.js';
 import { isJoint } from './checks/configurations.js';
 import { chance, mustPick } from './draws.js';
@@ -43,6 +44,13 @@ export function drawChange(random: Random, conf: ConfState, slots: number): Conf
     ConfChangeTransitionJointImplicit,
   ]);
   return makeConfChangeV2({ changes, transition });
+}
+
+export function drawLeave(random: Random, nodeId: NodeId): ConfChange {
+  return makeConfChange({
+    type: mustPick(random, [ConfChangeRemoveNode, ConfChangeRemoveNode, ConfChangeAddLearnerNode]),
+    nodeId,
+  });
 }
 
 /** Adds more often than it removes where voters are few, so that groups do not dwindle. */

@@ -3,7 +3,7 @@
  * is cut still arrives.
  */
 import type { Random } from '../../../src/lib/random.js';
-import type { Message } from '../../../src/raftpb/types.js';
+import { type Message, MessageType } from '../../../src/raftpb/types.js';
 import { between, chance } from './draws.js';
 import type { EventQueue } from './event-queue.js';
 import type { Scenario } from './scenario.js';
@@ -19,7 +19,8 @@ const stride = 8;
 export class Network {
   /** While calm, nothing is lost, repeated or slow. */
   calm = false;
-  private readonly cut = new Set<number>();
+  /** By link, until when it is cut. */
+  private readonly cuts = new Map<number, number>();
 
   constructor(
     private readonly scenario: Scenario,
@@ -45,19 +46,21 @@ export class Network {
   private carry(message: Message): void {
     const { random, scenario } = this;
     const slow = chance(random, scenario.longDelayPerMille);
-    const delay = slow ? random.below(scenario.longDelay) : between(random, scenario.delay);
+    const usual = message.type === MessageType.MsgSnap ? scenario.snapshotDelay : scenario.delay;
+    const delay = slow ? random.below(scenario.longDelay) : between(random, usual);
     this.queue.after(delay, () => this.receiver.deliver(message));
   }
 
-  isCut(from: number, to: number): boolean {
-    return this.cut.size > 0 && this.cut.has(from * stride + to);
+  private isCut(from: number, to: number): boolean {
+    return this.cuts.size > 0 && (this.cuts.get(from * stride + to) ?? 0) > this.queue.now;
   }
 
-  cutLink({ from, to }: { readonly from: number; readonly to: number }): void {
-    this.cut.add(from * stride + to);
+  /** In this direction only, for `duration` or until all is healed. */
+  cutLink({ from, to }: { readonly from: number; readonly to: number }, duration: number): void {
+    this.cuts.set(from * stride + to, this.queue.now + duration);
   }
 
   healAll(): void {
-    this.cut.clear();
+    this.cuts.clear();
   }
 }

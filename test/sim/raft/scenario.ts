@@ -13,7 +13,7 @@ export const faultKinds = [
   'restart',
   'partition',
   'oneWay',
-  'isolateLeader',
+  'usurp',
   'heal',
   'pause',
   'slowDisk',
@@ -59,6 +59,9 @@ export interface Scenario {
   readonly lossPerMille: number;
   readonly duplicatePerMille: number;
   readonly diskDelay: Range;
+  /** With asynchronous writes, what it takes to apply. */
+  readonly applyDelay: Range;
+  readonly snapshotDelay: Range;
   readonly readyDelay: Range;
   /** A tick takes `unitsPerTick` on a clock that is right; on others between these two. */
   readonly tickUnits: Range;
@@ -71,15 +74,18 @@ export interface Scenario {
 const unlimited = Number.POSITIVE_INFINITY;
 
 export function drawScenario(random: Random): Scenario {
-  const slots = mustPick(random, [1, 2, 3, 3, 3, 4, 5, 5, 6, 7]);
+  const slots = mustPick(random, [1, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7]);
   const voters = between(random, { low: Math.min(slots, 1 + random.below(3)), high: slots });
-  const electionTicks = between(random, { low: 3, high: 10 });
+  const electionTicks = mustPick(random, [3, 3, 3, 4, 4, 5, 6, 10]);
+  const electionUnits = electionTicks * unitsPerTick;
   const checkQuorum = chance(random, 500);
   const readOnlyOption = checkQuorum && chance(random, 200) ? 'lease-based' : 'safe';
   const leased = readOnlyOption === 'lease-based';
   const limited = chance(random, 500);
   const maxSizePerMessageBytes = limited ? mustPick(random, [0, 20, 60, 200]) : unlimited;
   const weight = (often: number): number => (chance(random, 333) ? 0 : between(random, { low: 1, high: often }));
+  // A fraction of the election timeout: where messages and disks take as long as that, hardly anyone is ever elected.
+  const upTo = (...fractions: [number, ...number[]]): number => Math.ceil(electionUnits / mustPick(random, fractions));
   const sometimes = (perMille: number, range: Range): number => (chance(random, perMille) ? between(random, range) : 0);
   const genesis = chance(random, 700) ? 'snapshot' : 'log';
   return {
@@ -104,32 +110,40 @@ export function drawScenario(random: Random): Scenario {
     snapshotEvery: mustPick(random, [5, 20, 60, 200, 1_000_000]),
     keepEntries: mustPick(random, [0, 0, 3, 20]),
     freshSnapshots: chance(random, 500),
-    delay: { low: 1, high: mustPick(random, [10, 50, 100, 300]) },
-    longDelay: leased ? unitsPerTick : unitsPerTick * electionTicks * 6,
+    delay: { low: 1, high: upTo(50, 30, 10, 4) },
+    longDelay: leased ? unitsPerTick : electionUnits * 6,
     longDelayPerMille: sometimes(600, { low: 1, high: 60 }),
     lossPerMille: sometimes(700, { low: 1, high: 200 }),
     duplicatePerMille: sometimes(600, { low: 1, high: 150 }),
-    diskDelay: { low: 0, high: mustPick(random, [0, 5, 30, 150]) },
-    readyDelay: { low: 0, high: mustPick(random, [0, 0, 5, 40]) },
-    tickUnits: leased ? { low: 85, high: 120 } : { low: between(random, { low: 25, high: 100 }), high: 250 },
-    requestEvery: { low: 1, high: mustPick(random, [20, 60, 200]) },
-    faultEvery: { low: 1, high: mustPick(random, [400, 1500, 5000]) },
+    diskDelay: { low: 0, high: chance(random, 300) ? 0 : upTo(50, 20, 10, 3) },
+    applyDelay: { low: 0, high: mustPick(random, [0, 5, electionUnits >> 2, 3 * electionUnits]) },
+    snapshotDelay: { low: 1, high: mustPick(random, [50, electionUnits, 6 * electionUnits]) },
+    readyDelay: { low: 0, high: chance(random, 500) ? 0 : upTo(50, 20, 10, 6) },
+    tickUnits: leased
+      ? { low: 85, high: 120 }
+      : mustPick(random, [
+          { low: 95, high: 105 },
+          { low: 70, high: 140 },
+          { low: 30, high: 250 },
+        ]),
+    requestEvery: { low: 1, high: mustPick(random, [50, 150, 400]) },
+    faultEvery: { low: 1, high: electionTicks * mustPick(random, [50, 100, 200, 400]) },
     requests: {
       propose: between(random, { low: 5, high: 40 }),
-      read: weight(12),
-      confChange: weight(8),
-      transfer: weight(3),
-      campaign: weight(2),
+      read: weight(20),
+      confChange: weight(mustPick(random, [4, 12, 30])),
+      transfer: weight(8),
+      campaign: weight(8),
       forgetLeader: leased ? 0 : weight(2),
     },
     faults: {
-      crash: weight(10),
-      powerCut: weight(2),
+      crash: weight(5),
+      powerCut: weight(1),
       restart: 12,
       partition: weight(6),
       oneWay: weight(8),
-      isolateLeader: weight(5),
-      heal: 10,
+      usurp: weight(20),
+      heal: 1,
       // A frozen process cannot count ticks, and so must not rely on a lease.
       pause: leased ? 0 : weight(6),
       slowDisk: weight(4),
@@ -147,8 +161,8 @@ export const leaseStaleness = (scenario: Scenario): number =>
   scenario.tickUnits.high * (2 * scenario.electionTicks + 2) +
   4 * (scenario.longDelay + scenario.delay.high + slowDiskDelay + scenario.readyDelay.high);
 
-/** What a write takes on a slow disk. */
-export const slowDiskDelay = unitsPerTick * 6;
+/** What a write may take on a slow disk. */
+export const slowDiskDelay = unitsPerTick * 15;
 
 export function describeScenario(scenario: Scenario): string {
   const { slots, voters, learners, asyncNodes, preVote, checkQuorum, readOnlyOption, genesis } = scenario;

@@ -21,12 +21,12 @@ import {
   type Message,
   MessageType,
   makeConfChange,
-  type Term,
 } from '../../../src/raftpb/types.js';
 import type { Checks } from './checks/checks.js';
 import { LeaseWatch } from './checks/elections.js';
 import { isConfChange } from './checks/history.js';
-import type { Observed } from './checks/observed.js';
+import type { BeforeReady, Observed } from './checks/observed.js';
+import { TransferWatch } from './checks/transfers.js';
 import type { Core } from './core.js';
 import { between, chance } from './draws.js';
 import type { EventQueue } from './event-queue.js';
@@ -63,6 +63,7 @@ interface Running extends Observed {
   /** What the core reads from: the log as it was written, synced or not. */
   readonly storage: MemoryStorage;
   readonly lease: LeaseWatch;
+  readonly transfer: TransferWatch;
 }
 
 const calmTick = { low: 95, high: 105 };
@@ -80,8 +81,9 @@ export class SimNode {
   private readyScheduled = false;
   /** Configuration changes handed out and not applied yet. */
   private changesInHand = 0;
-  /** End of the log before the last Ready. */
-  private lastBefore: { index: Index; term: Term } = { index: 0, term: 0 };
+  private before: BeforeReady = { lastIndex: 0, lastTerm: 0, committed: 0 };
+  /** Commit index when the last Ready was taken. */
+  private committed: Index = 0;
   /** In step: the batch that is being written. */
   private underway: Batch | undefined;
   /** Asynchronous writes: what the two local targets have to do, in order. */
@@ -124,7 +126,9 @@ export class SimNode {
       asyncStorageWrites: this.isAsync,
     });
     const lease = new LeaseWatch(scenario.checkQuorum, scenario.electionTicks);
-    this.running = { id, raw, disk, machine, storage, lease, view: disk.log.clone() };
+    const transfer = new TransferWatch(scenario.electionTicks);
+    this.running = { id, raw, disk, machine, storage, lease, transfer, view: disk.log.clone() };
+    this.committed = 0;
     world.checks.started(this.running);
     this.drift();
     this.later(this.random.below(this.tickUnits), (node) => this.tick(node));
@@ -176,18 +180,15 @@ export class SimNode {
     this.world.trace.note(this.id, 'tick');
     node.lease.tick();
     node.raw.tick();
+    node.transfer.ticked(this.id, node.raw);
     this.later(this.world.calm ? between(this.random, calmTick) : this.tickUnits, (each) => this.tick(each));
     this.settle(node);
   }
 
-  /** Returns false when it is lost: the node is down. */
+  /** Returns false when it is lost: the node is down, or cannot take it now. Not while the node is paused. */
   receive(message: Message): boolean {
     const { running } = this;
     if (running === undefined) return false;
-    if (this.world.queue.now < this.pausedUntil) {
-      this.later(0, () => this.receive(message));
-      return true;
-    }
     const isSnapshot = message.type === MessageType.MsgSnap;
     // The core takes over a snapshot's configuration at once. A change of before that is applied after it would be applied to the wrong one, so the
     // application must not let a snapshot in as long as it has one in hand.
@@ -217,6 +218,7 @@ export class SimNode {
   /** Looks at what happened, and sees to it that a Ready is taken where there is one. */
   private settle(node: Running): void {
     this.world.checks.observe(node);
+    node.transfer.observe(node.raw);
     if (this.readyScheduled || this.underway !== undefined || !node.raw.hasReady()) return;
     this.readyScheduled = true;
     const delay = this.world.calm ? 0 : between(this.random, this.world.scenario.readyDelay);
@@ -230,7 +232,8 @@ export class SimNode {
     const { raw, view } = node;
     this.readyScheduled = false;
     if (!raw.hasReady()) return;
-    this.lastBefore = { index: view.last, term: view.term(view.last) ?? 0 };
+    this.before = { lastIndex: view.last, lastTerm: view.term(view.last) ?? 0, committed: this.committed };
+    this.committed = raw.committed;
     const ready = raw.ready();
     const { entries, committedEntries, hardState, snapshot, mustSync } = ready;
     world.trace.note(
@@ -245,7 +248,7 @@ export class SimNode {
   }
 
   private send(node: Running, message: Message): void {
-    this.world.checks.sending(node, message, this.lastBefore);
+    this.world.checks.sending(node, message, this.before);
     this.world.send(this.withFreshSnapshot(node, message));
   }
 
@@ -264,6 +267,10 @@ export class SimNode {
     if (calm) return 0;
     if (queue.now < this.slowDiskUntil) return this.random.below(slowDiskDelay);
     return between(this.random, scenario.diskDelay);
+  }
+
+  private applyDelay(): number {
+    return this.world.calm ? 0 : between(this.random, this.world.scenario.applyDelay);
   }
 
   // In step
@@ -302,8 +309,9 @@ export class SimNode {
       const appends = message.to === LOCAL_APPEND_THREAD;
       const queue = appends ? this.appends : this.applies;
       queue.push(message);
-      if (queue.length === 1)
-        this.later(this.diskDelay(), (each) => (appends ? this.finishAppend(each) : this.finishApply(each)));
+      if (queue.length > 1) continue;
+      if (appends) this.later(this.diskDelay(), (each) => this.finishAppend(each));
+      else this.later(this.applyDelay(), (each) => this.finishApply(each));
     }
     this.settle(node);
   }
@@ -325,7 +333,7 @@ export class SimNode {
     if (message === undefined) return;
     this.applyAll(node, message.entries);
     this.respond(node, message);
-    if (this.applies.length > 0) this.later(this.diskDelay(), (each) => this.finishApply(each));
+    if (this.applies.length > 0) this.later(this.applyDelay(), (each) => this.finishApply(each));
   }
 
   private respond(node: Running, { responses }: Message): void {
@@ -334,7 +342,7 @@ export class SimNode {
         this.send(node, response);
         continue;
       }
-      this.world.checks.sending(node, response, this.lastBefore);
+      this.world.checks.sending(node, response, this.before);
       node.raw.step(response);
       this.world.checks.observe(node);
     }

@@ -108,7 +108,7 @@ class Simulation {
     for (let id = 1; id <= scenario.slots; id++) {
       nodes.push(new SimNode(id, ((scenario.asyncNodes >> id) & 1) === 1, this.world, random(purposes.nodes + id)));
     }
-    this.world.checks.disksAre(nodes);
+    this.world.checks.nodesAre(nodes);
     for (const node of nodes) if (node.id <= scenario.voters + scenario.learners) install(genesis, node.disk);
     this.rounds = random(purposes.rounds);
     this.workload = new Workload(this.world, nodes, random(purposes.workload));
@@ -177,7 +177,9 @@ class Simulation {
   }
 
   private deliver(message: Message): void {
-    if (this.node(message.to)?.receive(message) !== true) this.lost(message);
+    const pausedUntil = this.node(message.to)?.pausedUntil ?? 0;
+    if (pausedUntil > this.queue.now) this.queue.after(pausedUntil - this.queue.now, () => this.deliver(message));
+    else if (this.node(message.to)?.receive(message) !== true) this.lost(message);
   }
 
   /** Its sender may get to know; of a snapshot it always does, for it sends nothing more before. */

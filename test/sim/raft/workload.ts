@@ -1,7 +1,7 @@
 /** What applications ask of the group: proposals, reads, configuration changes, transfers. Whether it comes to anything is the group's affair. */
 import type { Random } from '../../../src/lib/random.js';
 import { between, mustPick, pick, weighted } from './draws.js';
-import { drawChange } from './membership.js';
+import { drawChange, drawLeave } from './membership.js';
 import type { RequestKind } from './scenario.js';
 import type { SimNode, World } from './sim-node.js';
 
@@ -24,12 +24,14 @@ export class Workload {
     const { world, random } = this;
     if (world.calm || round !== this.round) return;
     const kind = weighted(random, world.scenario.requests);
-    const node = pick(random, this.nodes);
-    if (kind !== undefined && node !== undefined) this.ask(kind, node);
+    // Those who think they lead: they need no network to take a request, and may be wrong.
+    const leaders = this.nodes.filter(({ running }) => running?.raw.isLeader);
+    const node = (random.below(2) === 0 ? pick(random, leaders) : undefined) ?? pick(random, this.nodes);
+    if (kind !== undefined && node !== undefined) this.ask(kind, node, leaders);
     world.queue.after(between(random, world.scenario.requestEvery), () => this.goOn(round));
   }
 
-  private ask(kind: RequestKind, node: SimNode): void {
+  private ask(kind: RequestKind, node: SimNode, leaders: readonly SimNode[]): void {
     const { random, world } = this;
     const { slots } = world.scenario;
     const { history, reads, configurations } = world.checks;
@@ -45,7 +47,12 @@ export class Workload {
         );
         return;
       case 'confChange': {
-        const change = drawChange(random, configurations.latest.conf, slots);
+        const leader = pick(random, leaders);
+        // A leader's own removal or demotion is where most can go wrong.
+        const change =
+          leader !== undefined && random.below(5) === 0
+            ? drawLeave(random, BigInt(leader.id))
+            : drawChange(random, configurations.latest.conf, slots);
         node.request(`proposes a configuration change`, (raw) => void raw.proposeConfChange(change));
         return;
       }

@@ -1,22 +1,16 @@
 /** All rules together, as the nodes of the simulation report to them. Each call is O(what happened), so that a million steps are affordable. */
 import type { Ready } from '../../../../src/raft/ready.js';
-import type { ConfState, Entry, Index, Message, Snapshot, Term } from '../../../../src/raftpb/types.js';
+import type { ConfState, Entry, Index, Message, Snapshot } from '../../../../src/raftpb/types.js';
 import type { EventQueue } from '../event-queue.js';
 import type { Genesis } from '../genesis.js';
 import type { LogCopy } from '../log-copy.js';
-import type { NodeDisk } from '../node-disk.js';
 import { hashIn } from '../state-machine.js';
 import { Configurations } from './configurations.js';
 import { Elections } from './elections.js';
 import { History } from './history.js';
-import type { Observed } from './observed.js';
+import type { BeforeReady, Observed, Peer } from './observed.js';
 import { Promises } from './promises.js';
 import { Reads } from './reads.js';
-
-interface DiskOf {
-  readonly id: number;
-  readonly disk: NodeDisk;
-}
 
 export class Checks {
   readonly history: History;
@@ -24,7 +18,7 @@ export class Checks {
   readonly configurations: Configurations;
   readonly reads: Reads;
   private readonly promises = new Promises();
-  private readonly disks = new Map<number, NodeDisk>();
+  private readonly peers = new Map<number, Peer>();
   private readonly holders: { readonly id: number; readonly log: LogCopy }[] = [];
 
   constructor(
@@ -34,16 +28,16 @@ export class Checks {
   ) {
     this.history = new History(genesis.snapshot.metadata, hashIn(genesis.snapshot));
     this.history.begin(genesis.entries);
-    this.elections = new Elections(this.history);
+    this.elections = new Elections(this.history, this.promises);
     this.configurations = new Configurations(genesis);
     this.reads = new Reads(this.history, leaseStaleness);
   }
 
-  /** All disks count, also those of nodes that are down. */
-  disksAre(nodes: readonly DiskOf[]): void {
-    for (const { id, disk } of nodes) {
-      this.disks.set(id, disk);
-      this.holders.push({ id, log: disk.log });
+  /** All nodes there are, also those that are down: their disks count. */
+  nodesAre(nodes: readonly Peer[]): void {
+    for (const node of nodes) {
+      this.peers.set(node.id, node);
+      this.holders.push({ id: node.id, log: node.disk.log });
     }
   }
 
@@ -72,8 +66,10 @@ export class Checks {
     for (const read of ready.readStates) this.reads.answer(node.id, read);
   }
 
-  sending(node: Observed, message: Message, lastBefore: { readonly index: Index; readonly term: Term }): void {
-    this.promises.sending(node, message, lastBefore, this.disks.get(Number(message.to)));
+  /** `before`: how the node was before the Ready that `message` came with. */
+  sending(node: Observed, message: Message, before: BeforeReady): void {
+    this.promises.sending(node, message, before, this.peers.get(Number(message.to)));
+    this.configurations.sending(node, message, before);
   }
 
   applied(node: Observed, entry: Entry, before: Index): void {

@@ -4,13 +4,21 @@
  * Rules checked (thesis §4.1, §4.3):
  * - All nodes that applied an index are in the same configuration then.
  * - Changes come one at a time: no change is put into a log before the one before it is committed.
+ * - Nobody campaigns in a configuration that he knows to be replaced.
  * - Each change is a simple one, an entry into or a leave of a joint configuration, and its quorums overlap with those before.
  */
-import type { ConfState, Entry, Index, NodeId } from '../../../../src/raftpb/types.js';
+import {
+  type ConfState,
+  type Entry,
+  type Index,
+  type Message,
+  MessageType,
+  type NodeId,
+} from '../../../../src/raftpb/types.js';
 import type { LogCopy } from '../log-copy.js';
 import { must, Violation } from '../violation.js';
 import { isConfChange } from './history.js';
-import type { Observed } from './observed.js';
+import type { BeforeReady, Observed } from './observed.js';
 import { quorumsOverlap } from './quorum.js';
 
 export interface Configuration {
@@ -112,6 +120,20 @@ export class Configurations {
           );
         }
       }
+    }
+  }
+
+  /** `message` leaves the node. */
+  sending({ id, raw, view }: Observed, message: Message, before: BeforeReady): void {
+    if (message.type !== MessageType.MsgVote && message.type !== MessageType.MsgPreVote) return;
+    for (let index = raw.applied + 1; index <= before.committed; index++) {
+      const entry = view.entry(index);
+      must(
+        entry === undefined || !isConfChange(entry),
+        'nobody campaigns in a configuration that is known to be replaced',
+        () =>
+          `node ${id} applied ${raw.applied}, knew that ${before.committed} was committed, and there is a change at ${index}`,
+      );
     }
   }
 }

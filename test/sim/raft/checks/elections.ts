@@ -1,6 +1,6 @@
 /**
  * Rules checked:
- * - Election safety (paper §5.2): at most one leader a term.
+ * - Election safety (paper §5.2): at most one leader a term, and it has the votes of a quorum of its configuration.
  * - Leader completeness (§5.4): a leader has all that was committed in terms before its own.
  * - Leases and pre-vote (thesis §4.2.3, §9.6): with check-quorum, a node that leads, or heard from its leader less than an election timeout ago, takes
  *   no higher term and grants no pre-vote because somebody campaigns; and a pre-vote changes no term anywhere.
@@ -9,14 +9,20 @@ import type { RawNode } from '../../../../src/raft/rawnode.js';
 import type { Ready } from '../../../../src/raft/ready.js';
 import { type Message, MessageType, NONE, type Term } from '../../../../src/raftpb/types.js';
 import { must } from '../violation.js';
+import { describeConf } from './configurations.js';
 import type { History } from './history.js';
 import type { Observed } from './observed.js';
+import type { Promises } from './promises.js';
+import { hasQuorum } from './quorum.js';
 
 export class Elections {
   /** Who led which term. */
   private readonly leaders = new Map<Term, number>();
 
-  constructor(private readonly history: History) {}
+  constructor(
+    private readonly history: History,
+    private readonly promises: Promises,
+  ) {}
 
   get count(): number {
     return this.leaders.size;
@@ -30,6 +36,13 @@ export class Elections {
     if (known === id) return;
     must(known === undefined, 'one leader a term', () => `${known} and ${id} in term ${term}`);
     this.leaders.set(term, id);
+    const voters = new Set(this.promises.votersFor({ term, vote: raw.id }));
+    const conf = raw.confState();
+    must(
+      hasQuorum(conf, voters.add(id)),
+      'a quorum elects',
+      () => `node ${id} leads in term ${term} by the votes of [${[...voters]}] in ${describeConf(conf)}`,
+    );
     const due = this.history.lastCommittedBefore(term);
     must(
       view.holds(due.index, due.term),

@@ -4,7 +4,7 @@
  * Rules checked:
  * - Hard state: the term never falls, the commit index never falls while it runs, the vote never changes within a term.
  * - A vote is on disk before it is given; the same term's vote is never given to two (paper §5.2).
- * - Entries are on disk before they are acknowledged.
+ * - Entries are on disk before they are acknowledged, and they are the leader's.
  * - Leadership is only handed to a node that has the whole log (thesis §3.10).
  */
 import {
@@ -19,7 +19,14 @@ import {
 import type { LogCopy } from '../log-copy.js';
 import type { NodeDisk } from '../node-disk.js';
 import { must } from '../violation.js';
-import type { Observed } from './observed.js';
+import type { BeforeReady, Observed, Peer } from './observed.js';
+
+interface Vote {
+  readonly term: Term;
+  readonly vote: NodeId;
+}
+
+const voteKey = ({ term, vote }: Vote): string => `${term}/${vote}`;
 
 const describe = ({ term, vote, commit }: HardState): string => `term ${term} vote ${vote} commit ${commit}`;
 
@@ -27,7 +34,9 @@ export class Promises {
   /** What each node wrote last, since it runs. */
   private readonly written = new Map<number, HardState>();
   /** Whom it voted for in the last term in which it gave its vote away, and that term. */
-  private readonly votes = new Map<number, { readonly term: Term; readonly vote: NodeId }>();
+  private readonly votes = new Map<number, Vote>();
+  /** Who voted for whom: by term and candidate. */
+  private readonly voters = new Map<string, number[]>();
   /** The highest term of its acknowledgements and votes. */
   private readonly terms = new Map<number, Term>();
 
@@ -61,13 +70,8 @@ export class Promises {
     );
   }
 
-  /** `message` leaves the node. `lastBefore`: end of the log before the Ready that it came with; `target`: the disk it goes to. */
-  sending(
-    { id, disk }: Observed,
-    message: Message,
-    lastBefore: { index: Index; term: Term },
-    target: NodeDisk | undefined,
-  ): void {
+  /** `message` leaves the node; `target` is where it goes to. */
+  sending({ id, disk }: Observed, message: Message, before: BeforeReady, target: Peer | undefined): void {
     const { type, term, to } = message;
     switch (type) {
       case MessageType.MsgVoteResp:
@@ -84,13 +88,16 @@ export class Promises {
           'entries are durable before they are acknowledged',
           () => `node ${id} acknowledged ${message.index}, its disk ends at ${disk.log.last}`,
         );
+        if (target?.running?.raw.isLeader && target.running.raw.term === term) {
+          mustAgree(id, disk.log, target.running.view, message.index);
+        }
         return;
       case MessageType.MsgTimeoutNow:
-        if (target === undefined || target.hardState.term > term) return;
+        if (target === undefined || target.disk.hardState.term > term) return;
         must(
-          has(target.log, lastBefore),
+          target.disk.log.holds(before.lastIndex, before.lastTerm),
           'leadership goes to a node with the whole log',
-          () => `node ${id} hands it to ${to}, which lacks ${lastBefore.term}/${lastBefore.index}`,
+          () => `node ${id} hands it to ${to}, which lacks ${before.lastTerm}/${before.lastIndex}`,
         );
         return;
     }
@@ -102,7 +109,7 @@ export class Promises {
     this.terms.set(id, term);
   }
 
-  private voted(id: number, { hardState }: NodeDisk, given: { readonly term: Term; readonly vote: NodeId }): void {
+  private voted(id: number, { hardState }: NodeDisk, given: Vote): void {
     must(
       hardState.term > given.term || (hardState.term === given.term && hardState.vote === given.vote),
       'a vote is durable before it is given',
@@ -116,7 +123,26 @@ export class Promises {
         `node ${id} voted for ${before?.vote} in term ${before?.term}, then for ${given.vote} in term ${given.term}`,
     );
     this.votes.set(id, given);
+    if (before?.term === given.term) return;
+    const key = voteKey(given);
+    const voters = this.voters.get(key);
+    if (voters === undefined) this.voters.set(key, [id]);
+    else voters.push(id);
+  }
+
+  /** Nodes whose vote has left them; with writes in step that does not include the candidate. */
+  votersFor(given: Vote): readonly number[] {
+    return this.voters.get(voteKey(given)) ?? [];
   }
 }
 
-const has = (log: LogCopy, { index, term }: { index: Index; term: Term }): boolean => log.holds(index, term);
+/** The two logs have the same at `index`, as far as both have it. */
+function mustAgree(id: number, follower: LogCopy, leader: LogCopy, index: Index): void {
+  const ours = follower.term(index);
+  const theirs = leader.term(index);
+  must(
+    ours === theirs || ours === undefined || theirs === undefined,
+    'what is acknowledged is what the leader has',
+    () => `node ${id} acknowledged ${index} and has ${ours}/${index}, the leader ${theirs}/${index}`,
+  );
+}
