@@ -184,7 +184,8 @@ class BoltBackend implements FileBackend {
     if (this.#failure !== undefined) throw this.#failure;
     this.#lastCommitMs ??= nowMs;
     if (this.#pending === 0 || this.#committing !== undefined || this.#defragging !== undefined) return;
-    if (this.#pending < BATCH_OPERATIONS && nowMs - this.#lastCommitMs < BATCH_INTERVAL_MS) return;
+    const { batchLimit = BATCH_OPERATIONS, batchIntervalMs = BATCH_INTERVAL_MS } = this.#options;
+    if (this.#pending < batchLimit && nowMs - this.#lastCommitMs < batchIntervalMs) return;
     this.#lastCommitMs = nowMs;
     // The failure reaches the member through `onFailure` and every later call.
     this.commit().catch(() => {});
@@ -348,10 +349,13 @@ class BoltBackend implements FileBackend {
       if (this.#failure !== undefined) throw this.#failure;
       for (const hook of this.#hooks) hook();
       if (this.#pending === 0) return Promise.resolve();
+      const { clock, onCommit } = this.#options;
+      const beganMs = clock.monotonicMs();
       const durable = this.#writeBatch();
       const committing = durable.then(
         () => {
           this.#committing = undefined;
+          onCommit?.(clock.monotonicMs() - beganMs);
         },
         (error: unknown) => {
           this.#committing = undefined;

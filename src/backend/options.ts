@@ -11,6 +11,11 @@ export interface BackendOptions {
   /** The `db` file; created when absent (its folder must exist). Locked as etcd locks it. */
   readonly path: string;
   readonly logger: Logger;
+  /** A commit is due after so long, or so many operations; etcd's 100 ms and 10 000 by default. */
+  readonly batchIntervalMs?: number;
+  readonly batchLimit?: number;
+  /** Called with the duration of every commit, from its begin until it is durable. */
+  readonly onCommit?: (tookMs: number) => void;
   /** Bound of the page cache; 32 MiB by default. */
   readonly cacheBytes?: number;
   /** Called once, when a write or sync failed: the member must stop. Every later call that writes throws the same error. */

@@ -300,6 +300,7 @@ export class Member {
   #campaignIfAlone(): void {
     const { node } = this.parts;
     const { voters, votersOutgoing } = this.#entries.confState;
+    if (!this.config.initialElectionTickAdvance) return;
     const alone = voters.length === 1 && votersOutgoing.length === 0 && voters[0] === node.id;
     if (alone && this.#soft.lead === NONE && this.#entries.applied >= node.committed) {
       node.campaign();

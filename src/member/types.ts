@@ -18,6 +18,10 @@ export interface MemberConfig {
   readonly advertiseClientUrls: readonly string[];
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly initialClusterToken: string;
+  readonly initialClusterState: 'new' | 'existing';
+  readonly initialAdvertisePeerUrls: readonly string[];
+  readonly initialElectionTickAdvance: boolean;
+  readonly forceNewCluster: boolean;
   readonly preVote: boolean;
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;

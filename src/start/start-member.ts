@@ -21,6 +21,7 @@ import { osDisk } from '../lib/os/disk.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
+import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
 import { bootstrap, type DiskObserver } from '../member/bootstrap/bootstrap.js';
 import { Member } from '../member/member.js';
 import { MemberMetrics } from '../member/metrics.js';
@@ -80,7 +81,14 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     onWalWrite: (bytes) => metrics?.walWritten(bytes),
     onBackendCommit: (tookMs) => metrics?.backendCommit.observe(tookMs / 1000),
   };
-  const world = { disk: osDisk, clock: osClock, random: osRandom, passwords: osPasswords, logger, onFatal: failed };
+  const world = {
+    disk: options.unsafeNoFsync ? unsyncedDisk(osDisk) : osDisk,
+    clock: osClock,
+    random: osRandom,
+    passwords: osPasswords,
+    logger,
+    onFatal: failed,
+  };
   const member = new Member(options, world, bootstrap(options, world, observer));
   const counts = new RpcCounts();
   try {

@@ -11,6 +11,7 @@ import { openBackend } from '../../backend/backend.js';
 import type { Backend } from '../../backend/types.js';
 import { type MembershipState, memberFromJson, memberToJson } from '../../datadir/cluster-member.js';
 import { bootstrapMemberId, clusterId } from '../../datadir/ids.js';
+import { verifyInitialCluster } from '../../datadir/initial-cluster.js';
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
 import { Lessor } from '../../lease/lessor.js';
 import type { Disk } from '../../lib/disk.js';
@@ -23,10 +24,11 @@ import type { RaftLogger } from '../../raft/logger.js';
 import { RawNode } from '../../raft/rawnode.js';
 import { type ConfState, isEmptyHardState, makeConfState, type Snapshot } from '../../raftpb/types.js';
 import { createWal, hasWal, openWal, purge, snapshotFiles, walSnapshots } from '../../wal/index.js';
-import type { SnapshotFiles, Wal } from '../../wal/types.js';
+import type { OpenedWal, SnapshotFiles, Wal } from '../../wal/types.js';
 import { Alarms } from '../apply/alarms.js';
 import { Cluster } from '../membership/cluster.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
+import { forceNewCluster } from './force-new-cluster.js';
 import { allBuckets, readConsistentIndex, readStorageVersion, writeStorageVersion } from './schema.js';
 
 /** The object graph that `Member` drives. */
@@ -67,6 +69,8 @@ interface LogState {
 const HEARTBEAT_TICKS = 1;
 const MAX_SIZE_PER_MESSAGE_BYTES = 1024 * 1024;
 const MAX_INFLIGHT_MESSAGES = 512;
+/** A million keys of 256 bytes then stay in less memory than etcd maps for them, and most reads find their page. */
+const BACKEND_CACHE_BYTES = 64 * 1024 * 1024;
 
 export function bootstrap(config: MemberConfig, world: MemberWorld, observer: DiskObserver): Bootstrapped {
   const { disk, clock, logger } = world;
@@ -84,6 +88,10 @@ export function bootstrap(config: MemberConfig, world: MemberWorld, observer: Di
     clock,
     path: `${snapDir}/db`,
     logger,
+    cacheBytes: BACKEND_CACHE_BYTES,
+    batchIntervalMs: config.backendBatchIntervalMs,
+    batchLimit: config.backendBatchLimit,
+    onCommit: observer.onBackendCommit,
     onFailure: world.onFatal,
   });
   const backendIndex = readConsistentIndex(backend);
@@ -184,6 +192,7 @@ function electionTicks(config: MemberConfig): number {
 }
 
 function newLog(config: MemberConfig, world: MemberWorld, observer: DiskObserver, walDir: string): LogState {
+  verifyFounding(config);
   const founded = foundCluster(config);
   const metadata = Metadata.encode({ NodeID: founded.memberId, ClusterID: founded.clusterId });
   return {
@@ -192,6 +201,24 @@ function newLog(config: MemberConfig, world: MemberWorld, observer: DiskObserver
     snapshot: undefined,
     ...founded,
   };
+}
+
+/** Throws in etcd's words where what the member is told does not fit together, in ours where we cannot do it. */
+function verifyFounding(config: MemberConfig): void {
+  if (config.initialClusterState === 'existing') {
+    throw new Error(
+      'this version cannot join an existing cluster: use --initial-cluster-state=new, or a data directory of its own',
+    );
+  }
+  verifyInitialCluster({
+    name: config.name,
+    peerURLs: config.initialAdvertisePeerUrls,
+    members: config.initialCluster,
+    token: config.initialClusterToken,
+  });
+  if (config.initialCluster.size > 1) {
+    throw new Error(`this version runs clusters of one member; --initial-cluster names ${config.initialCluster.size}`);
+  }
 }
 
 /** Ids and first configuration of a new cluster follow from the initial one. */
@@ -231,9 +258,30 @@ function restartLog(
   if (snapshot === undefined && isEmptyHardState(opened.hardState))
     return { wal: opened.wal, storage, snapshot, ...ids, peers: foundAgain(config, ids, walDir) };
   if (snapshot !== undefined) storage.applySnapshot(snapshot);
-  storage.setHardState(opened.hardState);
-  storage.append(opened.entries);
+  const { hardState, entries } = config.forceNewCluster ? forced(config, world, opened, snapshot, NodeID) : opened;
+  storage.setHardState(hardState);
+  storage.append(entries);
   return { wal: opened.wal, storage, snapshot, ...ids, peers: undefined };
+}
+
+/** The log as it goes on alone. What is added becomes durable with the next sync, before which nobody is answered. */
+function forced(
+  config: MemberConfig,
+  world: MemberWorld,
+  opened: OpenedWal,
+  snapshot: Snapshot | undefined,
+  self: bigint,
+) {
+  const { wal, entries, hardState } = opened;
+  const confState = snapshot?.metadata.confState ?? makeConfState();
+  const log = forceNewCluster(self, config.emulate, { confState, entries, hardState });
+  world.logger.info('forcing restart member', {
+    'local-member-id': self.toString(16),
+    'wal-commit-index': hardState.commit,
+    'commit-index': log.hardState.commit,
+  });
+  if (log.added.length > 0) wal.save(log.hardState, log.added);
+  return log;
 }
 
 /**
