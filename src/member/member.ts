@@ -4,7 +4,6 @@
  *
  * Life: `openMember` (finds or makes the data directory, replays the log) → `start` (ticks; resolves once the member has published itself) → `stop`.
  */
-import { SimpleTokens } from '../auth/simple-tokens.js';
 import { AuthStore } from '../auth/store.js';
 import type { Identity } from '../auth/types.js';
 import type { Backend } from '../backend/types.js';
@@ -127,17 +126,15 @@ export class Member {
     const propose = (request: Partial<SplicedInternalRaftRequest>): Promise<unknown> => this.propose(request);
 
     this.#reads = new ReadIndexQueue(() => this.#askReadIndex());
-    const tokens = new SimpleTokens(world.random, config.authTokenTtlSeconds);
     const cost = bcryptCost(config.bcryptCost, logger);
     this.auth = new AuthStore(this.backend, {
       logger,
-      tokens,
+      tokens: world.tokens,
       hashNow: (password, seed) => world.passwords.hashNow(password, { cost, salt: saltOf(seed) }),
     });
     this.#authentication = new Authentication({
       ...world,
       store: this.auth,
-      tokens,
       bcryptCost: cost,
       timeoutMs: this.#requestTimeoutMs,
       propose,
@@ -349,6 +346,10 @@ export class Member {
 
   header(revision: number): ResponseHeader {
     return { clusterId: this.cluster.id, memberId: this.id, revision, raftTerm: this.parts.node.term };
+  }
+
+  slowCall(path: string, tookMs: number): void {
+    this.world.logger.warn('request stats', { 'time spent': `${tookMs.toFixed(3)}ms`, 'response type': path });
   }
 
   get currentRevision(): number {

@@ -1,4 +1,5 @@
 /** What a member is built from: its options and its world. */
+import type { Tokens } from '../auth/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
 import type { EmulatedVersion } from '../lib/emulate.js';
@@ -41,10 +42,9 @@ export interface MemberConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepIntervalMs: number;
   readonly watchProgressNotifyIntervalMs: number;
-  /** How long a simple token lives after its last use. */
-  readonly authTokenTtlSeconds: number;
   readonly bcryptCost: number;
   readonly warningApplyDurationMs: number;
+  readonly warningUnaryRequestDurationMs: number;
 }
 
 /** The member's only ways to the outside; simulated ones make a whole cluster run from a seed. */
@@ -53,6 +53,8 @@ export interface MemberWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly passwords: Passwords;
+  /** The kind of tokens that it gives out. Its own: they remember who logged in. */
+  readonly tokens: Tokens;
   readonly logger: Logger;
   /** The member can go on no more (a write failed, an invariant broke) and has stopped. */
   readonly onFatal: (cause: unknown) => void;

@@ -30,10 +30,13 @@ export interface MemberFace {
     readonly maxTxnOps: number;
     readonly maxRequestBytes: number;
     readonly watchProgressNotifyIntervalMs: number;
+    readonly warningUnaryRequestDurationMs: number;
   };
   /** A header with this member's ids and term. */
   header(revision: number): ResponseHeader;
   readonly currentRevision: number;
+  /** A call took longer than it should. */
+  slowCall(path: string, tookMs: number): void;
   readonly hasLeader: boolean;
   readonly isLearner: boolean;
 

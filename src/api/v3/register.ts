@@ -10,7 +10,7 @@ import { Guard, type GuardOptions } from './guard.js';
 import { kvHandlers } from './kv.js';
 import { leaseHandlers } from './lease.js';
 import { maintenanceHandlers } from './maintenance.js';
-import { type ServiceEntry, serviceEntries } from './service.js';
+import { type Edge, type ServiceEntry, serviceEntries } from './service.js';
 import { watchHandlers } from './watch.js';
 
 /** `counts` is the server's observer too. */
@@ -21,14 +21,20 @@ export function registerServices(
   options: GuardOptions,
 ): void {
   const guard = new Guard(member, options);
+  const edge: Edge = {
+    emulate: member.emulate,
+    clock: member.clock,
+    slowCallMs: member.limits.warningUnaryRequestDurationMs,
+    onSlowCall: (path, tookMs) => member.slowCall(path, tookMs),
+  };
   const entries = [
-    ...serviceEntries(KV, kvHandlers(member, guard), member.emulate),
-    ...serviceEntries(Watch, watchHandlers(member, guard), member.emulate),
-    ...serviceEntries(Lease, leaseHandlers(member, guard), member.emulate),
-    ...serviceEntries(Cluster, clusterHandlers(member, guard), member.emulate),
-    ...serviceEntries(Maintenance, maintenanceHandlers(member, guard), member.emulate),
-    ...serviceEntries(Auth, authHandlers(member, guard), member.emulate),
-    ...serviceEntries(Health, { check: () => ({ status: ServingStatus.SERVING }) }, member.emulate),
+    ...serviceEntries(KV, kvHandlers(member, guard), edge),
+    ...serviceEntries(Watch, watchHandlers(member, guard), edge),
+    ...serviceEntries(Lease, leaseHandlers(member, guard), edge),
+    ...serviceEntries(Cluster, clusterHandlers(member, guard), edge),
+    ...serviceEntries(Maintenance, maintenanceHandlers(member, guard), edge),
+    ...serviceEntries(Auth, authHandlers(member, guard), edge),
+    ...serviceEntries(Health, { check: () => ({ status: ServingStatus.SERVING }) }, edge),
   ];
   for (const entry of entries) {
     counts.add(entry);

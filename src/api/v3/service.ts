@@ -4,6 +4,7 @@
  */
 import { AuthError } from '../../auth/errors.js';
 import { Code, GrpcError, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
+import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
@@ -26,32 +27,60 @@ export interface ServiceEntry {
   readonly handler: UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>;
 }
 
+/** What is the same for every method. */
+export interface Edge {
+  readonly emulate: EmulatedVersion;
+  readonly clock: Clock;
+  /** Calls that last longer are told of. */
+  readonly slowCallMs: number;
+  readonly onSlowCall: (path: string, tookMs: number) => void;
+}
+
 export function serviceEntries<Service extends Readonly<Record<string, { readonly path: string }>>>(
   service: Service,
   handlers: Partial<Handlers<Service>>,
-  emulate: EmulatedVersion,
+  edge: Edge,
 ): ServiceEntry[] {
   return Object.entries(service).flatMap(([name, method]) => {
     const handler = (handlers as Record<string, UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>)[
       name
     ];
     if (handler === undefined) return [];
-    return [{ method: method as unknown as Method<unknown, unknown>, handler: translating(handler, emulate) }];
+    return [
+      {
+        method: method as unknown as Method<unknown, unknown>,
+        handler: translating(handler, edge, method as ServiceEntry['method']),
+      },
+    ];
   });
 }
 
 function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>(
   handler: H,
-  emulate: EmulatedVersion,
+  { emulate, clock, slowCallMs, onSlowCall }: Edge,
+  { path, kind }: ServiceEntry['method'],
 ): H {
   const call = handler as (...args: unknown[]) => unknown;
   const wrapped = (...args: unknown[]): unknown => {
     try {
+      const beganMs = clock.monotonicMs();
       const result = call(...args);
+      // What needs no waiting is not slow, and a stream lasts as long as its client likes.
       if (!(result instanceof Promise)) return result;
-      return result.catch((cause: unknown) => {
-        throw toGrpcError(cause, emulate);
-      });
+      const ended = (): void => {
+        const tookMs = clock.monotonicMs() - beganMs;
+        if (tookMs > slowCallMs && kind === 'unary') onSlowCall(path, tookMs);
+      };
+      return result.then(
+        (response: unknown) => {
+          ended();
+          return response;
+        },
+        (cause: unknown) => {
+          ended();
+          throw toGrpcError(cause, emulate);
+        },
+      );
     } catch (cause) {
       throw toGrpcError(cause, emulate);
     }
