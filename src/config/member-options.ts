@@ -82,7 +82,9 @@ export interface MemberOptions {
   readonly compactionBatchLimit: number;
   readonly compactionSleepIntervalMs: number;
   readonly watchProgressNotifyIntervalMs: number;
-  /** 0 = 300. */
+  /** `simple`, or `jwt` with where its keys are: see `auth/token-options.ts`. */
+  readonly authToken: string;
+  /** How long a simple token lives after its last use; 0 = 300. */
   readonly authTokenTtlSeconds: number;
   /** Cost of hashing passwords; outside 4 to 31 the default of 10. */
   readonly bcryptCost: number;

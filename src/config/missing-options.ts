@@ -75,7 +75,6 @@ export const missingOptions = {
   'tls-max-version': refusedWithTls(string, ''),
   'host-whitelist': refused(words, ['*']),
   cors: idle(urlsOrStar, ['*']),
-  'auth-token': refused(string, 'simple'),
 
   // Finding the cluster
   discovery: refused(string, ''),

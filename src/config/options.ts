@@ -160,6 +160,11 @@ export const options = {
   'trusted-ca-file': security(kinds.string, '', 'CA bundle that the certificates of clients must come from.', {
     fileKey: 'client-transport-security.trusted-ca-file',
   }),
+  'auth-token': security(
+    kinds.string,
+    'simple',
+    "Kind of tokens: 'simple', or 'jwt,sign-method=M,priv-key=FILE,pub-key=FILE,ttl=5m'.",
+  ),
   'auth-token-ttl': security(kinds.uint, 300, 'Seconds that a simple token lives after its last use.'),
   'bcrypt-cost': security(kinds.uint, 10, 'Cost of hashing passwords, 4 to 31: each step doubles the work.'),
 

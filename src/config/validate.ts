@@ -181,6 +181,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     compactionBatchLimit: orDefault(values['compaction-batch-limit'], 1_000),
     compactionSleepIntervalMs: orDefault(values['compaction-sleep-interval'], 10),
     watchProgressNotifyIntervalMs: orDefault(values['watch-progress-notify-interval'], 600_000),
+    authToken: values['auth-token'],
     authTokenTtlSeconds: values['auth-token-ttl'],
     bcryptCost: values['bcrypt-cost'],
     warningApplyDurationMs: values['warning-apply-duration'],

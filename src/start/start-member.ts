@@ -26,6 +26,7 @@ import { bootstrap, type DiskObserver } from '../member/bootstrap/bootstrap.js';
 import { Member } from '../member/member.js';
 import { MemberMetrics } from '../member/metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
+import { makeTokens } from './auth-tokens.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
 
 export interface RunningMember {
@@ -75,6 +76,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
   ended.catch((cause: unknown) => {
     fatal = cause;
   });
+  const tokens = makeTokens(options, { random: osRandom, logger });
   let metrics: MemberMetrics | undefined;
   const observer: DiskObserver = {
     onWalSync: (tookMs) => metrics?.walFsync.observe(tookMs / 1000),
@@ -86,6 +88,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     clock: osClock,
     random: osRandom,
     passwords: osPasswords,
+    tokens,
     logger,
     onFatal: failed,
   };

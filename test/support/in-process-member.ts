@@ -2,6 +2,7 @@
  * A member without sockets, on any disk, by a clock that the test moves. With a simulated disk nothing in it depends on real time, so a seed replays
  * a run; with the real one it is the quickest way to open a data directory and ask.
  */
+import { SimpleTokens } from '../../src/auth/simple-tokens.js';
 import { readOptions } from '../../src/config/read-options.js';
 import type { Disk } from '../../src/lib/disk.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
@@ -53,6 +54,7 @@ export class InProcessMember implements AsyncDisposable {
       clock: this.clock,
       random: seededRandom(how.seed ?? 1),
       passwords: fakePasswords,
+      tokens: new SimpleTokens(seededRandom(how.seed ?? 1), 300),
       logger: how.logger ?? silentLogger,
       onFatal: (cause: unknown) => this.fatal.push(cause),
     };

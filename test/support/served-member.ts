@@ -24,7 +24,12 @@ export class ServedMember implements AsyncDisposable {
 
   static async start(flags: readonly string[] = [], logger?: Logger): Promise<ServedMember> {
     const served = new ServedMember(flags, logger);
-    await served.start();
+    try {
+      await served.start();
+    } catch (cause) {
+      await served[Symbol.asyncDispose]();
+      throw cause;
+    }
     return served;
   }
 
