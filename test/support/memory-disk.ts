@@ -46,6 +46,15 @@ export class MemoryDisk implements Disk {
 
   rename(from: string, to: string): void {
     this.beforeChange('rename', to);
+    if (this.folders.delete(from)) {
+      this.folders.add(to);
+      for (const [name, inode] of [...this.files]) {
+        if (!name.startsWith(`${from}/`)) continue;
+        this.files.delete(name);
+        this.files.set(to + name.slice(from.length), inode);
+      }
+      return;
+    }
     this.files.set(to, this.#inode(from));
     this.files.delete(from);
   }

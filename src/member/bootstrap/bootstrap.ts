@@ -8,14 +8,16 @@
  * Nothing here deletes anything but the leftovers of interrupted writes; what cannot be trusted is refused with the file's name.
  */
 import { openBackend } from '../../backend/backend.js';
+import type { FileBackend } from '../../backend/options.js';
 import type { Backend } from '../../backend/types.js';
+import { BoltError } from '../../bolt/errors.js';
 import { type MembershipState, memberFromJson, memberToJson } from '../../datadir/cluster-member.js';
 import { bootstrapMemberId, clusterId } from '../../datadir/ids.js';
 import { verifyInitialCluster } from '../../datadir/initial-cluster.js';
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
 import { Lessor } from '../../lease/lessor.js';
 import type { Disk } from '../../lib/disk.js';
-import { differenceOf } from '../../lib/emulate.js';
+import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import { MvccStore } from '../../mvcc/store.js';
 import { Metadata } from '../../proto/gen/etcdserverpb.js';
@@ -24,7 +26,7 @@ import type { RaftLogger } from '../../raft/logger.js';
 import { RawNode } from '../../raft/rawnode.js';
 import { type ConfState, isEmptyHardState, makeConfState, type Snapshot } from '../../raftpb/types.js';
 import { createWal, hasWal, openWal, purge, snapshotFiles, walSnapshots } from '../../wal/index.js';
-import type { OpenedWal, SnapshotFiles, Wal } from '../../wal/types.js';
+import type { OpenedWal, SnapshotFiles, Wal, WalOptions } from '../../wal/types.js';
 import { Alarms } from '../apply/alarms.js';
 import { Cluster } from '../membership/cluster.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
@@ -77,42 +79,95 @@ export function bootstrap(config: MemberConfig, world: MemberWorld, observer: Di
   const memberDir = `${config.dataDir}/member`;
   const snapDir = `${memberDir}/snap`;
   const walDir = config.walDir === '' ? `${memberDir}/wal` : config.walDir;
+  const isNew = !hasWal(disk, walDir);
+  // Options that make no sense end the start before anything is made.
+  if (isNew) verifyFounding(config);
+  const founded = isNew ? foundCluster(config) : undefined;
   for (const dir of [config.dataDir, memberDir, snapDir]) makeDurableDir(disk, dir);
   const snapshots = snapshotFiles(disk, snapDir, logger);
-  snapshots.removeLeftovers();
+  const dbPath = `${snapDir}/db`;
+  const openDb = () =>
+    reading(dbPath, () =>
+      openBackend({
+        disk,
+        clock,
+        path: dbPath,
+        logger,
+        cacheBytes: BACKEND_CACHE_BYTES,
+        batchIntervalMs: config.backendBatchIntervalMs,
+        batchLimit: config.backendBatchLimit,
+        onCommit: observer.onBackendCommit,
+        onFailure: world.onFatal,
+      }),
+    );
 
-  const isNew = !hasWal(disk, walDir);
-  const log = isNew ? newLog(config, world, observer, walDir) : restartLog(config, world, observer, walDir, snapshots);
-  const backend = openBackend({
-    disk,
-    clock,
-    path: `${snapDir}/db`,
-    logger,
-    cacheBytes: BACKEND_CACHE_BYTES,
-    batchIntervalMs: config.backendBatchIntervalMs,
-    batchLimit: config.backendBatchLimit,
-    onCommit: observer.onBackendCommit,
-    onFailure: world.onFatal,
-  });
-  const backendIndex = readConsistentIndex(backend);
+  // Of a new member the database is looked at first, so that no log is begun beside one that has already been used.
+  const unused = isNew ? openUnused(openDb, dbPath, walDir) : undefined;
+  const options = walOptions(config, world, observer);
+  const log =
+    founded === undefined
+      ? restartLog(config, world, { walDir, snapshots, options })
+      : newLog(founded, disk, walDir, options);
+  try {
+    return assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openDb: () => unused ?? openDb() });
+  } catch (cause) {
+    letGo(log.wal, logger);
+    throw cause;
+  }
+}
+
+interface Opened {
+  readonly config: MemberConfig;
+  readonly world: MemberWorld;
+  readonly walDir: string;
+  readonly snapDir: string;
+  readonly snapshots: SnapshotFiles;
+  readonly isNew: boolean;
+  readonly log: LogState;
+  readonly openDb: () => Backend;
+}
+
+/** A segment preallocated for a member that does not start would only take up space. */
+function letGo(wal: Wal, logger: Logger): void {
+  try {
+    wal.close();
+  } catch (cause) {
+    logger.warn('failed to close the log', { error: String(cause) });
+  }
+}
+
+function assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openDb }: Opened): Bootstrapped {
+  const { disk, logger } = world;
+  const dbPath = `${snapDir}/db`;
   const snapshotIndex = log.snapshot?.metadata.index ?? 0;
-  if (snapshotIndex > backendIndex && snapshotIndex > 0)
-    throw new BackendBehindError(`${snapDir}/db`, backendIndex, snapshotIndex);
+  if (snapshotIndex > 0 && (disk.stat(dbPath)?.size ?? 0) === 0) throw new BackendBehindError(dbPath, 0, snapshotIndex);
+  const backend = openDb();
+  // Only now: with the locks of log and database nobody else can be using what looks left over.
+  snapshots.removeLeftovers();
+  const backendIndex = readConsistentIndex(backend);
+  if (snapshotIndex > backendIndex) throw new BackendBehindError(dbPath, backendIndex, snapshotIndex);
+  if (!isNew && backendIndex > log.wal.lastIndex) refuseIfAlone(backend, dbPath, backendIndex, log.wal.lastIndex);
   for (const bucket of allBuckets) backend.createBucket(bucket);
   const isUnused = backendIndex === 0 && readStorageVersion(backend) === undefined;
   if (isUnused && differenceOf('statusHasStorageVersion', config.emulate))
     writeStorageVersion(backend, `${config.emulate}.0`);
 
-  const lessor = new Lessor(backend, {
-    minTtlSeconds: Math.ceil((Math.floor((3 * electionTicks(config)) / 2) * config.heartbeatIntervalMs) / 1000),
-    electionTimeoutMs: config.electionTimeoutMs,
-    expiredRetryMs: requestTimeoutMs(config),
-  });
-  const store = MvccStore.open({ backend, leases: lessor });
+  const lessor = reading(
+    dbPath,
+    () =>
+      new Lessor(backend, {
+        minTtlSeconds: Math.ceil((Math.floor((3 * electionTicks(config)) / 2) * config.heartbeatIntervalMs) / 1000),
+        electionTimeoutMs: config.electionTimeoutMs,
+        expiredRetryMs: requestTimeoutMs(config),
+      }),
+  );
+  const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor }));
   lessor.setKeyDeleter(() => store.write());
 
   const cluster = new Cluster(log.clusterId, log.memberId, backend, logger);
-  cluster.restore(membershipAt(log.snapshot, backend));
+  const membership = reading(dbPath, () => membershipAt(log.snapshot, backend));
+  refuseDowngrade(config.emulate, [membership.version, storedClusterVersion(backend)]);
+  cluster.restore(membership);
   const confState = log.snapshot?.metadata.confState ?? makeConfState();
   const node = new RawNode({
     id: log.memberId,
@@ -144,7 +199,7 @@ export function bootstrap(config: MemberConfig, world: MemberWorld, observer: Di
     backend,
     store,
     lessor,
-    alarms: new Alarms(backend),
+    alarms: reading(dbPath, () => new Alarms(backend)),
     cluster,
     start: { backendIndex, snapshotIndex, confState },
     purge: () => {
@@ -153,6 +208,27 @@ export function bootstrap(config: MemberConfig, world: MemberWorld, observer: Di
       purge(disk, snapDir, '.snap.db', config.maxSnapshots);
     },
   };
+}
+
+/** Throws BackendAheadError for a database that some log's entries went into: beside a new log their successors would be taken for applied. */
+function openUnused(open: () => FileBackend, dbPath: string, walDir: string): FileBackend {
+  const backend = open();
+  const index = readConsistentIndex(backend);
+  if (index === 0) return backend;
+  backend.close().catch(() => {});
+  throw new BackendAheadError(dbPath, index, `there is no log in ${walDir}`);
+}
+
+/**
+ * A log that ends before the database does has lost entries. Other members send them again; a member that is alone would give their indexes to new ones
+ * and then take those for applied.
+ */
+function refuseIfAlone(backend: Backend, dbPath: string, backendIndex: number, lastIndex: number): void {
+  let members = 0;
+  backend.range('members', new Uint8Array(0), undefined, 2, () => {
+    members++;
+  });
+  if (members < 2) throw new BackendAheadError(dbPath, backendIndex, `the log ends at index ${lastIndex}`);
 }
 
 /** A new folder is only there after a power failure if the one that names it was synced. */
@@ -174,6 +250,34 @@ function parentOf(path: string): string {
   return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
 }
 
+/** The database is not one, or something in it cannot be what it should be. */
+export class DatabaseDamagedError extends Error {
+  override readonly name = 'DatabaseDamagedError';
+  readonly code = 'ERR_DATABASE_DAMAGED';
+
+  constructor(path: string, cause: Error) {
+    const what = cause.message.startsWith(path) ? cause.message : `${path}: ${cause.message}`;
+    super(`${what}; nothing was changed; ${remedy}`, { cause });
+  }
+}
+
+/** Whoever decodes a record does not know which file it came from. */
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    if (cause instanceof BoltError && cause.code !== 'ERR_BOLT_FORMAT' && cause.code !== 'ERR_BOLT_CORRUPT')
+      throw cause;
+    // The system's own errors name file and reason.
+    if ('syscall' in cause || ('code' in cause && 'path' in cause && !(cause instanceof BoltError))) throw cause;
+    throw new DatabaseDamagedError(path, cause);
+  }
+}
+
+const remedy =
+  'restore this member from a snapshot, or remove it from its cluster and add it anew with an empty data directory';
+
 /** The database lacks what the newest raft snapshot says was applied, and nothing can bring it back here. */
 export class BackendBehindError extends Error {
   override readonly name = 'BackendBehindError';
@@ -181,8 +285,20 @@ export class BackendBehindError extends Error {
 
   constructor(path: string, backendIndex: number, snapshotIndex: number) {
     super(
-      `database file (${path} index ${backendIndex}) does not match with snapshot (index ${snapshotIndex}); ` +
-        'restore this member from a snapshot, or remove it from its cluster and add it anew with an empty data directory',
+      `database file (${path} index ${backendIndex}) does not match with snapshot (index ${snapshotIndex}); ${remedy}`,
+    );
+  }
+}
+
+/** The database has applied entries that the log does not hold. */
+export class BackendAheadError extends Error {
+  override readonly name = 'BackendAheadError';
+  readonly code = 'ERR_BACKEND_AHEAD';
+
+  constructor(path: string, backendIndex: number, log: string) {
+    super(
+      `database file (${path}) has applied entries up to index ${backendIndex}, but ${log}; give the log's folder with --wal-dir if it is elsewhere; ` +
+        'if it is lost, restore this member from a snapshot (the database file itself can serve as one, with --skip-hash-check)',
     );
   }
 }
@@ -191,16 +307,10 @@ function electionTicks(config: MemberConfig): number {
   return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
 }
 
-function newLog(config: MemberConfig, world: MemberWorld, observer: DiskObserver, walDir: string): LogState {
-  verifyFounding(config);
-  const founded = foundCluster(config);
+function newLog(founded: Founded, disk: Disk, walDir: string, options: WalOptions): LogState {
   const metadata = Metadata.encode({ NodeID: founded.memberId, ClusterID: founded.clusterId });
-  return {
-    wal: createWal(world.disk, walDir, metadata, walOptions(config, world, observer)),
-    storage: new MemoryStorage(),
-    snapshot: undefined,
-    ...founded,
-  };
+  const wal = createWal(disk, walDir, metadata, options);
+  return { wal, storage: new MemoryStorage(), snapshot: undefined, ...founded };
 }
 
 /** Throws in etcd's words where what the member is told does not fit together, in ours where we cannot do it. */
@@ -221,8 +331,10 @@ function verifyFounding(config: MemberConfig): void {
   }
 }
 
+type Founded = Required<Pick<LogState, 'memberId' | 'clusterId' | 'peers'>>;
+
 /** Ids and first configuration of a new cluster follow from the initial one. */
-function foundCluster(config: MemberConfig): Required<Pick<LogState, 'memberId' | 'clusterId' | 'peers'>> {
+function foundCluster(config: MemberConfig): Founded {
   const members = [...config.initialCluster].map(([name, peerURLs]) => ({
     id: bootstrapMemberId(peerURLs, config.initialClusterToken),
     name,
@@ -243,14 +355,12 @@ function foundCluster(config: MemberConfig): Required<Pick<LogState, 'memberId' 
 function restartLog(
   config: MemberConfig,
   world: MemberWorld,
-  observer: DiskObserver,
-  walDir: string,
-  snapshots: SnapshotFiles,
+  { walDir, snapshots, options }: { walDir: string; snapshots: SnapshotFiles; options: WalOptions },
 ): LogState {
   const { disk, logger } = world;
   const snapshot = snapshots.loadNewest(walSnapshots(disk, walDir))?.snapshot;
   const from = { index: snapshot?.metadata.index ?? 0, term: snapshot?.metadata.term ?? 0 };
-  const opened = openWal(disk, walDir, from, walOptions(config, world, observer));
+  const opened = openWal(disk, walDir, from, options);
   if (opened.repaired !== undefined) logger.info('repaired WAL', { ...opened.repaired });
   const { NodeID, ClusterID } = Metadata.decode(opened.metadata);
   const storage = new MemoryStorage();
@@ -290,6 +400,8 @@ function forced(
  * waits for ever.
  */
 function foundAgain(config: MemberConfig, found: Pick<LogState, 'memberId' | 'clusterId'>, walDir: string) {
+  // One that joins has nothing to found: its leader will send it everything.
+  if (config.initialClusterState === 'existing') return undefined;
   const founded = foundCluster(config);
   if (founded.memberId === found.memberId && founded.clusterId === found.clusterId) return founded.peers;
   throw new Error(
@@ -299,7 +411,7 @@ function foundAgain(config: MemberConfig, found: Pick<LogState, 'memberId' | 'cl
   );
 }
 
-function walOptions({ walSegmentBytes }: MemberConfig, world: MemberWorld, observer: DiskObserver) {
+function walOptions({ walSegmentBytes }: MemberConfig, world: MemberWorld, observer: DiskObserver): WalOptions {
   return {
     clock: world.clock,
     logger: world.logger,
@@ -321,8 +433,25 @@ function membershipAt(snapshot: Snapshot | undefined, backend: Backend): Members
   backend.range('members_removed', new Uint8Array(0), undefined, 0, (key) => {
     removed.push(BigInt(`0x${Buffer.from(key).toString()}`));
   });
+  return { members, removed, version: storedClusterVersion(backend) };
+}
+
+function storedClusterVersion(backend: Backend): string | undefined {
   const version = backend.get('cluster', Buffer.from('clusterVersion'));
-  return { members, removed, version: version === undefined ? undefined : Buffer.from(version).toString() };
+  return version === undefined ? undefined : Buffer.from(version).toString();
+}
+
+/** What a newer version wrote may mean what this one does not know. As etcd's membership.mustDetectDowngrade. */
+function refuseDowngrade(emulate: EmulatedVersion, clusterVersions: readonly (string | undefined)[]): void {
+  const [ownMajor = 0, ownMinor = 0] = emulate.split('.').map(Number);
+  for (const version of clusterVersions) {
+    const [major = 0, minor = 0] = (version ?? '0.0').split('.').map(Number);
+    if (major < ownMajor || (major === ownMajor && minor <= ownMinor)) continue;
+    throw new Error(
+      `invalid downgrade; server version is lower than determined cluster version: server ${fullVersionOf[emulate]}, cluster ${major}.${minor}; ` +
+        `start with --emulate-version ${major}.${minor} or later, or let the cluster be downgraded first`,
+    );
+  }
 }
 
 /** The core speaks in whole sentences; here they become records. */
