@@ -640,6 +640,7 @@ export class Member {
       dbSizeBytes: this.backend.sizeBytes,
       dbSizeInUseBytes: this.backend.sizeInUseBytes,
       currentRevision: this.store.currentRevision,
+      authRevision: this.auth.revision,
       compactRevision: this.store.compactRevision,
       keys: this.store.keyCount,
       watchers: this.hub.watcherCount,

@@ -25,6 +25,7 @@ export interface MemberFigures {
   dbSizeBytes: number;
   dbSizeInUseBytes: number;
   currentRevision: number;
+  authRevision: number;
   compactRevision: number;
   keys: number;
   puts: number;
@@ -212,6 +213,7 @@ const scalars: Readonly<Record<string, Scalar>> = {
   etcd_mvcc_delete_total: ['counter', 'Total number of deletes seen by this member.', (f) => f.deletes],
   etcd_mvcc_range_total: ['counter', 'Total number of ranges seen by this member.', (f) => f.ranges],
   etcd_mvcc_txn_total: ['counter', 'Total number of txns seen by this member.', (f) => f.txns],
+  etcd_debugging_auth_revision: ['gauge', 'The current revision of auth store.', (f) => f.authRevision],
   etcd_debugging_mvcc_current_revision: ['gauge', 'The current revision of store.', (f) => f.currentRevision],
   etcd_debugging_mvcc_compact_revision: [
     'gauge',
