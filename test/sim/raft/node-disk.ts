@@ -1,7 +1,6 @@
 /**
  * What one node has on its disk. Writes go into a log of batches; a sync makes all so far durable; a crash keeps any prefix of the batches that were
- * not synced. A batch — snapshot, entries and hard state of one Ready — is one record here and is kept or lost as a whole: torn ones are the business of
- * the write-ahead log and its own tests.
+ * not synced. A batch is what one Ready has to write: a snapshot, or entries, then the hard state. The last one that is kept may be cut between the two.
  */
 import type { Random } from '../../../src/lib/random.js';
 import { type Entry, type HardState, makeHardState, makeSnapshot, type Snapshot } from '../../../src/raftpb/types.js';
@@ -43,6 +42,10 @@ export class NodeDisk {
     const written = [...this.unsynced, ...underway];
     const kept = random.below(written.length + 1);
     for (const batch of written.slice(0, kept)) this.keep(batch);
+    const torn = written[kept];
+    // A snapshot without its hard state is one that nobody asks for.
+    if (torn !== undefined && torn.snapshot === undefined && random.below(2) === 0)
+      this.keep({ ...torn, hardState: undefined });
     this.unsynced = [];
   }
 
