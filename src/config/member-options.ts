@@ -3,6 +3,7 @@
  * Every default is filled in; nothing further in reads a flag or a variable. Names follow etcd's flags; units stand last.
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
+import type { TlsVersion } from '../lib/go/tls.js';
 
 /** A URL that passed etcd's checks: scheme http, https, unix or unixs; a port where there is a host; no path. */
 export interface ListenUrl {
@@ -26,6 +27,13 @@ export interface TlsOptions {
   readonly clientKeyFile: string;
   readonly clientCertAuth: boolean;
   readonly trustedCaFile: string;
+  /** Certificates of clients that are no longer taken; PEM or DER. */
+  readonly clientCrlFile?: string | undefined;
+  /** What is agreed on at least and at most; undefined = the library's choice. */
+  readonly minVersion?: TlsVersion | undefined;
+  readonly maxVersion?: TlsVersion | undefined;
+  /** As OpenSSL lists them; undefined = the library's choice. */
+  readonly ciphers?: string | undefined;
 }
 
 export interface MemberOptions {

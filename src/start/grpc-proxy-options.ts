@@ -30,6 +30,11 @@ export interface GrpcProxyOptions {
   readonly keepaliveTimeoutMs: number;
   /** Towards the cluster. */
   readonly clusterTls: ProxyTlsFiles & { readonly insecureSkipVerify: boolean };
-  /** Towards clients; with a `ca` they must show a certificate. */
-  readonly listenTls: ProxyTlsFiles;
+  /** Towards clients; with a `ca` they must show a certificate. Versions and suites as etcd's flags name them, `''` and none = the library's choice. */
+  readonly listenTls: ProxyTlsFiles & {
+    readonly crl: string;
+    readonly minVersion: string;
+    readonly maxVersion: string;
+    readonly cipherSuites: readonly string[];
+  };
 }

@@ -160,11 +160,22 @@ function addressOf(url: ListenUrl): NetworkAddress {
 
 /** Files are read again at each handshake, so that renewed certificates take effect without a restart. */
 function tlsServerOptions(tls: TlsOptions): TlsServerOptions {
+  const { clientCrlFile = '', minVersion, maxVersion, ciphers } = tls;
   const material = () => ({
     cert: readFile(tls.certFile),
     key: readFile(tls.keyFile),
     ca: tls.trustedCaFile === '' ? undefined : readFile(tls.trustedCaFile),
+    crl: clientCrlFile === '' ? undefined : pemCrl(readFile(clientCrlFile)),
     alpn: ['h2', 'http/1.1'],
+    minVersion,
+    maxVersion,
+    ciphers,
   });
   return { ...material(), requireClientCert: tls.clientCertAuth, reload: material };
+}
+
+/** OpenSSL takes PEM alone; etcd takes DER, too. */
+function pemCrl(file: Buffer): Buffer {
+  if (file.includes('-----BEGIN ')) return file;
+  return Buffer.from(`-----BEGIN X509 CRL-----\n${file.toString('base64')}\n-----END X509 CRL-----\n`);
 }

@@ -16,6 +16,7 @@ import { parseUrlList } from '../config/listen-url.js';
 import type { ListenUrl, TlsOptions } from '../config/member-options.js';
 import { createGrpcServer } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
+import { opensslCiphers, parseTlsVersion } from '../lib/go/tls.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
@@ -46,9 +47,9 @@ export interface RunningGrpcProxy {
 
 /** Throws StartRefusal; then nothing is left open. */
 export async function startGrpcProxy(options: GrpcProxyOptions, logger: Logger): Promise<RunningGrpcProxy> {
+  const listenTls = await refusing(async () => serverTls(options));
   const listen = await refusing(async () => listenUrl(options));
   const cluster = await refusing(async () => clusterTls(options));
-  const listenTls = hasFiles(options.listenTls) ? serverTls(options.listenTls) : undefined;
   const ports = new Ports({
     network: osNetwork,
     clock: osClock,
@@ -164,15 +165,38 @@ function listenUrl(options: GrpcProxyOptions): ListenUrl {
   return { scheme, text: `${scheme}://${options.listenAddr}`, host, port, socketPath: undefined };
 }
 
-function serverTls({ cert, key, ca }: ProxyTlsFiles): TlsOptions {
+/** undefined without a certificate; what the other flags say is checked all the same. */
+function serverTls({ listenTls: files }: GrpcProxyOptions): TlsOptions | undefined {
+  const minVersion = versionOf('tls-min-version', files.minVersion);
+  const maxVersion = versionOf('tls-max-version', files.maxVersion);
+  if (maxVersion !== undefined && minVersion !== undefined && minVersion > maxVersion) {
+    throw new Error(`min version (${files.minVersion}) is greater than max version (${files.maxVersion})`);
+  }
+  if (minVersion === 'TLSv1.3' && files.cipherSuites.length > 0) {
+    throw new Error('cipher suites cannot be configured when only TLS1.3 is enabled');
+  }
+  const ciphers = opensslCiphers(files.cipherSuites);
+  if (!hasFiles(files)) return undefined;
   return {
-    certFile: cert,
-    keyFile: key,
+    certFile: files.cert,
+    keyFile: files.key,
     clientCertFile: '',
     clientKeyFile: '',
-    clientCertAuth: ca !== '',
-    trustedCaFile: ca,
+    clientCertAuth: files.ca !== '',
+    trustedCaFile: files.ca,
+    clientCrlFile: files.crl,
+    minVersion,
+    maxVersion,
+    ciphers,
   };
+}
+
+function versionOf(flag: string, text: string) {
+  try {
+    return parseTlsVersion(text);
+  } catch (cause) {
+    throw new Error(`${flag} is invalid: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /**

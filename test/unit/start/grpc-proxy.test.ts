@@ -1,14 +1,18 @@
 /** A gRPC proxy in front of a member, both with real sockets, asked by our client. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
 import { Mutex } from '../../../src/client/concurrency/mutex.js';
 import { Session } from '../../../src/client/concurrency/session.js';
 import { EtcdError } from '../../../src/client/errors.js';
 import { compare, op } from '../../../src/client/kv.js';
+import type { ClientTls } from '../../../src/client/options.js';
 import { silentLogger } from '../../../src/lib/logger.js';
-import type { NetworkAddress } from '../../../src/lib/network.js';
+import type { NetworkAddress, TlsClientOptions } from '../../../src/lib/network.js';
 import { hostName } from '../../../src/lib/os/host-name.js';
 import { httpGet } from '../../../src/lib/os/http-get.js';
+import { osNetwork } from '../../../src/lib/os/net.js';
 import type { GrpcProxyOptions } from '../../../src/start/grpc-proxy-options.js';
 import { startGrpcProxy } from '../../../src/start/start-grpc-proxy.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -31,7 +35,7 @@ const usual: GrpcProxyOptions = {
   keepaliveIntervalMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,
   clusterTls: { ...noFiles, insecureSkipVerify: false },
-  listenTls: noFiles,
+  listenTls: { ...noFiles, crl: '', minVersion: 'TLS1.2', maxVersion: '', cipherSuites: [] },
 };
 
 let member: ServedMember;
@@ -181,9 +185,73 @@ describe('a gRPC proxy', () => {
     [{ listenAddr: 'bad' }, 'listen tcp: address bad: missing port in address\n'],
     [{ listenAddr: '127.0.0.1:99999' }, 'listen tcp: address 99999: invalid port\n'],
     [{ metricsAddr: 'ftp://127.0.0.1:1' }, 'URL scheme must be http, https, unix, or unixs: ftp://127.0.0.1:1\n'],
-    [{ listenTls: { ...noFiles, cert: '/nowhere', key: '/nowhere' } }, 'open /nowhere: no such file or directory\n'],
+    [
+      { listenTls: { ...usual.listenTls, cert: '/nowhere', key: '/nowhere' } },
+      'open /nowhere: no such file or directory\n',
+    ],
   ] satisfies [Partial<GrpcProxyOptions>, string][])('refuses to start with %j', async (options, said) => {
     await expect(proxy(options)).rejects.toMatchObject({ text: said, to: 'stderr' });
+  });
+});
+
+describe('a gRPC proxy that speaks TLS with its clients', () => {
+  const file = (name: string) => fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+  const listenTls = { ...usual.listenTls, cert: file('server.crt'), key: file('server.key') };
+  const ca = readFileSync(file('ca.crt'));
+  const secure = (address: string, tls: ClientTls): Client => {
+    const client = new Client({ endpoints: [`https://${address}`], tls: { ca, ...tls } });
+    closing.push(client);
+    return client;
+  };
+
+  it('shows its certificate', async () => {
+    const { address } = await proxy({ listenTls });
+    await secure(address, {}).kv.put('tls', '1');
+    expect(await fetch(`http://${address}/health`).catch(() => 'refused')).toBe('refused');
+  });
+
+  it('takes clients alone whose certificate its authorities have signed', async () => {
+    const { address } = await proxy({ listenTls: { ...listenTls, ca: file('ca.crt') } });
+    const [cert, key] = [readFileSync(file('client.crt')), readFileSync(file('client.key'))];
+    await secure(address, { cert, key }).kv.put('tls', '2');
+    await expect(secure(address, {}).kv.put('tls', '3', { timeoutMs: 1000 })).rejects.toBeInstanceOf(EtcdError);
+  });
+
+  it('keeps to the versions and suites it is told', async () => {
+    const suite = 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384';
+    const { address } = await proxy({ listenTls: { ...listenTls, maxVersion: 'TLS1.2', cipherSuites: [suite] } });
+    const [host = '', port = ''] = address.split(':');
+    const dial = async (options: TlsClientOptions) => {
+      const { socket, tls } = await osNetwork.dial({ t: 'tcp', host, port: Number(port) }, { tls: { ca, ...options } });
+      socket.destroy();
+      return [tls?.version, tls?.cipher];
+    };
+    expect(await dial({})).toEqual(['TLSv1.2', suite]);
+    await expect(dial({ minVersion: 'TLSv1.3' })).rejects.toThrow();
+    await expect(dial({ ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).rejects.toThrow();
+  });
+
+  it.each([
+    [
+      { minVersion: 'TLS1.1' },
+      'tls-min-version is invalid: unexpected TLS version "TLS1.1" (must be one of: TLS1.2, TLS1.3)\n',
+    ],
+    [{ maxVersion: 'x' }, 'tls-max-version is invalid: unexpected TLS version "x" (must be one of: TLS1.2, TLS1.3)\n'],
+    [{ minVersion: 'TLS1.3', maxVersion: 'TLS1.2' }, 'min version (TLS1.3) is greater than max version (TLS1.2)\n'],
+    [
+      { minVersion: 'TLS1.3', cipherSuites: ['TLS_RSA_WITH_AES_128_CBC_SHA'] },
+      'cipher suites cannot be configured when only TLS1.3 is enabled\n',
+    ],
+    [{ cipherSuites: ['FOO'] }, 'unexpected TLS cipher suite "FOO"\n'],
+  ])('refuses to start with %j', async (options, said) => {
+    await expect(proxy({ listenTls: { ...usual.listenTls, ...options } })).rejects.toMatchObject({ text: said });
+  });
+
+  it('refuses a certificate for the cluster that names a user', async () => {
+    const named = { cert: file('client.crt'), key: file('client.key'), ca: '', insecureSkipVerify: false };
+    await expect(proxy({ clusterTls: named })).rejects.toMatchObject({
+      text: expect.stringMatching(/^cert has non empty Common Name \(.+\): .*client\.crt\n$/),
+    });
   });
 });
 
