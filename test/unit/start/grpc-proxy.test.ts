@@ -1,5 +1,7 @@
 /** A gRPC proxy in front of a member, both with real sockets, asked by our client. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
@@ -217,6 +219,24 @@ describe('a gRPC proxy that speaks TLS with its clients', () => {
     await expect(secure(address, {}).kv.put('tls', '3', { timeoutMs: 1000 })).rejects.toBeInstanceOf(EtcdError);
   });
 
+  it.each(['PEM', 'DER'])(
+    'refuses clients whose certificate is on its list of revoked ones, read as %s',
+    async (form) => {
+      using folder = temporaryFolder();
+      const crl = join(folder.path, 'crl');
+      const pem = readFileSync(file('crl/revoked.crl'), 'utf8');
+      writeFileSync(crl, form === 'PEM' ? pem : Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64'));
+      const { address } = await proxy({ listenTls: { ...listenTls, ca: file('crl/ca.crt'), crl } });
+      const put = (name: string) => {
+        const [cert, key] = [readFileSync(file(`crl/${name}.crt`)), readFileSync(file(`crl/${name}.key`))];
+        return secure(address, { cert, key }).kv.put('tls', name, { timeoutMs: name === 'good' ? 10_000 : 1000 });
+      };
+      await put('good');
+      await expect(put('revoked')).rejects.toBeInstanceOf(EtcdError);
+      expect(text((await direct().kv.get('tls')).kvs[0]?.value)).toBe('good');
+    },
+  );
+
   it('keeps to the versions and suites it is told', async () => {
     const suite = 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384';
     const { address } = await proxy({ listenTls: { ...listenTls, maxVersion: 'TLS1.2', cipherSuites: [suite] } });
@@ -378,4 +398,9 @@ async function freePort(): Promise<number> {
   await running.close();
   const { address } = running;
   return address.t === 'tcp' ? address.port : 0;
+}
+
+function temporaryFolder(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'etcd-ts-proxy-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
