@@ -4,6 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Disk, DiskFile } from '../../../src/lib/disk.js';
+import { diskWith, type Files, filesOf } from '../../support/disk-files.js';
 import { InProcessMember, memberConfig } from '../../support/in-process-member.js';
 import { MemoryDisk } from '../../support/memory-disk.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -20,8 +21,6 @@ const config = memberConfig('/data', {
   maxSnapshots: 0,
 });
 
-/** Every file's content. */
-type Files = ReadonlyMap<string, Buffer>;
 let whole: Files;
 let content: string;
 
@@ -37,16 +36,6 @@ beforeAll(async () => {
   await opened.stop();
   whole = filesOf(disk);
 });
-
-const filesOf = (disk: MemoryDisk): Files =>
-  new Map([...disk.files.keys()].sort().map((path) => [path, disk.content(path)]));
-
-function diskWith(files: Files): MemoryDisk {
-  const disk = new MemoryDisk();
-  for (const dir of ['/data', '/data/member', walDir, snapDir]) disk.makeDir(dir);
-  for (const [path, bytes] of files) disk.setContent(path, bytes);
-  return disk;
-}
 
 /** What matters of the files: preallocated zeros behind the log, and segments preallocated but not yet in use, do not. */
 function essence(files: Files): string[] {
