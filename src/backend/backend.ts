@@ -16,6 +16,7 @@ import { compareBytes } from '../bolt/page.js';
 import { streamState } from '../bolt/stream.js';
 import type { ReadBucket } from '../bolt/types.js';
 import { crc32c } from '../lib/crc32c.js';
+import { latin1Text } from '../lib/latin1.js';
 import { bucketBytes } from './buckets.js';
 import type { BackendOptions, FileBackend } from './options.js';
 import type { BackendReader, BackendSnapshot, BucketName, Visit } from './types.js';
@@ -263,7 +264,7 @@ class BoltBackend implements FileBackend {
       for (const name of names) {
         const bucket = tx.bucket(name);
         if (bucket === undefined) continue;
-        const text = Buffer.from(name).toString('latin1');
+        const text = latin1Text(name);
         hash = crc32c(hash, name);
         let start: Uint8Array | undefined;
         for (let done = false; !done; ) {

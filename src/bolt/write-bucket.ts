@@ -6,6 +6,7 @@
  * Nothing is written before the commit; then each changed node is cut into page-sized pieces, written to fresh pages, and its old page is
  * freed (copy on write). Sizes, split and merge rules are bbolt's (node.go, bucket.go), so that its check accepts what we write.
  */
+import { latin1Text } from '../lib/latin1.js';
 import { BoltError } from './errors.js';
 import { BranchNode, LeafNode, nodeFrom, splitPoints, type TreeNode } from './node.js';
 import {
@@ -39,9 +40,6 @@ export interface WriteContext {
   /** A finished page, to be written. */
   emit(page: Page): void;
 }
-
-/** Map key for a bucket name: one char a byte. */
-const nameKey = (name: Uint8Array): string => Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
 
 /** Stored value of a bucket whose tree starts at `rootId`. */
 function treeHeader(rootId: number, sequence: bigint): Uint8Array {
@@ -98,7 +96,7 @@ export class NodeBucket implements WriteBucket {
   }
 
   bucket(name: Uint8Array): NodeBucket | undefined {
-    const opened = this.#opened.get(nameKey(name));
+    const opened = this.#opened.get(latin1Text(name));
     if (opened !== undefined) return opened.bucket;
     const found = this.#find(name);
     if (found === undefined || !found.isBucket) return undefined;
@@ -140,7 +138,7 @@ export class NodeBucket implements WriteBucket {
     const bucket = this.bucket(name);
     if (bucket === undefined) return false;
     bucket.#freeTree(bucket.#root, 0);
-    this.#opened.delete(nameKey(name));
+    this.#opened.delete(latin1Text(name));
     this.#remove(name);
     return true;
   }
@@ -161,7 +159,7 @@ export class NodeBucket implements WriteBucket {
 
   #open(name: Uint8Array, header: BucketHeader): NodeBucket {
     const bucket = new NodeBucket(this.#context, header, { isTop: false });
-    this.#opened.set(nameKey(name), { name, bucket });
+    this.#opened.set(latin1Text(name), { name, bucket });
     return bucket;
   }
 

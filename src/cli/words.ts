@@ -20,6 +20,3 @@ export function cutWords(line: string): string[] {
 
 /** A latin1 string of bytes as text, for messages. */
 export const shown = (line: string): string => Buffer.from(line, 'latin1').toString('utf8');
-
-/** A latin1 string as the bytes it stands for. */
-export const fromLatin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1');

@@ -6,6 +6,7 @@ import { bucketNames } from '../backend/buckets.js';
 import type { BucketName } from '../backend/types.js';
 import type { Disk } from '../lib/disk.js';
 import { goQuoteBytes } from '../lib/go/quote.js';
+import { latin1Text } from '../lib/latin1.js';
 import { isTombstone, mainOf, subOf } from '../mvcc/revision.js';
 import { Role, User } from '../proto/gen/authpb.js';
 import { AlarmMember, Metadata } from '../proto/gen/etcdserverpb.js';
@@ -169,7 +170,7 @@ const noSnapshot = {
 function dumpDb(disk: Disk, path: string, { bucket: only }: DumpOptions, visit: VisitRow): void {
   readDb(disk, path, (tx) => {
     tx.root.range(undefined, undefined, (name) => {
-      const bucket = Buffer.from(name).toString('latin1');
+      const bucket = latin1Text(name);
       if (only !== undefined && only !== bucket) return;
       tx.bucket(name)?.range(undefined, undefined, (key, value) => {
         visit('db', { bucket, ...describe(bucket, key, value) });

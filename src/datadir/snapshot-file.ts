@@ -3,11 +3,14 @@
  * multiple of 512 tells that the sum is there. A database copied out of a data directory has none.
  */
 import { createHash } from 'node:crypto';
+import { bucketBytes } from '../backend/buckets.js';
+import { storageVersionKey } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import { BoltError } from '../bolt/errors.js';
 import { crc32c } from '../lib/crc32c.js';
 import type { Disk, DiskFile } from '../lib/disk.js';
 import { pathErrorText } from '../lib/go/system-error.js';
+import { latin1Text } from '../lib/latin1.js';
 import { keyOfRecord } from '../mvcc/key-value.js';
 import { isTombstone, mainOf } from '../mvcc/revision.js';
 import { readDb } from './db.js';
@@ -42,7 +45,7 @@ export function snapshotStatus(disk: Disk, path: string, how: { readonly countUs
       const userKeys = new Set<string>();
       tx.root.range(undefined, undefined, (name) => {
         hash = crc32c(hash, name);
-        const isKeyBucket = Buffer.from(name).toString('latin1') === 'key';
+        const isKeyBucket = latin1Text(name) === 'key';
         tx.bucket(name)?.range(undefined, undefined, (key, value) => {
           hash = crc32c(crc32c(hash, key), value);
           entries++;
@@ -53,7 +56,7 @@ export function snapshotStatus(disk: Disk, path: string, how: { readonly countUs
           else userKeys.add(keyOfRecord(value));
         });
       });
-      const version = tx.bucket(Buffer.from('meta'))?.get(Buffer.from('storageVersion'));
+      const version = tx.bucket(bucketBytes('meta'))?.get(storageVersionKey);
       return {
         hash,
         revision,

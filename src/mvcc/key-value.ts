@@ -3,20 +3,9 @@
  *
  *     1 key (bytes)  2 create_revision  3 mod_revision  4 version  5 value (bytes)  6 lease      zero fields are left out
  */
+import { latin1Text } from '../lib/latin1.js';
 import { type KeyValue, readKeyValue } from '../proto/gen/mvccpb.js';
 import { NO_BYTES, Reader, writer } from '../proto/wire.js';
-
-/** The latin1 string of a key: one character per byte. Always a flat string, as the index needs. */
-export function keyText(key: Uint8Array): string {
-  return latin1Slice.call(key, 0, key.length);
-}
-
-export function keyBytes(text: string): Uint8Array {
-  return Buffer.from(text, 'latin1');
-}
-
-// Works on any Uint8Array, and does without the copy that Buffer.from(bytes) makes.
-const latin1Slice = (Buffer.prototype as unknown as { latin1Slice(start: number, end: number): string }).latin1Slice;
 
 /** A tombstone's record: the key alone. */
 export function tombstoneRecord(key: Uint8Array): Uint8Array {
@@ -43,7 +32,7 @@ export function keyOfRecord(record: Uint8Array): string {
   const reader = new Reader(record);
   reader.pos = 1;
   const stop = reader.stop(record.length);
-  return latin1Slice.call(record, reader.pos, stop);
+  return latin1Text(record, reader.pos, stop);
 }
 
 export function decodeRecord(record: Uint8Array): KeyValue {

@@ -1,9 +1,10 @@
 /** Reads of the key index and the backend together, as of one revision. Source: etcd's mvcc/kvstore_txn.go, rangeKeys. */
 import type { BackendReader } from '../backend/types.js';
+import { latin1Text } from '../lib/latin1.js';
 import { CompactedError, FutureRevisionError } from './errors.js';
 import { type Found, findAt, type History } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
-import { keyText, owned } from './key-value.js';
+import { owned } from './key-value.js';
 import { revisionKeyBytes, writeRevisionKey } from './revision.js';
 import type { RangeOptions, RangeResult } from './types.js';
 
@@ -16,7 +17,7 @@ export interface Interval {
 /** The interval of a key and its range end; undefined for a single key. */
 export function intervalOf(key: Uint8Array, end: Uint8Array | undefined): Interval | undefined {
   if (end === undefined || end.length === 0) return undefined;
-  return { start: keyText(key), end: end.length === 1 && end[0] === 0 ? undefined : keyText(end) };
+  return { start: latin1Text(key), end: end.length === 1 && end[0] === 0 ? undefined : latin1Text(end) };
 }
 
 /** The state a reader looks at: `current` is the newest revision it may name, `compacted` the oldest (-1 = none). */
@@ -48,7 +49,7 @@ export class RecordReader {
 
     const interval = intervalOf(key, end);
     if (interval === undefined) {
-      const kv = this.get(keyText(key), atMain);
+      const kv = this.get(latin1Text(key), atMain);
       if (kv === undefined) return { kvs: [], count: 0 };
       return { kvs: how.countOnly ? [] : [kv], count: 1 };
     }

@@ -5,9 +5,10 @@
  * may have deleted it before the crash, and revisions must never go back (#17780).
  */
 import type { BackendReader } from '../backend/types.js';
+import { latin1Text } from '../lib/latin1.js';
 import { extended, type History } from './key-history.js';
 import { KeyIndex } from './key-index.js';
-import { decodeRecord, keyText } from './key-value.js';
+import { decodeRecord } from './key-value.js';
 import { isTombstone, mainOf, revisionKey, subOf } from './revision.js';
 
 export const scheduledKey = Buffer.from('scheduledCompactRev', 'latin1');
@@ -31,7 +32,7 @@ export function restore(backend: BackendReader): Restored {
     const sub = subOf(recordKey);
     currentRevision = main;
     const kv = decodeRecord(record);
-    const key = keyText(kv.key);
+    const key = latin1Text(kv.key);
     if (isTombstone(recordKey)) {
       histories.set(key, extended(histories.get(key), { main, sub, created: 0, version: 0 }));
       if (leased.size > 0) leased.delete(key);

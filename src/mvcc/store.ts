@@ -5,11 +5,11 @@
  * revision on; at most one write transaction is open. Source: etcd's server/storage/mvcc/kvstore.go.
  */
 import type { Backend } from '../backend/types.js';
+import { latin1Text } from '../lib/latin1.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
 import { CompactionHashes } from './hash.js';
 import { CompactionJob, HashJob, type Job } from './jobs.js';
 import type { KeyIndex } from './key-index.js';
-import { keyText } from './key-value.js';
 import { RangeCursor } from './range-cursor.js';
 import { intervalOf, RecordReader } from './read.js';
 import { finishedKey, readMain, restore, scheduledKey } from './restore.js';
@@ -88,7 +88,7 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.reader.get(keyText(key), this.current);
+    return this.reader.get(latin1Text(key), this.current);
   }
 
   /**
@@ -96,7 +96,7 @@ export class MvccStore implements KeyReader, WriteTarget {
    */
   openRange(key: Uint8Array, end: Uint8Array | undefined, revision: number): RangeCursor {
     const { count } = this.range(key, end, { revision, limit: 0, countOnly: true });
-    const start = keyText(key);
+    const start = latin1Text(key);
     const cursor = new RangeCursor(
       this.reader,
       intervalOf(key, end) ?? { start, end: `${start}\0` },

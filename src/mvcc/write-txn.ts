@@ -1,9 +1,10 @@
 /** A write transaction over the store. Source: etcd's mvcc/kvstore_txn.go, storeTxnWrite. */
 import type { Backend } from '../backend/types.js';
+import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { isAlive } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
-import { keyBytes, keyText, tombstoneRecord } from './key-value.js';
+import { tombstoneRecord } from './key-value.js';
 import { intervalOf, type RecordReader } from './read.js';
 import { revisionKey } from './revision.js';
 import type { Change, KeyLeases, RangeOptions, RangeResult, WriteTransaction } from './types.js';
@@ -41,12 +42,12 @@ export class WriteTxn implements WriteTransaction {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.target.reader.get(keyText(key), this.revision);
+    return this.target.reader.get(latin1Text(key), this.revision);
   }
 
   put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
     const { index, backend, leases } = this.target;
-    const text = keyText(key);
+    const text = latin1Text(key);
     const sub = this.changes.length;
     const { created, version } = index.put(text, this.main, sub);
     const kv = KeyValue.encode({
@@ -68,13 +69,13 @@ export class WriteTxn implements WriteTransaction {
 
   deleteRange(key: Uint8Array, end: Uint8Array | undefined): number {
     const interval = intervalOf(key, end);
-    if (interval === undefined) return this.delete(keyText(key), key) ? 1 : 0;
+    if (interval === undefined) return this.delete(latin1Text(key), key) ? 1 : 0;
     if (interval.end !== undefined && interval.end <= interval.start) return 0;
     const doomed: string[] = [];
     this.target.index.range(interval.start, interval.end, (text, history) => {
       if (isAlive(history)) doomed.push(text);
     });
-    for (const text of doomed) this.delete(text, keyBytes(text));
+    for (const text of doomed) this.delete(text, latin1Bytes(text));
     return doomed.length;
   }
 

@@ -3,6 +3,7 @@
  * request's context; its acknowledgement confirms all requests before it too, so that any number of reads share one round.
  * Source of behaviour: etcd-io/raft read_only.go.
  */
+import { latin1Text } from '../lib/latin1.js';
 import type { Index, Message, NodeId } from '../raftpb/types.js';
 import { RaftPanic } from './logger.js';
 
@@ -14,8 +15,7 @@ export interface ReadRequest {
 }
 
 /** Contexts are compared by content. */
-const keyOf = (context: Uint8Array): string =>
-  Buffer.from(context.buffer, context.byteOffset, context.byteLength).toString('latin1');
+const keyOf = (context: Uint8Array): string => latin1Text(context);
 
 const contextOf = (request: Message): Uint8Array => {
   const entry = request.entries[0];

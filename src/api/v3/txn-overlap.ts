@@ -3,6 +3,7 @@
  * may not meet each other or a delete of any of them; the two branches of one nested transaction may, since only one runs. Deletes may
  * overlap deletes. Facts: "semantics 3".
  */
+import { latin1Text } from '../../lib/latin1.js';
 import type { RequestOp } from '../../proto/gen/etcdserverpb.js';
 
 interface Interval {
@@ -44,7 +45,7 @@ function collect(ops: readonly RequestOp[]): Writes | undefined {
   }
   for (const { request } of ops) {
     if (request.case !== 'requestPut') continue;
-    const key = latin1(request.value.key);
+    const key = latin1Text(request.value.key);
     if (puts.has(key) || covers(deletes, key)) return undefined;
     puts.add(key);
   }
@@ -56,11 +57,7 @@ function covers(deletes: readonly Interval[], key: string): boolean {
 }
 
 function interval(key: Uint8Array, rangeEnd: Uint8Array): Interval {
-  const start = latin1(key);
+  const start = latin1Text(key);
   if (rangeEnd.length === 0) return { start, end: `${start}\0` };
-  return { start, end: rangeEnd.length === 1 && rangeEnd[0] === 0 ? undefined : latin1(rangeEnd) };
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return { start, end: rangeEnd.length === 1 && rangeEnd[0] === 0 ? undefined : latin1Text(rangeEnd) };
 }

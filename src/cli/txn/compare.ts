@@ -6,9 +6,10 @@ import { type CompareSign, compare } from '../../client/kv.js';
 import { parseInteger } from '../../lib/go/number.js';
 import { goQuoteBytes } from '../../lib/go/quote.js';
 import { scanQuoted } from '../../lib/go/unquote.js';
+import { latin1Bytes } from '../../lib/latin1.js';
 import type { Compare } from '../../proto/gen/etcdserverpb.js';
 import { ExitCode, fail } from '../exit.js';
-import { fromLatin1, shown } from '../words.js';
+import { shown } from '../words.js';
 
 interface Scanned {
   readonly key: string;
@@ -28,13 +29,13 @@ export function parseCompare(line: string): Compare {
   const target = line.slice(0, open);
   const { key, sign, value, isWhole } = scan(line.slice(open + 1));
   if (!isWhole) {
-    const quote = (text: string) => goQuoteBytes(fromLatin1(text));
+    const quote = (text: string) => goQuoteBytes(latin1Bytes(text));
     return malformed(`; got ${shown(target)}(${quote(key)}) ${shown(sign)} ${quote(value)}`);
   }
   const invalid = (): never => fail(ExitCode.invalidInput, `invalid txn compare request: ${shown(line)}`);
   // etcdctl dies of a panic here; refused instead.
   if (!isSign(sign)) return invalid();
-  const keyBytes = fromLatin1(key);
+  const keyBytes = latin1Bytes(key);
   const number = () => clamped(value, 10) ?? invalid();
   switch (target) {
     case 'ver':
@@ -48,7 +49,7 @@ export function parseCompare(line: string): Compare {
       return compare.modRevision(keyBytes, sign, Number(number()));
     case 'val':
     case 'value':
-      return compare.value(keyBytes, sign, fromLatin1(value));
+      return compare.value(keyBytes, sign, latin1Bytes(value));
     case 'lease':
       // etcd-diff: etcdctl knows the target and panics on it. Lease ids are hexadecimal everywhere else on its command line, so here too.
       return compare.lease(keyBytes, sign, parsed(value, 16) ?? invalid());

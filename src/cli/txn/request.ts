@@ -1,5 +1,6 @@
 /** One operation of a transaction: a line as `get`, `put` or `del` would be typed. Lines are latin1 strings, one character a byte. */
 import { op } from '../../client/kv.js';
+import { latin1Bytes } from '../../lib/latin1.js';
 import type { RequestOp } from '../../proto/gen/etcdserverpb.js';
 import { ExitCode, fail } from '../exit.js';
 import type { FlagTable, FlagValues } from '../flags.js';
@@ -14,7 +15,7 @@ import {
   putOperation,
 } from '../kv-operations.js';
 import { FlagError, type ParsedWords, parseWords } from '../pflag.js';
-import { cutWords, fromLatin1, shown } from '../words.js';
+import { cutWords, shown } from '../words.js';
 
 const commands = ['put', 'get', 'del'] as const;
 
@@ -44,18 +45,18 @@ export function parseRequest(line: string): ParsedRequest {
       const { key, value, options } = putOperation(args, flags);
       // Standard input is the transaction itself: there is no value to be read from it.
       if (value === undefined) fail(ExitCode.badArgs, putNeedsValue);
-      return { op: op.put(fromLatin1(key), fromLatin1(value), { ...options, lease: parsePutLease(flags) }) };
+      return { op: op.put(latin1Bytes(key), latin1Bytes(value), { ...options, lease: parsePutLease(flags) }) };
     }
     case 'get': {
       const { args, flags } = parse(getFlags);
       const { key, end, options } = getOperation(args, flags);
-      return { op: op.get(fromLatin1(key), { ...options, end: end === undefined ? undefined : fromLatin1(end) }) };
+      return { op: op.get(latin1Bytes(key), { ...options, end: end === undefined ? undefined : latin1Bytes(end) }) };
     }
     case 'del': {
       const { args, flags } = parse(delFlags);
       const { key, end, options, isDoubtful } = delOperation(args, flags);
       return {
-        op: op.delete(fromLatin1(key), { ...options, end: end === undefined ? undefined : fromLatin1(end) }),
+        op: op.delete(latin1Bytes(key), { ...options, end: end === undefined ? undefined : latin1Bytes(end) }),
         doubtful: isDoubtful && end !== undefined ? { key: shown(key), end: shown(end) } : undefined,
       };
     }

@@ -11,6 +11,7 @@ import {
   type MembershipState,
   memberToJson,
 } from '../../datadir/cluster-member.js';
+import { latin1Text } from '../../lib/latin1.js';
 import type { Logger } from '../../lib/logger.js';
 
 export class Cluster {
@@ -128,7 +129,7 @@ export class Cluster {
     const stale: Uint8Array[] = [];
     const wanted = new Map(this.members.map((member) => [member.id.toString(16), memberToJson(member)]));
     this.backend.range('members', Buffer.alloc(0), undefined, 0, (key, value) => {
-      const name = Buffer.from(key).toString('latin1');
+      const name = latin1Text(key);
       if (wanted.get(name) === Buffer.from(value).toString()) wanted.delete(name);
       else if (!wanted.has(name)) stale.push(Uint8Array.from(key));
     });

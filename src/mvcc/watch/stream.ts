@@ -2,7 +2,7 @@
  * The watches of one client stream and what waits to be sent to it. Pull, not push: the sender takes a message when it can send one, and a full buffer makes
  * watchers fall back to reading history, so a client that does not read costs at most `bufferedMessages` messages.
  */
-import { keyText } from '../key-value.js';
+import { latin1Text } from '../../lib/latin1.js';
 import type { WatchHub } from './hub.js';
 import { noEnd } from './interval-set.js';
 import type { WatchMade, WatchMessage, WatchOptions, WatchStreamHandle, WatchStreamOptions } from './types.js';
@@ -44,7 +44,7 @@ export class WatchStream implements WatchStreamHandle {
 
   watch(options: WatchOptions): WatchMade {
     if (this.closed) throw new Error('the watch stream is closed');
-    const start = options.key.length === 0 ? '\0' : keyText(options.key);
+    const start = options.key.length === 0 ? '\0' : latin1Text(options.key);
     const end = endOf(options.rangeEnd);
     if (end !== undefined && end <= start) return { t: 'refused', reason: 'empty-range' };
     if (options.startRevision < 0 && this.hub.refusesNegativeStart) return { t: 'refused', reason: 'compacted' };
@@ -144,7 +144,7 @@ export class WatchStream implements WatchStreamHandle {
 /** Wire form to the watcher's: undefined = one key. */
 function endOf(rangeEnd: Uint8Array): string | undefined {
   if (rangeEnd.length === 0) return undefined;
-  return rangeEnd.length === 1 && rangeEnd[0] === 0 ? noEnd : keyText(rangeEnd);
+  return rangeEnd.length === 1 && rangeEnd[0] === 0 ? noEnd : latin1Text(rangeEnd);
 }
 
 /** A watcher that waits for a future revision gets no progress below it (#20221). */

@@ -1,6 +1,6 @@
 /** Small conveniences of the mvcc tests: a store in memory and requests as text. */
 import { Lessor } from '../../../src/lease/lessor.js';
-import { keyText } from '../../../src/mvcc/key-value.js';
+import { latin1Text } from '../../../src/lib/latin1.js';
 import { MvccStore } from '../../../src/mvcc/store.js';
 import type { KeyReader, WriteTransaction } from '../../../src/mvcc/types.js';
 import { KeyValue } from '../../../src/proto/gen/mvccpb.js';
@@ -53,8 +53,8 @@ export interface PlainKv {
 export function plain(record: Uint8Array): PlainKv {
   const kv = KeyValue.decode(record);
   return {
-    key: keyText(kv.key),
-    value: keyText(kv.value),
+    key: latin1Text(kv.key),
+    value: latin1Text(kv.value),
     create: kv.createRevision,
     mod: kv.modRevision,
     version: kv.version,

@@ -1,5 +1,5 @@
 /** A hub over a store in memory, and messages as plain values. */
-import { keyText } from '../../../src/mvcc/key-value.js';
+import { latin1Text } from '../../../src/lib/latin1.js';
 import { WatchHub, type WatchHubOptions } from '../../../src/mvcc/watch/hub.js';
 import type { WatchMessage, WatchOptions, WatchStreamHandle } from '../../../src/mvcc/watch/types.js';
 import { Event } from '../../../src/proto/gen/mvccpb.js';
@@ -43,11 +43,11 @@ export function events(message: WatchMessage | undefined): PlainEvent[] {
     if (kv === undefined) throw new Error('event without kv');
     return {
       kind: type === 0 ? 'put' : 'delete',
-      key: keyText(kv.key),
-      value: keyText(kv.value),
+      key: latin1Text(kv.key),
+      value: latin1Text(kv.value),
       mod: kv.modRevision,
       create: kv.createRevision,
-      prev: prevKv === undefined ? undefined : keyText(prevKv.value),
+      prev: prevKv === undefined ? undefined : latin1Text(prevKv.value),
     };
   });
 }
