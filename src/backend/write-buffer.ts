@@ -4,7 +4,7 @@
  * Two parallel arrays, ascending keys; an undefined value is a deletion. `key` records come in order, so the common put is a push; anything
  * else costs one move of at most some ten thousand pointers. Arrays of the caller are kept, not copied.
  */
-import { compareBytes } from '../bolt/page.js';
+import { compareBytes, lowerBound } from '../bolt/page.js';
 
 export class WriteBuffer {
   readonly keys: Uint8Array[] = [];
@@ -43,15 +43,6 @@ export class WriteBuffer {
 
   /** First index whose key is >= `key`; the end is tried first. */
   lowerBound(key: Uint8Array): number {
-    const { keys } = this;
-    let high = keys.length;
-    if (high === 0 || compareBytes(keys[high - 1] as Uint8Array, key) < 0) return high;
-    let low = 0;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareBytes(keys[middle] as Uint8Array, key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowerBound(this.keys, key);
   }
 }

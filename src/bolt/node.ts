@@ -10,6 +10,7 @@ import {
   ELEMENT_BYTES,
   FLAG_BRANCH,
   FLAG_LEAF,
+  lowerBound,
   PAGE_HEADER_BYTES,
   type Page,
   writePageHeader,
@@ -17,19 +18,6 @@ import {
   writeU64,
 } from './page.js';
 import type { Pager } from './pager.js';
-
-/** First index whose key is >= `key`. The last key is tried first: this store mostly appends. */
-function lowerBound(keys: readonly Uint8Array[], key: Uint8Array): number {
-  let high = keys.length;
-  if (high === 0 || compareBytes(keys[high - 1] as Uint8Array, key) < 0) return high;
-  let low = 0;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareBytes(keys[middle] as Uint8Array, key) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 export class LeafNode {
   readonly leaf = true;

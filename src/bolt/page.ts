@@ -69,6 +69,19 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
+/** First index whose key is >= `key`. The last key is tried first: the stores mostly append. */
+export function lowerBound(keys: readonly Uint8Array[], key: Uint8Array): number {
+  let high = keys.length;
+  if (high === 0 || compareBytes(keys[high - 1] as Uint8Array, key) < 0) return high;
+  let low = 0;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareBytes(keys[middle] as Uint8Array, key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** `data[at, at+size)` against `key`. */
 function compareAt(data: Uint8Array, at: number, size: number, key: Uint8Array): number {
   const length = Math.min(size, key.length);

@@ -7,7 +7,8 @@
  *   database   every page sound; the applied index neither behind the newest snapshot (unless a received database waits beside it) nor beyond the log
  *   contents   revisions in order and readable, members alike in database and snapshot
  */
-import { bucketNames } from '../backend/buckets.js';
+import { bucketBytes, bucketNames } from '../backend/buckets.js';
+import { consistentIndexKey } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
@@ -174,7 +175,7 @@ class Check {
       if (problems.length > 0) return;
       this.#note(`database with ${entries} entries in ${buckets} buckets, transaction ${tx.txid}`);
       for (const name of bucketNames) {
-        if (tx.bucket(Buffer.from(name)) === undefined)
+        if (tx.bucket(bucketBytes(name)) === undefined)
           this.#warn(`${path}: bucket ${name} is missing`, 'none needed: a start makes it');
       }
       this.#checkIndex(tx, path);
@@ -184,7 +185,7 @@ class Check {
   }
 
   #checkIndex(tx: ReadTx, path: string): void {
-    const stored = tx.bucket(Buffer.from('meta'))?.get(Buffer.from('consistent_index'));
+    const stored = tx.bucket(bucketBytes('meta'))?.get(consistentIndexKey);
     const applied = stored === undefined ? 0 : Number(Buffer.from(stored).readBigUInt64BE());
     this.#note(`applied index ${applied}`);
     const snapshotIndex = this.#snapshot?.metadata.index ?? 0;

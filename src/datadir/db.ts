@@ -3,6 +3,7 @@
  */
 
 import { bucketBytes } from '../backend/buckets.js';
+import { consistentIndexKey, encodeCounter, termKey } from '../backend/schema/meta.js';
 import type { BackendReader } from '../backend/types.js';
 import { type Bolt, openBolt } from '../bolt/bolt.js';
 import { BoltError } from '../bolt/errors.js';
@@ -81,12 +82,6 @@ export function clearBucket(tx: WriteTx, name: 'members' | 'members_removed' | '
 /** Where a member has got to, in the words of the bucket `meta`. */
 export function putConsistentIndex(tx: WriteTx, at: { index: number; term: number }): void {
   const meta = tx.createBucket(bucketBytes('meta'));
-  meta.put(Buffer.from('consistent_index'), uint64(at.index));
-  meta.put(Buffer.from('term'), uint64(at.term));
-}
-
-function uint64(value: number): Uint8Array {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
+  meta.put(consistentIndexKey, encodeCounter(at.index));
+  meta.put(termKey, encodeCounter(at.term));
 }

@@ -4,6 +4,7 @@
  * Source: etcd 3.6's server/storage/schema and storage/wal/version.go.
  */
 import { bucketBytes } from '../backend/buckets.js';
+import { confStateKey, storageVersionKey, termKey } from '../backend/schema/meta.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
@@ -16,7 +17,6 @@ import { dbPathOf, walDirOf } from './names.js';
 /** `[major, minor]` */
 export type StorageVersion = readonly [number, number];
 
-const storageVersionKey = Buffer.from('storageVersion');
 const newest: StorageVersion = [3, 7];
 const full = ([major, minor]: StorageVersion): string => `${major}.${minor}.0`;
 const compare = (a: StorageVersion, b: StorageVersion): number => a[0] - b[0] || a[1] - b[1];
@@ -42,11 +42,9 @@ export function storageVersionOf(tx: Pick<ReadTx, 'bucket'>): StorageVersion {
       throw new DataDirError(`malformed storage version ${JSON.stringify(Buffer.from(text).toString())}`);
     return [Number(match[1]), Number(match[2])];
   }
-  for (const needed of ['confState', 'term']) {
-    if (meta?.get(Buffer.from(needed)) === undefined) {
-      const name = needed === 'confState' ? 'confstate' : needed;
+  for (const [key, name] of [[confStateKey, 'confstate'] as const, [termKey, 'term'] as const]) {
+    if (meta?.get(key) === undefined)
       throw new DataDirError(`cannot detect storage schema version: missing ${name} information`);
-    }
   }
   return [3, 5];
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
 import { goQuote } from '../lib/go/quote.js';
 import type { Logger } from '../lib/logger.js';
+import { parentOf } from '../lib/path.js';
 import { scheduledKey } from '../mvcc/restore.js';
 import { mainOf, revisionKey } from '../mvcc/revision.js';
 import { Metadata } from '../proto/gen/etcdserverpb.js';
@@ -159,5 +160,3 @@ function isEmptyOrAbsent(disk: Disk, path: string): boolean {
   const stat = disk.stat(path);
   return stat === undefined || (stat.isDirectory && disk.list(path).length === 0);
 }
-
-const parentOf = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf('/')));

@@ -20,5 +20,17 @@ export class BodyTooLargeError extends Error {
   readonly code = 'ERR_BODY_TOO_LARGE';
 }
 
+/** Everything that comes; refuses with `BodyTooLargeError` above `limitBytes`. */
+export async function collectBody(body: AsyncIterable<Uint8Array>, limitBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > limitBytes) throw new BodyTooLargeError(`request body exceeds ${limitBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 /** Must not reject; what goes wrong is a response. */
 export type HttpService = (request: HttpRequest) => Promise<HttpResponse>;

@@ -8,6 +8,7 @@
  * Bytes are those of etcd 3.4–3.6, which write zero-valued fields (3.7 reads them all the same).
  */
 import { crc32c } from '../lib/crc32c.js';
+import { varintSize } from '../raftpb/sizes.js';
 import type { Entry } from '../raftpb/types.js';
 import { lengthWordSize, paddingOf, putLengthWord, recordType } from './frame.js';
 
@@ -117,12 +118,6 @@ export class Encoder {
     this.#buffer.copy(grown, 0, 0, this.#used);
     this.#buffer = grown;
   }
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (; value >= 0x80; size++) value = Math.floor(value / 0x80);
-  return size;
 }
 
 /** `value`: a safe integer, not negative. Returns the offset after it. */

@@ -5,6 +5,7 @@
  * segments it reads; with them held it repairs a torn last record (once a copy `*.broken` exists) and clears what stands after the last record.
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
+import { parentOf } from '../lib/path.js';
 import { Encoder } from './encoder.js';
 import { WalLockedError, WalNotFoundError, type WalTornError } from './errors.js';
 import { createSegmentFile, defaultSegmentSizeBytes, emptyState, Log, Segment } from './log.js';
@@ -145,9 +146,4 @@ function copyFile(disk: Disk, from: DiskFile, to: string): void {
   }
   copy.close();
   disk.syncDir(parentOf(to));
-}
-
-function parentOf(path: string): string {
-  const slash = path.replace(/\/+$/, '').lastIndexOf('/');
-  return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
 }

@@ -1,6 +1,6 @@
 /** HTTP/1 for whoever has an accepted socket: Node's own parser, with bounds on headers, bodies and idle time. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { BodyTooLargeError, type HttpRequest, type HttpService } from '../http.js';
+import { collectBody, type HttpRequest, type HttpService } from '../http.js';
 
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
@@ -38,15 +38,6 @@ function requestOf(message: IncomingMessage): HttpRequest {
     method: message.method ?? 'GET',
     target: message.url ?? '/',
     headers,
-    body: async (limit) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of message as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > limit) throw new BodyTooLargeError(`request body exceeds ${limit} bytes`);
-        chunks.push(chunk);
-      }
-      return Buffer.concat(chunks);
-    },
+    body: (limit) => collectBody(message, limit),
   };
 }

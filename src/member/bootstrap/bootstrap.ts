@@ -8,6 +8,7 @@
  * Nothing here deletes anything but the leftovers of interrupted writes; what cannot be trusted is refused with the file's name.
  */
 import { openBackend } from '../../backend/backend.js';
+import { bucketNames } from '../../backend/buckets.js';
 import type { FileBackend } from '../../backend/options.js';
 import type { Backend } from '../../backend/types.js';
 import { BoltError } from '../../bolt/errors.js';
@@ -19,6 +20,7 @@ import { Lessor } from '../../lease/lessor.js';
 import type { Disk } from '../../lib/disk.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
+import { parentOf } from '../../lib/path.js';
 import { MvccStore } from '../../mvcc/store.js';
 import { Metadata } from '../../proto/gen/etcdserverpb.js';
 import { MemoryStorage } from '../../raft/log/memory-storage.js';
@@ -31,7 +33,7 @@ import { Alarms } from '../apply/alarms.js';
 import { Cluster } from '../membership/cluster.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
 import { forceNewCluster } from './force-new-cluster.js';
-import { allBuckets, readConsistentIndex, readStorageVersion, writeStorageVersion } from './schema.js';
+import { readConsistentIndex, readStorageVersion, writeStorageVersion } from './schema.js';
 
 /** The object graph that `Member` drives. */
 export interface Bootstrapped {
@@ -147,7 +149,8 @@ function assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openD
   const backendIndex = readConsistentIndex(backend);
   if (snapshotIndex > backendIndex) throw new BackendBehindError(dbPath, backendIndex, snapshotIndex);
   if (!isNew && backendIndex > log.wal.lastIndex) refuseIfAlone(backend, dbPath, backendIndex, log.wal.lastIndex);
-  for (const bucket of allBuckets) backend.createBucket(bucket);
+  // All of them from the first start on: other tools expect so.
+  for (const bucket of bucketNames) backend.createBucket(bucket);
   const isUnused = backendIndex === 0 && readStorageVersion(backend) === undefined;
   if (isUnused && differenceOf('statusHasStorageVersion', config.emulate))
     writeStorageVersion(backend, `${config.emulate}.0`);
@@ -243,11 +246,6 @@ function makeDurableDir(disk: Disk, dir: string): void {
     // Above the data directory we may be allowed to make a folder, but not to open the one it is in.
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw cause;
   }
-}
-
-function parentOf(path: string): string {
-  const slash = path.replace(/\/+$/, '').lastIndexOf('/');
-  return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
 }
 
 /** The database is not one, or something in it cannot be what it should be. */

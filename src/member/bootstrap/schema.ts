@@ -1,25 +1,14 @@
 /** What a member keeps in the bucket `meta` besides mvcc's marks: how far it has applied, and the configuration as of there. facts: data-dir 5. */
-import type { Backend, BucketName } from '../../backend/types.js';
+import {
+  confStateKey,
+  consistentIndexKey,
+  encodeCounter,
+  storageVersionKey,
+  termKey,
+} from '../../backend/schema/meta.js';
+import type { Backend } from '../../backend/types.js';
+import { latin1Text } from '../../lib/latin1.js';
 import type { ConfState } from '../../raftpb/types.js';
-
-/** All of them exist from the first start on; other tools expect so. */
-export const allBuckets: readonly BucketName[] = [
-  'key',
-  'meta',
-  'lease',
-  'alarm',
-  'auth',
-  'authUsers',
-  'authRoles',
-  'members',
-  'members_removed',
-  'cluster',
-];
-
-const consistentIndexKey = Buffer.from('consistent_index');
-const termKey = Buffer.from('term');
-const confStateKey = Buffer.from('confState');
-const storageVersionKey = Buffer.from('storageVersion');
 
 /** Index of the last entry whose effects are in the backend; 0 in a new one. */
 export function readConsistentIndex(backend: Backend): number {
@@ -28,8 +17,8 @@ export function readConsistentIndex(backend: Backend): number {
 }
 
 export function writeConsistentIndex(backend: Backend, at: { index: number; term: number }): void {
-  backend.put('meta', consistentIndexKey, uint64(at.index));
-  backend.put('meta', termKey, uint64(at.term));
+  backend.put('meta', consistentIndexKey, encodeCounter(at.index));
+  backend.put('meta', termKey, encodeCounter(at.term));
 }
 
 /** As Go marshals raftpb.ConfState: ids as bare numbers, empty lists left out. */
@@ -58,12 +47,6 @@ export function writeStorageVersion(backend: Backend, version: string): void {
 /** What `Hash` leaves out, since it differs between members or changes without a write. */
 export function isOutsideHash(bucket: string, key: Uint8Array, options: { termToo: boolean }): boolean {
   if (bucket !== 'meta') return false;
-  const name = Buffer.from(key).toString('latin1');
+  const name = latin1Text(key);
   return name === 'consistent_index' || name === 'storageVersion' || (options.termToo && name === 'term');
-}
-
-function uint64(value: number): Uint8Array {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
 }
