@@ -23,6 +23,7 @@ import {
 import type { Caller } from './caller.js';
 import { type Bytes, toBytes } from './key-range.js';
 import type { CallLimits } from './options.js';
+import { limitsOf } from './retry.js';
 
 /** One key, or `[key, rangeEnd)`; a range end of one zero byte is open. */
 export interface PermissionGrant {
@@ -63,11 +64,11 @@ export class AuthClient {
   }
 
   userGet(name: string, limits: CallLimits = {}): Promise<AuthUserGetResponse> {
-    return this.#caller.unary(Auth.userGet, { name }, repeatable(limits));
+    return this.#caller.unary(Auth.userGet, { name }, limitsOf(limits, 'repeatable'));
   }
 
   userList(limits: CallLimits = {}): Promise<AuthUserListResponse> {
-    return this.#caller.unary(Auth.userList, {}, repeatable(limits));
+    return this.#caller.unary(Auth.userList, {}, limitsOf(limits, 'repeatable'));
   }
 
   userDelete(name: string, limits: CallLimits = {}): Promise<AuthUserDeleteResponse> {
@@ -91,11 +92,11 @@ export class AuthClient {
   }
 
   roleGet(role: string, limits: CallLimits = {}): Promise<AuthRoleGetResponse> {
-    return this.#caller.unary(Auth.roleGet, { role }, repeatable(limits));
+    return this.#caller.unary(Auth.roleGet, { role }, limitsOf(limits, 'repeatable'));
   }
 
   roleList(limits: CallLimits = {}): Promise<AuthRoleListResponse> {
-    return this.#caller.unary(Auth.roleList, {}, repeatable(limits));
+    return this.#caller.unary(Auth.roleList, {}, limitsOf(limits, 'repeatable'));
   }
 
   roleDelete(role: string, limits: CallLimits = {}): Promise<AuthRoleDeleteResponse> {
@@ -124,5 +125,3 @@ export class AuthClient {
     );
   }
 }
-
-const repeatable = (limits: CallLimits) => ({ ...limits, policy: 'repeatable' as const });

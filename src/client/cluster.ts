@@ -10,6 +10,7 @@ import {
 import type { Caller } from './caller.js';
 import type { CallLimits } from './options.js';
 import { checkPeerUrls } from './peer-urls.js';
+import { limitsOf } from './retry.js';
 
 export class ClusterClient {
   readonly #caller: Caller;
@@ -22,7 +23,7 @@ export class ClusterClient {
     return this.#caller.unary(
       Cluster.memberList,
       { linearizable: options.linearizable ?? true },
-      { timeoutMs: options.timeoutMs, signal: options.signal, policy: 'repeatable' },
+      limitsOf(options, 'repeatable'),
     );
   }
 

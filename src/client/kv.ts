@@ -21,6 +21,7 @@ import {
 import type { Caller } from './caller.js';
 import { type Bytes, type RangeSelection, selectRange, toBytes } from './key-range.js';
 import type { CallLimits } from './options.js';
+import { limitsOf } from './retry.js';
 
 export interface GetOptions extends RangeSelection {
   /** At most this many keys; `more` in the answer says whether there are others. 0 = all. */
@@ -173,22 +174,22 @@ export class KvClient {
   }
 
   get(key: Bytes, options: GetOptions & CallLimits = {}): Promise<RangeResponse> {
-    return this.#caller.unary(KV.range, rangeRequest(key, options), limits(options, 'repeatable'));
+    return this.#caller.unary(KV.range, rangeRequest(key, options), limitsOf(options, 'repeatable'));
   }
 
   put(key: Bytes, value: Bytes, options: PutOptions & CallLimits = {}): Promise<PutResponse> {
-    return this.#caller.unary(KV.put, putRequest(key, value, options), limits(options, 'non-repeatable'));
+    return this.#caller.unary(KV.put, putRequest(key, value, options), limitsOf(options, 'non-repeatable'));
   }
 
   delete(key: Bytes, options: DeleteOptions & CallLimits = {}): Promise<DeleteRangeResponse> {
-    return this.#caller.unary(KV.deleteRange, deleteRequest(key, options), limits(options, 'non-repeatable'));
+    return this.#caller.unary(KV.deleteRange, deleteRequest(key, options), limitsOf(options, 'non-repeatable'));
   }
 
   /** A transaction that only reads is repeated as a read would be. */
   txn(txn: Transaction, options: CallLimits = {}): Promise<TxnResponse> {
     const request = txnRequest(txn);
     const onlyReads = [...request.success, ...request.failure].every((it) => it.request.case === 'requestRange');
-    return this.#caller.unary(KV.txn, request, limits(options, onlyReads ? 'repeatable' : 'non-repeatable'));
+    return this.#caller.unary(KV.txn, request, limitsOf(options, onlyReads ? 'repeatable' : 'non-repeatable'));
   }
 
   /** Forgets all history before `revision`. With `physical` the answer waits until it is gone from the disk too. */
@@ -196,13 +197,7 @@ export class KvClient {
     return this.#caller.unary(
       KV.compact,
       { revision, physical: options.physical ?? false },
-      limits(options, 'non-repeatable'),
+      limitsOf(options, 'non-repeatable'),
     );
   }
 }
-
-const limits = (options: CallLimits, policy: 'repeatable' | 'non-repeatable') => ({
-  timeoutMs: options.timeoutMs,
-  signal: options.signal,
-  policy,
-});

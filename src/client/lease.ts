@@ -17,6 +17,7 @@ import {
 import type { Caller } from './caller.js';
 import { EtcdError, fromGrpc } from './errors.js';
 import type { CallLimits } from './options.js';
+import { limitsOf } from './retry.js';
 
 /** As clientv3: how often due leases are looked for, and how long after a loss the stream is opened again. */
 const roundMs = 500;
@@ -42,21 +43,29 @@ export class LeaseClient {
 
   /** `ttlSeconds` is at least what the server allows; `id` 0n lets the server choose. */
   grant(ttlSeconds: number, options: { id?: bigint } & CallLimits = {}): Promise<LeaseGrantResponse> {
-    return this.#caller.unary(Lease.leaseGrant, { TTL: ttlSeconds, ID: options.id ?? 0n }, repeatable(options));
+    return this.#caller.unary(
+      Lease.leaseGrant,
+      { TTL: ttlSeconds, ID: options.id ?? 0n },
+      limitsOf(options, 'repeatable'),
+    );
   }
 
   /** Ends the lease and deletes its keys. */
   revoke(id: bigint, options: CallLimits = {}): Promise<LeaseRevokeResponse> {
-    return this.#caller.unary(Lease.leaseRevoke, { ID: id }, repeatable(options));
+    return this.#caller.unary(Lease.leaseRevoke, { ID: id }, limitsOf(options, 'repeatable'));
   }
 
   /** `TTL` -1 in the answer: there is no such lease. */
   timeToLive(id: bigint, options: { keys?: boolean } & CallLimits = {}): Promise<LeaseTimeToLiveResponse> {
-    return this.#caller.unary(Lease.leaseTimeToLive, { ID: id, keys: options.keys ?? false }, repeatable(options));
+    return this.#caller.unary(
+      Lease.leaseTimeToLive,
+      { ID: id, keys: options.keys ?? false },
+      limitsOf(options, 'repeatable'),
+    );
   }
 
   list(options: CallLimits = {}): Promise<LeaseLeasesResponse> {
-    return this.#caller.unary(Lease.leaseLeases, {}, repeatable(options));
+    return this.#caller.unary(Lease.leaseLeases, {}, limitsOf(options, 'repeatable'));
   }
 
   /** Renews once; throws EtcdError(NotFound) when there is no such lease. */
@@ -230,9 +239,3 @@ class RenewalReader implements KeepAlive {
     return this;
   }
 }
-
-const repeatable = (options: CallLimits) => ({
-  timeoutMs: options.timeoutMs,
-  signal: options.signal,
-  policy: 'repeatable' as const,
-});

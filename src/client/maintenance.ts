@@ -19,6 +19,7 @@ import {
 import type { Caller } from './caller.js';
 import { fromGrpc } from './errors.js';
 import type { CallLimits } from './options.js';
+import { limitsOf } from './retry.js';
 
 /** Runs `use` with a caller whose calls reach `endpoint` only. */
 export type AtEndpoint = <T>(endpoint: string, use: (caller: Caller) => Promise<T>) => Promise<T>;
@@ -32,17 +33,19 @@ export class MaintenanceClient {
   }
 
   status(endpoint: string, options: CallLimits = {}): Promise<StatusResponse> {
-    return this.#at(endpoint, (caller) => caller.unary(Maintenance.status, {}, repeatable(options)));
+    return this.#at(endpoint, (caller) => caller.unary(Maintenance.status, {}, limitsOf(options, 'repeatable')));
   }
 
   /** Of the whole database file. */
   hash(endpoint: string, options: CallLimits = {}): Promise<HashResponse> {
-    return this.#at(endpoint, (caller) => caller.unary(Maintenance.hash, {}, repeatable(options)));
+    return this.#at(endpoint, (caller) => caller.unary(Maintenance.hash, {}, limitsOf(options, 'repeatable')));
   }
 
   /** Of all keys up to `revision` (0 = now): members that agree give the same. */
   hashKV(endpoint: string, revision: number, options: CallLimits = {}): Promise<HashKVResponse> {
-    return this.#at(endpoint, (caller) => caller.unary(Maintenance.hashKV, { revision }, repeatable(options)));
+    return this.#at(endpoint, (caller) =>
+      caller.unary(Maintenance.hashKV, { revision }, limitsOf(options, 'repeatable')),
+    );
   }
 
   defragment(endpoint: string, options: CallLimits = {}): Promise<DefragmentResponse> {
@@ -64,7 +67,7 @@ export class MaintenanceClient {
 
   /** Must reach the leader. */
   moveLeader(to: bigint, options: CallLimits = {}): Promise<MoveLeaderResponse> {
-    return this.#caller.unary(Maintenance.moveLeader, { targetID: to }, repeatable(options));
+    return this.#caller.unary(Maintenance.moveLeader, { targetID: to }, limitsOf(options, 'repeatable'));
   }
 
   downgrade(
@@ -94,12 +97,6 @@ export class MaintenanceClient {
   }
 
   #alarm(action: AlarmRequest_AlarmAction, alarm: AlarmMember, options: CallLimits): Promise<AlarmResponse> {
-    return this.#caller.unary(Maintenance.alarm, { action, ...alarm }, repeatable(options));
+    return this.#caller.unary(Maintenance.alarm, { action, ...alarm }, limitsOf(options, 'repeatable'));
   }
 }
-
-const repeatable = (options: CallLimits) => ({
-  timeoutMs: options.timeoutMs,
-  signal: options.signal,
-  policy: 'repeatable' as const,
-});

@@ -4,8 +4,12 @@
  * never sent are no failures at all: they wait in the balancer.
  */
 import { Code, type GrpcError } from '../grpc/types.js';
+import type { CallLimits } from './options.js';
 
 export type RetryPolicy = 'repeatable' | 'non-repeatable';
+
+/** The limits of one call, without the caller's other options. */
+export const limitsOf = ({ timeoutMs, signal }: CallLimits, policy: RetryPolicy) => ({ timeoutMs, signal, policy });
 
 /** Attempts of one call, the first included. */
 export const maxAttempts = 100;

@@ -5,7 +5,7 @@ import { Permission_Type } from '../../proto/gen/authpb.js';
 import { AlarmType, type ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import { Event_EventType, type KeyValue } from '../../proto/gen/mvccpb.js';
 import { nameOf } from './go-text.js';
-import type { Output, Printer } from './printer.js';
+import type { Answer, Output } from './printer.js';
 import { RefusingPrinter } from './refusing-printer.js';
 
 export class FieldsPrinter extends RefusingPrinter {
@@ -17,25 +17,25 @@ export class FieldsPrinter extends RefusingPrinter {
     this.#emulate = emulate;
   }
 
-  override get(...[answer]: Parameters<Printer['get']>): void {
+  override get(...[answer]: Answer<'get'>): void {
     this.#header(answer.header);
     for (const kv of answer.kvs) this.#keyValue('', kv);
     this.#field('More', answer.more);
     this.#field('Count', answer.count);
   }
 
-  override put(...[answer]: Parameters<Printer['put']>): void {
+  override put(...[answer]: Answer<'put'>): void {
     this.#header(answer.header);
     if (answer.prevKv !== undefined) this.#keyValue('Prev', answer.prevKv);
   }
 
-  override del(...[answer]: Parameters<Printer['del']>): void {
+  override del(...[answer]: Answer<'del'>): void {
     this.#header(answer.header);
     this.#field('Deleted', answer.deleted);
     for (const kv of answer.prevKvs) this.#keyValue('Prev', kv);
   }
 
-  override txn(...[answer]: Parameters<Printer['txn']>): void {
+  override txn(...[answer]: Answer<'txn'>): void {
     this.#header(answer.header);
     this.#field('Succeeded', answer.succeeded);
     for (const { response } of answer.responses) {
@@ -58,7 +58,7 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override watch(...[answer]: Parameters<Printer['watch']>): void {
+  override watch(...[answer]: Answer<'watch'>): void {
     this.#header(answer.header);
     for (const event of answer.events) {
       this.#field('Type', nameOf(Event_EventType, event.type));
@@ -67,23 +67,23 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override grant(...[answer]: Parameters<Printer['grant']>): void {
+  override grant(...[answer]: Answer<'grant'>): void {
     this.#header(answer.header);
     this.#field('ID', answer.ID);
     this.#field('TTL', answer.TTL);
   }
 
-  override revoke(...[, answer]: Parameters<Printer['revoke']>): void {
+  override revoke(...[, answer]: Answer<'revoke'>): void {
     this.#header(answer.header);
   }
 
-  override keepAlive(...[answer]: Parameters<Printer['keepAlive']>): void {
+  override keepAlive(...[answer]: Answer<'keepAlive'>): void {
     this.#header(answer.header);
     this.#field('ID', answer.ID);
     this.#field('TTL', answer.TTL);
   }
 
-  override timeToLive(...[answer]: Parameters<Printer['timeToLive']>): void {
+  override timeToLive(...[answer]: Answer<'timeToLive'>): void {
     this.#header(answer.header);
     this.#field('ID', answer.ID);
     this.#field('TTL', answer.TTL);
@@ -91,12 +91,12 @@ export class FieldsPrinter extends RefusingPrinter {
     for (const key of answer.keys) this.#field('Key', goQuoteBytes(key));
   }
 
-  override leases(...[answer]: Parameters<Printer['leases']>): void {
+  override leases(...[answer]: Answer<'leases'>): void {
     this.#header(answer.header);
     for (const { ID } of answer.leases) this.#field('ID', ID);
   }
 
-  override memberList(...[answer]: Parameters<Printer['memberList']>): void {
+  override memberList(...[answer]: Answer<'memberList'>): void {
     this.#header(answer.header);
     for (const member of answer.members) {
       this.#field('ID', member.ID);
@@ -108,7 +108,7 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override endpointHealth(...[list]: Parameters<Printer['endpointHealth']>): void {
+  override endpointHealth(...[list]: Answer<'endpointHealth'>): void {
     for (const { endpoint, health, took, error } of list) {
       this.#field('Endpoint', goQuote(endpoint));
       this.#field('Health', health);
@@ -118,7 +118,7 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override endpointStatus(...[list]: Parameters<Printer['endpointStatus']>): void {
+  override endpointStatus(...[list]: Answer<'endpointStatus'>): void {
     const isWide = differenceOf('statusHasStorageVersion', this.#emulate);
     for (const { endpoint, status } of list) {
       this.#header(status.header);
@@ -141,7 +141,7 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override endpointHashKV(...[list]: Parameters<Printer['endpointHashKV']>): void {
+  override endpointHashKV(...[list]: Answer<'endpointHashKV'>): void {
     for (const { endpoint, hashKV } of list) {
       this.#header(hashKV.header);
       this.#field('Endpoint', goQuote(endpoint));
@@ -151,7 +151,7 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override alarm(...[answer]: Parameters<Printer['alarm']>): void {
+  override alarm(...[answer]: Answer<'alarm'>): void {
     this.#header(answer.header);
     for (const { memberID, alarm } of answer.alarms) {
       this.#field('MemberID', memberID);
@@ -160,7 +160,7 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override snapshotStatus(...[status]: Parameters<Printer['snapshotStatus']>): void {
+  override snapshotStatus(...[status]: Answer<'snapshotStatus'>): void {
     this.#field('Hash', status.hash);
     this.#field('Revision', status.revision);
     this.#field('Keys', status.totalKey);
@@ -168,11 +168,11 @@ export class FieldsPrinter extends RefusingPrinter {
     if (status.version !== undefined) this.#field('Version', status.version);
   }
 
-  override roleAdd(...[, answer]: Parameters<Printer['roleAdd']>): void {
+  override roleAdd(...[, answer]: Answer<'roleAdd'>): void {
     this.#header(answer.header);
   }
 
-  override roleGet(...[, answer]: Parameters<Printer['roleGet']>): void {
+  override roleGet(...[, answer]: Answer<'roleGet'>): void {
     this.#header(answer.header);
     for (const { permType, key, rangeEnd } of answer.perm) {
       // Two blanks: etcdctl's own slip, which scripts have come to know.
@@ -182,40 +182,40 @@ export class FieldsPrinter extends RefusingPrinter {
     }
   }
 
-  override roleDelete(...[, answer]: Parameters<Printer['roleDelete']>): void {
+  override roleDelete(...[, answer]: Answer<'roleDelete'>): void {
     this.#header(answer.header);
   }
 
-  override roleList(...[answer]: Parameters<Printer['roleList']>): void {
+  override roleList(...[answer]: Answer<'roleList'>): void {
     this.#header(answer.header);
     this.#line(`"Roles" :${answer.roles.map((role) => ` ${goQuote(role)}`).join('')}`);
   }
 
-  override roleGrantPermission(...[, answer]: Parameters<Printer['roleGrantPermission']>): void {
+  override roleGrantPermission(...[, answer]: Answer<'roleGrantPermission'>): void {
     this.#header(answer.header);
   }
 
-  override roleRevokePermission(...[, , , answer]: Parameters<Printer['roleRevokePermission']>): void {
+  override roleRevokePermission(...[, , , answer]: Answer<'roleRevokePermission'>): void {
     this.#header(answer.header);
   }
 
-  override userAdd(...[, answer]: Parameters<Printer['userAdd']>): void {
+  override userAdd(...[, answer]: Answer<'userAdd'>): void {
     this.#header(answer.header);
   }
 
-  override userChangePassword(...[answer]: Parameters<Printer['userChangePassword']>): void {
+  override userChangePassword(...[answer]: Answer<'userChangePassword'>): void {
     this.#header(answer.header);
   }
 
-  override userGrantRole(...[, , answer]: Parameters<Printer['userGrantRole']>): void {
+  override userGrantRole(...[, , answer]: Answer<'userGrantRole'>): void {
     this.#header(answer.header);
   }
 
-  override userRevokeRole(...[, , answer]: Parameters<Printer['userRevokeRole']>): void {
+  override userRevokeRole(...[, , answer]: Answer<'userRevokeRole'>): void {
     this.#header(answer.header);
   }
 
-  override userDelete(...[, answer]: Parameters<Printer['userDelete']>): void {
+  override userDelete(...[, answer]: Answer<'userDelete'>): void {
     this.#header(answer.header);
   }
 

@@ -1,9 +1,7 @@
 /** One line of Go's JSON per answer. Shapes that are clientv3's own (leases, watches, endpoint lists) differ from the messages'. */
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import * as json from './go-json.js';
-import type { Output, Printer } from './printer.js';
-
-type Answer<M extends keyof Printer> = Printer[M] extends (...args: infer A) => void ? A : never;
+import type { Answer, Output, Printer } from './printer.js';
 
 export class JsonPrinter implements Printer {
   readonly format = 'json';

@@ -68,6 +68,9 @@ export interface SnapshotStatus {
   readonly version?: string | undefined;
 }
 
+/** What a printer's method `M` is called with. */
+export type Answer<M extends keyof Printer> = Printer[M] extends (...args: infer A) => void ? A : never;
+
 export interface Printer {
   readonly format: 'simple' | 'fields' | 'json' | 'protobuf' | 'table';
 

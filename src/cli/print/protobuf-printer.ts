@@ -30,25 +30,25 @@ import {
   TxnResponse,
   WatchResponse,
 } from '../../proto/gen/etcdserverpb.js';
-import type { Printer } from './printer.js';
+import type { Answer } from './printer.js';
 import { RefusingPrinter } from './refusing-printer.js';
 
 export class ProtobufPrinter extends RefusingPrinter {
   override readonly format = 'protobuf';
 
-  override get(...[answer]: Parameters<Printer['get']>): void {
+  override get(...[answer]: Answer<'get'>): void {
     this.out.stdout(RangeResponse.encode(answer));
   }
-  override put(...[answer]: Parameters<Printer['put']>): void {
+  override put(...[answer]: Answer<'put'>): void {
     this.out.stdout(PutResponse.encode(answer));
   }
-  override del(...[answer]: Parameters<Printer['del']>): void {
+  override del(...[answer]: Answer<'del'>): void {
     this.out.stdout(DeleteRangeResponse.encode(answer));
   }
-  override txn(...[answer]: Parameters<Printer['txn']>): void {
+  override txn(...[answer]: Answer<'txn'>): void {
     this.out.stdout(TxnResponse.encode(answer));
   }
-  override watch(...[answer]: Parameters<Printer['watch']>): void {
+  override watch(...[answer]: Answer<'watch'>): void {
     const { header, events, compactRevision, canceled, created } = answer;
     this.out.stdout(
       WatchResponse.encode(
@@ -56,85 +56,85 @@ export class ProtobufPrinter extends RefusingPrinter {
       ),
     );
   }
-  override grant(...[answer]: Parameters<Printer['grant']>): void {
+  override grant(...[answer]: Answer<'grant'>): void {
     this.#header(answer.header);
   }
-  override revoke(...[, answer]: Parameters<Printer['revoke']>): void {
+  override revoke(...[, answer]: Answer<'revoke'>): void {
     this.out.stdout(LeaseRevokeResponse.encode(answer));
   }
-  override keepAlive(...[answer]: Parameters<Printer['keepAlive']>): void {
+  override keepAlive(...[answer]: Answer<'keepAlive'>): void {
     this.#header(answer.header);
   }
-  override timeToLive(...[answer]: Parameters<Printer['timeToLive']>): void {
+  override timeToLive(...[answer]: Answer<'timeToLive'>): void {
     this.#header(answer.header);
   }
-  override leases(...[answer]: Parameters<Printer['leases']>): void {
+  override leases(...[answer]: Answer<'leases'>): void {
     this.#header(answer.header);
   }
-  override memberAdd(...[answer]: Parameters<Printer['memberAdd']>): void {
+  override memberAdd(...[answer]: Answer<'memberAdd'>): void {
     this.out.stdout(MemberAddResponse.encode(answer));
   }
-  override memberRemove(...[, answer]: Parameters<Printer['memberRemove']>): void {
+  override memberRemove(...[, answer]: Answer<'memberRemove'>): void {
     this.out.stdout(MemberRemoveResponse.encode(answer));
   }
-  override memberUpdate(...[, answer]: Parameters<Printer['memberUpdate']>): void {
+  override memberUpdate(...[, answer]: Answer<'memberUpdate'>): void {
     this.out.stdout(MemberUpdateResponse.encode(answer));
   }
-  override memberPromote(...[, answer]: Parameters<Printer['memberPromote']>): void {
+  override memberPromote(...[, answer]: Answer<'memberPromote'>): void {
     this.out.stdout(MemberPromoteResponse.encode(answer));
   }
-  override memberList(...[answer]: Parameters<Printer['memberList']>): void {
+  override memberList(...[answer]: Answer<'memberList'>): void {
     this.out.stdout(MemberListResponse.encode(answer));
   }
-  override moveLeader(...[, , answer]: Parameters<Printer['moveLeader']>): void {
+  override moveLeader(...[, , answer]: Answer<'moveLeader'>): void {
     this.out.stdout(MoveLeaderResponse.encode(answer));
   }
-  override alarm(...[answer]: Parameters<Printer['alarm']>): void {
+  override alarm(...[answer]: Answer<'alarm'>): void {
     this.out.stdout(AlarmResponse.encode(answer));
   }
-  override downgrade(...[, answer]: Parameters<Printer['downgrade']>): void {
+  override downgrade(...[, answer]: Answer<'downgrade'>): void {
     this.out.stdout(DowngradeResponse.encode(answer));
   }
-  override roleAdd(...[, answer]: Parameters<Printer['roleAdd']>): void {
+  override roleAdd(...[, answer]: Answer<'roleAdd'>): void {
     this.out.stdout(AuthRoleAddResponse.encode(answer));
   }
-  override roleGet(...[, answer]: Parameters<Printer['roleGet']>): void {
+  override roleGet(...[, answer]: Answer<'roleGet'>): void {
     this.out.stdout(AuthRoleGetResponse.encode(answer));
   }
-  override roleDelete(...[, answer]: Parameters<Printer['roleDelete']>): void {
+  override roleDelete(...[, answer]: Answer<'roleDelete'>): void {
     this.out.stdout(AuthRoleDeleteResponse.encode(answer));
   }
-  override roleList(...[answer]: Parameters<Printer['roleList']>): void {
+  override roleList(...[answer]: Answer<'roleList'>): void {
     this.out.stdout(AuthRoleListResponse.encode(answer));
   }
-  override roleGrantPermission(...[, answer]: Parameters<Printer['roleGrantPermission']>): void {
+  override roleGrantPermission(...[, answer]: Answer<'roleGrantPermission'>): void {
     this.out.stdout(AuthRoleGrantPermissionResponse.encode(answer));
   }
-  override roleRevokePermission(...[, , , answer]: Parameters<Printer['roleRevokePermission']>): void {
+  override roleRevokePermission(...[, , , answer]: Answer<'roleRevokePermission'>): void {
     this.out.stdout(AuthRoleRevokePermissionResponse.encode(answer));
   }
-  override userAdd(...[, answer]: Parameters<Printer['userAdd']>): void {
+  override userAdd(...[, answer]: Answer<'userAdd'>): void {
     this.out.stdout(AuthUserAddResponse.encode(answer));
   }
-  override userGet(...[, answer]: Parameters<Printer['userGet']>): void {
+  override userGet(...[, answer]: Answer<'userGet'>): void {
     this.out.stdout(AuthUserGetResponse.encode(answer));
   }
-  override userList(...[answer]: Parameters<Printer['userList']>): void {
+  override userList(...[answer]: Answer<'userList'>): void {
     this.out.stdout(AuthUserListResponse.encode(answer));
   }
-  override userChangePassword(...[answer]: Parameters<Printer['userChangePassword']>): void {
+  override userChangePassword(...[answer]: Answer<'userChangePassword'>): void {
     this.out.stdout(AuthUserChangePasswordResponse.encode(answer));
   }
-  override userGrantRole(...[, , answer]: Parameters<Printer['userGrantRole']>): void {
+  override userGrantRole(...[, , answer]: Answer<'userGrantRole'>): void {
     this.out.stdout(AuthUserGrantRoleResponse.encode(answer));
   }
-  override userRevokeRole(...[, , answer]: Parameters<Printer['userRevokeRole']>): void {
+  override userRevokeRole(...[, , answer]: Answer<'userRevokeRole'>): void {
     this.out.stdout(AuthUserRevokeRoleResponse.encode(answer));
   }
-  override userDelete(...[, answer]: Parameters<Printer['userDelete']>): void {
+  override userDelete(...[, answer]: Answer<'userDelete'>): void {
     this.out.stdout(AuthUserDeleteResponse.encode(answer));
   }
-  override authStatus(...[answer]: Parameters<Printer['authStatus']>): void {
+  override authStatus(...[answer]: Answer<'authStatus'>): void {
     this.out.stdout(AuthStatusResponse.encode(answer));
   }
 

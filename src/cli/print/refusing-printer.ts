@@ -1,6 +1,6 @@
 /** A printer that refuses everything as etcdctl does; formats override what they can show. */
 import { ExitCode, fail } from '../exit.js';
-import type { Output, Printer } from './printer.js';
+import type { Answer, Output, Printer } from './printer.js';
 
 export abstract class RefusingPrinter implements Printer {
   abstract readonly format: Printer['format'];
@@ -14,112 +14,112 @@ export abstract class RefusingPrinter implements Printer {
     fail(ExitCode.badFeature, `${this.format} not supported as output format`);
   }
 
-  get(..._: Parameters<Printer['get']>): void {
+  get(..._: Answer<'get'>): void {
     this.refuse();
   }
-  put(..._: Parameters<Printer['put']>): void {
+  put(..._: Answer<'put'>): void {
     this.refuse();
   }
-  del(..._: Parameters<Printer['del']>): void {
+  del(..._: Answer<'del'>): void {
     this.refuse();
   }
-  txn(..._: Parameters<Printer['txn']>): void {
+  txn(..._: Answer<'txn'>): void {
     this.refuse();
   }
-  watch(..._: Parameters<Printer['watch']>): void {
+  watch(..._: Answer<'watch'>): void {
     this.refuse();
   }
-  grant(..._: Parameters<Printer['grant']>): void {
+  grant(..._: Answer<'grant'>): void {
     this.refuse();
   }
-  revoke(..._: Parameters<Printer['revoke']>): void {
+  revoke(..._: Answer<'revoke'>): void {
     this.refuse();
   }
-  keepAlive(..._: Parameters<Printer['keepAlive']>): void {
+  keepAlive(..._: Answer<'keepAlive'>): void {
     this.refuse();
   }
-  timeToLive(..._: Parameters<Printer['timeToLive']>): void {
+  timeToLive(..._: Answer<'timeToLive'>): void {
     this.refuse();
   }
-  leases(..._: Parameters<Printer['leases']>): void {
+  leases(..._: Answer<'leases'>): void {
     this.refuse();
   }
-  memberAdd(..._: Parameters<Printer['memberAdd']>): void {
+  memberAdd(..._: Answer<'memberAdd'>): void {
     this.refuse();
   }
-  memberRemove(..._: Parameters<Printer['memberRemove']>): void {
+  memberRemove(..._: Answer<'memberRemove'>): void {
     this.refuse();
   }
-  memberUpdate(..._: Parameters<Printer['memberUpdate']>): void {
+  memberUpdate(..._: Answer<'memberUpdate'>): void {
     this.refuse();
   }
-  memberPromote(..._: Parameters<Printer['memberPromote']>): void {
+  memberPromote(..._: Answer<'memberPromote'>): void {
     this.refuse();
   }
-  memberList(..._: Parameters<Printer['memberList']>): void {
+  memberList(..._: Answer<'memberList'>): void {
     this.refuse();
   }
-  endpointHealth(..._: Parameters<Printer['endpointHealth']>): void {
+  endpointHealth(..._: Answer<'endpointHealth'>): void {
     this.refuse();
   }
-  endpointStatus(..._: Parameters<Printer['endpointStatus']>): void {
+  endpointStatus(..._: Answer<'endpointStatus'>): void {
     this.refuse();
   }
-  endpointHashKV(..._: Parameters<Printer['endpointHashKV']>): void {
+  endpointHashKV(..._: Answer<'endpointHashKV'>): void {
     this.refuse();
   }
-  moveLeader(..._: Parameters<Printer['moveLeader']>): void {
+  moveLeader(..._: Answer<'moveLeader'>): void {
     this.refuse();
   }
-  alarm(..._: Parameters<Printer['alarm']>): void {
+  alarm(..._: Answer<'alarm'>): void {
     this.refuse();
   }
-  snapshotStatus(..._: Parameters<Printer['snapshotStatus']>): void {
+  snapshotStatus(..._: Answer<'snapshotStatus'>): void {
     this.refuse();
   }
-  downgrade(..._: Parameters<Printer['downgrade']>): void {
+  downgrade(..._: Answer<'downgrade'>): void {
     this.refuse();
   }
-  roleAdd(..._: Parameters<Printer['roleAdd']>): void {
+  roleAdd(..._: Answer<'roleAdd'>): void {
     this.refuse();
   }
-  roleGet(..._: Parameters<Printer['roleGet']>): void {
+  roleGet(..._: Answer<'roleGet'>): void {
     this.refuse();
   }
-  roleDelete(..._: Parameters<Printer['roleDelete']>): void {
+  roleDelete(..._: Answer<'roleDelete'>): void {
     this.refuse();
   }
-  roleList(..._: Parameters<Printer['roleList']>): void {
+  roleList(..._: Answer<'roleList'>): void {
     this.refuse();
   }
-  roleGrantPermission(..._: Parameters<Printer['roleGrantPermission']>): void {
+  roleGrantPermission(..._: Answer<'roleGrantPermission'>): void {
     this.refuse();
   }
-  roleRevokePermission(..._: Parameters<Printer['roleRevokePermission']>): void {
+  roleRevokePermission(..._: Answer<'roleRevokePermission'>): void {
     this.refuse();
   }
-  userAdd(..._: Parameters<Printer['userAdd']>): void {
+  userAdd(..._: Answer<'userAdd'>): void {
     this.refuse();
   }
-  userGet(..._: Parameters<Printer['userGet']>): void {
+  userGet(..._: Answer<'userGet'>): void {
     this.refuse();
   }
-  userList(..._: Parameters<Printer['userList']>): void {
+  userList(..._: Answer<'userList'>): void {
     this.refuse();
   }
-  userChangePassword(..._: Parameters<Printer['userChangePassword']>): void {
+  userChangePassword(..._: Answer<'userChangePassword'>): void {
     this.refuse();
   }
-  userGrantRole(..._: Parameters<Printer['userGrantRole']>): void {
+  userGrantRole(..._: Answer<'userGrantRole'>): void {
     this.refuse();
   }
-  userRevokeRole(..._: Parameters<Printer['userRevokeRole']>): void {
+  userRevokeRole(..._: Answer<'userRevokeRole'>): void {
     this.refuse();
   }
-  userDelete(..._: Parameters<Printer['userDelete']>): void {
+  userDelete(..._: Answer<'userDelete'>): void {
     this.refuse();
   }
-  authStatus(..._: Parameters<Printer['authStatus']>): void {
+  authStatus(..._: Answer<'authStatus'>): void {
     this.refuse();
   }
 }

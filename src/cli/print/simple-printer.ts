@@ -7,10 +7,8 @@ import { AlarmType, type ResponseHeader } from '../../proto/gen/etcdserverpb.js'
 import { Event_EventType, type KeyValue } from '../../proto/gen/mvccpb.js';
 import { ByteLines } from './byte-lines.js';
 import { leaseText, nameOf } from './go-text.js';
-import type { Output, Printer } from './printer.js';
+import type { Answer, Output, Printer } from './printer.js';
 import { hashKVTable, memberTable, snapshotTable, statusTable } from './tables.js';
-
-type Answer<M extends keyof Printer> = Printer[M] extends (...args: infer A) => void ? A : never;
 
 export class SimplePrinter implements Printer {
   readonly format = 'simple';

@@ -1,6 +1,6 @@
 /** Boxes, for the few answers that are lists of rows. Cells to the right, heads in capitals and centred, as etcdctl's table library sets them. */
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import type { Output, Printer } from './printer.js';
+import type { Answer, Output } from './printer.js';
 import { RefusingPrinter } from './refusing-printer.js';
 import { hashKVTable, healthTable, memberTable, snapshotTable, statusTable, type Table } from './tables.js';
 
@@ -27,23 +27,23 @@ export class TablePrinter extends RefusingPrinter {
     this.#emulate = emulate;
   }
 
-  override memberList(...[answer]: Parameters<Printer['memberList']>): void {
+  override memberList(...[answer]: Answer<'memberList'>): void {
     this.#draw(memberTable(answer));
   }
 
-  override endpointHealth(...[list]: Parameters<Printer['endpointHealth']>): void {
+  override endpointHealth(...[list]: Answer<'endpointHealth'>): void {
     this.#draw(healthTable(list));
   }
 
-  override endpointStatus(...[list]: Parameters<Printer['endpointStatus']>): void {
+  override endpointStatus(...[list]: Answer<'endpointStatus'>): void {
     this.#draw(statusTable(list, this.#emulate));
   }
 
-  override endpointHashKV(...[list]: Parameters<Printer['endpointHashKV']>): void {
+  override endpointHashKV(...[list]: Answer<'endpointHashKV'>): void {
     this.#draw(hashKVTable(list, this.#emulate));
   }
 
-  override snapshotStatus(...[status]: Parameters<Printer['snapshotStatus']>): void {
+  override snapshotStatus(...[status]: Answer<'snapshotStatus'>): void {
     this.#draw(snapshotTable(status));
   }
 
