@@ -3,7 +3,6 @@
  * a run; with the real one it is the quickest way to open a data directory and ask.
  */
 import { SimpleTokens } from '../../src/auth/simple-tokens.js';
-import { readOptions } from '../../src/config/read-options.js';
 import type { Disk } from '../../src/lib/disk.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { bootstrap } from '../../src/member/bootstrap/bootstrap.js';
@@ -19,20 +18,12 @@ import {
 import { KeyValue } from '../../src/proto/gen/mvccpb.js';
 import { fakePasswords } from './fake-passwords.js';
 import { ManualClock, settle } from './manual-clock.js';
+import { memberOptions } from './member-options.js';
 import { seededRandom } from './seeded-random.js';
 
 /** The defaults of the command line for one member named `default`, and what the test wants different. */
 export function memberConfig(dataDir: string, overrides: Partial<MemberConfig> = {}): MemberConfig {
-  const read = readOptions(['etcd', '--data-dir', dataDir], {
-    env: {},
-    readFile: () => new Error('no files'),
-    parseFile: () => ({ t: 'ok', given: new Map() }),
-    defaultHost: () => undefined,
-    nodeVersion: 'v20.0.0',
-    platform: 'linux/amd64',
-  });
-  if (read.t !== 'member') throw new Error(`the defaults were refused: ${JSON.stringify(read)}`);
-  return { ...read.options, ...overrides };
+  return { ...memberOptions(['--data-dir', dataDir]), ...overrides };
 }
 
 const nobodyWatches = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {} };

@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readOptions } from '../../src/config/read-options.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { type RunningMember, startMember } from '../../src/start/start-member.js';
+import { freePort } from './free-port.js';
+import { memberOptions } from './member-options.js';
 
 export interface MemberRunner extends AsyncDisposable {
   /** `127.0.0.1:port`, the same after a restart. */
@@ -17,17 +17,6 @@ export interface MemberRunner extends AsyncDisposable {
 }
 
 const ready = 'ready to serve client requests';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-  return address.port;
-}
 
 interface Place {
   readonly folder: string;
@@ -52,16 +41,7 @@ async function makePlace(flags: readonly string[]): Promise<Place> {
 
 export async function runOurs(...flags: string[]): Promise<MemberRunner> {
   const { folder, args, endpoint } = await makePlace(flags);
-  const read = readOptions(['etcd', ...args], {
-    env: {},
-    readFile: () => new Error('no files'),
-    parseFile: () => ({ t: 'ok', given: new Map() }),
-    defaultHost: () => undefined,
-    nodeVersion: process.version,
-    platform: 'linux/amd64',
-  });
-  if (read.t !== 'member') throw new Error(`the options were refused: ${JSON.stringify(read)}`);
-  const { options } = read;
+  const options = memberOptions(args);
   let running: RunningMember | undefined;
   const runner: MemberRunner = {
     endpoint,

@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readOptions } from '../../src/config/read-options.js';
 import { createChannel } from '../../src/grpc/channel.js';
 import type { Channel } from '../../src/grpc/types.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { osNetwork } from '../../src/lib/os/net.js';
 import { type RunningMember, startMember } from '../../src/start/start-member.js';
+import { memberOptions } from './member-options.js';
 
 export class ServedMember implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'etcd-ts-served-'));
@@ -35,17 +35,14 @@ export class ServedMember implements AsyncDisposable {
 
   async start(): Promise<void> {
     const any = 'http://127.0.0.1:0';
-    const words = ['etcd', '--data-dir', this.dataDir, `--listen-client-urls=${any}`, `--advertise-client-urls=${any}`];
-    const read = readOptions([...words, `--listen-peer-urls=${any}`, ...this.flags], {
-      env: {},
-      readFile: () => new Error('no files'),
-      parseFile: () => ({ t: 'ok', given: new Map() }),
-      defaultHost: () => undefined,
-      nodeVersion: process.version,
-      platform: 'linux/amd64',
-    });
-    if (read.t !== 'member') throw new Error(`refused: ${JSON.stringify(read)}`);
-    this.#running = await startMember(read.options, this.logger);
+    const words = [
+      '--data-dir',
+      this.dataDir,
+      `--listen-client-urls=${any}`,
+      `--advertise-client-urls=${any}`,
+      `--listen-peer-urls=${any}`,
+    ];
+    this.#running = await startMember(memberOptions([...words, ...this.flags]), this.logger);
   }
 
   get running(): RunningMember {
