@@ -10,7 +10,7 @@ import { openPort, type Port } from '../http2/port.js';
 import { serveRequest } from '../http2/request.js';
 import type { HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.js';
 import type { Clock } from '../lib/clock.js';
-import { BodyTooLargeError, type HttpService } from '../lib/http.js';
+import { collectBody, type HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
 import type { Network, NetworkAddress, NetworkListener, NetworkSocket, TlsServerOptions } from '../lib/network.js';
 import { createHttpServer } from '../lib/os/http-server.js';
@@ -129,20 +129,9 @@ function dispatch(faces: PortFaces, stream: Http2Stream, fields: HeaderList, end
       method: request.method,
       target: request.path,
       headers: request.headers,
-      body: (limit) => collect(request.body, limit),
+      body: (limit) => collectBody(request.body, limit),
     }),
   );
-}
-
-async function collect(body: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > limit) throw new BodyTooLargeError(`request body exceeds ${limit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** As grpc-go answers what is no gRPC call. */
