@@ -249,6 +249,7 @@ export class Member {
     this.#storeWork.stop();
     this.#watchSync.stop();
     this.#reads.close(reason);
+    this.#authentication.stop();
     this.#waiters.settleAll({ ok: false, error: reason });
     this.#publisher.stop(reason);
     return true;

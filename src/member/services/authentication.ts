@@ -66,6 +66,7 @@ export class Authentication {
   #hashing = 0;
   readonly #waitingHashes: (() => void)[] = [];
   #expiredMs = 0;
+  #stopped = false;
 
   constructor(readonly deps: AuthenticationDeps) {}
 
@@ -105,12 +106,19 @@ export class Authentication {
     if (this.#waitingCalls.length >= MAX_WAITING_CALLS) throw new EtcdError('tooManyRequests');
     const deadlineMs = this.deps.clock.monotonicMs() + this.deps.timeoutMs;
     await new Promise<void>((goOn) => this.#waitingCalls.push({ index, deadlineMs, goOn }));
+    if (this.#stopped) throw new EtcdError('stopped');
     return this.deps.store.isEnabled ? this.#identityOf(this.#find(token)) : undefined;
   }
 
   /** After entries were applied. */
   afterApply(applied: number): void {
     if (this.#waitingCalls.length > 0) this.#goOn(({ index }) => index <= applied);
+  }
+
+  /** Calls that wait are refused: the member stops. */
+  stop(): void {
+    this.#stopped = true;
+    this.#goOn(() => true);
   }
 
   tick(nowMs: number): void {

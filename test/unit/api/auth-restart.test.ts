@@ -101,6 +101,27 @@ describe('a member with authentication on', () => {
     expect(await outcome(login(channel, 'alice', 'alice-secret-2'))).toBe('OK');
   });
 
+  it('guards a range that comes in a stream like any other', async () => {
+    await using served = await ServedMember.start(flags);
+    const channel = served.connect();
+    await channel.unary(KV.put, put('a1'));
+    await setUp(channel);
+    const alice = await login(channel, 'alice', 'alice-secret-1');
+    const read = async (key: string, rangeEnd: string, how = {}): Promise<string> => {
+      const stream = channel.stream(KV.rangeStream, how);
+      stream.headers.catch(() => {});
+      stream.send(range(key, rangeEnd));
+      stream.end();
+      const all = async (): Promise<void> => {
+        for await (const { rangeResponse } of stream.messages) expect(rangeResponse).toBeDefined();
+      };
+      return outcome(all());
+    };
+    expect(await read('a', 'b', alice)).toBe('OK');
+    expect(await read('a', 'c', alice)).toBe('etcdserver: permission denied');
+    expect(await read('a', 'b')).toBe('etcdserver: user name is empty');
+  });
+
   it('ends leases by itself, keys of whomever they have', async () => {
     await using served = await ServedMember.start([...flags, '--heartbeat-interval=10', '--election-timeout=100']);
     const channel = served.connect();

@@ -341,6 +341,15 @@ describe('what is stored', () => {
     ).toBeUndefined();
   });
 
+  it('may say, after a snapshot, that authentication is off: then no token is known', () => {
+    const { store, tokens } = withUsers();
+    store.enable();
+    store.authenticate('alice', 'p', { index: 5, nowMs: 0 });
+    store.restore(withUsers().on);
+    expect(store.isEnabled).toBe(false);
+    expect(tokens.size).toBe(0);
+  });
+
   it('has the bytes that etcd writes', () => {
     const { store, on } = open();
     store.addUser(user('root', { hashedPassword: base64('h') }), '');

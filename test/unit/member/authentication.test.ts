@@ -118,6 +118,13 @@ describe('who calls', () => {
     expect(await found).toBe('invalidAuthToken');
   });
 
+  it('does not wait for a member that stops', async () => {
+    const { authentication } = scene();
+    const found = Promise.resolve(authentication.identify(withToken('abcdefghijklmnop.4711')));
+    authentication.stop();
+    await expect(found).rejects.toMatchObject({ row: 'stopped' });
+  });
+
   it('waits in a queue with an end', () => {
     const { authentication } = scene();
     const waiting = Array.from({ length: 1000 }, () => authentication.identify(withToken('abcdefghijklmnop.4711')));
