@@ -12,6 +12,8 @@ export interface GrpcProxyOptions {
   readonly listenAddr: string;
   /** Of the cluster; at least one. */
   readonly endpoints: readonly string[];
+  /** How often the members are asked for their addresses; 0 = never. */
+  readonly endpointsAutoSyncIntervalMs: number;
   /** URL of one more address for health and metrics; `''` = none. */
   readonly metricsAddr: string;
   /** What the member list names; `''` = the cluster's own list. */

@@ -6,10 +6,10 @@ import { type HttpTls, httpGet } from '../lib/os/http-get.js';
 const silenceMs = 5000;
 
 /** `tls` is used for endpoints that say https, and for those that do not say. */
-export function relayMetrics(endpoints: readonly string[], tls: HttpTls | undefined): HttpHandler {
+export function relayMetrics(endpoints: () => readonly string[], tls: HttpTls | undefined): HttpHandler {
   return async (_request, { pathname }) => {
     if (pathname !== '/metrics') return undefined;
-    for (const endpoint of endpoints) {
+    for (const endpoint of endpoints()) {
       const base = /^https?:\/\//.test(endpoint) ? endpoint : `${tls === undefined ? 'http' : 'https'}://${endpoint}`;
       const used = base.startsWith('https') ? (tls ?? { rejectUnauthorized: true }) : undefined;
       try {

@@ -24,6 +24,7 @@ import { hostName } from '../lib/os/host-name.js';
 import type { HttpTls } from '../lib/os/http-get.js';
 import { osNetwork } from '../lib/os/net.js';
 import { Cluster } from '../proto/gen/etcdserverpb.js';
+import { EndpointSync } from '../proxy/grpc/endpoint-sync.js';
 import { forwardedMethods, forwardServices } from '../proxy/grpc/forward.js';
 import { proxyHealth } from '../proxy/grpc/health.js';
 import { ownMemberList } from '../proxy/grpc/member-list.js';
@@ -100,20 +101,31 @@ function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logg
           permitWithoutStream: options.permitWithoutStream,
         };
   const { maxSendBytes, maxReceiveBytes } = options;
-  const channels = options.endpoints.map((text) => {
-    const endpoint = parseEndpoint(text);
-    // The scheme of an endpoint decides; without one the TLS flags do.
-    const used = endpoint.tls === 'drop' ? undefined : endpoint.tls === 'require' ? (tls ?? {}) : tls;
-    return osEdges.connect(endpoint, { tls: used, keepAlive, maxSendBytes, maxReceiveBytes });
+  const connect = (endpoints: readonly string[]): Balancer => {
+    const channels = endpoints.map((text) => {
+      const endpoint = parseEndpoint(text);
+      // The scheme of an endpoint decides; without one the TLS flags do.
+      const used = endpoint.tls === 'drop' ? undefined : endpoint.tls === 'require' ? (tls ?? {}) : tls;
+      return osEdges.connect(endpoint, { tls: used, keepAlive, maxSendBytes, maxReceiveBytes });
+    });
+    return new Balancer(channels, osEdges);
+  };
+  const upstream = new Upstream(connect(options.endpoints), osClock);
+  const sync = new EndpointSync(options.endpoints, {
+    upstream,
+    connect,
+    clock: osClock,
+    logger,
+    intervalMs: options.endpointsAutoSyncIntervalMs,
   });
-  const balancer = new Balancer(channels, osEdges);
+  sync.start();
   const counts = new RpcCounts();
   const grpc = createGrpcServer({
     clock: osClock,
     observer: counts,
     onError: (cause, path) => logger.error('handler failed', { path, error: String(cause) }),
   });
-  register(grpc, new Upstream(balancer, osClock), options);
+  register(grpc, upstream, options);
   for (const method of forwardedMethods()) counts.add({ method });
 
   const clusterClient = new Client({ endpoints: options.endpoints, tls });
@@ -133,12 +145,13 @@ function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logg
           body: await own.metrics(),
         }
       : undefined;
-  const relayed = relayMetrics(options.endpoints, httpTls(tls));
+  const relayed = relayMetrics(() => sync.endpoints, httpTls(tls));
   return {
     grpc,
     http: createRouter({ cors: [], handlers: [health, ownMetrics, relayed] }),
     close: async () => {
-      await Promise.all([balancer.close(), clusterClient.close(), selfClient?.close()]);
+      sync.stop();
+      await Promise.all([upstream.close(), clusterClient.close(), selfClient?.close()]);
     },
   };
 }

@@ -7,14 +7,7 @@ const secondMs = 1000;
 const hourMs = 3600 * secondMs;
 
 const missing = unsupported({
-  values: [
-    'discovery-srv',
-    'discovery-srv-name',
-    'endpoints-auto-sync-interval',
-    'resolver-prefix',
-    'resolver-ttl',
-    'experimental-leasing-prefix',
-  ],
+  values: ['discovery-srv', 'discovery-srv-name', 'resolver-prefix', 'resolver-ttl', 'experimental-leasing-prefix'],
   switches: ['auto-tls', 'enable-pprof', 'experimental-serializable-ordering', 'experimental-enable-grpc-logging'],
 });
 /** Only of use to options that are refused, or equal to what is done anyway. */
@@ -30,6 +23,7 @@ export default class GrpcProxyStart extends BaseCommand {
   static override flags = {
     'listen-addr': flag.string('127.0.0.1:23790', 'address to listen on'),
     endpoints: flag.strings(['127.0.0.1:2379'], 'endpoints of the cluster, a comma list'),
+    'endpoints-auto-sync-interval': flag.duration(0, 'time between two looks at where the members are; 0 for never'),
     'metrics-addr': flag.string('', 'URL of one more address for health and metrics'),
     'advertise-client-url': flag.string(
       '127.0.0.1:23790',
@@ -86,6 +80,7 @@ export default class GrpcProxyStart extends BaseCommand {
         {
           listenAddr: flags['listen-addr'],
           endpoints: flags.endpoints,
+          endpointsAutoSyncIntervalMs: flags['endpoints-auto-sync-interval'],
           metricsAddr: flags['metrics-addr'],
           advertiseClientUrl: flags['advertise-client-url'],
           namespace: flags.namespace,

@@ -55,38 +55,37 @@ function forwardUnary(
   });
 }
 
-async function forwardStream(
+function forwardStream(
   upstream: Upstream,
   method: Method<Uint8Array, Uint8Array>,
   translation: Translation | undefined,
   client: ServerStream<Uint8Array, Uint8Array>,
 ): Promise<void> {
-  const cluster = await upstream.stream(method, client);
-  /** What went wrong with the requests; it explains why the answers then end. */
-  let refusal: unknown;
-  const passRequests = async (): Promise<void> => {
-    try {
-      for await (const request of client.messages) {
-        const flowing = cluster.send(translation === undefined ? request : translateRequest(translation, request));
-        if (!flowing) await cluster.drained();
+  return upstream.stream(method, client, async (cluster) => {
+    /** What went wrong with the requests; it explains why the answers then end. */
+    let refusal: unknown;
+    const passRequests = async (): Promise<void> => {
+      try {
+        for await (const request of client.messages) {
+          const flowing = cluster.send(translation === undefined ? request : translateRequest(translation, request));
+          if (!flowing) await cluster.drained();
+        }
+        cluster.end();
+      } catch (error) {
+        refusal = error;
+        cluster.cancel();
       }
-      cluster.end();
+    };
+    void passRequests();
+    try {
+      for await (const answer of cluster.messages) {
+        const flowing = client.send(translation === undefined ? answer : translation.response(answer));
+        if (!flowing) await client.drained();
+      }
     } catch (error) {
-      refusal = error;
-      cluster.cancel();
+      throw refusal ?? error;
     }
-  };
-  void passRequests();
-  try {
-    for await (const answer of cluster.messages) {
-      const flowing = client.send(translation === undefined ? answer : translation.response(answer));
-      if (!flowing) await client.drained();
-    }
-  } catch (error) {
-    throw refusal ?? error;
-  } finally {
-    cluster.cancel();
-  }
+  });
 }
 
 /** A malformed request is the client's fault, in the words of grpc-go's server. */

@@ -24,6 +24,7 @@ const noFiles = { cert: '', key: '', ca: '' };
 const usual: GrpcProxyOptions = {
   listenAddr: '127.0.0.1:0',
   endpoints: [],
+  endpointsAutoSyncIntervalMs: 0,
   metricsAddr: '',
   advertiseClientUrl: '',
   namespace: '',
