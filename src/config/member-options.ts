@@ -2,8 +2,8 @@
  * What a member is told at its start: the checked outcome of command line, environment and configuration file, for `start/` to build a member from.
  * Every default is filled in; nothing further in reads a flag or a variable. Names follow etcd's flags; units stand last.
  */
-import type { EmulatedVersion } from '../lib/emulate.js';
 import type { TlsVersion } from '../lib/go/tls.js';
+import type { MemberConfig } from '../member/types.js';
 
 /** A URL that passed etcd's checks: scheme http, https, unix or unixs; a port where there is a host; no path. */
 export interface ListenUrl {
@@ -36,68 +36,26 @@ export interface TlsOptions {
   readonly ciphers?: string | undefined;
 }
 
-export interface MemberOptions {
-  readonly emulate: EmulatedVersion;
-  readonly name: string;
-  /** Never empty: `<name>.etcd` when not given. */
-  readonly dataDir: string;
-  /** `''` = `<dataDir>/member/wal`. */
-  readonly walDir: string;
-
+/** What the member is, and the ports it is served on. */
+export interface MemberOptions extends MemberConfig {
   readonly listenClientUrls: readonly ListenUrl[];
   /** Addresses that speak only HTTP (gateway, v2, health), so that `listenClientUrls` speaks only gRPC; empty = one port for both. */
   readonly listenClientHttpUrls: readonly ListenUrl[];
   readonly listenPeerUrls: readonly ListenUrl[];
   readonly listenMetricsUrls: readonly ListenUrl[];
-  /** Sorted, without duplicates, as etcd keeps them. */
-  readonly advertiseClientUrls: readonly string[];
-  readonly initialAdvertisePeerUrls: readonly string[];
   readonly clientTls: TlsOptions;
 
-  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
-  readonly initialClusterToken: string;
-  readonly initialClusterState: 'new' | 'existing';
-  readonly forceNewCluster: boolean;
   readonly strictReconfigCheck: boolean;
-  readonly preVote: boolean;
 
-  readonly heartbeatIntervalMs: number;
-  readonly electionTimeoutMs: number;
-  readonly initialElectionTickAdvance: boolean;
-  /** Applied entries between two raft snapshots. */
-  readonly snapshotCount: number;
-  readonly snapshotCatchupEntries: number;
-  /** Files kept; 0 = all. */
-  readonly maxSnapshots: number;
-  readonly maxWals: number;
-
-  /** 0 = etcd's default of 2 GiB, negative = none. */
-  readonly quotaBackendBytes: number;
-  readonly backendBatchIntervalMs: number;
-  readonly backendBatchLimit: number;
-  readonly maxTxnOps: number;
-  readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
   readonly grpcKeepaliveMinTimeMs: number;
   readonly grpcKeepaliveIntervalMs: number;
   readonly grpcKeepaliveTimeoutMs: number;
 
-  /** `'off'`, or what the compactor keeps: revisions, or the history of so many milliseconds. */
-  readonly autoCompaction:
-    | { readonly mode: 'off' }
-    | { readonly mode: 'periodic'; readonly retentionMs: number }
-    | { readonly mode: 'revision'; readonly retention: number };
-  readonly compactionBatchLimit: number;
-  readonly compactionSleepIntervalMs: number;
-  readonly watchProgressNotifyIntervalMs: number;
   /** `simple`, or `jwt` with where its keys are: see `auth/token-options.ts`. */
   readonly authToken: string;
   /** How long a simple token lives after its last use; 0 = 300. */
   readonly authTokenTtlSeconds: number;
-  /** Cost of hashing passwords; outside 4 to 31 the default of 10. */
-  readonly bcryptCost: number;
-  readonly warningApplyDurationMs: number;
-  readonly warningUnaryRequestDurationMs: number;
   /** Skips fsync: for tests only, a crash then loses what was acknowledged. */
   readonly unsafeNoFsync: boolean;
 

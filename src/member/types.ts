@@ -11,11 +11,13 @@ import type { Random } from '../lib/random.js';
 export interface MemberConfig {
   readonly emulate: EmulatedVersion;
   readonly name: string;
+  /** Never empty: `<name>.etcd` when not given. */
   readonly dataDir: string;
   /** `''` = `<dataDir>/member/wal`. */
   readonly walDir: string;
   /** Size at which the log starts a new segment; 64 000 000 bytes unless a test wants to see cuts sooner. No flag sets it. */
   readonly walSegmentBytes?: number;
+  /** Sorted, without duplicates, as etcd keeps them. */
   readonly advertiseClientUrls: readonly string[];
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly initialClusterToken: string;
@@ -26,15 +28,19 @@ export interface MemberConfig {
   readonly preVote: boolean;
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
+  /** Applied entries between two raft snapshots. */
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;
+  /** Files kept; 0 = all. */
   readonly maxSnapshots: number;
   readonly maxWals: number;
+  /** 0 = etcd's default of 2 GiB, negative = none. */
   readonly quotaBackendBytes: number;
   readonly backendBatchIntervalMs: number;
   readonly backendBatchLimit: number;
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
+  /** `'off'`, or what the compactor keeps: revisions, or the history of so many milliseconds. */
   readonly autoCompaction:
     | { readonly mode: 'off' }
     | { readonly mode: 'periodic'; readonly retentionMs: number }
@@ -42,6 +48,7 @@ export interface MemberConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepIntervalMs: number;
   readonly watchProgressNotifyIntervalMs: number;
+  /** Cost of hashing passwords; outside 4 to 31 the default of 10. */
   readonly bcryptCost: number;
   readonly warningApplyDurationMs: number;
   readonly warningUnaryRequestDurationMs: number;
