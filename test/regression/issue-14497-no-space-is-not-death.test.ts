@@ -1,0 +1,52 @@
+/**
+ * A member without space failed its liveness probe, was restarted for ever and damaged by it (#14497); and transactions that write nothing were refused
+ * together with those that do (#14884, 3.5.7).
+ */
+import { beforeAll, expect, test } from 'vitest';
+import { op } from '../../src/client/index.js';
+import { buildPrograms, MemberHome, ourProgram } from '../support/member-process.js';
+
+beforeAll(buildPrograms, 120_000);
+
+test('a member without space is alive, answers reads, deletes, and takes writes again once there is space', {
+  timeout: 60_000,
+}, async () => {
+  using home = await MemberHome.make();
+  const flags = ['--quota-backend-bytes', '1000000', '--log-level', 'error'];
+  await using member = await home.start(ourProgram('etcd'), flags);
+  await using client = home.client();
+  const probe = async (path: string): Promise<number> => (await fetch(`http://${home.endpoint}${path}`)).status;
+  const value = 'x'.repeat(100_000);
+  const fill = async (): Promise<void> => {
+    for (let i = 0; i < 40; i++) await client.kv.put(`k${i}`, value);
+  };
+  await expect(fill()).rejects.toThrow('etcdserver: mvcc: database space exceeded');
+  await expect.poll(async () => (await client.maintenance.alarms()).alarms.length, { timeout: 15_000 }).toBe(1);
+
+  expect(await probe('/livez')).toBe(200);
+  expect(await probe('/readyz')).toBe(200);
+  expect(await probe('/health')).toBe(503);
+  expect((await client.kv.get('k0')).kvs).toHaveLength(1);
+  const reads = await client.kv.txn({ success: [op.get('k0'), op.get('k1')] });
+  expect(reads.responses).toHaveLength(2);
+  await expect(client.kv.put('small', '')).rejects.toThrow('database space exceeded');
+  await expect(client.kv.txn({ success: [op.delete('k0'), op.put('small', '')] })).rejects.toThrow('space exceeded');
+  await expect(client.lease.grant(10)).rejects.toThrow('space exceeded');
+  expect((await client.kv.txn({ success: [op.delete('k0'), op.get('k1')] })).succeeded).toBe(true);
+  expect((await client.kv.get('k0')).kvs).toEqual([]);
+  expect((await client.kv.delete('k', { prefix: true })).deleted).toBeGreaterThan(5);
+
+  // Restarted, it is as it was; then the way out: compact, defragment, disarm.
+  await member.stop();
+  await using again = home.spawn(ourProgram('etcd'), flags);
+  // Not by its health: with the alarm it is served, but not called healthy.
+  await again.untilHealthy(`http://${home.endpoint}/livez`);
+  expect(await probe('/livez')).toBe(200);
+  const { header } = await client.kv.get('none');
+  await client.kv.compact(header?.revision ?? 0, { physical: true });
+  await client.maintenance.defragment(home.endpoint);
+  await client.maintenance.disarm();
+  await client.kv.put('small', 'again');
+  expect(await probe('/health')).toBe(200);
+  await again.stop();
+});
