@@ -10,14 +10,14 @@
 import { BoltError } from './errors.js';
 import { FLAG_META, PAGE_HEADER_BYTES, readU32, readU64, writePageHeader, writeU32, writeU64 } from './page.js';
 
-export const MAGIC = 0xed0cdaed;
+const MAGIC = 0xed0cdaed;
 export const VERSION = 2;
 /** Meta fields with their checksum. */
-export const META_BYTES = 64;
-export const META_END = PAGE_HEADER_BYTES + META_BYTES;
+const META_BYTES = 64;
+const META_END = PAGE_HEADER_BYTES + META_BYTES;
 const CHECKSUMMED_BYTES = 56;
-export const MIN_PAGE_SIZE = 1024;
-export const MAX_PAGE_SIZE = 65536;
+const MIN_PAGE_SIZE = 1024;
+const MAX_PAGE_SIZE = 65536;
 
 export interface Meta {
   readonly pageSize: number;

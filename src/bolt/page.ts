@@ -32,7 +32,7 @@ export const readU32 = (data: Uint8Array, at: number): number =>
 /** Page and transaction ids are far below 2^53 in any file that can exist; a larger value comes out inexact, and fails the range checks. */
 export const readU64 = (data: Uint8Array, at: number): number => readU32(data, at) + readU32(data, at + 4) * 4294967296;
 
-export function writeU16(data: Uint8Array, at: number, value: number): void {
+function writeU16(data: Uint8Array, at: number, value: number): void {
   data[at] = value;
   data[at + 1] = value >>> 8;
 }

@@ -42,7 +42,7 @@ function mark(pager: Pager, used: Uint32Array, start: number, count: number): vo
 }
 
 /** The pages that `page` points to: its children, or the roots of the buckets in it. */
-export function collectChildren(pager: Pager, page: Page, found: (id: number) => void): void {
+function collectChildren(pager: Pager, page: Page, found: (id: number) => void): void {
   if (!page.leaf) {
     for (let i = 0; i < page.count; i++) found(page.child(i));
     return;

@@ -63,7 +63,7 @@ const unread = (): Promise<undefined> => Promise.resolve(undefined);
 /** Bytes, counts and revisions are exact numbers; beyond 2^53 they would not be, and nothing real is that large. */
 const toNumber = (value: bigint): number => Number(value);
 
-export const goTypes = {
+const goTypes = {
   bool: { name: 'bool', parse: (text: string) => parseBool(text), show: String },
   string: { name: 'string', parse: (text: string) => text, show: (value: string) => `"${value}"` },
   strings: {

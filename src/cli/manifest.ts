@@ -35,7 +35,7 @@ export interface CommandStatics {
   readonly flags: FlagTable;
 }
 
-export function noteOfFlag(flag: AnyFlag): FlagNote {
+function noteOfFlag(flag: AnyFlag): FlagNote {
   return {
     ...(flag.char === undefined ? {} : { char: flag.char }),
     summary: flag.summary,

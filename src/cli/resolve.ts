@@ -93,7 +93,7 @@ function withoutWord(words: readonly string[], word: string, table: FlagTable): 
 }
 
 /** Names that begin with the word or are two edits away from it at most. */
-export function suggestionsFor(word: string, names: readonly string[]): readonly string[] {
+function suggestionsFor(word: string, names: readonly string[]): readonly string[] {
   const lower = word.toLowerCase();
   return names.filter((name) => name.toLowerCase().startsWith(lower) || editDistance(lower, name.toLowerCase()) <= 2);
 }

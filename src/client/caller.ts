@@ -34,7 +34,7 @@ export interface StreamOptions {
   readonly requireLeader?: boolean | undefined;
 }
 
-export const noToken: TokenSource = { current: '', canRenew: false, renew: async () => undefined };
+const noToken: TokenSource = { current: '', canRenew: false, renew: async () => undefined };
 
 export class Caller {
   readonly #balancer: Balancer;

@@ -97,7 +97,7 @@ export function putRequest(key: Bytes, value: Bytes, options: PutOptions): PutRe
   });
 }
 
-export function deleteRequest(key: Bytes, options: DeleteOptions): DeleteRangeRequest {
+function deleteRequest(key: Bytes, options: DeleteOptions): DeleteRangeRequest {
   return DeleteRangeRequest.create({ ...selectRange(key, options), prevKv: options.prevKv ?? false });
 }
 

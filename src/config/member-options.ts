@@ -45,8 +45,6 @@ export interface MemberOptions extends MemberConfig {
   readonly listenMetricsUrls: readonly ListenUrl[];
   readonly clientTls: TlsOptions;
 
-  readonly strictReconfigCheck: boolean;
-
   readonly maxConcurrentStreams: number;
   readonly grpcKeepaliveMinTimeMs: number;
   readonly grpcKeepaliveIntervalMs: number;

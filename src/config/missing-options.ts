@@ -95,6 +95,7 @@ export const missingOptions = {
   'discovery-cacert': idle(string, ''),
   'discovery-user': idle(string, ''),
   'discovery-password': idle(string, ''),
+  'strict-reconfig-check': idle(bool, true),
   'max-learners': idle(int, 1),
   'next-cluster-version-compatible': refused(bool, false),
 

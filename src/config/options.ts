@@ -125,11 +125,6 @@ export const options = {
     false,
     'Make a one-member cluster of the data that is there, after a loss of the others.',
   ),
-  'strict-reconfig-check': clustering(
-    kinds.bool,
-    true,
-    'Refuse changes of membership that would cost the cluster its quorum.',
-  ),
   'pre-vote': clustering(kinds.bool, true, 'Ask whether an election could be won before standing for one.', {
     initialIn: (version) => differenceOf('preVote', version),
   }),

@@ -159,7 +159,6 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     initialClusterToken: values['initial-cluster-token'],
     initialClusterState: values['initial-cluster-state'],
     forceNewCluster: values['force-new-cluster'],
-    strictReconfigCheck: values['strict-reconfig-check'],
     preVote: values['pre-vote'],
     heartbeatIntervalMs: values['heartbeat-interval'],
     electionTimeoutMs: values['election-timeout'],

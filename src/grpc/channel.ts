@@ -86,7 +86,7 @@ class ClientChannel implements Channel, CallChannel {
     if (this.current === 'shutdown') return Promise.resolve();
     const error = closing();
     this.cancelRetry?.();
-    this.setState('shutdown');
+    this.current = 'shutdown';
     for (const call of [...this.calls]) call.abandon(error);
     for (const waiter of this.connectWaiters.splice(0)) waiter.reject(error);
     this.deadlines.stop();
@@ -161,17 +161,11 @@ class ClientChannel implements Channel, CallChannel {
 
   // ── connecting ──
 
-  private setState(state: Channel['state']): void {
-    if (this.current === state) return;
-    this.current = state;
-    this.options.onState?.(state);
-  }
-
   private startAttempt(): void {
     if (this.attempt !== undefined || this.current === 'shutdown') return;
     this.cancelRetry?.();
     this.cancelRetry = undefined;
-    this.setState('connecting');
+    this.current = 'connecting';
     const abort = new AbortController();
     let over = false;
     const settle = (error: GrpcError | undefined): void => {
@@ -223,7 +217,7 @@ class ClientChannel implements Channel, CallChannel {
     this.session = session;
     this.failures = 0;
     this.lastError = undefined;
-    this.setState('ready');
+    this.current = 'ready';
     for (const waiter of this.connectWaiters.splice(0)) waiter.resolve();
     this.sendQueued();
   }
@@ -237,7 +231,7 @@ class ClientChannel implements Channel, CallChannel {
       this.cancelRetry = undefined;
       if (this.queue.size > 0) this.startAttempt();
     });
-    this.setState('transient-failure');
+    this.current = 'transient-failure';
     for (const waiter of this.connectWaiters.splice(0)) waiter.reject(error);
     for (const call of [...this.queue]) if (!call.waitForReady) call.abandon(error);
   }
@@ -259,7 +253,7 @@ class ClientChannel implements Channel, CallChannel {
 
   private becomeIdle(): void {
     if (this.current === 'shutdown') return;
-    this.setState('idle');
+    this.current = 'idle';
     if (this.queue.size > 0) this.startAttempt();
   }
 }

@@ -20,8 +20,6 @@ const reserved: ReadonlySet<string> = new Set([
   'te',
 ]);
 
-export const noMetadata: Metadata = new Map();
-
 /** `:authority`, `content-type` and `user-agent` are kept, as in grpc-go. */
 export function metadataOf(fields: HeaderList): Metadata {
   const metadata = new Map<string, string[]>();

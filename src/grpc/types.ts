@@ -134,7 +134,6 @@ export interface ChannelOptions {
   /** Waits between attempts: `baseMs`, then times 1.6 up to `maxMs`, each +-20 % by `jitter` (in [0, 1)). Default 1 s and 120 s, as grpc-go. */
   readonly backoff?: { readonly baseMs?: number; readonly maxMs?: number; readonly jitter?: () => number } | undefined;
   readonly userAgent?: string | undefined;
-  readonly onState?: ((state: Channel['state']) => void) | undefined;
 }
 
 /** Told of every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not throw. */

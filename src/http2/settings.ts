@@ -2,7 +2,7 @@
 import { ConnectionError, ErrorCode } from './error-code.js';
 import { defaultWindow, maxMaxFrameBytes, maxWindow, minMaxFrameBytes, readUint32, writeUint32 } from './frame.js';
 
-export const Setting = {
+const Setting = {
   HeaderTableSize: 1,
   EnablePush: 2,
   MaxConcurrentStreams: 3,

@@ -27,7 +27,7 @@ const row = <T>(v34: T, v35: T, v36: T, v37: T): Row<T> => ({ '3.4': v34, '3.5':
 const since36 = row(false, false, true, true);
 
 /** One row a difference, columns 3.4 to 3.7. */
-export const differences = {
+const differences = {
   // Everywhere
   /** The minor version as a number, for what is ordered by it (codes of wire errors). */
   minor: row(4, 5, 6, 7),

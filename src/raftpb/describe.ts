@@ -39,7 +39,7 @@ export const entryTypeName = (type: EntryType): string => entryTypeNames.get(typ
 const changeLetters: Readonly<Record<ConfChangeType, string>> = { 0: 'v', 1: 'r', 2: 'u', 3: 'l' };
 
 /** `v1 l2 r3 u4` */
-export const describeChanges = (changes: readonly ConfChangeSingle[]): string =>
+const describeChanges = (changes: readonly ConfChangeSingle[]): string =>
   changes.map(({ type, nodeId }) => `${changeLetters[type] ?? 'unknown'}${nodeId}`).join(' ');
 
 /** The change as Go's protobuf library prints it. */

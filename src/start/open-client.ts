@@ -53,7 +53,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
 }
 
 /** The endpoints as written, blanks around them removed. */
-export async function endpointsOf(globals: CtlGlobals, io: Terminal): Promise<readonly string[]> {
+async function endpointsOf(globals: CtlGlobals, io: Terminal): Promise<readonly string[]> {
   const domain = globals['discovery-srv'];
   if (domain !== '') {
     const { discoverEndpoints } = await import('./discover-endpoints.js');

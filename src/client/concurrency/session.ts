@@ -5,7 +5,7 @@
 import type { Client } from '../client.js';
 import type { KeepAlive } from '../lease.js';
 
-export const defaultSessionTtlSeconds = 60;
+const defaultSessionTtlSeconds = 60;
 
 export class Session implements AsyncDisposable {
   readonly client: Client;

@@ -70,11 +70,6 @@ export class RaftLoop {
     this.wake();
   }
 
-  /** How many have been taken but not handed to the core. */
-  get queuedProposals(): number {
-    return this.#proposals.length;
-  }
-
   /** A message from another member. */
   step(message: Message): void {
     this.deps.node.step(message);

@@ -11,7 +11,6 @@ import {
   type MembershipState,
   memberToJson,
 } from '../../datadir/cluster-member.js';
-import { latin1Text } from '../../lib/latin1.js';
 import type { Logger } from '../../lib/logger.js';
 
 export class Cluster {
@@ -122,26 +121,6 @@ export class Cluster {
     if (from === undefined)
       this.logger.info('set initial cluster version', { ...fields, 'cluster-version': majorMinor(version) });
     else this.logger.info('updated cluster version', { ...fields, from: majorMinor(from), to: majorMinor(version) });
-  }
-
-  /** Makes the buckets say what memory says: for a directory whose writer kept only the v2 store up to date. */
-  storeAll(): void {
-    const stale: Uint8Array[] = [];
-    const wanted = new Map(this.members.map((member) => [member.id.toString(16), memberToJson(member)]));
-    this.backend.range('members', Buffer.alloc(0), undefined, 0, (key, value) => {
-      const name = latin1Text(key);
-      if (wanted.get(name) === Buffer.from(value).toString()) wanted.delete(name);
-      else if (!wanted.has(name)) stale.push(Uint8Array.from(key));
-    });
-    for (const key of stale) this.backend.delete('members', key);
-    for (const [name, json] of wanted) this.backend.put('members', Buffer.from(name), Buffer.from(json));
-    for (const id of this.#removed) {
-      if (this.backend.get('members_removed', idKey(id)) === undefined)
-        this.backend.put('members_removed', idKey(id), Buffer.from('removed'));
-    }
-    const stored = this.backend.get('cluster', Buffer.from('clusterVersion'));
-    if (this.#version !== undefined && (stored === undefined || Buffer.from(stored).toString() !== this.#version))
-      this.backend.put('cluster', Buffer.from('clusterVersion'), Buffer.from(this.#version));
   }
 
   #change(id: bigint, change: Partial<ClusterMember>, how: { persist: boolean }): void {
