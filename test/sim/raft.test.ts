@@ -12,7 +12,7 @@ const seedsPerGroup = 25;
 const groups = Array.from({ length: 20 }, (_, group) =>
   Array.from({ length: seedsPerGroup }, (_, at) => group * seedsPerGroup + at + 1),
 );
-const more = (process.env['SIMULATION_SEEDS'] ?? '').split(',').filter((word) => word !== '');
+const more = (process.env.SIMULATION_SEEDS ?? '').split(',').filter((word) => word !== '');
 if (more.length > 0) groups.push(more.map(Number));
 
 function mustHold(seed: number): Outcome {
