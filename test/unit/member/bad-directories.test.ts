@@ -276,6 +276,35 @@ function refusing(disk: MemoryDisk, code: string, isRefused: (path: string, how:
   };
 }
 
+describe('a member whose disk is full', () => {
+  test('ends its start with the file that could not be written, and starts with all it had once there is space', async () => {
+    let isFull = true;
+    for (let allowed = 0; isFull; allowed++) {
+      const disk = diskWith(whole);
+      let changes = 0;
+      isFull = false;
+      disk.beforeChange = (what, path) => {
+        if (what === 'remove' || changes++ < allowed) return;
+        isFull = true;
+        throw Object.assign(new Error(`ENOSPC: no space left on device, ${what} '${path}'`), { code: 'ENOSPC', path });
+      };
+      const failures: unknown[] = [];
+      try {
+        const opened = new InProcessMember(disk, config);
+        await opened.run(opened.member.start()).catch(() => {});
+        failures.push(...opened.fatal);
+        await opened.member.stop().catch((error: unknown) => failures.push(error));
+      } catch (error) {
+        failures.push(error);
+      }
+      if (isFull) expect(String(failures[0]), `after ${allowed} changes`).toMatch(/ENOSPC.*'\/data\/member\/.*'/);
+      else expect(failures).toEqual([]);
+      await using again = await InProcessMember.open(diskWith(filesOf(disk)), config);
+      expect(describeMember(again), `after ${allowed} changes`).toBe(content);
+    }
+  });
+});
+
 describe('a member that may not', () => {
   test.each([
     ['read its log', 'EACCES', (path: string) => path.startsWith(walDir), /EACCES.*member\/wal/],
