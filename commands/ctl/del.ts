@@ -1,6 +1,7 @@
 import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { warnOfRange } from '../../src/cli/del-warning.js';
 import { delFlags, delOperation } from '../../src/cli/kv-operations.js';
+import { osClock } from '../../src/lib/os/clock.js';
 
 export default class Del extends CtlCommand {
   static override summary = 'Delete a key or the keys in [key, range_end)';
@@ -10,7 +11,8 @@ export default class Del extends CtlCommand {
   override async run(): Promise<void> {
     const { args, flags } = this.input(Del);
     const { key, end, options, isDoubtful } = delOperation(args, flags);
-    if (isDoubtful && end !== undefined) await warnOfRange({ key, end }, this.emulate, this.io);
+    if (isDoubtful && end !== undefined)
+      await warnOfRange({ key, end }, this.emulate, { stderr: this.io.stderr, clock: osClock });
     const globals = this.globals();
     const { openSession } = await import('../../src/start/ctl-session.js');
     await using session = await openSession(globals, this.io);

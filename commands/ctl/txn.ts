@@ -1,6 +1,7 @@
 import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { osClock } from '../../src/lib/os/clock.js';
 
 export default class Txn extends CtlCommand {
   static override summary = 'Do several operations at once, if conditions hold';
@@ -32,7 +33,7 @@ ended by an empty line:
     const lines = readLines(this.io.stdin);
     const transaction = await readTransaction(lines, {
       prompt: (text) => flags.interactive && this.print(text),
-      onDoubt: (range) => warnOfRange(range, globals.emulate, this.io),
+      onDoubt: (range) => warnOfRange(range, globals.emulate, { stderr: this.io.stderr, clock: osClock }),
     });
     this.io.stdin.destroy();
     session.printer.txn(await session.client.kv.txn(transaction));

@@ -3,7 +3,6 @@
  * the server says it never looked at it, and ends once: with OK, with the server's status, by deadline, cancellation or loss.
  * Texts and codes of what a client makes up itself are grpc-go's (internal/transport/http2_client.go, stream.go).
  */
-import { STATUS_CODES } from 'node:http';
 import { ErrorCode, errorCodeName } from '../http2/error-code.js';
 import type {
   HeaderField,
@@ -15,6 +14,7 @@ import type {
   StreamListener,
 } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
+import { goStatusText } from '../lib/go/http-status.js';
 import { type Encoding, encodingOf } from './compression.js';
 import type { Deadline, Deadlines } from './deadlines.js';
 import { fieldsOf } from './metadata.js';
@@ -239,8 +239,7 @@ function checkHead(fields: HeaderList): GrpcError | undefined {
   if (status === 200 && isGrpcs) return undefined;
   const complaints: string[] = [];
   if (status !== 200) {
-    const phrase = STATUS_CODES[status] ?? '';
-    complaints.push(`unexpected HTTP status code received from server: ${status} (${phrase})`);
+    complaints.push(`unexpected HTTP status code received from server: ${status} (${goStatusText(status)})`);
   }
   if (contentType === undefined) complaints.push('malformed header: missing HTTP content-type');
   else if (!isGrpcs) complaints.push(`transport: received unexpected content-type ${JSON.stringify(contentType)}`);

@@ -1,18 +1,17 @@
 /** Endpoints from DNS SRV records (`--discovery-srv`): `_etcd-client-ssl._tcp` with TLS and `_etcd-client._tcp` without. As etcd's client/pkg/srv. */
-import { resolveSrv } from 'node:dns/promises';
 import { ExitCode, fail } from '../cli/exit.js';
 import type { CtlGlobals } from '../cli/global-flags.js';
 import type { Terminal } from '../cli/terminal.js';
 import { goQuote } from '../lib/go/quote.js';
+import { lookUpServices } from '../lib/os/look-up.js';
 
 export async function discoverEndpoints(globals: CtlGlobals, io: Terminal): Promise<readonly string[]> {
   const domain = globals['discovery-srv'];
   const suffix = globals['discovery-srv-name'] === '' ? '' : `-${globals['discovery-srv-name']}`;
   const lookUp = async (service: string, scheme: string): Promise<readonly string[] | undefined> => {
     try {
-      const records = await resolveSrv(`_${service}${suffix}._tcp.${domain}`);
-      records.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
-      return records.map(({ name, port }) => `${scheme}://${name.replace(/\.$/, '')}:${port}`);
+      const services = await lookUpServices(`_${service}${suffix}._tcp.${domain}`);
+      return services.map(({ host, port }) => `${scheme}://${host}:${port}`);
     } catch {
       return undefined;
     }

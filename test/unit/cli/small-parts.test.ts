@@ -9,6 +9,7 @@ import { humanSize } from '../../../src/cli/print/tables.js';
 import { askPassword } from '../../../src/cli/prompt.js';
 import type { Terminal } from '../../../src/cli/terminal.js';
 import { scanQuoted } from '../../../src/lib/go/unquote.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 /** A terminal with the given input; `out` and `err` are what was written. */
 function terminal(input: string) {
@@ -140,11 +141,25 @@ describe('a deletion of two keys', () => {
   it('is announced or not, as the version does', async () => {
     const said = async (emulate: '3.4' | '3.5') => {
       const { io, written } = terminal('');
-      await warnOfRange({ key: 'a', end: 'c' }, emulate, io);
+      await warnOfRange({ key: 'a', end: 'c' }, emulate, { stderr: io.stderr, clock: new ManualClock() });
       return written.err;
     };
     expect(await said('3.4')).toBe('');
     expect(await said('3.5')).toContain('In etcd v3.6, the operation will be suspended');
+  });
+
+  it('comes with two seconds to think it over from 3.6 on', async () => {
+    const { io, written } = terminal('');
+    const clock = new ManualClock();
+    let isOver = false;
+    const warned = warnOfRange({ key: 'a', end: 'c' }, '3.6', { stderr: io.stderr, clock }).then(() => {
+      isOver = true;
+    });
+    await clock.advance(1999);
+    expect(isOver).toBe(false);
+    expect(written.err).toContain('Keys between "a" and "c" will be deleted');
+    await clock.advance(1);
+    await warned;
   });
 });
 
