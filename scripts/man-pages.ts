@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { clientPage, memberPage } from '../src/cli/man.js';
 import type { CommandStatics, Manifest } from '../src/cli/manifest.js';
 import { noteOfCommand } from '../src/cli/manifest.js';
-import { etcdctl, etcdutl } from '../src/cli/program.js';
+import { etcd, etcdctl, etcdutl } from '../src/cli/program.js';
 import type { OptionTable } from '../src/config/option.js';
 import { options } from '../src/config/options.js';
 
@@ -32,8 +32,9 @@ export async function manPages(): Promise<Readonly<Record<string, string>>> {
       initial: option.shownDefault ?? option.kind.show(option.initial),
       help: option.help,
     }));
+  const { start: _, ...proxies } = await manifestOf('etcd');
   return {
-    'etcd.1': memberPage(rows),
+    'etcd.1': memberPage(etcd, rows, proxies),
     'etcdctl.1': clientPage(etcdctl, await manifestOf('ctl')),
     'etcdutl.1': clientPage(etcdutl, await manifestOf('utl')),
   };

@@ -34,27 +34,32 @@ const flagRows = (flags: Readonly<Record<string, FlagNote>>): string =>
     .map(flagRow)
     .join('');
 
-/** The page of a client program: its commands, each with its flags, then the global ones. */
-export function clientPage(program: Program, manifest: Manifest): string {
-  const commands = Object.entries(manifest)
+/** Commands in order, each with its flags. */
+function commandSections(program: Program, manifest: Manifest): string {
+  return Object.entries(manifest)
     .filter(([, note]) => note.hidden !== true)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, note]) => {
       const usage = [program.name, path, note.usage].filter((part) => part !== '').join(' ');
       const description = note.description === undefined ? '' : `.PP\n${troff(note.description)}\n`;
       return `.SS ${troff(path)}\n.B ${troff(usage)}\n.PP\n${troff(sentence(note.summary))}\n${description}${flagRows(note.flags)}`;
-    });
+    })
+    .join('');
+}
+
+/** The page of a client program: its commands, then the global flags. */
+export function clientPage(program: Program, manifest: Manifest): string {
   const variables =
     program.envPrefix === undefined
       ? ''
       : `.SH ENVIRONMENT\nEach global flag has a variable: ${program.envPrefix}_ and its name in capitals, with _ for \\-. A variable beside its flag is an error.\n`;
-  return `${heading(program.name, program.summary)}.SH SYNOPSIS\n.B ${program.name}\n[flags] command [arguments]\n.SH COMMANDS\n${commands.join('')}.SH "GLOBAL FLAGS"\n${flagRows(notesOfFlags(program.globals))}${variables}.SH "EXIT STATUS"\n0 well; 1 an error; 2 no connection; 3 malformed input; 4 an unknown format or order; 5 interrupted; 128 wrong arguments.\n`;
+  return `${heading(program.name, program.summary)}.SH SYNOPSIS\n.B ${program.name}\n[flags] command [arguments]\n.SH COMMANDS\n${commandSections(program, manifest)}.SH "GLOBAL FLAGS"\n${flagRows(notesOfFlags(program.globals))}${variables}.SH "EXIT STATUS"\n0 well; 1 an error; 2 no connection; 3 malformed input; 4 an unknown format or order; 5 interrupted; 128 wrong arguments.\n`;
 }
 
-/** The page of `etcd`. */
-export function memberPage(options: readonly OptionNote[]): string {
+/** The page of `etcd`: the options of a member, then the other commands. `manifest` is without `start`, whose flags are the options. */
+export function memberPage(program: Program, options: readonly OptionNote[], manifest: Manifest): string {
   const rows = options.map(
     ({ name, initial, help }) => `.TP\n.B \\-\\-${troff(name)} \\(aq${troff(initial)}\\(aq\n${troff(help)}\n`,
   );
-  return `${heading('etcd', 'Runs a member of a cluster')}.SH SYNOPSIS\n.B etcd\n[flags]\n.br\n.B etcd\ncommand [arguments] \\(em the commands of etcdctl(1)\n.SH OPTIONS\nOne dash will do for two; a value stands behind = or in the next word, for booleans only behind =.\n${rows.join('')}.SH ENVIRONMENT\nEach flag has a variable: ETCD_ and its name in capitals, with _ for \\-. A variable beside its flag is an error; with a configuration file neither counts.\n.SH "EXIT STATUS"\n1 the options do not fit together or the member cannot start; 2 a flag cannot be read; 143 and 130 after SIGTERM and SIGINT.\n`;
+  return `${heading('etcd', 'Runs a member of a cluster')}.SH SYNOPSIS\n.B etcd\n[flags]\n.br\n.B etcd\ncommand [arguments] \\(em the commands of etcdctl(1)\n.SH OPTIONS\nOne dash will do for two; a value stands behind = or in the next word, for booleans only behind =.\n${rows.join('')}.SH ENVIRONMENT\nEach flag has a variable: ETCD_ and its name in capitals, with _ for \\-. A variable beside its flag is an error; with a configuration file neither counts.\n.SH PROXIES\n${commandSections(program, manifest)}.SH "EXIT STATUS"\n1 the options do not fit together or the member cannot start; 2 a flag cannot be read; 143 and 130 after SIGTERM and SIGINT.\n`;
 }
