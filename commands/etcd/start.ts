@@ -14,6 +14,8 @@ export default class Start extends BaseCommand {
   static override summary = 'Run a member';
 
   override init(): Promise<void> {
+    // Else oclif warns of it under NODE_ENV=development, in the middle of the log.
+    this.parsed = true;
     return Promise.resolve();
   }
 
