@@ -59,8 +59,12 @@ export class InProcessMember implements AsyncDisposable {
     how: { logger?: Logger; seed?: number } = {},
   ): Promise<InProcessMember> {
     const opened = new InProcessMember(disk, config, how);
-    await opened.run(opened.member.start());
-    return opened;
+    try {
+      await opened.run(opened.member.start());
+      return opened;
+    } catch (error) {
+      throw opened.fatal[0] ?? error;
+    }
   }
 
   /** Lets simulated time pass until `work` is done. */
