@@ -6,7 +6,7 @@
  */
 import { AuthStore } from '../auth/store.js';
 import type { Identity } from '../auth/types.js';
-import type { Backend } from '../backend/types.js';
+import type { FileBackend } from '../backend/options.js';
 import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
@@ -57,6 +57,10 @@ import { type MemberConfig, type MemberWorld, requestTimeoutMs } from './types.j
 
 /** Entries committed but not applied, from which on proposals are refused. */
 const MAX_APPLY_LAG = 5000;
+/** Proposals whose result is awaited: several hundred of the largest, or some hundred thousand ordinary ones. */
+const MAX_PENDING_BYTES = 512 * 1024 * 1024;
+/** What the backend holds in memory while its disk stalls: ten times what a commit takes up. */
+const MAX_UNCOMMITTED_OPERATIONS = 100_000;
 /** Beyond election and heartbeat, the finest thing a member does by itself. */
 const HOUSEKEEPING_MS = 100;
 const HEALTH_PROBE_TIMEOUT_MS = 1000;
@@ -70,7 +74,7 @@ export class Member {
   readonly lessor: Lessor;
   readonly hub: WatchHub;
   readonly cluster: Cluster;
-  readonly backend: Backend;
+  readonly backend: FileBackend;
   readonly alarmsRaised: Alarms;
   readonly auth: AuthStore;
   readonly counters = { leaderChanges: 0, proposalsFailed: 0 };
@@ -95,6 +99,7 @@ export class Member {
   #stopTimers: (() => void)[] = [];
   #stopped = false;
   #raisingNoSpace = false;
+  #pendingBytes = 0;
 
   constructor(
     readonly config: MemberConfig,
@@ -379,8 +384,16 @@ export class Member {
   }
 
   #proposeBytes(id: bigint, data: Uint8Array): Promise<unknown> {
+    if (
+      this.#pendingBytes + data.length > MAX_PENDING_BYTES ||
+      this.backend.pendingOperations > MAX_UNCOMMITTED_OPERATIONS
+    ) {
+      return Promise.reject(new EtcdError('tooManyRequests'));
+    }
+    this.#pendingBytes += data.length;
     return new Promise((resolve, reject) => {
       this.#waiters.register(id, this.clock.monotonicMs() + this.#requestTimeoutMs, (outcome) => {
+        this.#pendingBytes -= data.length;
         if (outcome.ok) resolve(outcome.value);
         else reject(outcome.error);
       });

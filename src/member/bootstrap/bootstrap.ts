@@ -41,7 +41,7 @@ export interface Bootstrapped {
   readonly storage: MemoryStorage;
   readonly wal: Wal;
   readonly snapshots: SnapshotFiles;
-  readonly backend: Backend;
+  readonly backend: FileBackend;
   readonly store: MvccStore;
   readonly lessor: Lessor;
   readonly alarms: Alarms;
@@ -126,7 +126,7 @@ interface Opened {
   readonly snapshots: SnapshotFiles;
   readonly isNew: boolean;
   readonly log: LogState;
-  readonly openDb: () => Backend;
+  readonly openDb: () => FileBackend;
 }
 
 /** A segment preallocated for a member that does not start would only take up space. */
