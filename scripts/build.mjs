@@ -4,13 +4,15 @@
  *   dist/<set>.js        minified, one file, commands loaded lazily out of it
  *   dist/<set>.js.cache  V8's compiled code for it, made after a warm-up run
  *   dist/manifest.json   what help, completion and man pages are made from
+ *   dist/lib/            the library, as ES modules: client.js (`etcd-ts`) and server.js (`etcd-ts/server`), with the parts that both use
+ *   dist/types/          its types
  *
  * `--if-stale` does nothing when `dist/` is newer than every source; `--only ctl,utl` makes some sets alone. The new folder takes the old one's place
  * when all of it is there, so a build that fails leaves things as they were.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
@@ -20,6 +22,9 @@ const finalDist = join(root, 'dist');
 
 /** Command set → the program it belongs to, as exported by `src/cli/program.ts`. */
 const sets = { etcd: 'etcd', ctl: 'etcdctl', ctl2: 'etcdctl2', utl: 'etcdutl' };
+
+/** What the package exports → the file it begins in. */
+const libraries = { client: 'src/client/index.ts', server: 'src/start/server.ts' };
 
 /** Left out of the bundles: modules with native parts, found in node_modules at run time. */
 const native = ['koffi', '@node-rs/*'];
@@ -83,10 +88,12 @@ function isStale() {
   const stamp = join(finalDist, 'built');
   if (!existsSync(stamp)) return true;
   const builtMs = statSync(stamp).mtimeMs;
-  const sources = ['src', 'commands', 'scripts', 'package-lock.json'].flatMap((name) => {
-    const path = join(root, name);
-    return existsSync(path) && statSync(path).isDirectory() ? [path, ...filesBelow(path)] : [path];
-  });
+  const sources = ['src', 'commands', 'scripts', 'tsconfig.json', 'tsconfig.types.json', 'package-lock.json'].flatMap(
+    (name) => {
+      const path = join(root, name);
+      return existsSync(path) && statSync(path).isDirectory() ? [path, ...filesBelow(path)] : [path];
+    },
+  );
   return sources.some((file) => existsSync(file) && statSync(file).mtimeMs > builtMs);
 }
 
@@ -170,6 +177,41 @@ async function makeBundle(set, commands, manifest, names) {
   writeFileSync(join(dist, `${set}.meta.json`), JSON.stringify(result.metafile));
 }
 
+/** Packages stay imports: whoever uses the library has installed them with it. */
+async function makeLibraries() {
+  const out = join(dist, 'lib');
+  await build({
+    ...shared,
+    format: 'esm',
+    splitting: true,
+    packages: 'external',
+    entryPoints: libraries,
+    outdir: out,
+    chunkNames: 'shared-[hash]',
+  });
+  writeFileSync(join(out, 'package.json'), '{ "type": "module" }\n');
+}
+
+/** The compiler writes the types of all of `src` that the libraries are made of; those that their users can see are kept. */
+function makeTypes() {
+  const out = join(dist, 'types');
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.types.json'), '--outDir', out], {
+    stdio: 'inherit',
+  });
+  const seen = new Set();
+  const visit = (file) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, from] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]+)\.js['"]/g))
+      visit(join(dirname(file), `${from}.d.ts`));
+  };
+  for (const path of Object.values(libraries)) visit(join(out, path.replace(/^src\//, '').replace(/\.ts$/, '.d.ts')));
+  for (const file of filesBelow(out)) if (!seen.has(file)) rmSync(file);
+  // The compiler reads these as ES modules, whatever stands above them.
+  writeFileSync(join(out, 'package.json'), '{ "type": "module" }\n');
+}
+
 /** Runs the bundle once, so that V8 has compiled what a run needs, and keeps the compiled code. */
 function makeCodeCache(set) {
   execFileSync(process.execPath, [join(root, 'scripts/code-cache.cjs'), set, dist], {
@@ -190,6 +232,10 @@ async function main() {
     await Promise.all([...commandSets].map(([set, commands]) => makeBundle(set, commands, manifests[set], names)));
     // A member of ours takes part where there is one, so `etcd` comes first, as in `sets`.
     for (const set of commandSets.keys()) if (set !== 'ctl' || commandSets.has('etcd')) makeCodeCache(set);
+    if (wanted.length === Object.keys(sets).length) {
+      await makeLibraries();
+      makeTypes();
+    }
     writeFileSync(join(dist, 'manifest.json'), `${JSON.stringify(manifests, null, 1)}\n`);
     writeFileSync(join(dist, 'built'), '');
     rmSync(finalDist, { recursive: true, force: true });
