@@ -1,19 +1,20 @@
 /**
  * Clients load a member while it is killed with SIGKILL again and again. Whatever it acknowledged is in its history afterwards, at the revision it said and
  * with the value it was given; what it refused is not, nor is what a transaction decided against; no revision is left out or told twice; and what a
- * revision hashed to before a kill is what it hashes to after the next.
+ * revision hashed to before a kill is what it hashes to after the next. Where REAL_ETCD names the folder of a real etcd's programs, the directory changes
+ * hands at every kill, too.
  */
-import { beforeAll, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { EtcdError } from '../../src/client/errors.js';
 import { type Client, compare, op } from '../../src/client/index.js';
 import type { Random } from '../../src/lib/random.js';
 import { type HistoryEvent, readHistory } from '../support/history.js';
-import { buildPrograms, MemberHome, ourProgram } from '../support/member-process.js';
+import { buildPrograms, MemberHome, type MemberProcess, ourProgram, realEtcd } from '../support/member-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 beforeAll(buildPrograms, 120_000);
 
-const kills = 9;
 const clients = 8;
 const flags = ['--snapshot-count', '300', '--log-level', 'warn'];
 
@@ -155,57 +156,74 @@ function check(history: readonly HistoryEvent[], load: Load, acknowledged: reado
   expect([...values].filter(([, count]) => count > 1)).toEqual([]);
 }
 
-test('a member killed again and again keeps what it acknowledged and nothing else', { timeout: 180_000 }, async () => {
-  using home = await MemberHome.make();
-  const load = new Load(() => home.client());
-  let member = await home.start(ourProgram('etcd'), flags);
-  const random = seededRandom(7);
-  const running = Promise.all(Array.from({ length: clients }, (_, i) => load.run(i, seededRandom(100 + i))));
-  const defragmenting = defragment(home, load);
-  const hashes: { revision: number; hash: number }[] = [];
-  let checkedTo = 1;
-  try {
-    for (let kill = 0; kill < kills; kill++) {
-      await pause(800 + random.below(1200));
-      await member.kill();
-      const acknowledged = [...load.acknowledged];
-      member = await home.start(ourProgram('etcd'), flags);
+const inTurn = [
+  { who: 'a member', programs: [ourProgram('etcd')], kills: 9 },
+  {
+    who: 'a real etcd and ours in turn',
+    programs: realEtcd === undefined ? [] : [ourProgram('etcd'), join(realEtcd, 'etcd')],
+    kills: 6,
+  },
+];
 
+describe.each(inTurn)('$who', ({ programs, kills }) => {
+  test.runIf(programs.length > 0)(
+    'killed again and again, keeps what it acknowledged and nothing else',
+    { timeout: 180_000 },
+    async () => {
+      let starts = 0;
+      const start = (): Promise<MemberProcess> => home.start(programs[starts++ % programs.length] ?? '', flags);
+      using home = await MemberHome.make();
+      const load = new Load(() => home.client());
+      let member = await start();
+      const random = seededRandom(7);
+      const running = Promise.all(Array.from({ length: clients }, (_, i) => load.run(i, seededRandom(100 + i))));
+      const defragmenting = defragment(home, load);
+      const hashes: { revision: number; hash: number }[] = [];
+      let checkedTo = 1;
+      try {
+        for (let kill = 0; kill < kills; kill++) {
+          await pause(800 + random.below(1200));
+          await member.kill();
+          const acknowledged = [...load.acknowledged];
+          member = await start();
+
+          await using client = home.client();
+          const { header } = await client.kv.get('none');
+          const revision = header?.revision ?? 0;
+          const history = await readHistory(client, checkedTo + 1, revision);
+          check(
+            history,
+            load,
+            acknowledged.filter((change) => change.revision > checkedTo),
+          );
+          checkedTo = revision;
+          for (const known of hashes) {
+            const { hash } = await client.maintenance.hashKV(home.endpoint, known.revision);
+            expect(hash, `revision ${known.revision} after kill ${kill + 1}`).toBe(known.hash);
+          }
+          hashes.push({ revision, hash: (await client.maintenance.hashKV(home.endpoint, revision)).hash });
+        }
+      } finally {
+        load.stopped = true;
+        await Promise.all([running, defragmenting]).finally(() => member.stop());
+      }
+
+      await using restarted = await start();
       await using client = home.client();
       const { header } = await client.kv.get('none');
       const revision = header?.revision ?? 0;
-      const history = await readHistory(client, checkedTo + 1, revision);
-      check(
-        history,
-        load,
-        acknowledged.filter((change) => change.revision > checkedTo),
-      );
-      checkedTo = revision;
+      check(await readHistory(client, 2, revision), load, load.acknowledged);
       for (const known of hashes) {
         const { hash } = await client.maintenance.hashKV(home.endpoint, known.revision);
-        expect(hash, `revision ${known.revision} after kill ${kill + 1}`).toBe(known.hash);
+        expect(hash, `revision ${known.revision} at the end`).toBe(known.hash);
       }
-      hashes.push({ revision, hash: (await client.maintenance.hashKV(home.endpoint, revision)).hash });
-    }
-  } finally {
-    load.stopped = true;
-    await Promise.all([running, defragmenting]).finally(() => member.stop());
-  }
-
-  await using restarted = await home.start(ourProgram('etcd'), flags);
-  await using client = home.client();
-  const { header } = await client.kv.get('none');
-  const revision = header?.revision ?? 0;
-  check(await readHistory(client, 2, revision), load, load.acknowledged);
-  for (const known of hashes) {
-    const { hash } = await client.maintenance.hashKV(home.endpoint, known.revision);
-    expect(hash, `revision ${known.revision} at the end`).toBe(known.hash);
-  }
-  const leases = new Set((await client.lease.list()).leases.map(({ ID }) => ID));
-  expect([...load.leases].filter((lease) => !leases.has(lease))).toEqual([]);
-  // The load was one: every kind of answer was given, and kills cut answers off.
-  expect(load.acknowledged.length).toBeGreaterThan(500);
-  expect(load.refusals).toBeGreaterThan(20);
-  expect(load.unanswered).toBeGreaterThan(kills / 2);
-  await restarted.stop();
+      const leases = new Set((await client.lease.list()).leases.map(({ ID }) => ID));
+      expect([...load.leases].filter((lease) => !leases.has(lease))).toEqual([]);
+      // The load was one: every kind of answer was given, and kills cut answers off.
+      expect(load.acknowledged.length).toBeGreaterThan(500);
+      expect(load.refusals).toBeGreaterThan(20);
+      expect(load.unanswered).toBeGreaterThan(kills / 2);
+      await restarted.stop();
+    },
+  );
 });
