@@ -2,13 +2,12 @@
  * How a gRPC service of etcd is handed to the transport: one handler a method, asked for by the generated descriptor, so that the compiler
  * reports a missing one. Every error a handler throws becomes, here and nowhere else, what the client sees.
  */
-import { AuthError } from '../../auth/errors.js';
 import { Code, GrpcError, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import { EtcdError } from '../../member/etcd-error.js';
-import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from '../../mvcc/errors.js';
+import { refusalOf } from '../../member/apply/refusal.js';
+import { BusyError, InterruptedError } from '../../mvcc/errors.js';
 import { type WireErrorName, wireError } from '../../proto/errors.js';
 
 /** The one handler shape for each kind of method. */
@@ -91,15 +90,14 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
 /** The status a client gets for `cause`: its row of the catalogue, or Unknown with the error's text, as etcd does for what it has no row for. */
 export function toGrpcError(cause: unknown, emulate: EmulatedVersion): GrpcError {
   if (cause instanceof GrpcError) return cause;
-  if (cause instanceof EtcdError || cause instanceof AuthError) return fromRow(cause.row, emulate, cause);
-  if (cause instanceof CompactedError) return fromRow('compacted', emulate, cause);
-  if (cause instanceof FutureRevisionError) return fromRow('futureRevision', emulate, cause);
+  const refusal = refusalOf(cause);
+  if (refusal !== undefined) return fromRow(refusal.row, emulate, cause);
   if (cause instanceof BusyError) return fromRow('tooManyRequests', emulate, cause);
   if (cause instanceof InterruptedError) return fromRow('stopped', emulate, cause);
   return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
 }
 
-function fromRow(name: WireErrorName, emulate: EmulatedVersion, cause: Error): GrpcError {
+function fromRow(name: WireErrorName, emulate: EmulatedVersion, cause: unknown): GrpcError {
   const { code, message } = wireError(name, { minor: differenceOf('minor', emulate) });
   return new GrpcError(code as Code, message, { cause });
 }

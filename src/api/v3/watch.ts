@@ -8,8 +8,8 @@ import { codeName } from '../../grpc/status.js';
 import type { ServerStream } from '../../grpc/types.js';
 import { differenceOf } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
-import { refusalReasons } from '../../mvcc/watch/hub.js';
 import type { WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
+import { wireErrors } from '../../proto/errors.js';
 import {
   WatchCreateRequest_FilterType as FilterType,
   type Watch,
@@ -26,6 +26,12 @@ export const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const REFUSED_WATCH_ID = -1;
 /** What a watch without a key begins at. */
 const leastKey = Buffer.of(0);
+/** Why there is no watch, as `cancel_reason` has it. */
+export const refusalReasons = {
+  'duplicate-id': 'mvcc: duplicate watch ID provided on the WatchStream',
+  'empty-range': 'mvcc: watcher range is empty',
+  compacted: wireErrors.compacted.message,
+} as const;
 
 type Stream = ServerStream<WatchRequest, WatchResponse>;
 

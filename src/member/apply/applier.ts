@@ -6,12 +6,9 @@
  *
  * Source: etcd's server/etcdserver/apply.
  */
-import { AuthError } from '../../auth/errors.js';
 import type { AuthStore } from '../../auth/store.js';
 import type { Identity } from '../../auth/types.js';
-import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
-import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
@@ -37,6 +34,7 @@ import { applyAuthRequest } from './auth-requests.js';
 import { Authorizer } from './authorize.js';
 import { LEASE_GRANT_COST_BYTES, putCost, txnCost } from './quota.js';
 import { executeRange } from './range.js';
+import { refusalOf } from './refusal.js';
 import {
   checkedPath,
   checkPut,
@@ -249,16 +247,4 @@ export class Applier {
 /** Whom the member that took the request found behind it; without a name and with revision 0 where there was nobody. */
 function identityOf({ header }: InternalRaftRequest): Identity | undefined {
   return header === undefined ? undefined : { username: header.username, revision: header.authRevision };
-}
-
-/** What the parts refuse in their own words, in the words of the wire; undefined for what must not happen. */
-function refusalOf(cause: unknown): EtcdError | AuthError | undefined {
-  if (cause instanceof EtcdError) return cause;
-  if (cause instanceof AuthError) return cause;
-  if (cause instanceof CompactedError) return new EtcdError('compacted');
-  if (cause instanceof FutureRevisionError) return new EtcdError('futureRevision');
-  if (cause instanceof LeaseNotFoundError) return new EtcdError('leaseNotFound');
-  if (cause instanceof LeaseExistsError) return new EtcdError('leaseExists');
-  if (cause instanceof LeaseTtlTooLargeError) return new EtcdError('leaseTtlTooLarge');
-  return undefined;
 }

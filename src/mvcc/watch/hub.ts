@@ -37,13 +37,6 @@ export interface WatchHubOptions {
   readonly refuseNegativeStart?: boolean;
 }
 
-/** Texts of refusals, as WatchResponse.cancel_reason has them. */
-export const refusalReasons = {
-  'duplicate-id': 'mvcc: duplicate watch ID provided on the WatchStream',
-  'empty-range': 'mvcc: watcher range is empty',
-  compacted: 'etcdserver: mvcc: required revision has been compacted',
-} as const;
-
 export class WatchHub implements StoreListener {
   readonly refusesNegativeStart: boolean;
   private synced = new WatcherGroup<WatchStream>();

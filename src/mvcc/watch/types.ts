@@ -27,7 +27,7 @@ export interface WatchOptions {
 
 export type WatchMade =
   | { readonly t: 'created'; readonly watchId: number }
-  /** Answer created + canceled with id -1 and the reason's text (`refusalReasons`). */
+  /** Answer created + canceled with id -1 and the reason's text. */
   | { readonly t: 'refused'; readonly reason: 'duplicate-id' | 'empty-range' | 'compacted' };
 
 /** What to put into a WatchResponse (the header's cluster, member and term are the handler's). */

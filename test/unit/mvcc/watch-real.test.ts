@@ -1,7 +1,7 @@
 /** What real etcd answered to watch requests, against the hub with the handler's share (created and cancelled answers) played by the test. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { refusalReasons } from '../../../src/mvcc/watch/hub.js';
+import { refusalReasons } from '../../../src/api/v3/watch.js';
 import type { WatchMessage, WatchStreamHandle } from '../../../src/mvcc/watch/types.js';
 import { Event, type KeyValue } from '../../../src/proto/gen/mvccpb.js';
 import { bytes, type Parts, put, work, write } from './support.js';
