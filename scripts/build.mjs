@@ -235,9 +235,10 @@ async function main() {
     if (wanted.length === Object.keys(sets).length) {
       await makeLibraries();
       makeTypes();
+      // Only of a whole build: one of some sets is stale for whoever wants all.
+      writeFileSync(join(dist, 'built'), '');
     }
     writeFileSync(join(dist, 'manifest.json'), `${JSON.stringify(manifests, null, 1)}\n`);
-    writeFileSync(join(dist, 'built'), '');
     rmSync(finalDist, { recursive: true, force: true });
     renameSync(dist, finalDist);
   } finally {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { BaseCommand } from '../../src/cli/base-command.js';
 import { exitSilently } from '../../src/cli/exit.js';
 import type { LogLine } from '../../src/config/log-line.js';
@@ -7,6 +6,7 @@ import { readOptions, startFailure } from '../../src/config/read-options.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { differenceOf } from '../../src/lib/emulate.js';
 import type { OsLogger } from '../../src/lib/os/logger.js';
+import { readFile } from '../../src/lib/os/read-file.js';
 import type { RunningMember } from '../../src/start/start-member.js';
 
 /** Runs a member until a signal ends it. Its words are read by the option table in `src/config`, as Go's flag package reads them. */
@@ -29,7 +29,7 @@ export default class Start extends BaseCommand {
     const { findDefaultHost } = await import('../../src/lib/os/default-host.js');
     const outcome = readOptions(['etcd', ...words], {
       env,
-      readFile,
+      readFile: readTextFile,
       parseFile,
       defaultHost: findDefaultHost,
       nodeVersion: process.version,
@@ -117,19 +117,12 @@ function reraise(signal: EndingSignal): Promise<never> {
   return new Promise(() => {});
 }
 
-function readFile(path: string): string | Error {
+function readTextFile(path: string): string | Error {
   try {
-    return readFileSync(path, 'utf8');
+    return readFile(path).toString();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    return new Error(`open ${path}: ${goSystemError[code] ?? code}`);
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
-
-const goSystemError: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or directory',
-  EACCES: 'permission denied',
-  EISDIR: 'is a directory',
-};
 
 const goPlatform = (): string => `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;
