@@ -156,13 +156,12 @@ async function makeBundle(set, commands, manifest, names) {
     export const { choose, run } = bundle;
     export const set = bundle.set;`;
   const outfile = join(dist, `${set}.js`);
-  const result = await build({
+  await build({
     ...shared,
     format: 'cjs',
     minify: true,
     keepNames: false,
     legalComments: 'none',
-    metafile: true,
     stdin: { contents, resolveDir: root, loader: 'ts' },
     outfile,
     banner: {
@@ -174,7 +173,6 @@ async function makeBundle(set, commands, manifest, names) {
     define: { 'import.meta.url': 'bundleUrl' },
     footer: { js: '\n})' },
   });
-  writeFileSync(join(dist, `${set}.meta.json`), JSON.stringify(result.metafile));
 }
 
 /** Packages stay imports: whoever uses the library has installed them with it. */
