@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   );
   try {
     for (const load of loads) {
-      if (!load.name.includes(values.only)) continue;
+      if (!`${load.name} ${load.clients}`.includes(values.only)) continue;
       const samples = new Map<string, Sample[]>(servers.map((server) => [server.name, []]));
       for (let round = 0; round < rounds; round++) {
         for (const server of round % 2 === 0 ? servers : [...servers].reverse()) {
