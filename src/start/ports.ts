@@ -37,6 +37,7 @@ interface OpenPort {
   readonly kind: PortKind;
   readonly listener: NetworkListener;
   readonly gate: Gate<NetworkSocket>;
+  readonly secure: boolean;
   /** Set once it is served. */
   served?: { readonly port: Port; readonly http1: Server | undefined; readonly faces: PortFaces };
 }
@@ -65,7 +66,7 @@ export class Ports {
           });
         },
       });
-      this.#open.push({ kind, listener, gate });
+      this.#open.push({ kind, listener, gate, secure });
     }
   }
 
@@ -89,7 +90,19 @@ export class Ports {
       });
       open.served = { port, http1, faces };
       open.gate.open(port.accept);
+      if (kind === 'client' || kind === 'http') this.#tellServing(open, faces);
     }
+  }
+
+  /** In etcd's words: supervisors and test harnesses wait for them. */
+  #tellServing({ listener, secure }: OpenPort, faces: PortFaces): void {
+    const { address } = listener;
+    const traffic = [...(faces.grpc === undefined ? [] : ['grpc']), ...(faces.http === undefined ? [] : ['http'])].join(
+      '+',
+    );
+    const fields = { traffic, address: address.t === 'tcp' ? `${address.host}:${address.port}` : address.path };
+    if (secure) this.deps.logger.info('serving client traffic securely', fields);
+    else this.deps.logger.info('serving client traffic insecurely; this is strongly discouraged!', fields);
   }
 
   /**
