@@ -90,19 +90,20 @@ export class Ports {
       });
       open.served = { port, http1, faces };
       open.gate.open(port.accept);
-      if (kind === 'client' || kind === 'http') this.#tellServing(open, faces);
     }
   }
 
-  /** In etcd's words: supervisors and test harnesses wait for them. */
-  #tellServing({ listener, secure }: OpenPort, faces: PortFaces): void {
-    const { address } = listener;
-    const traffic = [...(faces.grpc === undefined ? [] : ['grpc']), ...(faces.http === undefined ? [] : ['http'])].join(
-      '+',
-    );
-    const fields = { traffic, address: address.t === 'tcp' ? `${address.host}:${address.port}` : address.path };
-    if (secure) this.deps.logger.info('serving client traffic securely', fields);
-    else this.deps.logger.info('serving client traffic insecurely; this is strongly discouraged!', fields);
+  /** Where clients are served, in etcd's words: supervisors and test harnesses wait for them. */
+  tellServing(kind: 'client' | 'http'): void {
+    for (const { kind: each, listener, secure, served } of this.#open) {
+      if (each !== kind || served === undefined) continue;
+      const { grpc, http } = served.faces;
+      const { address } = listener;
+      const traffic = [...(grpc === undefined ? [] : ['grpc']), ...(http === undefined ? [] : ['http'])].join('+');
+      const fields = { traffic, address: address.t === 'tcp' ? `${address.host}:${address.port}` : address.path };
+      if (secure) this.deps.logger.info('serving client traffic securely', fields);
+      else this.deps.logger.info('serving client traffic insecurely; this is strongly discouraged!', fields);
+    }
   }
 
   /**

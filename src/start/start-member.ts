@@ -104,6 +104,8 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     ports.serve('client', faces.client);
     ports.serve('http', faces.http);
     ports.serve('metrics', faces.metrics);
+    ports.tellServing('client');
+    ports.tellServing('http');
   } catch (cause) {
     await member.stop();
     throw fatal ?? cause;
