@@ -1,31 +1,22 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Client } from '../../../src/client/client.js';
+import type { Client } from '../../../src/client/client.js';
 import { WatchCanceledError } from '../../../src/client/errors.js';
 import type { WatchBatch } from '../../../src/client/watch.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
 import { ResponseHeader, WatchResponse } from '../../../src/proto/gen/etcdserverpb.js';
 import { Event, KeyValue } from '../../../src/proto/gen/mvccpb.js';
-import { FakeChannel, type FakeStream } from '../../support/fake-channel.js';
-import { ManualClock, settle } from '../../support/manual-clock.js';
-import { seededRandom } from '../../support/seeded-random.js';
+import type { FakeChannel, FakeStream } from '../../support/fake-channel.js';
+import { fakeClient } from '../../support/fake-client.js';
+import { type ManualClock, settle } from '../../support/manual-clock.js';
 
 let clock: ManualClock;
 let channel: FakeChannel;
 let client: Client;
 
 beforeEach(() => {
-  clock = new ManualClock();
-  client = new Client(
-    { endpoints: ['a'] },
-    {
-      clock,
-      random: seededRandom(7),
-      connect: (endpoint) => {
-        channel = new FakeChannel(endpoint.text, () => undefined);
-        return channel;
-      },
-    },
-  );
+  ({ client, clock } = fakeClient((made) => {
+    channel = made;
+  }));
 });
 
 const header = (revision: number) => ResponseHeader.create({ revision });
