@@ -32,7 +32,7 @@ import {
 } from '../proto/gen/etcdserverpb.js';
 import type { SoftState } from '../raft/ready.js';
 import { NONE } from '../raftpb/types.js';
-import { type Alarms, alarmName } from './apply/alarms.js';
+import { type Alarms, alarmName, alarmText } from './apply/alarms.js';
 import { Applier } from './apply/applier.js';
 import type { Authorizer } from './apply/authorize.js';
 import { EntryApplier } from './apply/entry-applier.js';
@@ -574,9 +574,7 @@ export class Member {
   }
 
   status(): StatusResponse {
-    const errors = this.alarmsRaised
-      .list()
-      .map(({ memberID, alarm }) => `memberID:${memberID} alarm:${alarmName(alarm)} `);
+    const errors = this.alarmsRaised.list().map(alarmText);
     if (!this.hasLeader) errors.unshift('etcdserver: no leader');
     return {
       header: this.header(this.currentRevision),

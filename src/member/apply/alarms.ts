@@ -52,6 +52,12 @@ export function alarmName(type: AlarmType): string {
   return NAMES[type] ?? 'UNKNOWN';
 }
 
+/** As the errors of a member's status show it: what is zero is left out, as in protobuf's text form. */
+export function alarmText({ memberID, alarm }: AlarmMember): string {
+  const member = memberID === 0n ? '' : `memberID:${memberID} `;
+  return alarm === AlarmType.NONE ? member : `${member}alarm:${alarmName(alarm)} `;
+}
+
 function name({ memberID, alarm }: AlarmMember): string {
   return `${memberID}/${alarm}`;
 }
