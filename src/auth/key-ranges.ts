@@ -8,6 +8,7 @@
  * (GHSA-xg4h-6gfc-h4m8: a watch's `\0`, already turned into "no end", passed for a single key).
  * Source: etcd's server/auth/range_perm_cache.go and pkg/adt.
  */
+import { latin1Text } from '../lib/latin1.js';
 import type { Permission } from '../proto/gen/authpb.js';
 
 interface Interval {
@@ -58,9 +59,9 @@ function isOpen(rangeEnd: Uint8Array): boolean {
 }
 
 function intervalOf(key: Uint8Array, rangeEnd: Uint8Array): Interval {
-  const start = latin1(key);
+  const start = latin1Text(key);
   if (rangeEnd.length === 0) return { start, end: `${start}\0` };
-  return { start, end: isOpen(rangeEnd) ? undefined : latin1(rangeEnd) };
+  return { start, end: isOpen(rangeEnd) ? undefined : latin1Text(rangeEnd) };
 }
 
 /** 3.4 grants ranges that end before they begin; they hold no key. */
@@ -80,8 +81,4 @@ function merged(intervals: Interval[]): Interval[] {
 function later(a: string | undefined, b: string | undefined): string | undefined {
   if (a === undefined || b === undefined) return undefined;
   return a > b ? a : b;
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

@@ -6,6 +6,7 @@
  * Format: facts "data-dir 5". Source: etcd's server/auth/store.go.
  */
 import { goSort } from '../lib/go/sort.js';
+import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import type { Logger } from '../lib/logger.js';
 import { type Permission, Permission_Type as PermType, Role, User } from '../proto/gen/authpb.js';
 import type {
@@ -108,7 +109,7 @@ export class AuthStore {
     const user = this.#users.get(username);
     if (user === undefined) throw new AuthError('authFailed');
     if (user.options?.noPassword === true) throw new AuthError('passwordForNoPasswordUser');
-    return { hash: Buffer.from(user.password).toString('latin1'), revision: this.#revision };
+    return { hash: latin1Text(user.password), revision: this.#revision };
   }
 
   /** The password was checked by the member that was asked. */
@@ -310,7 +311,7 @@ export class AuthStore {
 
   #password(request: { name: string; password: string; hashedPassword: string }, seed: string): Uint8Array {
     if (request.password !== '' && request.hashedPassword === '')
-      return Buffer.from(this.deps.hashNow(request.password, seed), 'latin1');
+      return latin1Bytes(this.deps.hashNow(request.password, seed));
     const hash = decodeBase64(request.hashedPassword);
     if (hash === undefined) throw new AuthError('passwordForNoPasswordUser');
     return hash;

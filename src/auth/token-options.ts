@@ -4,7 +4,7 @@
  */
 import { durationToMs, parseDuration } from '../lib/go/duration.js';
 
-export const jwtMethods = [
+const jwtMethods = [
   'RS256',
   'RS384',
   'RS512',
