@@ -5,7 +5,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -18,19 +17,10 @@ import { osDisk } from '../../src/lib/os/disk.js';
 import type { Random } from '../../src/lib/random.js';
 import { NO_BYTES } from '../../src/raftpb/types.js';
 import { openWal, walSnapshots } from '../../src/wal/index.js';
+import { freePort } from '../support/free-port.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 const binaries = process.env.REAL_ETCD;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 interface Running {
   call(path: string, body: object): Promise<Record<string, unknown>>;

@@ -5,7 +5,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -14,6 +13,7 @@ import type { GrpcError } from '../../src/grpc/types.js';
 import type { Codec, Method, MethodKind } from '../../src/lib/codec.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { channelTo, HOST, serve } from '../support/echo-service.js';
+import { freePort } from '../support/free-port.js';
 
 const real = process.env.REAL_ETCD ?? '';
 
@@ -163,12 +163,3 @@ describe.runIf(real !== '')('our channel to a real etcd', () => {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

@@ -17,6 +17,7 @@ import { httpGet } from '../../../src/lib/os/http-get.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import type { GrpcProxyOptions } from '../../../src/start/grpc-proxy-options.js';
 import { startGrpcProxy } from '../../../src/start/start-grpc-proxy.js';
+import { freePort } from '../../support/free-port.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { ServedMember } from '../../support/served-member.js';
 
@@ -393,13 +394,6 @@ describe('the plain HTTP face of a gRPC proxy', () => {
     for (const path of ['/version', '/v3/kv/range', '/']) expect((await get(address, path)).status).toBe(404);
   });
 });
-
-async function freePort(): Promise<number> {
-  const { running } = await proxy();
-  await running.close();
-  const { address } = running;
-  return address.t === 'tcp' ? address.port : 0;
-}
 
 function temporaryFolder(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'etcd-ts-proxy-'));
