@@ -30,7 +30,7 @@ const table: Readonly<Record<string, Part>> = {
   'src/raft': { parts: ['raftpb'] },
   'src/wal': { parts: ['raftpb', 'proto'] },
   'src/bolt': { parts: [] },
-  'src/backend/schema': { parts: ['proto', 'backend', 'bolt'] },
+  'src/backend/schema': { parts: ['proto'] },
   'src/backend': { parts: ['bolt'] },
   'src/mvcc': { parts: ['backend', 'proto'] },
   'src/lease': { parts: ['backend', 'proto'] },
@@ -42,16 +42,16 @@ const table: Readonly<Record<string, Part>> = {
   'src/client': { parts: ['grpc', 'proto'] },
   'src/discovery': { parts: ['client'] },
   'src/datadir': { parts: ['wal', 'backend', 'bolt', 'mvcc', 'raft', 'raftpb', 'proto'] },
-  'src/member': { parts: [...inner, 'peer', 'discovery', 'datadir'], types: ['config'], packages: ['prom-client'] },
+  'src/member': { parts: [...inner, 'peer', 'discovery', 'datadir'], packages: ['prom-client'] },
   'src/api': {
     // The edge that turns the stores' own errors into wire errors must know them.
-    parts: ['member', 'datadir', 'mvcc', 'lease', 'auth', 'v2', 'grpc', 'proto'],
+    parts: ['member', 'datadir', 'mvcc', 'auth', 'grpc', 'proto'],
     types: ['backend'],
     packages: ['prom-client'],
   },
   'src/proxy': { parts: ['client', 'grpc', 'proto'], types: ['api'] },
   'src/config': { parts: [], types: ['member', 'client'], packages: ['yaml'] },
-  'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core', 'cli-table3'] },
+  'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core'] },
   'src/start': {
     parts: [
       ...inner,
@@ -67,7 +67,6 @@ const table: Readonly<Record<string, Part>> = {
       'config',
       'cli',
     ],
-    packages: ['undici'],
   },
   commands: { parts: ['cli', 'client', 'config', 'datadir', 'start', 'proto'] },
 };
@@ -81,15 +80,18 @@ const edges = ['src/lib/os', 'commands'];
 const exceptions: Readonly<Record<string, readonly string[]>> = {
   // The library's own composition root, for callers who bring neither clock nor network.
   'src/client/os-edges.ts': ['src/lib/os/'],
-  // Asks DNS for the endpoints of a client, once, before there is one.
-  'src/start/discover-endpoints.ts': ['node:dns/promises'],
-  // Gives the user two seconds to change their mind; only a command calls it.
-  'src/cli/del-warning.ts': ['src/lib/os/clock'],
-  // The names of the status codes, nothing else.
-  'src/grpc/client-call.ts': ['node:http'],
   // Looks for the native routine and does without where there is none.
   'src/lib/crc32c.ts': ['node:module'],
 };
+
+/** What the package shows to those who import it. */
+const entryPoints = ['src/client/index.ts'];
+
+/** Functions and constants; types say what those take and give, and classes of errors are there to be caught. */
+const exportedValues = (text: string): string[] =>
+  [...withoutComments(text).matchAll(/^export (?:abstract )?(?:async )?(?:function\*?|const|let|class) ([\w$]+)/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => !name.endsWith('Error'));
 
 const bannedGlobals: readonly (readonly [RegExp, string])[] = [
   [/\b(setTimeout|setInterval|setImmediate)\s*\(/, 'a timer: take a Clock'],
@@ -105,10 +107,10 @@ interface Import {
   readonly isDynamic: boolean;
 }
 
-function filesBelow(folder: string): string[] {
+function filesBelow(folder: string, ending = /\.ts$/): string[] {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && ending.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
     .sort();
 }
@@ -224,6 +226,28 @@ describe('the tree', () => {
     expect(missing).toEqual([]);
   });
 
+  it('exports no value that nobody else uses', () => {
+    const everything = [
+      ...sources,
+      ...['test', 'bench', 'scripts'].flatMap((folder) => filesBelow(folder, /\.(ts|[cm]js)$/)),
+    ];
+    const wordsByFile = new Map(
+      everything.map((file) => [
+        file,
+        new Set(withoutComments(readFileSync(join(root, file), 'utf8')).match(/[\w$]+/g)),
+      ]),
+    );
+    const unused: string[] = [];
+    for (const file of sources) {
+      if (file.startsWith('commands/') || entryPoints.includes(file)) continue;
+      for (const name of exportedValues(readFileSync(join(root, file), 'utf8'))) {
+        const isUsed = everything.some((other) => other !== file && wordsByFile.get(other)?.has(name) === true);
+        if (!isUsed) unused.push(`${file}: ${name}`);
+      }
+    }
+    expect(unused).toEqual([]);
+  });
+
   it('touches clock, chance and process only at its edges', () => {
     const wrong: string[] = [];
     for (const file of sources) {
@@ -261,6 +285,11 @@ describe('the tree', () => {
       './side.js false false',
       './y.js false false',
     ]);
+    expect(
+      exportedValues(
+        'export const a = 1;\nexport function f() {}\nexport class B {}\nexport type C = 1;\nconst d = 2;',
+      ),
+    ).toEqual(['a', 'f', 'B']);
     const bad = (code: string): boolean =>
       bannedGlobals.some(([pattern]) => pattern.test(withoutStrings(withoutComments(code))));
     expect(
