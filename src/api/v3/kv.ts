@@ -22,12 +22,17 @@ import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { rangeStream } from './range-stream.js';
 import type { Handlers } from './service.js';
+import { TurnBudget } from './turn-budget.js';
+
+/** Smaller ones cost little more than the call itself, whatever they are; they are not counted. */
+const BIG_ANSWER_BYTES = 32 * 1024;
 
 export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV> {
   const checks: CheckOptions = {
     maxTxnOps: member.limits.maxTxnOps,
     refuseUnknownSort: differenceOf('refusesUnknownSort', member.emulate),
   };
+  const budget = new TurnBudget(member.clock);
   /** Apply gave the revision; who answers and in which term is added here. The response is the caller's own, so it is completed in place. */
   const complete = <R extends { header: ResponseHeader | undefined }>(response: R): R => {
     response.header = member.header(response.header?.revision ?? 0);
@@ -45,13 +50,15 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
           member.auth.checkRead(identity, request.key, request.rangeEnd);
           const encode = (response: SplicedRangeResponse): Uint8Array => {
             member.auth.checkUnchanged(identity);
-            return RangeResponse.encode(complete(response));
+            const bytes = RangeResponse.encode(complete(response));
+            if (bytes.length >= BIG_ANSWER_BYTES) budget.spend(bytes.length);
+            return bytes;
           };
           return mayBeLong(request) ? member.longRange(request).then(encode) : encode(member.range(request));
         });
-      if (request.serializable) return answer();
+      if (request.serializable) return budget.run(call.peer, answer);
       refuseLearner(member);
-      return member.linearizable().then(answer);
+      return member.linearizable().then(() => budget.run(call.peer, answer));
     },
 
     rangeStream: (stream) => rangeStream(member, guard, checks, stream),
