@@ -98,7 +98,7 @@ export class Member {
   #soft: SoftState = { lead: NONE, raftState: 'StateFollower' };
   #stopTimers: (() => void)[] = [];
   #stopped = false;
-  #raisingNoSpace = false;
+  #raisingNoSpace: Promise<void> | undefined;
   #pendingBytes = 0;
 
   constructor(
@@ -153,7 +153,9 @@ export class Member {
       auth: this.auth,
       nowMs: () => clock.monotonicMs(),
       fits: (costBytes) => this.backend.sizeBytes + costBytes < this.#quotaBytes,
-      onQuotaExceeded: () => this.#raiseNoSpace(),
+      onQuotaExceeded: () => {
+        void this.#raiseNoSpace();
+      },
       onCompaction: (revision, done) => this.#trackCompaction(revision, done),
     });
     this.#entries = new EntryApplier({
@@ -475,26 +477,34 @@ export class Member {
 
   // ---- space and alarms
 
-  checkQuota(costBytes: number): boolean {
-    if (this.backend.sizeBytes + costBytes < this.#quotaBytes) return true;
-    this.#raiseNoSpace();
-    return false;
+  hasSpace(costBytes: number): boolean {
+    return this.backend.sizeBytes + costBytes < this.#quotaBytes;
   }
 
-  #raiseNoSpace(): void {
-    if (this.#raisingNoSpace || this.alarmsRaised.has(AlarmType.NOSPACE)) return;
-    this.#raisingNoSpace = true;
+  async refuseForSpace(): Promise<never> {
+    await this.#raiseNoSpace();
+    throw new EtcdError('noSpace');
+  }
+
+  /** Resolves when the alarm has been applied (or could not be raised: the next refusal tries again). */
+  #raiseNoSpace(): Promise<void> {
+    if (this.alarmsRaised.has(AlarmType.NOSPACE)) return Promise.resolve();
+    this.#raisingNoSpace ??= this.#proposeNoSpace().finally(() => {
+      this.#raisingNoSpace = undefined;
+    });
+    return this.#raisingNoSpace;
+  }
+
+  async #proposeNoSpace(): Promise<void> {
     this.world.logger.warn('exceeded backend quota; raising alarm', {
       'quota-size-bytes': this.#quotaBytes,
       'db-size-bytes': this.backend.sizeBytes,
     });
-    this.propose({ alarm: { action: AlarmAction.ACTIVATE, memberID: this.id, alarm: AlarmType.NOSPACE } })
-      .catch((cause: unknown) => {
-        this.world.logger.warn('failed to raise alarm', { error: String(cause) });
-      })
-      .finally(() => {
-        this.#raisingNoSpace = false;
-      });
+    try {
+      await this.propose({ alarm: { action: AlarmAction.ACTIVATE, memberID: this.id, alarm: AlarmType.NOSPACE } });
+    } catch (cause) {
+      this.world.logger.warn('failed to raise alarm', { error: String(cause) });
+    }
   }
 
   alarms(request: AlarmRequest): AlarmMember[] {

@@ -53,8 +53,10 @@ export interface MemberFace {
   propose(request: Partial<SplicedInternalRaftRequest>, identity?: Identity): Promise<unknown>;
   /** Resolves when a read of the applied state is linearizable. */
   linearizable(): Promise<void>;
-  /** Whether the backend may grow by so many bytes; false raises the alarm. */
-  checkQuota(costBytes: number): boolean;
+  /** Whether the backend may grow by so many bytes. */
+  hasSpace(costBytes: number): boolean;
+  /** Rejects with "database space exceeded" once the alarm that says so has been raised: who was refused finds it there, also after a crash. */
+  refuseForSpace(): Promise<never>;
   range(request: RangeRequest): SplicedRangeResponse;
   /** `range` in slices, for answers that may be long. */
   longRange(request: RangeRequest): Promise<SplicedRangeResponse>;

@@ -38,10 +38,6 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
     response.header = member.header(response.header?.revision ?? 0);
     return response;
   };
-  const requireSpace = (costBytes: number): void => {
-    if (costBytes > 0 && !member.checkQuota(costBytes)) throw new EtcdError('noSpace');
-  };
-
   return {
     range(request, call) {
       checkRange(request, checks);
@@ -66,7 +62,7 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
     put(request, call) {
       refuseLearner(member);
       checkPut(request);
-      requireSpace(putCost(request));
+      if (!member.hasSpace(putCost(request))) return member.refuseForSpace();
       return guard
         .as(call, (identity) => member.propose({ put: request }, identity))
         .then((response) => PutResponse.encode(complete(response as SplicedPutResponse)));
@@ -92,7 +88,8 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
           return TxnResponse.encode(complete(response));
         });
       }
-      requireSpace(txnCost(request));
+      const cost = txnCost(request);
+      if (cost > 0 && !member.hasSpace(cost)) await member.refuseForSpace();
       const response = await guard.as(call, (identity) => member.propose({ txn: request }, identity));
       return TxnResponse.encode(complete(response as SplicedTxnResponse));
     },

@@ -16,7 +16,7 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     async leaseGrant(request, call) {
       refuseLearner(member);
       if (request.TTL > MAX_TTL_SECONDS) throw new EtcdError('leaseTtlTooLarge');
-      if (!member.checkQuota(LEASE_GRANT_COST_BYTES)) throw new EtcdError('noSpace');
+      if (!member.hasSpace(LEASE_GRANT_COST_BYTES)) await member.refuseForSpace();
       const ID = request.ID === 0n ? member.nextLeaseId() : request.ID;
       const identity = await guard.known(call);
       const response = (await member.propose({ leaseGrant: { ...request, ID } }, identity)) as LeaseGrantResponse;
