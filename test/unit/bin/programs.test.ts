@@ -53,9 +53,10 @@ function startMember(...more: string[]): ChildProcess & { log: () => string } {
 }
 
 async function untilLogged(child: ReturnType<typeof startMember>, words: string): Promise<void> {
+  const exited = once(child, 'exit');
   while (!child.log().includes(words)) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the member ended:\n${child.log()}`);
-    await Promise.race([once(child.stderr as NodeJS.ReadableStream, 'data'), once(child, 'exit')]);
+    await Promise.race([once(child.stderr as NodeJS.ReadableStream, 'data'), exited]);
   }
 }
 
