@@ -365,11 +365,11 @@ for (const [packageName, fileName] of Object.entries(files)) {
         ...block('while (r.pos < end)', [
           'const tag = r.tag(end);',
           ...(fields.length === 0
-            ? [`r.skip(tag, end, '${capital(message.name)}', '');`]
+            ? [`r.skipUnknown(tag, end, '${capital(message.name)}', '');`]
             : block('switch (tag)', [
                 ...fields.flatMap(readCases),
                 'default:',
-                `  r.skip(tag, end, '${message.name}', '${known}');`,
+                `  r.skipUnknown(tag, end, '${message.name}', '${known}');`,
               ])),
         ]),
         ...(isRecursive(message) ? ['r.leave();'] : []),

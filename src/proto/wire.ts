@@ -325,7 +325,7 @@ export class Reader {
    * Passes over an unknown field. A known field with another wire type ends up here too and is refused. `fields` lists the known ones as
    * `number name number name …`, in Go's spelling, for the error alone.
    */
-  skip(tag: number, end: number, message: string, fields: string): void {
+  skipUnknown(tag: number, end: number, message: string, fields: string): void {
     const number = tag >>> 3;
     const type = tag & 7;
     if (type === 4) throw new ProtoDecodeError(`proto: ${message}: wiretype end group for non-group`);

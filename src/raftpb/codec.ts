@@ -193,7 +193,7 @@ function readEntry(r: Reader, end: number): Entry {
         data = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'Entry', '1 Type 2 Term 3 Index 4 Data');
+        r.skipUnknown(tag, end, 'Entry', '1 Type 2 Term 3 Index 4 Data');
     }
   }
   return { type: type as EntryType, term, index, data };
@@ -237,7 +237,7 @@ function readConfState(r: Reader, end: number): ConfState {
         autoLeave = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'ConfState', '1 Voters 2 Learners 3 VotersOutgoing 4 LearnersNext 5 AutoLeave');
+        r.skipUnknown(tag, end, 'ConfState', '1 Voters 2 Learners 3 VotersOutgoing 4 LearnersNext 5 AutoLeave');
     }
   }
   return { voters, learners, votersOutgoing, learnersNext, autoLeave };
@@ -256,7 +256,7 @@ function readSnapshot(r: Reader, end: number): Snapshot {
         metadata = readSnapshotMetadata(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'Snapshot', '1 Data 2 Metadata');
+        r.skipUnknown(tag, end, 'Snapshot', '1 Data 2 Metadata');
     }
   }
   return { data, metadata };
@@ -279,7 +279,7 @@ function readSnapshotMetadata(r: Reader, end: number): Snapshot['metadata'] {
         term = r.uint64(end);
         break;
       default:
-        r.skip(tag, end, 'SnapshotMetadata', '1 ConfState 2 Index 3 Term');
+        r.skipUnknown(tag, end, 'SnapshotMetadata', '1 ConfState 2 Index 3 Term');
     }
   }
   return { confState, index, term };
@@ -348,7 +348,7 @@ function readMessage(r: Reader, end: number): Message {
         responses.push(readMessage(r, r.stop(end)));
         break;
       default:
-        r.skip(
+        r.skipUnknown(
           tag,
           end,
           'Message',
@@ -391,7 +391,7 @@ function readHardState(r: Reader, end: number): HardState {
         commit = r.uint64(end);
         break;
       default:
-        r.skip(tag, end, 'HardState', '1 Term 2 Vote 3 Commit');
+        r.skipUnknown(tag, end, 'HardState', '1 Term 2 Vote 3 Commit');
     }
   }
   return { term, vote, commit };
@@ -418,7 +418,7 @@ function readConfChange(r: Reader, end: number): ConfChange {
         context = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'ConfChange', '1 ID 2 Type 3 NodeID 4 Context');
+        r.skipUnknown(tag, end, 'ConfChange', '1 ID 2 Type 3 NodeID 4 Context');
     }
   }
   return { type: type as ConfChangeType, nodeId, context, id };
@@ -437,7 +437,7 @@ function readConfChangeSingle(r: Reader, end: number): ConfChangeSingle {
         nodeId = r.uint64Big(end);
         break;
       default:
-        r.skip(tag, end, 'ConfChangeSingle', '1 Type 2 NodeID');
+        r.skipUnknown(tag, end, 'ConfChangeSingle', '1 Type 2 NodeID');
     }
   }
   return { type: type as ConfChangeType, nodeId };
@@ -460,7 +460,7 @@ function readConfChangeV2(r: Reader, end: number): ConfChangeV2 {
         context = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'ConfChangeV2', '1 Transition 2 Changes 3 Context');
+        r.skipUnknown(tag, end, 'ConfChangeV2', '1 Transition 2 Changes 3 Context');
     }
   }
   return { transition: transition as ConfChangeTransition, changes, context };

@@ -22,7 +22,7 @@ export function readUserAddOptions(r: Reader, end: number): UserAddOptions {
         noPassword = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'UserAddOptions', '1 NoPassword');
+        r.skipUnknown(tag, end, 'UserAddOptions', '1 NoPassword');
     }
   }
   return { noPassword };
@@ -94,7 +94,7 @@ export function readUser(r: Reader, end: number): User {
         options = readUserAddOptions(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'User', '1 Name 2 Password 3 Roles 4 Options');
+        r.skipUnknown(tag, end, 'User', '1 Name 2 Password 3 Roles 4 Options');
     }
   }
   return { name, password, roles, options };
@@ -161,7 +161,7 @@ export function readPermission(r: Reader, end: number): Permission {
         rangeEnd = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'Permission', '1 PermType 2 Key 3 RangeEnd');
+        r.skipUnknown(tag, end, 'Permission', '1 PermType 2 Key 3 RangeEnd');
     }
   }
   return { permType, key, rangeEnd };
@@ -214,7 +214,7 @@ export function readRole(r: Reader, end: number): Role {
         keyPermission.push(readPermission(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'Role', '1 Name 2 KeyPermission');
+        r.skipUnknown(tag, end, 'Role', '1 Name 2 KeyPermission');
     }
   }
   return { name, keyPermission };

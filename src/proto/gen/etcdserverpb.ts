@@ -30,7 +30,7 @@ export function readMetadata(r: Reader, end: number): Metadata {
         ClusterID = r.uint64Big(end);
         break;
       default:
-        r.skip(tag, end, 'Metadata', '1 NodeID 2 ClusterID');
+        r.skipUnknown(tag, end, 'Metadata', '1 NodeID 2 ClusterID');
     }
   }
   return { NodeID, ClusterID };
@@ -190,7 +190,7 @@ export function readRequest(r: Reader, end: number): Request {
         Refresh = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'Request', '1 ID 2 Method 3 Path 4 Val 5 Dir 6 PrevValue 7 PrevIndex 8 PrevExist 9 Expiration 10 Wait 11 Since 12 Recursive 13 Sorted 14 Quorum 15 Time 16 Stream 17 Refresh');
+        r.skipUnknown(tag, end, 'Request', '1 ID 2 Method 3 Path 4 Val 5 Dir 6 PrevValue 7 PrevIndex 8 PrevExist 9 Expiration 10 Wait 11 Since 12 Recursive 13 Sorted 14 Quorum 15 Time 16 Stream 17 Refresh');
     }
   }
   return { ID, Method, Path, Val, Dir, PrevValue, PrevIndex, PrevExist, Expiration, Wait, Since, Recursive, Sorted, Quorum, Time, Stream, Refresh };
@@ -263,7 +263,7 @@ export function readRequestHeader(r: Reader, end: number): RequestHeader {
         authRevision = r.uint64(end);
         break;
       default:
-        r.skip(tag, end, 'RequestHeader', '1 ID 2 Username 3 AuthRevision');
+        r.skipUnknown(tag, end, 'RequestHeader', '1 ID 2 Username 3 AuthRevision');
     }
   }
   return { ID, username, authRevision };
@@ -879,7 +879,7 @@ export function readInternalRaftRequest(r: Reader, end: number): InternalRaftReq
         downgradeVersionTest = readDowngradeVersionTestRequest(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'InternalRaftRequest', '1 ID 2 V2 3 Range 4 Put 5 DeleteRange 6 Txn 7 Compaction 8 LeaseGrant 9 LeaseRevoke 10 Alarm 11 LeaseCheckpoint 100 Header 1000 AuthEnable 1011 AuthDisable 1012 Authenticate 1013 AuthStatus 1100 AuthUserAdd 1101 AuthUserDelete 1102 AuthUserGet 1103 AuthUserChangePassword 1104 AuthUserGrantRole 1105 AuthUserRevokeRole 1106 AuthUserList 1107 AuthRoleList 1200 AuthRoleAdd 1201 AuthRoleDelete 1202 AuthRoleGet 1203 AuthRoleGrantPermission 1204 AuthRoleRevokePermission 1300 ClusterVersionSet 1301 ClusterMemberAttrSet 1302 DowngradeInfoSet 9900 DowngradeVersionTest');
+        r.skipUnknown(tag, end, 'InternalRaftRequest', '1 ID 2 V2 3 Range 4 Put 5 DeleteRange 6 Txn 7 Compaction 8 LeaseGrant 9 LeaseRevoke 10 Alarm 11 LeaseCheckpoint 100 Header 1000 AuthEnable 1011 AuthDisable 1012 Authenticate 1013 AuthStatus 1100 AuthUserAdd 1101 AuthUserDelete 1102 AuthUserGet 1103 AuthUserChangePassword 1104 AuthUserGrantRole 1105 AuthUserRevokeRole 1106 AuthUserList 1107 AuthRoleList 1200 AuthRoleAdd 1201 AuthRoleDelete 1202 AuthRoleGet 1203 AuthRoleGrantPermission 1204 AuthRoleRevokePermission 1300 ClusterVersionSet 1301 ClusterMemberAttrSet 1302 DowngradeInfoSet 9900 DowngradeVersionTest');
     }
   }
   return { ID, v2, range, put, deleteRange, txn, compaction, leaseGrant, leaseRevoke, alarm, leaseCheckpoint, header, authEnable, authDisable, authenticate, authStatus, authUserAdd, authUserDelete, authUserGet, authUserChangePassword, authUserGrantRole, authUserRevokeRole, authUserList, authRoleList, authRoleAdd, authRoleDelete, authRoleGet, authRoleGrantPermission, authRoleRevokePermission, clusterVersionSet, clusterMemberAttrSet, downgradeInfoSet, downgradeVersionTest };
@@ -974,7 +974,7 @@ export function writeEmptyResponse(_w: Writer, _m: EmptyResponse): void {
 export function readEmptyResponse(r: Reader, end: number): EmptyResponse {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'EmptyResponse', '');
+    r.skipUnknown(tag, end, 'EmptyResponse', '');
   }
   return {  };
 }
@@ -1028,7 +1028,7 @@ export function readInternalAuthenticateRequest(r: Reader, end: number): Interna
         simpleToken = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'InternalAuthenticateRequest', '1 Name 2 Password 3 SimpleToken');
+        r.skipUnknown(tag, end, 'InternalAuthenticateRequest', '1 Name 2 Password 3 SimpleToken');
     }
   }
   return { name, password, simpleToken };
@@ -1103,7 +1103,7 @@ export function readResponseHeader(r: Reader, end: number): ResponseHeader {
         raftTerm = r.uint64(end);
         break;
       default:
-        r.skip(tag, end, 'ResponseHeader', '1 ClusterId 2 MemberId 3 Revision 4 RaftTerm');
+        r.skipUnknown(tag, end, 'ResponseHeader', '1 ClusterId 2 MemberId 3 Revision 4 RaftTerm');
     }
   }
   return { clusterId, memberId, revision, raftTerm };
@@ -1269,7 +1269,7 @@ export function readRangeRequest(r: Reader, end: number): RangeRequest {
         maxCreateRevision = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'RangeRequest', '1 Key 2 RangeEnd 3 Limit 4 Revision 5 SortOrder 6 SortTarget 7 Serializable 8 KeysOnly 9 CountOnly 10 MinModRevision 11 MaxModRevision 12 MinCreateRevision 13 MaxCreateRevision');
+        r.skipUnknown(tag, end, 'RangeRequest', '1 Key 2 RangeEnd 3 Limit 4 Revision 5 SortOrder 6 SortTarget 7 Serializable 8 KeysOnly 9 CountOnly 10 MinModRevision 11 MaxModRevision 12 MinCreateRevision 13 MaxCreateRevision');
     }
   }
   return { key, rangeEnd, limit, revision, sortOrder, sortTarget, serializable, keysOnly, countOnly, minModRevision, maxModRevision, minCreateRevision, maxCreateRevision };
@@ -1366,7 +1366,7 @@ export function readRangeResponse(r: Reader, end: number): RangeResponse {
         count = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'RangeResponse', '1 Header 2 Kvs 3 More 4 Count');
+        r.skipUnknown(tag, end, 'RangeResponse', '1 Header 2 Kvs 3 More 4 Count');
     }
   }
   return { header, kvs, more, count };
@@ -1459,7 +1459,7 @@ export function readPutRequest(r: Reader, end: number): PutRequest {
         ignoreLease = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'PutRequest', '1 Key 2 Value 3 Lease 4 PrevKv 5 IgnoreValue 6 IgnoreLease');
+        r.skipUnknown(tag, end, 'PutRequest', '1 Key 2 Value 3 Lease 4 PrevKv 5 IgnoreValue 6 IgnoreLease');
     }
   }
   return { key, value, lease, prevKv, ignoreValue, ignoreLease };
@@ -1531,7 +1531,7 @@ export function readPutResponse(r: Reader, end: number): PutResponse {
         prevKv = readKeyValue(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'PutResponse', '1 Header 2 PrevKv');
+        r.skipUnknown(tag, end, 'PutResponse', '1 Header 2 PrevKv');
     }
   }
   return { header, prevKv };
@@ -1593,7 +1593,7 @@ export function readDeleteRangeRequest(r: Reader, end: number): DeleteRangeReque
         prevKv = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'DeleteRangeRequest', '1 Key 2 RangeEnd 3 PrevKv');
+        r.skipUnknown(tag, end, 'DeleteRangeRequest', '1 Key 2 RangeEnd 3 PrevKv');
     }
   }
   return { key, rangeEnd, prevKv };
@@ -1670,7 +1670,7 @@ export function readDeleteRangeResponse(r: Reader, end: number): DeleteRangeResp
         prevKvs.push(readKeyValue(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'DeleteRangeResponse', '1 Header 2 Deleted 3 PrevKvs');
+        r.skipUnknown(tag, end, 'DeleteRangeResponse', '1 Header 2 Deleted 3 PrevKvs');
     }
   }
   return { header, deleted, prevKvs };
@@ -1755,7 +1755,7 @@ export function readRequestOp(r: Reader, end: number): RequestOp {
         request = { case: 'requestTxn', value: readTxnRequest(r, r.stop(end)) };
         break;
       default:
-        r.skip(tag, end, 'RequestOp', '1 RequestRange 2 RequestPut 3 RequestDeleteRange 4 RequestTxn');
+        r.skipUnknown(tag, end, 'RequestOp', '1 RequestRange 2 RequestPut 3 RequestDeleteRange 4 RequestTxn');
     }
   }
   r.leave();
@@ -1844,7 +1844,7 @@ export function readResponseOp(r: Reader, end: number): ResponseOp {
         response = { case: 'responseTxn', value: readTxnResponse(r, r.stop(end)) };
         break;
       default:
-        r.skip(tag, end, 'ResponseOp', '1 ResponseRange 2 ResponsePut 3 ResponseDeleteRange 4 ResponseTxn');
+        r.skipUnknown(tag, end, 'ResponseOp', '1 ResponseRange 2 ResponsePut 3 ResponseDeleteRange 4 ResponseTxn');
     }
   }
   r.leave();
@@ -1979,7 +1979,7 @@ export function readCompare(r: Reader, end: number): Compare {
         rangeEnd = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'Compare', '1 Result 2 Target 3 Key 4 Version 5 CreateRevision 6 ModRevision 7 Value 8 Lease 64 RangeEnd');
+        r.skipUnknown(tag, end, 'Compare', '1 Result 2 Target 3 Key 4 Version 5 CreateRevision 6 ModRevision 7 Value 8 Lease 64 RangeEnd');
     }
   }
   return { result, target, key, targetUnion, rangeEnd };
@@ -2050,7 +2050,7 @@ export function readTxnRequest(r: Reader, end: number): TxnRequest {
         failure.push(readRequestOp(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'TxnRequest', '1 Compare 2 Success 3 Failure');
+        r.skipUnknown(tag, end, 'TxnRequest', '1 Compare 2 Success 3 Failure');
     }
   }
   r.leave();
@@ -2126,7 +2126,7 @@ export function readTxnResponse(r: Reader, end: number): TxnResponse {
         responses.push(readResponseOp(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'TxnResponse', '1 Header 2 Succeeded 3 Responses');
+        r.skipUnknown(tag, end, 'TxnResponse', '1 Header 2 Succeeded 3 Responses');
     }
   }
   r.leave();
@@ -2182,7 +2182,7 @@ export function readCompactionRequest(r: Reader, end: number): CompactionRequest
         physical = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'CompactionRequest', '1 Revision 2 Physical');
+        r.skipUnknown(tag, end, 'CompactionRequest', '1 Revision 2 Physical');
     }
   }
   return { revision, physical };
@@ -2227,7 +2227,7 @@ export function readCompactionResponse(r: Reader, end: number): CompactionRespon
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'CompactionResponse', '1 Header');
+        r.skipUnknown(tag, end, 'CompactionResponse', '1 Header');
     }
   }
   return { header };
@@ -2255,7 +2255,7 @@ export function writeHashRequest(_w: Writer, _m: HashRequest): void {
 export function readHashRequest(r: Reader, end: number): HashRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'HashRequest', '');
+    r.skipUnknown(tag, end, 'HashRequest', '');
   }
   return {  };
 }
@@ -2291,7 +2291,7 @@ export function readHashKVRequest(r: Reader, end: number): HashKVRequest {
         revision = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'HashKVRequest', '1 Revision');
+        r.skipUnknown(tag, end, 'HashKVRequest', '1 Revision');
     }
   }
   return { revision };
@@ -2362,7 +2362,7 @@ export function readHashKVResponse(r: Reader, end: number): HashKVResponse {
         hashRevision = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'HashKVResponse', '1 Header 2 Hash 3 CompactRevision 4 HashRevision');
+        r.skipUnknown(tag, end, 'HashKVResponse', '1 Header 2 Hash 3 CompactRevision 4 HashRevision');
     }
   }
   return { header, hash, compactRevision, hashRevision };
@@ -2418,7 +2418,7 @@ export function readHashResponse(r: Reader, end: number): HashResponse {
         hash = r.uint32(end);
         break;
       default:
-        r.skip(tag, end, 'HashResponse', '1 Header 2 Hash');
+        r.skipUnknown(tag, end, 'HashResponse', '1 Header 2 Hash');
     }
   }
   return { header, hash };
@@ -2447,7 +2447,7 @@ export function writeSnapshotRequest(_w: Writer, _m: SnapshotRequest): void {
 export function readSnapshotRequest(r: Reader, end: number): SnapshotRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'SnapshotRequest', '');
+    r.skipUnknown(tag, end, 'SnapshotRequest', '');
   }
   return {  };
 }
@@ -2515,7 +2515,7 @@ export function readSnapshotResponse(r: Reader, end: number): SnapshotResponse {
         version = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'SnapshotResponse', '1 Header 2 RemainingBytes 3 Blob 4 Version');
+        r.skipUnknown(tag, end, 'SnapshotResponse', '1 Header 2 RemainingBytes 3 Blob 4 Version');
     }
   }
   return { header, remainingBytes, blob, version };
@@ -2584,7 +2584,7 @@ export function readWatchRequest(r: Reader, end: number): WatchRequest {
         requestUnion = { case: 'progressRequest', value: readWatchProgressRequest(r, r.stop(end)) };
         break;
       default:
-        r.skip(tag, end, 'WatchRequest', '1 CreateRequest 2 CancelRequest 3 ProgressRequest');
+        r.skipUnknown(tag, end, 'WatchRequest', '1 CreateRequest 2 CancelRequest 3 ProgressRequest');
     }
   }
   return { requestUnion };
@@ -2699,7 +2699,7 @@ export function readWatchCreateRequest(r: Reader, end: number): WatchCreateReque
         fragment = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'WatchCreateRequest', '1 Key 2 RangeEnd 3 StartRevision 4 ProgressNotify 5 Filters 6 PrevKv 7 WatchId 8 Fragment');
+        r.skipUnknown(tag, end, 'WatchCreateRequest', '1 Key 2 RangeEnd 3 StartRevision 4 ProgressNotify 5 Filters 6 PrevKv 7 WatchId 8 Fragment');
     }
   }
   return { key, rangeEnd, startRevision, progressNotify, filters, prevKv, watchId, fragment };
@@ -2745,7 +2745,7 @@ export function readWatchCancelRequest(r: Reader, end: number): WatchCancelReque
         watchId = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'WatchCancelRequest', '1 WatchId');
+        r.skipUnknown(tag, end, 'WatchCancelRequest', '1 WatchId');
     }
   }
   return { watchId };
@@ -2773,7 +2773,7 @@ export function writeWatchProgressRequest(_w: Writer, _m: WatchProgressRequest):
 export function readWatchProgressRequest(r: Reader, end: number): WatchProgressRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'WatchProgressRequest', '');
+    r.skipUnknown(tag, end, 'WatchProgressRequest', '');
   }
   return {  };
 }
@@ -2895,7 +2895,7 @@ export function readWatchResponse(r: Reader, end: number): WatchResponse {
         events.push(readEvent(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'WatchResponse', '1 Header 2 WatchId 3 Created 4 Canceled 5 CompactRevision 6 CancelReason 7 Fragment 11 Events');
+        r.skipUnknown(tag, end, 'WatchResponse', '1 Header 2 WatchId 3 Created 4 Canceled 5 CompactRevision 6 CancelReason 7 Fragment 11 Events');
     }
   }
   return { header, watchId, created, canceled, compactRevision, cancelReason, fragment, events };
@@ -2960,7 +2960,7 @@ export function readLeaseGrantRequest(r: Reader, end: number): LeaseGrantRequest
         ID = r.int64Big(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseGrantRequest', '1 TTL 2 ID');
+        r.skipUnknown(tag, end, 'LeaseGrantRequest', '1 TTL 2 ID');
     }
   }
   return { TTL, ID };
@@ -3032,7 +3032,7 @@ export function readLeaseGrantResponse(r: Reader, end: number): LeaseGrantRespon
         error = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseGrantResponse', '1 Header 2 ID 3 TTL 4 Error');
+        r.skipUnknown(tag, end, 'LeaseGrantResponse', '1 Header 2 ID 3 TTL 4 Error');
     }
   }
   return { header, ID, TTL, error };
@@ -3074,7 +3074,7 @@ export function readLeaseRevokeRequest(r: Reader, end: number): LeaseRevokeReque
         ID = r.int64Big(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseRevokeRequest', '1 ID');
+        r.skipUnknown(tag, end, 'LeaseRevokeRequest', '1 ID');
     }
   }
   return { ID };
@@ -3118,7 +3118,7 @@ export function readLeaseRevokeResponse(r: Reader, end: number): LeaseRevokeResp
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'LeaseRevokeResponse', '1 Header');
+        r.skipUnknown(tag, end, 'LeaseRevokeResponse', '1 Header');
     }
   }
   return { header };
@@ -3166,7 +3166,7 @@ export function readLeaseCheckpoint(r: Reader, end: number): LeaseCheckpoint {
         remainingTTL = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseCheckpoint', '1 ID 2 Remaining_TTL');
+        r.skipUnknown(tag, end, 'LeaseCheckpoint', '1 ID 2 Remaining_TTL');
     }
   }
   return { ID, remainingTTL };
@@ -3209,7 +3209,7 @@ export function readLeaseCheckpointRequest(r: Reader, end: number): LeaseCheckpo
         checkpoints.push(readLeaseCheckpoint(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'LeaseCheckpointRequest', '1 Checkpoints');
+        r.skipUnknown(tag, end, 'LeaseCheckpointRequest', '1 Checkpoints');
     }
   }
   return { checkpoints };
@@ -3253,7 +3253,7 @@ export function readLeaseCheckpointResponse(r: Reader, end: number): LeaseCheckp
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'LeaseCheckpointResponse', '1 Header');
+        r.skipUnknown(tag, end, 'LeaseCheckpointResponse', '1 Header');
     }
   }
   return { header };
@@ -3292,7 +3292,7 @@ export function readLeaseKeepAliveRequest(r: Reader, end: number): LeaseKeepAliv
         ID = r.int64Big(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseKeepAliveRequest', '1 ID');
+        r.skipUnknown(tag, end, 'LeaseKeepAliveRequest', '1 ID');
     }
   }
   return { ID };
@@ -3354,7 +3354,7 @@ export function readLeaseKeepAliveResponse(r: Reader, end: number): LeaseKeepAli
         TTL = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseKeepAliveResponse', '1 Header 2 ID 3 TTL');
+        r.skipUnknown(tag, end, 'LeaseKeepAliveResponse', '1 Header 2 ID 3 TTL');
     }
   }
   return { header, ID, TTL };
@@ -3404,7 +3404,7 @@ export function readLeaseTimeToLiveRequest(r: Reader, end: number): LeaseTimeToL
         keys = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseTimeToLiveRequest', '1 ID 2 Keys');
+        r.skipUnknown(tag, end, 'LeaseTimeToLiveRequest', '1 ID 2 Keys');
     }
   }
   return { ID, keys };
@@ -3486,7 +3486,7 @@ export function readLeaseTimeToLiveResponse(r: Reader, end: number): LeaseTimeTo
         keys.push(r.bytes(end));
         break;
       default:
-        r.skip(tag, end, 'LeaseTimeToLiveResponse', '1 Header 2 ID 3 TTL 4 GrantedTTL 5 Keys');
+        r.skipUnknown(tag, end, 'LeaseTimeToLiveResponse', '1 Header 2 ID 3 TTL 4 GrantedTTL 5 Keys');
     }
   }
   return { header, ID, TTL, grantedTTL, keys };
@@ -3518,7 +3518,7 @@ export function writeLeaseLeasesRequest(_w: Writer, _m: LeaseLeasesRequest): voi
 export function readLeaseLeasesRequest(r: Reader, end: number): LeaseLeasesRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'LeaseLeasesRequest', '');
+    r.skipUnknown(tag, end, 'LeaseLeasesRequest', '');
   }
   return {  };
 }
@@ -3554,7 +3554,7 @@ export function readLeaseStatus(r: Reader, end: number): LeaseStatus {
         ID = r.int64Big(end);
         break;
       default:
-        r.skip(tag, end, 'LeaseStatus', '1 ID');
+        r.skipUnknown(tag, end, 'LeaseStatus', '1 ID');
     }
   }
   return { ID };
@@ -3610,7 +3610,7 @@ export function readLeaseLeasesResponse(r: Reader, end: number): LeaseLeasesResp
         leases.push(readLeaseStatus(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'LeaseLeasesResponse', '1 Header 2 Leases');
+        r.skipUnknown(tag, end, 'LeaseLeasesResponse', '1 Header 2 Leases');
     }
   }
   return { header, leases };
@@ -3688,7 +3688,7 @@ export function readMember(r: Reader, end: number): Member {
         isLearner = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'Member', '1 ID 2 Name 3 PeerURLs 4 ClientURLs 5 IsLearner');
+        r.skipUnknown(tag, end, 'Member', '1 ID 2 Name 3 PeerURLs 4 ClientURLs 5 IsLearner');
     }
   }
   return { ID, name, peerURLs, clientURLs, isLearner };
@@ -3741,7 +3741,7 @@ export function readMemberAddRequest(r: Reader, end: number): MemberAddRequest {
         isLearner = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'MemberAddRequest', '1 PeerURLs 2 IsLearner');
+        r.skipUnknown(tag, end, 'MemberAddRequest', '1 PeerURLs 2 IsLearner');
     }
   }
   return { peerURLs, isLearner };
@@ -3812,7 +3812,7 @@ export function readMemberAddResponse(r: Reader, end: number): MemberAddResponse
         members.push(readMember(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'MemberAddResponse', '1 Header 2 Member 3 Members');
+        r.skipUnknown(tag, end, 'MemberAddResponse', '1 Header 2 Member 3 Members');
     }
   }
   return { header, member, members };
@@ -3853,7 +3853,7 @@ export function readMemberRemoveRequest(r: Reader, end: number): MemberRemoveReq
         ID = r.uint64Big(end);
         break;
       default:
-        r.skip(tag, end, 'MemberRemoveRequest', '1 ID');
+        r.skipUnknown(tag, end, 'MemberRemoveRequest', '1 ID');
     }
   }
   return { ID };
@@ -3909,7 +3909,7 @@ export function readMemberRemoveResponse(r: Reader, end: number): MemberRemoveRe
         members.push(readMember(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'MemberRemoveResponse', '1 Header 2 Members');
+        r.skipUnknown(tag, end, 'MemberRemoveResponse', '1 Header 2 Members');
     }
   }
   return { header, members };
@@ -3959,7 +3959,7 @@ export function readMemberUpdateRequest(r: Reader, end: number): MemberUpdateReq
         peerURLs.push(r.string(end));
         break;
       default:
-        r.skip(tag, end, 'MemberUpdateRequest', '1 ID 2 PeerURLs');
+        r.skipUnknown(tag, end, 'MemberUpdateRequest', '1 ID 2 PeerURLs');
     }
   }
   return { ID, peerURLs };
@@ -4016,7 +4016,7 @@ export function readMemberUpdateResponse(r: Reader, end: number): MemberUpdateRe
         members.push(readMember(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'MemberUpdateResponse', '1 Header 2 Members');
+        r.skipUnknown(tag, end, 'MemberUpdateResponse', '1 Header 2 Members');
     }
   }
   return { header, members };
@@ -4056,7 +4056,7 @@ export function readMemberListRequest(r: Reader, end: number): MemberListRequest
         linearizable = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'MemberListRequest', '1 Linearizable');
+        r.skipUnknown(tag, end, 'MemberListRequest', '1 Linearizable');
     }
   }
   return { linearizable };
@@ -4112,7 +4112,7 @@ export function readMemberListResponse(r: Reader, end: number): MemberListRespon
         members.push(readMember(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'MemberListResponse', '1 Header 2 Members');
+        r.skipUnknown(tag, end, 'MemberListResponse', '1 Header 2 Members');
     }
   }
   return { header, members };
@@ -4152,7 +4152,7 @@ export function readMemberPromoteRequest(r: Reader, end: number): MemberPromoteR
         ID = r.uint64Big(end);
         break;
       default:
-        r.skip(tag, end, 'MemberPromoteRequest', '1 ID');
+        r.skipUnknown(tag, end, 'MemberPromoteRequest', '1 ID');
     }
   }
   return { ID };
@@ -4208,7 +4208,7 @@ export function readMemberPromoteResponse(r: Reader, end: number): MemberPromote
         members.push(readMember(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'MemberPromoteResponse', '1 Header 2 Members');
+        r.skipUnknown(tag, end, 'MemberPromoteResponse', '1 Header 2 Members');
     }
   }
   return { header, members };
@@ -4237,7 +4237,7 @@ export function writeDefragmentRequest(_w: Writer, _m: DefragmentRequest): void 
 export function readDefragmentRequest(r: Reader, end: number): DefragmentRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'DefragmentRequest', '');
+    r.skipUnknown(tag, end, 'DefragmentRequest', '');
   }
   return {  };
 }
@@ -4278,7 +4278,7 @@ export function readDefragmentResponse(r: Reader, end: number): DefragmentRespon
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'DefragmentResponse', '1 Header');
+        r.skipUnknown(tag, end, 'DefragmentResponse', '1 Header');
     }
   }
   return { header };
@@ -4317,7 +4317,7 @@ export function readMoveLeaderRequest(r: Reader, end: number): MoveLeaderRequest
         targetID = r.uint64Big(end);
         break;
       default:
-        r.skip(tag, end, 'MoveLeaderRequest', '1 TargetID');
+        r.skipUnknown(tag, end, 'MoveLeaderRequest', '1 TargetID');
     }
   }
   return { targetID };
@@ -4361,7 +4361,7 @@ export function readMoveLeaderResponse(r: Reader, end: number): MoveLeaderRespon
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'MoveLeaderResponse', '1 Header');
+        r.skipUnknown(tag, end, 'MoveLeaderResponse', '1 Header');
     }
   }
   return { header };
@@ -4425,7 +4425,7 @@ export function readAlarmRequest(r: Reader, end: number): AlarmRequest {
         alarm = r.int32(end) as AlarmType;
         break;
       default:
-        r.skip(tag, end, 'AlarmRequest', '1 Action 2 MemberID 3 Alarm');
+        r.skipUnknown(tag, end, 'AlarmRequest', '1 Action 2 MemberID 3 Alarm');
     }
   }
   return { action, memberID, alarm };
@@ -4475,7 +4475,7 @@ export function readAlarmMember(r: Reader, end: number): AlarmMember {
         alarm = r.int32(end) as AlarmType;
         break;
       default:
-        r.skip(tag, end, 'AlarmMember', '1 MemberID 2 Alarm');
+        r.skipUnknown(tag, end, 'AlarmMember', '1 MemberID 2 Alarm');
     }
   }
   return { memberID, alarm };
@@ -4532,7 +4532,7 @@ export function readAlarmResponse(r: Reader, end: number): AlarmResponse {
         alarms.push(readAlarmMember(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'AlarmResponse', '1 Header 2 Alarms');
+        r.skipUnknown(tag, end, 'AlarmResponse', '1 Header 2 Alarms');
     }
   }
   return { header, alarms };
@@ -4588,7 +4588,7 @@ export function readDowngradeRequest(r: Reader, end: number): DowngradeRequest {
         version = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'DowngradeRequest', '1 Action 2 Version');
+        r.skipUnknown(tag, end, 'DowngradeRequest', '1 Action 2 Version');
     }
   }
   return { action, version };
@@ -4642,7 +4642,7 @@ export function readDowngradeResponse(r: Reader, end: number): DowngradeResponse
         version = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'DowngradeResponse', '1 Header 2 Version');
+        r.skipUnknown(tag, end, 'DowngradeResponse', '1 Header 2 Version');
     }
   }
   return { header, version };
@@ -4682,7 +4682,7 @@ export function readDowngradeVersionTestRequest(r: Reader, end: number): Downgra
         ver = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'DowngradeVersionTestRequest', '1 Ver');
+        r.skipUnknown(tag, end, 'DowngradeVersionTestRequest', '1 Ver');
     }
   }
   return { ver };
@@ -4710,7 +4710,7 @@ export function writeStatusRequest(_w: Writer, _m: StatusRequest): void {
 export function readStatusRequest(r: Reader, end: number): StatusRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'StatusRequest', '');
+    r.skipUnknown(tag, end, 'StatusRequest', '');
   }
   return {  };
 }
@@ -4865,7 +4865,7 @@ export function readStatusResponse(r: Reader, end: number): StatusResponse {
         downgradeInfo = readDowngradeInfo(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'StatusResponse', '1 Header 2 Version 3 DbSize 4 Leader 5 RaftIndex 6 RaftTerm 7 RaftAppliedIndex 8 Errors 9 DbSizeInUse 10 IsLearner 11 StorageVersion 12 DbSizeQuota 13 DowngradeInfo');
+        r.skipUnknown(tag, end, 'StatusResponse', '1 Header 2 Version 3 DbSize 4 Leader 5 RaftIndex 6 RaftTerm 7 RaftAppliedIndex 8 Errors 9 DbSizeInUse 10 IsLearner 11 StorageVersion 12 DbSizeQuota 13 DowngradeInfo');
     }
   }
   return { header, version, dbSize, leader, raftIndex, raftTerm, raftAppliedIndex, errors, dbSizeInUse, isLearner, storageVersion, dbSizeQuota, downgradeInfo };
@@ -4925,7 +4925,7 @@ export function readDowngradeInfo(r: Reader, end: number): DowngradeInfo {
         targetVersion = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'DowngradeInfo', '1 Enabled 2 TargetVersion');
+        r.skipUnknown(tag, end, 'DowngradeInfo', '1 Enabled 2 TargetVersion');
     }
   }
   return { enabled, targetVersion };
@@ -4954,7 +4954,7 @@ export function writeAuthEnableRequest(_w: Writer, _m: AuthEnableRequest): void 
 export function readAuthEnableRequest(r: Reader, end: number): AuthEnableRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'AuthEnableRequest', '');
+    r.skipUnknown(tag, end, 'AuthEnableRequest', '');
   }
   return {  };
 }
@@ -4979,7 +4979,7 @@ export function writeAuthDisableRequest(_w: Writer, _m: AuthDisableRequest): voi
 export function readAuthDisableRequest(r: Reader, end: number): AuthDisableRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'AuthDisableRequest', '');
+    r.skipUnknown(tag, end, 'AuthDisableRequest', '');
   }
   return {  };
 }
@@ -5004,7 +5004,7 @@ export function writeAuthStatusRequest(_w: Writer, _m: AuthStatusRequest): void 
 export function readAuthStatusRequest(r: Reader, end: number): AuthStatusRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'AuthStatusRequest', '');
+    r.skipUnknown(tag, end, 'AuthStatusRequest', '');
   }
   return {  };
 }
@@ -5049,7 +5049,7 @@ export function readAuthenticateRequest(r: Reader, end: number): AuthenticateReq
         password = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthenticateRequest', '1 Name 2 Password');
+        r.skipUnknown(tag, end, 'AuthenticateRequest', '1 Name 2 Password');
     }
   }
   return { name, password };
@@ -5121,7 +5121,7 @@ export function readAuthUserAddRequest(r: Reader, end: number): AuthUserAddReque
         hashedPassword = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthUserAddRequest', '1 Name 2 Password 3 Options 4 HashedPassword');
+        r.skipUnknown(tag, end, 'AuthUserAddRequest', '1 Name 2 Password 3 Options 4 HashedPassword');
     }
   }
   return { name, password, options, hashedPassword };
@@ -5163,7 +5163,7 @@ export function readAuthUserGetRequest(r: Reader, end: number): AuthUserGetReque
         name = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthUserGetRequest', '1 Name');
+        r.skipUnknown(tag, end, 'AuthUserGetRequest', '1 Name');
     }
   }
   return { name };
@@ -5202,7 +5202,7 @@ export function readAuthUserDeleteRequest(r: Reader, end: number): AuthUserDelet
         name = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthUserDeleteRequest', '1 Name');
+        r.skipUnknown(tag, end, 'AuthUserDeleteRequest', '1 Name');
     }
   }
   return { name };
@@ -5259,7 +5259,7 @@ export function readAuthUserChangePasswordRequest(r: Reader, end: number): AuthU
         hashedPassword = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthUserChangePasswordRequest', '1 Name 2 Password 3 HashedPassword');
+        r.skipUnknown(tag, end, 'AuthUserChangePasswordRequest', '1 Name 2 Password 3 HashedPassword');
     }
   }
   return { name, password, hashedPassword };
@@ -5309,7 +5309,7 @@ export function readAuthUserGrantRoleRequest(r: Reader, end: number): AuthUserGr
         role = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthUserGrantRoleRequest', '1 User 2 Role');
+        r.skipUnknown(tag, end, 'AuthUserGrantRoleRequest', '1 User 2 Role');
     }
   }
   return { user, role };
@@ -5358,7 +5358,7 @@ export function readAuthUserRevokeRoleRequest(r: Reader, end: number): AuthUserR
         role = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthUserRevokeRoleRequest', '1 Name 2 Role');
+        r.skipUnknown(tag, end, 'AuthUserRevokeRoleRequest', '1 Name 2 Role');
     }
   }
   return { name, role };
@@ -5398,7 +5398,7 @@ export function readAuthRoleAddRequest(r: Reader, end: number): AuthRoleAddReque
         name = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthRoleAddRequest', '1 Name');
+        r.skipUnknown(tag, end, 'AuthRoleAddRequest', '1 Name');
     }
   }
   return { name };
@@ -5437,7 +5437,7 @@ export function readAuthRoleGetRequest(r: Reader, end: number): AuthRoleGetReque
         role = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthRoleGetRequest', '1 Role');
+        r.skipUnknown(tag, end, 'AuthRoleGetRequest', '1 Role');
     }
   }
   return { role };
@@ -5465,7 +5465,7 @@ export function writeAuthUserListRequest(_w: Writer, _m: AuthUserListRequest): v
 export function readAuthUserListRequest(r: Reader, end: number): AuthUserListRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'AuthUserListRequest', '');
+    r.skipUnknown(tag, end, 'AuthUserListRequest', '');
   }
   return {  };
 }
@@ -5490,7 +5490,7 @@ export function writeAuthRoleListRequest(_w: Writer, _m: AuthRoleListRequest): v
 export function readAuthRoleListRequest(r: Reader, end: number): AuthRoleListRequest {
   while (r.pos < end) {
     const tag = r.tag(end);
-    r.skip(tag, end, 'AuthRoleListRequest', '');
+    r.skipUnknown(tag, end, 'AuthRoleListRequest', '');
   }
   return {  };
 }
@@ -5526,7 +5526,7 @@ export function readAuthRoleDeleteRequest(r: Reader, end: number): AuthRoleDelet
         role = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthRoleDeleteRequest', '1 Role');
+        r.skipUnknown(tag, end, 'AuthRoleDeleteRequest', '1 Role');
     }
   }
   return { role };
@@ -5579,7 +5579,7 @@ export function readAuthRoleGrantPermissionRequest(r: Reader, end: number): Auth
         perm = readPermission(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthRoleGrantPermissionRequest', '1 Name 2 Perm');
+        r.skipUnknown(tag, end, 'AuthRoleGrantPermissionRequest', '1 Name 2 Perm');
     }
   }
   return { name, perm };
@@ -5637,7 +5637,7 @@ export function readAuthRoleRevokePermissionRequest(r: Reader, end: number): Aut
         rangeEnd = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'AuthRoleRevokePermissionRequest', '1 Role 2 Key 3 RangeEnd');
+        r.skipUnknown(tag, end, 'AuthRoleRevokePermissionRequest', '1 Role 2 Key 3 RangeEnd');
     }
   }
   return { role, key, rangeEnd };
@@ -5683,7 +5683,7 @@ export function readAuthEnableResponse(r: Reader, end: number): AuthEnableRespon
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthEnableResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthEnableResponse', '1 Header');
     }
   }
   return { header };
@@ -5727,7 +5727,7 @@ export function readAuthDisableResponse(r: Reader, end: number): AuthDisableResp
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthDisableResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthDisableResponse', '1 Header');
     }
   }
   return { header };
@@ -5789,7 +5789,7 @@ export function readAuthStatusResponse(r: Reader, end: number): AuthStatusRespon
         authRevision = r.uint64(end);
         break;
       default:
-        r.skip(tag, end, 'AuthStatusResponse', '1 Header 2 Enabled 3 AuthRevision');
+        r.skipUnknown(tag, end, 'AuthStatusResponse', '1 Header 2 Enabled 3 AuthRevision');
     }
   }
   return { header, enabled, authRevision };
@@ -5844,7 +5844,7 @@ export function readAuthenticateResponse(r: Reader, end: number): AuthenticateRe
         token = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'AuthenticateResponse', '1 Header 2 Token');
+        r.skipUnknown(tag, end, 'AuthenticateResponse', '1 Header 2 Token');
     }
   }
   return { header, token };
@@ -5889,7 +5889,7 @@ export function readAuthUserAddResponse(r: Reader, end: number): AuthUserAddResp
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthUserAddResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthUserAddResponse', '1 Header');
     }
   }
   return { header };
@@ -5943,7 +5943,7 @@ export function readAuthUserGetResponse(r: Reader, end: number): AuthUserGetResp
         roles.push(r.string(end));
         break;
       default:
-        r.skip(tag, end, 'AuthUserGetResponse', '1 Header 2 Roles');
+        r.skipUnknown(tag, end, 'AuthUserGetResponse', '1 Header 2 Roles');
     }
   }
   return { header, roles };
@@ -5988,7 +5988,7 @@ export function readAuthUserDeleteResponse(r: Reader, end: number): AuthUserDele
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthUserDeleteResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthUserDeleteResponse', '1 Header');
     }
   }
   return { header };
@@ -6032,7 +6032,7 @@ export function readAuthUserChangePasswordResponse(r: Reader, end: number): Auth
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthUserChangePasswordResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthUserChangePasswordResponse', '1 Header');
     }
   }
   return { header };
@@ -6076,7 +6076,7 @@ export function readAuthUserGrantRoleResponse(r: Reader, end: number): AuthUserG
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthUserGrantRoleResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthUserGrantRoleResponse', '1 Header');
     }
   }
   return { header };
@@ -6120,7 +6120,7 @@ export function readAuthUserRevokeRoleResponse(r: Reader, end: number): AuthUser
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthUserRevokeRoleResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthUserRevokeRoleResponse', '1 Header');
     }
   }
   return { header };
@@ -6164,7 +6164,7 @@ export function readAuthRoleAddResponse(r: Reader, end: number): AuthRoleAddResp
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthRoleAddResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthRoleAddResponse', '1 Header');
     }
   }
   return { header };
@@ -6220,7 +6220,7 @@ export function readAuthRoleGetResponse(r: Reader, end: number): AuthRoleGetResp
         perm.push(readPermission(r, r.stop(end)));
         break;
       default:
-        r.skip(tag, end, 'AuthRoleGetResponse', '1 Header 2 Perm');
+        r.skipUnknown(tag, end, 'AuthRoleGetResponse', '1 Header 2 Perm');
     }
   }
   return { header, perm };
@@ -6275,7 +6275,7 @@ export function readAuthRoleListResponse(r: Reader, end: number): AuthRoleListRe
         roles.push(r.string(end));
         break;
       default:
-        r.skip(tag, end, 'AuthRoleListResponse', '1 Header 2 Roles');
+        r.skipUnknown(tag, end, 'AuthRoleListResponse', '1 Header 2 Roles');
     }
   }
   return { header, roles };
@@ -6330,7 +6330,7 @@ export function readAuthUserListResponse(r: Reader, end: number): AuthUserListRe
         users.push(r.string(end));
         break;
       default:
-        r.skip(tag, end, 'AuthUserListResponse', '1 Header 2 Users');
+        r.skipUnknown(tag, end, 'AuthUserListResponse', '1 Header 2 Users');
     }
   }
   return { header, users };
@@ -6375,7 +6375,7 @@ export function readAuthRoleDeleteResponse(r: Reader, end: number): AuthRoleDele
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthRoleDeleteResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthRoleDeleteResponse', '1 Header');
     }
   }
   return { header };
@@ -6419,7 +6419,7 @@ export function readAuthRoleGrantPermissionResponse(r: Reader, end: number): Aut
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthRoleGrantPermissionResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthRoleGrantPermissionResponse', '1 Header');
     }
   }
   return { header };
@@ -6463,7 +6463,7 @@ export function readAuthRoleRevokePermissionResponse(r: Reader, end: number): Au
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'AuthRoleRevokePermissionResponse', '1 Header');
+        r.skipUnknown(tag, end, 'AuthRoleRevokePermissionResponse', '1 Header');
     }
   }
   return { header };
@@ -6512,7 +6512,7 @@ export function readRangeStreamResponse(r: Reader, end: number): RangeStreamResp
         rangeResponse = readRangeResponse(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'RangeStreamResponse', '1 RangeResponse');
+        r.skipUnknown(tag, end, 'RangeStreamResponse', '1 RangeResponse');
     }
   }
   return { rangeResponse };

@@ -22,7 +22,7 @@ export function readHealthCheckRequest(r: Reader, end: number): HealthCheckReque
         service = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'HealthCheckRequest', '1 Service');
+        r.skipUnknown(tag, end, 'HealthCheckRequest', '1 Service');
     }
   }
   return { service };
@@ -69,7 +69,7 @@ export function readHealthCheckResponse(r: Reader, end: number): HealthCheckResp
         status = r.int32(end) as HealthCheckResponse_ServingStatus;
         break;
       default:
-        r.skip(tag, end, 'HealthCheckResponse', '1 Status');
+        r.skipUnknown(tag, end, 'HealthCheckResponse', '1 Status');
     }
   }
   return { status };

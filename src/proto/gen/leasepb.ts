@@ -41,7 +41,7 @@ export function readLease(r: Reader, end: number): Lease {
         RemainingTTL = r.int64(end);
         break;
       default:
-        r.skip(tag, end, 'Lease', '1 ID 2 TTL 3 RemainingTTL');
+        r.skipUnknown(tag, end, 'Lease', '1 ID 2 TTL 3 RemainingTTL');
     }
   }
   return { ID, TTL, RemainingTTL };
@@ -87,7 +87,7 @@ export function readLeaseInternalRequest(r: Reader, end: number): LeaseInternalR
         LeaseTimeToLiveRequest = readLeaseTimeToLiveRequest(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'LeaseInternalRequest', '1 LeaseTimeToLiveRequest');
+        r.skipUnknown(tag, end, 'LeaseInternalRequest', '1 LeaseTimeToLiveRequest');
     }
   }
   return { LeaseTimeToLiveRequest };
@@ -131,7 +131,7 @@ export function readLeaseInternalResponse(r: Reader, end: number): LeaseInternal
         LeaseTimeToLiveResponse = readLeaseTimeToLiveResponse(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'LeaseInternalResponse', '1 LeaseTimeToLiveResponse');
+        r.skipUnknown(tag, end, 'LeaseInternalResponse', '1 LeaseTimeToLiveResponse');
     }
   }
   return { LeaseTimeToLiveResponse };

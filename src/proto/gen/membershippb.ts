@@ -32,7 +32,7 @@ export function readRaftAttributes(r: Reader, end: number): RaftAttributes {
         isLearner = r.bool(end);
         break;
       default:
-        r.skip(tag, end, 'RaftAttributes', '1 PeerUrls 2 IsLearner');
+        r.skipUnknown(tag, end, 'RaftAttributes', '1 PeerUrls 2 IsLearner');
     }
   }
   return { peerUrls, isLearner };
@@ -82,7 +82,7 @@ export function readAttributes(r: Reader, end: number): Attributes {
         clientUrls.push(r.string(end));
         break;
       default:
-        r.skip(tag, end, 'Attributes', '1 Name 2 ClientUrls');
+        r.skipUnknown(tag, end, 'Attributes', '1 Name 2 ClientUrls');
     }
   }
   return { name, clientUrls };
@@ -150,7 +150,7 @@ export function readMember(r: Reader, end: number): Member {
         memberAttributes = readAttributes(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'Member', '1 ID 2 RaftAttributes 3 MemberAttributes');
+        r.skipUnknown(tag, end, 'Member', '1 ID 2 RaftAttributes 3 MemberAttributes');
     }
   }
   return { ID, raftAttributes, memberAttributes };
@@ -191,7 +191,7 @@ export function readClusterVersionSetRequest(r: Reader, end: number): ClusterVer
         ver = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'ClusterVersionSetRequest', '1 Ver');
+        r.skipUnknown(tag, end, 'ClusterVersionSetRequest', '1 Ver');
     }
   }
   return { ver };
@@ -244,7 +244,7 @@ export function readClusterMemberAttrSetRequest(r: Reader, end: number): Cluster
         memberAttributes = readAttributes(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'ClusterMemberAttrSetRequest', '1 Member_ID 2 MemberAttributes');
+        r.skipUnknown(tag, end, 'ClusterMemberAttrSetRequest', '1 Member_ID 2 MemberAttributes');
     }
   }
   return { memberID, memberAttributes };
@@ -293,7 +293,7 @@ export function readDowngradeInfoSetRequest(r: Reader, end: number): DowngradeIn
         ver = r.string(end);
         break;
       default:
-        r.skip(tag, end, 'DowngradeInfoSetRequest', '1 Enabled 2 Ver');
+        r.skipUnknown(tag, end, 'DowngradeInfoSetRequest', '1 Enabled 2 Ver');
     }
   }
   return { enabled, ver };

@@ -67,7 +67,7 @@ export function readKeyValue(r: Reader, end: number): KeyValue {
         lease = r.int64Big(end);
         break;
       default:
-        r.skip(tag, end, 'KeyValue', '1 Key 2 CreateRevision 3 ModRevision 4 Version 5 Value 6 Lease');
+        r.skipUnknown(tag, end, 'KeyValue', '1 Key 2 CreateRevision 3 ModRevision 4 Version 5 Value 6 Lease');
     }
   }
   return { key, createRevision, modRevision, version, value, lease };
@@ -158,7 +158,7 @@ export function readEvent(r: Reader, end: number): Event {
         prevKv = readKeyValue(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'Event', '1 Type 2 Kv 3 PrevKv');
+        r.skipUnknown(tag, end, 'Event', '1 Type 2 Kv 3 PrevKv');
     }
   }
   return { type, kv, prevKv };

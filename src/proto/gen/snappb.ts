@@ -32,7 +32,7 @@ export function readSnapshot(r: Reader, end: number): Snapshot {
         data = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'snapshot', '1 Crc 2 Data');
+        r.skipUnknown(tag, end, 'snapshot', '1 Crc 2 Data');
     }
   }
   return { crc, data };

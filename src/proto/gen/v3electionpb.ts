@@ -42,7 +42,7 @@ export function readCampaignRequest(r: Reader, end: number): CampaignRequest {
         value = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'CampaignRequest', '1 Name 2 Lease 3 Value');
+        r.skipUnknown(tag, end, 'CampaignRequest', '1 Name 2 Lease 3 Value');
     }
   }
   return { name, lease, value };
@@ -102,7 +102,7 @@ export function readCampaignResponse(r: Reader, end: number): CampaignResponse {
         leader = readLeaderKey(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'CampaignResponse', '1 Header 2 Leader');
+        r.skipUnknown(tag, end, 'CampaignResponse', '1 Header 2 Leader');
     }
   }
   return { header, leader };
@@ -169,7 +169,7 @@ export function readLeaderKey(r: Reader, end: number): LeaderKey {
         lease = r.int64Big(end);
         break;
       default:
-        r.skip(tag, end, 'LeaderKey', '1 Name 2 Key 3 Rev 4 Lease');
+        r.skipUnknown(tag, end, 'LeaderKey', '1 Name 2 Key 3 Rev 4 Lease');
     }
   }
   return { name, key, rev, lease };
@@ -211,7 +211,7 @@ export function readLeaderRequest(r: Reader, end: number): LeaderRequest {
         name = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'LeaderRequest', '1 Name');
+        r.skipUnknown(tag, end, 'LeaderRequest', '1 Name');
     }
   }
   return { name };
@@ -278,7 +278,7 @@ export function readLeaderResponse(r: Reader, end: number): LeaderResponse {
         kv = readKeyValue(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'LeaderResponse', '1 Header 2 Kv');
+        r.skipUnknown(tag, end, 'LeaderResponse', '1 Header 2 Kv');
     }
   }
   return { header, kv };
@@ -327,7 +327,7 @@ export function readResignRequest(r: Reader, end: number): ResignRequest {
         leader = readLeaderKey(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'ResignRequest', '1 Leader');
+        r.skipUnknown(tag, end, 'ResignRequest', '1 Leader');
     }
   }
   return { leader };
@@ -371,7 +371,7 @@ export function readResignResponse(r: Reader, end: number): ResignResponse {
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'ResignResponse', '1 Header');
+        r.skipUnknown(tag, end, 'ResignResponse', '1 Header');
     }
   }
   return { header };
@@ -424,7 +424,7 @@ export function readProclaimRequest(r: Reader, end: number): ProclaimRequest {
         value = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'ProclaimRequest', '1 Leader 2 Value');
+        r.skipUnknown(tag, end, 'ProclaimRequest', '1 Leader 2 Value');
     }
   }
   return { leader, value };
@@ -469,7 +469,7 @@ export function readProclaimResponse(r: Reader, end: number): ProclaimResponse {
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'ProclaimResponse', '1 Header');
+        r.skipUnknown(tag, end, 'ProclaimResponse', '1 Header');
     }
   }
   return { header };

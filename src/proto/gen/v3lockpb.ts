@@ -32,7 +32,7 @@ export function readLockRequest(r: Reader, end: number): LockRequest {
         lease = r.int64Big(end);
         break;
       default:
-        r.skip(tag, end, 'LockRequest', '1 Name 2 Lease');
+        r.skipUnknown(tag, end, 'LockRequest', '1 Name 2 Lease');
     }
   }
   return { name, lease };
@@ -86,7 +86,7 @@ export function readLockResponse(r: Reader, end: number): LockResponse {
         key = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'LockResponse', '1 Header 2 Key');
+        r.skipUnknown(tag, end, 'LockResponse', '1 Header 2 Key');
     }
   }
   return { header, key };
@@ -126,7 +126,7 @@ export function readUnlockRequest(r: Reader, end: number): UnlockRequest {
         key = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'UnlockRequest', '1 Key');
+        r.skipUnknown(tag, end, 'UnlockRequest', '1 Key');
     }
   }
   return { key };
@@ -170,7 +170,7 @@ export function readUnlockResponse(r: Reader, end: number): UnlockResponse {
         header = readResponseHeader(r, r.stop(end));
         break;
       default:
-        r.skip(tag, end, 'UnlockResponse', '1 Header');
+        r.skipUnknown(tag, end, 'UnlockResponse', '1 Header');
     }
   }
   return { header };

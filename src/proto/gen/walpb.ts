@@ -39,7 +39,7 @@ export function readRecord(r: Reader, end: number): Record {
         data = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'Record', '1 Type 2 Crc 3 Data');
+        r.skipUnknown(tag, end, 'Record', '1 Type 2 Crc 3 Data');
     }
   }
   return { type, crc, data };
@@ -97,7 +97,7 @@ export function readSnapshot(r: Reader, end: number): Snapshot {
         confState = r.bytes(end);
         break;
       default:
-        r.skip(tag, end, 'Snapshot', '1 Index 2 Term 3 ConfState');
+        r.skipUnknown(tag, end, 'Snapshot', '1 Index 2 Term 3 ConfState');
     }
   }
   return { index, term, confState };
