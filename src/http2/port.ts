@@ -2,7 +2,6 @@
  * One port for all that etcd serves: the first bytes of a connection decide whether it speaks HTTP/2 (the preface: prior knowledge in
  * clear, or what ALPN has agreed on) or HTTP/1. As the cmux in etcd's embed/serve.go.
  */
-import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
 import type { NetworkSocket } from '../lib/network.js';
@@ -14,8 +13,8 @@ export interface PortOptions {
   readonly clock: Clock;
   /** For each HTTP/2 connection; `role`, `clock` and `peer` are filled in. */
   readonly session: Omit<SessionOptions, 'role' | 'clock' | 'peer'>;
-  /** A `node:http` Server: it gets the sockets that speak HTTP/1 by its 'connection' event. Without one they are closed. */
-  readonly http1?: EventEmitter | undefined;
+  /** Gets the connections that speak HTTP/1. Without one they are closed. */
+  readonly http1?: { accept(connection: NetworkSocket): void } | undefined;
   /** A connection that has not shown within this what it speaks is closed. Default 10 s. */
   readonly sniffTimeoutMs?: number | undefined;
 }
@@ -41,7 +40,7 @@ export function openPort(options: PortOptions): Port {
       ...options.session,
       role: 'server',
       clock: options.clock,
-      peer: { address: remoteAddress, tls: tls !== undefined, commonName: tls?.commonName },
+      peer: { address: remoteAddress, tls: tls !== undefined, commonName: tls?.commonName, tlsPeer: tls },
       onClose: (end) => {
         sessions.delete(session);
         options.session.onClose?.(end);
@@ -51,9 +50,9 @@ export function openPort(options: PortOptions): Port {
     session.start();
   }
 
-  function serveHttp1(socket: Duplex): void {
-    if (options.http1 === undefined) socket.destroy();
-    else options.http1.emit('connection', socket);
+  function serveHttp1(connection: NetworkSocket): void {
+    if (options.http1 === undefined) connection.socket.destroy();
+    else options.http1.accept(connection);
   }
 
   function accept(connection: NetworkSocket): void {
@@ -86,7 +85,7 @@ export function openPort(options: PortOptions): Port {
       settle();
       socket.unshift(held);
       if (spoken === 'http2') serveHttp2(connection);
-      else serveHttp1(socket);
+      else serveHttp1(connection);
     };
     socket.on('readable', look);
     socket.on('end', hangUp);

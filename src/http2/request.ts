@@ -2,27 +2,9 @@
  * Plain requests over HTTP/2, for handlers that know nothing of it: health, version, metrics, the JSON gateway, v2.
  * The body arrives as it is read (the client's window is given back chunk by chunk), the answer's as the client takes it.
  */
+import { type HttpRequest, type HttpResponse, type HttpService, pourBody } from '../lib/http.js';
 import { ErrorCode } from './error-code.js';
-import type { HeaderField, HeaderList, Http2Stream, SessionPeer, StreamEnd, StreamListener } from './types.js';
-
-export interface NeutralRequest {
-  readonly method: string;
-  /** With the query: `/v2/keys/a?wait=true`. */
-  readonly path: string;
-  readonly authority: string;
-  /** By lower-case name, several values joined by `, `; without pseudo-headers, with `host` from `:authority`. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: AsyncIterable<Uint8Array>;
-  readonly peer: SessionPeer;
-  /** Aborted when the client has gone away. */
-  readonly signal: AbortSignal;
-}
-
-export interface NeutralResponse {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
-  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
-}
+import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from './types.js';
 
 /** Fields of HTTP/1's connections, which handlers may set for it; HTTP/2 forbids them (RFC 9113 section 8.2.2). */
 const connectionSpecific: ReadonlySet<string> = new Set([
@@ -33,16 +15,14 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-export type NeutralHandler = (request: NeutralRequest) => Promise<NeutralResponse>;
-
-/** Answers the request that has begun on `stream`; a handler that throws is a 500. */
-export function serveRequest(stream: Http2Stream, fields: HeaderList, end: boolean, handler: NeutralHandler): void {
+/** Answers the request that has begun on `stream`; one that rejects resets it. */
+export function serveRequest(stream: Http2Stream, fields: HeaderList, end: boolean, service: HttpService): void {
   const exchange = new Exchange(stream, end);
   stream.listener = exchange;
-  void exchange.run(requestOf(stream, fields, exchange), handler);
+  void exchange.run(requestOf(stream, fields, exchange), service);
 }
 
-function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange): NeutralRequest {
+function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange): HttpRequest {
   const pseudo: Record<string, string> = {};
   const headers: Record<string, string> = Object.create(null);
   for (const { name, value } of fields) {
@@ -51,15 +31,15 @@ function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange):
       headers[name] =
         headers[name] === undefined ? value : `${headers[name]}${name === 'cookie' ? '; ' : ', '}${value}`;
   }
-  const authority = pseudo[':authority'] ?? headers.host ?? '';
-  headers.host ??= authority;
+  headers.host ??= pseudo[':authority'] ?? '';
+  const { address, tlsPeer } = stream.session.peer;
   return {
     method: pseudo[':method'] ?? '',
-    path: pseudo[':path'] ?? '',
-    authority,
+    target: pseudo[':path'] ?? '',
+    protocol: 'HTTP/2.0',
     headers,
     body: exchange,
-    peer: stream.session.peer,
+    peer: { address, tls: tlsPeer },
     signal: exchange.signal,
   };
 }
@@ -78,15 +58,15 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     private ended: boolean,
   ) {}
 
-  async run(request: NeutralRequest, handler: NeutralHandler): Promise<void> {
+  async run(request: HttpRequest, service: HttpService): Promise<void> {
     try {
-      await this.answer(await handler(request), request.method === 'HEAD');
+      await this.answer(await service(request), request.method === 'HEAD');
     } catch {
       if (!this.gone) this.stream.reset(ErrorCode.InternalError);
     }
   }
 
-  private async answer({ status, headers = {}, body = '' }: NeutralResponse, headersOnly: boolean): Promise<void> {
+  private async answer({ status, headers, body, trailers }: HttpResponse, headersOnly: boolean): Promise<void> {
     const fields: HeaderField[] = [{ name: ':status', value: String(status) }];
     for (const [name, values] of Object.entries(headers)) {
       if (connectionSpecific.has(name.toLowerCase())) continue;
@@ -106,15 +86,18 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     }
     this.stream.sendHeaders(fields, headersOnly);
     if (headersOnly) return;
-    for await (const chunk of body) {
-      if (this.gone) return;
-      if (!this.stream.sendData(chunk, false)) {
-        await new Promise<void>((resolve) => {
+    const whole = await pourBody(body, {
+      write: (chunk) => this.stream.sendData(chunk, false),
+      writable: () =>
+        new Promise((resolve) => {
           this.wakeWriter = resolve;
-        });
-      }
-    }
-    this.stream.sendData(Buffer.alloc(0), true);
+        }),
+      gone: this.signal,
+    });
+    if (!whole) return;
+    const last = Object.entries(trailers?.() ?? {}).map(([name, value]) => ({ name: name.toLowerCase(), value }));
+    if (last.length > 0) this.stream.sendHeaders(last, true);
+    else this.stream.sendData(Buffer.alloc(0), true);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, undefined> {

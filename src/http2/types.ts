@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
+import type { TlsPeer } from '../lib/network.js';
 import type { ErrorCode } from './error-code.js';
 
 export interface HeaderField {
@@ -116,6 +117,8 @@ export interface SessionPeer {
   readonly address: string;
   readonly tls: boolean;
   readonly commonName: string | undefined;
+  /** Where `tls`: all that is known of it. */
+  readonly tlsPeer?: TlsPeer | undefined;
 }
 
 export interface Http2Session {

@@ -1,19 +1,52 @@
-/** Plain HTTP as a part may see it, whichever way it came (HTTP/1 or HTTP/2, clear or TLS). The HTTP/1 server is in `lib/os/http-server.ts`. */
+/**
+ * One HTTP call as a part may see it, whichever way it came (HTTP/1 or HTTP/2, in clear or over TLS). Adapters: `lib/os/http-server.ts` for
+ * HTTP/1, `http2/request.ts` for HTTP/2. Handlers know neither.
+ */
+import type { Duplex } from 'node:stream';
+import type { TlsPeer } from './network.js';
+
+/** Who sent a request. */
+export interface HttpPeer {
+  /** `127.0.0.1:40312`, `[::1]:40312`, or the path of a unix socket (`@` when it has none). */
+  readonly address: string;
+  /** What its TLS connection says of it; undefined in clear. */
+  readonly tls: TlsPeer | undefined;
+}
+
 export interface HttpRequest {
   readonly method: string;
   /** Path with query, as sent. */
   readonly target: string;
-  /** By lower-case name. */
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0';
+  /** By lower-case name, several values joined by `, `; `host` is there whatever the protocol calls it. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  /** The whole body; refuses with `BodyTooLargeError` above `limit` bytes. */
-  body(limit: number): Promise<Uint8Array>;
+  /** Arrives as it is read: what is not read stays in the socket. May be iterated once. */
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly peer: HttpPeer;
+  /** Aborted when the caller is gone before the whole response was handed over. */
+  readonly signal: AbortSignal;
+  /**
+   * There for an HTTP/1.1 request that asks to go on with another protocol (websocket): hands over the socket, after which nothing that the
+   * handler returns is sent. The first bytes after the request's head come before those still to be read.
+   */
+  readonly upgrade?: (() => { readonly socket: Duplex; readonly head: Uint8Array }) | undefined;
 }
 
 export interface HttpResponse {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /**
+   * Text and bytes are sent with their length; an iterable is sent chunk by chunk as the caller takes it, its headers at once. When the caller goes
+   * away it is asked for nothing more and `return()` is called; one that is waiting then has the request's `signal` to end by. One that throws
+   * breaks the response off, so that the caller sees that it is not whole.
+   */
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /** Trailing fields of a streamed body, asked for at its end. */
+  readonly trailers?: (() => Readonly<Record<string, string>>) | undefined;
 }
+
+/** Must not reject; what goes wrong is a response. */
+export type HttpService = (request: HttpRequest) => Promise<HttpResponse>;
 
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
@@ -32,5 +65,34 @@ export async function collectBody(body: AsyncIterable<Uint8Array>, limitBytes: n
   return Buffer.concat(chunks);
 }
 
-/** Must not reject; what goes wrong is a response. */
-export type HttpService = (request: HttpRequest) => Promise<HttpResponse>;
+/** Where a streamed body goes. */
+export interface BodySink {
+  /** False when the caller should be waited for before more is written. */
+  write(chunk: Uint8Array): boolean;
+  /** Resolves when more may be written, or the caller is gone. */
+  writable(): Promise<void>;
+  /** Aborted when the caller is gone. */
+  readonly gone: AbortSignal;
+}
+
+/** Writes all of `body`, at the caller's pace; true when it came to its end, false when the caller went away before. */
+export async function pourBody(body: AsyncIterable<Uint8Array>, sink: BodySink): Promise<boolean> {
+  const chunks = body[Symbol.asyncIterator]();
+  let leave: () => void = () => {};
+  const gone = new Promise<undefined>((resolve) => {
+    leave = () => resolve(undefined);
+    sink.gone.addEventListener('abort', leave);
+  });
+  try {
+    while (!sink.gone.aborted) {
+      const next = await Promise.race([chunks.next(), gone]);
+      if (next === undefined) return false;
+      if (next.done === true) return true;
+      if (!sink.write(next.value) && !sink.gone.aborted) await sink.writable();
+    }
+    return false;
+  } finally {
+    sink.gone.removeEventListener('abort', leave);
+    if (sink.gone.aborted) void Promise.resolve(chunks.return?.()).catch(() => {});
+  }
+}

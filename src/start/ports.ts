@@ -2,7 +2,6 @@
  * The ports of a member: bound early, served once there is something to serve, closed in order. One HTTP/2 and HTTP/1 port per listening address;
  * what it answers depends on its kind.
  */
-import type { Server } from 'node:http';
 import type { ListenUrl, TlsOptions } from '../config/member-options.js';
 import { isGrpc } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
@@ -10,10 +9,10 @@ import { openPort, type Port } from '../http2/port.js';
 import { serveRequest } from '../http2/request.js';
 import type { HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.js';
 import type { Clock } from '../lib/clock.js';
-import { collectBody, type HttpService } from '../lib/http.js';
+import type { HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
 import type { Network, NetworkAddress, NetworkListener, NetworkSocket, TlsServerOptions } from '../lib/network.js';
-import { createHttpServer } from '../lib/os/http-server.js';
+import { createHttpServer, type HttpServer } from '../lib/os/http-server.js';
 import { readFile } from '../lib/os/read-file.js';
 import { Gate } from './gate.js';
 
@@ -39,7 +38,7 @@ interface OpenPort {
   readonly gate: Gate<NetworkSocket>;
   readonly secure: boolean;
   /** Set once it is served. */
-  served?: { readonly port: Port; readonly http1: Server | undefined; readonly faces: PortFaces };
+  served?: { readonly port: Port; readonly http1: HttpServer; readonly faces: PortFaces };
 }
 
 /** Connections that may wait for a member to become ready; those beyond are closed. */
@@ -116,7 +115,7 @@ export class Ports {
     for (const { gate, served } of this.#open) {
       gate.close();
       served?.port.close();
-      served?.http1?.closeIdleConnections();
+      served?.http1.closeIdleConnections();
     }
     const untilMs = this.deps.clock.monotonicMs() + how.graceMs;
     while (how.busy() && this.deps.clock.monotonicMs() < untilMs) {
@@ -127,7 +126,7 @@ export class Ports {
     await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
     for (const { served } of this.#open) {
       served?.port.destroy();
-      served?.http1?.closeAllConnections();
+      served?.http1.closeAllConnections();
     }
   }
 }
@@ -137,15 +136,7 @@ function dispatch(faces: PortFaces, stream: Http2Stream, fields: HeaderList, end
     faces.grpc.handle(stream, fields, end);
     return;
   }
-  const http = faces.http ?? refusePlain;
-  serveRequest(stream, fields, end, async (request) =>
-    http({
-      method: request.method,
-      target: request.path,
-      headers: request.headers,
-      body: (limit) => collectBody(request.body, limit),
-    }),
-  );
+  serveRequest(stream, fields, end, faces.http ?? refusePlain);
 }
 
 /** As grpc-go answers what is no gRPC call. */

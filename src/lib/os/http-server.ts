@@ -1,13 +1,24 @@
-/** HTTP/1 for whoever has an accepted socket: Node's own parser, with bounds on headers, bodies and idle time. */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { collectBody, type HttpRequest, type HttpService } from '../http.js';
+/** HTTP/1 for whoever has accepted connections: Node's own parser, with bounds on headers, bodies and idle time. */
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type HttpPeer, type HttpRequest, type HttpResponse, type HttpService, pourBody } from '../http.js';
+import type { NetworkSocket } from '../network.js';
 
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
 const MAX_HEADER_BYTES = 1024 * 1024;
 
-/** Not listening: give it sockets with `server.emit('connection', socket)`. */
-export function createHttpServer(service: HttpService): Server {
+export interface HttpServer {
+  /** Takes over a connection that speaks HTTP/1. */
+  accept(connection: NetworkSocket): void;
+  closeIdleConnections(): void;
+  closeAllConnections(): void;
+}
+
+export function createHttpServer(service: HttpService): HttpServer {
+  const peers = new WeakMap<Duplex, HttpPeer>();
+  const upgraded = new Set<Duplex>();
+  const peerOf = (socket: Duplex): HttpPeer => peers.get(socket) ?? { address: '', tls: undefined };
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -18,26 +29,113 @@ export function createHttpServer(service: HttpService): Server {
       noDelay: true,
     },
     (message, response) => {
-      service(requestOf(message)).then(
-        ({ status, headers, body }) => {
-          response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
-          response.end(message.method === 'HEAD' ? undefined : body);
-        },
-        () => response.destroy(),
-      );
+      const gone = new AbortController();
+      response.on('close', () => {
+        if (!response.writableFinished) gone.abort(new Error('the client has gone away'));
+      });
+      service(requestOf(message, peerOf(message.socket), gone.signal))
+        .then((answer) => send(response, answer, { headOnly: message.method === 'HEAD', gone: gone.signal }))
+        .catch(() => response.destroy());
     },
   );
-  return server;
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const gone = new AbortController();
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      upgraded.delete(socket);
+      gone.abort(new Error('the client has gone away'));
+    });
+    upgraded.add(socket);
+    let taken = false;
+    const upgrade = (): { socket: Duplex; head: Uint8Array } => {
+      taken = true;
+      return { socket, head };
+    };
+    service({ ...requestOf(message, peerOf(socket), gone.signal), upgrade }).then(
+      (answer) => {
+        if (!taken) refuseUpgrade(message, socket, answer);
+      },
+      () => socket.destroy(),
+    );
+  });
+  return {
+    accept({ socket, remoteAddress, tls }) {
+      peers.set(socket, { address: remoteAddress, tls });
+      server.emit('connection', socket);
+    },
+    closeIdleConnections: () => server.closeIdleConnections(),
+    closeAllConnections() {
+      server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
+    },
+  };
 }
 
-function requestOf(message: IncomingMessage): HttpRequest {
+function requestOf(message: IncomingMessage, peer: HttpPeer, signal: AbortSignal): HttpRequest {
   const headers: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(message.headers))
     headers[name] = Array.isArray(value) ? value.join(', ') : value;
   return {
     method: message.method ?? 'GET',
     target: message.url ?? '/',
+    protocol: message.httpVersion === '1.0' ? 'HTTP/1.0' : 'HTTP/1.1',
     headers,
-    body: (limit) => collectBody(message, limit),
+    body: message,
+    peer,
+    signal,
   };
+}
+
+async function send(
+  response: ServerResponse,
+  answer: HttpResponse,
+  { headOnly, gone }: { headOnly: boolean; gone: AbortSignal },
+): Promise<void> {
+  const { status, headers, body, trailers } = answer;
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    response.writeHead(status, { ...copied(headers), 'Content-Length': Buffer.byteLength(body) });
+    response.end(headOnly ? undefined : body);
+    return;
+  }
+  response.writeHead(status, copied(headers));
+  response.flushHeaders();
+  if (headOnly) {
+    response.end();
+    return;
+  }
+  let wake: () => void = () => {};
+  const onEvent = (): void => wake();
+  response.on('drain', onEvent).once('close', onEvent);
+  const whole = await pourBody(body, {
+    write: (chunk) => response.write(chunk),
+    writable: () =>
+      new Promise((resolve) => {
+        wake = resolve;
+      }),
+    gone,
+  });
+  if (!whole) return;
+  const last = trailers?.() ?? {};
+  if (Object.keys(last).length > 0) response.addTrailers(last);
+  response.end();
+}
+
+function copied(headers: HttpResponse['headers']): Record<string, string | string[]> {
+  const copy: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) copy[name] = typeof value === 'string' ? value : [...value];
+  return copy;
+}
+
+/** A request that asked for another protocol and got a plain answer; the connection ends with it. */
+function refuseUpgrade(message: IncomingMessage, socket: Duplex, { status, headers, body }: HttpResponse): void {
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
+    socket.destroy();
+    return;
+  }
+  const lines = [`HTTP/${message.httpVersion} ${status} ${STATUS_CODES[status] ?? ''}`];
+  for (const [name, value] of Object.entries(headers))
+    for (const each of typeof value === 'string' ? [value] : value) lines.push(`${name}: ${each}`);
+  lines.push(`Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', '');
+  socket.write(lines.join('\r\n'));
+  socket.end(body);
 }

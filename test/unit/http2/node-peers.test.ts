@@ -3,16 +3,17 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { openPort, type PortOptions } from '../../../src/http2/port.js';
-import { type NeutralHandler, serveRequest } from '../../../src/http2/request.js';
+import { serveRequest } from '../../../src/http2/request.js';
 import { Session } from '../../../src/http2/session.js';
 import type { HeaderField, HeaderList, Http2Session, StreamEnd } from '../../../src/http2/types.js';
+import type { HttpService } from '../../../src/lib/http.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 
 const host = '127.0.0.1';
 
 async function ourServer(
-  handler: NeutralHandler,
+  handler: HttpService,
   session: Partial<PortOptions['session']> = {},
 ): Promise<AsyncDisposable & { url: string; sessions: ReadonlySet<Http2Session>; close(): void }> {
   const port = openPort({
@@ -60,14 +61,14 @@ function ask(session: http2.ClientHttp2Session, headers: http2.OutgoingHttpHeade
   });
 }
 
-const echo: NeutralHandler = async (request) => {
+const echo: HttpService = async (request) => {
   const chunks: Uint8Array[] = [];
   for await (const chunk of request.body) chunks.push(chunk);
   return {
     status: 200,
     headers: {
       'x-method': request.method,
-      'x-path': request.path,
+      'x-path': request.target,
       'x-host': request.headers.host ?? '',
       'X-Two': ['a', 'b'],
     },
@@ -146,6 +147,7 @@ describe('node:http2 as the client of our server', () => {
       });
       return {
         status: 200,
+        headers: {},
         body: (async function* () {
           for (let i = 0; !signal.aborted; i++) {
             yield Buffer.from(`${i};`);
@@ -176,7 +178,7 @@ describe('node:http2 as the client of our server', () => {
 
   it('exchanges pings and large header lists, and survives a change of the header table', async () => {
     await using server = await ourServer(
-      async ({ headers }) => ({ status: 200, headers: { 'x-long': headers['x-long'] ?? '' } }),
+      async ({ headers }) => ({ status: 200, headers: { 'x-long': headers['x-long'] ?? '' }, body: '' }),
       {
         keepalive: { minTimeMs: 0 },
       },
@@ -203,7 +205,7 @@ describe('node:http2 as the client of our server', () => {
     });
     await using server = await ourServer(async () => {
       await gate;
-      return { status: 200, body: 'late' };
+      return { status: 200, headers: {}, body: 'late' };
     });
     await using session = await connected(server.url);
     const answer = ask(session, { ':path': '/' });

@@ -23,11 +23,16 @@ async function everything(options: ListenOptions = {}): Promise<{ port: number; 
   const http1 = http.createServer((request, response) => response.end(`HTTP/1 ${request.url}`));
   const open = openPort({
     clock: osClock,
-    http1,
+    http1: { accept: ({ socket }) => http1.emit('connection', socket) },
     session: {
       onStream: (stream, fields, end) => {
         if (isGrpc(fields)) grpc.handle(stream, fields, end);
-        else serveRequest(stream, fields, end, async ({ path }) => ({ status: 200, body: `HTTP/2 ${path}` }));
+        else
+          serveRequest(stream, fields, end, async ({ target }) => ({
+            status: 200,
+            headers: {},
+            body: `HTTP/2 ${target}`,
+          }));
       },
     },
   });
@@ -90,10 +95,10 @@ describe('the first bytes', () => {
   function sniffing(): { client: Duplex; clock: ManualClock; port: Port; http1: Duplex[]; accept(): void } {
     const clock = new ManualClock();
     const http1: Duplex[] = [];
-    const server = http.createServer();
-    server.removeAllListeners('connection');
-    server.on('connection', (socket: Duplex) => http1.push(socket));
-    const port = openPort({ clock, http1: server, session: {}, sniffTimeoutMs: 1000 });
+    const accept = ({ socket }: NetworkSocket): void => {
+      http1.push(socket);
+    };
+    const port = openPort({ clock, http1: { accept }, session: {}, sniffTimeoutMs: 1000 });
     const [client, socket] = duplexPair();
     client.resume();
     const connection: NetworkSocket = { socket, remoteAddress: '', localAddress: '', tls: undefined };

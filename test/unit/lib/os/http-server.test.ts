@@ -1,0 +1,123 @@
+/** HTTP/1 under the one HTTP call: streaming both ways, callers that leave, other protocols. */
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { collectBody, type HttpRequest, type HttpService } from '../../../../src/lib/http.js';
+import { createHttpServer } from '../../../../src/lib/os/http-server.js';
+import { osNetwork } from '../../../../src/lib/os/net.js';
+
+const HOST = '127.0.0.1';
+
+async function serving(service: HttpService): Promise<{ port: number } & AsyncDisposable> {
+  const server = createHttpServer(service);
+  const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, (connection) => server.accept(connection));
+  return {
+    port: listener.address.t === 'tcp' ? listener.address.port : 0,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await listener.close();
+    },
+  };
+}
+
+const text = (body: string): ReturnType<HttpService> => Promise.resolve({ status: 200, headers: {}, body });
+
+describe('an HTTP/1 server', () => {
+  it('hands over method, target, headers, body and peer', async () => {
+    await using server = await serving(async (request) => {
+      const body = Buffer.from(await collectBody(request.body, 100)).toString();
+      const local = request.peer.address.startsWith(`${HOST}:`);
+      return text(
+        [
+          request.method,
+          request.target,
+          request.headers['x-a'],
+          request.protocol,
+          body,
+          local,
+          request.peer.tls,
+        ].join(),
+      );
+    });
+    const response = await fetch(`http://${HOST}:${server.port}/a?b=c`, {
+      method: 'PUT',
+      body: 'hello',
+      headers: { 'X-A': '1' },
+    });
+    expect(await response.text()).toBe('PUT,/a?b=c,1,HTTP/1.1,hello,true,');
+  });
+
+  it('sends a streamed body as it is made, its headers before the first chunk', async () => {
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await using server = await serving(async () => ({
+      status: 200,
+      headers: {},
+      body: (async function* () {
+        await gate;
+        yield Buffer.from('one');
+        yield Buffer.from('two');
+      })(),
+    }));
+    const response = await fetch(`http://${HOST}:${server.port}/`);
+    expect(response.status).toBe(200);
+    release();
+    expect(await response.text()).toBe('onetwo');
+  });
+
+  it('tells a waiting handler that its caller has left', async () => {
+    let left = (): void => {};
+    const aborted = new Promise<void>((resolve) => {
+      left = resolve;
+    });
+    let arrived = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    await using server = await serving(async ({ signal }: HttpRequest) => {
+      signal.addEventListener('abort', left);
+      arrived();
+      await aborted;
+      return text('too late');
+    });
+    const request = http.get({ host: HOST, port: server.port, agent: false });
+    request.on('error', () => {});
+    await begun;
+    request.destroy();
+    await aborted;
+  });
+
+  it('breaks off a body that fails, so that it does not look whole', async () => {
+    await using server = await serving(async () => ({
+      status: 200,
+      headers: {},
+      // biome-ignore lint/correctness/useYield: it fails before it has anything
+      body: (async function* (): AsyncGenerator<Uint8Array> {
+        throw new Error('disk');
+      })(),
+    }));
+    const response = await fetch(`http://${HOST}:${server.port}/`);
+    await expect(response.text()).rejects.toThrow();
+  });
+
+  it('hands over the socket of a request for another protocol, or refuses it with an answer', async () => {
+    await using server = await serving(async ({ target, upgrade }) => {
+      if (target === '/no') return { status: 403, headers: { 'X-Why': 'no' }, body: 'no' };
+      upgrade?.().socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nhi');
+      return text('');
+    });
+    const say = async (target: string): Promise<string> => {
+      const socket = net.connect(server.port, HOST);
+      await once(socket, 'connect');
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`);
+      let got = '';
+      for await (const chunk of socket) got += String(chunk);
+      return got;
+    };
+    expect(await say('/yes')).toMatch(/^HTTP\/1\.1 101 .*hi$/s);
+    expect(await say('/no')).toMatch(/^HTTP\/1\.1 403 Forbidden\r\nX-Why: no\r\nContent-Length: 2\r\n.*\r\n\r\nno$/s);
+  });
+});
