@@ -30,7 +30,8 @@ const table: Readonly<Record<string, Part>> = {
   'src/raft': { parts: ['raftpb'] },
   'src/wal': { parts: ['raftpb', 'proto'] },
   'src/bolt': { parts: [] },
-  'src/backend/schema': { parts: ['proto'] },
+  // The bucket `meta` keeps raft's configuration.
+  'src/backend/schema': { parts: ['proto'], types: ['raftpb'] },
   'src/backend': { parts: ['bolt'] },
   'src/mvcc': { parts: ['backend', 'proto'] },
   'src/lease': { parts: ['backend', 'proto'] },

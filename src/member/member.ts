@@ -7,6 +7,7 @@
 import { AuthStore } from '../auth/store.js';
 import type { Identity } from '../auth/types.js';
 import type { FileBackend } from '../backend/options.js';
+import { isOutsideHash, readStorageVersion } from '../backend/schema/meta.js';
 import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
@@ -37,8 +38,7 @@ import { Applier } from './apply/applier.js';
 import type { Authorizer } from './apply/authorize.js';
 import { EntryApplier } from './apply/entry-applier.js';
 import { quotaBytes } from './apply/quota.js';
-import type { Bootstrapped } from './bootstrap/bootstrap.js';
-import { isOutsideHash, readStorageVersion } from './bootstrap/schema.js';
+import type { Bootstrapped } from './bootstrap/types.js';
 import { EtcdError, type Outcome } from './etcd-error.js';
 import { RaftLoop } from './loop/raft-loop.js';
 import { RequestIds } from './loop/request-id.js';

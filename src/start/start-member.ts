@@ -22,7 +22,9 @@ import { osNetwork } from '../lib/os/net.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
-import { bootstrap, type DiskObserver } from '../member/bootstrap/bootstrap.js';
+import { decide } from '../member/bootstrap/decide.js';
+import { openParts } from '../member/bootstrap/open.js';
+import type { DiskObserver } from '../member/bootstrap/types.js';
 import { Member } from '../member/member.js';
 import { MemberMetrics } from '../member/metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
@@ -92,7 +94,8 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     logger,
     onFatal: failed,
   };
-  const member = new Member(options, world, bootstrap(options, world, observer));
+  const decision = await decide(options, world);
+  const member = new Member(options, world, openParts(decision, options, world, observer));
   const counts = new RpcCounts();
   try {
     const health: HealthCounters = { success: 0, failures: 0 };

@@ -38,7 +38,7 @@ class Workload {
 
   /** A life: open, work, close. Throws SimCrash or the disk's error when that is planned. */
   async live(rounds: number): Promise<void> {
-    const opened = new InProcessMember(this.disk, config);
+    const opened = await InProcessMember.prepare(this.disk, config);
     try {
       await this.#whileUp(opened, opened.member.start());
       for (let round = 0; round < rounds; round++) await this.#round(opened, round);

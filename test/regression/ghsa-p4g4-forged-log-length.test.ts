@@ -45,10 +45,10 @@ describe('a log', () => {
       for (const length of forged) {
         const changed = Buffer.from(segment);
         changed.writeBigInt64LE(BigInt.asIntN(64, length), start);
-        expect(
-          () => new InProcessMember(diskWith(new Map([[name, changed]])), config),
+        await expect(
+          InProcessMember.prepare(diskWith(new Map([[name, changed]])), config),
           `${length} at ${start}`,
-        ).toThrow(/wal: .*\.wal, offset \d+.*restore/);
+        ).rejects.toThrow(/wal: .*\.wal, offset \d+.*restore/);
       }
     }
     await using again = await InProcessMember.open(diskWith(files), config);

@@ -4,8 +4,8 @@
  */
 import { expect, test } from 'vitest';
 import { openBackend } from '../../src/backend/backend.js';
+import { readConsistentIndex } from '../../src/backend/schema/meta.js';
 import { silentLogger } from '../../src/lib/logger.js';
-import { readConsistentIndex } from '../../src/member/bootstrap/schema.js';
 import { mainOf } from '../../src/mvcc/revision.js';
 import { diskWith } from '../support/disk-files.js';
 import { InProcessMember, memberConfig } from '../support/in-process-member.js';

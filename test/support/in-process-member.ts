@@ -5,7 +5,9 @@
 import { SimpleTokens } from '../../src/auth/simple-tokens.js';
 import type { Disk } from '../../src/lib/disk.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
-import { bootstrap } from '../../src/member/bootstrap/bootstrap.js';
+import { decide } from '../../src/member/bootstrap/decide.js';
+import { openParts } from '../../src/member/bootstrap/open.js';
+import type { Decision } from '../../src/member/bootstrap/types.js';
 import { Member } from '../../src/member/member.js';
 import type { MemberConfig } from '../../src/member/types.js';
 import { isTombstone, mainOf, subOf } from '../../src/mvcc/revision.js';
@@ -38,8 +40,16 @@ export class InProcessMember implements AsyncDisposable {
   readonly fatal: unknown[] = [];
   readonly member: Member;
 
-  /** Throws what a start would end with. Nothing has moved yet: see `start`. */
-  constructor(disk: Disk, config: MemberConfig, how: { logger?: Logger; seed?: number } = {}) {
+  /** Rejects with what a start would end with. Nothing has moved yet: see `start`. */
+  static async prepare(
+    disk: Disk,
+    config: MemberConfig,
+    how: { logger?: Logger; seed?: number } = {},
+  ): Promise<InProcessMember> {
+    return new InProcessMember(disk, config, how, await decide(config, { disk }));
+  }
+
+  private constructor(disk: Disk, config: MemberConfig, how: { logger?: Logger; seed?: number }, decision: Decision) {
     const world = {
       disk,
       clock: this.clock,
@@ -49,7 +59,7 @@ export class InProcessMember implements AsyncDisposable {
       logger: how.logger ?? silentLogger,
       onFatal: (cause: unknown) => this.fatal.push(cause),
     };
-    this.member = new Member(config, world, bootstrap(config, world, nobodyWatches));
+    this.member = new Member(config, world, openParts(decision, config, world, nobodyWatches));
   }
 
   /** A member that serves. */
@@ -58,7 +68,7 @@ export class InProcessMember implements AsyncDisposable {
     config: MemberConfig,
     how: { logger?: Logger; seed?: number } = {},
   ): Promise<InProcessMember> {
-    const opened = new InProcessMember(disk, config, how);
+    const opened = await InProcessMember.prepare(disk, config, how);
     try {
       await opened.run(opened.member.start());
       return opened;

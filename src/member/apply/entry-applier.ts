@@ -4,6 +4,7 @@
  * After a restart the log is read again from the last raft snapshot, while the backend may be further: entries up to its consistent index touch memory
  * (membership, configuration) only. The consistent index moves in the same backend transaction as what the entry changed (etcd #13766).
  */
+import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Clock } from '../../lib/clock.js';
@@ -13,7 +14,6 @@ import type { InternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE } from '../../raftpb/types.js';
-import { writeConfState, writeConsistentIndex } from '../bootstrap/schema.js';
 import type { EtcdError, Outcome } from '../etcd-error.js';
 import type { Waiters } from '../loop/waiters.js';
 import type { Cluster } from '../membership/cluster.js';

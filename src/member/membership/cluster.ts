@@ -4,6 +4,7 @@
  * `members_removed` and `cluster`. Each change is made in memory first and written to the buckets only where `persist` says that the
  * backend has not seen the entry yet.
  */
+import { writeClusterVersion } from '../../backend/schema/cluster.js';
 import type { Backend } from '../../backend/types.js';
 import {
   type ClusterMember,
@@ -115,7 +116,7 @@ export class Cluster {
   setVersion(version: string, how: { persist: boolean }): void {
     const from = this.#version;
     this.#version = version;
-    if (how.persist) this.backend.put('cluster', Buffer.from('clusterVersion'), Buffer.from(version));
+    if (how.persist) writeClusterVersion(this.backend, version);
     if (from === version) return;
     const fields = { 'cluster-id': this.id.toString(16), 'local-member-id': this.localId.toString(16) };
     if (from === undefined)

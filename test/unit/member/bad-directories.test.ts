@@ -159,11 +159,11 @@ describe('a member refuses', () => {
     const before = essence(files);
     expect(before).not.toEqual(essence(whole));
     const disk = diskWith(files);
-    expect(() => new InProcessMember(disk, config)).toThrow(message);
+    await expect(InProcessMember.prepare(disk, config)).rejects.toThrow(message);
     expect(essence(filesOf(disk))).toEqual(before);
     // Whoever looks again, after this process has ended, finds the same.
     const again = diskWith(filesOf(disk));
-    expect(() => new InProcessMember(again, config)).toThrow(message);
+    await expect(InProcessMember.prepare(again, config)).rejects.toThrow(message);
   });
 
   test('a directory in use, and touches nothing of it', async () => {
@@ -173,7 +173,7 @@ describe('a member refuses', () => {
     disk.setContent(`${snapDir}/db.tmp.1`, Buffer.from('half a copy'));
     disk.setContent(`${snapDir}/tmp-0000000000000002-0000000000000020.snap`, Buffer.from('half a file'));
     const before = [...filesOf(disk)];
-    expect(() => new InProcessMember(disk, config)).toThrow(/locked|another/);
+    await expect(InProcessMember.prepare(disk, config)).rejects.toThrow(/locked|another/);
     expect([...filesOf(disk)]).toEqual(before);
     expect(describeMember(opened)).toBe(content);
   });
@@ -186,14 +186,16 @@ describe('a member refuses', () => {
       await opened.run(opened.member.propose(requestOf({ t: 'put', key: 'k', value: 'v' })));
     }
     const files = filesOf(disk);
-    expect(() => new InProcessMember(diskWith(files), config)).toThrow(/invalid downgrade.*--emulate-version 3\.6/);
+    await expect(InProcessMember.prepare(diskWith(files), config)).rejects.toThrow(
+      /invalid downgrade.*--emulate-version 3\.6/,
+    );
     await using opened = await InProcessMember.open(diskWith(files), newer);
     expect(opened.member.currentRevision).toBe(2);
   });
 });
 
 describe('damage anywhere', () => {
-  test.each(['db', '.wal', '.snap'])('in a %s file is named with the file, or harmless', (kind) => {
+  test.each(['db', '.wal', '.snap'])('in a %s file is named with the file, or harmless', async (kind) => {
     const random = seededRandom(5);
     let refusals = 0;
     for (let round = 0; round < 150; round++) {
@@ -206,7 +208,7 @@ describe('damage anywhere', () => {
       const from = page === undefined ? random.below(bytes.length) : page + random.below(80);
       for (let i = from; i < Math.min(bytes.length, from + 1 + random.below(64)); i++) bytes[i] = random.below(256);
       try {
-        new InProcessMember(diskWith(files), config);
+        await InProcessMember.prepare(diskWith(files), config);
       } catch (error) {
         refusals++;
         expect(String(error)).toMatch(/Error: .*\/data\/member\/.*restore this member/);
@@ -290,7 +292,7 @@ describe('a member whose disk is full', () => {
       };
       const failures: unknown[] = [];
       try {
-        const opened = new InProcessMember(disk, config);
+        const opened = await InProcessMember.prepare(disk, config);
         await opened.run(opened.member.start()).catch(() => {});
         failures.push(...opened.fatal);
         await opened.member.stop().catch((error: unknown) => failures.push(error));
@@ -310,15 +312,15 @@ describe('a member that may not', () => {
     ['read its log', 'EACCES', (path: string) => path.startsWith(walDir), /EACCES.*member\/wal/],
     ['read its database', 'EACCES', (path: string) => path === db, /EACCES.*snap\/db/],
     ['write anything', 'EROFS', (_: string, how: string) => how !== 'read' && how !== 'list', /EROFS.*member/],
-  ])('%s says so and changes nothing', (_what, code, isRefused, message) => {
+  ])('%s says so and changes nothing', async (_what, code, isRefused, message) => {
     const disk = diskWith(whole);
     const before = essence(filesOf(disk));
-    expect(() => new InProcessMember(refusing(disk, code, isRefused), config)).toThrow(message);
+    await expect(InProcessMember.prepare(refusing(disk, code, isRefused), config)).rejects.toThrow(message);
     expect(essence(filesOf(disk))).toEqual(before);
   });
 
-  test('make its folders says so', () => {
+  test('make its folders says so', async () => {
     const disk = refusing(new MemoryDisk(), 'EACCES', (_path, how) => how === 'make');
-    expect(() => new InProcessMember(disk, config)).toThrow(/EACCES.*\/data/);
+    await expect(InProcessMember.prepare(disk, config)).rejects.toThrow(/EACCES.*\/data/);
   });
 });

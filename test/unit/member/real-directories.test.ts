@@ -71,7 +71,7 @@ describe.each([
   });
 
   test('is read with every record of every bucket as it was written', async () => {
-    await using opened = new InProcessMember(disk, config);
+    await using opened = await InProcessMember.prepare(disk, config);
     for (const name of bucketNames) {
       const wanted = expected.backend[name];
       if (wanted === undefined) continue;

@@ -1,0 +1,168 @@
+/** Log and database to the objects that work on them. The database may already be ahead of the log's snapshot, never behind it. */
+import { bucketNames } from '../../backend/buckets.js';
+import type { FileBackend } from '../../backend/options.js';
+import { readClusterVersion } from '../../backend/schema/cluster.js';
+import { readConsistentIndex, readStorageVersion, writeStorageVersion } from '../../backend/schema/meta.js';
+import type { Backend } from '../../backend/types.js';
+import { type MembershipState, memberFromJson } from '../../datadir/cluster-member.js';
+import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
+import { Lessor } from '../../lease/lessor.js';
+import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
+import type { Logger } from '../../lib/logger.js';
+import { MvccStore } from '../../mvcc/store.js';
+import type { RaftLogger } from '../../raft/logger.js';
+import { RawNode } from '../../raft/rawnode.js';
+import { makeConfState, type Snapshot } from '../../raftpb/types.js';
+import { purge } from '../../wal/index.js';
+import type { SnapshotFiles } from '../../wal/types.js';
+import { Alarms } from '../apply/alarms.js';
+import { Cluster } from '../membership/cluster.js';
+import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
+import { BackendAheadError, BackendBehindError, reading } from './errors.js';
+import type { Bootstrapped, LogState } from './types.js';
+
+/** A tick is a heartbeat interval; the election timeout is a whole number of them. */
+const HEARTBEAT_TICKS = 1;
+const MAX_SIZE_PER_MESSAGE_BYTES = 1024 * 1024;
+const MAX_INFLIGHT_MESSAGES = 512;
+
+export interface Opened {
+  readonly config: MemberConfig;
+  readonly world: MemberWorld;
+  readonly walDir: string;
+  readonly snapDir: string;
+  readonly snapshots: SnapshotFiles;
+  readonly isNew: boolean;
+  readonly log: LogState;
+  readonly openDb: () => FileBackend;
+}
+
+export function assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openDb }: Opened): Bootstrapped {
+  const { disk, logger } = world;
+  const dbPath = `${snapDir}/db`;
+  const snapshotIndex = log.snapshot?.metadata.index ?? 0;
+  if (snapshotIndex > 0 && (disk.stat(dbPath)?.size ?? 0) === 0) throw new BackendBehindError(dbPath, 0, snapshotIndex);
+  const backend = openDb();
+  // Only now: with the locks of log and database nobody else can be using what looks left over.
+  snapshots.removeLeftovers();
+  const backendIndex = readConsistentIndex(backend);
+  if (snapshotIndex > backendIndex) throw new BackendBehindError(dbPath, backendIndex, snapshotIndex);
+  if (!isNew && backendIndex > log.wal.lastIndex) refuseIfAlone(backend, dbPath, backendIndex, log.wal.lastIndex);
+  // All of them from the first start on: other tools expect so.
+  for (const bucket of bucketNames) backend.createBucket(bucket);
+  const isUnused = backendIndex === 0 && readStorageVersion(backend) === undefined;
+  if (isUnused && differenceOf('statusHasStorageVersion', config.emulate))
+    writeStorageVersion(backend, `${config.emulate}.0`);
+
+  const lessor = reading(
+    dbPath,
+    () =>
+      new Lessor(backend, {
+        minTtlSeconds: Math.ceil((Math.floor((3 * electionTicks(config)) / 2) * config.heartbeatIntervalMs) / 1000),
+        electionTimeoutMs: config.electionTimeoutMs,
+        expiredRetryMs: requestTimeoutMs(config),
+      }),
+  );
+  const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor }));
+  lessor.setKeyDeleter(() => store.write());
+
+  const cluster = new Cluster(log.clusterId, log.memberId, backend, logger);
+  const membership = reading(dbPath, () => membershipAt(log.snapshot, backend));
+  refuseDowngrade(config.emulate, [membership.version, readClusterVersion(backend)]);
+  cluster.restore(membership);
+  const confState = log.snapshot?.metadata.confState ?? makeConfState();
+  const node = new RawNode({
+    id: log.memberId,
+    electionTicks: electionTicks(config),
+    heartbeatTicks: HEARTBEAT_TICKS,
+    storage: log.storage,
+    random: world.random,
+    logger: raftLogger(logger),
+    applied: snapshotIndex,
+    asyncStorageWrites: true,
+    maxSizePerMessageBytes: MAX_SIZE_PER_MESSAGE_BYTES,
+    maxInflightMessages: MAX_INFLIGHT_MESSAGES,
+    checkQuorum: true,
+    preVote: config.preVote,
+  });
+  if (log.peers !== undefined) node.bootstrap(log.peers);
+  const fields = {
+    'cluster-id': log.clusterId.toString(16),
+    'local-member-id': log.memberId.toString(16),
+  };
+  if (isNew) logger.info('starting local member', fields);
+  else logger.info('restarting local member', { ...fields, 'commit-index': node.committed });
+
+  return {
+    node,
+    storage: log.storage,
+    wal: log.wal,
+    snapshots,
+    backend,
+    store,
+    lessor,
+    alarms: reading(dbPath, () => new Alarms(backend)),
+    cluster,
+    start: { backendIndex, snapshotIndex, confState },
+    purge: () => {
+      purge(disk, walDir, '.wal', config.maxWals);
+      purge(disk, snapDir, '.snap', config.maxSnapshots);
+      purge(disk, snapDir, '.snap.db', config.maxSnapshots);
+    },
+  };
+}
+
+/**
+ * A log that ends before the database does has lost entries. Other members send them again; a member that is alone would give their indexes to new ones
+ * and then take those for applied.
+ */
+function refuseIfAlone(backend: Backend, dbPath: string, backendIndex: number, lastIndex: number): void {
+  let members = 0;
+  backend.range('members', new Uint8Array(0), undefined, 2, () => {
+    members++;
+  });
+  if (members < 2) throw new BackendAheadError(dbPath, backendIndex, `the log ends at index ${lastIndex}`);
+}
+
+function electionTicks(config: MemberConfig): number {
+  return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
+}
+
+/** Of the snapshot, whose entries are not replayed; of the database where a snapshot says nothing (3.7 may write such). */
+function membershipAt(snapshot: Snapshot | undefined, backend: Backend): MembershipState {
+  if (snapshot === undefined) return { members: [], removed: [], version: undefined };
+  if (snapshot.data.length > 0) return membershipFromV2Snapshot(snapshot.data);
+  const members: MembershipState['members'][number][] = [];
+  const removed: bigint[] = [];
+  backend.range('members', new Uint8Array(0), undefined, 0, (_key, value) => {
+    members.push(memberFromJson(Buffer.from(value).toString()));
+  });
+  backend.range('members_removed', new Uint8Array(0), undefined, 0, (key) => {
+    removed.push(BigInt(`0x${Buffer.from(key).toString()}`));
+  });
+  return { members, removed, version: readClusterVersion(backend) };
+}
+
+/** What a newer version wrote may mean what this one does not know. As etcd's membership.mustDetectDowngrade. */
+function refuseDowngrade(emulate: EmulatedVersion, clusterVersions: readonly (string | undefined)[]): void {
+  const [ownMajor = 0, ownMinor = 0] = emulate.split('.').map(Number);
+  for (const version of clusterVersions) {
+    const [major = 0, minor = 0] = (version ?? '0.0').split('.').map(Number);
+    if (major < ownMajor || (major === ownMajor && minor <= ownMinor)) continue;
+    throw new Error(
+      `invalid downgrade; server version is lower than determined cluster version: server ${fullVersionOf[emulate]}, cluster ${major}.${minor}; ` +
+        `start with --emulate-version ${major}.${minor} or later, or let the cluster be downgraded first`,
+    );
+  }
+}
+
+/** The core speaks in whole sentences; here they become records. */
+function raftLogger(logger: Logger): RaftLogger {
+  const raft = logger.with({ logger: 'raft' });
+  return {
+    debug: (sentence) => raft.debug(sentence),
+    info: (sentence) => raft.info(sentence),
+    warn: (sentence) => raft.warn(sentence),
+    error: (sentence) => raft.error(sentence),
+  };
+}

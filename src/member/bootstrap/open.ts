@@ -1,0 +1,120 @@
+/**
+ * From a decision and a data directory (or none) to the parts of a member. Nothing here deletes anything but the leftovers of interrupted
+ * writes; what cannot be trusted is refused with the file's name.
+ */
+import { openBackend } from '../../backend/backend.js';
+import type { FileBackend } from '../../backend/options.js';
+import { readConsistentIndex } from '../../backend/schema/meta.js';
+import type { Disk } from '../../lib/disk.js';
+import type { Logger } from '../../lib/logger.js';
+import { parentOf } from '../../lib/path.js';
+import { snapshotFiles } from '../../wal/index.js';
+import type { Wal, WalOptions } from '../../wal/types.js';
+import type { MemberConfig, MemberWorld } from '../types.js';
+import { assemble } from './assemble.js';
+import { BackendAheadError, reading } from './errors.js';
+import { newLog } from './new-cluster.js';
+import { memberDirOf, snapDirOf, walDirOf } from './paths.js';
+import { restartLog } from './restart.js';
+import type { Bootstrapped, Decision, DiskObserver, LogState } from './types.js';
+
+/** A million keys of 256 bytes then stay in less memory than etcd maps for them, and most reads find their page. */
+const BACKEND_CACHE_BYTES = 64 * 1024 * 1024;
+
+export function openParts(
+  decision: Decision,
+  config: MemberConfig,
+  world: MemberWorld,
+  observer: DiskObserver,
+): Bootstrapped {
+  const { disk, logger } = world;
+  const [snapDir, walDir] = [snapDirOf(config), walDirOf(config)];
+  for (const dir of [config.dataDir, memberDirOf(config), snapDir]) makeDurableDir(disk, dir);
+  const snapshots = snapshotFiles(disk, snapDir, logger);
+  const dbPath = `${snapDir}/db`;
+  const openDb = () => openDatabase(dbPath, config, world, observer);
+  const options = walOptions(config, world, observer);
+
+  let log: LogState;
+  // Of a member without a log the database is looked at first, so that no log is begun beside one that has already been used.
+  let unused: FileBackend | undefined;
+  switch (decision.t) {
+    case 'new':
+      unused = openUnused(openDb, dbPath, walDir);
+      log = newLog(decision.configuration, disk, walDir, options);
+      break;
+    case 'restarting':
+      log = restartLog(config, world, { walDir, snapshots, options });
+      break;
+  }
+  try {
+    const isNew = decision.t !== 'restarting';
+    return assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openDb: () => unused ?? openDb() });
+  } catch (cause) {
+    closeQuietly(log.wal, logger);
+    throw cause;
+  }
+}
+
+function openDatabase(
+  path: string,
+  config: MemberConfig,
+  { disk, clock, logger, onFatal }: MemberWorld,
+  observer: DiskObserver,
+): FileBackend {
+  return reading(path, () =>
+    openBackend({
+      disk,
+      clock,
+      path,
+      logger,
+      cacheBytes: BACKEND_CACHE_BYTES,
+      batchIntervalMs: config.backendBatchIntervalMs,
+      batchLimit: config.backendBatchLimit,
+      onCommit: observer.onBackendCommit,
+      onFailure: onFatal,
+    }),
+  );
+}
+
+/** Throws BackendAheadError for a database that some log's entries went into: beside a new log their successors would be taken for applied. */
+function openUnused(open: () => FileBackend, dbPath: string, walDir: string): FileBackend {
+  const backend = open();
+  const index = readConsistentIndex(backend);
+  if (index === 0) return backend;
+  backend.close().catch(() => {});
+  throw new BackendAheadError(dbPath, index, `there is no log in ${walDir}`);
+}
+
+/** A segment preallocated for a member that does not start would only take up space. */
+function closeQuietly(wal: Wal, logger: Logger): void {
+  try {
+    wal.close();
+  } catch (cause) {
+    logger.warn('failed to close the log', { error: String(cause) });
+  }
+}
+
+/** A new folder is only there after a power failure if the one that names it was synced. */
+function makeDurableDir(disk: Disk, dir: string): void {
+  if (disk.stat(dir) !== undefined) return;
+  const parent = parentOf(dir);
+  if (parent !== dir) makeDurableDir(disk, parent);
+  disk.makeDir(dir, 0o700);
+  try {
+    disk.syncDir(parent);
+  } catch (cause) {
+    // Above the data directory we may be allowed to make a folder, but not to open the one it is in.
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw cause;
+  }
+}
+
+function walOptions({ walSegmentBytes }: MemberConfig, world: MemberWorld, observer: DiskObserver): WalOptions {
+  return {
+    clock: world.clock,
+    logger: world.logger,
+    onSync: observer.onWalSync,
+    onWrite: observer.onWalWrite,
+    ...(walSegmentBytes === undefined ? {} : { segmentSizeBytes: walSegmentBytes }),
+  };
+}

@@ -1,0 +1,65 @@
+/** What goes from one step of a start to the next: decision → log → member's parts. */
+import type { FileBackend } from '../../backend/options.js';
+import type { Lessor } from '../../lease/lessor.js';
+import type { MvccStore } from '../../mvcc/store.js';
+import type { MemoryStorage } from '../../raft/log/memory-storage.js';
+import type { RawNode } from '../../raft/rawnode.js';
+import type { ConfState, NodeId, Snapshot } from '../../raftpb/types.js';
+import type { SnapshotFiles, Wal } from '../../wal/types.js';
+import type { Alarms } from '../apply/alarms.js';
+import type { Cluster } from '../membership/cluster.js';
+
+/** A member raft is bootstrapped with: its id, and the JSON that its configuration entry carries. */
+export interface InitialPeer {
+  readonly id: NodeId;
+  readonly context: Uint8Array;
+}
+
+/** The first configuration of a cluster that begins; all its members compute the same one. */
+export interface InitialConfiguration {
+  readonly memberId: NodeId;
+  readonly clusterId: bigint;
+  /** In ascending id order. */
+  readonly peers: readonly InitialPeer[];
+}
+
+/** Who this member is: all that the network had to be asked for. Opening the directory follows from it alone. */
+export type Decision =
+  /** It begins a cluster, alone or with others that begin it at the same time. */
+  | { readonly t: 'new'; readonly configuration: InitialConfiguration }
+  /** It has been here before: its log says who it is. */
+  | { readonly t: 'restarting' };
+
+/** What the log and the snapshot files say. */
+export interface LogState {
+  readonly wal: Wal;
+  readonly storage: MemoryStorage;
+  readonly memberId: NodeId;
+  readonly clusterId: bigint;
+  readonly snapshot: Snapshot | undefined;
+  /** Of a new cluster: whom raft is to be bootstrapped with. */
+  readonly peers: readonly InitialPeer[] | undefined;
+}
+
+/** The object graph that `Member` drives. */
+export interface Bootstrapped {
+  readonly node: RawNode;
+  readonly storage: MemoryStorage;
+  readonly wal: Wal;
+  readonly snapshots: SnapshotFiles;
+  readonly backend: FileBackend;
+  readonly store: MvccStore;
+  readonly lessor: Lessor;
+  readonly alarms: Alarms;
+  readonly cluster: Cluster;
+  readonly start: { readonly backendIndex: number; readonly snapshotIndex: number; readonly confState: ConfState };
+  /** Removes files beyond what is to be kept. */
+  readonly purge: () => void;
+}
+
+/** Metrics of the two parts that wait for the disk; durations in milliseconds. */
+export interface DiskObserver {
+  readonly onWalSync: (tookMs: number) => void;
+  readonly onWalWrite: (bytes: number) => void;
+  readonly onBackendCommit: (tookMs: number) => void;
+}
