@@ -1,56 +1,69 @@
-/** Entries about users, roles and authentication, onto the auth store. Responses are made of what this gives; their headers are the applier's business. */
+/** Entries about users, roles and authentication, onto the auth store; who may was checked before. Headers are added by the API. */
 import type { AuthStore } from '../../auth/store.js';
-import type { Identity } from '../../auth/types.js';
-import type { InternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
-import { type Authorizer, needsRoot } from './authorize.js';
-import { requestId } from './entry-data.js';
+import type { ApplyContext } from './layer.js';
+import type { RequestOf, ResultOf, StoreKind } from './operation.js';
 
-/** Undefined when the entry is about something else. Throws AuthError. */
-export function applyAuthRequest(
-  auth: AuthStore,
-  authorizer: Authorizer,
-  request: InternalRaftRequest,
-  at: { identity: Identity | undefined; index: number; nowMs: number },
-): object | undefined {
-  if (needsRoot(request)) {
-    auth.checkRoot(at.identity);
-    return applyRootRequest(auth, request);
-  }
-  if (request.authenticate !== undefined)
-    return auth.authenticate(request.authenticate.name, request.authenticate.simpleToken, at);
-  if (request.authUserGet !== undefined) {
-    authorizer.checkUserGet(at.identity, request.authUserGet.name);
-    return { roles: auth.rolesOf(request.authUserGet.name) };
-  }
-  if (request.authRoleGet !== undefined) {
-    authorizer.checkRoleGet(at.identity, request.authRoleGet.role);
-    return { perm: auth.permissionsOf(request.authRoleGet.role) };
-  }
-  return undefined;
-}
+export type AuthKind = Extract<StoreKind, `auth${string}`>;
 
-function applyRootRequest(auth: AuthStore, request: InternalRaftRequest): object {
-  if (request.authStatus !== undefined) return { enabled: auth.isEnabled, authRevision: auth.revision };
-  if (request.authUserList !== undefined) return { users: auth.userNames() };
-  if (request.authRoleList !== undefined) return { roles: auth.roleNames() };
-  change(auth, request);
-  return {};
-}
+export type Handlers<K extends StoreKind> = {
+  readonly [Kind in K]: (request: RequestOf<Kind>, context: ApplyContext) => ResultOf<Kind>;
+};
 
-function change(auth: AuthStore, request: InternalRaftRequest): void {
-  // The id is the same on every member, and of no other entry.
-  const seed = requestId(request).toString(16);
-  if (request.authEnable !== undefined) auth.enable();
-  else if (request.authDisable !== undefined) auth.disable();
-  else if (request.authUserAdd !== undefined) auth.addUser(request.authUserAdd, seed);
-  else if (request.authUserDelete !== undefined) auth.deleteUser(request.authUserDelete.name);
-  else if (request.authUserChangePassword !== undefined) auth.changePassword(request.authUserChangePassword, seed);
-  else if (request.authUserGrantRole !== undefined)
-    auth.grantRole(request.authUserGrantRole.user, request.authUserGrantRole.role);
-  else if (request.authUserRevokeRole !== undefined)
-    auth.revokeRole(request.authUserRevokeRole.name, request.authUserRevokeRole.role);
-  else if (request.authRoleAdd !== undefined) auth.addRole(request.authRoleAdd.name);
-  else if (request.authRoleDelete !== undefined) auth.deleteRole(request.authRoleDelete.role);
-  else if (request.authRoleGrantPermission !== undefined) auth.grantPermission(request.authRoleGrantPermission);
-  else if (request.authRoleRevokePermission !== undefined) auth.revokePermission(request.authRoleRevokePermission);
+/** `nowMs`: for the deadlines of tokens, which only the member that gave them out looks at. They throw AuthError. */
+export function authHandlers(auth: AuthStore, nowMs: () => number): Handlers<AuthKind> {
+  /** For hashing a password that an older member did not hash: the same on every member. */
+  const seedOf = ({ id }: ApplyContext): string => id.toString(16);
+  const done = {};
+  return {
+    authEnable() {
+      auth.enable();
+      return done;
+    },
+    authDisable() {
+      auth.disable();
+      return done;
+    },
+    authenticate: ({ name, simpleToken }, { index }) => auth.authenticate(name, simpleToken, { index, nowMs: nowMs() }),
+    authStatus: () => ({ enabled: auth.isEnabled, authRevision: auth.revision }),
+    authUserAdd(request, context) {
+      auth.addUser(request, seedOf(context));
+      return done;
+    },
+    authUserDelete({ name }) {
+      auth.deleteUser(name);
+      return done;
+    },
+    authUserGet: ({ name }) => ({ roles: [...auth.rolesOf(name)] }),
+    authUserChangePassword(request, context) {
+      auth.changePassword(request, seedOf(context));
+      return done;
+    },
+    authUserGrantRole({ user, role }) {
+      auth.grantRole(user, role);
+      return done;
+    },
+    authUserRevokeRole({ name, role }) {
+      auth.revokeRole(name, role);
+      return done;
+    },
+    authUserList: () => ({ users: auth.userNames() }),
+    authRoleList: () => ({ roles: auth.roleNames() }),
+    authRoleAdd({ name }) {
+      auth.addRole(name);
+      return done;
+    },
+    authRoleDelete({ role }) {
+      auth.deleteRole(role);
+      return done;
+    },
+    authRoleGet: ({ role }) => ({ perm: [...auth.permissionsOf(role)] }),
+    authRoleGrantPermission(request) {
+      auth.grantPermission(request);
+      return done;
+    },
+    authRoleRevokePermission(request) {
+      auth.revokePermission(request);
+      return done;
+    },
+  };
 }

@@ -5,13 +5,7 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { Identity } from '../../auth/types.js';
 import type { Lessor } from '../../lease/lessor.js';
-import type {
-  DeleteRangeRequest,
-  InternalRaftRequest,
-  PutRequest,
-  RequestOp,
-  TxnRequest,
-} from '../../proto/gen/etcdserverpb.js';
+import type { DeleteRangeRequest, PutRequest, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
 
 const pointEnd = new Uint8Array(0);
 
@@ -83,24 +77,4 @@ export class Authorizer {
         return;
     }
   }
-}
-
-/** Requests about users, roles and authentication itself that only root may make. */
-export function needsRoot(request: InternalRaftRequest): boolean {
-  return (
-    request.authEnable !== undefined ||
-    request.authDisable !== undefined ||
-    request.authStatus !== undefined ||
-    request.authUserAdd !== undefined ||
-    request.authUserDelete !== undefined ||
-    request.authUserChangePassword !== undefined ||
-    request.authUserGrantRole !== undefined ||
-    request.authUserRevokeRole !== undefined ||
-    request.authUserList !== undefined ||
-    request.authRoleAdd !== undefined ||
-    request.authRoleDelete !== undefined ||
-    request.authRoleGrantPermission !== undefined ||
-    request.authRoleRevokePermission !== undefined ||
-    request.authRoleList !== undefined
-  );
 }

@@ -10,7 +10,6 @@ import type { Lessor } from '../../lease/lessor.js';
 import type { Clock } from '../../lib/clock.js';
 import { defaultEmulatedVersion } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
-import type { InternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE } from '../../raftpb/types.js';
@@ -20,11 +19,20 @@ import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
 import type { Applier } from './applier.js';
-import { decodeEntryData, requestId } from './entry-data.js';
+import type { ApplyContext } from './layer.js';
+import {
+  decodeEntryData,
+  isMembershipOperation,
+  type MembershipKind,
+  type Operation,
+  type OperationOf,
+} from './operation.js';
 
 /** Versions differ in what they write, not in what they read. */
 const changeCodec = confChangeCodec[defaultEmulatedVersion];
 const changeV2Codec = confChangeV2Codec[defaultEmulatedVersion];
+
+const applied: Outcome<unknown> = { ok: true, value: undefined };
 
 export interface EntryApplierDeps {
   readonly node: RawNode;
@@ -104,39 +112,45 @@ export class EntryApplier {
         applyV2Membership(this.deps.cluster, data.request, how);
         this.deps.waiters.settle(data.request.ID, { ok: true, value: undefined });
         return;
-      case 'request':
-        this.#request(data.request, how);
+      case 'operation':
+        this.deps.waiters.settle(data.id, this.#operation(data.operation, data, how));
         return;
     }
   }
 
-  #request(request: InternalRaftRequest, how: { persist: boolean }): void {
-    if (this.#membershipRequest(request, how) || !how.persist) {
-      this.deps.waiters.settle(requestId(request), { ok: true, value: undefined });
-      return;
+  #operation(
+    operation: Operation,
+    { id, identity }: Pick<ApplyContext, 'id' | 'identity'>,
+    how: { persist: boolean },
+  ): Outcome<unknown> {
+    if (isMembershipOperation(operation)) {
+      this.#membership(operation, how);
+      return applied;
     }
-    this.deps.waiters.settle(requestId(request), this.deps.applier.apply(request, this.#applied));
+    return how.persist ? this.deps.applier.apply(operation, { index: this.#applied, id, identity }) : applied;
   }
 
   /** Membership facts in the form 3.6 and later write; applied to memory after a restart too. */
-  #membershipRequest(request: InternalRaftRequest, how: { persist: boolean }): boolean {
+  #membership({ kind, request }: OperationOf<MembershipKind>, how: { persist: boolean }): void {
     const { cluster } = this.deps;
-    if (request.clusterVersionSet !== undefined) {
-      cluster.setVersion(request.clusterVersionSet.ver, how);
-      return true;
-    }
-    if (request.clusterMemberAttrSet !== undefined) {
-      const { memberID, memberAttributes } = request.clusterMemberAttrSet;
-      if (memberAttributes !== undefined) {
-        cluster.updateAttributes(
-          memberID,
-          { name: memberAttributes.name, clientURLs: memberAttributes.clientUrls },
-          how,
-        );
+    switch (kind) {
+      case 'clusterVersionSet':
+        cluster.setVersion(request.ver, how);
+        return;
+      case 'clusterMemberAttrSet': {
+        const attributes = request.memberAttributes;
+        if (attributes === undefined) return;
+        const { name, clientUrls: clientURLs } = attributes;
+        cluster.updateAttributes(request.memberID, { name, clientURLs }, how);
+        return;
       }
-      return true;
+      // Downgrades are refused before they are proposed; what another version's leader proposes of them changes nothing here.
+      case 'downgradeInfoSet':
+      case 'downgradeVersionTest':
+        return;
+      default:
+        kind satisfies never;
     }
-    return false;
   }
 
   #confChange(change: ConfChange, how: { persist: boolean }): void {

@@ -3,6 +3,9 @@
  * use, as etcd does: only defragmentation gives space back. Source: etcd's storage/quota.go.
  */
 import type { PutRequest, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
+import { EtcdError } from '../etcd-error.js';
+import type { Apply } from './layer.js';
+import type { StoreOperation } from './operation.js';
 
 const PUT_OVERHEAD_BYTES = 256;
 export const LEASE_GRANT_COST_BYTES = 64;
@@ -30,4 +33,38 @@ function branchCost(ops: readonly RequestOp[]): number {
     else if (request.case === 'requestTxn') cost += txnCost(request.value);
   }
   return cost;
+}
+
+/** Bytes that applying it may add; 0 for what adds nothing worth counting. */
+export function costOf(operation: StoreOperation): number {
+  switch (operation.kind) {
+    case 'put':
+      return putCost(operation.request);
+    case 'txn':
+      return txnCost(operation.request);
+    case 'leaseGrant':
+      return LEASE_GRANT_COST_BYTES;
+    default:
+      return 0;
+  }
+}
+
+export interface QuotaDeps {
+  /** Whether the backend may still grow by so many bytes. */
+  readonly fits: (costBytes: number) => boolean;
+  /** Called when an applied request went over the quota: the member proposes the alarm. */
+  readonly onQuotaExceeded: () => void;
+}
+
+/** The layer of the quota. What is over it is applied all the same, as every member must: only its answer is a refusal. */
+export function quota(deps: QuotaDeps, next: Apply): Apply {
+  return (operation, context) => {
+    const cost = costOf(operation);
+    if (cost === 0) return next(operation, context);
+    const fits = deps.fits(cost);
+    const result = next(operation, context);
+    if (fits) return result;
+    deps.onQuotaExceeded();
+    throw new EtcdError('noSpace');
+  };
 }

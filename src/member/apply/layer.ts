@@ -1,0 +1,14 @@
+/** What the layers of the chain have in common. */
+import type { Identity } from '../../auth/types.js';
+import type { Result, StoreOperation } from './operation.js';
+
+/** Of the entry that is applied. */
+export interface ApplyContext {
+  readonly index: number;
+  /** The request's id: the same on every member, and of no other entry. */
+  readonly id: bigint;
+  readonly identity: Identity | undefined;
+}
+
+/** Throws what `refusalOf` knows when the request is refused; then nothing has changed. */
+export type Apply = (operation: StoreOperation, context: ApplyContext) => Result;
