@@ -3,6 +3,7 @@
  *
  *   dist/<set>.js        minified, one file, commands loaded lazily out of it
  *   dist/<set>.js.cache  V8's compiled code for it, made after a warm-up run
+ *   dist/packages/       packages that few runs need, one file each
  *   dist/manifest.json   what help, completion and man pages are made from
  *   dist/lib/            the library, as ES modules: client.js (`etcd-ts`) and server.js (`etcd-ts/server`), with the parts that both use
  *   dist/types/          its types
@@ -26,8 +27,19 @@ const sets = { etcd: 'etcd', ctl: 'etcdctl', ctl2: 'etcdctl2', utl: 'etcdutl' };
 /** What the package exports → the file it begins in. */
 const libraries = { client: 'src/client/index.ts', server: 'src/start/server.ts' };
 
-/** Left out of the bundles: modules with native parts, found in node_modules at run time. */
-const native = ['koffi', '@node-rs/*'];
+/** Left out of the bundles and found in node_modules at run time: modules with native parts, and those that load files of their own. */
+const native = ['koffi', '@node-rs/*', '@opentelemetry/*', '@peculiar/x509'];
+
+/** A file of their own each, `dist/packages/<name>.js`: few runs need them, and what is not in a bundle costs its start nothing. */
+const apart = ['undici', 'execa', 'ora', 'cli-table3', 'ws'];
+const apartPlugin = {
+  name: 'packages-apart',
+  setup: (b) =>
+    b.onResolve({ filter: new RegExp(`^(${apart.join('|')})$`) }, ({ path }) => ({
+      path: `./packages/${path}.js`,
+      external: true,
+    })),
+};
 
 /**
  * Built-in modules that few runs of a command need, each some milliseconds to load: they are loaded when something of them is first used. The stand-in
@@ -169,9 +181,24 @@ async function makeBundle(set, commands, manifest, names) {
         '(function (exports, require, module, __filename, __dirname) {var bundleUrl = require("node:url").pathToFileURL(__filename).href;' +
         lazyBuiltinSource,
     },
-    plugins: [lazyBuiltinsPlugin],
+    plugins: [apartPlugin, lazyBuiltinsPlugin],
+    // A script that is compiled from a cache has no loader for modules: import() becomes require().
+    supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'bundleUrl' },
     footer: { js: '\n})' },
+  });
+}
+
+async function makePackages() {
+  await build({
+    ...shared,
+    format: 'cjs',
+    minify: true,
+    legalComments: 'none',
+    entryPoints: Object.fromEntries(apart.map((name) => [name, name])),
+    outdir: join(dist, 'packages'),
+    define: { 'import.meta.url': 'bundleUrl' },
+    banner: { js: 'var bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
   });
 }
 
@@ -227,6 +254,7 @@ async function main() {
     writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
     const manifests = await makeManifests(commandSets);
     const names = { memberCommands: firstWords('etcd'), clientCommands: firstWords('ctl') };
+    await makePackages();
     await Promise.all([...commandSets].map(([set, commands]) => makeBundle(set, commands, manifests[set], names)));
     // A member of ours takes part where there is one, so `etcd` comes first, as in `sets`.
     for (const set of commandSets.keys()) if (set !== 'ctl' || commandSets.has('etcd')) makeCodeCache(set);

@@ -23,7 +23,7 @@ const inner = ['proto', 'raftpb', 'raft', 'wal', 'bolt', 'backend', 'mvcc', 'lea
 
 /** Longest folder first wins. */
 const table: Readonly<Record<string, Part>> = {
-  'src/lib/os': { parts: [], packages: ['koffi', '@node-rs/bcrypt', '@node-rs/crc32'] },
+  'src/lib/os': { parts: [], packages: ['koffi', '@node-rs/bcrypt', '@node-rs/crc32', 'execa', 'undici'] },
   'src/lib': { parts: [], packages: ['@node-rs/crc32'] },
   'src/proto': { parts: [], packages: ['@bufbuild/protobuf'] },
   'src/raftpb': { parts: ['proto'] },
@@ -52,7 +52,7 @@ const table: Readonly<Record<string, Part>> = {
   },
   'src/proxy': { parts: ['client', 'grpc', 'proto'], types: ['api'] },
   'src/config': { parts: [], types: ['member', 'client'], packages: ['yaml'] },
-  'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core'] },
+  'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core', 'cli-table3'] },
   'src/start': {
     parts: [
       ...inner,

@@ -1,4 +1,5 @@
 /** Boxes, for the few answers that are lists of rows. Cells to the right, heads in capitals and centred, as etcdctl's table library sets them. */
+import CliTable, { type CharName } from 'cli-table3';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { Answer, Output } from './printer.js';
 import { RefusingPrinter } from './refusing-printer.js';
@@ -52,23 +53,41 @@ export class TablePrinter extends RefusingPrinter {
   }
 }
 
+/** Widths are counted in columns of a terminal: `日本` takes four. */
 export function drawTable({ head, rows }: Table, border: Border): string {
   const heads = head.map((name) => name.toUpperCase().replaceAll('_', ' '));
-  const widths = heads.map((name, at) => Math.max(name.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const rule = ([left, cross, right]: readonly [string, string, string]) =>
-    `${left}${widths.map((width) => border.line.repeat(width + 2)).join(cross)}${right}\n`;
-  const line = (cells: readonly string[], place: (cell: string, width: number) => string) =>
-    `${border.side}${widths.map((width, at) => ` ${place(cells[at] ?? '', width)} `).join(border.side)}${border.side}\n`;
-  return [
-    rule(border.top),
-    line(heads, centred),
-    rule(border.middle),
-    ...rows.map((row) => line(row, (cell, width) => cell.padStart(width))),
-    rule(border.bottom),
-  ].join('');
+  const table = new CliTable({
+    colAligns: head.map(() => 'right'),
+    style: { head: [], border: [] },
+    chars: charsOf(border),
+  });
+  table.push(
+    heads.map((content) => ({ content, hAlign: 'center' as const })),
+    ...Array.from(rows, (row) => [...row]),
+  );
+  const [top = '', headLine = '', ...rest] = table.toString().split('\n');
+  const crossings = new Map([...border.top].map((char, at) => [char, border.middle[at] ?? char]));
+  // Only the heads are ruled off, where the library knows all rows or none.
+  const rule = [...top].map((char) => crossings.get(char) ?? char).join('');
+  return `${[top, headLine, rule, ...rest].join('\n')}\n`;
 }
 
-function centred(cell: string, width: number): string {
-  const left = Math.floor((width - cell.length) / 2);
-  return `${' '.repeat(left)}${cell}`.padEnd(width);
+function charsOf({ line, side, top, bottom }: Border): Partial<Record<CharName, string>> {
+  return {
+    top: line,
+    'top-left': top[0],
+    'top-mid': top[1],
+    'top-right': top[2],
+    bottom: line,
+    'bottom-left': bottom[0],
+    'bottom-mid': bottom[1],
+    'bottom-right': bottom[2],
+    left: side,
+    middle: side,
+    right: side,
+    mid: '',
+    'left-mid': '',
+    'mid-mid': '',
+    'right-mid': '',
+  };
 }

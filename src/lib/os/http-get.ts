@@ -1,6 +1,4 @@
 /** One HTTP request for a small text: a member's metrics. */
-import http from 'node:http';
-import https from 'node:https';
 
 /** PEM of the client's certificate, its key, and whom to trust. */
 export interface HttpTls {
@@ -11,19 +9,14 @@ export interface HttpTls {
 }
 
 /** The body of whatever is answered; rejects with the system's error, or when the connection has been silent for `timeoutMs`. */
-export function httpGet(url: string, tls: HttpTls | undefined, timeoutMs?: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const onAnswer = (answer: http.IncomingMessage): void => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () => resolve(Buffer.concat(chunks).toString()));
-      answer.on('error', reject);
-    };
-    const request =
-      tls === undefined
-        ? http.get(url, { agent: false }, onAnswer)
-        : https.get(url, { agent: false, ...tls }, onAnswer);
-    request.on('error', reject);
-    if (timeoutMs !== undefined) request.setTimeout(timeoutMs, () => request.destroy(new Error('i/o timeout')));
-  });
+export async function httpGet(url: string, tls: HttpTls | undefined, timeoutMs = 0): Promise<string> {
+  const { Agent, request } = await import('undici');
+  const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+  const dispatcher = new Agent({ connect: { ...tls }, ...timeouts, pipelining: 0 });
+  try {
+    const { body } = await request(url, { dispatcher });
+    return await body.text();
+  } finally {
+    await dispatcher.destroy();
+  }
 }

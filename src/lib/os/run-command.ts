@@ -1,5 +1,4 @@
 /** Runs another program on our own output, as Go's exec.Cmd.Run. */
-import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { goQuote } from '../go/quote.js';
 import { pathErrorText } from '../go/system-error.js';
@@ -12,29 +11,32 @@ export interface CommandEnd {
 }
 
 /** Resolves when the program has ended. `input` says whether it may read our standard input. */
-export function runCommand(
+export async function runCommand(
   argv: readonly string[],
   options: { readonly env: Readonly<Record<string, string | undefined>>; readonly input: 'none' | 'ours' },
 ): Promise<CommandEnd> {
+  const { execa } = await import('execa');
   const [program = '', ...args] = argv;
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      env: options.env,
-      stdio: [options.input === 'ours' ? 'inherit' : 'ignore', 'inherit', 'inherit'],
-    });
-    child.once('error', (error) => resolve({ exitCode: -1, failure: startFailure(program, error) }));
-    child.once('exit', (code, signal) => {
-      if (code === 0) resolve({ exitCode: 0, failure: undefined });
-      else if (code !== null) resolve({ exitCode: code, failure: `exit status ${code}` });
-      else resolve({ exitCode: -1, failure: `signal: ${signalText(signal)}` });
-    });
+  const { exitCode, signal, code, cause } = await execa(program, args, {
+    env: options.env as Record<string, string>,
+    extendEnv: false,
+    stdin: options.input === 'ours' ? 'inherit' : 'ignore',
+    stdout: 'inherit',
+    stderr: 'inherit',
+    reject: false,
+    // What etcdctl starts is not ended with it.
+    cleanup: false,
   });
+  if (exitCode === 0) return { exitCode: 0, failure: undefined };
+  if (exitCode !== undefined) return { exitCode, failure: `exit status ${exitCode}` };
+  if (signal !== undefined) return { exitCode: -1, failure: `signal: ${signalText(signal)}` };
+  return { exitCode: -1, failure: startFailure(program, code, cause) };
 }
 
-function startFailure(program: string, error: Error): string {
-  const isMissing = 'code' in error && error.code === 'ENOENT';
-  if (isMissing && !program.includes('/')) return `exec: ${goQuote(program)}: executable file not found in $PATH`;
-  return pathErrorText('fork/exec', program, error);
+function startFailure(program: string, code: string | undefined, cause: unknown): string {
+  if (code === 'ENOENT' && !program.includes('/'))
+    return `exec: ${goQuote(program)}: executable file not found in $PATH`;
+  return pathErrorText('fork/exec', program, cause instanceof Error ? cause : Object.assign(new Error(), { code }));
 }
 
 const signalTexts: Readonly<Record<string, string>> = {
@@ -48,7 +50,6 @@ const signalTexts: Readonly<Record<string, string>> = {
   SIGTERM: 'terminated',
 };
 
-function signalText(signal: NodeJS.Signals | null): string {
-  if (signal === null) return 'unknown';
+function signalText(signal: NodeJS.Signals): string {
   return signalTexts[signal] ?? `signal ${constants.signals[signal]}`;
 }
