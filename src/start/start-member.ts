@@ -149,17 +149,17 @@ function facesOf(
   const version = versionHandler({
     serverVersion: member.serverVersion,
     clusterVersion: () => member.cluster.version,
-    storageVersion: () => member.storageVersion,
+    storageVersion: () => member.maintenance.storageVersion,
   });
   const members = peerMembersHandler({
     clusterIdHex: member.cluster.id.toString(16),
     members: () => member.cluster.members,
   });
   const source = {
-    alarmNames: () => member.alarmNames(),
-    hasLeader: () => member.hasLeader,
+    alarmNames: () => member.maintenance.alarmNames(),
+    hasLeader: () => member.leadership.hasLeader,
     isLearner: () => member.isLearner,
-    probe: (how: { serializable: boolean }) => member.probe(how),
+    probe: (how: { serializable: boolean }) => member.reads.probe(how),
   };
   const health = healthHandler(source, logger, measured.health);
   const metrics = metricsHandler({ metrics: () => measured.metrics.registry.metrics() });

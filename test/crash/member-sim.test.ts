@@ -73,7 +73,7 @@ class Workload {
     if (round % 7 === 5)
       await this.#whileUp(
         opened,
-        member.defragment().catch((cause: unknown) => ignoreOutOfSpace(cause)),
+        member.maintenance.defragment().catch((cause: unknown) => ignoreOutOfSpace(cause)),
       );
     // Half the rounds let the periodic work happen: commits, compaction steps, purging.
     if (this.random.below(2) === 0) await this.#whileUp(opened, opened.clock.advance(round % 6 === 3 ? 31_000 : 200));

@@ -23,7 +23,7 @@ test('what is written while a database is defragmented is in it, hashes stay, an
 
   for (let round = 0; round < 3; round++) {
     let done = false;
-    const defragmented = member.defragment().then(() => {
+    const defragmented = member.maintenance.defragment().then(() => {
       done = true;
     });
     const writes: Promise<unknown>[] = [];

@@ -28,7 +28,7 @@ test('the consistent index on disk is that of the changes on disk, after every s
   for (let round = 0; round < 40; round++) {
     const batch = Array.from({ length: 1 + (round % 5) }, (_, i) =>
       opened.run(member.propose(requestOf({ t: 'put', key: `k${round}`, value: `${i}` }))).then(() => {
-        revisionAt.set(member.status().raftAppliedIndex, member.currentRevision);
+        revisionAt.set(member.maintenance.status().raftAppliedIndex, member.currentRevision);
       }),
     );
     await Promise.all(batch);

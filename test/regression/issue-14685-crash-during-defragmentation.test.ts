@@ -20,7 +20,7 @@ async function crashAt(step: number): Promise<number> {
   await opened.clock.advance(500);
   const before = describeMember(opened);
   disk.plan({ crashAt: step });
-  await opened.run(opened.member.defragment()).catch((error: unknown) => {
+  await opened.run(opened.member.maintenance.defragment()).catch((error: unknown) => {
     if (!(error instanceof SimCrash) && !(error instanceof Error && error.cause instanceof SimCrash)) throw error;
   });
   const { steps } = disk;

@@ -10,7 +10,7 @@ test('a watcher hears of each change of a transaction once, live and from histor
   const { member } = opened;
   const everything = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]), watchId: 0, prevKv: true };
   const watch = (startRevision: number) => {
-    const stream = member.openWatchStream({ onReady: () => {}, maxResponseBytes: 1 << 20 });
+    const stream = member.hub.openStream({ onReady: () => {}, maxResponseBytes: 1 << 20 });
     expect(stream.watch({ ...everything, startRevision })).toMatchObject({ t: 'created' });
     const heard: string[] = [];
     return async (): Promise<string[]> => {

@@ -95,7 +95,7 @@ export class InProcessMember implements AsyncDisposable {
   }
 
   range(request: Partial<RangeRequest>): RangeResponse {
-    const spliced = this.member.range(RangeRequest.create(request));
+    const spliced = this.member.reads.range(RangeRequest.create(request));
     return RangeResponseCodec.decode(RangeResponseCodec.encode(spliced));
   }
 
@@ -115,7 +115,7 @@ export class InProcessMember implements AsyncDisposable {
   }
 
   hashKv(revision: number): Promise<KvHash> {
-    return this.run(this.member.hashKv(revision));
+    return this.run(this.member.maintenance.hashKv(revision));
   }
 
   async stop(): Promise<void> {

@@ -131,7 +131,7 @@ export class StoreModel {
 export function describeMember(opened: InProcessMember): string {
   const { member } = opened;
   const { currentRevision, compactRevision } = member.store;
-  const leases = member.leases().sort().join(' ');
+  const leases = member.leases.list().sort().join(' ');
   const lines = [`revision ${currentRevision} compacted ${compactRevision} leases ${leases}`];
   for (const { key, value, createRevision, modRevision, version, lease } of opened.all())
     lines.push(`${text(key)}=${text(value)} ${createRevision} ${modRevision} ${version} ${lease}`);

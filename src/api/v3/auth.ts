@@ -27,13 +27,14 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
 
     async authenticate({ name, password }) {
       refuseLearner(member);
-      return { token: await member.authenticate(name, password), header: header() };
+      return { token: await member.authentication.authenticate(name, password), header: header() };
     },
 
     /** Who may not do it does not make us hash. */
     async userAdd(request, call) {
       await guard.root(call);
-      const hashedPassword = request.options?.noPassword === true ? '' : await member.hashForEntry(request.password);
+      const hashedPassword =
+        request.options?.noPassword === true ? '' : await member.authentication.hashForEntry(request.password);
       return through(call, { authUserAdd: { ...request, password: '', hashedPassword } });
     },
     userGet: (request, call) => through(call, { authUserGet: request }),
@@ -43,7 +44,8 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     async userChangePassword(request, call) {
       await guard.root(call);
       const { password } = request;
-      const hashedPassword = password === '' ? request.hashedPassword : await member.hashForEntry(password);
+      const hashedPassword =
+        password === '' ? request.hashedPassword : await member.authentication.hashForEntry(password);
       return through(call, { authUserChangePassword: { ...request, password: '', hashedPassword } });
     },
     userGrantRole: (request, call) => through(call, { authUserGrantRole: request }),

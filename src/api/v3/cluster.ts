@@ -11,7 +11,7 @@ export function clusterHandlers(member: MemberFace, guard: Guard): Pick<Handlers
     async memberList(request, call) {
       refuseLearner(member);
       await guard.known(call);
-      if (request.linearizable) await member.linearizable();
+      if (request.linearizable) await member.reads.linearizable();
       return { header: member.header(0), members: member.members() };
     },
   };

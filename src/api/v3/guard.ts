@@ -18,14 +18,17 @@ type Call = Pick<ServerCall, 'metadata' | 'peer'>;
 
 export class Guard {
   constructor(
-    readonly member: Pick<MemberFace, 'auth' | 'identify'>,
+    readonly member: Pick<MemberFace, 'auth' | 'authentication'>,
     readonly options: GuardOptions,
   ) {}
 
   /** Runs `run` at once (unless the token's login is still to be applied here), with undefined where nobody is named. Throws or rejects with AuthError. */
   as<T>(call: Call, run: (identity: Identity | undefined) => T): T | Promise<Awaited<T>> {
     if (!this.member.auth.isEnabled) return run(undefined);
-    const identity = this.member.identify({ token: tokenOf(call.metadata), commonName: this.#commonNameOf(call) });
+    const identity = this.member.authentication.identify({
+      token: tokenOf(call.metadata),
+      commonName: this.#commonNameOf(call),
+    });
     return identity instanceof Promise ? (identity.then(run) as Promise<Awaited<T>>) : run(identity);
   }
 

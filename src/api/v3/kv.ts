@@ -50,11 +50,13 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
             if (bytes.length >= BIG_ANSWER_BYTES) budget.spend(bytes.length);
             return bytes;
           };
-          return mayBeLong(request) ? member.longRange(request).then(encode) : encode(member.range(request));
+          return mayBeLong(request)
+            ? member.reads.longRange(request).then(encode)
+            : encode(member.reads.range(request));
         });
       if (request.serializable) return budget.run(call.peer, answer);
       refuseLearner(member);
-      return member.linearizable().then(() => budget.run(call.peer, answer));
+      return member.reads.linearizable().then(() => budget.run(call.peer, answer));
     },
 
     rangeStream: (stream) => rangeStream(member, guard, checks, stream),
@@ -62,7 +64,7 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
     put(request, call) {
       refuseLearner(member);
       checkPut(request);
-      if (!member.hasSpace(putCost(request))) return member.refuseForSpace();
+      if (!member.space.fits(putCost(request))) return member.space.refuse();
       return guard
         .as(call, (identity) => member.propose({ put: request }, identity))
         .then((response) => PutResponse.encode(complete(response as SplicedPutResponse)));
@@ -80,16 +82,16 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
       refuseLearner(member);
       checkTxn(request, checks);
       if (isReadOnlyTxn(request)) {
-        if (!isSerializableTxn(request)) await member.linearizable();
+        if (!isSerializableTxn(request)) await member.reads.linearizable();
         return guard.as(call, (identity) => {
           if (member.auth.isEnabled) member.authorizer.checkTxn(identity, request);
-          const response = member.readOnlyTxn(request);
+          const response = member.reads.readOnlyTxn(request);
           member.auth.checkUnchanged(identity);
           return TxnResponse.encode(complete(response));
         });
       }
       const cost = txnCost(request);
-      if (cost > 0 && !member.hasSpace(cost)) await member.refuseForSpace();
+      if (cost > 0 && !member.space.fits(cost)) await member.space.refuse();
       const response = await guard.as(call, (identity) => member.propose({ txn: request }, identity));
       return TxnResponse.encode(complete(response as SplicedTxnResponse));
     },
@@ -98,7 +100,7 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
       refuseLearner(member);
       const identity = await guard.root(call);
       const response = await member.propose({ compaction: request }, identity);
-      if (request.physical) await member.compacted(request.revision);
+      if (request.physical) await member.storeWork.compacted(request.revision);
       return complete(response as CompactionResponse);
     },
   };

@@ -16,8 +16,8 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     async leaseGrant(request, call) {
       refuseLearner(member);
       if (request.TTL > MAX_TTL_SECONDS) throw new EtcdError('leaseTtlTooLarge');
-      if (!member.hasSpace(LEASE_GRANT_COST_BYTES)) await member.refuseForSpace();
-      const ID = request.ID === 0n ? member.nextLeaseId() : request.ID;
+      if (!member.space.fits(LEASE_GRANT_COST_BYTES)) await member.space.refuse();
+      const ID = request.ID === 0n ? member.leases.nextId() : request.ID;
       const identity = await guard.known(call);
       const response = (await member.propose({ leaseGrant: { ...request, ID } }, identity)) as LeaseGrantResponse;
       return { ...response, header: header() };
@@ -33,14 +33,15 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     /** The header is taken before the renewal, as etcd does, so that its revision never claims more than the renewal saw. */
     async leaseKeepAlive(stream) {
       refuseLearner(member);
-      if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.hasLeader) throw new EtcdError('noLeader');
+      if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.leadership.hasLeader)
+        throw new EtcdError('noLeader');
       for await (const { ID } of stream.messages) {
         await guard.as(stream, (identity) => {
           member.auth.checkKnown(identity);
           member.authorizer.checkLeaseWrite(identity, ID);
         });
         const before = header();
-        const TTL = await member.renewLease(ID);
+        const TTL = await member.leases.renew(ID);
         if (!stream.send({ header: before, ID, TTL })) await stream.drained();
       }
     },
@@ -49,7 +50,7 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
       refuseLearner(member);
       const identity = await guard.known(call);
       if (request.keys) member.authorizer.checkLeaseRead(identity, request.ID);
-      const response = await member.leaseTimeToLive(request.ID, request.keys);
+      const response = await member.leases.timeToLive(request.ID, { keys: request.keys });
       if (request.keys) member.auth.checkUnchanged(identity);
       return { header: header(), ...response };
     },
@@ -58,7 +59,7 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     async leaseLeases(_request, call) {
       refuseLearner(member);
       const identity = await guard.known(call);
-      const leases = member.leases();
+      const leases = member.leases.list();
       if (!member.authorizer.isRoot(identity)) for (const id of leases) member.authorizer.checkLeaseRead(identity, id);
       return { header: header(), leases: leases.map((ID) => ({ ID })) };
     },

@@ -18,7 +18,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Hand
     async alarm(request, call) {
       if (request.action === AlarmAction.GET) {
         await guard.known(call);
-        return { header: member.header(member.currentRevision), alarms: member.alarms(request) };
+        return { header: member.header(member.currentRevision), alarms: member.maintenance.alarms(request) };
       }
       const identity = await guard.root(call);
       const response = (await member.propose({ alarm: request }, identity)) as AlarmResponse;
@@ -27,24 +27,24 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Hand
 
     async status(_request, call) {
       await guard.root(call);
-      return member.status();
+      return member.maintenance.status();
     },
 
     async defragment(_request, call) {
       await guard.rootUntranslated(call);
-      await member.defragment();
+      await member.maintenance.defragment();
       return { header: member.header(member.currentRevision) };
     },
 
     async hash(_request, call) {
       await guard.rootUntranslated(call);
-      const hash = await member.hash();
+      const hash = await member.maintenance.hash();
       return { header: member.header(member.currentRevision), hash };
     },
 
     async hashKV(request, call) {
       await guard.rootUntranslated(call);
-      const hash = await member.hashKv(request.revision);
+      const hash = await member.maintenance.hashKv(request.revision);
       return {
         header: member.header(hash.currentRevision),
         hash: hash.hash,
@@ -57,7 +57,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Hand
     async snapshot(stream) {
       await onlyMessage(stream.messages);
       await guard.rootUntranslated(stream);
-      const { snapshot, storageVersion } = await member.snapshot();
+      const { snapshot, storageVersion } = await member.maintenance.snapshot();
       try {
         const digest = createHash('sha256');
         let left = snapshot.sizeBytes;
@@ -83,7 +83,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Hand
 
     async moveLeader(request, call) {
       await guard.root(call);
-      if (!member.hasLeader) throw new EtcdError('noLeader');
+      if (!member.leadership.hasLeader) throw new EtcdError('noLeader');
       await member.moveLeader(request.targetID);
       return { header: member.header(member.currentRevision) };
     },

@@ -23,11 +23,11 @@ export async function rangeStream(
   if (request.sortOrder !== 0 || request.sortTarget !== 0) throw new EtcdError('rangeStreamSort');
   if (request.minModRevision || request.maxModRevision || request.minCreateRevision || request.maxCreateRevision)
     throw new EtcdError('rangeStreamFilter');
-  if (!request.serializable) await member.linearizable();
+  if (!request.serializable) await member.reads.linearizable();
   const identity = await guard.as(stream, (caller) => caller);
   member.auth.checkRead(identity, request.key, request.rangeEnd);
 
-  const total = member.range({ ...request, countOnly: true });
+  const total = member.reads.range({ ...request, countOnly: true });
   const count = total.count;
   const revision = request.revision > 0 ? request.revision : (total.header?.revision ?? 0);
   let left = request.limit > 0 ? request.limit : Number.POSITIVE_INFINITY;
@@ -36,7 +36,7 @@ export async function rangeStream(
   for (;;) {
     const limit = Math.min(chunkKeys, left);
     member.auth.checkUnchanged(identity);
-    const chunk = member.range({ ...request, key, revision, limit, countOnly: request.countOnly });
+    const chunk = member.reads.range({ ...request, key, revision, limit, countOnly: request.countOnly });
     left -= chunk.kvs.length;
     const done = request.countOnly || !chunk.more || left <= 0;
     const bytes = RangeStreamResponse.encode({

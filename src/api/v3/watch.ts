@@ -40,7 +40,7 @@ export function watchHandlers(member: MemberFace, guard: Guard): Handlers<typeof
 }
 
 async function serveWatch(member: MemberFace, guard: Guard, stream: Stream): Promise<void> {
-  if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.hasLeader) throw new EtcdError('noLeader');
+  if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.leadership.hasLeader) throw new EtcdError('noLeader');
   const sender = new Sender(member, guard, stream);
   const stopTimer = member.clock.every(progressPeriodMs(member), () => sender.watches.notifyProgress());
   try {
@@ -54,7 +54,7 @@ async function serveWatch(member: MemberFace, guard: Guard, stream: Stream): Pro
 /** etcd adds up to a tenth at random, so that streams opened together do not all tick together; the id of the stream does as well here. */
 function progressPeriodMs(member: MemberFace): number {
   const period = member.limits.watchProgressNotifyIntervalMs;
-  return period + Math.floor((Number(member.nextLeaseId() % 100n) / 1000) * period);
+  return period + Math.floor((Number(member.leases.nextId() % 100n) / 1000) * period);
 }
 
 async function readRequests(sender: Sender, stream: Stream): Promise<void> {
@@ -89,7 +89,7 @@ class Sender {
       this.#fail = reject;
     });
     this.finished.catch(() => {});
-    this.watches = member.openWatchStream({
+    this.watches = member.hub.openStream({
       onReady: () => this.#pull(),
       maxResponseBytes: member.limits.maxRequestBytes + GRPC_OVERHEAD_BYTES,
     });

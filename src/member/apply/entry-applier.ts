@@ -14,10 +14,10 @@ import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE } from '../../raftpb/types.js';
 import type { EtcdError, Outcome } from '../etcd-error.js';
-import type { Waiters } from '../loop/waiters.js';
 import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
+import type { Waiters } from '../writes/waiters.js';
 import type { Applier } from './applier.js';
 import type { ApplyContext } from './layer.js';
 import {

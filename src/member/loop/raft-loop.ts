@@ -14,7 +14,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Storage } from '../../raft/log/storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
-import type { Ready, SoftState } from '../../raft/ready.js';
+import type { Ready } from '../../raft/ready.js';
 import {
   type Entry,
   type HardState,
@@ -24,23 +24,32 @@ import {
 } from '../../raftpb/types.js';
 import type { Wal } from '../../wal/types.js';
 import { EtcdError } from '../etcd-error.js';
-import type { ReadIndexQueue } from '../reads/read-index.js';
+import type { Leadership } from './leadership.js';
 
 export interface LoopStorage extends Storage {
   append(entries: readonly Entry[]): void;
   setHardState(hardState: HardState): void;
 }
 
+/** The rounds of linearizable reads, as the loop drives them. */
+export interface ReadRounds {
+  /** Once a turn: starts the next round unless one is in flight. */
+  begin(nowMs: number): void;
+  /** Raft's answer: a read is linearizable once `index` is applied. */
+  confirm(context: bigint, index: number, applied: number): void;
+  applied(index: number): void;
+}
+
 export interface LoopDeps {
   readonly node: RawNode;
   readonly storage: LoopStorage;
   readonly log: Wal;
-  readonly reads: ReadIndexQueue;
+  readonly reads: ReadRounds;
+  readonly leadership: Leadership;
   readonly clock: Clock;
   /** Messages to other members; dropped where there is no connection, as raft allows. */
   readonly send: (messages: readonly Message[]) => void;
   readonly applyEntries: (entries: readonly Entry[]) => void;
-  readonly onSoftState: (state: SoftState) => void;
   /** Something that must not happen did (a write failed, an invariant broke): the member stops. */
   readonly onFatal: (cause: unknown) => void;
 }
@@ -135,7 +144,7 @@ export class RaftLoop {
 
   #handle(ready: Ready): void {
     const { deps } = this;
-    if (ready.softState !== undefined) deps.onSoftState(ready.softState);
+    if (ready.softState !== undefined) deps.leadership.update(ready.softState);
     for (const { index, requestContext } of ready.readStates) {
       deps.reads.confirm(Buffer.from(requestContext).readBigUInt64BE(), index, deps.node.applied);
     }

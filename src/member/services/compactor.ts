@@ -4,6 +4,7 @@
  * the retention. Source: etcd's server/etcdserver/api/v3compactor.
  */
 import type { Logger } from '../../lib/logger.js';
+import type { Leadership } from '../loop/leadership.js';
 import type { MemberConfig } from '../types.js';
 
 const HOUR_MS = 3_600_000;
@@ -12,7 +13,7 @@ const NOTES_PER_INTERVAL = 10;
 
 export interface CompactorDeps {
   readonly logger: Logger;
-  readonly isLeader: () => boolean;
+  readonly leadership: Leadership;
   readonly currentRevision: () => number;
   readonly compact: (revision: number) => Promise<void>;
 }
@@ -50,7 +51,7 @@ export class Compactor {
   }
 
   #compact(revision: number): void {
-    if (revision <= 0 || revision === this.#lastRevision || !this.deps.isLeader()) return;
+    if (revision <= 0 || revision === this.#lastRevision || !this.deps.leadership.isLeader) return;
     this.deps.logger.info('starting auto periodic compaction', { revision });
     this.deps.compact(revision).then(
       () => {

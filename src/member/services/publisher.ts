@@ -5,20 +5,20 @@
  */
 import { differenceOf, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
-import type { SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import type { Leadership } from '../loop/leadership.js';
 import { type Cluster, majorMinor } from '../membership/cluster.js';
 import { attributesRequest, versionRequest } from '../membership/v2-requests.js';
 import { type MemberConfig, requestTimeoutMs } from '../types.js';
+import type { Proposals } from '../writes/proposals.js';
+import type { RequestIds } from '../writes/request-ids.js';
 
 export interface PublisherDeps {
   readonly config: MemberConfig;
   readonly cluster: Cluster;
   readonly logger: Logger;
-  readonly nextId: () => bigint;
-  readonly isLeader: () => boolean;
-  readonly hasLeader: () => boolean;
-  readonly propose: (request: Partial<SplicedInternalRaftRequest>) => Promise<unknown>;
-  readonly proposeBytes: (id: bigint, data: Uint8Array) => Promise<unknown>;
+  readonly ids: RequestIds;
+  readonly leadership: Leadership;
+  readonly proposals: Proposals;
 }
 
 export class Publisher {
@@ -42,9 +42,9 @@ export class Publisher {
   }
 
   tick(_nowMs: number): void {
-    if (!this.deps.hasLeader()) return;
+    if (!this.deps.leadership.hasLeader) return;
     if (this.#state === 'waiting') this.#publish();
-    if (this.deps.isLeader() && !this.#decidingVersion) this.#decideVersion();
+    if (this.deps.leadership.isLeader && !this.#decidingVersion) this.#decideVersion();
   }
 
   #publish(): void {
@@ -72,15 +72,15 @@ export class Publisher {
   #proposeAttributes(attributes: { name: string; clientURLs: readonly string[] }): Promise<unknown> {
     const { cluster, config } = this.deps;
     if (!differenceOf('membershipInV2Requests', config.emulate)) {
-      return this.deps.propose({
+      return this.deps.proposals.propose({
         clusterMemberAttrSet: {
           memberID: cluster.localId,
           memberAttributes: { name: attributes.name, clientUrls: [...attributes.clientURLs] },
         },
       });
     }
-    const id = this.deps.nextId();
-    return this.deps.proposeBytes(id, attributesRequest(id, cluster.localId, attributes));
+    const id = this.deps.ids.next();
+    return this.deps.proposals.proposeBytes(id, attributesRequest(id, cluster.localId, attributes));
   }
 
   /** Alone, the cluster is as new as this member; raised only, never lowered. */
@@ -100,10 +100,10 @@ export class Publisher {
 
   #proposeVersion(version: string): Promise<unknown> {
     if (!differenceOf('membershipInV2Requests', this.deps.config.emulate)) {
-      return this.deps.propose({ clusterVersionSet: { ver: version } });
+      return this.deps.proposals.propose({ clusterVersionSet: { ver: version } });
     }
-    const id = this.deps.nextId();
-    return this.deps.proposeBytes(id, versionRequest(id, version));
+    const id = this.deps.ids.next();
+    return this.deps.proposals.proposeBytes(id, versionRequest(id, version));
   }
 }
 

@@ -18,10 +18,24 @@ export interface StoreWorkDeps {
 }
 
 export class StoreWork {
+  readonly #compactions = new Map<number, Promise<boolean>>();
   #busy = false;
   #stopped = false;
 
   constructor(readonly deps: StoreWorkDeps) {}
+
+  /** The compaction of `revision` was scheduled; `done` resolves when its records are gone. */
+  track(revision: number, done: Promise<boolean>): void {
+    this.#compactions.set(revision, done);
+    done.finally(() => this.#compactions.delete(revision)).catch(() => {});
+    this.wake();
+  }
+
+  /** Resolves when the compaction of `revision` (scheduled by an entry already applied) has been carried out and is on disk. */
+  async compacted(revision: number): Promise<void> {
+    await this.#compactions.get(revision);
+    await this.deps.backend.commit();
+  }
 
   /** There may be something to do. */
   wake(): void {

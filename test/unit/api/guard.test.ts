@@ -22,10 +22,14 @@ function scene(how: { commonNames?: boolean; enabled?: boolean; later?: boolean 
           if (identity !== alice) throw new AuthError('permissionDenied');
         },
       },
-      identify(credentials) {
-        shown.push(credentials);
-        if (credentials.token === undefined) return undefined;
-        return how.later === true ? Promise.resolve(alice) : alice;
+      authentication: {
+        identify(credentials) {
+          shown.push(credentials);
+          if (credentials.token === undefined) return undefined;
+          return how.later === true ? Promise.resolve(alice) : alice;
+        },
+        authenticate: () => Promise.reject(new Error('nobody logs in here')),
+        hashForEntry: () => Promise.reject(new Error('nobody gets a password here')),
       },
     },
     { commonNames: how.commonNames ?? false },

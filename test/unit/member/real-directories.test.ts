@@ -95,8 +95,8 @@ describe.each([
     expect(() => opened.all(expected.currentRevision + 1)).toThrow(FutureRevisionError);
 
     const leases = await Promise.all(
-      member.leases().map(async (id) => {
-        const { ID, grantedTTL, keys } = await member.leaseTimeToLive(id, true);
+      member.leases.list().map(async (id) => {
+        const { ID, grantedTTL, keys } = await member.leases.timeToLive(id, { keys: true });
         return { ID: String(ID), grantedTTL: String(grantedTTL), keys: keys.map(base64).sort() };
       }),
     );

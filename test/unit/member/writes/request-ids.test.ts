@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { RequestIds } from '../../../src/member/loop/request-id.js';
-import { Waiters } from '../../../src/member/loop/waiters.js';
+import { RequestIds } from '../../../../src/member/writes/request-ids.js';
+import { Waiters } from '../../../../src/member/writes/waiters.js';
 
 it('a request id is member, time and counter, and the first has counter 1', () => {
   const ids = new RequestIds(0x1234_5678_9abc_def0n, 0x11_2233_4455);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../../../src/member/etcd-error.js';
-import { ReadIndexQueue } from '../../../src/member/reads/read-index.js';
+import type { Outcome } from '../../../../src/member/etcd-error.js';
+import { ReadIndexQueue } from '../../../../src/member/reads/read-index.js';
 
 function queue() {
   let context = 0n;

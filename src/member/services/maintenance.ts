@@ -1,0 +1,100 @@
+/** What an operator asks of one member: how it is, the hashes of its data, a smaller file, a copy of it. */
+import type { FileBackend } from '../../backend/options.js';
+import { isOutsideHash, readStorageVersion } from '../../backend/schema/meta.js';
+import type { BackendSnapshot } from '../../backend/types.js';
+import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
+import type { Logger } from '../../lib/logger.js';
+import type { MvccStore } from '../../mvcc/store.js';
+import type { KvHash } from '../../mvcc/types.js';
+import { wireErrors } from '../../proto/errors.js';
+import type { AlarmMember, AlarmRequest, ResponseHeader, StatusResponse } from '../../proto/gen/etcdserverpb.js';
+import type { RawNode } from '../../raft/rawnode.js';
+import { type Alarms, alarmName, alarmText } from '../apply/alarms.js';
+import { EtcdError } from '../etcd-error.js';
+import type { Leadership } from '../loop/leadership.js';
+import type { Cluster } from '../membership/cluster.js';
+import type { Space } from './space.js';
+import type { StoreWork } from './store-work.js';
+
+export interface MaintenanceDeps {
+  readonly emulate: EmulatedVersion;
+  readonly node: Pick<RawNode, 'committed' | 'term'>;
+  readonly backend: FileBackend;
+  readonly store: MvccStore;
+  readonly storeWork: StoreWork;
+  readonly cluster: Cluster;
+  readonly alarms: Alarms;
+  readonly space: Space;
+  readonly leadership: Leadership;
+  readonly logger: Logger;
+  readonly applied: () => number;
+  readonly header: (revision: number) => ResponseHeader;
+}
+
+export class Maintenance {
+  constructor(readonly deps: MaintenanceDeps) {}
+
+  get storageVersion(): string | undefined {
+    return readStorageVersion(this.deps.backend);
+  }
+
+  status(): StatusResponse {
+    const { alarms, applied, backend, cluster, emulate, header, leadership, node, space, store } = this.deps;
+    const errors = alarms.list().map(alarmText);
+    if (!leadership.hasLeader) errors.unshift(wireErrors.noLeader.message);
+    return {
+      header: header(store.currentRevision),
+      version: fullVersionOf[emulate],
+      dbSize: backend.sizeBytes,
+      leader: leadership.lead,
+      raftIndex: node.committed,
+      raftTerm: node.term,
+      raftAppliedIndex: applied(),
+      errors,
+      dbSizeInUse: backend.sizeInUseBytes,
+      isLearner: cluster.local?.isLearner ?? false,
+      ...(differenceOf('statusHasStorageVersion', emulate)
+        ? {
+            storageVersion: this.storageVersion ?? '',
+            dbSizeQuota: space.quotaBytes,
+            downgradeInfo: { enabled: false, targetVersion: '' },
+          }
+        : { storageVersion: '', dbSizeQuota: 0, downgradeInfo: undefined }),
+    };
+  }
+
+  alarms(request: AlarmRequest): AlarmMember[] {
+    return this.deps.alarms.list(request.alarm);
+  }
+
+  alarmNames(): string[] {
+    return this.deps.alarms.list().map(({ alarm }) => alarmName(alarm));
+  }
+
+  async hash(): Promise<number> {
+    const { backend, emulate } = this.deps;
+    await backend.commit();
+    const termToo = differenceOf('hashIgnoresTerm', emulate);
+    return backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }));
+  }
+
+  async hashKv(revision: number): Promise<KvHash> {
+    const { emulate, store, storeWork } = this.deps;
+    if (revision === store.compactRevision && !differenceOf('hashkvAtCompactedRevision', emulate)) {
+      throw new EtcdError('compacted');
+    }
+    const hash = store.hashKV(revision);
+    storeWork.wake();
+    return hash;
+  }
+
+  async defragment(): Promise<void> {
+    this.deps.logger.info('starting defragment');
+    await this.deps.backend.defrag();
+    this.deps.logger.info('finished defragment');
+  }
+
+  async snapshot(): Promise<{ snapshot: BackendSnapshot; storageVersion: string }> {
+    return { snapshot: await this.deps.backend.snapshot(), storageVersion: this.storageVersion ?? '' };
+  }
+}
