@@ -18,6 +18,7 @@ import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
+import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
@@ -29,6 +30,7 @@ import { Member } from '../member/member.js';
 import { MemberMetrics } from '../member/metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
 import { makeTokens } from './auth-tokens.js';
+import { decisionCalls } from './decision-calls.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
 
 export interface RunningMember {
@@ -94,7 +96,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     logger,
     onFatal: failed,
   };
-  const decision = await decide(options, world);
+  const decision = await decide(options, { ...world, lookUpHost, calls: decisionCalls });
   const member = new Member(options, world, openParts(decision, options, world, observer));
   const counts = new RpcCounts();
   try {
