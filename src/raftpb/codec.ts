@@ -286,6 +286,8 @@ function readSnapshotMetadata(r: Reader, end: number): Snapshot['metadata'] {
 }
 
 function readMessage(r: Reader, end: number): Message {
+  // A message may hold messages.
+  r.enter();
   let type = 0;
   let to = NONE;
   let from = NONE;
@@ -356,6 +358,7 @@ function readMessage(r: Reader, end: number): Message {
         );
     }
   }
+  r.leave();
   return makeMessage({
     type: type as MessageType,
     to,
@@ -487,6 +490,22 @@ function versioned<T>(
   });
   return Object.fromEntries(emulatedVersions.map((version) => [version, make(forms[version])])) as VersionedCodec<T>;
 }
+
+/** Writes what the codecs' `encode` gives into a writer that others write to as well: frames of many messages are one piece of memory. */
+export interface PartWriter {
+  entry(w: Writer, entry: Entry): void;
+  message(w: Writer, message: Message): void;
+}
+
+export const partWriter = Object.fromEntries(
+  emulatedVersions.map((version): [EmulatedVersion, PartWriter] => [
+    version,
+    {
+      entry: (w, entry) => writeEntry(w, entry, forms[version]),
+      message: (w, message) => writeMessage(w, message, forms[version]),
+    },
+  ]),
+) as Readonly<Record<EmulatedVersion, PartWriter>>;
 
 export const entryCodec = versioned<Entry>('Entry', makeEntry, writeEntry, readEntry);
 export const messageCodec = versioned<Message>('Message', makeMessage, writeMessage, readMessage);
