@@ -66,7 +66,7 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     }
   }
 
-  private async answer({ status, headers, body, trailers }: HttpResponse, headersOnly: boolean): Promise<void> {
+  private async answer({ status, headers, body, trailers, broken }: HttpResponse, headersOnly: boolean): Promise<void> {
     const fields: HeaderField[] = [{ name: ':status', value: String(status) }];
     for (const [name, values] of Object.entries(headers)) {
       if (connectionSpecific.has(name.toLowerCase())) continue;
@@ -86,14 +86,17 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     }
     this.stream.sendHeaders(fields, headersOnly);
     if (headersOnly) return;
+    const gone = broken === undefined ? this.signal : AbortSignal.any([this.signal, broken]);
+    broken?.addEventListener('abort', () => this.wakeWriter?.(), { once: true });
     const whole = await pourBody(body, {
       write: (chunk) => this.stream.sendData(chunk, false),
       writable: () =>
         new Promise((resolve) => {
           this.wakeWriter = resolve;
         }),
-      gone: this.signal,
+      gone,
     });
+    if (broken?.aborted === true && !this.gone) this.stream.reset(ErrorCode.InternalError);
     if (!whole) return;
     const last = Object.entries(trailers?.() ?? {}).map(([name, value]) => ({ name: name.toLowerCase(), value }));
     if (last.length > 0) this.stream.sendHeaders(last, true);

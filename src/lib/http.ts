@@ -41,6 +41,8 @@ export interface HttpResponse {
    * breaks the response off, so that the caller sees that it is not whole.
    */
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /** Breaks a streamed body off when it is aborted, even where the caller takes nothing any more. */
+  readonly broken?: AbortSignal | undefined;
   /** Trailing fields of a streamed body, asked for at its end. */
   readonly trailers?: (() => Readonly<Record<string, string>>) | undefined;
 }

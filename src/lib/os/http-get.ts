@@ -20,17 +20,3 @@ export async function httpGet(url: string, tls: HttpTls | undefined, timeoutMs =
     await dispatcher.destroy();
   }
 }
-
-/** Any answer to a request in clear, its body of at most `limitBytes`. The signal says how long it may take. */
-export async function httpAsk(url: string, signal: AbortSignal, limitBytes: number) {
-  const { request } = await import('undici');
-  const { statusCode: status, headers, body } = await request(url, { signal, headersTimeout: 0, bodyTimeout: 0 });
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > limitBytes) throw new Error(`${url} answers with more than ${limitBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return { status, headers, text: Buffer.concat(chunks).toString() };
-}

@@ -91,7 +91,7 @@ async function send(
   answer: HttpResponse,
   { headOnly, gone }: { headOnly: boolean; gone: AbortSignal },
 ): Promise<void> {
-  const { status, headers, body, trailers } = answer;
+  const { status, headers, body, trailers, broken } = answer;
   if (typeof body === 'string' || body instanceof Uint8Array) {
     response.writeHead(status, { ...copied(headers), 'Content-Length': Buffer.byteLength(body) });
     response.end(headOnly ? undefined : body);
@@ -106,6 +106,11 @@ async function send(
   let wake: () => void = () => {};
   const onEvent = (): void => wake();
   response.on('drain', onEvent).once('close', onEvent);
+  const breakOff = (): void => {
+    response.destroy();
+  };
+  if (broken?.aborted === true) breakOff();
+  else broken?.addEventListener('abort', breakOff, { once: true });
   const whole = await pourBody(body, {
     write: (chunk) => response.write(chunk),
     writable: () =>

@@ -1,0 +1,34 @@
+/** HTTP/1.1 as a part may ask for it. Real one in `lib/os/http-client.ts`. Redirects are answers like any other: nobody follows them. */
+
+export interface HttpAsk {
+  readonly method: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** An iterable is sent chunk by chunk as it is taken, without its length. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** The answer's head must be there so long after the request was sent; 0 = whenever. */
+  readonly headersTimeoutMs: number;
+  /** Longest silence while the answer's body arrives; 0 = any. */
+  readonly bodyTimeoutMs: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** By lower-case name, several values joined by `, `. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /**
+   * Arrives as it is read; ending the iteration early, or aborting the request's signal, closes the connection. Rejects where the body breaks off. Must be
+   * iterated or left by `discard`.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Not interested in the body. */
+  discard(): void;
+}
+
+export interface HttpClient {
+  /** Rejects with the error of whoever could not be reached, worded as the network does. */
+  ask(request: HttpAsk): Promise<HttpAnswer>;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
