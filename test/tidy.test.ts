@@ -39,7 +39,8 @@ const table: Readonly<Record<string, Part>> = {
   'src/v2': { parts: [] },
   'src/http2': { parts: [] },
   'src/grpc': { parts: ['http2', 'proto'] },
-  'src/peer': { parts: ['raftpb'] },
+  // Frames are written by protobuf's writer, lease renewals are protobuf; a transport keeps its own metrics.
+  'src/peer': { parts: ['raftpb', 'proto'], packages: ['prom-client'] },
   'src/client': { parts: ['grpc', 'proto'] },
   'src/discovery': { parts: ['client'] },
   'src/datadir': { parts: ['wal', 'backend', 'bolt', 'mvcc', 'raft', 'raftpb', 'proto'] },

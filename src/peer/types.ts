@@ -34,17 +34,27 @@ export interface LocalMember {
 export interface RaftReceiver {
   /** Has been removed from the cluster: it may neither connect nor send. */
   isRemoved(id: NodeId): boolean;
-  /** A message of a peer. Resolves when it was taken; a full queue, a stopped member, or a message not meant for us rejects. */
+  /**
+   * A message of a peer, never one of a kind that only a node itself may send, never MsgSnap. Called in the order in which they came, without waiting for
+   * the promise. Resolves when it was taken (a proposal: when a leader was there to take it); a stopped member, a sender that was removed, or a
+   * message not meant for us rejects.
+   */
   process(message: Message): Promise<void>;
   /**
    * A snapshot of the leader: its message and the database's bytes. Resolves when the message was taken, after the bytes were made durable; rejects
-   * and leaves no file behind when either fails.
+   * and leaves no file behind when either fails: with `SnapshotSaveError` where it was the bytes. Iterating them throws where they break off.
    */
   processSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void>;
   reportUnreachable(id: NodeId): void;
   reportSnapshot(id: NodeId, outcome: 'finished' | 'failed'): void;
   /** Peers say that this member was removed from the cluster. */
   reportRemoved(): void;
+}
+
+/** The database of a snapshot could not be stored. */
+export class SnapshotSaveError extends Error {
+  override readonly name = 'SnapshotSaveError';
+  readonly code = 'ERR_SNAPSHOT_SAVE';
 }
 
 export interface DatabaseSource {

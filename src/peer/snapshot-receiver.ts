@@ -1,0 +1,157 @@
+/** Takes a leader's snapshot: the frame of its message, then the database up to the end of the request. The member stores both. */
+
+import type { EmulatedVersion } from '../lib/emulate.js';
+import { humanBytes } from '../lib/go/bytes.js';
+import type { HttpRequest } from '../lib/http.js';
+import { type Message, MessageType } from '../raftpb/types.js';
+import { errorText, hex, type PeerContext } from './context.js';
+import { FrameError } from './frames.js';
+import { MessageFrameDecoder } from './message-frames.js';
+import { SnapshotSaveError } from './types.js';
+
+/** For the message with the v2 store in it; the database behind it has no limit. As etcd's, by version; a terabyte is none. */
+const LIMIT_BYTES: Readonly<Record<EmulatedVersion, number>> = {
+  '3.4': 512 * 1024 * 1024,
+  '3.5': 512 * 1024 * 1024,
+  '3.6': 64 * 1024 * 1024,
+  '3.7': 64 * 1024 * 1024,
+};
+/** Transfers at a time: each fills a file. One leader sends one at a time to each member. */
+const MAX_RECEIVING = 4;
+const UNKNOWN_SENDER = 'UNKNOWN_SNAPSHOT_SENDER';
+
+export interface Failure {
+  readonly status: number;
+  readonly text: string;
+}
+
+export class SnapshotReceiver {
+  #receiving = 0;
+
+  constructor(readonly context: PeerContext) {}
+
+  /** One that did not get as far as its message. */
+  refused(): void {
+    this.context.metrics.snapshotReceiveFailures.inc({ From: UNKNOWN_SENDER });
+  }
+
+  /** undefined when the member has taken it. */
+  async receive(request: HttpRequest): Promise<Failure | undefined> {
+    const { clock, logger, metrics, local, emulate } = this.context;
+    const begunMs = clock.monotonicMs();
+    const ids = { 'local-member-id': hex(local.id) };
+    const decoder = new MessageFrameDecoder(emulate, LIMIT_BYTES[emulate]);
+    const chunks = request.body[Symbol.asyncIterator]();
+    let message: Message;
+    try {
+      message = await readMessage(decoder, chunks);
+    } catch (error) {
+      const reason = errorText(error);
+      logger.warn('failed to decode Raft message', { ...ids, 'remote-snapshot-sender-id': '0', error: reason });
+      metrics.receivedFailures.inc({ From: request.peer.address });
+      metrics.snapshotReceiveFailures.inc({ From: '0' });
+      return { status: 400, text: `failed to decode raft message (${reason})` };
+    }
+    const sender = hex(message.from);
+    const from = { From: sender };
+    metrics.receivedBytes.inc(from, decoder.readBytes);
+    const fields = { ...ids, 'remote-snapshot-sender-id': sender };
+    if (message.type !== MessageType.MsgSnap || message.snapshot === undefined) {
+      logger.warn('unexpected Raft message type', { ...fields, 'message-type': String(message.type) });
+      metrics.snapshotReceiveFailures.inc(from);
+      return { status: 400, text: 'wrong raft message type' };
+    }
+    if (this.#receiving >= MAX_RECEIVING) {
+      metrics.snapshotReceiveFailures.inc(from);
+      return { status: 500, text: 'failed to save KV snapshot (too many snapshots are being received)' };
+    }
+    this.#receiving++;
+    metrics.snapshotReceiving.inc(from);
+    try {
+      const failure = await this.#take(message, new DatabaseBody(decoder.rest(), chunks), decoder.readBytes, begunMs);
+      if (failure === undefined) {
+        metrics.snapshotReceived.inc(from);
+        metrics.snapshotReceiveSeconds.observe(from, (clock.monotonicMs() - begunMs) / 1000);
+      } else metrics.snapshotReceiveFailures.inc(from);
+      return failure;
+    } finally {
+      this.#receiving--;
+      metrics.snapshotReceiving.dec(from);
+    }
+  }
+
+  async #take(
+    message: Message,
+    database: DatabaseBody,
+    messageBytes: number,
+    begunMs: number,
+  ): Promise<Failure | undefined> {
+    const { clock, logger, metrics, local, receiver } = this.context;
+    const sender = hex(message.from);
+    const fields = {
+      'local-member-id': hex(local.id),
+      'remote-snapshot-sender-id': sender,
+      'incoming-snapshot-index': message.snapshot?.metadata.index ?? 0,
+    };
+    logger.info('receiving database snapshot', {
+      ...fields,
+      'incoming-snapshot-message-size-bytes': messageBytes,
+      'incoming-snapshot-message-size': humanBytes(messageBytes),
+    });
+    try {
+      await receiver.processSnapshot(message, database);
+    } catch (error) {
+      const reason = errorText(error);
+      if (error instanceof SnapshotSaveError || !database.whole) {
+        logger.warn('failed to save incoming database snapshot', { ...fields, error: reason });
+        return { status: 500, text: `failed to save KV snapshot (${reason})` };
+      }
+      logger.warn('failed to process Raft message', { ...fields, error: reason });
+      return { status: 500, text: `failed to process raft message (${reason})` };
+    } finally {
+      metrics.receivedBytes.inc({ From: sender }, database.bytes);
+    }
+    logger.info('received and saved database snapshot', {
+      ...fields,
+      'incoming-snapshot-size-bytes': database.bytes,
+      'incoming-snapshot-size': humanBytes(database.bytes),
+      'download-took': `${((clock.monotonicMs() - begunMs) / 1000).toFixed(9)}s`,
+    });
+    return undefined;
+  }
+}
+
+async function readMessage(decoder: MessageFrameDecoder, chunks: AsyncIterator<Uint8Array>): Promise<Message> {
+  for (;;) {
+    const message = decoder.next();
+    if (message !== undefined) return message;
+    const next = await chunks.next();
+    if (next.done === true) throw new FrameError(decoder.readBytes === 0 ? 'EOF' : 'unexpected EOF');
+    decoder.push(next.value);
+  }
+}
+
+/** The rest of the request. Whether it came to its end is known once it has been read. */
+class DatabaseBody implements AsyncIterable<Uint8Array> {
+  bytes = 0;
+  whole = false;
+
+  constructor(
+    readonly first: Uint8Array,
+    readonly chunks: AsyncIterator<Uint8Array>,
+  ) {}
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    if (this.first.length > 0) {
+      this.bytes += this.first.length;
+      yield this.first;
+    }
+    for (;;) {
+      const next = await this.chunks.next();
+      if (next.done === true) break;
+      this.bytes += next.value.length;
+      yield next.value;
+    }
+    this.whole = true;
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Sends messages to a peer in the body of the stream that the peer has asked for. What one turn of the event loop brings is one piece: the body's
+ * reader is woken by the first message and takes all that are queued by then. A new stream of the same kind replaces the old one.
+ *
+ *   push ─▶ queue (4096 messages, 50 MiB) ─▶ encode ─▶ body of the response ─▶ socket
+ *
+ * A full queue, and a stream that ends with messages in its queue, is for raft to hear: it must not wait for an answer to them.
+ */
+import type { HttpRequest } from '../lib/http.js';
+import type { Message, NodeId } from '../raftpb/types.js';
+import { CONNECTION_TIMEOUT_MS, hex, type PeerContext } from './context.js';
+import type { FrameEncoder } from './frames.js';
+import type { PeerStatus } from './peer-status.js';
+import { makeEncoder, type StreamKind, streamNames } from './stream-kind.js';
+
+/** As etcd's streamBufSize: some seconds of a busy cluster. */
+const MAX_QUEUED = 4096;
+/** As etcd's maxPendingBytes. The entries stand in raft's log anyway. */
+const MAX_QUEUED_BYTES = 50 * 1024 * 1024;
+/** A piece of the body: large enough to cost nothing per message, small enough that the socket takes it soon. */
+const MAX_BATCH = 2048;
+const MAX_BATCH_BYTES = 1024 * 1024;
+
+/** The stream as the response has it: its body, and when to break it off. */
+export interface OutgoingStream {
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly broken: AbortSignal;
+}
+
+export class StreamWriter {
+  #connection: Connection | undefined;
+
+  constructor(
+    readonly context: PeerContext,
+    readonly peerId: NodeId,
+    readonly kind: StreamKind,
+    readonly status: PeerStatus,
+  ) {}
+
+  /** Whether the peer has a stream open. */
+  get working(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** False when the queue is full. */
+  push(message: Message): boolean {
+    return this.#connection?.push(message) ?? false;
+  }
+
+  /** The peer has asked for the stream. */
+  attach(request: HttpRequest): OutgoingStream {
+    const { logger, emulate, local } = this.context;
+    const closed = this.#drop();
+    logger.info('set message encoder', {
+      from: hex(local.id),
+      to: hex(this.peerId),
+      'stream-type': streamNames[this.kind],
+    });
+    const connection = new Connection(this.context, this.peerId, makeEncoder(this.kind, emulate), () =>
+      this.#lost(connection, 'write', 'the peer has gone away'),
+    );
+    this.#connection = connection;
+    if (request.signal.aborted) connection.end();
+    else request.signal.addEventListener('abort', () => connection.end(), { once: true });
+    this.status.activate();
+    if (closed) logger.warn('closed TCP streaming connection with remote peer', this.#fields());
+    logger.info('established TCP streaming connection with remote peer', this.#fields());
+    return connection;
+  }
+
+  /** Every third of the time after which a silent connection is given up. */
+  heartbeat(nowMs: number): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (connection.stalledMs(nowMs) <= CONNECTION_TIMEOUT_MS) connection.beat();
+    else this.#lost(connection, 'heartbeat', 'i/o timeout');
+  }
+
+  stop(): void {
+    const fields = { 'stream-writer-type': streamNames[this.kind], 'remote-peer-id': hex(this.peerId) };
+    if (this.#drop()) this.context.logger.warn('closed TCP streaming connection with remote peer', fields);
+    this.context.logger.info('stopped TCP streaming connection with remote peer', fields);
+  }
+
+  #lost(connection: Connection, action: string, reason: string): void {
+    if (this.#connection !== connection) return;
+    const { logger, metrics } = this.context;
+    this.status.deactivate({ source: streamNames[this.kind], action, reason });
+    this.#drop();
+    logger.warn('lost TCP streaming connection with remote peer', this.#fields());
+    metrics.sentFailures.inc({ To: hex(this.peerId) });
+  }
+
+  #drop(): boolean {
+    const connection = this.#connection;
+    if (connection === undefined) return false;
+    this.#connection = undefined;
+    if (connection.close() > 0) this.context.receiver.reportUnreachable(this.peerId);
+    return true;
+  }
+
+  #fields(): Record<string, string> {
+    return {
+      'stream-writer-type': streamNames[this.kind],
+      'local-member-id': hex(this.context.local.id),
+      'remote-peer-id': hex(this.peerId),
+    };
+  }
+}
+
+/** One stream: a queue, and the body that empties it. */
+class Connection implements OutgoingStream, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
+  readonly body = this;
+  readonly #broken = new AbortController();
+  readonly broken = this.#broken.signal;
+  readonly #sentBytes: { inc(count: number): void };
+  #queue: Message[] = [];
+  #queuedBytes = 0;
+  #beat = false;
+  #closed = false;
+  #wake: (() => void) | undefined;
+  /** When the reader last asked for more, or got some. */
+  #takenAtMs: number;
+
+  constructor(
+    readonly context: PeerContext,
+    peerId: NodeId,
+    readonly encoder: FrameEncoder,
+    readonly onGone: () => void,
+  ) {
+    this.#sentBytes = context.metrics.sentBytes.labels({ To: hex(peerId) });
+    this.#takenAtMs = context.clock.monotonicMs();
+  }
+
+  push(message: Message): boolean {
+    if (this.#queue.length >= MAX_QUEUED) return false;
+    const bytes = payloadBytes(message);
+    // A single message larger than the bound goes out alone.
+    if (this.#queue.length > 0 && this.#queuedBytes + bytes > MAX_QUEUED_BYTES) return false;
+    this.#queue.push(message);
+    this.#queuedBytes += bytes;
+    this.#wake?.();
+    return true;
+  }
+
+  beat(): void {
+    this.#beat = true;
+    this.#wake?.();
+  }
+
+  /** How long the socket has taken nothing although there was something. */
+  stalledMs(nowMs: number): number {
+    return this.#wake === undefined ? nowMs - this.#takenAtMs : 0;
+  }
+
+  /** Returns how many messages are lost by it. */
+  close(): number {
+    const lost = this.#queue.length;
+    this.#closed = true;
+    this.#queue = [];
+    // A reader that waits ends the response; one that is held up by the socket might never.
+    if (this.#wake === undefined) this.#broken.abort();
+    else this.#wake();
+    return lost;
+  }
+
+  /** The peer has gone away. */
+  end(): void {
+    if (this.#closed) return;
+    this.onGone();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#takenAtMs = this.context.clock.monotonicMs();
+    while (!this.#closed && this.#queue.length === 0 && !this.#beat) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+    if (this.#closed) return { done: true, value: undefined };
+    this.#takenAtMs = this.context.clock.monotonicMs();
+    const bytes = this.#queue.length > 0 ? this.encoder.encode(this.#batch()) : this.encoder.heartbeat;
+    this.#beat = false;
+    this.#sentBytes.inc(bytes.length);
+    return { done: false, value: bytes };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.end();
+    return { done: true, value: undefined };
+  }
+
+  #batch(): readonly Message[] {
+    const queue = this.#queue;
+    let count = 0;
+    let bytes = 0;
+    while (count < queue.length && count < MAX_BATCH && (count === 0 || bytes < MAX_BATCH_BYTES)) {
+      bytes += payloadBytes(queue[count] as Message);
+      count++;
+    }
+    this.#queuedBytes -= bytes;
+    this.#queue = count === queue.length ? [] : queue.slice(count);
+    return count === queue.length ? queue : queue.slice(0, count);
+  }
+}
+
+function payloadBytes({ entries, context }: Message): number {
+  let bytes = context.length;
+  for (const { data } of entries) bytes += data.length;
+  return bytes;
+}

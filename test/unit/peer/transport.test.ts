@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { type Message, MessageType, makeEntry, makeMessage, makeSnapshot } from '../../../src/raftpb/types.js';
+import { type PeerNode, startPeerNode, until } from '../../support/peer-node.js';
+
+const A = 0xa1n;
+const B = 0xb2n;
+
+function connect(...nodes: readonly PeerNode[]): void {
+  for (const node of nodes)
+    for (const other of nodes) if (other !== node) node.transport.addPeer(other.id, [other.url]);
+}
+
+const isConnected = (node: PeerNode): boolean =>
+  ['stream MsgApp v2', 'stream Message'].every((kind) =>
+    node.log.records.some(
+      ({ message, fields }) =>
+        message === 'established TCP streaming connection with remote peer' && fields['stream-writer-type'] === kind,
+    ),
+  );
+
+const heartbeat = (from: bigint, to: bigint, commit: number): Message =>
+  makeMessage({ type: MessageType.MsgHeartbeat, from, to, term: 3, commit });
+
+const append = (from: bigint, to: bigint, index: number, count: number): Message =>
+  makeMessage({
+    type: MessageType.MsgApp,
+    from,
+    to,
+    term: 3,
+    logTerm: 3,
+    index,
+    commit: index,
+    entries: Array.from({ length: count }, (_, at) =>
+      makeEntry({ term: 3, index: index + 1 + at, data: Buffer.alloc(256, at) }),
+    ),
+  });
+
+describe('two transports', () => {
+  it('carry messages in order over their streams', async () => {
+    await using a = await startPeerNode({ id: A });
+    await using b = await startPeerNode({ id: B });
+    connect(a, b);
+    await until(() => isConnected(a) && isConnected(b), 'streams');
+    const sent: Message[] = [];
+    for (let index = 0; index < 200; index++) sent.push(append(A, B, index * 3, 3), heartbeat(A, B, index));
+    a.transport.send(sent);
+    await until(() => b.receiver.messages.length === sent.length, 'all messages');
+    const ofType = (type: number, list: readonly Message[]) => list.filter((each) => each.type === type);
+    for (const type of [MessageType.MsgApp, MessageType.MsgHeartbeat])
+      expect(ofType(type, b.receiver.messages)).toEqual(ofType(type, sent));
+    expect(a.transport.activeSince(B)).toBeTypeOf('number');
+    expect(a.receiver.unreachable).toEqual([]);
+  });
+
+  it('send what one turn brings as one piece', async () => {
+    await using a = await startPeerNode({ id: A });
+    await using b = await startPeerNode({ id: B });
+    connect(a, b);
+    await until(() => isConnected(a) && isConnected(b), 'streams');
+    const before = (await a.metrics.sentBytes.get()).values.length;
+    expect(before).toBeGreaterThanOrEqual(0);
+    for (let index = 0; index < 50; index++) a.transport.send([heartbeat(A, B, index)]);
+    await until(() => b.receiver.messages.length === 50, 'all messages');
+    expect(b.receiver.messages.map(({ commit }) => commit)).toEqual(Array.from({ length: 50 }, (_, index) => index));
+  });
+
+  it('send a snapshot with its database', async () => {
+    await using a = await startPeerNode({ id: A });
+    await using b = await startPeerNode({ id: B });
+    connect(a, b);
+    const database = Buffer.alloc(5_000_000, 7);
+    let closed = 0;
+    const message = makeMessage({
+      type: MessageType.MsgSnap,
+      from: A,
+      to: B,
+      term: 3,
+      snapshot: makeSnapshot({ index: 60, term: 2, data: Buffer.from('{"Root":{}}') }),
+    });
+    a.transport.sendSnapshot(message, {
+      sizeBytes: database.length,
+      async *chunks() {
+        for (let at = 0; at < database.length; at += 65_536) yield database.subarray(at, at + 65_536);
+      },
+      close: () => closed++,
+    });
+    await until(() => a.receiver.outcomes.length === 1, 'outcome');
+    expect(a.receiver.outcomes).toEqual([{ id: B, outcome: 'finished' }]);
+    expect(b.receiver.snapshots).toHaveLength(1);
+    expect(b.receiver.snapshots[0]?.message).toEqual(message);
+    expect(b.receiver.snapshots[0]?.database.equals(database)).toBe(true);
+    expect(closed).toBe(1);
+  });
+});
