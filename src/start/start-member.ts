@@ -9,6 +9,7 @@ import { type HealthCounters, healthHandler } from '../api/http/health.js';
 import { metricsHandler } from '../api/http/metrics.js';
 import { peerMembersHandler } from '../api/http/peer.js';
 import { createRouter } from '../api/http/router.js';
+import type { HttpHandler } from '../api/http/types.js';
 import { versionHandler } from '../api/http/version.js';
 import { RpcCounts, registerServices } from '../api/v3/register.js';
 import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
@@ -18,7 +19,6 @@ import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
-import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
@@ -29,8 +29,9 @@ import type { DiskObserver } from '../member/bootstrap/types.js';
 import { Member } from '../member/member.js';
 import { MemberMetrics } from '../member/metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
+import type { PeerTransport } from '../peer/transport.js';
 import { makeTokens } from './auth-tokens.js';
-import { decisionCalls } from './decision-calls.js';
+import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
 
 export interface RunningMember {
@@ -96,13 +97,15 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     logger,
     onFatal: failed,
   };
-  const decision = await decide(options, { ...world, lookUpHost, calls: decisionCalls });
+  const peers = openPeerConnections(options, logger);
+  const decision = await decide(options, world);
   const member = new Member(options, world, openParts(decision, options, world, observer));
   const counts = new RpcCounts();
   try {
     const health: HealthCounters = { success: 0, failures: 0 };
     metrics = memberMetrics(member, counts, health);
-    const faces = facesOf(member, options, logger, { counts, health, metrics });
+    peers.metrics.registerIn(metrics.registry);
+    const faces = facesOf(member, options, logger, { counts, health, metrics }, peers.transport);
     ports.serve('peer', faces.peer);
     await member.start();
     logger.info('ready to serve client requests');
@@ -113,6 +116,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     ports.tellServing('http');
   } catch (cause) {
     await member.stop();
+    await peers.transport.close();
     throw fatal ?? cause;
   }
   return {
@@ -123,6 +127,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
       logger.info('closing etcd server', { name: options.name, 'data-dir': options.dataDir });
       await ports.close({ graceMs: requestTimeoutMs(options), busy: () => counts.runningUnary > 0 });
       await member.stop();
+      await peers.transport.close();
       stopped(undefined);
     },
   };
@@ -140,6 +145,7 @@ function facesOf(
   options: MemberOptions,
   logger: Logger,
   measured: Measured,
+  transport: PeerTransport,
 ): Record<PortKind, PortFaces> {
   const grpc = createGrpcServer({
     clock: osClock,
@@ -157,6 +163,7 @@ function facesOf(
     clusterIdHex: member.cluster.id.toString(16),
     members: () => member.cluster.members,
   });
+  const raft: HttpHandler = (request, url) => transport.handle(request, url);
   const source = {
     alarmNames: () => member.maintenance.alarmNames(),
     hasLeader: () => member.leadership.hasLeader,
@@ -167,7 +174,7 @@ function facesOf(
   const metrics = metricsHandler({ metrics: () => measured.metrics.registry.metrics() });
   const http = createRouter({ cors: ['*'], handlers: [version, health, metrics] });
   return {
-    peer: { http: createRouter({ cors: [], handlers: [version, members] }) },
+    peer: { http: createRouter({ cors: [], handlers: [raft, version, members] }) },
     client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
     http: { http },
     metrics: { http: createRouter({ cors: [], handlers: [health, metrics] }) },

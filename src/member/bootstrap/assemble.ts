@@ -4,12 +4,7 @@ import type { FileBackend } from '../../backend/options.js';
 import { readClusterVersion } from '../../backend/schema/cluster.js';
 import { readConsistentIndex, readStorageVersion, writeStorageVersion } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
-import {
-  type ClusterMember,
-  type MembershipState,
-  memberFromJson,
-  memberToJson,
-} from '../../datadir/cluster-member.js';
+import { type MembershipState, memberFromJson } from '../../datadir/cluster-member.js';
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
 import { Lessor } from '../../lease/lessor.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
@@ -38,22 +33,11 @@ export interface Opened {
   readonly snapDir: string;
   readonly snapshots: SnapshotFiles;
   readonly isNew: boolean;
-  readonly initialMembers: readonly ClusterMember[];
   readonly log: LogState;
   readonly openDb: () => FileBackend;
 }
 
-export function assemble({
-  config,
-  world,
-  walDir,
-  snapDir,
-  snapshots,
-  isNew,
-  log,
-  initialMembers,
-  openDb,
-}: Opened): Bootstrapped {
+export function assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openDb }: Opened): Bootstrapped {
   const { disk, logger } = world;
   const dbPath = `${snapDir}/db`;
   const snapshotIndex = log.snapshot?.metadata.index ?? 0;
@@ -101,8 +85,7 @@ export function assemble({
     checkQuorum: true,
     preVote: config.preVote,
   });
-  if (log.peers !== undefined)
-    node.bootstrap(log.peers.map((member) => ({ id: member.id, context: Buffer.from(memberToJson(member)) })));
+  if (log.peers !== undefined) node.bootstrap(log.peers);
   const fields = {
     'cluster-id': log.clusterId.toString(16),
     'local-member-id': log.memberId.toString(16),
@@ -120,7 +103,6 @@ export function assemble({
     lessor,
     alarms: reading(dbPath, () => new Alarms(backend)),
     cluster,
-    initialMembers,
     start: { backendIndex, snapshotIndex, confState },
     purge: () => {
       purge(disk, walDir, '.wal', config.maxWals);

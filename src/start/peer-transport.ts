@@ -1,0 +1,30 @@
+/** Composition of a member's connections to its peers. */
+import type { MemberOptions } from '../config/member-options.js';
+import type { Logger } from '../lib/logger.js';
+import { osClock } from '../lib/os/clock.js';
+import { createHttpClient } from '../lib/os/http-client.js';
+import { osNetwork } from '../lib/os/net.js';
+import { PeerMetrics } from '../peer/metrics.js';
+import { createPeerTransport, type PeerTransport } from '../peer/transport.js';
+
+/** What a dialed peer may take at least, whatever the election timeout. As etcd's Config.peerDialTimeout. */
+const DIAL_TIMEOUT_MS = 1000;
+/** Peers close connections that have been idle for 5 s. */
+const KEEP_ALIVE_MS = 4000;
+
+export interface PeerConnections {
+  readonly transport: PeerTransport;
+  readonly metrics: PeerMetrics;
+}
+
+/** Opens nothing yet: connections begin with the first peer, or the first call. */
+export function openPeerConnections(options: MemberOptions, logger: Logger): PeerConnections {
+  const http = createHttpClient({
+    network: osNetwork,
+    dialTimeoutMs: DIAL_TIMEOUT_MS + options.electionTimeoutMs,
+    keepAliveMs: KEEP_ALIVE_MS,
+  });
+  const metrics = new PeerMetrics();
+  const transport = createPeerTransport({ clock: osClock, http, logger, metrics, emulate: options.emulate });
+  return { transport, metrics };
+}
