@@ -81,20 +81,22 @@ export interface BodySink {
 export async function pourBody(body: AsyncIterable<Uint8Array>, sink: BodySink): Promise<boolean> {
   const chunks = body[Symbol.asyncIterator]();
   let leave: () => void = () => {};
-  const gone = new Promise<undefined>((resolve) => {
-    leave = () => resolve(undefined);
-    sink.gone.addEventListener('abort', leave);
-  });
+  const onGone = (): void => leave();
+  sink.gone.addEventListener('abort', onGone);
   try {
     while (!sink.gone.aborted) {
-      const next = await Promise.race([chunks.next(), gone]);
+      // Not a race with one promise for the whole body: that would gather a reaction for each chunk.
+      const next = await new Promise<IteratorResult<Uint8Array> | undefined>((resolve, reject) => {
+        leave = () => resolve(undefined);
+        chunks.next().then(resolve, reject);
+      });
       if (next === undefined) return false;
       if (next.done === true) return true;
       if (!sink.write(next.value) && !sink.gone.aborted) await sink.writable();
     }
     return false;
   } finally {
-    sink.gone.removeEventListener('abort', leave);
+    sink.gone.removeEventListener('abort', onGone);
     if (sink.gone.aborted) void Promise.resolve(chunks.return?.()).catch(() => {});
   }
 }
