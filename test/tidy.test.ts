@@ -49,7 +49,8 @@ const table: Readonly<Record<string, Part>> = {
     // The edge that turns the stores' own errors into wire errors must know them.
     parts: ['member', 'datadir', 'mvcc', 'auth', 'grpc', 'proto'],
     types: ['backend'],
-    packages: ['prom-client'],
+    // Websockets: the gateway's streams for pages in browsers.
+    packages: ['prom-client', 'ws'],
   },
   'src/proxy': { parts: ['client', 'grpc', 'proto'], types: ['api'] },
   'src/config': { parts: [], types: ['member', 'client'], packages: ['yaml'] },

@@ -51,12 +51,20 @@ const differences = {
   membershipInV2Requests: row(true, true, false, false),
   /** `HashKV` of exactly the compacted revision is answered. */
   hashkvAtCompactedRevision: row(false, true, true, true),
+  /** Answers to `Alarm` have a header. */
+  alarmHasHeader: row(false, true, true, true),
   /** `Hash` leaves the applied term out. */
   hashIgnoresTerm: row(false, true, true, true),
   /** A watch from a negative revision is refused at once; before, it was made and then ended as compacted. */
   refusesNegativeWatchStart: row(false, true, true, true),
   /** A progress request is answered at once even where watches of the stream are still catching up. */
   progressAlwaysAnswered: row(true, false, false, false),
+
+  // JSON gateway
+  /** Major version of grpc-gateway: its way with JSON, statuses and error bodies. */
+  gatewayGeneration: row<1 | 2>(1, 2, 2, 2),
+  /** Paths under `/v3beta/` are those under `/v3/`. */
+  gatewayHasBetaPaths: row(true, true, false, false),
 
   // Clients
   /** What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause. */

@@ -11,10 +11,8 @@ import { peerMembersHandler } from '../api/http/peer.js';
 import { createRouter } from '../api/http/router.js';
 import type { HttpHandler } from '../api/http/types.js';
 import { versionHandler } from '../api/http/version.js';
-import { RpcCounts, registerServices } from '../api/v3/register.js';
-import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
+import { RpcCounts } from '../api/v3/register.js';
 import type { MemberOptions } from '../config/member-options.js';
-import { createGrpcServer } from '../grpc/server.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
@@ -31,8 +29,7 @@ import { MemberMetrics } from '../member/metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
 import type { PeerTransport } from '../peer/transport.js';
 import { makeTokens } from './auth-tokens.js';
-import { checkDiscovery } from './check-discovery.js';
-import { withOwnCertificates } from './own-certificates.js';
+import { clientApi } from './client-api.js';
 import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
 
@@ -47,9 +44,7 @@ export interface RunningMember {
 }
 
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
-export async function startMember(given: MemberOptions, logger: Logger): Promise<RunningMember> {
-  checkDiscovery(given, osDisk, logger);
-  const options = withOwnCertificates(given, logger);
+export async function startMember(options: MemberOptions, logger: Logger): Promise<RunningMember> {
   const ports = new Ports({
     network: osNetwork,
     clock: osClock,
@@ -62,7 +57,7 @@ export async function startMember(given: MemberOptions, logger: Logger): Promise
     maxConcurrentStreams: options.maxConcurrentStreams,
   });
   try {
-    await ports.listen('peer', options.listenPeerUrls, options.peerTls);
+    await ports.listen('peer', options.listenPeerUrls);
     await ports.listen('client', options.listenClientUrls, options.clientTls);
     await ports.listen('http', options.listenClientHttpUrls, options.clientTls);
     await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
@@ -151,13 +146,8 @@ function facesOf(
   measured: Measured,
   transport: PeerTransport,
 ): Record<PortKind, PortFaces> {
-  const grpc = createGrpcServer({
-    clock: osClock,
-    maxReceiveBytes: options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-    observer: measured.counts,
-    onError: (cause, path) => logger.error('handler failed', { path, error: String(cause) }),
-  });
-  registerServices(grpc, member, measured.counts, { commonNames: options.clientTls.clientCertAuth });
+  const cors = ['*'];
+  const { grpc, gateway } = clientApi(member, options, { logger, counts: measured.counts, cors });
   const version = versionHandler({
     serverVersion: member.serverVersion,
     clusterVersion: () => member.cluster.version,
@@ -176,13 +166,12 @@ function facesOf(
   };
   const health = healthHandler(source, logger, measured.health);
   const metrics = metricsHandler({ metrics: () => measured.metrics.registry.metrics() });
-  const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
-  const http = createRouter({ access, handlers: [version, health, metrics] });
+  const http = createRouter({ cors, handlers: [...gateway, version, health, metrics] });
   return {
-    peer: { http: createRouter({ handlers: [raft, version, members] }) },
+    peer: { http: createRouter({ cors: [], handlers: [raft, version, members] }) },
     client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
     http: { http },
-    metrics: { http: createRouter({ handlers: [health, metrics] }) },
+    metrics: { http: createRouter({ cors: [], handlers: [health, metrics] }) },
   };
 }
 

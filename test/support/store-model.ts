@@ -2,7 +2,7 @@
  * What a store must hold after a sequence of operations: every version of every key, leases, compaction. Slow and obvious. Each operation is one log entry;
  * `describe` gives the whole state as text, so that a recovered member can be found among the states it may be in.
  */
-import type { Operation as MemberOperation } from '../../src/member/apply/operation.js';
+import type { InternalRaftRequest } from '../../src/proto/gen/etcdserverpb.js';
 import {
   CompactionRequest,
   DeleteRangeRequest,
@@ -147,16 +147,15 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1'
 const bytes = (name: string): Buffer => Buffer.from(name, 'latin1');
 
 /** The log entry's request. */
-export function requestOf(operation: Operation): MemberOperation {
+export function requestOf(operation: Operation): Partial<InternalRaftRequest> {
   switch (operation.t) {
     case 'put':
-      return { kind: 'put', request: putOf(operation) };
+      return { put: putOf(operation) };
     case 'delete':
-      return { kind: 'deleteRange', request: deleteOf(operation) };
+      return { deleteRange: deleteOf(operation) };
     case 'txn':
       return {
-        kind: 'txn',
-        request: TxnRequest.create({
+        txn: TxnRequest.create({
           success: operation.changes.map((change) =>
             change.t === 'put'
               ? { request: { case: 'requestPut', value: putOf(change) } }
@@ -165,14 +164,11 @@ export function requestOf(operation: Operation): MemberOperation {
         }),
       };
     case 'grant':
-      return {
-        kind: 'leaseGrant',
-        request: LeaseGrantRequest.create({ ID: operation.lease, TTL: leaseTtlSeconds }),
-      };
+      return { leaseGrant: LeaseGrantRequest.create({ ID: operation.lease, TTL: leaseTtlSeconds }) };
     case 'revoke':
-      return { kind: 'leaseRevoke', request: { ID: operation.lease } };
+      return { leaseRevoke: { ID: operation.lease } };
     case 'compact':
-      return { kind: 'compaction', request: CompactionRequest.create({ revision: operation.revision }) };
+      return { compaction: CompactionRequest.create({ revision: operation.revision }) };
   }
 }
 

@@ -2,23 +2,29 @@
 import { createHash } from 'node:crypto';
 import { differenceOf } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
-import { AlarmRequest_AlarmAction as AlarmAction, type Maintenance } from '../../proto/gen/etcdserverpb.js';
+import {
+  AlarmRequest_AlarmAction as AlarmAction,
+  type AlarmResponse,
+  type Maintenance,
+} from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { onlyMessage } from './range-stream.js';
 import type { Handlers } from './service.js';
 
 export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Handlers<typeof Maintenance>, 'downgrade'> {
+  const alarmHeader = (revision: number) =>
+    differenceOf('alarmHasHeader', member.emulate) ? member.header(revision) : undefined;
   return {
     /** Listing reads local state: an entry for it would make a later start read the log for nothing (etcd #14429). */
     async alarm(request, call) {
       if (request.action === AlarmAction.GET) {
         await guard.known(call);
-        return { header: member.header(member.currentRevision), alarms: member.maintenance.alarms(request) };
+        return { header: alarmHeader(member.currentRevision), alarms: member.maintenance.alarms(request) };
       }
       const identity = await guard.root(call);
-      const response = await member.propose({ kind: 'alarm', request }, { identity });
-      return { ...response, header: member.header(response.header?.revision ?? 0) };
+      const response = (await member.propose({ alarm: request }, identity)) as AlarmResponse;
+      return { ...response, header: alarmHeader(response.header?.revision ?? 0) };
     },
 
     async status(_request, call) {

@@ -3,19 +3,29 @@ import { Code, type GrpcServer, type ServerObserver, type StreamHandler, type Un
 import type { MethodKind } from '../../lib/codec.js';
 import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';
+import { Election } from '../../proto/gen/v3electionpb.js';
+import { Lock } from '../../proto/gen/v3lockpb.js';
 import { authHandlers } from './auth.js';
 import { clusterHandlers } from './cluster.js';
+import { Steps } from './concurrency.js';
+import { electionHandlers } from './election.js';
 import type { MemberFace } from './face.js';
 import { Guard, type GuardOptions } from './guard.js';
 import { kvHandlers } from './kv.js';
 import { leaseHandlers } from './lease.js';
+import { lockHandlers } from './lock.js';
 import { maintenanceHandlers } from './maintenance.js';
 import { type Edge, type ServiceEntry, serviceEntries } from './service.js';
 import { watchHandlers } from './watch.js';
 
+/** Where handlers are also called from, without a socket. */
+export interface CallTable {
+  add(method: ServiceEntry['method'], handler: ServiceEntry['handler']): void;
+}
+
 /** `counts` is the server's observer too. */
 export function registerServices(
-  server: GrpcServer,
+  { server, local }: { readonly server: GrpcServer; readonly local: CallTable },
   member: MemberFace,
   counts: RpcCounts,
   options: GuardOptions,
@@ -27,17 +37,23 @@ export function registerServices(
     slowCallMs: member.limits.warningUnaryRequestDurationMs,
     onSlowCall: (path, tookMs) => member.slowCall(path, tookMs),
   };
+  const kv = kvHandlers(member, guard);
+  const lease = leaseHandlers(member, guard);
+  const steps = new Steps(member, { kv, lease });
   const entries = [
-    ...serviceEntries(KV, kvHandlers(member, guard), edge),
+    ...serviceEntries(KV, kv, edge),
     ...serviceEntries(Watch, watchHandlers(member, guard), edge),
-    ...serviceEntries(Lease, leaseHandlers(member, guard), edge),
+    ...serviceEntries(Lease, lease, edge),
     ...serviceEntries(Cluster, clusterHandlers(member, guard), edge),
     ...serviceEntries(Maintenance, maintenanceHandlers(member, guard), edge),
     ...serviceEntries(Auth, authHandlers(member, guard), edge),
+    ...serviceEntries(Lock, lockHandlers(steps), edge),
+    ...serviceEntries(Election, electionHandlers(steps), edge),
     ...serviceEntries(Health, { check: () => ({ status: ServingStatus.SERVING }) }, edge),
   ];
   for (const entry of entries) {
     counts.add(entry);
+    local.add(entry.method, entry.handler);
     if (entry.method.kind === 'unary') server.unary(entry.method, entry.handler as UnaryHandler<unknown, unknown>);
     else server.stream(entry.method, entry.handler as StreamHandler<unknown, unknown>);
   }

@@ -4,16 +4,10 @@
  * Bounds: entries that are committed but not applied, the bytes of proposals that wait, and what the backend holds in memory. Beyond any of them a proposal is
  * refused as one too many.
  */
+import type { Identity } from '../../auth/types.js';
 import type { FileBackend } from '../../backend/options.js';
 import type { Clock } from '../../lib/clock.js';
-import {
-  encodeOperation,
-  type Operation,
-  type OperationKind,
-  type ProposeOptions,
-  type RequestOf,
-  type ResultOf,
-} from '../apply/operation.js';
+import { InternalRaftRequest, type SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
 import { EtcdError, type Outcome } from '../etcd-error.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
 import type { RequestIds } from './request-ids.js';
@@ -51,20 +45,20 @@ export class Proposals {
   }
 
   /**
-   * Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in time.
+   * Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in time. `identity` is whom apply
+   * will check permissions of.
    */
-  propose<K extends OperationKind>(
-    operation: { readonly kind: K; readonly request: RequestOf<K> },
-    { identity, encoded }: ProposeOptions = {},
-  ): Promise<ResultOf<K>> {
+  propose(request: Partial<SplicedInternalRaftRequest>, identity?: Identity): Promise<unknown> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     if (this.deps.applyLag() > MAX_APPLY_LAG) return Promise.reject(new EtcdError('tooManyRequests'));
     const ID = this.deps.ids.next();
-    const header = { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 };
-    const data = encodeOperation(header, operation as Operation, encoded);
+    const data = InternalRaftRequest.encode({
+      ...EMPTY_REQUEST,
+      ...request,
+      header: { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 },
+    });
     if (data.length > this.deps.maxRequestBytes) return Promise.reject(new EtcdError('requestTooLarge'));
-    // Apply gave it for this very operation.
-    return this.proposeBytes(ID, data) as Promise<ResultOf<K>>;
+    return this.proposeBytes(ID, data);
   }
 
   /** An entry's data as it is, in which `id` stands as its request's. */
@@ -103,3 +97,5 @@ export class Proposals {
     this.deps.waiters.settleAll({ ok: false, error: reason });
   }
 }
+
+const EMPTY_REQUEST: SplicedInternalRaftRequest = InternalRaftRequest.create();

@@ -1,0 +1,267 @@
+/**
+ * etcd's JSON gateway: each RPC as a POST of proto3 JSON, streams as bodies that go on, one JSON object a line. It calls the member's own handlers.
+ * As grpc-gateway and etcd's embed/serve.go have it; what differs between versions stands in `dialect.ts`.
+ */
+import { Code, GrpcError } from '../../grpc/types.js';
+import type { Method } from '../../lib/codec.js';
+import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
+import { BodyTooLargeError, collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
+import { latin1Text } from '../../lib/latin1.js';
+import { gatewayRoutes } from '../../proto/gen/gateway-routes.js';
+import { type HttpHandler, textError } from '../http/types.js';
+import { jsonValues, ValueTooLargeError } from './body.js';
+import { type Dialect, dialectOf } from './dialect.js';
+import { errorLine, errorResponse, httpStatusOf, routingError } from './errors.js';
+import { JsonError, parseJson } from './json/parse.js';
+import { type AnyMessage, emptyMessage, schemaOf } from './json/schema.js';
+import { writeJson } from './json/write.js';
+import type { LocalCaller, LocalCalls } from './local-calls.js';
+import type { LocalStream } from './local-stream.js';
+import { metadataOfHeaders, timeoutMsOf } from './metadata.js';
+import { serveWebSocket } from './websocket.js';
+
+export interface GatewayOptions {
+  readonly calls: LocalCalls;
+  readonly emulate: EmulatedVersion;
+  /** Largest message that a handler is given. */
+  readonly maxReceiveBytes: number;
+  /** With certificates as names (`--client-cert-auth`): a gateway's caller would believe that its own is one. */
+  readonly refusesCommonNames: () => boolean;
+  /** Whether pages of this origin may call. */
+  readonly allowsOrigin: (origin: string, host: string | undefined) => boolean;
+}
+
+/** Escapes and base64 make JSON larger than the message in it. */
+const JSON_FACTOR = 4;
+
+interface Exchange {
+  readonly options: GatewayOptions;
+  readonly dialect: Dialect;
+  readonly method: Method<unknown, unknown>;
+  readonly caller: LocalCaller;
+  /** Keys and values as text. */
+  readonly textBytes: boolean;
+}
+
+export function gatewayHandler(options: GatewayOptions): HttpHandler {
+  const dialect = dialectOf(options.emulate);
+  const hasBetaPaths = differenceOf('gatewayHasBetaPaths', options.emulate);
+  const routes = new Map(gatewayRoutes);
+
+  const answer = async (request: HttpRequest, path: string, url: URL): Promise<HttpResponse> => {
+    const method = options.calls.method(routes.get(path) ?? '');
+    if (method === undefined) return routingError(404, dialect);
+    if (methodOf(request) !== 'POST') return routingError(405, dialect);
+    try {
+      const caller: LocalCaller = {
+        metadata: metadataOfHeaders(request),
+        address: request.peer.address,
+        signal: request.signal,
+        timeoutMs: timeoutMsOf(request.headers['grpc-timeout']),
+      };
+      const textBytes = url.searchParams.get('text') === '1';
+      const exchange: Exchange = { options, dialect, method, caller, textBytes };
+      return method.kind === 'unary'
+        ? await answerUnary(exchange, request.body)
+        : await answerStream(exchange, request.body);
+    } catch (cause) {
+      return errorResponse(errorOf(cause, options), dialect, { called: false });
+    }
+  };
+
+  return (request, url) => {
+    const path = pathOf(url, { hasBetaPaths });
+    if (path !== '/v3' && !path.startsWith('/v3/')) return undefined;
+    const clean = cleanPath(path);
+    if (clean !== path) return redirect(clean + url.search, request.method);
+    if (options.refusesCommonNames() && request.peer.tls?.commonName) return textError(400, COMMON_NAME_REFUSAL);
+    if (request.upgrade === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket')
+      return answer(request, path, url);
+    return serveWebSocket(request, {
+      allowsOrigin: options.allowsOrigin,
+      maxMessageBytes: options.maxReceiveBytes * JSON_FACTOR,
+      serve: (streamed) => answer(streamed, path, url),
+      method: url.searchParams.get('method') ?? 'POST',
+    });
+  };
+}
+
+const COMMON_NAME_REFUSAL =
+  'CommonName of client sending a request against gateway will be ignored and not used as expected';
+
+function pathOf(url: URL, { hasBetaPaths }: { hasBetaPaths: boolean }): string {
+  const path = decoded(url.pathname);
+  return hasBetaPaths && path.startsWith('/v3beta/') ? `/v3/${path.slice('/v3beta/'.length)}` : path;
+}
+
+function decoded(path: string): string {
+  if (!path.includes('%')) return path;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** As Go's ServeMux wants it; it sends others there. */
+function cleanPath(path: string): string {
+  if (path === '/v3') return '/v3/';
+  return path.includes('//') ? path.replace(/\/{2,}/g, '/') : path;
+}
+
+/** As Go's http.Redirect. */
+function redirect(location: string, method: string): HttpResponse {
+  const body = method === 'GET' ? `<a href="${location}">Moved Permanently</a>.\n\n` : '';
+  return { status: 301, headers: { 'Content-Type': 'text/html; charset=utf-8', Location: location }, body };
+}
+
+/** A form may say what it would have sent if it could. */
+function methodOf({ method, headers }: HttpRequest): string {
+  const override = headers['x-http-method-override'];
+  const isForm = method === 'POST' && headers['content-type'] === 'application/x-www-form-urlencoded';
+  return isForm && override ? override.toUpperCase() : method;
+}
+
+async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>): Promise<HttpResponse> {
+  const { options, dialect, method, caller, textBytes } = exchange;
+  const bytes = await collectBody(body, options.maxReceiveBytes * JSON_FACTOR);
+  const request = readMessage(exchange, latin1Text(bytes));
+  checkSize(request, bytes.length, exchange);
+  try {
+    const { message, headers } = await options.calls.unary(method.path, request, bytes.length, caller);
+    return {
+      status: 200,
+      headers: metadataHeaders(headers),
+      body: writeJson(message as AnyMessage, schemaOf(method.output.typeName), { ...dialect, textBytes }),
+    };
+  } catch (cause) {
+    // An error of the call's own client has no trailers: it did not wait for the server's.
+    const error = cause as GrpcError;
+    return errorResponse(error, dialect, { called: error.code !== Code.DeadlineExceeded });
+  }
+}
+
+/** The first value of the body; whatever comes behind it is left alone. */
+function readMessage({ dialect, method, textBytes }: Exchange, text: string): AnyMessage {
+  const document = parseJson(text);
+  const schema = schemaOf(method.input.typeName);
+  return document === undefined ? emptyMessage(schema) : dialect.read(document, schema, { textBytes });
+}
+
+/** As the server would refuse it coming from a socket. */
+function checkSize(message: AnyMessage, jsonBytes: number, { method, options }: Exchange): void {
+  // JSON is never much shorter than what it says.
+  if (jsonBytes < options.maxReceiveBytes / 2) return;
+  const { length } = method.input.encode(message);
+  if (length > options.maxReceiveBytes) throw tooLarge(length, options);
+}
+
+function tooLarge(sizeBytes: number, { maxReceiveBytes }: GatewayOptions): GrpcError {
+  const text = `grpc: received message larger than max (${sizeBytes} vs. ${maxReceiveBytes})`;
+  return new GrpcError(Code.ResourceExhausted, text);
+}
+
+function errorOf(cause: unknown, options: GatewayOptions): GrpcError {
+  if (cause instanceof GrpcError) return cause;
+  if (cause instanceof JsonError) return new GrpcError(Code.InvalidArgument, cause.message, { cause });
+  if (cause instanceof BodyTooLargeError) return tooLarge(options.maxReceiveBytes * JSON_FACTOR, options);
+  if (cause instanceof ValueTooLargeError) return tooLarge(cause.sizeBytes, options);
+  return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
+}
+
+function metadataHeaders(headers: readonly (readonly [string, string])[]): Record<string, string> {
+  const all: Record<string, string> = {
+    'Content-Type': 'application/json',
+    'Grpc-Metadata-Content-Type': 'application/grpc',
+  };
+  for (const [name, value] of headers) all[`Grpc-Metadata-${name}`] = value;
+  return all;
+}
+
+/** The response begins with the first answer of the call, so that its status can tell a refusal. */
+async function answerStream(exchange: Exchange, body: AsyncIterable<Uint8Array>): Promise<HttpResponse> {
+  const { options, dialect, method, caller } = exchange;
+  const requests = new StreamRequests(exchange, body);
+  if (method.kind === 'server-streaming') await requests.takeOnly();
+  else if (dialect.gateway === 1) await requests.takeFirst();
+  const stream = options.calls.stream(method.path, requests.all(), caller);
+  const headers = metadataHeaders([]);
+  let first: unknown;
+  try {
+    first = await stream.take();
+  } catch (cause) {
+    const error = cause as GrpcError;
+    return { status: httpStatusOf(error.code, dialect), headers, body: `${errorLine(error, dialect)}\n` };
+  }
+  if (first !== undefined) return { status: 200, headers, body: lines(exchange, stream, first) };
+  const { 'Content-Type': _, ...untyped } = headers;
+  return { status: 200, headers: dialect.gateway === 1 ? headers : untyped, body: '' };
+}
+
+async function* lines(exchange: Exchange, stream: LocalStream, first: unknown): AsyncGenerator<Uint8Array, undefined> {
+  const { dialect, method, textBytes } = exchange;
+  const schema = schemaOf(method.output.typeName);
+  const options = { comma: ',', escapeHtml: true, textBytes };
+  try {
+    for (let message = first; message !== undefined; message = await stream.take())
+      yield Buffer.from(`{"result":${writeJson(message as AnyMessage, schema, options)}}\n`);
+  } catch (cause) {
+    yield Buffer.from(`${errorLine(cause as GrpcError, dialect)}\n`);
+  }
+}
+
+/**
+ * The requests of a stream. What cannot be read ends them quietly: the call goes on, as grpc-gateway has it, but for a first one that generation 1
+ * reads before it calls.
+ */
+class StreamRequests {
+  readonly #values: AsyncGenerator<AnyMessage, undefined>;
+  #first: IteratorResult<AnyMessage, undefined> | undefined;
+
+  constructor(
+    readonly exchange: Exchange,
+    body: AsyncIterable<Uint8Array>,
+  ) {
+    this.#values = messagesOf(exchange, body);
+  }
+
+  /** The one request of a call that takes one. Throws what is wrong with it. */
+  async takeOnly(): Promise<void> {
+    const { value } = await this.#values.next();
+    this.#first = { done: false, value: value ?? emptyMessage(schemaOf(this.exchange.method.input.typeName)) };
+    await this.#values.return(undefined);
+  }
+
+  /** Throws what is wrong with it, which has no code of its own. */
+  async takeFirst(): Promise<void> {
+    try {
+      this.#first = await this.#values.next();
+    } catch (cause) {
+      throw cause instanceof JsonError ? new GrpcError(Code.Unknown, cause.message, { cause }) : cause;
+    }
+  }
+
+  async *all(): AsyncGenerator<AnyMessage, undefined> {
+    if (this.#first?.done === true) return;
+    if (this.#first !== undefined) yield this.#first.value;
+    try {
+      for (;;) {
+        const next = await this.#values.next();
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } catch (cause) {
+      if (!(cause instanceof JsonError || cause instanceof ValueTooLargeError)) throw cause;
+    }
+  }
+}
+
+async function* messagesOf(exchange: Exchange, body: AsyncIterable<Uint8Array>): AsyncGenerator<AnyMessage, undefined> {
+  const { dialect, method, options, textBytes } = exchange;
+  const schema = schemaOf(method.input.typeName);
+  for await (const document of jsonValues(body, options.maxReceiveBytes * JSON_FACTOR)) {
+    const message = dialect.read(document, schema, { textBytes });
+    checkSize(message, document.text.length, exchange);
+    yield message;
+  }
+}

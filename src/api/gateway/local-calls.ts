@@ -1,0 +1,188 @@
+/**
+ * Calls of the member's own gRPC services without a socket in between: the same handlers, with the same guard, errors and counts. Invariant: each call
+ * that was started is told as handled, once.
+ */
+import {
+  Code,
+  GrpcError,
+  type Metadata,
+  type ServerCall,
+  type ServerObserver,
+  type ServerStream,
+} from '../../grpc/types.js';
+import type { Clock } from '../../lib/clock.js';
+import type { Method } from '../../lib/codec.js';
+import { LocalStream } from './local-stream.js';
+
+type AnyMethod = Method<unknown, unknown>;
+type AnyHandler = (argument: never, call: never) => unknown;
+
+export interface LocalCallsOptions {
+  readonly clock: Clock;
+  readonly observer: ServerObserver;
+  /** Told of handlers that threw something other than a GrpcError. */
+  readonly onError: (error: unknown, path: string) => void;
+}
+
+/** What the caller brings. */
+export interface LocalCaller {
+  readonly metadata: Metadata;
+  readonly address: string;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number | undefined;
+}
+
+export interface LocalAnswer {
+  readonly message: unknown;
+  /** Set by the handler. */
+  readonly headers: readonly (readonly [string, string])[];
+}
+
+export class LocalCalls {
+  readonly #methods = new Map<string, { readonly method: AnyMethod; readonly handler: AnyHandler }>();
+
+  constructor(readonly options: LocalCallsOptions) {}
+
+  add(method: AnyMethod, handler: AnyHandler): void {
+    this.#methods.set(method.path, { method, handler });
+  }
+
+  method(path: string): AnyMethod | undefined {
+    return this.#methods.get(path)?.method;
+  }
+
+  /** `sizeBytes` of the request as it came. Rejects with GrpcError. */
+  async unary(path: string, request: unknown, sizeBytes: number, caller: LocalCaller): Promise<LocalAnswer> {
+    const { method, handler } = this.#entry(path);
+    const { observer } = this.options;
+    const call = new LocalCall(path, caller, this.options.clock);
+    observer.started?.(path, 'unary');
+    observer.received?.(path, sizeBytes);
+    let code: Code = Code.Ok;
+    try {
+      const answer = await call.inTime((handler as (request: unknown, call: ServerCall) => unknown)(request, call));
+      observer.sent?.(path, answer instanceof Uint8Array ? answer.length : 0);
+      return { message: answer instanceof Uint8Array ? method.output.decode(answer) : answer, headers: call.headers };
+    } catch (cause) {
+      const error = this.#errorOf(cause, path);
+      code = error.code;
+      throw error;
+    } finally {
+      call.end();
+      observer.handled?.(path, 'unary', code);
+    }
+  }
+
+  /** Starts a call with streams; it ends when its handler does or the caller goes away. */
+  stream(path: string, requests: AsyncIterable<unknown>, caller: LocalCaller): LocalStream {
+    const { method, handler } = this.#entry(path);
+    const { observer } = this.options;
+    const call = new LocalCall(path, caller, this.options.clock);
+    const stream = new LocalStream(method, call, {
+      requests,
+      onSent: (bytes) => observer.sent?.(path, bytes),
+      onReceived: () => observer.received?.(path, 0),
+    });
+    observer.started?.(path, method.kind);
+    const run = async (): Promise<void> => {
+      let code: Code = Code.Ok;
+      try {
+        await call.inTime((handler as (stream: ServerStream<unknown, unknown>) => unknown)(stream));
+        stream.finish(undefined);
+      } catch (cause) {
+        const error = this.#errorOf(cause, path);
+        code = error.code;
+        stream.finish(error);
+      } finally {
+        call.end();
+        observer.handled?.(path, method.kind, code);
+      }
+    };
+    void run();
+    return stream;
+  }
+
+  #entry(path: string): { readonly method: AnyMethod; readonly handler: AnyHandler } {
+    const entry = this.#methods.get(path);
+    if (entry === undefined) throw new GrpcError(Code.Unimplemented, `unknown method ${path}`);
+    return entry;
+  }
+
+  #errorOf(cause: unknown, path: string): GrpcError {
+    if (cause instanceof GrpcError) return cause;
+    this.options.onError(cause, path);
+    return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** The gateway's own certificate says nothing of its caller (CVE-2018-16886): no call of its has a common name. */
+class LocalCall implements ServerCall {
+  readonly metadata: Metadata;
+  readonly timeoutMs: number | undefined;
+  readonly peer: ServerCall['peer'];
+  readonly headers: (readonly [string, string])[] = [];
+  readonly #caller: AbortSignal;
+  readonly #clock: Clock;
+  #own: AbortController | undefined;
+  #clear: (() => void) | undefined;
+
+  constructor(
+    readonly path: string,
+    caller: LocalCaller,
+    clock: Clock,
+  ) {
+    this.metadata = caller.metadata;
+    this.timeoutMs = caller.timeoutMs;
+    this.peer = { address: caller.address, tls: false, commonName: undefined };
+    this.#caller = caller.signal;
+    this.#clock = clock;
+    if (caller.timeoutMs !== undefined) this.#limit(caller.timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#own?.signal ?? this.#caller;
+  }
+
+  setHeader(name: string, value: string): void {
+    this.headers.push([name, value]);
+  }
+
+  /** Trailers have no place in an answer of the gateway. */
+  setTrailer(): void {}
+
+  /** The handler's result, unless the deadline passes or the caller goes away before. */
+  inTime(result: unknown): unknown {
+    const { signal } = this;
+    if (!(result instanceof Promise)) return result;
+    return new Promise((resolve, reject) => {
+      const stop = (): void =>
+        reject(signal.reason instanceof GrpcError ? signal.reason : new GrpcError(Code.Canceled, 'context canceled'));
+      if (signal.aborted) {
+        stop();
+        result.catch(() => {});
+        return;
+      }
+      signal.addEventListener('abort', stop, { once: true });
+      result.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
+  }
+
+  end(): void {
+    this.#clear?.();
+  }
+
+  #limit(timeoutMs: number): void {
+    const own = new AbortController();
+    this.#own = own;
+    const leave = (): void => own.abort(this.#caller.reason);
+    this.#caller.addEventListener('abort', leave, { once: true });
+    const late = (): void => own.abort(new GrpcError(Code.DeadlineExceeded, 'context deadline exceeded'));
+    // Less than a clock can tell is over before it begins.
+    if (timeoutMs < 1) late();
+    const stopTimer = timeoutMs < 1 ? () => {} : this.#clock.after(timeoutMs, late);
+    this.#clear = () => {
+      stopTimer();
+      this.#caller.removeEventListener('abort', leave);
+    };
+  }
+}

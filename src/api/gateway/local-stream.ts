@@ -1,0 +1,123 @@
+/**
+ * The streams of one call that stays in the process: requests come from whoever calls, answers wait in a short queue until they are taken; a handler
+ * that has filled it waits. An answer that is already bytes is kept as it is until then.
+ */
+import { Code, GrpcError, type ServerCall, type ServerStream } from '../../grpc/types.js';
+import type { Method } from '../../lib/codec.js';
+
+const HIGH_BYTES = 64 * 1024;
+
+export interface LocalStreamSource {
+  readonly requests: AsyncIterable<unknown>;
+  readonly onReceived: () => void;
+  readonly onSent: (bytes: number) => void;
+}
+
+export class LocalStream implements ServerStream<unknown, unknown> {
+  readonly messages: AsyncIterable<unknown>;
+  readonly #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #end: { readonly error: GrpcError | undefined } | undefined;
+  #wake: (() => void) | undefined;
+  #drains: (() => void)[] = [];
+
+  constructor(
+    readonly method: Method<unknown, unknown>,
+    readonly call: ServerCall,
+    readonly source: LocalStreamSource,
+  ) {
+    this.messages = requestsOf(source, call.signal);
+  }
+
+  get path(): string {
+    return this.call.path;
+  }
+  get metadata(): ServerCall['metadata'] {
+    return this.call.metadata;
+  }
+  get signal(): AbortSignal {
+    return this.call.signal;
+  }
+  get timeoutMs(): number | undefined {
+    return this.call.timeoutMs;
+  }
+  get peer(): ServerCall['peer'] {
+    return this.call.peer;
+  }
+
+  setHeader(name: string, value: string): void {
+    this.call.setHeader(name, value);
+  }
+
+  setTrailer(name: string, value: string): void {
+    this.call.setTrailer(name, value);
+  }
+
+  send(message: unknown): boolean {
+    if (this.#end !== undefined) return true;
+    const bytes = message instanceof Uint8Array ? message : this.method.output.encode(message);
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    this.source.onSent(bytes.length);
+    this.#wake?.();
+    return this.#queuedBytes < HIGH_BYTES;
+  }
+
+  drained(): Promise<void> {
+    if (this.#queuedBytes < HIGH_BYTES || this.#end !== undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#drains.push(resolve));
+  }
+
+  /** The handler is done; what is queued is still taken. */
+  finish(error: GrpcError | undefined): void {
+    if (this.#end !== undefined) return;
+    this.#end = { error };
+    this.#wake?.();
+    for (const resolve of this.#drains.splice(0)) resolve();
+  }
+
+  /** The next answer; undefined at the end. Rejects with what the call ended with. One asks at a time. */
+  async take(): Promise<unknown> {
+    for (;;) {
+      const bytes = this.#queue.shift();
+      if (bytes !== undefined) {
+        this.#queuedBytes -= bytes.length;
+        if (this.#queuedBytes < HIGH_BYTES) for (const resolve of this.#drains.splice(0)) resolve();
+        return this.method.output.decode(bytes);
+      }
+      if (this.#end !== undefined) {
+        if (this.#end.error !== undefined) throw this.#end.error;
+        return undefined;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+}
+
+/** Ends with Canceled when the call is aborted, also while the next request is awaited. */
+async function* requestsOf(
+  { requests, onReceived }: LocalStreamSource,
+  signal: AbortSignal,
+): AsyncGenerator<unknown, undefined> {
+  const iterator = requests[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await new Promise<IteratorResult<unknown>>((resolve, reject) => {
+      const stop = (): void => reject(new GrpcError(Code.Canceled, 'context canceled'));
+      if (signal.aborted) {
+        stop();
+        return;
+      }
+      signal.addEventListener('abort', stop, { once: true });
+      iterator
+        .next()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', stop));
+    });
+    if (next.done === true) return;
+    onReceived();
+    yield next.value;
+  }
+}

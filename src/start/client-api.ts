@@ -1,0 +1,43 @@
+/** The v3 API as clients reach it: over gRPC, and as JSON through the gateway, which calls the same handlers. */
+import { gatewayHandler } from '../api/gateway/gateway.js';
+import { LocalCalls } from '../api/gateway/local-calls.js';
+import { allowsOrigin } from '../api/http/router.js';
+import type { HttpHandler } from '../api/http/types.js';
+import { type RpcCounts, registerServices } from '../api/v3/register.js';
+import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
+import type { MemberOptions } from '../config/member-options.js';
+import { createGrpcServer } from '../grpc/server.js';
+import type { GrpcServer } from '../grpc/types.js';
+import type { Logger } from '../lib/logger.js';
+import { osClock } from '../lib/os/clock.js';
+import type { Member } from '../member/member.js';
+
+export interface ClientApi {
+  readonly grpc: GrpcServer;
+  /** None with `--enable-grpc-gateway=false`. */
+  readonly gateway: readonly HttpHandler[];
+}
+
+/** `cors`: the origins whose pages may call. */
+export function clientApi(
+  member: Member,
+  options: MemberOptions,
+  { logger, counts, cors }: { logger: Logger; counts: RpcCounts; cors: readonly string[] },
+): ClientApi {
+  const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
+  const commonNames = options.clientTls.clientCertAuth;
+  const onError = (cause: unknown, path: string): void =>
+    logger.error('handler failed', { path, error: String(cause) });
+  const grpc = createGrpcServer({ clock: osClock, maxReceiveBytes, observer: counts, onError });
+  const calls = new LocalCalls({ clock: osClock, observer: counts, onError });
+  registerServices({ server: grpc, local: calls }, member, counts, { commonNames });
+  if (!options.enableGrpcGateway) return { grpc, gateway: [] };
+  const gateway = gatewayHandler({
+    calls,
+    emulate: member.emulate,
+    maxReceiveBytes,
+    refusesCommonNames: () => commonNames && member.auth.isEnabled,
+    allowsOrigin: (origin, host) => allowsOrigin(cors, origin, host),
+  });
+  return { grpc, gateway: [gateway] };
+}
