@@ -69,11 +69,17 @@ export default class Start extends BaseCommand {
   /** Starts the member and waits for its end. Signals before it is ready kill the process at once, as they do etcd. */
   private async serve(options: MemberOptions, log: OsLogger): Promise<void> {
     const { startMember } = await import('../../src/start/start-member.js');
+    const { ListenerError } = await import('../../src/start/tls-server.js');
     const { tellInit } = await import('../../src/start/tell-init.js');
     let member: RunningMember;
     try {
       member = await startMember(options, log);
     } catch (error) {
+      if (error instanceof ListenerError) {
+        log.fatal('listener failed', { error: error.message });
+        log.close();
+        exitSilently(1);
+      }
       for (const line of startFailure(textOf(error), options.emulate)) log[line.level](line.message, line.fields);
       log.close();
       exitSilently(1);

@@ -2,7 +2,7 @@
  * The configuration file: YAML (or JSON), keys named as flags save for a few maps. Unknown keys are passed over; wrong types are refused in the words of
  * Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when there is such a file.
  */
-import { parseDocument } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { OptionTable } from './option.js';
 import { jsonKind, WrongType } from './option.js';
 
@@ -26,7 +26,9 @@ const bareKeys: Readonly<Record<string, string>> = {
 const securityMaps = ['client-transport-security', 'peer-transport-security'];
 
 export function readConfigFile(text: string, table: OptionTable): ConfigFile {
-  const yaml = parseDocument(text, { prettyErrors: false, version: '1.1', logLevel: 'error' });
+  // The first of several documents counts, and the last of several values for one key.
+  const [yaml] = parseAllDocuments(text, { prettyErrors: false, version: '1.1', logLevel: 'error', uniqueKeys: false });
+  if (yaml === undefined) return { t: 'ok', given: new Map() };
   const [problem] = yaml.errors;
   if (problem !== undefined) {
     const line = text.slice(0, problem.pos[0]).split('\n').length;
@@ -40,7 +42,7 @@ export function readConfigFile(text: string, table: OptionTable): ConfigFile {
       message: unmarshalling(`cannot unmarshal ${jsonKind(document)} into Go value of type embed.configYAML`),
     };
   }
-  const root = document as Readonly<Record<string, unknown>>;
+  const root = withLowerKeys(document);
   for (const map of securityMaps) {
     const value = root[map];
     if (value !== undefined && value !== null && (typeof value !== 'object' || Array.isArray(value))) {
@@ -81,6 +83,12 @@ export function readConfigFile(text: string, table: OptionTable): ConfigFile {
   return { t: 'ok', given };
 }
 
+/** Go's JSON decoder takes keys in any case. They come in the order of their bytes, so that of two spellings the last counts. */
+function withLowerKeys(map: object): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, value]) => [key.toLowerCase(), value]));
+}
+
 const unmarshalling = (why: string): string => `error unmarshaling JSON: while decoding JSON: json: ${why}`;
 
 /** Go's path of a struct field: where etcd's configuration types keep the key. */
@@ -95,5 +103,5 @@ function valueAt(root: Readonly<Record<string, unknown>>, key: string): unknown 
   if (dot < 0) return root[key];
   const map = root[key.slice(0, dot)];
   if (typeof map !== 'object' || map === null) return undefined;
-  return (map as Readonly<Record<string, unknown>>)[key.slice(dot + 1)];
+  return withLowerKeys(map)[key.slice(dot + 1)];
 }

@@ -4,6 +4,7 @@
  */
 import type { TlsVersion } from '../lib/go/tls.js';
 import type { MemberConfig } from '../member/types.js';
+import type { Features } from './feature-gates.js';
 
 /** A URL that passed etcd's checks: scheme http, https, unix or unixs; a port where there is a host; no path. */
 export interface ListenUrl {
@@ -27,6 +28,9 @@ export interface TlsOptions {
   readonly clientKeyFile: string;
   readonly clientCertAuth: boolean;
   readonly trustedCaFile: string;
+  /** Common names, or names and addresses that a client's certificate is for, of which one must fit; empty = any. Not both. */
+  readonly allowedCns?: readonly string[] | undefined;
+  readonly allowedHostnames?: readonly string[] | undefined;
   /** Certificates of clients that are no longer taken; PEM or DER. */
   readonly clientCrlFile?: string | undefined;
   /** What is agreed on at least and at most; undefined = the library's choice. */
@@ -36,6 +40,17 @@ export interface TlsOptions {
   readonly ciphers?: string | undefined;
 }
 
+/** A listener that makes its own certificate where none is given. */
+export interface ListenerTls extends TlsOptions {
+  readonly autoTls: boolean;
+}
+
+/** TLS between members. */
+export interface PeerTlsOptions extends ListenerTls {
+  /** A peer's certificate need not be for the address that it calls from. */
+  readonly skipClientSanVerification: boolean;
+}
+
 /** What the member is, and the ports it is served on. */
 export interface MemberOptions extends MemberConfig {
   readonly listenClientUrls: readonly ListenUrl[];
@@ -43,7 +58,16 @@ export interface MemberOptions extends MemberConfig {
   readonly listenClientHttpUrls: readonly ListenUrl[];
   readonly listenPeerUrls: readonly ListenUrl[];
   readonly listenMetricsUrls: readonly ListenUrl[];
-  readonly clientTls: TlsOptions;
+  /** URL of v2 discovery; `''` = none. */
+  readonly discovery: string;
+  readonly clientTls: ListenerTls;
+  readonly peerTls: PeerTlsOptions;
+  /** How long a certificate holds that a member makes for itself. */
+  readonly selfSignedCertValidityYears: number;
+  /** Origins whose pages may call; `*` = any, empty = any too, as in etcd. */
+  readonly cors: readonly string[];
+  /** Host names by which plain HTTP may call this member; `*` = any, empty = any too, as in etcd. */
+  readonly hostWhitelist: readonly string[];
 
   readonly maxConcurrentStreams: number;
   /** Whether the API is served as JSON, too. */
@@ -59,6 +83,8 @@ export interface MemberOptions extends MemberConfig {
   /** Skips fsync: for tests only, a crash then loses what was acknowledged. */
   readonly unsafeNoFsync: boolean;
 
+  /** What `--feature-gates` and older switches turn on. */
+  readonly features: Features;
   readonly metrics: 'basic' | 'extensive';
   readonly log: LogOptions;
 }

@@ -4,11 +4,10 @@
  * An option moves to `options.ts` when the part that it drives is there.
  */
 
-import { parseUrlList } from './listen-url.js';
 import type { Kind, Option, OptionTable } from './option.js';
 import { kinds, oneOf } from './option.js';
 
-type Neglect = 'refuse' | 'refuse-with-tls' | 'warn';
+type Neglect = 'refuse' | 'warn';
 
 interface MissingOption<T> extends Option<T> {
   readonly neglect: Neglect;
@@ -27,18 +26,8 @@ const missing =
   });
 
 const refused = missing('refuse');
-/** Narrows what TLS allows: nothing to narrow where no listener speaks TLS. */
-const refusedWithTls = missing('refuse-with-tls');
 const idle = missing('warn');
-const { bool, durationMs, int, list, string, uint, uint64, words } = kinds;
-
-const urlsOrStar: Kind<readonly string[]> = {
-  ...words,
-  parse: (text) => {
-    if (text !== '*') parseUrlList(text);
-    return words.parse(text);
-  },
-};
+const { bool, durationMs, int, string, uint, uint64, words } = kinds;
 
 const stages = ['not-yet', 'write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'] as const;
 const v2Stage: Kind<string> = {
@@ -49,35 +38,8 @@ const v2Stage: Kind<string> = {
   },
 };
 
-const peer = (key: string): string => `peer-transport-security.${key}`;
-const client = (key: string): string => `client-transport-security.${key}`;
-
 export const missingOptions = {
-  // Security
-  'client-crl-file': refusedWithTls(string, '', null),
-  'auto-tls': refused(bool, false, client('auto-tls')),
-  'client-cert-allowed-hostname': refusedWithTls(words, [], client('allowed-hostname')),
-  'peer-cert-file': refused(string, '', peer('cert-file')),
-  'peer-key-file': refused(string, '', peer('key-file')),
-  'peer-client-cert-file': refused(string, '', peer('client-cert-file')),
-  'peer-client-key-file': refused(string, '', peer('client-key-file')),
-  'peer-client-cert-auth': refused(bool, false, peer('client-cert-auth')),
-  'peer-trusted-ca-file': refused(string, '', peer('trusted-ca-file')),
-  'peer-auto-tls': refused(bool, false, peer('auto-tls')),
-  'peer-crl-file': refused(string, '', null),
-  'peer-cert-allowed-cn': refused(words, [], peer('allowed-cn')),
-  'peer-cert-allowed-hostname': refused(words, [], peer('allowed-hostname')),
-  'peer-skip-client-san-verification': refused(bool, false, peer('skip-client-san-verification')),
-  'experimental-peer-skip-client-san-verification': refused(bool, false),
-  'self-signed-cert-validity': idle(uint, 1),
-  'cipher-suites': refusedWithTls(list, []),
-  'tls-min-version': refusedWithTls(string, 'TLS1.2'),
-  'tls-max-version': refusedWithTls(string, ''),
-  'host-whitelist': refused(words, ['*']),
-  cors: idle(urlsOrStar, ['*']),
-
   // Finding the cluster
-  discovery: refused(string, ''),
   'discovery-fallback': idle(oneOf('exit', 'proxy'), 'proxy'),
   'discovery-proxy': refused(string, ''),
   'discovery-srv': refused(string, ''),
@@ -131,23 +93,12 @@ export const missingOptions = {
   'experimental-distributed-tracing-sampling-rate': idle(int, 0),
 
   // Checks and tuning
-  'corrupt-check-time': refused(durationMs, 0),
-  'compact-hash-check-time': idle(durationMs, 60_000),
-  'experimental-initial-corrupt-check': refused(bool, false),
-  'experimental-corrupt-check-time': refused(durationMs, 0),
-  'experimental-compact-hash-check-enabled': refused(bool, false),
-  'experimental-compact-hash-check-time': idle(durationMs, 60_000),
-  'experimental-enable-lease-checkpoint': refused(bool, false),
-  'experimental-enable-lease-checkpoint-persist': refused(bool, false),
-  'experimental-stop-grpc-service-on-defrag': refused(bool, false),
-  'feature-gates': idle(string, ''),
   'downgrade-check-time': idle(durationMs, 5_000),
   'experimental-downgrade-check-time': idle(durationMs, 5_000),
   'memory-mlock': idle(bool, false),
   'experimental-memory-mlock': idle(bool, false),
   'bootstrap-defrag-threshold-megabytes': idle(uint64, 0),
   'experimental-bootstrap-defrag-threshold-megabytes': idle(uint64, 0),
-  'experimental-txn-mode-write-with-shared-buffer': idle(bool, true),
   'backend-bbolt-freelist-type': idle(string, 'map'),
   'experimental-backend-bbolt-freelist-type': idle(string, 'map'),
   'raft-read-timeout': idle(durationMs, 5_000, null),
@@ -157,15 +108,10 @@ export const missingOptions = {
 } satisfies OptionTable;
 
 /** What to do about a missing option that was given `value`: nothing, when that is its default. */
-export function neglectOf(
-  name: string,
-  value: unknown,
-  around: { readonly usesTls: boolean },
-): 'refuse' | 'warn' | undefined {
+export function neglectOf(name: string, value: unknown): Neglect | undefined {
   const option: MissingOption<unknown> | undefined = Object.hasOwn(missingOptions, name)
     ? missingOptions[name as keyof typeof missingOptions]
     : undefined;
   if (option === undefined || option.kind.show(value) === option.kind.show(option.initial)) return undefined;
-  if (option.neglect === 'refuse-with-tls') return around.usesTls ? 'refuse' : 'warn';
   return option.neglect;
 }

@@ -62,6 +62,11 @@ function fileString(value: unknown): string {
   return value;
 }
 
+function fileList(value: unknown): string[] {
+  if (!Array.isArray(value)) throw new WrongType(jsonKind(value), '[]string');
+  return value.map(fileString);
+}
+
 function numberKind(goType: string, parse: (text: string) => bigint, minimum: number, maximum: number): Kind<number> {
   return {
     isBool: false,
@@ -125,15 +130,19 @@ export const kinds = {
     show: (value) => value.join(','),
     fromFile: (value) => unique(splitList(fileString(value))),
   } satisfies Kind<readonly string[]>,
+  /** A comma string on the command line, a list or (before 3.5.15) one text in the file. */
+  nameList: {
+    isBool: false,
+    parse: (text) => unique(splitList(text)),
+    show: (value) => value.join(','),
+    fromFile: (value) => unique(typeof value === 'string' ? splitList(value) : fileList(value)),
+  } satisfies Kind<readonly string[]>,
   /** A comma string on the command line, a list in the file. */
   list: {
     isBool: false,
     parse: (text) => unique(splitList(text)),
     show: (value) => value.join(','),
-    fromFile: (value) => {
-      if (!Array.isArray(value)) throw new WrongType(jsonKind(value), '[]string');
-      return unique(value.map(fileString));
-    },
+    fromFile: (value) => unique(fileList(value)),
   } satisfies Kind<readonly string[]>,
 } as const;
 

@@ -5,7 +5,8 @@
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { defaultEmulatedVersion, differenceOf } from '../lib/emulate.js';
-import { parseUrlList } from './listen-url.js';
+import { gatesKind } from './feature-gates.js';
+import { parseUrlList, textsOf } from './listen-url.js';
 import type { Kind, Option, OptionTable, OptionValues, Section } from './option.js';
 import { kinds, oneOf } from './option.js';
 
@@ -30,6 +31,9 @@ const tuning = inSection('tuning');
 const unsafe = inSection('unsafe');
 const own = inSection('etcd-ts');
 
+/** Older switches, of which help tells no more than etcd's new names. */
+const hidden = { isHidden: true };
+
 const clientUrl = 'http://localhost:2379';
 const peerUrl = 'http://localhost:2380';
 
@@ -41,6 +45,20 @@ const clusterState: Kind<'new' | 'existing'> = {
     return text;
   },
 };
+
+/** Origins: URLs, or `*`. */
+const origins: Kind<readonly string[]> = {
+  ...kinds.words,
+  parse: (text) => {
+    if (text === '*') return ['*'];
+    if (text === '') throw new Error('URL scheme must be http, https, unix, or unixs: ');
+    return textsOf(parseUrlList(text));
+  },
+  fromFile: (value) => origins.parse(kinds.string.fromFile(value)),
+};
+
+const clientTls = (key: string) => ({ fileKey: `client-transport-security.${key}` });
+const peerTls = (key: string) => ({ fileKey: `peer-transport-security.${key}` });
 
 export const options = {
   name: member(kinds.string, 'default', 'Name of this member, for people.'),
@@ -115,6 +133,12 @@ export const options = {
     'Addresses of this member that clients are told.',
   ),
   'initial-cluster': clustering(kinds.string, `default=${peerUrl}`, 'Members of a new cluster: name=URL,name=URL.'),
+  discovery: clustering(
+    kinds.string,
+    '',
+    'URL of v2 discovery: passed over by a member that has found its cluster.',
+    hidden,
+  ),
   'initial-cluster-state': clustering(clusterState, 'new', "Whether the cluster is 'new' or 'existing'."),
   'initial-cluster-token': clustering(
     kinds.string,
@@ -140,22 +164,99 @@ export const options = {
     'History to keep, older revisions are compacted (0: no compaction; a bare number is hours).',
   ),
 
-  'cert-file': security(kinds.string, '', 'Certificate (PEM) for clients.', {
-    fileKey: 'client-transport-security.cert-file',
+  'cert-file': security(kinds.string, '', 'Certificate (PEM) for clients.', clientTls('cert-file')),
+  'key-file': security(kinds.string, '', 'Key of the certificate.', clientTls('key-file')),
+  'client-cert-file': security(
+    kinds.string,
+    '',
+    'Certificate for calls of our own to the client port.',
+    clientTls('client-cert-file'),
+  ),
+  'client-key-file': security(kinds.string, '', 'Key of that certificate.', clientTls('client-key-file')),
+  'client-cert-auth': security(
+    kinds.bool,
+    false,
+    'Ask clients for a certificate; its common name is a user.',
+    clientTls('client-cert-auth'),
+  ),
+  'trusted-ca-file': security(
+    kinds.string,
+    '',
+    'CA bundle that the certificates of clients must come from: given alone, it demands them too.',
+    clientTls('trusted-ca-file'),
+  ),
+  'client-crl-file': security(kinds.string, '', 'List of the certificates of clients that are revoked.', {
+    fileKey: null,
   }),
-  'key-file': security(kinds.string, '', 'Key of the certificate.', { fileKey: 'client-transport-security.key-file' }),
-  'client-cert-file': security(kinds.string, '', 'Certificate for calls of our own to the client port.', {
-    fileKey: 'client-transport-security.client-cert-file',
+  'client-cert-allowed-hostname': security(
+    kinds.nameList,
+    [],
+    'Names of which a certificate of a client must have one.',
+    clientTls('allowed-hostname'),
+  ),
+  'auto-tls': security(
+    kinds.bool,
+    false,
+    'Serve clients with a certificate that the member makes itself.',
+    clientTls('auto-tls'),
+  ),
+  'peer-cert-file': security(kinds.string, '', 'Certificate (PEM) for other members.', peerTls('cert-file')),
+  'peer-key-file': security(kinds.string, '', 'Key of that certificate.', peerTls('key-file')),
+  'peer-client-cert-file': security(
+    kinds.string,
+    '',
+    'Certificate for calls to other members, when it is another one.',
+    peerTls('client-cert-file'),
+  ),
+  'peer-client-key-file': security(kinds.string, '', 'Key of that certificate.', peerTls('client-key-file')),
+  'peer-client-cert-auth': security(
+    kinds.bool,
+    false,
+    'Ask other members for a certificate.',
+    peerTls('client-cert-auth'),
+  ),
+  'peer-trusted-ca-file': security(
+    kinds.string,
+    '',
+    'CA bundle that the certificates of other members must come from: given alone, it demands them too.',
+    peerTls('trusted-ca-file'),
+  ),
+  'peer-crl-file': security(kinds.string, '', 'List of the certificates of members that are revoked.', {
+    fileKey: null,
   }),
-  'client-key-file': security(kinds.string, '', 'Key of that certificate.', {
-    fileKey: 'client-transport-security.client-key-file',
+  'peer-cert-allowed-cn': security(
+    kinds.nameList,
+    [],
+    'Common names of which a certificate of a member must have one.',
+    peerTls('allowed-cn'),
+  ),
+  'peer-cert-allowed-hostname': security(
+    kinds.nameList,
+    [],
+    'Names of which a certificate of a member must have one.',
+    peerTls('allowed-hostname'),
+  ),
+  'peer-auto-tls': security(
+    kinds.bool,
+    false,
+    'Serve other members with a certificate that the member makes itself.',
+    peerTls('auto-tls'),
+  ),
+  'peer-skip-client-san-verification': security(
+    kinds.bool,
+    false,
+    'Take the certificate of a member wherever it calls from.',
+    peerTls('skip-client-san-verification'),
+  ),
+  'experimental-peer-skip-client-san-verification': security(kinds.bool, false, '', {
+    olderNameOf: 'peer-skip-client-san-verification',
   }),
-  'client-cert-auth': security(kinds.bool, false, 'Ask clients for a certificate.', {
-    fileKey: 'client-transport-security.client-cert-auth',
-  }),
-  'trusted-ca-file': security(kinds.string, '', 'CA bundle that the certificates of clients must come from.', {
-    fileKey: 'client-transport-security.trusted-ca-file',
-  }),
+  'self-signed-cert-validity': security(kinds.uint, 1, 'Years for which a certificate holds that the member makes.'),
+  'cipher-suites': security(kinds.list, [], "Suites of TLS 1.2 to allow, by Go's names (none: the usual ones)."),
+  'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
+  'tls-max-version': security(kinds.string, '', 'Newest version of TLS to take: TLS1.2, TLS1.3, or the newest.'),
+  cors: security(origins, ['*'], 'Origins whose pages may call (URLs, or *).'),
+  'host-whitelist': security(kinds.words, ['*'], 'Host names that plain HTTP may call this member by (or *).'),
   'auth-token': security(
     kinds.string,
     'simple',
@@ -204,6 +305,28 @@ export const options = {
   'experimental-warning-unary-request-duration': tuning(kinds.durationMs, 300, '', {
     olderNameOf: 'warning-unary-request-duration',
   }),
+
+  'feature-gates': tuning(gatesKind, '', 'Features to turn on or off: Name=true,Name=false.'),
+  'corrupt-check-time': tuning(
+    kinds.durationMs,
+    0,
+    'Time between two comparisons of the data of all members (0: none).',
+  ),
+  'compact-hash-check-time': tuning(
+    kinds.durationMs,
+    60_000,
+    'Time between two comparisons of the hashes that compactions leave.',
+  ),
+  'experimental-initial-corrupt-check': tuning(kinds.bool, false, '', hidden),
+  'experimental-corrupt-check-time': tuning(kinds.durationMs, 0, '', { olderNameOf: 'corrupt-check-time' }),
+  'experimental-compact-hash-check-enabled': tuning(kinds.bool, false, '', hidden),
+  'experimental-compact-hash-check-time': tuning(kinds.durationMs, 60_000, '', {
+    olderNameOf: 'compact-hash-check-time',
+  }),
+  'experimental-enable-lease-checkpoint': tuning(kinds.bool, false, '', hidden),
+  'experimental-enable-lease-checkpoint-persist': tuning(kinds.bool, false, '', hidden),
+  'experimental-stop-grpc-service-on-defrag': tuning(kinds.bool, false, '', hidden),
+  'experimental-txn-mode-write-with-shared-buffer': tuning(kinds.bool, true, '', hidden),
 
   'unsafe-no-fsync': unsafe(kinds.bool, false, 'Never wait for the disk: a crash then loses data. For tests.'),
 

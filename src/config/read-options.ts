@@ -28,14 +28,7 @@ import { missingOptions, neglectOf } from './missing-options.js';
 import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
 import { defaultsOf, legacyFlags, options } from './options.js';
-import {
-  checkTlsVersions,
-  logOptionsOf,
-  parseLogLevel,
-  toMemberOptions,
-  unsetAdvertiseClientUrls,
-  verify,
-} from './validate.js';
+import { logOptionsOf, parseLogLevel, toMemberOptions, unsetAdvertiseClientUrls, verify } from './validate.js';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -91,12 +84,15 @@ export function readOptions(args: readonly string[], around: Surroundings): Read
   return reader.read(flags.given);
 }
 
-const hasCertificate = (values: Values): boolean => values['cert-file'] !== '' || values['key-file'] !== '';
+/** The members are named, or found: not both. */
+function oneWayToBegin(given: ReadonlyMap<string, unknown>): string | undefined {
+  const isGiven = (name: string): boolean => (given.get(name) ?? '') !== '';
+  return isGiven('initial-cluster') && isGiven('discovery')
+    ? 'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery" or "discovery-srv"'
+    : undefined;
+}
 
-const hasTls = (values: Values): boolean =>
-  [...values['listen-client-urls'], ...values['listen-client-http-urls'], ...values['listen-metrics-urls']].some(
-    (url) => url.scheme === 'https' || url.scheme === 'unixs',
-  );
+const hasCertificate = (values: Values): boolean => values['cert-file'] !== '' || values['key-file'] !== '';
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
@@ -166,21 +162,20 @@ class Reader {
 
   #finish(given: ReadonlyMap<string, unknown>, areClientUrlsUnset: boolean): ReadOptions {
     const merged: Record<string, unknown> = { ...defaultsOf(options, this.emulate), ...Object.fromEntries(given) };
-    // Each value was read by its own row of the table.
-    const usesTls = hasTls(merged as unknown as Values);
     for (const [name, value] of given) {
-      const neglect = neglectOf(name, value, { usesTls });
+      const neglect = neglectOf(name, value);
       if (neglect === 'refuse') return this.refuse(`--${name} is an option of etcd that etcd-ts does not support`);
       if (neglect === 'warn') this.#add('warn', `--${name} is taken but does nothing in etcd-ts`, {});
     }
     const clash = this.#applyOlderNames(merged, given);
     if (clash !== undefined) return this.refuse(clash);
+    // Each value was read by its own row of the table.
     const values = this.#withDerivedNames(merged as unknown as Values, given);
     this.#log = logOptionsOf(values);
     if (parseLogLevel(values['log-level']) === undefined) {
       return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
     }
-    const complaint = verify(values, areClientUrlsUnset) ?? checkTlsVersions(given);
+    const complaint = oneWayToBegin(given) ?? verify(values, areClientUrlsUnset);
     if (complaint !== undefined) return this.refuse(complaint);
     if (values['listen-client-http-urls'].length === 0) {
       this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});

@@ -3,8 +3,10 @@
  * them. Two stages, since etcd logs their failures differently: `verify` ends in "failed to verify flags", `toMemberOptions` in "discovery failed".
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
-import { durationToMs, parseDuration } from '../lib/go/duration.js';
+import { durationToMs, formatMs, parseDuration } from '../lib/go/duration.js';
 import { goQuote } from '../lib/go/quote.js';
+import { opensslCiphers, parseTlsVersion } from '../lib/go/tls.js';
+import { type Features, featuresOf, parseFeatureGates } from './feature-gates.js';
 import { parseInitialCluster, textsOf } from './listen-url.js';
 import type { ListenUrl, LogLevel, LogOptions, MemberOptions } from './member-options.js';
 import type { Values } from './options.js';
@@ -23,7 +25,9 @@ export function verify(values: Values, areClientUrlsUnset: boolean): string | un
     checkAdvertise('--advertise-client-urls', values['advertise-client-urls']) ??
     checkTimes(values) ??
     (areClientUrlsUnset ? unsetAdvertiseClientUrls : undefined) ??
-    checkCompaction(values)
+    checkCompaction(values) ??
+    checkFeatures(values) ??
+    checkTls(values)
   );
 }
 
@@ -95,27 +99,55 @@ function checkCompaction(values: Values): string | undefined {
   return ['', 'periodic', 'revision'].includes(mode) ? undefined : `unknown auto-compaction-mode ${goQuote(mode)}`;
 }
 
-const tlsVersions = ['', 'TLS1.2', 'TLS1.3'];
-
-/** `--tls-min-version` and `--tls-max-version`, which are checked though nothing narrows TLS yet. */
-export function checkTlsVersions(given: ReadonlyMap<string, unknown>): string | undefined {
-  const minimum = given.get('tls-min-version') ?? 'TLS1.2';
-  const maximum = given.get('tls-max-version') ?? '';
-  for (const version of [minimum, maximum]) {
-    if (typeof version === 'string' && !tlsVersions.includes(version)) {
-      return `unexpected TLS version ${goQuote(version)} (must be one of: TLS1.2, TLS1.3)`;
-    }
+function checkFeatures(values: Values): string | undefined {
+  if (values['experimental-enable-lease-checkpoint-persist'] && !featuresIn(values).LeaseCheckpoint) {
+    return 'setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint';
   }
-  return minimum === 'TLS1.3' && maximum === 'TLS1.2'
-    ? 'min version (TLS1.3) is greater than max version (TLS1.2)'
-    : undefined;
+  const { LeaseCheckpoint, LeaseCheckpointPersist } = featuresIn(values);
+  if (LeaseCheckpointPersist && !LeaseCheckpoint) {
+    return 'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint';
+  }
+  if (values['compact-hash-check-time'] <= 0) {
+    return `--experimental-compact-hash-check-time must be >0 (set to ${formatMs(values['compact-hash-check-time'])})`;
+  }
+  return undefined;
+}
+
+/** Switches from before there were feature gates count as well. */
+function featuresIn(values: Values): Features {
+  const gates = featuresOf(parseFeatureGates(values['feature-gates']));
+  return {
+    ...gates,
+    InitialCorruptCheck: gates.InitialCorruptCheck || values['experimental-initial-corrupt-check'],
+    CompactHashCheck: gates.CompactHashCheck || values['experimental-compact-hash-check-enabled'],
+    LeaseCheckpoint: gates.LeaseCheckpoint || values['experimental-enable-lease-checkpoint'],
+    LeaseCheckpointPersist: gates.LeaseCheckpointPersist || values['experimental-enable-lease-checkpoint-persist'],
+    StopGRPCServiceOnDefrag: gates.StopGRPCServiceOnDefrag || values['experimental-stop-grpc-service-on-defrag'],
+  };
+}
+
+function checkTls(values: Values): string | undefined {
+  try {
+    const minimum = parseTlsVersion(values['tls-min-version']);
+    const maximum = parseTlsVersion(values['tls-max-version']);
+    if (minimum === 'TLSv1.3' && maximum === 'TLSv1.2')
+      return 'min version (TLS1.3) is greater than max version (TLS1.2)';
+    if (minimum === 'TLSv1.3' && values['cipher-suites'].length > 0) {
+      return 'cipher suites cannot be configured when only TLS1.3 is enabled';
+    }
+    return undefined;
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : String(cause);
+  }
 }
 
 /** What etcd finds out when it opens its listeners. Throws an Error in its words. */
 function checkListeners(values: Values): void {
   const clients = [...values['listen-client-urls'], ...values['listen-client-http-urls']];
   const isSecure = (url: ListenUrl): boolean => url.scheme === 'https' || url.scheme === 'unixs';
-  const hasCertificate = values['cert-file'] !== '' && values['key-file'] !== '';
+  const isEmpty = values['cert-file'] === '' && values['key-file'] === '';
+  const hasCertificate = values['auto-tls'] || !isEmpty;
+  checkPeerListeners(values);
   const bare = clients.find((url) => isSecure(url) && !hasCertificate);
   if (bare !== undefined) {
     throw new Error(
@@ -133,9 +165,20 @@ function checkListeners(values: Values): void {
   }
 }
 
+function checkPeerListeners(values: Values): void {
+  const isEmpty = values['peer-cert-file'] === '' && values['peer-key-file'] === '' && !values['peer-auto-tls'];
+  const [secure] = values['listen-peer-urls'].filter(({ scheme }) => scheme === 'https' || scheme === 'unixs');
+  if (secure === undefined || !isEmpty) return;
+  const { host, port, socketPath } = secure;
+  throw new Error(
+    `cannot listen on TLS for ${socketPath ?? `${host}:${port}`}: KeyFile and CertFile are not presented`,
+  );
+}
+
 /** What a member is built from. Throws an Error in etcd's words for what etcd finds out only when it starts. */
 export function toMemberOptions(values: Values, emulate: EmulatedVersion): MemberOptions {
   checkListeners(values);
+  const features = featuresIn(values);
   return {
     emulate,
     name: values.name,
@@ -147,14 +190,42 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     listenMetricsUrls: values['listen-metrics-urls'],
     advertiseClientUrls: textsOf(values['advertise-client-urls']),
     initialAdvertisePeerUrls: textsOf(values['initial-advertise-peer-urls']),
+    discovery: values.discovery,
     clientTls: {
+      ...tlsLimits(values),
       certFile: values['cert-file'],
       keyFile: values['key-file'],
       clientCertFile: values['client-cert-file'],
       clientKeyFile: values['client-key-file'],
       clientCertAuth: values['client-cert-auth'],
       trustedCaFile: values['trusted-ca-file'],
+      clientCrlFile: values['client-crl-file'],
+      allowedHostnames: values['client-cert-allowed-hostname'],
+      autoTls: values['auto-tls'],
     },
+    peerTls: {
+      ...tlsLimits(values),
+      certFile: values['peer-cert-file'],
+      keyFile: values['peer-key-file'],
+      clientCertFile: values['peer-client-cert-file'],
+      clientKeyFile: values['peer-client-key-file'],
+      clientCertAuth: values['peer-client-cert-auth'],
+      trustedCaFile: values['peer-trusted-ca-file'],
+      clientCrlFile: values['peer-crl-file'],
+      allowedCns: values['peer-cert-allowed-cn'],
+      allowedHostnames: values['peer-cert-allowed-hostname'],
+      autoTls: values['peer-auto-tls'],
+      skipClientSanVerification: values['peer-skip-client-san-verification'],
+    },
+    selfSignedCertValidityYears: orDefault(values['self-signed-cert-validity'], 1),
+    cors: values.cors,
+    hostWhitelist: values['host-whitelist'],
+    features,
+    initialCorruptCheck: features.InitialCorruptCheck,
+    corruptCheckIntervalMs: values['corrupt-check-time'],
+    compactHashCheckIntervalMs: features.CompactHashCheck ? values['compact-hash-check-time'] : 0,
+    leaseCheckpoint: features.LeaseCheckpoint,
+    leaseCheckpointPersist: features.LeaseCheckpointPersist,
     initialCluster: initialCluster(values),
     initialClusterToken: values['initial-cluster-token'],
     initialClusterState: values['initial-cluster-state'],
@@ -192,6 +263,13 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
   };
 }
 
+/** One set of limits for both kinds of listener. Throws for a suite that does not exist. */
+const tlsLimits = (values: Values) => ({
+  minVersion: parseTlsVersion(values['tls-min-version']),
+  maxVersion: parseTlsVersion(values['tls-max-version']),
+  ciphers: opensslCiphers(values['cipher-suites']),
+});
+
 const orDefault = (value: number, otherwise: number): number => (value === 0 ? otherwise : value);
 
 function initialCluster(values: Values): ReadonlyMap<string, readonly string[]> {
@@ -211,6 +289,8 @@ const wholeNumber = /^[+-]?\d+$/;
  * (etcd's server/embed/etcd.go, parseCompactionRetention)
  */
 function autoCompaction(mode: string, text: string): MemberOptions['autoCompaction'] {
+  // In clusters that were set up by hand the empty text means what 0 does.
+  if (text === '') return { mode: 'off' };
   const number = wholeNumber.test(text) ? Number(text) : undefined;
   let nanoseconds: bigint | undefined;
   if (number === undefined || number < 0) {

@@ -52,6 +52,8 @@ export interface ServerCall {
   readonly signal: AbortSignal;
   /** Milliseconds left by the client's deadline at the time of the call's arrival; undefined = none. */
   readonly timeoutMs: number | undefined;
+  /** The one request of a unary call as its client encoded it. */
+  readonly requestBytes?: Uint8Array | undefined;
   readonly peer: { readonly address: string; readonly tls: boolean; readonly commonName: string | undefined };
   /** Sent with the first message (or the trailers). */
   setHeader(name: string, value: string): void;

@@ -9,6 +9,8 @@ import { Code, GrpcError, type UnaryHandler } from './types.js';
 export class UnaryCall<I, O> extends RunningCall {
   private reader: MessageReader | undefined;
 
+  requestBytes: Uint8Array | undefined;
+
   constructor(
     host: CallHost,
     stream: Http2Stream,
@@ -83,6 +85,7 @@ export class UnaryCall<I, O> extends RunningCall {
   }
 
   private invoke(message: Buffer): void {
+    this.requestBytes = message;
     this.host.options.observer?.received?.(this.head.path, message.length);
     let answer: O | Uint8Array | Promise<O | Uint8Array>;
     try {

@@ -16,7 +16,6 @@ export interface TlsMaterial {
   readonly key?: string | Buffer | undefined;
   /** Certificate authorities to trust instead of the system's. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  readonly crl?: string | Buffer | undefined;
   /** OpenSSL's names, colon-separated. */
   readonly ciphers?: string | undefined;
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
@@ -28,6 +27,8 @@ export interface TlsMaterial {
 export interface TlsServerOptions extends TlsMaterial {
   /** Ask for a client certificate and refuse the connection when it is missing or not signed by `ca`. */
   readonly requireClientCert?: boolean | undefined;
+  /** Serial numbers (lower-case hex) that are refused in a client's chain; asked for at each handshake. Throws when they cannot be had. */
+  readonly revokedSerials?: (() => ReadonlySet<string>) | undefined;
   /**
    * Called before each handshake, so that renewed certificate files take effect; overrides the fields above. Answer with the same object
    * while nothing has changed.
@@ -46,7 +47,7 @@ export interface TlsClientOptions extends TlsMaterial {
 export interface TlsPeer {
   /** The protocol that ALPN agreed on. */
   readonly alpn: string | undefined;
-  /** Of the peer's verified certificate; undefined without one. */
+  /** Of the peer's verified certificate: the last of several, `''` for none, as Go reads a subject. Undefined without a certificate. */
   readonly commonName: string | undefined;
   /** DNS names and IP addresses of the peer's verified certificate. */
   readonly altNames: readonly string[];
@@ -73,8 +74,8 @@ export interface ListenOptions {
   readonly handshakeTimeoutMs?: number | undefined;
   /** A peer that has ended its half can still be written to; otherwise the socket ends its own half by itself. For sockets in clear. */
   readonly halfOpen?: boolean | undefined;
-  /** Called for connections that failed before they could be handed over (TLS refused, no handshake). */
-  readonly onReject?: ((error: Error, remoteAddress: string) => void) | undefined;
+  /** Called for connections that failed before they could be handed over (TLS refused, no handshake). `serverName` is what the client asked for. */
+  readonly onReject?: ((error: Error, remoteAddress: string, serverName: string) => void) | undefined;
 }
 
 export interface NetworkListener {

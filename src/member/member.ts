@@ -5,16 +5,17 @@
  * Life: `openParts` (finds or makes the data directory, replays the log) → `start` (ticks; resolves once the member has published itself) → `stop`.
  */
 import { AuthStore } from '../auth/store.js';
-import type { Identity } from '../auth/types.js';
 import type { FileBackend } from '../backend/options.js';
 import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
 import { WatchHub } from '../mvcc/watch/hub.js';
-import type { Member as MemberMessage, ResponseHeader, SplicedInternalRaftRequest } from '../proto/gen/etcdserverpb.js';
+import type { Member as MemberMessage, ResponseHeader } from '../proto/gen/etcdserverpb.js';
 import { Applier } from './apply/applier.js';
 import type { Authorizer } from './apply/authorize.js';
 import { EntryApplier } from './apply/entry-applier.js';
+import type { OperationKind, Propose, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
+//X from './apply/entry-applier.js';
 import type { Bootstrapped } from './bootstrap/types.js';
 import { EtcdError, type Outcome } from './etcd-error.js';
 import { Leadership } from './loop/leadership.js';
@@ -87,7 +88,7 @@ export class Member {
     this.cluster = cluster;
     this.backend = backend;
     const fail = (cause: unknown): void => this.#fatal(cause);
-    const propose = (request: Partial<SplicedInternalRaftRequest>): Promise<unknown> => this.propose(request);
+    const propose: Propose = (operation, options) => this.propose(operation, options);
     const wake = (): void => this.#loop.wake();
     const ids = new RequestIds(cluster.localId, clock.wallMs());
     const waiters = new Waiters<Outcome<unknown>>();
@@ -185,14 +186,14 @@ export class Member {
     this.leases = new Leases({ lessor, clock, ids, leadership: this.leadership, propose });
     this.#expiry = new LeaseExpiry({
       lessor,
-      propose: (request) => this.propose(request, this.auth.rootIdentity()),
+      propose: (operation) => this.propose(operation, { identity: this.auth.rootIdentity() }),
     });
     this.#compactor = new Compactor(config.autoCompaction, {
       logger,
       leadership: this.leadership,
       currentRevision: () => store.currentRevision,
       compact: async (revision) => {
-        await propose({ compaction: { revision, physical: false } });
+        await propose({ kind: 'compaction', request: { revision, physical: false } });
       },
     });
     this.#publisher = new Publisher({
@@ -334,8 +335,11 @@ export class Member {
   }
 
   /** See `Proposals.propose`. */
-  propose(request: Partial<SplicedInternalRaftRequest>, identity?: Identity): Promise<unknown> {
-    return this.proposals.propose(request, identity);
+  propose<K extends OperationKind>(
+    operation: { readonly kind: K; readonly request: RequestOf<K> },
+    options?: ProposeOptions,
+  ): Promise<ResultOf<K>> {
+    return this.proposals.propose(operation, options);
   }
 
   members(): MemberMessage[] {

@@ -50,6 +50,14 @@ export interface MemberConfig {
   readonly watchProgressNotifyIntervalMs: number;
   /** Cost of hashing passwords; outside 4 to 31 the default of 10. */
   readonly bcryptCost: number;
+  /** Compare with the other members before serving, and again each so many milliseconds (0 = never). */
+  readonly initialCorruptCheck: boolean;
+  readonly corruptCheckIntervalMs: number;
+  /** The leader compares the hashes that compactions leave on the members, each so many milliseconds; 0 = never. */
+  readonly compactHashCheckIntervalMs: number;
+  /** The leader tells how long leases still live, so that a new leader need not begin anew; written down by apply when `leaseCheckpointPersist`. */
+  readonly leaseCheckpoint: boolean;
+  readonly leaseCheckpointPersist: boolean;
   readonly warningApplyDurationMs: number;
   readonly warningUnaryRequestDurationMs: number;
 }

@@ -18,11 +18,10 @@ export interface ClientApi {
   readonly gateway: readonly HttpHandler[];
 }
 
-/** `cors`: the origins whose pages may call. */
 export function clientApi(
   member: Member,
   options: MemberOptions,
-  { logger, counts, cors }: { logger: Logger; counts: RpcCounts; cors: readonly string[] },
+  { logger, counts }: { logger: Logger; counts: RpcCounts },
 ): ClientApi {
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const commonNames = options.clientTls.clientCertAuth;
@@ -37,7 +36,7 @@ export function clientApi(
     emulate: member.emulate,
     maxReceiveBytes,
     refusesCommonNames: () => commonNames && member.auth.isEnabled,
-    allowsOrigin: (origin, host) => allowsOrigin(cors, origin, host),
+    allowsOrigin: (origin, host) => allowsOrigin(options.cors, origin, host),
   });
   return { grpc, gateway: [gateway] };
 }

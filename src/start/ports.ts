@@ -11,10 +11,10 @@ import type { HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.j
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
-import type { Network, NetworkAddress, NetworkListener, NetworkSocket, TlsServerOptions } from '../lib/network.js';
+import type { Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
 import { createHttpServer, type HttpServer } from '../lib/os/http-server.js';
-import { readFile } from '../lib/os/read-file.js';
 import { Gate } from './gate.js';
+import { tlsServerOptions } from './tls-server.js';
 
 export type PortKind = 'peer' | 'client' | 'http' | 'metrics';
 
@@ -37,6 +37,7 @@ interface OpenPort {
   readonly listener: NetworkListener;
   readonly gate: Gate<NetworkSocket>;
   readonly secure: boolean;
+  readonly plain: boolean;
   /** Set once it is served. */
   served?: { readonly port: Port; readonly http1: HttpServer; readonly faces: PortFaces };
 }
@@ -50,22 +51,23 @@ export class Ports {
 
   constructor(readonly deps: PortsDeps) {}
 
-  /** Throws in Go's words when an address cannot be had. */
+  /** One port for each address, with TLS, in clear or both. Throws in Go's words when an address cannot be had. */
   async listen(kind: PortKind, urls: readonly ListenUrl[], tls?: TlsOptions): Promise<void> {
-    for (const url of urls) {
+    for (const [url, { secure, plain }] of byAddress(urls)) {
       const gate = new Gate<NetworkSocket>(MAX_WAITING, ({ socket }) => socket.destroy());
-      const secure = url.scheme === 'https' || url.scheme === 'unixs';
       const listener = await this.deps.network.listen(addressOf(url), (connection) => gate.enter(connection), {
         tls: secure && tls !== undefined ? tlsServerOptions(tls) : undefined,
-        onReject: (error, remoteAddress) => {
+        plaintext: plain,
+        onReject: (error, remoteAddress, serverName) => {
           const port = kind === 'peer' ? 'peer' : 'client';
           this.deps.logger.warn(`rejected connection on ${port} endpoint`, {
             'remote-addr': remoteAddress,
+            'server-name': serverName,
             error: error.message,
           });
         },
       });
-      this.#open.push({ kind, listener, gate, secure });
+      this.#open.push({ kind, listener, gate, secure, plain });
     }
   }
 
@@ -94,14 +96,14 @@ export class Ports {
 
   /** Where clients are served, in etcd's words: supervisors and test harnesses wait for them. */
   tellServing(kind: 'client' | 'http'): void {
-    for (const { kind: each, listener, secure, served } of this.#open) {
+    for (const { kind: each, listener, secure, plain, served } of this.#open) {
       if (each !== kind || served === undefined) continue;
       const { grpc, http } = served.faces;
       const { address } = listener;
       const traffic = [...(grpc === undefined ? [] : ['grpc']), ...(http === undefined ? [] : ['http'])].join('+');
       const fields = { traffic, address: address.t === 'tcp' ? `${address.host}:${address.port}` : address.path };
+      if (plain) this.deps.logger.info('serving client traffic insecurely; this is strongly discouraged!', fields);
       if (secure) this.deps.logger.info('serving client traffic securely', fields);
-      else this.deps.logger.info('serving client traffic insecurely; this is strongly discouraged!', fields);
     }
   }
 
@@ -146,30 +148,26 @@ const refusePlain: HttpService = async ({ headers }) => ({
   body: `invalid gRPC request content-type ${JSON.stringify(headers['content-type'] ?? '')}\n`,
 });
 
+/** An address may be given with both kinds of scheme. */
+function byAddress(urls: readonly ListenUrl[]): Map<ListenUrl, { secure: boolean; plain: boolean }> {
+  const first = new Map<string, ListenUrl>();
+  const ports = new Map<ListenUrl, { secure: boolean; plain: boolean }>();
+  for (const url of urls) {
+    const isSecure = url.scheme === 'https' || url.scheme === 'unixs';
+    const where = url.text.replace(/^\w+:/, '');
+    const port = ports.get(first.get(where) ?? url) ?? { secure: false, plain: false };
+    if (isSecure) port.secure = true;
+    else port.plain = true;
+    if (!first.has(where)) {
+      first.set(where, url);
+      ports.set(url, port);
+    }
+  }
+  return ports;
+}
+
 function addressOf(url: ListenUrl): NetworkAddress {
   return url.socketPath === undefined
     ? { t: 'tcp', host: url.host, port: url.port }
     : { t: 'unix', path: url.socketPath };
-}
-
-/** Files are read again at each handshake, so that renewed certificates take effect without a restart. */
-function tlsServerOptions(tls: TlsOptions): TlsServerOptions {
-  const { clientCrlFile = '', minVersion, maxVersion, ciphers } = tls;
-  const material = () => ({
-    cert: readFile(tls.certFile),
-    key: readFile(tls.keyFile),
-    ca: tls.trustedCaFile === '' ? undefined : readFile(tls.trustedCaFile),
-    crl: clientCrlFile === '' ? undefined : pemCrl(readFile(clientCrlFile)),
-    alpn: ['h2', 'http/1.1'],
-    minVersion,
-    maxVersion,
-    ciphers,
-  });
-  return { ...material(), requireClientCert: tls.clientCertAuth, reload: material };
-}
-
-/** OpenSSL takes PEM alone; etcd takes DER, too. */
-function pemCrl(file: Buffer): Buffer {
-  if (file.includes('-----BEGIN ')) return file;
-  return Buffer.from(`-----BEGIN X509 CRL-----\n${file.toString('base64')}\n-----END X509 CRL-----\n`);
 }

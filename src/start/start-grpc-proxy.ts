@@ -148,7 +148,7 @@ function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logg
   const relayed = relayMetrics(() => sync.endpoints, httpTls(tls));
   return {
     grpc,
-    http: createRouter({ cors: [], handlers: [health, ownMetrics, relayed] }),
+    http: createRouter({ handlers: [health, ownMetrics, relayed] }),
     close: async () => {
       sync.stop();
       await Promise.all([upstream.close(), clusterClient.close(), selfClient?.close()]);
@@ -195,7 +195,7 @@ function serverTls({ listenTls: files }: GrpcProxyOptions): TlsOptions | undefin
     keyFile: files.key,
     clientCertFile: '',
     clientKeyFile: '',
-    clientCertAuth: files.ca !== '',
+    clientCertAuth: false,
     trustedCaFile: files.ca,
     clientCrlFile: files.crl,
     minVersion,
@@ -219,7 +219,8 @@ function clusterTls({ clusterTls: files }: GrpcProxyOptions): ClientTls | undefi
   if (!hasFiles(files) && files.ca === '' && !files.insecureSkipVerify) return undefined;
   const read = readTlsFiles(files);
   if (read.cert !== undefined) {
-    const commonName = /(?:^|\n)CN=(.+)/.exec(new X509Certificate(read.cert).subject ?? '')?.[1];
+    // Go keeps the last of several.
+    const commonName = [...(new X509Certificate(read.cert).subject ?? '').matchAll(/^CN=(.+)$/gm)].at(-1)?.[1];
     if (commonName !== undefined) throw new Error(`cert has non empty Common Name (${commonName}): ${files.cert}`);
   }
   return { ...read, insecureSkipVerify: files.insecureSkipVerify };

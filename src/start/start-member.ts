@@ -29,7 +29,9 @@ import { MemberMetrics } from '../member/metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
 import type { PeerTransport } from '../peer/transport.js';
 import { makeTokens } from './auth-tokens.js';
+import { checkDiscovery } from './check-discovery.js';
 import { clientApi } from './client-api.js';
+import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
 
@@ -44,7 +46,9 @@ export interface RunningMember {
 }
 
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
-export async function startMember(options: MemberOptions, logger: Logger): Promise<RunningMember> {
+export async function startMember(given: MemberOptions, logger: Logger): Promise<RunningMember> {
+  checkDiscovery(given, osDisk, logger);
+  const options = withOwnCertificates(given, logger);
   const ports = new Ports({
     network: osNetwork,
     clock: osClock,
@@ -57,7 +61,7 @@ export async function startMember(options: MemberOptions, logger: Logger): Promi
     maxConcurrentStreams: options.maxConcurrentStreams,
   });
   try {
-    await ports.listen('peer', options.listenPeerUrls);
+    await ports.listen('peer', options.listenPeerUrls, options.peerTls);
     await ports.listen('client', options.listenClientUrls, options.clientTls);
     await ports.listen('http', options.listenClientHttpUrls, options.clientTls);
     await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
@@ -146,8 +150,7 @@ function facesOf(
   measured: Measured,
   transport: PeerTransport,
 ): Record<PortKind, PortFaces> {
-  const cors = ['*'];
-  const { grpc, gateway } = clientApi(member, options, { logger, counts: measured.counts, cors });
+  const { grpc, gateway } = clientApi(member, options, { logger, counts: measured.counts });
   const version = versionHandler({
     serverVersion: member.serverVersion,
     clusterVersion: () => member.cluster.version,
@@ -166,12 +169,13 @@ function facesOf(
   };
   const health = healthHandler(source, logger, measured.health);
   const metrics = metricsHandler({ metrics: () => measured.metrics.registry.metrics() });
-  const http = createRouter({ cors, handlers: [...gateway, version, health, metrics] });
+  const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
+  const http = createRouter({ access, handlers: [...gateway, version, health, metrics] });
   return {
-    peer: { http: createRouter({ cors: [], handlers: [raft, version, members] }) },
+    peer: { http: createRouter({ handlers: [raft, version, members] }) },
     client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
     http: { http },
-    metrics: { http: createRouter({ cors: [], handlers: [health, metrics] }) },
+    metrics: { http: createRouter({ handlers: [health, metrics] }) },
   };
 }
 

@@ -16,7 +16,8 @@ export function readTlsFiles(files: {
   return { ...pair, ca: files.ca === '' ? undefined : readFile(files.ca) };
 }
 
-function readPair(certPath: string, keyPath: string): { cert: Buffer; key: Buffer } {
+/** Throws an Error in Go's words when a file cannot be read, or the two do not belong together. */
+export function readPair(certPath: string, keyPath: string): { cert: Buffer; key: Buffer } {
   const cert = readFile(certPath);
   const key = readFile(keyPath);
   if (!isPem(cert)) throw new Error('tls: failed to find any PEM data in certificate input');

@@ -23,7 +23,7 @@ async function putSome(opened: InProcessMember, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     await opened.run(opened.member.propose(requestOf({ t: 'put', key: `k${i % 3}`, value: `v${i}`.repeat(20) })));
     // Entries that change no key count too: the index must be saved with them as well.
-    await opened.run(opened.member.propose({ alarm: AlarmRequest.create({}) }));
+    await opened.run(opened.member.propose({ kind: 'alarm', request: AlarmRequest.create({}) }));
   }
 }
 

@@ -12,7 +12,7 @@ test.each([
   const disk = new MemoryDisk();
   const opened = await InProcessMember.open(disk, memberConfig('/data'));
   const alarm = (request: Partial<AlarmRequest>): Promise<unknown> =>
-    opened.run(opened.member.propose({ alarm: AlarmRequest.create(request) }));
+    opened.run(opened.member.propose({ kind: 'alarm', request: AlarmRequest.create(request) }));
   await alarm({ action: AlarmAction.GET });
   await alarm({ action: AlarmAction.ACTIVATE, memberID: 5n, alarm: AlarmType.NOSPACE });
   await alarm({ action: AlarmAction.GET, alarm: AlarmType.NOSPACE });

@@ -3,7 +3,7 @@
  * came apart (#18667, #21432). Here a second member applies the first one's log, with nobody waiting.
  */
 import { expect, test } from 'vitest';
-import { RangeRequest, type RequestOp, TxnRequest } from '../../src/proto/gen/etcdserverpb.js';
+import { PutRequest, RangeRequest, type RequestOp, TxnRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { diskWith, filesOf } from '../support/disk-files.js';
 import { InProcessMember, memberConfig } from '../support/in-process-member.js';
 import { MemoryDisk } from '../support/memory-disk.js';
@@ -13,19 +13,15 @@ const key = Buffer.from('k');
 const read = (revision: number): RequestOp => ({
   request: { case: 'requestRange', value: RangeRequest.create({ key, revision }) },
 });
-const put = (value: string): RequestOp => {
-  const { put: request } = requestOf({ t: 'put', key: 'written', value });
-  if (request === undefined) throw new Error('not a put');
-  return {
-    request: { case: 'requestPut', value: request as Extract<RequestOp['request'], { case: 'requestPut' }>['value'] },
-  };
-};
+const put = (value: string): RequestOp => ({
+  request: { case: 'requestPut', value: PutRequest.create({ key: Buffer.from('written'), value: Buffer.from(value) }) },
+});
 
 test('a transaction that reads a compacted or future revision does nothing, on whoever applies it', async () => {
   const disk = new MemoryDisk();
   await using first = await InProcessMember.open(disk, memberConfig('/data'));
   const propose = (success: RequestOp[]): Promise<unknown> =>
-    first.run(first.member.propose({ txn: TxnRequest.create({ success }) }));
+    first.run(first.member.propose({ kind: 'txn', request: TxnRequest.create({ success }) }));
   for (let i = 0; i < 10; i++) await first.run(first.member.propose(requestOf({ t: 'put', key: 'k', value: `${i}` })));
   await first.run(first.member.propose(requestOf({ t: 'compact', revision: 8 })));
 

@@ -33,7 +33,9 @@ describe('a transaction', () => {
     await using opened = await InProcessMember.open(disk, memberConfig('/data'));
     await opened.run(opened.member.propose(requestOf({ t: 'put', key: 'a', value: 'old' })));
     const before = describeMember(opened);
-    await expect(opened.run(opened.member.propose({ txn: TxnRequest.create({ success }) }))).rejects.toThrow(refusal);
+    await expect(
+      opened.run(opened.member.propose({ kind: 'txn', request: TxnRequest.create({ success }) })),
+    ).rejects.toThrow(refusal);
     expect(describeMember(opened)).toBe(before);
     const log = new Map([...filesOf(disk)].filter(([path]) => path.endsWith('.wal')));
     await using again = await InProcessMember.open(diskWith(log), memberConfig('/data'));

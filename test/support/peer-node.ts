@@ -80,9 +80,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
   const log = new RecordingLogger();
   const http = createHttpClient({ network: osNetwork, dialTimeoutMs: 2000, keepAliveMs: 4000 });
   const transport = createPeerTransport({ clock, http, logger: options.logger ?? log, metrics, emulate });
-  const server = createHttpServer(
-    createRouter({ cors: [], handlers: [(request, url) => transport.handle(request, url)] }),
-  );
+  const server = createHttpServer(createRouter({ handlers: [(request, url) => transport.handle(request, url)] }));
   const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port }, (socket) => server.accept(socket));
   const bound = listener.address.t === 'tcp' ? listener.address.port : 0;
   const url = `http://127.0.0.1:${bound}`;

@@ -2,7 +2,7 @@
  * What a store must hold after a sequence of operations: every version of every key, leases, compaction. Slow and obvious. Each operation is one log entry;
  * `describe` gives the whole state as text, so that a recovered member can be found among the states it may be in.
  */
-import type { InternalRaftRequest } from '../../src/proto/gen/etcdserverpb.js';
+import type { Operation as MemberOperation } from '../../src/member/apply/operation.js';
 import {
   CompactionRequest,
   DeleteRangeRequest,
@@ -147,15 +147,16 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1'
 const bytes = (name: string): Buffer => Buffer.from(name, 'latin1');
 
 /** The log entry's request. */
-export function requestOf(operation: Operation): Partial<InternalRaftRequest> {
+export function requestOf(operation: Operation): MemberOperation {
   switch (operation.t) {
     case 'put':
-      return { put: putOf(operation) };
+      return { kind: 'put', request: putOf(operation) };
     case 'delete':
-      return { deleteRange: deleteOf(operation) };
+      return { kind: 'deleteRange', request: deleteOf(operation) };
     case 'txn':
       return {
-        txn: TxnRequest.create({
+        kind: 'txn',
+        request: TxnRequest.create({
           success: operation.changes.map((change) =>
             change.t === 'put'
               ? { request: { case: 'requestPut', value: putOf(change) } }
@@ -164,11 +165,14 @@ export function requestOf(operation: Operation): Partial<InternalRaftRequest> {
         }),
       };
     case 'grant':
-      return { leaseGrant: LeaseGrantRequest.create({ ID: operation.lease, TTL: leaseTtlSeconds }) };
+      return {
+        kind: 'leaseGrant',
+        request: LeaseGrantRequest.create({ ID: operation.lease, TTL: leaseTtlSeconds }),
+      };
     case 'revoke':
-      return { leaseRevoke: { ID: operation.lease } };
+      return { kind: 'leaseRevoke', request: { ID: operation.lease } };
     case 'compact':
-      return { compaction: CompactionRequest.create({ revision: operation.revision }) };
+      return { kind: 'compaction', request: CompactionRequest.create({ revision: operation.revision }) };
   }
 }
 

@@ -1,20 +1,36 @@
 /**
- * The plain HTTP face of a port: CORS, then the handlers in order, then 404. Paths and answers: etcd's api/etcdhttp.
+ * The plain HTTP face of a port: who may call at all, then the handlers in order, then 404. Paths and answers: etcd's api/etcdhttp and the access
+ * controller of embed/serve.go.
  */
+import { goQuote } from '../../lib/go/quote.js';
+import { splitHostPort } from '../../lib/go/url.js';
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
-import { type HttpHandler, notFound } from './types.js';
+import type { Logger } from '../../lib/logger.js';
+import { type HttpHandler, notFound, textError } from './types.js';
+
+/** Ports that browsers may reach. */
+export interface AccessOptions {
+  /** Origins that their pages may call from; `*` = any. */
+  readonly cors: readonly string[];
+  /** Names by which requests in clear may call this member; `*` = any. A page whose own name leads here (DNS rebinding) has another. */
+  readonly hostWhitelist: readonly string[];
+  readonly logger: Logger;
+}
 
 export interface RouterOptions {
-  /** Origins that browsers may call from; `*` = any. */
-  readonly cors: readonly string[];
+  /** Left out on ports that no browser has business with. */
+  readonly access?: AccessOptions | undefined;
   readonly handlers: readonly HttpHandler[];
 }
 
-export function createRouter(options: RouterOptions): (request: HttpRequest) => Promise<HttpResponse> {
+export function createRouter({ access, handlers }: RouterOptions): (request: HttpRequest) => Promise<HttpResponse> {
+  if (access === undefined) return (request) => route(handlers, request);
   return async (request) => {
-    const cors = corsHeaders(options.cors, request.headers.origin);
+    const refused = request.peer.tls === undefined ? wrongHost(access, request) : undefined;
+    if (refused !== undefined) return refused;
+    const cors = corsHeaders(access.cors, request.headers.origin);
     if (request.method === 'OPTIONS') return { status: 200, headers: cors, body: '' };
-    const response = await route(options.handlers, request);
+    const response = await route(handlers, request);
     return { ...response, headers: { ...cors, ...response.headers } };
   };
 }
@@ -32,6 +48,25 @@ async function route(handlers: readonly HttpHandler[], request: HttpRequest): Pr
 function parseTarget(target: string): URL | undefined {
   return target.startsWith('/') && URL.canParse(target, 'http://etcd') ? new URL(target, 'http://etcd') : undefined;
 }
+
+function wrongHost({ hostWhitelist, logger }: AccessOptions, { headers }: HttpRequest): HttpResponse | undefined {
+  const sent = headers.host ?? '';
+  const host = splitHostPort(sent)?.host ?? sent;
+  if (hostWhitelist.includes('*') || hostWhitelist.includes(host)) return undefined;
+  logger.warn('rejecting HTTP request to prevent DNS rebinding attacks', { host });
+  return textError(421, unrecognizedHost(host));
+}
+
+const unrecognizedHost = (host: string): string => `
+etcd received your request, but the Host header was unrecognized.
+
+To fix this, choose one of the following options:
+- Enable TLS, then any HTTPS request will be allowed.
+- Add the hostname you want to use to the whitelist in settings.
+  - e.g. etcd --host-whitelist ${goQuote(host)}
+
+This requirement has been added to help prevent "DNS Rebinding" attacks (CVE-2018-5702).
+`;
 
 /** Whether a page of `origin` may open a websocket: the origins for CORS, and the server's own. */
 export function allowsOrigin(allowed: readonly string[], origin: string, host: string | undefined): boolean {

@@ -3,7 +3,9 @@
  * New passwords are hashed before: no entry, and so no log or snapshot, ever has one (GHSA-528j-9r78-wffx).
  */
 import type { ServerCall } from '../../grpc/types.js';
-import type { Auth, SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import type { AuthKind } from '../../member/apply/auth-requests.js';
+import type { RequestOf } from '../../member/apply/operation.js';
+import type { Auth } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { refuseLearner } from './kv.js';
@@ -12,18 +14,15 @@ import type { Handlers } from './service.js';
 export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof Auth> {
   const header = () => member.header(member.currentRevision);
   /** What apply gave, under a header of ours. */
-  const through = async <R extends object>(
-    call: ServerCall,
-    request: Partial<SplicedInternalRaftRequest>,
-  ): Promise<R & { header: ReturnType<typeof header> }> => {
+  const through = async <K extends AuthKind>(call: ServerCall, kind: K, request: RequestOf<K>) => {
     refuseLearner(member);
-    const response = await guard.as(call, (identity) => member.propose(request, identity));
-    return { ...(response as R), header: header() };
+    const response = await guard.as(call, (identity) => member.propose({ kind, request }, { identity }));
+    return { ...response, header: header() };
   };
   return {
-    authEnable: (request, call) => through(call, { authEnable: request }),
-    authDisable: (request, call) => through(call, { authDisable: request }),
-    authStatus: (request, call) => through(call, { authStatus: request }),
+    authEnable: (request, call) => through(call, 'authEnable', request),
+    authDisable: (request, call) => through(call, 'authDisable', request),
+    authStatus: (request, call) => through(call, 'authStatus', request),
 
     async authenticate({ name, password }) {
       refuseLearner(member);
@@ -35,27 +34,27 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
       await guard.root(call);
       const hashedPassword =
         request.options?.noPassword === true ? '' : await member.authentication.hashForEntry(request.password);
-      return through(call, { authUserAdd: { ...request, password: '', hashedPassword } });
+      return through(call, 'authUserAdd', { ...request, password: '', hashedPassword });
     },
-    userGet: (request, call) => through(call, { authUserGet: request }),
-    userList: (request, call) => through(call, { authUserList: request }),
-    userDelete: (request, call) => through(call, { authUserDelete: request }),
+    userGet: (request, call) => through(call, 'authUserGet', request),
+    userList: (request, call) => through(call, 'authUserList', request),
+    userDelete: (request, call) => through(call, 'authUserDelete', request),
     /** An empty password becomes an empty hash, which nothing fits. */
     async userChangePassword(request, call) {
       await guard.root(call);
       const { password } = request;
       const hashedPassword =
         password === '' ? request.hashedPassword : await member.authentication.hashForEntry(password);
-      return through(call, { authUserChangePassword: { ...request, password: '', hashedPassword } });
+      return through(call, 'authUserChangePassword', { ...request, password: '', hashedPassword });
     },
-    userGrantRole: (request, call) => through(call, { authUserGrantRole: request }),
-    userRevokeRole: (request, call) => through(call, { authUserRevokeRole: request }),
+    userGrantRole: (request, call) => through(call, 'authUserGrantRole', request),
+    userRevokeRole: (request, call) => through(call, 'authUserRevokeRole', request),
 
-    roleAdd: (request, call) => through(call, { authRoleAdd: request }),
-    roleGet: (request, call) => through(call, { authRoleGet: request }),
-    roleList: (request, call) => through(call, { authRoleList: request }),
-    roleDelete: (request, call) => through(call, { authRoleDelete: request }),
-    roleGrantPermission: (request, call) => through(call, { authRoleGrantPermission: request }),
-    roleRevokePermission: (request, call) => through(call, { authRoleRevokePermission: request }),
+    roleAdd: (request, call) => through(call, 'authRoleAdd', request),
+    roleGet: (request, call) => through(call, 'authRoleGet', request),
+    roleList: (request, call) => through(call, 'authRoleList', request),
+    roleDelete: (request, call) => through(call, 'authRoleDelete', request),
+    roleGrantPermission: (request, call) => through(call, 'authRoleGrantPermission', request),
+    roleRevokePermission: (request, call) => through(call, 'authRoleRevokePermission', request),
   };
 }

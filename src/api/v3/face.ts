@@ -1,10 +1,10 @@
 /** What the v3 services need of a member. They know nothing of its log, its disk or its peers. */
 
 import type { AuthStore } from '../../auth/store.js';
-import type { Identity } from '../../auth/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
 import type { Authorizer } from '../../member/apply/authorize.js';
+import type { Propose } from '../../member/apply/operation.js';
 import type { Leadership } from '../../member/loop/leadership.js';
 import type { Reads } from '../../member/reads/reads.js';
 import type { Authentication } from '../../member/services/authentication.js';
@@ -13,11 +13,7 @@ import type { Maintenance } from '../../member/services/maintenance.js';
 import type { Space } from '../../member/services/space.js';
 import type { StoreWork } from '../../member/services/store-work.js';
 import type { WatchStreamHandle, WatchStreamOptions } from '../../mvcc/watch/types.js';
-import type {
-  Member as MemberMessage,
-  ResponseHeader,
-  SplicedInternalRaftRequest,
-} from '../../proto/gen/etcdserverpb.js';
+import type { Member as MemberMessage, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 
 export interface MemberFace {
   readonly emulate: EmulatedVersion;
@@ -41,7 +37,7 @@ export interface MemberFace {
   readonly authentication: Pick<Authentication, 'identify' | 'authenticate' | 'hashForEntry'>;
 
   /** Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal. */
-  propose(request: Partial<SplicedInternalRaftRequest>, identity?: Identity): Promise<unknown>;
+  readonly propose: Propose;
   readonly reads: Pick<Reads, 'linearizable' | 'range' | 'longRange' | 'readOnlyTxn'>;
   readonly space: Pick<Space, 'fits' | 'refuse'>;
   readonly storeWork: Pick<StoreWork, 'compacted'>;

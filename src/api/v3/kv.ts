@@ -5,16 +5,12 @@ import { isReadOnlyTxn, isSerializableTxn } from '../../member/apply/txn.js';
 import { EtcdError } from '../../member/etcd-error.js';
 import { mayBeLong } from '../../member/reads/sliced-range.js';
 import {
-  type CompactionResponse,
   DeleteRangeResponse,
   type KV,
   PutResponse,
   RangeResponse,
   type ResponseHeader,
-  type SplicedDeleteRangeResponse,
-  type SplicedPutResponse,
   type SplicedRangeResponse,
-  type SplicedTxnResponse,
   TxnResponse,
 } from '../../proto/gen/etcdserverpb.js';
 import { type CheckOptions, checkDeleteRange, checkPut, checkRange, checkTxn } from './checks.js';
@@ -66,16 +62,16 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
       checkPut(request);
       if (!member.space.fits(putCost(request))) return member.space.refuse();
       return guard
-        .as(call, (identity) => member.propose({ put: request }, identity))
-        .then((response) => PutResponse.encode(complete(response as SplicedPutResponse)));
+        .as(call, (identity) => member.propose({ kind: 'put', request }, { identity, encoded: call.requestBytes }))
+        .then((response) => PutResponse.encode(complete(response)));
     },
 
     deleteRange(request, call) {
       refuseLearner(member);
       checkDeleteRange(request);
       return guard
-        .as(call, (identity) => member.propose({ deleteRange: request }, identity))
-        .then((response) => DeleteRangeResponse.encode(complete(response as SplicedDeleteRangeResponse)));
+        .as(call, (identity) => member.propose({ kind: 'deleteRange', request }, { identity }))
+        .then((response) => DeleteRangeResponse.encode(complete(response)));
     },
 
     async txn(request, call) {
@@ -92,16 +88,16 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
       }
       const cost = txnCost(request);
       if (cost > 0 && !member.space.fits(cost)) await member.space.refuse();
-      const response = await guard.as(call, (identity) => member.propose({ txn: request }, identity));
-      return TxnResponse.encode(complete(response as SplicedTxnResponse));
+      const response = await guard.as(call, (identity) => member.propose({ kind: 'txn', request }, { identity }));
+      return TxnResponse.encode(complete(response));
     },
 
     async compact(request, call) {
       refuseLearner(member);
       const identity = await guard.root(call);
-      const response = await member.propose({ compaction: request }, identity);
+      const response = await member.propose({ kind: 'compaction', request }, { identity });
       if (request.physical) await member.storeWork.compacted(request.revision);
-      return complete(response as CompactionResponse);
+      return complete(response);
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { LEASE_GRANT_COST_BYTES } from '../../member/apply/quota.js';
 import { EtcdError } from '../../member/etcd-error.js';
-import type { Lease, LeaseGrantResponse, LeaseRevokeResponse, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
+import type { Lease, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { refuseLearner } from './kv.js';
@@ -19,14 +19,14 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
       if (!member.space.fits(LEASE_GRANT_COST_BYTES)) await member.space.refuse();
       const ID = request.ID === 0n ? member.leases.nextId() : request.ID;
       const identity = await guard.known(call);
-      const response = (await member.propose({ leaseGrant: { ...request, ID } }, identity)) as LeaseGrantResponse;
+      const response = await member.propose({ kind: 'leaseGrant', request: { ...request, ID } }, { identity });
       return { ...response, header: header() };
     },
 
     async leaseRevoke(request, call) {
       refuseLearner(member);
       const identity = await guard.known(call);
-      const response = (await member.propose({ leaseRevoke: request }, identity)) as LeaseRevokeResponse;
+      const response = await member.propose({ kind: 'leaseRevoke', request }, { identity });
       return { ...response, header: header() };
     },
 

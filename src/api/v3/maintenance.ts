@@ -2,11 +2,7 @@
 import { createHash } from 'node:crypto';
 import { differenceOf } from '../../lib/emulate.js';
 import { EtcdError } from '../../member/etcd-error.js';
-import {
-  AlarmRequest_AlarmAction as AlarmAction,
-  type AlarmResponse,
-  type Maintenance,
-} from '../../proto/gen/etcdserverpb.js';
+import { AlarmRequest_AlarmAction as AlarmAction, type Maintenance } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { onlyMessage } from './range-stream.js';
@@ -23,7 +19,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Hand
         return { header: alarmHeader(member.currentRevision), alarms: member.maintenance.alarms(request) };
       }
       const identity = await guard.root(call);
-      const response = (await member.propose({ alarm: request }, identity)) as AlarmResponse;
+      const response = await member.propose({ kind: 'alarm', request }, { identity });
       return { ...response, header: alarmHeader(response.header?.revision ?? 0) };
     },
 

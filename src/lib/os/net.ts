@@ -19,6 +19,7 @@ import type {
   TlsPeer,
   TlsServerOptions,
 } from '../network.js';
+import { handshakeError, refusalOfClient, tlsTexts } from './tls-verify.js';
 
 export const osNetwork: Network = { listen, dial };
 
@@ -50,7 +51,7 @@ function listen(
     server.listen(address.t === 'tcp' ? { host: address.host, port: address.port } : { path: address.path }, () => {
       server.removeAllListeners('error');
       // Accepting can fail for want of descriptors; the next connection may do better.
-      server.on('error', (error) => options.onReject?.(error, ''));
+      server.on('error', (error) => options.onReject?.(error, '', ''));
       resolve({
         address: boundAddress(server, address),
         close: () =>
@@ -80,25 +81,24 @@ function secureAcceptor(
   const server = tls.createServer({
     ...contextOptions(material),
     requestCert: options.requireClientCert ?? false,
-    rejectUnauthorized: options.requireClientCert ?? false,
+    // What a certificate must be is decided below, in Go's words; OpenSSL's verdict is one part of it.
+    rejectUnauthorized: false,
     ALPNProtocols: [...(options.alpn ?? ['h2', 'http/1.1'])],
     // Node has no "never"; a day is longer than any peer's patience.
     handshakeTimeout: handshakeTimeoutMs === 0 ? 86_400_000 : handshakeTimeoutMs,
     noDelay: true,
   });
-  server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => {
-    onReject?.(error, remoteAddress(socket));
-    socket.destroy();
-  });
+  const refuse = (socket: tls.TLSSocket, error: Error): void => {
+    onReject?.(error, remoteAddress(socket), serverNameOf(socket));
+    socket.on('error', () => {}).destroy();
+  };
+  server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => refuse(socket, handshakeError(error)));
   server.on('secureConnection', (socket: tls.TLSSocket) => {
-    const peer = peerOf(socket);
-    const refusal = options.verifyPeer?.(peer);
-    if (refusal === undefined) {
-      onConnection(described(socket, peer));
-    } else {
-      onReject?.(new Error(refusal), remoteAddress(socket));
-      socket.on('error', () => {}).destroy();
-    }
+    const refusal = options.requireClientCert === true ? refusalOfClient(socket, material.ca, options) : undefined;
+    const peer = refusal === undefined ? peerOf(socket) : undefined;
+    const reason = peer === undefined ? refusal : options.verifyPeer?.(peer);
+    if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason));
+    else onConnection(described(socket, peer));
   });
   return (socket) => {
     try {
@@ -106,7 +106,7 @@ function secureAcceptor(
       if (latest !== material) server.setSecureContext(contextOptions(latest));
       material = latest;
     } catch (error) {
-      onReject?.(error instanceof Error ? error : new Error(String(error)), remoteAddress(socket));
+      onReject?.(error instanceof Error ? error : new Error(String(error)), remoteAddress(socket), '');
       socket.destroy();
       return;
     }
@@ -213,14 +213,13 @@ function connectTls(socket: net.Socket, address: NetworkAddress, options: TlsCli
 // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function contextOptions(material: TlsMaterial): tls.SecureContextOptions {
-  const { cert, key, ca, crl, ciphers, minVersion = 'TLSv1.2', maxVersion } = material;
+  const { cert, key, ca, ciphers, minVersion = 'TLSv1.2', maxVersion } = material;
   return {
     minVersion,
     ...(maxVersion !== undefined && { maxVersion }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
     ...(ca !== undefined && { ca: typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca] }),
-    ...(crl !== undefined && { crl }),
     ...(ciphers !== undefined && { ciphers }),
   };
 }
@@ -228,19 +227,25 @@ function contextOptions(material: TlsMaterial): tls.SecureContextOptions {
 function peerOf(socket: tls.TLSSocket): TlsPeer {
   const certificate = socket.getPeerCertificate();
   const known = Object.keys(certificate).length > 0;
-  const commonName: unknown = known ? certificate.subject?.CN : undefined;
   return {
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
-    commonName: Array.isArray(commonName)
-      ? String(commonName[0])
-      : typeof commonName === 'string'
-        ? commonName
-        : undefined,
+    commonName: known ? lastOf(certificate.subject?.CN) : undefined,
     altNames: known ? altNamesOf(certificate.subjectaltname) : [],
     version: socket.getProtocol() ?? '',
     cipher: socket.getCipher().standardName,
   };
 }
+
+/** Of several common names Go keeps the last; without one the name is empty. */
+function lastOf(names: unknown): string {
+  const last: unknown = Array.isArray(names) ? names.at(-1) : names;
+  return typeof last === 'string' ? last : '';
+}
+
+const serverNameOf = (socket: tls.TLSSocket): string => {
+  const { servername } = socket as { servername?: unknown };
+  return typeof servername === 'string' ? servername : '';
+};
 
 function altNamesOf(text: string | undefined): string[] {
   return (text ?? '')
@@ -339,14 +344,3 @@ function nameMismatch(error: Error): string {
         : `cannot validate certificate for ${wanted} because it doesn't contain any IP SANs`;
   return `tls: failed to verify certificate: x509: ${why}`;
 }
-
-const tlsTexts: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
-  CERT_NOT_YET_VALID: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'tls: first record does not look like a TLS handshake',
-  SELF_SIGNED_CERT_IN_CHAIN: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-  UNABLE_TO_GET_ISSUER_CERT: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-};

@@ -66,7 +66,11 @@ const requests = {
 type Requests = typeof requests;
 
 export type OperationKind = keyof Requests;
-export type RequestOf<K extends OperationKind> = Requests[K] extends Row<infer T> ? T : never;
+export type RequestOf<K extends OperationKind> = K extends OperationKind
+  ? Requests[K] extends Row<infer T>
+    ? T
+    : never
+  : never;
 export type OperationOf<K extends OperationKind> = K extends OperationKind
   ? { readonly kind: K; readonly request: RequestOf<K> }
   : never;
@@ -110,6 +114,19 @@ interface Results {
 }
 
 export type ResultOf<K extends OperationKind> = Results[K];
+
+export interface ProposeOptions {
+  /** Whom apply will check permissions of. */
+  readonly identity?: Identity | undefined;
+  /** The request as its client encoded it: it goes into the log as it came. */
+  readonly encoded?: Uint8Array | undefined;
+}
+
+/** Puts an operation into the log; what apply makes of it here is what the operation's kind gives. */
+export type Propose = <K extends OperationKind>(
+  operation: { readonly kind: K; readonly request: RequestOf<K> },
+  options?: ProposeOptions,
+) => Promise<ResultOf<K>>;
 export type Result = ResultOf<OperationKind>;
 
 /** Facts of the cluster, kept in memory by every member and so applied again after a restart. */

@@ -11,12 +11,12 @@
 import { createHash } from 'node:crypto';
 import { AuthError } from '../../auth/errors.js';
 import type { AuthStore } from '../../auth/store.js';
-import type { Identity, Login, TokenAnswer, Tokens } from '../../auth/types.js';
+import type { Identity, TokenAnswer, Tokens } from '../../auth/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Passwords } from '../../lib/passwords.js';
 import type { Random } from '../../lib/random.js';
-import type { SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import type { Propose } from '../apply/operation.js';
 import { EtcdError } from '../etcd-error.js';
 
 const MIN_COST = 4;
@@ -42,7 +42,7 @@ export interface AuthenticationDeps {
   readonly bcryptCost: number;
   /** How long a call may wait for its token's login. */
   readonly timeoutMs: number;
-  readonly propose: (request: Partial<SplicedInternalRaftRequest>) => Promise<unknown>;
+  readonly propose: Propose;
   readonly linearizable: () => Promise<void>;
   /** Index of the last entry applied. */
   readonly applied: () => number;
@@ -144,7 +144,7 @@ export class Authentication {
     for (;;) {
       const revision = await this.#checkPassword(name, password);
       const authenticate = { name, password: '', simpleToken: tokens.prefix() };
-      const login = (await this.deps.propose({ authenticate })) as Login;
+      const login = await this.deps.propose({ kind: 'authenticate', request: authenticate });
       if (store.revision === revision) return tokens.tokenOf(login, clock.wallMs());
       logger.info('revision when password checked became stale; retrying', {
         'checked-revision': revision,

@@ -3,14 +3,14 @@
  * nobody), and long leases are checkpointed. Source: etcd's lessor loop and server.go.
  */
 import type { Lessor } from '../../lease/lessor.js';
-import type { SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import type { Propose } from '../apply/operation.js';
 
 const LOOP_MS = 500;
 const MAX_CONCURRENT_REVOKES = 16;
 
 export interface LeaseExpiryDeps {
   readonly lessor: Lessor;
-  readonly propose: (request: Partial<SplicedInternalRaftRequest>) => Promise<unknown>;
+  readonly propose: Propose;
 }
 
 export class LeaseExpiry {
@@ -32,7 +32,7 @@ export class LeaseExpiry {
     this.#revoke();
     for (const checkpoints of this.deps.lessor.takeCheckpoints(nowMs)) {
       const items = checkpoints.map(({ id, remainingTtlSeconds }) => ({ ID: id, remainingTTL: remainingTtlSeconds }));
-      this.#ignore(this.deps.propose({ leaseCheckpoint: { checkpoints: items } }));
+      this.#ignore(this.deps.propose({ kind: 'leaseCheckpoint', request: { checkpoints: items } }));
     }
   }
 
@@ -44,7 +44,7 @@ export class LeaseExpiry {
       this.#running++;
       this.expiredCount++;
       this.#ignore(
-        this.deps.propose({ leaseRevoke: { ID } }).finally(() => {
+        this.deps.propose({ kind: 'leaseRevoke', request: { ID } }).finally(() => {
           this.#running--;
           this.#revoke();
         }),

@@ -1,7 +1,8 @@
 /** Leases as clients ask for them: renewal and time to live, which are the leader's business and no entries. */
 import type { Lessor } from '../../lease/lessor.js';
 import type { Clock } from '../../lib/clock.js';
-import type { LeaseTimeToLiveResponse, SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import type { LeaseTimeToLiveResponse } from '../../proto/gen/etcdserverpb.js';
+import type { Propose } from '../apply/operation.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { RequestIds } from '../writes/request-ids.js';
 
@@ -13,7 +14,7 @@ export interface LeasesDeps {
   readonly clock: Clock;
   readonly ids: RequestIds;
   readonly leadership: Leadership;
-  readonly propose: (request: Partial<SplicedInternalRaftRequest>) => Promise<unknown>;
+  readonly propose: Propose;
 }
 
 export class Leases {
@@ -46,7 +47,10 @@ export class Leases {
         });
         return 0;
       case 'checkpoint-first':
-        await propose({ leaseCheckpoint: { checkpoints: [{ ID: id, remainingTTL: 0 }] } });
+        await propose({
+          kind: 'leaseCheckpoint',
+          request: { checkpoints: [{ ID: id, remainingTTL: 0 }] },
+        });
         return this.renew(id);
     }
   }

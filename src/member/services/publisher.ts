@@ -73,7 +73,8 @@ export class Publisher {
     const { cluster, config } = this.deps;
     if (!differenceOf('membershipInV2Requests', config.emulate)) {
       return this.deps.proposals.propose({
-        clusterMemberAttrSet: {
+        kind: 'clusterMemberAttrSet',
+        request: {
           memberID: cluster.localId,
           memberAttributes: { name: attributes.name, clientUrls: [...attributes.clientURLs] },
         },
@@ -100,7 +101,7 @@ export class Publisher {
 
   #proposeVersion(version: string): Promise<unknown> {
     if (!differenceOf('membershipInV2Requests', this.deps.config.emulate)) {
-      return this.deps.proposals.propose({ clusterVersionSet: { ver: version } });
+      return this.deps.proposals.propose({ kind: 'clusterVersionSet', request: { ver: version } });
     }
     const id = this.deps.ids.next();
     return this.deps.proposals.proposeBytes(id, versionRequest(id, version));

@@ -1,12 +1,9 @@
 /** Whether the database may still grow: the quota, and the alarm that is raised where it would be exceeded. */
 import type { FileBackend } from '../../backend/options.js';
 import type { Logger } from '../../lib/logger.js';
-import {
-  AlarmRequest_AlarmAction as AlarmAction,
-  AlarmType,
-  type SplicedInternalRaftRequest,
-} from '../../proto/gen/etcdserverpb.js';
+import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../../proto/gen/etcdserverpb.js';
 import type { Alarms } from '../apply/alarms.js';
+import type { Propose } from '../apply/operation.js';
 import { quotaBytes } from '../apply/quota.js';
 import { EtcdError } from '../etcd-error.js';
 
@@ -17,7 +14,7 @@ export interface SpaceDeps {
   readonly logger: Logger;
   /** `--quota-backend-bytes` as given. */
   readonly quotaOption: number;
-  readonly propose: (request: Partial<SplicedInternalRaftRequest>) => Promise<unknown>;
+  readonly propose: Propose;
 }
 
 export class Space {
@@ -55,7 +52,10 @@ export class Space {
       'db-size-bytes': backend.sizeBytes,
     });
     try {
-      await propose({ alarm: { action: AlarmAction.ACTIVATE, memberID, alarm: AlarmType.NOSPACE } });
+      await propose({
+        kind: 'alarm',
+        request: { action: AlarmAction.ACTIVATE, memberID, alarm: AlarmType.NOSPACE },
+      });
     } catch (cause) {
       logger.warn('failed to raise alarm', { error: String(cause) });
     }

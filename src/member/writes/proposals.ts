@@ -4,10 +4,16 @@
  * Bounds: entries that are committed but not applied, the bytes of proposals that wait, and what the backend holds in memory. Beyond any of them a proposal is
  * refused as one too many.
  */
-import type { Identity } from '../../auth/types.js';
 import type { FileBackend } from '../../backend/options.js';
 import type { Clock } from '../../lib/clock.js';
-import { InternalRaftRequest, type SplicedInternalRaftRequest } from '../../proto/gen/etcdserverpb.js';
+import {
+  encodeOperation,
+  type Operation,
+  type OperationKind,
+  type ProposeOptions,
+  type RequestOf,
+  type ResultOf,
+} from '../apply/operation.js';
 import { EtcdError, type Outcome } from '../etcd-error.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
 import type { RequestIds } from './request-ids.js';
@@ -45,20 +51,20 @@ export class Proposals {
   }
 
   /**
-   * Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in time. `identity` is whom apply
-   * will check permissions of.
+   * Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in time.
    */
-  propose(request: Partial<SplicedInternalRaftRequest>, identity?: Identity): Promise<unknown> {
+  propose<K extends OperationKind>(
+    operation: { readonly kind: K; readonly request: RequestOf<K> },
+    { identity, encoded }: ProposeOptions = {},
+  ): Promise<ResultOf<K>> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     if (this.deps.applyLag() > MAX_APPLY_LAG) return Promise.reject(new EtcdError('tooManyRequests'));
     const ID = this.deps.ids.next();
-    const data = InternalRaftRequest.encode({
-      ...EMPTY_REQUEST,
-      ...request,
-      header: { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 },
-    });
+    const header = { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 };
+    const data = encodeOperation(header, operation as Operation, encoded);
     if (data.length > this.deps.maxRequestBytes) return Promise.reject(new EtcdError('requestTooLarge'));
-    return this.proposeBytes(ID, data);
+    // Apply gave it for this very operation.
+    return this.proposeBytes(ID, data) as Promise<ResultOf<K>>;
   }
 
   /** An entry's data as it is, in which `id` stands as its request's. */
@@ -97,5 +103,3 @@ export class Proposals {
     this.deps.waiters.settleAll({ ok: false, error: reason });
   }
 }
-
-const EMPTY_REQUEST: SplicedInternalRaftRequest = InternalRaftRequest.create();

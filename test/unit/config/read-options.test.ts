@@ -79,7 +79,9 @@ describe('the options of a member', () => {
     expect(member(words).listenClientUrls.map((url) => url.port)).toEqual([1, 2]);
     expect(member(words).advertiseClientUrls).toEqual(['http://a:1', 'http://b:1']);
     expect(
-      member(['--listen-peer-urls=unix://sock:1,unixs:///run/x']).listenPeerUrls.map((url) => url.socketPath),
+      member(['--listen-peer-urls=unix://sock:1,unixs:///run/x', '--peer-auto-tls']).listenPeerUrls.map(
+        (url) => url.socketPath,
+      ),
     ).toEqual(['sock:1', '/run/x']);
   });
 
@@ -215,7 +217,7 @@ describe('help and version', () => {
 
   it('show only options that work', () => {
     const help = read(['--help']);
-    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(discovery|proxy|auto-tls|experimental-)/);
+    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(discovery|proxy|experimental-)/);
   });
 });
 
@@ -252,8 +254,24 @@ describe('checks', () => {
     [['--logger=capnslog'], '--logger=capnslog is removed in v3.5'],
     [['--log-outputs=default,stdout'], 'multi logoutput for "default" is not supported yet'],
     [['--log-format=x'], 'unknown log format: x, supported values json, console'],
-    [['--discovery=http://x'], '--discovery is an option of etcd that etcd-ts does not support'],
-    [['--peer-client-cert-auth'], '--peer-client-cert-auth is an option of etcd that etcd-ts does not support'],
+    [['--discovery-srv=x'], '--discovery-srv is an option of etcd that etcd-ts does not support'],
+    [
+      ['--discovery=http://x', '--initial-cluster=a=http://a:1'],
+      'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery" or "discovery-srv"',
+    ],
+    [
+      ['--tls-min-version=TLS1.3', '--cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'],
+      'cipher suites cannot be configured when only TLS1.3 is enabled',
+    ],
+    [
+      ['--experimental-enable-lease-checkpoint-persist'],
+      'setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint',
+    ],
+    [
+      ['--feature-gates=LeaseCheckpointPersist=true'],
+      'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
+    ],
+    [['--experimental-compact-hash-check-time=0s'], '--experimental-compact-hash-check-time must be >0 (set to 0s)'],
   ])('refuse %j: %s', (words, error) => {
     expect(read(words)).toMatchObject({ t: 'refused', exitCode: 1 });
     expect(refusal(read(words))).toBe(error);
@@ -272,6 +290,73 @@ describe('checks', () => {
     '--log-level=',
   ])('let %s pass', (word) => {
     expect(refusal(read([word, '--advertise-client-urls=http://a:1']))).toBe('taken');
+  });
+
+  it.each<[string, readonly string[], object]>([
+    [
+      'kubeadm and k3s',
+      [
+        '--experimental-initial-corrupt-check=true',
+        '--experimental-watch-progress-notify-interval=5s',
+        '--peer-cert-file=p.crt',
+        '--peer-key-file=p.key',
+        '--peer-client-cert-auth=true',
+        '--peer-trusted-ca-file=ca.crt',
+        '--snapshot-count=10000',
+      ],
+      {
+        initialCorruptCheck: true,
+        watchProgressNotifyIntervalMs: 5000,
+        peerTls: { certFile: 'p.crt', keyFile: 'p.key', clientCertAuth: true, trustedCaFile: 'ca.crt' },
+      },
+    ],
+    [
+      'RKE2',
+      [
+        '--experimental-corrupt-check-time=240m',
+        '--cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
+        '--host-whitelist=a,b',
+      ],
+      { corruptCheckIntervalMs: 14_400_000, hostWhitelist: ['a', 'b'] },
+    ],
+    [
+      'checks of hashes',
+      ['--experimental-compact-hash-check-enabled', '--experimental-compact-hash-check-time=2m'],
+      { compactHashCheckIntervalMs: 120_000 },
+    ],
+    ['checks of hashes that are off', ['--experimental-compact-hash-check-time=2m'], { compactHashCheckIntervalMs: 0 }],
+    ['checkpoints of leases', ['--experimental-enable-lease-checkpoint'], { leaseCheckpoint: true }],
+    [
+      'feature gates',
+      ['--feature-gates=AllAlpha=true,LeaseCheckpoint=false, LeaseCheckpointPersist=false'],
+      { features: { InitialCorruptCheck: true, LeaseCheckpoint: false, TxnModeWriteWithSharedBuffer: true } },
+    ],
+    ['TLS', ['--tls-min-version=TLS1.3', '--client-crl-file=x.crl'], { clientTls: { minVersion: 'TLSv1.3' } }],
+    ['no retention', ['--auto-compaction-retention='], { autoCompaction: { mode: 'off' } }],
+    ['origins', ['--cors=http://b:1,http://a:1'], { cors: ['http://a:1', 'http://b:1'] }],
+  ])('take the flags of %s', (_name, words, wanted) => {
+    expect(member([...words])).toMatchObject(wanted);
+  });
+
+  it.each([
+    [['--cors='], 'invalid value "" for flag -cors: URL scheme must be http, https, unix, or unixs: '],
+    [
+      ['--cors=*,http://a:1'],
+      'invalid value "*,http://a:1" for flag -cors: URL scheme must be http, https, unix, or unixs: *',
+    ],
+    [['--feature-gates=X=true'], 'invalid value "X=true" for flag -feature-gates: unrecognized feature gate: X'],
+    [['--feature-gates=AllBeta'], 'invalid value "AllBeta" for flag -feature-gates: missing bool value for AllBeta'],
+  ])('refuse to read %j', (words, message) => {
+    const outcome = read(words);
+    expect(outcome).toMatchObject({ t: 'exit', exitCode: 2 });
+    expect(outcome.t === 'exit' && outcome.stderr.split('\n')[0]).toBe(message);
+  });
+
+  it('refuse a suite that does not exist, and TLS for peers without a certificate', () => {
+    expect(refusal(read(['--cipher-suites=FOO']))).toBe('unexpected TLS cipher suite "FOO"');
+    expect(refusal(read(['--listen-peer-urls=https://127.0.0.1:1']))).toBe(
+      'cannot listen on TLS for 127.0.0.1:1: KeyFile and CertFile are not presented',
+    );
   });
 
   it('say what an option without effect is', () => {
@@ -477,7 +562,7 @@ describe('a configuration file', () => {
       'heartbeat-interval: 1e2\nelection-timeout: 1',
       '--election-timeout[1ms] should be at least as 5 times as --heartbeat-interval[100ms]',
     ],
-    ['discovery: http://x', '--discovery is an option of etcd that etcd-ts does not support'],
+    ['discovery-srv: x', '--discovery-srv is an option of etcd that etcd-ts does not support'],
   ])('with %j is refused in Go’s words', (text, error) => {
     expect(fromFile(text)).toMatchObject({ t: 'refused', exitCode: 1 });
     expect(refusal(fromFile(text))).toBe(error);
@@ -506,9 +591,31 @@ describe('a configuration file', () => {
       "tls-max-version: 'TLS1.3'",
     ].join('\n');
     expect(fromFile(text)).toMatchObject({ t: 'member', options: { autoCompaction: { mode: 'periodic' } } });
-    expect(refusal(fromFile(`${text}\nlisten-client-urls: https://127.0.0.1:1`))).toBe(
-      '--cipher-suites is an option of etcd that etcd-ts does not support',
-    );
+    expect(fromFile(text)).toMatchObject({
+      options: { clientTls: { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', ciphers: expect.stringContaining('GCM') } },
+    });
+  });
+
+  it.each<[string, string, object]>([
+    ['keys in any case', 'Name: a\nHEARTBEAT-interval: 150', { name: 'a', heartbeatIntervalMs: 150 }],
+    [
+      'keys of maps in any case',
+      'Client-Transport-Security: {Trusted-CA-File: x}',
+      { clientTls: { trustedCaFile: 'x' } },
+    ],
+    ['of two spellings the last by its bytes', 'name: lower\nNAME: upper', { name: 'lower' }],
+    ['of a key given twice the last', 'name: a\nname: b', { name: 'b' }],
+    ['of several documents the first', 'name: a\n---\nname: b\n---\n[', { name: 'a' }],
+    [
+      'allowed names as a list',
+      'peer-transport-security: {allowed-cn: [b, a]}',
+      { peerTls: { allowedCns: ['a', 'b'] } },
+    ],
+    ['allowed names as a text', 'peer-transport-security: {allowed-cn: a}', { peerTls: { allowedCns: ['a'] } }],
+    ['an empty retention', "auto-compaction-retention: ''", { autoCompaction: { mode: 'off' } }],
+    ['origins', 'cors: "http://b:1,http://a:1"', { cors: ['http://a:1', 'http://b:1'] }],
+  ])('counts %s', (_name, text, options) => {
+    expect(fromFile(text)).toMatchObject({ t: 'member', options });
   });
 
   it('with bad URLs is refused without a log record', () => {

@@ -4,12 +4,9 @@ import { SimpleTokens } from '../../../src/auth/simple-tokens.js';
 import { AuthStore } from '../../../src/auth/store.js';
 import { type LogFields, type Logger, silentLogger } from '../../../src/lib/logger.js';
 import type { Passwords } from '../../../src/lib/passwords.js';
+import type { Operation, OperationKind, RequestOf, ResultOf } from '../../../src/member/apply/operation.js';
 import { Authentication, bcryptCost, saltOf } from '../../../src/member/services/authentication.js';
-import {
-  AuthRoleAddRequest,
-  AuthUserAddRequest,
-  type InternalRaftRequest,
-} from '../../../src/proto/gen/etcdserverpb.js';
+import { AuthRoleAddRequest, AuthUserAddRequest } from '../../../src/proto/gen/etcdserverpb.js';
 import { fakePasswords } from '../../support/fake-passwords.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
 import { MemoryBackend } from '../../support/memory-backend.js';
@@ -29,7 +26,7 @@ function scene(how: { passwords?: Partial<Passwords>; logger?: Logger } = {}) {
   store.addUser(AuthUserAddRequest.create({ name: 'root', hashedPassword: base64('fake$$secret') }), '');
   store.grantRole('root', 'root');
   store.enable();
-  const state = { applied: 10, proposed: [] as Partial<InternalRaftRequest>[], beforeApply: () => {} };
+  const state = { applied: 10, proposed: [] as Operation[], beforeApply: () => {} };
   const authentication = new Authentication({
     store,
     tokens,
@@ -39,16 +36,14 @@ function scene(how: { passwords?: Partial<Passwords>; logger?: Logger } = {}) {
     logger,
     bcryptCost: 4,
     timeoutMs: 7000,
-    propose: async (request) => {
-      const { authenticate } = request as InternalRaftRequest;
-      state.proposed.push(request as InternalRaftRequest);
+    propose: async <K extends OperationKind>(operation: { kind: K; request: RequestOf<K> }) => {
+      state.proposed.push(operation as Operation);
       state.beforeApply();
       state.applied++;
-      if (authenticate === undefined) throw new Error('not a login');
-      return store.authenticate(authenticate.name, authenticate.simpleToken, {
-        index: state.applied,
-        nowMs: clock.monotonicMs(),
-      });
+      if (operation.kind !== 'authenticate') throw new Error('not a login');
+      const { name, simpleToken } = operation.request as RequestOf<'authenticate'>;
+      const at = { index: state.applied, nowMs: clock.monotonicMs() };
+      return store.authenticate(name, simpleToken, at) as ResultOf<K>;
     },
     linearizable: async () => {},
     applied: () => state.applied,
@@ -142,7 +137,7 @@ describe('a login', () => {
     expect(token).toMatch(/^[a-zA-Z]{16}\.11$/);
     expect(authentication.identify(withToken(token))).toEqual({ username: 'root', revision: store.revision });
     expect(state.proposed).toEqual([
-      { authenticate: { name: 'root', password: '', simpleToken: token.replace('.11', '') } },
+      { kind: 'authenticate', request: { name: 'root', password: '', simpleToken: token.replace('.11', '') } },
     ]);
   });
 

@@ -121,14 +121,17 @@ describe.each([
   });
 
   test('goes on: a write, a restart, and the history is one', async () => {
-    const put = { put: PutRequest.create({ key: Buffer.from('by us'), value: Buffer.from('1'), lease: 305419896n }) };
+    const put = {
+      kind: 'put' as const,
+      request: PutRequest.create({ key: Buffer.from('by us'), value: Buffer.from('1'), lease: 305419896n }),
+    };
     {
       await using opened = await InProcessMember.open(disk, config);
       // Its owner had authentication on: nobody in particular may not write, nor may the reader.
       await expect(opened.run(opened.member.propose(put))).rejects.toThrow('user name is empty');
       const alice = { username: 'alice', revision: authRevision };
-      await expect(opened.run(opened.member.propose(put, alice))).rejects.toThrow('permission denied');
-      await opened.run(opened.member.propose(put, { username: 'root', revision: authRevision }));
+      await expect(opened.run(opened.member.propose(put, { identity: alice }))).rejects.toThrow('permission denied');
+      await opened.run(opened.member.propose(put, { identity: { username: 'root', revision: authRevision } }));
     }
     await using opened = await InProcessMember.open(disk, config);
     expect(opened.member.currentRevision).toBe(expected.currentRevision + 1);

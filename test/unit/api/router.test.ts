@@ -1,0 +1,96 @@
+/** Who may call a client port over plain HTTP: origins, host names. Answers as real etcd 3.5.30 gave them. */
+import { describe, expect, it } from 'vitest';
+import { createRouter, type RouterOptions } from '../../../src/api/http/router.js';
+import type { HttpRequest } from '../../../src/lib/http.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+
+const handlers: RouterOptions['handlers'] = [
+  (_request, { pathname }) => (pathname === '/here' ? { status: 200, headers: {}, body: 'yes' } : undefined),
+];
+
+function ask(
+  access: { cors?: readonly string[]; hostWhitelist?: readonly string[] },
+  {
+    method = 'GET',
+    target = '/here',
+    headers = {},
+    secure = false,
+  }: {
+    readonly method?: string;
+    readonly target?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly secure?: boolean;
+  },
+) {
+  const logger = new RecordingLogger();
+  const route = createRouter({ access: { cors: ['*'], hostWhitelist: ['*'], ...access, logger }, handlers });
+  const tls = secure
+    ? { alpn: undefined, commonName: undefined, altNames: [], version: 'TLSv1.3', cipher: '' }
+    : undefined;
+  const request: HttpRequest = {
+    method,
+    target,
+    protocol: 'HTTP/1.1',
+    headers: { host: '127.0.0.1:2379', ...headers },
+    body: (async function* () {})(),
+    peer: { address: '127.0.0.1:1', tls },
+    signal: new AbortController().signal,
+  };
+  return route(request);
+}
+
+const allowOrigin = 'Access-Control-Allow-Origin';
+
+describe('--cors', () => {
+  it.each<[readonly string[], string | undefined, string | undefined]>([
+    [['*'], undefined, '*'],
+    [['*'], 'http://a:1', '*'],
+    [['http://a:1'], 'http://a:1', 'http://a:1'],
+    [['http://a:1'], 'http://b:1', undefined],
+    [['http://a:1'], undefined, undefined],
+    [['http://a:1', 'http://b:1'], 'http://b:1', 'http://b:1'],
+  ])('%j and a page of %s: %s', async (cors, origin, allowed) => {
+    const response = await ask({ cors }, { headers: origin === undefined ? {} : { origin } });
+    expect(response).toMatchObject({ status: 200, body: 'yes' });
+    expect(response.headers[allowOrigin]).toBe(allowed);
+  });
+
+  it('is said of what is not there, and answers a question ahead of a call', async () => {
+    const cors = ['http://a:1'];
+    const headers = { origin: 'http://a:1' };
+    expect(await ask({ cors }, { target: '/nowhere', headers })).toMatchObject({
+      status: 404,
+      headers: { [allowOrigin]: 'http://a:1' },
+    });
+    expect(await ask({ cors }, { method: 'OPTIONS', target: '/nowhere', headers })).toEqual({
+      status: 200,
+      headers: {
+        [allowOrigin]: 'http://a:1',
+        'Access-Control-Allow-Headers': 'accept, content-type, authorization',
+        'Access-Control-Allow-Methods': 'POST, GET, OPTIONS, PUT, DELETE',
+      },
+      body: '',
+    });
+  });
+});
+
+describe('--host-whitelist', () => {
+  it.each<[string, readonly string[], string, boolean, number]>([
+    ['any', ['*'], 'evil.example', false, 200],
+    ['a name of it', ['good.example'], 'good.example', false, 200],
+    ['a name of it with a port', ['good.example'], 'good.example:2379', false, 200],
+    ['another name', ['good.example'], 'evil.example', false, 421],
+    ['an address', ['good.example'], '127.0.0.1:2379', false, 421],
+    ['an address in brackets', ['::1'], '[::1]:2379', false, 200],
+    ['any name over TLS', ['good.example'], 'evil.example', true, 200],
+    ['none at all', [], '127.0.0.1', false, 421],
+  ])('lets %s: %j, %s', async (_name, hostWhitelist, host, secure, status) => {
+    expect(await ask({ hostWhitelist }, { headers: { host }, secure })).toMatchObject({ status });
+  });
+
+  it('is asked before anything is answered, and says what to do', async () => {
+    const response = await ask({ hostWhitelist: ['a'] }, { method: 'OPTIONS', headers: { host: 'evil.example:1' } });
+    expect(response.headers[allowOrigin]).toBeUndefined();
+    expect(response.body).toContain('  - e.g. etcd --host-whitelist "evil.example"\n\nThis requirement');
+  });
+});

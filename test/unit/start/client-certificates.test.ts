@@ -1,0 +1,270 @@
+/** Who is let in by TLS, under which name, and what is logged of those who are not: as etcd decides it. */
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync, statSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { TlsOptions } from '../../../src/config/member-options.js';
+import { silentLogger } from '../../../src/lib/logger.js';
+import type { NetworkSocket } from '../../../src/lib/network.js';
+import { osNetwork } from '../../../src/lib/os/net.js';
+import { selfSigned } from '../../../src/lib/os/self-signed.js';
+import { ListenerError, tlsServerOptions } from '../../../src/start/tls-server.js';
+import { certificateFolder, type Issued, issue, revocationList } from '../../support/certificates.js';
+
+const folder = certificateFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+const authority = issue({ commonNames: ['authority'], isAuthority: true });
+const stranger = issue({ commonNames: ['stranger'], isAuthority: true });
+const server = issue({ by: authority, commonNames: ['server'], usages: ['server'], dnsNames: ['localhost'] });
+const caFile = folder.write('ca.pem', authority.cert);
+const base: TlsOptions = {
+  certFile: folder.write('server.pem', server.cert),
+  keyFile: folder.write('server.key', server.key),
+  clientCertFile: '',
+  clientKeyFile: '',
+  clientCertAuth: false,
+  trustedCaFile: caFile,
+};
+
+interface Outcome {
+  readonly commonName?: string | undefined;
+  readonly refused?: string;
+}
+
+/** What becomes of a client with this certificate. */
+async function meet(tls: TlsOptions, client: Issued | undefined, chain: readonly Issued[] = []): Promise<Outcome> {
+  let settle: (outcome: Outcome) => void = () => {};
+  const outcome = new Promise<Outcome>((resolve) => {
+    settle = resolve;
+  });
+  const sockets: NetworkSocket[] = [];
+  const listener = await osNetwork.listen(
+    { t: 'tcp', host: '127.0.0.1', port: 0 },
+    (connection) => {
+      sockets.push(connection);
+      settle({ commonName: connection.tls?.commonName });
+    },
+    { tls: tlsServerOptions(tls), onReject: (error) => settle({ refused: error.message }) },
+  );
+  try {
+    const dialed = await osNetwork.dial(listener.address, {
+      tls: {
+        ca: authority.cert,
+        serverName: 'localhost',
+        ...(client !== undefined && { cert: [client, ...chain].map(({ cert }) => cert).join(''), key: client.key }),
+      },
+    });
+    const result = await outcome;
+    dialed.socket.destroy();
+    return result;
+  } finally {
+    for (const { socket } of sockets) socket.destroy();
+    await listener.close();
+  }
+}
+
+const failed = 'tls: failed to verify certificate: x509:';
+
+describe('a CA file alone', () => {
+  const good = issue({ by: authority, commonNames: ['alice'], usages: ['client'] });
+
+  it('demands a certificate, without --client-cert-auth', async () => {
+    expect(await meet(base, undefined)).toEqual({ refused: "tls: client didn't provide a certificate" });
+    expect(await meet(base, good)).toEqual({ commonName: 'alice' });
+  });
+
+  it.each<[string, Issued, string]>([
+    ['of another authority', issue({ by: stranger, commonNames: ['root'] }), 'certificate signed by unknown authority'],
+    ['that vouches for itself', issue({ commonNames: ['root'] }), 'certificate signed by unknown authority'],
+    [
+      'that has expired',
+      issue({ by: authority, commonNames: ['root'], notAfter: new Date(Date.now() - 1000) }),
+      'certificate has expired or is not yet valid',
+    ],
+    [
+      'that is for servers',
+      issue({ by: authority, commonNames: ['root'], usages: ['server'] }),
+      'certificate specifies an incompatible key usage',
+    ],
+    [
+      'for any purpose of another authority',
+      issue({ by: stranger, commonNames: ['root'], usages: ['any'] }),
+      'certificate signed by unknown authority',
+    ],
+    [
+      'for any purpose that has expired',
+      issue({ by: authority, commonNames: ['root'], usages: ['any'], notAfter: new Date(Date.now() - 1000) }),
+      'certificate has expired or is not yet valid',
+    ],
+  ])('refuses one %s, and says why', async (_name, certificate, reason) => {
+    expect(await meet(base, certificate)).toEqual({ refused: `${failed} ${reason}` });
+  });
+
+  it('takes one for any purpose, with an authority between too', async () => {
+    expect(await meet(base, issue({ by: authority, commonNames: ['any'], usages: ['any'] }))).toEqual({
+      commonName: 'any',
+    });
+    const between = issue({ by: authority, commonNames: ['between'], isAuthority: true });
+    const leaf = issue({ by: between, commonNames: ['leaf'], usages: ['any'] });
+    expect(await meet(base, leaf, [between])).toEqual({ commonName: 'leaf' });
+    const noAuthority = issue({ by: authority, commonNames: ['between'] });
+    expect(await meet(base, issue({ by: noAuthority, commonNames: ['x'], usages: ['any'] }), [noAuthority])).toEqual({
+      refused: expect.stringMatching(/^tls: failed to verify certificate/),
+    });
+  });
+
+  it('trusts what stands in it, an authority between too', async () => {
+    const between = issue({ by: authority, commonNames: ['between'], isAuthority: true });
+    const tls = { ...base, trustedCaFile: folder.write('between.pem', between.cert) };
+    expect(await meet(tls, issue({ by: between, commonNames: ['leaf'] }))).toEqual({ commonName: 'leaf' });
+    expect(await meet(tls, good)).toEqual({ refused: `${failed} certificate signed by unknown authority` });
+  });
+});
+
+describe('without a CA file', () => {
+  it('nobody is asked', async () => {
+    expect(await meet({ ...base, trustedCaFile: '' }, undefined)).toEqual({ commonName: undefined });
+  });
+});
+
+describe('the name of a certificate', () => {
+  it.each<[string, readonly string[], string]>([
+    ['is the last of several common names', ['alice', 'root'], 'root'],
+    ['is the last of three', ['a', 'b', 'c'], 'c'],
+    ['is empty without one', [], ''],
+  ])('%s', async (_name, commonNames, wanted) => {
+    const certificate = issue({ by: authority, commonNames, organization: 'org' });
+    expect(await meet(base, certificate)).toEqual({ commonName: wanted });
+  });
+});
+
+describe('revoked certificates', () => {
+  const revoked = issue({ by: authority, commonNames: ['revoked'] });
+  const other = issue({ by: authority, commonNames: ['other'] });
+  const list = revocationList([revoked.serial]);
+
+  it.each<[string, Buffer]>([
+    ['DER', list],
+    ['PEM', Buffer.from(`-----BEGIN X509 CRL-----\n${list.toString('base64')}\n-----END X509 CRL-----\n`)],
+  ])('are refused by number, however old the list is (%s)', async (_name, file) => {
+    const tls = { ...base, clientCrlFile: folder.write('revoked.crl', file) };
+    const serial = revoked.serial.toString('hex');
+    expect(await meet(tls, revoked)).toEqual({ refused: `transport: certificate serial ${serial} revoked` });
+    expect(await meet(tls, other)).toEqual({ commonName: 'other' });
+  });
+
+  it('nobody comes in while the list cannot be read', async () => {
+    const tls = { ...base, clientCrlFile: '/nowhere/list.crl' };
+    expect(await meet(tls, other)).toEqual({ refused: 'open /nowhere/list.crl: no such file or directory' });
+  });
+});
+
+describe('allowed names', () => {
+  const named = issue({ by: authority, commonNames: ['a'], dnsNames: ['good.example', '*.wild.example'] });
+
+  it.each<[string, Partial<TlsOptions>, boolean]>([
+    ['a host name of it', { allowedHostnames: ['other', 'good.example'] }, true],
+    ['a host name under its wildcard', { allowedHostnames: ['x.wild.example'] }, true],
+    ['a host name two labels under its wildcard', { allowedHostnames: ['y.x.wild.example'] }, false],
+    ['its common name as a host name', { allowedHostnames: ['a'] }, false],
+    ['its common name', { allowedCns: ['b', 'a'] }, true],
+    ['another common name', { allowedCns: ['b'] }, false],
+  ])('take by %s: %j → %s', async (_name, allowed, isTaken) => {
+    expect(await meet({ ...base, ...allowed }, named)).toEqual(
+      isTaken ? { commonName: 'a' } : { refused: 'client certificate authentication failed' },
+    );
+  });
+});
+
+describe('files that do not do', () => {
+  const otherKey = folder.write('other.key', issue({ commonNames: ['x'] }).key);
+  const junk = folder.write('junk.pem', 'no certificate\n');
+
+  it.each<[Partial<TlsOptions>, string]>([
+    [{ keyFile: otherKey }, 'tls: private key does not match public key'],
+    [{ keyFile: '' }, `KeyFile and CertFile must both be present[key: , cert: ${base.certFile}]`],
+    [{ certFile: junk, keyFile: junk }, 'tls: failed to find any PEM data in certificate input'],
+    [{ certFile: '/nowhere/x.pem' }, 'open /nowhere/x.pem: no such file or directory'],
+    [{ trustedCaFile: junk }, 'no certificates were loaded from CA files'],
+    [{ trustedCaFile: '/nowhere/ca.pem' }, 'open /nowhere/ca.pem: no such file or directory'],
+    [
+      { clientCertFile: base.certFile },
+      `ClientKeyFile and ClientCertFile must both be present or both absent: key: , cert: ${base.certFile}]`,
+    ],
+    [{ clientCertFile: base.certFile, clientKeyFile: otherKey }, 'tls: private key does not match public key'],
+    [
+      { allowedCns: ['a'], allowedHostnames: ['b'] },
+      'AllowedCN and AllowedHostname are mutually exclusive (cns=["a"], hostnames=["b"])',
+    ],
+  ])('%j: %s', (wrong, message) => {
+    expect(() => tlsServerOptions({ ...base, ...wrong })).toThrowError(new ListenerError(message));
+  });
+});
+
+describe('a port for both schemes', () => {
+  it('serves TLS and clear text', async () => {
+    const seen: (string | undefined)[] = [];
+    const listener = await osNetwork.listen(
+      { t: 'tcp', host: '127.0.0.1', port: 0 },
+      ({ socket, tls }) => {
+        seen.push(tls?.version);
+        socket.end('x');
+      },
+      { tls: tlsServerOptions({ ...base, trustedCaFile: '' }), plaintext: true },
+    );
+    const plain = await osNetwork.dial(listener.address);
+    plain.socket.write('GET');
+    await once(plain.socket, 'data');
+    const secure = await osNetwork.dial(listener.address, { tls: { ca: authority.cert, serverName: 'localhost' } });
+    await once(secure.socket, 'data');
+    expect(seen).toEqual([undefined, 'TLSv1.3']);
+    plain.socket.destroy();
+    secure.socket.destroy();
+    await listener.close();
+  });
+});
+
+describe('a certificate that the member makes itself', () => {
+  const make = (name: string) =>
+    selfSigned({
+      folder: folder.path(name),
+      hosts: ['127.0.0.1', 'localhost', '::1', 'fe80::1:2'],
+      validityYears: 2,
+      forClients: name === 'peer',
+      logger: silentLogger,
+    });
+
+  it('is for the hosts and as long as asked, and is used again', () => {
+    const made = make('client');
+    const certificate = new X509Certificate(readFileSync(made.certFile));
+    expect(certificate.subject).toBe('O=etcd');
+    expect(certificate.subjectAltName).toBe(
+      'IP Address:127.0.0.1, DNS:localhost, IP Address:0:0:0:0:0:0:0:1, IP Address:FE80:0:0:0:0:0:1:2',
+    );
+    const days = (Date.parse(certificate.validTo) - Date.parse(certificate.validFrom)) / 86_400_000;
+    expect(days).toBe(730);
+    expect(certificate.verify(certificate.publicKey)).toBe(true);
+    expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
+    expect(statSync(made.keyFile).mode & 0o777).toBe(0o600);
+    const before = readFileSync(made.certFile);
+    expect(make('client')).toEqual(made);
+    expect(readFileSync(made.certFile)).toEqual(before);
+  });
+
+  it('serves TLS', async () => {
+    const { certFile, keyFile } = make('peer');
+    expect(new X509Certificate(readFileSync(certFile)).keyUsage).toHaveLength(2);
+    const tls = tlsServerOptions({ ...base, trustedCaFile: '', certFile, keyFile });
+    const listener = await osNetwork.listen(
+      { t: 'tcp', host: '127.0.0.1', port: 0 },
+      ({ socket }) => void socket.end('x'),
+      { tls },
+    );
+    const trusting = { ca: readFileSync(certFile), serverName: 'localhost' };
+    const dialed = await osNetwork.dial(listener.address, { tls: trusting });
+    await once(dialed.socket, 'data');
+    dialed.socket.destroy();
+    await listener.close();
+  });
+});
