@@ -55,6 +55,12 @@ const differences = {
   alarmHasHeader: row(false, true, true, true),
   /** `Hash` leaves the applied term out. */
   hashIgnoresTerm: row(false, true, true, true),
+  /** A member that asks for a hash tells its cluster, and is refused where that is another one. */
+  peerHashChecksCluster: row(false, true, true, true),
+  /** Members are told whether the cluster is being downgraded. */
+  tellsDowngrade: row(false, true, true, true),
+  /** A message meant for another member is refused; before, it was stepped as any other. */
+  refusesMessagesToOthers: row(false, true, true, true),
   /** A watch from a negative revision is refused at once; before, it was made and then ended as compacted. */
   refusesNegativeWatchStart: row(false, true, true, true),
   /** A progress request is answered at once even where watches of the stream are still catching up. */

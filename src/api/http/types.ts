@@ -19,6 +19,9 @@ export function textError(status: number, message: string, headers: Record<strin
 export const notFound: HttpResponse = textError(404, '404 page not found');
 
 /** undefined when the method is fine, else the 405 that Go's etcd gives. */
-export function onlyGet(request: HttpRequest): HttpResponse | undefined {
-  return request.method === 'GET' ? undefined : textError(405, 'Method Not Allowed', { Allow: 'GET' });
+export const onlyGet = (request: HttpRequest): HttpResponse | undefined => only(request, 'GET');
+export const onlyPost = (request: HttpRequest): HttpResponse | undefined => only(request, 'POST');
+
+function only({ method }: HttpRequest, allowed: string): HttpResponse | undefined {
+  return method === allowed ? undefined : textError(405, 'Method Not Allowed', { Allow: allowed });
 }
