@@ -4,10 +4,10 @@ import { fullVersionOf } from '../lib/emulate.js';
 import { BodyTooLargeError, collectBody, type HttpRequest, type HttpResponse } from '../lib/http.js';
 import { messageCodec } from '../raftpb/codec.js';
 import { type Message, MessageType, type NodeId } from '../raftpb/types.js';
+import { acceptanceOf } from './acceptance.js';
 import { refusalOf } from './compatibility.js';
 import { errorText, hex, type PeerContext } from './context.js';
 import { MESSAGE_LIMIT_BYTES } from './frames.js';
-import { isFromPeers } from './inbox.js';
 import type { Peer } from './peer.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { type StreamKind, streamKinds } from './stream-kind.js';
@@ -55,7 +55,7 @@ export class Handlers {
     const refused = refusalOf(request, this.context);
     if (refused !== undefined) return plain(412, refused, headers);
     this.#addSender(request);
-    const { logger, metrics, local, receiver, emulate } = this.context;
+    const { logger, metrics, local, emulate } = this.context;
     const failed = (status: number, what: string, text: string, error: unknown): HttpResponse => {
       logger.warn(what, { 'local-member-id': hex(local.id), error: errorText(error) });
       metrics.receivedFailures.inc({ From: request.peer.address });
@@ -75,21 +75,27 @@ export class Handlers {
       return failed(400, 'failed to unmarshal Raft message', 'error unmarshalling raft message', error);
     }
     metrics.receivedBytes.inc({ From: hex(message.from) }, body.length);
-    if (!isFromPeers(message)) return { status: 204, headers, body: '' };
     try {
-      if (this.#posted >= MAX_POSTED) throw new Error('too many raft messages are being processed');
-      if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
-      this.#posted++;
-      try {
-        await receiver.process(message);
-      } finally {
-        this.#posted--;
-      }
+      await this.#process(message);
     } catch (error) {
       logger.warn('failed to process Raft message', { 'local-member-id': hex(local.id), error: errorText(error) });
       return { ...plain(500, 'error processing raft message', headers), body: this.#brokenOff() };
     }
     return { status: 204, headers, body: '' };
+  }
+
+  async #process(message: Message): Promise<void> {
+    const acceptance = acceptanceOf(message, this.context);
+    if (acceptance.t === 'ignore') return;
+    if (acceptance.t === 'refuse') throw acceptance.error;
+    if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
+    if (this.#posted >= MAX_POSTED) throw new Error('too many raft messages are being processed');
+    this.#posted++;
+    try {
+      await this.context.receiver.process(message);
+    } finally {
+      this.#posted--;
+    }
   }
 
   /** The text of a 500, after which the connection is cut: the sender has to see that something is wrong with it. */

@@ -4,29 +4,12 @@
  */
 import { messageTypeName } from '../raftpb/describe.js';
 import { type Message, MessageType } from '../raftpb/types.js';
+import { acceptanceOf } from './acceptance.js';
 import { hex, type PeerContext } from './context.js';
 import type { PeerStatus } from './peer-status.js';
 
 /** As etcd's recvBufSize and maxPendingProposals. */
 const MAX_WAITING = 4096;
-
-/** What a node says to itself, or to its storage. From the network it would be a forgery, and is ignored as etcd does. */
-const neverFromPeers: ReadonlySet<number> = new Set([
-  MessageType.MsgHup,
-  MessageType.MsgBeat,
-  MessageType.MsgUnreachable,
-  MessageType.MsgSnapStatus,
-  MessageType.MsgCheckQuorum,
-  MessageType.MsgStorageAppend,
-  MessageType.MsgStorageAppendResp,
-  MessageType.MsgStorageApply,
-  MessageType.MsgStorageApplyResp,
-  MessageType.MsgForgetLeader,
-]);
-
-const knownTypes: ReadonlySet<number> = new Set(Object.values(MessageType));
-
-export const isFromPeers = ({ type }: Message): boolean => knownTypes.has(type) && !neverFromPeers.has(type);
 
 export class Inbox {
   readonly #messages = { waiting: 0 };
@@ -40,7 +23,7 @@ export class Inbox {
   /** In the order of calls; does not wait. */
   deliver(message: Message): void {
     // A snapshot comes with its database, as a request of its own.
-    if (!isFromPeers(message) || message.type === MessageType.MsgSnap) return;
+    if (message.type === MessageType.MsgSnap || acceptanceOf(message, this.context).t !== 'take') return;
     const lane = message.type === MessageType.MsgProp ? this.#proposals : this.#messages;
     if (lane.waiting >= MAX_WAITING) {
       this.#dropped(message);

@@ -3,7 +3,9 @@
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { humanBytes } from '../lib/go/bytes.js';
 import type { HttpRequest } from '../lib/http.js';
+import { messageTypeName } from '../raftpb/describe.js';
 import { type Message, MessageType } from '../raftpb/types.js';
+import { acceptanceOf } from './acceptance.js';
 import { errorText, hex, type PeerContext } from './context.js';
 import { FrameError } from './frames.js';
 import { MessageFrameDecoder } from './message-frames.js';
@@ -57,9 +59,16 @@ export class SnapshotReceiver {
     metrics.receivedBytes.inc(from, decoder.readBytes);
     const fields = { ...ids, 'remote-snapshot-sender-id': sender };
     if (message.type !== MessageType.MsgSnap || message.snapshot === undefined) {
-      logger.warn('unexpected Raft message type', { ...fields, 'message-type': String(message.type) });
+      logger.warn('unexpected Raft message type', { ...fields, 'message-type': messageTypeName(message.type) });
       metrics.snapshotReceiveFailures.inc(from);
       return { status: 400, text: 'wrong raft message type' };
+    }
+    // Before its database is stored, not after as in etcd: what comes from a removed member, or for another one, fills no disk.
+    const acceptance = acceptanceOf(message, this.context);
+    if (acceptance.t !== 'take') {
+      metrics.snapshotReceiveFailures.inc(from);
+      const why = acceptance.t === 'refuse' ? acceptance.error.message : 'cannot process message to mismatch member';
+      return { status: 500, text: `failed to process raft message (${why})` };
     }
     if (this.#receiving >= MAX_RECEIVING) {
       metrics.snapshotReceiveFailures.inc(from);

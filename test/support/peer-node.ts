@@ -1,5 +1,6 @@
 /** One end of etcd's peer protocol in this process: a transport that listens on a port of loopback, and what it is told. */
 import { createRouter } from '../../src/api/http/router.js';
+import type { HttpHandler } from '../../src/api/http/types.js';
 import type { Clock } from '../../src/lib/clock.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import type { Logger } from '../../src/lib/logger.js';
@@ -70,6 +71,8 @@ export interface PeerNodeOptions {
   readonly emulate?: EmulatedVersion;
   readonly port?: number;
   readonly clock?: Clock;
+  /** What the port answers besides raft. */
+  readonly handlers?: readonly HttpHandler[];
   /** Hears what the node logs, beside its own record. */
   readonly logger?: Logger;
 }
@@ -80,7 +83,9 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
   const log = new RecordingLogger();
   const http = createHttpClient({ network: osNetwork, dialTimeoutMs: 2000, keepAliveMs: 4000 });
   const transport = createPeerTransport({ clock, http, logger: options.logger ?? log, metrics, emulate });
-  const server = createHttpServer(createRouter({ handlers: [(request, url) => transport.handle(request, url)] }));
+  const server = createHttpServer(
+    createRouter({ handlers: [(request, url) => transport.handle(request, url), ...(options.handlers ?? [])] }),
+  );
   const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port }, (socket) => server.accept(socket));
   const bound = listener.address.t === 'tcp' ? listener.address.port : 0;
   const url = `http://127.0.0.1:${bound}`;

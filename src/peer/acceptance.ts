@@ -1,0 +1,46 @@
+/** Which messages a member takes from the network. */
+import { differenceOf } from '../lib/emulate.js';
+import { type Message, MessageType } from '../raftpb/types.js';
+import { hex, type PeerContext } from './context.js';
+
+/** What a node says to itself, or to its storage. From the network it would be a forgery. */
+const localTypes: ReadonlySet<number> = new Set([
+  MessageType.MsgHup,
+  MessageType.MsgBeat,
+  MessageType.MsgUnreachable,
+  MessageType.MsgSnapStatus,
+  MessageType.MsgCheckQuorum,
+  MessageType.MsgStorageAppend,
+  MessageType.MsgStorageAppendResp,
+  MessageType.MsgStorageApply,
+  MessageType.MsgStorageApplyResp,
+  MessageType.MsgForgetLeader,
+]);
+
+const knownTypes: ReadonlySet<number> = new Set(Object.values(MessageType));
+
+/**
+ * `take` it; `ignore` it without a word, as etcd does with what is no business of peers; or `refuse` it, which its sender may hear.
+ */
+export type Acceptance = { readonly t: 'take' | 'ignore' } | { readonly t: 'refuse'; readonly error: Error };
+
+const taken: Acceptance = { t: 'take' };
+const ignored: Acceptance = { t: 'ignore' };
+
+export function acceptanceOf(message: Message, { local, receiver, logger, emulate }: PeerContext): Acceptance {
+  if (!knownTypes.has(message.type) || localTypes.has(message.type)) return ignored;
+  if (receiver.isRemoved(message.from)) {
+    logger.warn('rejected Raft message from removed member', {
+      'local-member-id': hex(local.id),
+      'removed-member-id': hex(message.from),
+    });
+    return { t: 'refuse', error: new Error('cannot process message from removed member') };
+  }
+  if (message.to === local.id) return taken;
+  if (!differenceOf('refusesMessagesToOthers', emulate)) return ignored;
+  logger.warn('rejected Raft message to mismatch member', {
+    'local-member-id': hex(local.id),
+    'mismatch-member-id': hex(message.to),
+  });
+  return { t: 'refuse', error: new Error('cannot process message to mismatch member') };
+}
