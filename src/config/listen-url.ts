@@ -36,7 +36,7 @@ function parseUrl(text: string): ListenUrl {
 export const textsOf = (urls: readonly ListenUrl[]): readonly string[] => urls.map((url) => url.text);
 
 /**
- * `name=url,name=url` to URLs by name; a name may come again with another URL. A word without `=` is a URL-less name, which fails.
+ * `name=url,name=url` to URLs by name; a name may come again with another URL (the same one twice is for the member's start to refuse). A word without `=` is a URL-less name, which fails.
  * (etcd's client/pkg/types/urlsmap.go)
  */
 export function parseInitialCluster(text: string): ReadonlyMap<string, readonly string[]> {
@@ -47,5 +47,5 @@ export function parseInitialCluster(text: string): ReadonlyMap<string, readonly 
     const [url] = parseUrlList(equals < 0 ? ' ' : item.slice(equals + 1) || ' ');
     urls.set(name, [...(urls.get(name) ?? []), ...(url === undefined ? [] : [url.text])]);
   }
-  return new Map([...urls].map(([name, list]) => [name, [...new Set(list)].sort()]));
+  return new Map([...urls].map(([name, list]) => [name, [...list].sort()]));
 }

@@ -30,7 +30,10 @@ export function memberToJson(member: ClusterMember): string {
 
 /** Throws SyntaxError on anything that is not such an object. Go writes the id first and no key before it can hold quotes. */
 export function memberFromJson(text: string): ClusterMember {
-  const fields: unknown = JSON.parse(text.replace(/^(\s*\{\s*"id"\s*:\s*)(\d+)/, '$1"$2"'));
+  return memberFromFields(JSON.parse(text.replace(/^(\s*\{\s*"id"\s*:\s*)(\d+)/, '$1"$2"')));
+}
+
+function memberFromFields(fields: unknown): ClusterMember {
   if (typeof fields !== 'object' || fields === null) throw new SyntaxError('member is not a JSON object');
   const record = fields as Record<string, unknown>;
   if (typeof record.id !== 'string') throw new SyntaxError('member without an id');
@@ -41,6 +44,16 @@ export function memberFromJson(text: string): ClusterMember {
     name: typeof record.name === 'string' ? record.name : '',
     clientURLs: stringList(record.clientURLs),
   };
+}
+
+/** A list of them, as `GET /members` answers. Throws SyntaxError. */
+export function membersFromJson(text: string): ClusterMember[] {
+  // As a key alone can `"id":` stand in JSON: inside a text the quotes would be escaped.
+  const list: unknown = JSON.parse(text.replace(/"id"\s*:\s*(\d+)/g, '"id":"$1"'));
+  // Go writes an empty list so.
+  if (list === null) return [];
+  if (!Array.isArray(list)) throw new SyntaxError('not a list of members');
+  return list.map((member) => memberFromFields(member));
 }
 
 export function attributesToJson(attributes: MemberAttributes): string {

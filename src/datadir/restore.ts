@@ -7,6 +7,7 @@ import type { WriteTx } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
 import { goQuote } from '../lib/go/quote.js';
+import type { UrlResolver } from '../lib/go/same-urls.js';
 import type { Logger } from '../lib/logger.js';
 import { parentOf } from '../lib/path.js';
 import { scheduledKey } from '../mvcc/restore.js';
@@ -43,11 +44,11 @@ export interface World {
   readonly logger: Logger;
 }
 
-/** Throws DataDirError, BoltError, system errors. What was made so far is removed then. */
-export function restoreSnapshot(options: RestoreOptions, world: World): void {
+/** Rejects with DataDirError, BoltError, system errors. What was made so far is removed then. */
+export async function restoreSnapshot(options: RestoreOptions, world: World & UrlResolver): Promise<void> {
   const { disk, logger } = world;
   const { dataDir } = options;
-  verifyInitialCluster(options);
+  await verifyInitialCluster(options, world);
   if (!isEmptyOrAbsent(disk, dataDir)) {
     throw new DataDirError(`data-dir ${goQuote(dataDir)} not empty or could not be read`);
   }

@@ -63,6 +63,8 @@ const differences = {
   refusesMessagesToOthers: row(false, true, true, true),
   /** A watch from a negative revision is refused at once; before, it was made and then ended as compacted. */
   refusesNegativeWatchStart: row(false, true, true, true),
+  /** One that joins asks whether the cluster is being downgraded, and is then taken with a version lower by one. */
+  asksDowngradeEnabled: row(false, true, true, true),
   /** A progress request is answered at once even where watches of the stream are still catching up. */
   progressAlwaysAnswered: row(true, false, false, false),
 

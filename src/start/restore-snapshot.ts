@@ -6,9 +6,15 @@ import { parseInitialCluster, parseUrlList, textsOf } from '../config/listen-url
 import { restoreSnapshot } from '../datadir/restore.js';
 import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
+import { lookUpHost } from '../lib/os/look-up.js';
 
-/** Throws in etcdutl's words. */
-export function restoreFromFlags(snapshot: string, dataDir: string, flags: RestoreFlags, io: Terminal): void {
+/** Rejects in etcdutl's words. */
+export async function restoreFromFlags(
+  snapshot: string,
+  dataDir: string,
+  flags: RestoreFlags,
+  io: Terminal,
+): Promise<void> {
   const peerURLs = textsOf(parseUrlList(flags['initial-advertise-peer-urls']));
   const members = parseInitialCluster(flags['initial-cluster']);
   const options = {
@@ -22,5 +28,5 @@ export function restoreFromFlags(snapshot: string, dataDir: string, flags: Resto
     peerURLs,
     members,
   };
-  restoreSnapshot(options, { disk: osDisk, clock: osClock, logger: consoleLogger(io) });
+  await restoreSnapshot(options, { disk: osDisk, clock: osClock, logger: consoleLogger(io), lookUpHost });
 }

@@ -17,6 +17,7 @@ import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
+import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
@@ -101,8 +102,16 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     onFatal: failed,
   };
   const peers = openPeerConnections(options, logger);
-  const decision = await decide(options, world);
-  const member = new Member(options, world, openParts(decision, options, world, observer));
+  const open = async (): Promise<Member> => {
+    try {
+      const decision = await decide(options, { ...world, lookUpHost, calls: peers.transport.calls });
+      return new Member(options, world, openParts(decision, options, world, observer));
+    } catch (cause) {
+      await peers.transport.close();
+      throw cause;
+    }
+  };
+  const member = await open();
   const counts = new RpcCounts();
   try {
     const health: HealthCounters = { success: 0, failures: 0 };

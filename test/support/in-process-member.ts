@@ -7,7 +7,7 @@ import type { Disk } from '../../src/lib/disk.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { decide } from '../../src/member/bootstrap/decide.js';
 import { openParts } from '../../src/member/bootstrap/open.js';
-import type { Decision } from '../../src/member/bootstrap/types.js';
+import type { Decision, DecisionWorld } from '../../src/member/bootstrap/types.js';
 import { Member } from '../../src/member/member.js';
 import type { MemberConfig } from '../../src/member/types.js';
 import { isTombstone, mainOf, subOf } from '../../src/mvcc/revision.js';
@@ -28,6 +28,13 @@ export function memberConfig(dataDir: string, overrides: Partial<MemberConfig> =
   return { ...memberOptions(['--data-dir', dataDir]), ...overrides };
 }
 
+/** Nobody else can be asked anything. */
+function decisionWorld(disk: Disk): DecisionWorld {
+  const refuse = () => Promise.reject(new Error('connect: connection refused'));
+  const calls = { members: refuse, version: refuse, downgradeEnabled: refuse };
+  return { disk, clock: new ManualClock(), logger: silentLogger, lookUpHost: async (host) => [host], calls };
+}
+
 const nobodyWatches = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {} };
 
 /** How much simulated time anything may take. */
@@ -46,7 +53,7 @@ export class InProcessMember implements AsyncDisposable {
     config: MemberConfig,
     how: { logger?: Logger; seed?: number } = {},
   ): Promise<InProcessMember> {
-    return new InProcessMember(disk, config, how, await decide(config, { disk }));
+    return new InProcessMember(disk, config, how, await decide(config, decisionWorld(disk)));
   }
 
   private constructor(disk: Disk, config: MemberConfig, how: { logger?: Logger; seed?: number }, decision: Decision) {

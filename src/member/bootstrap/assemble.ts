@@ -4,7 +4,12 @@ import type { FileBackend } from '../../backend/options.js';
 import { readClusterVersion } from '../../backend/schema/cluster.js';
 import { readConsistentIndex, readStorageVersion, writeStorageVersion } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
-import { type MembershipState, memberFromJson } from '../../datadir/cluster-member.js';
+import {
+  type ClusterMember,
+  type MembershipState,
+  memberFromJson,
+  memberToJson,
+} from '../../datadir/cluster-member.js';
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
 import { Lessor } from '../../lease/lessor.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
@@ -33,11 +38,22 @@ export interface Opened {
   readonly snapDir: string;
   readonly snapshots: SnapshotFiles;
   readonly isNew: boolean;
+  readonly initialMembers: readonly ClusterMember[];
   readonly log: LogState;
   readonly openDb: () => FileBackend;
 }
 
-export function assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openDb }: Opened): Bootstrapped {
+export function assemble({
+  config,
+  world,
+  walDir,
+  snapDir,
+  snapshots,
+  isNew,
+  log,
+  initialMembers,
+  openDb,
+}: Opened): Bootstrapped {
   const { disk, logger } = world;
   const dbPath = `${snapDir}/db`;
   const snapshotIndex = log.snapshot?.metadata.index ?? 0;
@@ -85,7 +101,8 @@ export function assemble({ config, world, walDir, snapDir, snapshots, isNew, log
     checkQuorum: true,
     preVote: config.preVote,
   });
-  if (log.peers !== undefined) node.bootstrap(log.peers);
+  if (log.peers !== undefined)
+    node.bootstrap(log.peers.map((member) => ({ id: member.id, context: Buffer.from(memberToJson(member)) })));
   const fields = {
     'cluster-id': log.clusterId.toString(16),
     'local-member-id': log.memberId.toString(16),
@@ -103,6 +120,7 @@ export function assemble({ config, world, walDir, snapDir, snapshots, isNew, log
     lessor,
     alarms: reading(dbPath, () => new Alarms(backend)),
     cluster,
+    initialMembers,
     start: { backendIndex, snapshotIndex, confState },
     purge: () => {
       purge(disk, walDir, '.wal', config.maxWals);

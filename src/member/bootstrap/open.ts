@@ -5,6 +5,7 @@
 import { openBackend } from '../../backend/backend.js';
 import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
+import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Disk } from '../../lib/disk.js';
 import type { Logger } from '../../lib/logger.js';
 import { parentOf } from '../../lib/path.js';
@@ -13,6 +14,7 @@ import type { Wal, WalOptions } from '../../wal/types.js';
 import type { MemberConfig, MemberWorld } from '../types.js';
 import { assemble } from './assemble.js';
 import { BackendAheadError, reading } from './errors.js';
+import { joiningLog } from './join.js';
 import { newLog } from './new-cluster.js';
 import { memberDirOf, snapDirOf, walDirOf } from './paths.js';
 import { restartLog } from './restart.js';
@@ -43,16 +45,33 @@ export function openParts(
       unused = openUnused(openDb, dbPath, walDir);
       log = newLog(decision.configuration, disk, walDir, options);
       break;
+    case 'joining':
+      unused = openUnused(openDb, dbPath, walDir);
+      log = joiningLog(decision, disk, walDir, options);
+      break;
     case 'restarting':
       log = restartLog(config, world, { walDir, snapshots, options });
       break;
   }
   try {
     const isNew = decision.t !== 'restarting';
-    return assemble({ config, world, walDir, snapDir, snapshots, isNew, log, openDb: () => unused ?? openDb() });
+    const initialMembers = initialMembersOf(decision);
+    const opened = { config, world, walDir, snapDir, snapshots, isNew, log, initialMembers };
+    return assemble({ ...opened, openDb: () => unused ?? openDb() });
   } catch (cause) {
     closeQuietly(log.wal, logger);
     throw cause;
+  }
+}
+
+function initialMembersOf(decision: Decision): readonly ClusterMember[] {
+  switch (decision.t) {
+    case 'new':
+      return decision.configuration.members;
+    case 'joining':
+      return decision.members;
+    case 'restarting':
+      return [];
   }
 }
 

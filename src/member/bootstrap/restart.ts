@@ -57,10 +57,11 @@ function forced(
  * waits for ever.
  */
 function beginAgain(config: MemberConfig, stored: Pick<LogState, 'memberId' | 'clusterId'>, walDir: string) {
-  // One that joins begins nothing: its leader will send it everything.
+  // One that joins begins nothing: its leader will send it everything. Flags may have changed since: where there are others, they know.
   if (config.initialClusterState === 'existing') return undefined;
-  const { memberId, clusterId, peers } = initialConfiguration(config);
-  if (memberId === stored.memberId && clusterId === stored.clusterId) return peers;
+  const { memberId, clusterId, members } = initialConfiguration(config);
+  if (memberId === stored.memberId && clusterId === stored.clusterId) return members;
+  if (members.length > 1) return undefined;
   throw new Error(
     `the log in ${walDir} was begun for member ${stored.memberId.toString(16)} of cluster ${stored.clusterId.toString(16)}, ` +
       `but the initial cluster makes this member ${memberId.toString(16)} of ${clusterId.toString(16)}; ` +

@@ -1,7 +1,11 @@
 /** What goes from one step of a start to the next: decision → log → member's parts. */
 import type { FileBackend } from '../../backend/options.js';
+import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Lessor } from '../../lease/lessor.js';
+import type { Disk } from '../../lib/disk.js';
+import type { UrlResolver } from '../../lib/go/same-urls.js';
 import type { MvccStore } from '../../mvcc/store.js';
+import type { PeerCalls } from '../../peer/types.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { ConfState, NodeId, Snapshot } from '../../raftpb/types.js';
@@ -9,24 +13,34 @@ import type { SnapshotFiles, Wal } from '../../wal/types.js';
 import type { Alarms } from '../apply/alarms.js';
 import type { Cluster } from '../membership/cluster.js';
 
-/** A member raft is bootstrapped with: its id, and the JSON that its configuration entry carries. */
-export interface InitialPeer {
-  readonly id: NodeId;
-  readonly context: Uint8Array;
-}
-
 /** The first configuration of a cluster that begins; all its members compute the same one. */
 export interface InitialConfiguration {
   readonly memberId: NodeId;
   readonly clusterId: bigint;
   /** In ascending id order. */
-  readonly peers: readonly InitialPeer[];
+  readonly members: readonly ClusterMember[];
+}
+
+/** One that was added to a running cluster before it started. */
+export interface JoiningMember {
+  readonly memberId: NodeId;
+  readonly clusterId: bigint;
+  /** Itself and all others. */
+  readonly members: readonly ClusterMember[];
+}
+
+/** What a decision may ask. */
+export interface DecisionWorld extends UrlResolver {
+  readonly disk: Disk;
+  readonly calls: Pick<PeerCalls, 'members' | 'version' | 'downgradeEnabled'>;
 }
 
 /** Who this member is: all that the network had to be asked for. Opening the directory follows from it alone. */
 export type Decision =
   /** It begins a cluster, alone or with others that begin it at the same time. */
   | { readonly t: 'new'; readonly configuration: InitialConfiguration }
+  /** It was added to a cluster that runs. */
+  | ({ readonly t: 'joining' } & JoiningMember)
   /** It has been here before: its log says who it is. */
   | { readonly t: 'restarting' };
 
@@ -38,7 +52,7 @@ export interface LogState {
   readonly clusterId: bigint;
   readonly snapshot: Snapshot | undefined;
   /** Of a new cluster: whom raft is to be bootstrapped with. */
-  readonly peers: readonly InitialPeer[] | undefined;
+  readonly peers: readonly ClusterMember[] | undefined;
 }
 
 /** The object graph that `Member` drives. */
@@ -52,6 +66,8 @@ export interface Bootstrapped {
   readonly lessor: Lessor;
   readonly alarms: Alarms;
   readonly cluster: Cluster;
+  /** Whom to connect to before the log has named anybody: the members of a cluster that begins or is joined. Empty at a restart. */
+  readonly initialMembers: readonly ClusterMember[];
   readonly start: { readonly backendIndex: number; readonly snapshotIndex: number; readonly confState: ConfState };
   /** Removes files beyond what is to be kept. */
   readonly purge: () => void;

@@ -19,7 +19,7 @@ import { readWal, snapshotFiles, walSnapshots } from '../../../src/wal/index.js'
 import { unpack } from '../../support/tar.js';
 
 const fixture = (name: string): URL => new URL(`../../fixtures/datadir/${name}`, import.meta.url);
-const world = { disk: osDisk, clock: osClock, logger: silentLogger };
+const world = { disk: osDisk, clock: osClock, logger: silentLogger, lookUpHost: async (host: string) => [host] };
 
 interface Expected {
   currentRevision: number;
@@ -93,9 +93,9 @@ describe.each(['3.4.23', '3.5.30'])('a snapshot saved from etcd %s', (version) =
     );
   });
 
-  test('is restored to a data directory of a new cluster, with the same keys', () => {
+  test('is restored to a data directory of a new cluster, with the same keys', async () => {
     saveSnapshot(version);
-    restoreSnapshot(options(), world);
+    await restoreSnapshot(options(), world);
     const db = join(dir, 'restored/member/snap/db');
     expect(hashKv(osDisk, db, 0).hash).toBe(Object.assign({ hash: 0 }, expected.hashKV['0']).hash);
 
@@ -144,11 +144,11 @@ describe('snapshot status', () => {
 });
 
 describe('snapshot restore', () => {
-  const refused = (more: Partial<RestoreOptions>): string => {
+  const refused = async (more: Partial<RestoreOptions>): Promise<string> => {
     const before = readdirSync(dir);
     let message = '';
     try {
-      restoreSnapshot(options(more), world);
+      await restoreSnapshot(options(more), world);
     } catch (error) {
       message = (error as Error).message;
     }
@@ -156,42 +156,42 @@ describe('snapshot restore', () => {
     return message;
   };
 
-  test('refuses a file whose sum is missing or wrong, unless told to skip it', () => {
+  test('refuses a file whose sum is missing or wrong, unless told to skip it', async () => {
     saveSnapshot('3.5.30', (bytes) => bytes.subarray(0, bytes.length - 32));
-    expect(refused({})).toBe('snapshot missing hash but --skip-hash-check=false');
-    restoreSnapshot(options({ skipHashCheck: true, dataDir: join(dir, 'r2') }), world);
+    expect(await refused({})).toBe('snapshot missing hash but --skip-hash-check=false');
+    await restoreSnapshot(options({ skipHashCheck: true, dataDir: join(dir, 'r2') }), world);
     saveSnapshot('3.5.30', (bytes) => {
       bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
       return bytes;
     });
-    expect(refused({})).toMatch(/^expected sha256 \[\d+( \d+){31}\], got \[\d+( \d+){31}\]$/);
-    restoreSnapshot(options({ skipHashCheck: true, dataDir: join(dir, 'r3') }), world);
+    expect(await refused({})).toMatch(/^expected sha256 \[\d+( \d+){31}\], got \[\d+( \d+){31}\]$/);
+    await restoreSnapshot(options({ skipHashCheck: true, dataDir: join(dir, 'r3') }), world);
   });
 
-  test('refuses directories that are in use and clusters that it is not in, in the words of etcdutl', () => {
-    expect(refused({})).toBe(`open ${snapshot}: no such file or directory`);
+  test('refuses directories that are in use and clusters that it is not in, in the words of etcdutl', async () => {
+    expect(await refused({})).toBe(`open ${snapshot}: no such file or directory`);
     saveSnapshot('3.5.30');
-    expect(refused({ dataDir: dir })).toBe(`data-dir "${dir}" not empty or could not be read`);
-    expect(refused({ walDir: dir })).toBe(`wal-dir "${dir}" exists`);
-    expect(refused({ name: 'x' })).toBe('couldn\'t find local name "x" in the initial cluster configuration');
-    expect(refused({ peerURLs: ['http://h:1'] })).toBe(
-      '--initial-cluster has m1=http://127.0.0.1:2380 but missing from --initial-advertise-peer-urls=http://h:1 (resolved urls: "http://h:1" != "http://127.0.0.1:2380")',
+    expect(await refused({ dataDir: dir })).toBe(`data-dir "${dir}" not empty or could not be read`);
+    expect(await refused({ walDir: dir })).toBe(`wal-dir "${dir}" exists`);
+    expect(await refused({ name: 'x' })).toBe('couldn\'t find local name "x" in the initial cluster configuration');
+    expect(await refused({ peerURLs: ['http://localhost:1'] })).toBe(
+      '--initial-cluster has m1=http://127.0.0.1:2380 but missing from --initial-advertise-peer-urls=http://localhost:1 (resolved urls: "http://localhost:1" != "http://127.0.0.1:2380")',
     );
-    expect(refused({ peerURLs: ['http://127.0.0.1:2380', 'http://h:1'] })).toBe(
+    expect(await refused({ peerURLs: ['http://127.0.0.1:2380', 'http://h:1'] })).toBe(
       '--initial-advertise-peer-urls has http://h:1 but missing from --initial-cluster=m1=http://127.0.0.1:2380,m1=http://h:1',
     );
     const twice = new Map([
       ['m1', ['http://127.0.0.1:2380']],
       ['m2', ['http://127.0.0.1:2380']],
     ]);
-    expect(refused({ members: twice })).toBe(
+    expect(await refused({ members: twice })).toBe(
       'initial cluster m1=http://127.0.0.1:2380,m2=http://127.0.0.1:2380 has duplicate url',
     );
   });
 
-  test('bumps the revision and has everything below compacted at the first start', () => {
+  test('bumps the revision and has everything below compacted at the first start', async () => {
     saveSnapshot('3.5.30');
-    restoreSnapshot(options({ bumpRevision: 1000, walDir: join(dir, 'wal') }), world);
+    await restoreSnapshot(options({ bumpRevision: 1000, walDir: join(dir, 'wal') }), world);
     const db = join(dir, 'restored/member/snap/db');
     readDb(osDisk, db, (tx) => {
       const key = Buffer.from('00000000000004255f0000000000000000', 'hex');

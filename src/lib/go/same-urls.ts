@@ -1,0 +1,86 @@
+/**
+ * Whether two lists of URLs name the same addresses. They need not be written alike: where the texts differ, host names are resolved and compared
+ * again, as etcd's pkg/netutil does; a name that does not resolve is tried again every second until the deadline. `localhost` stays as it is.
+ */
+import type { Clock } from '../clock.js';
+import type { Logger } from '../logger.js';
+import { goQuote } from './quote.js';
+import { parseGoUrl, splitHostPort } from './url.js';
+
+export interface UrlResolver {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** All addresses of a host; an address is its own. Rejects when there is none. */
+  readonly lookUpHost: (host: string) => Promise<readonly string[]>;
+}
+
+export const RESOLVE_TIMEOUT_MS = 30_000;
+const RETRY_MS = 1000;
+
+/** Why they differ, in etcd's words; undefined when they are the same. The order in a list does not matter. */
+export async function urlsDifference(
+  a: readonly string[],
+  b: readonly string[],
+  resolver: UrlResolver,
+  deadlineMs = resolver.clock.monotonicMs() + RESOLVE_TIMEOUT_MS,
+): Promise<string | undefined> {
+  if (a.length !== b.length) return `len(${quotedList(a)}) != len(${quotedList(b)})`;
+  const [left, right] = [[...a].sort(), [...b].sort()];
+  if (left.every((url, i) => url === right[i])) return undefined;
+  const resolved: string[][] = [];
+  for (const urls of [left, right]) {
+    const list: string[] = [];
+    for (const url of urls) {
+      try {
+        list.push(await resolvedUrl(url, resolver, deadlineMs));
+      } catch (cause) {
+        return `failed to resolve ${goQuote(url)} (${cause instanceof Error ? cause.message : String(cause)})`;
+      }
+    }
+    resolved.push(list.sort());
+  }
+  const [ours = [], theirs = []] = resolved;
+  for (const [i, url] of ours.entries()) {
+    const other = theirs[i] ?? '';
+    if (url !== other) return `resolved urls: ${goQuote(url)} != ${goQuote(other)}`;
+  }
+  return undefined;
+}
+
+async function resolvedUrl(url: string, { clock, logger, lookUpHost }: UrlResolver, deadlineMs: number) {
+  const { scheme, host: authority, path } = parseGoUrl(url);
+  if (scheme === 'unix' || scheme === 'unixs') return url;
+  const split = splitHostPort(authority);
+  if (split === undefined) throw new Error(`address ${authority}: missing port in address`);
+  const { host, port } = split;
+  if (host === 'localhost') return url;
+  for (let failure = new Error('context deadline exceeded'); ; ) {
+    if (clock.monotonicMs() >= deadlineMs) throw failure;
+    const fields = { url, host: authority };
+    try {
+      const [address] = host === '' ? [] : await lookUpHost(host);
+      if (address === undefined) throw new Error('no such host');
+      const resolved = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+      logger.info('resolved URL Host', { ...fields, 'resolved-addr': resolved });
+      return `${scheme}://${resolved}${path}`;
+    } catch (cause) {
+      failure = new Error(`lookup ${host}: ${lookUpErrorText(cause)}`);
+    }
+    const failed = { ...fields, 'retry-interval': '1s', error: failure.message };
+    logger.warn('failed to resolve URL Host', failed);
+    const waitMs = Math.min(RETRY_MS, deadlineMs - clock.monotonicMs());
+    await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+    if (clock.monotonicMs() >= deadlineMs) logger.warn('failed to resolve URL Host; returning', failed);
+  }
+}
+
+function lookUpErrorText(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const code = 'code' in cause ? cause.code : undefined;
+  if (code === 'ENOTFOUND' || code === 'ENODATA') return 'no such host';
+  if (code === 'EAI_AGAIN' || code === 'ETIMEOUT') return 'i/o timeout';
+  return cause.message;
+}
+
+/** As Go's `%q` writes a list of texts. */
+const quotedList = (texts: readonly string[]): string => `[${texts.map(goQuote).join(' ')}]`;

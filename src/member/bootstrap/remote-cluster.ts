@@ -1,0 +1,69 @@
+/** What a running cluster's members answer to one that starts: who belongs to it. Source: etcd's etcdserver/cluster_util.go. */
+import { type ClusterMember, membersFromJson } from '../../datadir/cluster-member.js';
+import type { DecisionWorld } from './types.js';
+
+export interface ClusterAnswer {
+  readonly clusterId: bigint;
+  /** Ascending by id, never empty. */
+  readonly members: readonly ClusterMember[];
+}
+
+/** Of all but the local member, in the order in which they are asked. */
+export function remotePeerUrls(members: readonly ClusterMember[], localName: string): readonly string[] {
+  return members
+    .filter(({ name }) => name !== localName)
+    .flatMap(({ peerURLs }) => peerURLs)
+    .sort();
+}
+
+/**
+ * Asks one after another until somebody answers; each has `timeoutMs`. A text says, in etcd's words, why there is no answer. `quiet`: nobody need
+ * know about those that do not answer.
+ */
+export async function askForCluster(
+  urls: readonly string[],
+  world: DecisionWorld,
+  options: { readonly timeoutMs: number; readonly quiet: boolean },
+): Promise<ClusterAnswer | string> {
+  for (const url of urls) {
+    const address = `${url}/members`;
+    const warn = (message: string, cause: unknown): void => {
+      if (!options.quiet) world.logger.warn(message, { address, error: errorText(cause) });
+    };
+    let answer: Awaited<ReturnType<DecisionWorld['calls']['members']>>;
+    try {
+      answer = await withTimeout(world, options.timeoutMs, (signal) => world.calls.members(url, signal));
+    } catch (cause) {
+      warn('failed to get cluster response', cause);
+      continue;
+    }
+    let members: ClusterMember[];
+    try {
+      members = membersFromJson(answer.json);
+    } catch (cause) {
+      warn('failed to unmarshal cluster response', cause);
+      continue;
+    }
+    // It has not got that far itself; whoever answers so ends the search, as in etcd.
+    if (members.length === 0) return 'failed to get raft cluster member(s) from the given URLs';
+    return { clusterId: answer.clusterId, members: members.sort((a, b) => (a.id < b.id ? -1 : 1)) };
+  }
+  return 'could not retrieve cluster information from the given URLs';
+}
+
+/** One call that may take so long. */
+export async function withTimeout<T>(
+  { clock }: Pick<DecisionWorld, 'clock'>,
+  timeoutMs: number,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const cancel = clock.after(timeoutMs, () => controller.abort(new Error('context deadline exceeded')));
+  try {
+    return await call(controller.signal);
+  } finally {
+    cancel();
+  }
+}
+
+export const errorText = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
