@@ -11,16 +11,22 @@ import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
 import { WatchHub } from '../mvcc/watch/hub.js';
 import type { Member as MemberMessage, ResponseHeader } from '../proto/gen/etcdserverpb.js';
+import { type ConfChange, ConfChangeType } from '../raftpb/types.js';
 import { Applier } from './apply/applier.js';
 import type { Authorizer } from './apply/authorize.js';
 import { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, Propose, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
-//X from './apply/entry-applier.js';
 import type { Bootstrapped } from './bootstrap/types.js';
 import { EtcdError, type Outcome } from './etcd-error.js';
 import { Leadership } from './loop/leadership.js';
+import { Outbox } from './loop/outbox.js';
 import { RaftLoop } from './loop/raft-loop.js';
 import type { Cluster } from './membership/cluster.js';
+import { Connections, timeoutError } from './membership/connections.js';
+import { LeaderTransfer } from './membership/leader-transfer.js';
+import { ElectionTicks } from './peers/election-ticks.js';
+import { PeerSet } from './peers/peer-set.js';
+import { Receiver } from './peers/receiver.js';
 import { Reads } from './reads/reads.js';
 import { Authentication, bcryptCost, saltOf } from './services/authentication.js';
 import { Compactor } from './services/compactor.js';
@@ -39,6 +45,8 @@ import { Waiters } from './writes/waiters.js';
 
 /** Beyond election and heartbeat, the finest thing a member does by itself. */
 const HOUSEKEEPING_MS = 100;
+/** As etcd's: ten of its default ticks. */
+const REMOVED_DELAY_MS = 1000;
 
 export class Member {
   readonly emulate;
@@ -52,6 +60,7 @@ export class Member {
   readonly backend: FileBackend;
   readonly auth: AuthStore;
   readonly leadership: Leadership;
+  readonly connections: Connections;
   readonly proposals: Proposals;
   readonly reads: Reads;
   readonly leases: Leases;
@@ -60,7 +69,11 @@ export class Member {
   readonly maintenance: Maintenance;
   readonly authentication: Authentication;
 
+  readonly leaderTransfer: LeaderTransfer;
+
   readonly #loop: RaftLoop;
+  readonly #peers: PeerSet;
+  readonly #electionTicks: ElectionTicks;
   readonly #applier: Applier;
   readonly #entries: EntryApplier;
   readonly #expiry: LeaseExpiry;
@@ -70,6 +83,7 @@ export class Member {
   readonly #watchSync: WatchSync;
   #stopTimers: (() => void)[] = [];
   #stopped = false;
+  #removed = false;
 
   constructor(
     readonly config: MemberConfig,
@@ -92,7 +106,14 @@ export class Member {
     const wake = (): void => this.#loop.wake();
     const ids = new RequestIds(cluster.localId, clock.wallMs());
     const waiters = new Waiters<Outcome<unknown>>();
-    this.leadership = new Leadership(node, logger);
+    this.leadership = new Leadership({
+      node,
+      clock,
+      logger,
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
+      wake,
+    });
+    this.connections = new Connections(world.transport, cluster);
     this.#watchSync = new WatchSync(clock, () => this.hub, fail);
     this.hub = new WatchHub(store, {
       wake: () => this.#watchSync.wake(),
@@ -136,6 +157,7 @@ export class Member {
       logger,
       warningApplyDurationMs: config.warningApplyDurationMs,
       isLeader: () => this.leadership.isLeader,
+      onConfChange: (change) => this.#onConfChange(change),
       start: parts.start,
     });
     this.reads = new Reads({
@@ -145,6 +167,7 @@ export class Member {
       ids,
       leadership: this.leadership,
       clock,
+      logger,
       timeoutMs,
       wake,
     });
@@ -156,7 +179,15 @@ export class Member {
       reads: this.reads.rounds,
       leadership: this.leadership,
       clock,
-      send: () => {},
+      outbox: new Outbox({
+        send: (messages) => world.transport.send(messages),
+        sendSnapshot: (message) => this.#loop.reportSnapshot(message.to, 'failed'),
+        isRemoved: (id) => cluster.isRemoved(id),
+        leadership: this.leadership,
+        clock,
+        logger,
+        heartbeatIntervalMs: config.heartbeatIntervalMs,
+      }),
       applyEntries: (entries) => {
         this.#entries.apply(entries);
         this.authentication.afterApply(this.#entries.applied);
@@ -173,6 +204,31 @@ export class Member {
       maxRequestBytes: config.maxRequestBytes,
       timeoutMs,
       applyLag: () => node.committed - this.#entries.applied,
+      timeoutError: (startMs) => timeoutError({ ...this, electionTimeoutMs: config.electionTimeoutMs }, startMs),
+    });
+    this.leaderTransfer = new LeaderTransfer({ ...this, logger, timeoutMs });
+    this.#peers = new PeerSet({
+      transport: world.transport,
+      cluster,
+      initialMembers: parts.initialMembers,
+      peerUrls: config.initialAdvertisePeerUrls,
+      receiver: new Receiver({
+        cluster,
+        loop: this.#loop,
+        logger,
+        receiveSnapshot: () => Promise.reject(new Error('snapshots are not taken yet')),
+        onRemoved: () => this.#stopAsRemoved(),
+      }),
+    });
+    this.#electionTicks = new ElectionTicks({
+      connections: this.connections,
+      logger,
+      isWanted: config.initialElectionTickAdvance,
+      electionTicks: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
+      advance: (ticks) => {
+        for (let i = 0; i < ticks; i++) this.#loop.tick();
+      },
     });
     this.authentication = new Authentication({
       ...world,
@@ -229,6 +285,7 @@ export class Member {
       clock.every(this.config.heartbeatIntervalMs, () => this.#tick()),
       clock.every(HOUSEKEEPING_MS, () => this.#housekeep()),
     ];
+    this.#peers.start();
     this.#loop.wake();
     await this.#publisher.published;
   }
@@ -236,6 +293,7 @@ export class Member {
   /** Refuses what waits, then makes durable what was applied and closes the files. Stopping twice is harmless. */
   async stop(): Promise<void> {
     if (!this.#halt(new EtcdError('stopped'))) return;
+    await this.world.transport.close();
     await this.#raftSnapshots.idle();
     this.hub.close();
     this.store.close();
@@ -275,6 +333,7 @@ export class Member {
   #housekeep(): void {
     this.#guarded(() => {
       const nowMs = this.clock.monotonicMs();
+      this.#electionTicks.tick(nowMs, this.cluster.members.length);
       this.reads.tick(nowMs);
       this.proposals.tick(nowMs);
       this.backend.tick(nowMs);
@@ -301,10 +360,25 @@ export class Member {
     const { voters, votersOutgoing } = this.#entries.confState;
     if (!this.config.initialElectionTickAdvance) return;
     const alone = voters.length === 1 && votersOutgoing.length === 0 && voters[0] === node.id;
-    if (alone && !this.leadership.hasLeader && this.#entries.applied >= node.committed) {
-      node.campaign();
-      this.#loop.wake();
-    }
+    if (alone && !this.leadership.hasLeader && this.#entries.applied >= node.committed) this.leadership.campaign();
+  }
+
+  #onConfChange(change: ConfChange): void {
+    this.#peers.applied(change);
+    if (change.type === ConfChangeType.ConfChangeRemoveNode && change.nodeId === this.id) this.#stopAsRemoved();
+  }
+
+  /** In a while, so that others hear of the removal, and whoever asked for it gets an answer. */
+  #stopAsRemoved(): void {
+    if (this.#removed) return;
+    this.#removed = true;
+    const { clock, logger, onRemoved } = this.world;
+    clock.after(REMOVED_DELAY_MS, () => {
+      if (this.#stopped) return;
+      logger.warn('server error', { error: 'the member has been permanently removed from the cluster' });
+      logger.warn('data-dir used by this member must be removed');
+      this.stop().then(onRemoved, (cause: unknown) => this.world.onFatal(cause));
+    });
   }
 
   // ---- who we are
@@ -350,15 +424,6 @@ export class Member {
       clientURLs: [...member.clientURLs],
       isLearner: member.isLearner,
     }));
-  }
-
-  async moveLeader(target: bigint): Promise<void> {
-    if (!this.leadership.isLeader) throw new EtcdError('notLeader');
-    const known = this.cluster.get(target);
-    if (known === undefined || known.isLearner) throw new EtcdError('badLeaderTransferee');
-    if (target === this.id) return;
-    this.parts.node.transferLeader(target);
-    this.#loop.wake();
   }
 
   // ---- for the metrics

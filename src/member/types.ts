@@ -6,6 +6,7 @@ import type { EmulatedVersion } from '../lib/emulate.js';
 import type { Logger } from '../lib/logger.js';
 import type { Passwords } from '../lib/passwords.js';
 import type { Random } from '../lib/random.js';
+import type { Transport } from '../peer/types.js';
 
 /** Checked and complete: defaults are filled in by whoever reads flags. Meanings and units as etcd's flags of the same names. */
 export interface MemberConfig {
@@ -70,7 +71,11 @@ export interface MemberWorld {
   readonly passwords: Passwords;
   /** The kind of tokens that it gives out. Its own: they remember who logged in. */
   readonly tokens: Tokens;
+  /** To the other members; the member starts and closes it. */
+  readonly transport: Transport;
   readonly logger: Logger;
+  /** The member was removed from its cluster for good, and has stopped. */
+  readonly onRemoved: () => void;
   /** The member can go on no more (a write failed, an invariant broke) and has stopped. */
   readonly onFatal: (cause: unknown) => void;
 }

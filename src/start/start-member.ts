@@ -85,6 +85,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
   ended.catch((cause: unknown) => {
     fatal = cause;
   });
+  const peers = openPeerConnections(options, logger);
   const tokens = makeTokens(options, { random: osRandom, logger });
   let metrics: MemberMetrics | undefined;
   const observer: DiskObserver = {
@@ -98,10 +99,11 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     random: osRandom,
     passwords: osPasswords,
     tokens,
+    transport: peers.transport,
     logger,
+    onRemoved: () => stopped(undefined),
     onFatal: failed,
   };
-  const peers = openPeerConnections(options, logger);
   const open = async (): Promise<Member> => {
     try {
       const decision = await decide(options, { ...world, lookUpHost, calls: peers.transport.calls });
@@ -128,7 +130,6 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     ports.tellServing('http');
   } catch (cause) {
     await member.stop();
-    await peers.transport.close();
     throw fatal ?? cause;
   }
   return {
@@ -137,9 +138,9 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     ended,
     close: async () => {
       logger.info('closing etcd server', { name: options.name, 'data-dir': options.dataDir });
+      await member.leaderTransfer.handOver();
       await ports.close({ graceMs: requestTimeoutMs(options), busy: () => counts.runningUnary > 0 });
       await member.stop();
-      await peers.transport.close();
       stopped(undefined);
     },
   };

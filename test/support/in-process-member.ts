@@ -12,6 +12,7 @@ import { Member } from '../../src/member/member.js';
 import type { MemberConfig } from '../../src/member/types.js';
 import { isTombstone, mainOf, subOf } from '../../src/mvcc/revision.js';
 import type { KvHash } from '../../src/mvcc/types.js';
+import type { Transport } from '../../src/peer/types.js';
 import {
   RangeRequest,
   type RangeResponse,
@@ -22,18 +23,16 @@ import { fakePasswords } from './fake-passwords.js';
 import { ManualClock, settle } from './manual-clock.js';
 import { memberOptions } from './member-options.js';
 import { seededRandom } from './seeded-random.js';
+import { PeerNetwork } from './simulated-peers.js';
 
 /** The defaults of the command line for one member named `default`, and what the test wants different. */
 export function memberConfig(dataDir: string, overrides: Partial<MemberConfig> = {}): MemberConfig {
   return { ...memberOptions(['--data-dir', dataDir]), ...overrides };
 }
 
+const refuse = () => Promise.reject(new Error('connect: connection refused'));
 /** Nobody else can be asked anything. */
-function decisionWorld(disk: Disk): DecisionWorld {
-  const refuse = () => Promise.reject(new Error('connect: connection refused'));
-  const calls = { members: refuse, version: refuse, downgradeEnabled: refuse };
-  return { disk, clock: new ManualClock(), logger: silentLogger, lookUpHost: async (host) => [host], calls };
-}
+const noCalls = { members: refuse, version: refuse, downgradeEnabled: refuse };
 
 const nobodyWatches = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {} };
 
@@ -41,40 +40,63 @@ const nobodyWatches = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {} };
 const patienceMs = 60_000;
 const stepMs = 50;
 
+export interface InProcessOptions {
+  readonly logger?: Logger;
+  readonly seed?: number;
+  /** Shared with others that it is to live with. */
+  readonly clock?: ManualClock;
+  readonly network?: PeerNetwork;
+}
+
 export class InProcessMember implements AsyncDisposable {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
+  readonly transport: Transport;
+  /** It was removed from its cluster, and has stopped. */
+  isRemoved = false;
   /** Why the member stopped by itself, first cause first. */
   readonly fatal: unknown[] = [];
   readonly member: Member;
 
   /** Rejects with what a start would end with. Nothing has moved yet: see `start`. */
-  static async prepare(
-    disk: Disk,
-    config: MemberConfig,
-    how: { logger?: Logger; seed?: number } = {},
-  ): Promise<InProcessMember> {
-    return new InProcessMember(disk, config, how, await decide(config, decisionWorld(disk)));
+  static async prepare(disk: Disk, config: MemberConfig, how: InProcessOptions = {}): Promise<InProcessMember> {
+    const clock = how.clock ?? new ManualClock();
+    const transport = (how.network ?? new PeerNetwork(clock)).transport();
+    const world: DecisionWorld = {
+      disk,
+      clock,
+      logger: how.logger ?? silentLogger,
+      lookUpHost: async (host) => [host],
+      calls: how.network === undefined ? noCalls : transport.calls,
+    };
+    return new InProcessMember(disk, config, how, { clock, transport, decision: await decide(config, world) });
   }
 
-  private constructor(disk: Disk, config: MemberConfig, how: { logger?: Logger; seed?: number }, decision: Decision) {
+  private constructor(
+    disk: Disk,
+    config: MemberConfig,
+    how: InProcessOptions,
+    { clock, transport, decision }: { clock: ManualClock; transport: Transport; decision: Decision },
+  ) {
+    this.clock = clock;
+    this.transport = transport;
     const world = {
       disk,
       clock: this.clock,
       random: seededRandom(how.seed ?? 1),
       passwords: fakePasswords,
       tokens: new SimpleTokens(seededRandom(how.seed ?? 1), 300),
+      transport: this.transport,
       logger: how.logger ?? silentLogger,
+      onRemoved: () => {
+        this.isRemoved = true;
+      },
       onFatal: (cause: unknown) => this.fatal.push(cause),
     };
     this.member = new Member(config, world, openParts(decision, config, world, nobodyWatches));
   }
 
   /** A member that serves. */
-  static async open(
-    disk: Disk,
-    config: MemberConfig,
-    how: { logger?: Logger; seed?: number } = {},
-  ): Promise<InProcessMember> {
+  static async open(disk: Disk, config: MemberConfig, how: InProcessOptions = {}): Promise<InProcessMember> {
     const opened = await InProcessMember.prepare(disk, config, how);
     try {
       await opened.run(opened.member.start());

@@ -6,6 +6,7 @@ import type { EmulatedVersion } from '../../lib/emulate.js';
 import type { Authorizer } from '../../member/apply/authorize.js';
 import type { Propose } from '../../member/apply/operation.js';
 import type { Leadership } from '../../member/loop/leadership.js';
+import type { LeaderTransfer } from '../../member/membership/leader-transfer.js';
 import type { Reads } from '../../member/reads/reads.js';
 import type { Authentication } from '../../member/services/authentication.js';
 import type { Leases } from '../../member/services/leases.js';
@@ -46,5 +47,5 @@ export interface MemberFace {
   readonly maintenance: Pick<Maintenance, 'status' | 'alarms' | 'hash' | 'hashKv' | 'defragment' | 'snapshot'>;
 
   members(): MemberMessage[];
-  moveLeader(target: bigint): Promise<void>;
+  readonly leaderTransfer: Pick<LeaderTransfer, 'move'>;
 }

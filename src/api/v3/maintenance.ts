@@ -82,8 +82,8 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Hand
     async moveLeader(request, call) {
       await guard.root(call);
       if (!member.leadership.hasLeader) throw new EtcdError('noLeader');
-      await member.moveLeader(request.targetID);
-      return { header: member.header(member.currentRevision) };
+      await member.leaderTransfer.move(request.targetID);
+      return { header: undefined };
     },
   };
 }

@@ -17,7 +17,6 @@ import type { EtcdError, Outcome } from '../etcd-error.js';
 import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
-import type { Waiters } from '../writes/waiters.js';
 import type { Applier } from './applier.js';
 import type { ApplyContext } from './layer.js';
 import {
@@ -34,18 +33,25 @@ const changeV2Codec = confChangeV2Codec[defaultEmulatedVersion];
 
 const applied: Outcome<unknown> = { ok: true, value: undefined };
 
+/** Whoever waits for the result of an entry gets it from here; nobody may. */
+export interface ResultSink {
+  settle(id: bigint, outcome: Outcome<unknown>): void;
+}
+
 export interface EntryApplierDeps {
   readonly node: RawNode;
   readonly backend: Backend;
   readonly cluster: Cluster;
   readonly lessor: Lessor;
   readonly applier: Applier;
-  readonly waiters: Waiters<Outcome<unknown>>;
+  readonly waiters: ResultSink;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly warningApplyDurationMs: number;
   /** True while this member leads in its present term. */
   readonly isLeader: () => boolean;
+  /** A change of the configuration has been applied to raft and to the membership. */
+  readonly onConfChange: (change: ConfChange) => void;
   /** Consistent index and configuration as found at the start. */
   readonly start: { readonly backendIndex: number; readonly snapshotIndex: number; readonly confState: ConfState };
 }
@@ -163,6 +169,7 @@ export class EntryApplier {
     }
     this.#setConfState(node.applyConfChange(change));
     applyChange(cluster, change, how);
+    this.deps.onConfChange(change);
     waiters.settle(change.id, { ok: true, value: cluster.members });
   }
 

@@ -2,10 +2,12 @@
  * Who leads, as this member knows it: one object that all are given who act differently on a leader, wait for one, or have to hear of a change. The loop
  * reports what raft says; nobody else changes it.
  */
+import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { SoftState } from '../../raft/ready.js';
 import { NONE, type NodeId } from '../../raftpb/types.js';
+import { EtcdError } from '../etcd-error.js';
 
 export interface LeaderChange {
   /** NONE where there was, or is, no leader. */
@@ -13,16 +15,28 @@ export interface LeaderChange {
   readonly now: NodeId;
 }
 
+export interface LeadershipDeps {
+  readonly node: Pick<RawNode, 'id' | 'term' | 'transferLeader' | 'campaign' | 'leadTransferee'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly heartbeatIntervalMs: number;
+  /** The loop should take a turn. */
+  readonly wake: () => void;
+}
+
 export class Leadership {
   /** New leaders seen, ourselves among them. */
   changesSeen = 0;
+  /** When (monotonic milliseconds) this member last became the leader; undefined = never. */
+  electedMs: number | undefined;
   #soft: SoftState = { lead: NONE, raftState: 'StateFollower' };
   readonly #listeners: ((change: LeaderChange) => void)[] = [];
 
-  constructor(
-    readonly node: Pick<RawNode, 'id' | 'term' | 'transferLeader' | 'campaign'>,
-    readonly logger: Logger,
-  ) {}
+  constructor(readonly deps: LeadershipDeps) {}
+
+  get localId(): NodeId {
+    return this.deps.node.id;
+  }
 
   /** NONE while there is none. */
   get lead(): NodeId {
@@ -34,7 +48,7 @@ export class Leadership {
   }
 
   get isLeader(): boolean {
-    return this.#soft.lead === this.node.id && this.#soft.raftState === 'StateLeader';
+    return this.#soft.lead === this.deps.node.id && this.#soft.raftState === 'StateLeader';
   }
 
   /** Called at each change, in the order in which they were added, before anything of the new leader's is applied. */
@@ -48,19 +62,52 @@ export class Leadership {
     this.#soft = state;
     if (state.lead === before.lead) return;
     if (state.lead !== NONE) this.changesSeen++;
+    if (this.isLeader) this.electedMs = this.deps.clock.monotonicMs();
     const change = { before: before.lead, now: state.lead };
     for (const listener of this.#listeners) listener(change);
     this.#log(change);
   }
 
+  /** Stands for election at once. */
+  campaign(): void {
+    this.deps.node.campaign();
+    this.deps.wake();
+  }
+
+  /** Resolves when `to` leads. Rejects when it does not in time; raft itself gives up after an election timeout. */
+  async transfer(to: NodeId, timeoutMs: number): Promise<void> {
+    const { clock, heartbeatIntervalMs, logger, node, wake } = this.deps;
+    const startMs = clock.monotonicMs();
+    const from = this.lead;
+    const local = { 'local-member-id': node.id.toString(16) };
+    logger.info('leadership transfer starting', {
+      ...local,
+      'current-leader-member-id': from.toString(16),
+      'transferee-member-id': to.toString(16),
+    });
+    node.transferLeader(to);
+    wake();
+    while (this.lead !== to) {
+      if (clock.monotonicMs() - startMs >= timeoutMs) throw new EtcdError('timeoutLeaderTransfer');
+      await new Promise<void>((resolve) => clock.after(heartbeatIntervalMs, resolve));
+    }
+    logger.info('leadership transfer finished', {
+      ...local,
+      'old-leader-member-id': from.toString(16),
+      'new-leader-member-id': to.toString(16),
+      took: `${clock.monotonicMs() - startMs}ms`,
+    });
+  }
+
   #log({ before, now }: LeaderChange): void {
-    const [me, from, to] = [this.node.id, before, now].map((id) => id.toString(16));
+    const { logger, node } = this.deps;
+    const [me, from, to] = [node.id, before, now].map((id) => id.toString(16));
     const change =
       now === NONE
         ? `lost leader ${from}`
         : before === NONE
           ? `elected leader ${to}`
           : `changed leader from ${from} to ${to}`;
-    this.logger.info(`raft.node: ${me} ${change} at term ${this.node.term}`);
+    logger.info(`raft.node: ${me} ${change} at term ${node.term}`);
   }
 }

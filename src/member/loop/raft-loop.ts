@@ -1,8 +1,10 @@
 /**
  * The loop around one raft node: takes what happened in a turn of the event loop, and carries out what the core asks for.
  *
- *   1. Proposals of the turn become one append; waiting linearizable reads share one read-index round.
- *   2. Each Ready: messages to peers go out at once (a leader sends while it writes).
+ *   1. Messages of other members that came in are stepped, in the order in which they came. Proposals of the turn become one append (on a follower, one
+ *      message to the leader); while there is no leader they wait. Waiting linearizable reads share one read-index round.
+ *   2. Each Ready: a leader sends first, so that its followers write while it does. Others send last: configuration changes of the same Ready are
+ *      applied before anything leaves that answers for them (a vote counted with members that are removed already, say).
  *   3. Entries and hard state go to the log in the order the core gave them; what they answer (our own vote and acknowledgement, a follower's
  *      answer to its leader) is held back until the log is synced. So a single voter commits, hence applies, only after its sync.
  *   4. Committed entries are applied in order; then whoever waits for them hears of it.
@@ -21,10 +23,13 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
+  type NodeId,
 } from '../../raftpb/types.js';
 import type { Wal } from '../../wal/types.js';
-import { EtcdError } from '../etcd-error.js';
+import { Inbox } from './inbox.js';
 import type { Leadership } from './leadership.js';
+import type { Outbox } from './outbox.js';
+import { type Proposal, ProposalQueue } from './proposal-queue.js';
 
 export interface LoopStorage extends Storage {
   append(entries: readonly Entry[]): void;
@@ -47,24 +52,20 @@ export interface LoopDeps {
   readonly reads: ReadRounds;
   readonly leadership: Leadership;
   readonly clock: Clock;
-  /** Messages to other members; dropped where there is no connection, as raft allows. */
-  readonly send: (messages: readonly Message[]) => void;
+  readonly outbox: Outbox;
   readonly applyEntries: (entries: readonly Entry[]) => void;
   /** Something that must not happen did (a write failed, an invariant broke): the member stops. */
   readonly onFatal: (cause: unknown) => void;
-}
-
-export interface Proposal {
-  readonly data: Uint8Array;
-  /** The core would not take it; it will not be applied. */
-  readonly refused: (error: Error) => void;
 }
 
 /** After so long in one turn, others get theirs. */
 const TURN_BUDGET_MS = 10;
 
 export class RaftLoop {
-  #proposals: Proposal[] = [];
+  readonly #inbox = new Inbox();
+  readonly #proposals = new ProposalQueue();
+  readonly #unreachable = new Set<NodeId>();
+  readonly #snapshotsSent = new Map<NodeId, 'finished' | 'failed'>();
   #scheduled = false;
   #stopped = false;
   /** Answers held back until the next sync is through. */
@@ -73,15 +74,32 @@ export class RaftLoop {
 
   constructor(readonly deps: LoopDeps) {}
 
-  /** Taken up at the end of this turn of the event loop. */
+  /** Taken up at the end of this turn of the event loop, or as soon as there is a leader. */
   propose(proposal: Proposal): void {
-    this.#proposals.push(proposal);
+    this.#proposals.add(proposal);
     this.wake();
   }
 
-  /** A message from another member. */
-  step(message: Message): void {
-    this.deps.node.step(message);
+  /** Proposals that were given up while they waited for a leader need no room any more. */
+  forgetAbandoned(): void {
+    this.#proposals.forgetAbandoned();
+  }
+
+  /** A message from another member. Resolves when it has been stepped; rejects when too many wait. */
+  receive(message: Message): Promise<void> {
+    this.wake();
+    return this.#inbox.put(message);
+  }
+
+  /** A message to `id` was lost. */
+  reportUnreachable(id: NodeId): void {
+    this.#unreachable.add(id);
+    this.wake();
+  }
+
+  /** What became of the snapshot that was being sent to `id`. */
+  reportSnapshot(id: NodeId, outcome: 'finished' | 'failed'): void {
+    this.#snapshotsSent.set(id, outcome);
     this.wake();
   }
 
@@ -100,39 +118,44 @@ export class RaftLoop {
   /** Nothing is written, sent or applied after this. */
   stop(): void {
     this.#stopped = true;
-    const refused = this.#proposals;
-    this.#proposals = [];
-    for (const proposal of refused) proposal.refused(new EtcdError('stopped'));
+    this.#proposals.close();
+    this.#inbox.close();
   }
 
   #turn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
+    const { clock, node, reads } = this.deps;
     try {
-      this.#takeProposals();
-      this.deps.reads.begin(this.deps.clock.monotonicMs());
-      this.#drain();
+      const untilMs = clock.monotonicMs() + TURN_BUDGET_MS;
+      this.#takeReports();
+      this.#inbox.take(node, () => clock.monotonicMs() > untilMs);
+      this.#proposals.take(node);
+      reads.begin(clock.monotonicMs());
+      this.#drain(untilMs);
+      // A leader may have been found in this very turn.
+      if (this.#inbox.isReady(node) || this.#proposals.isReady(node)) this.wake();
     } catch (cause) {
       this.stop();
       this.deps.onFatal(cause);
     }
   }
 
-  #takeProposals(): void {
-    if (this.#proposals.length === 0) return;
-    const proposals = this.#proposals;
-    this.#proposals = [];
-    const error = this.deps.node.propose(...proposals.map((proposal) => proposal.data));
-    if (error === undefined) return;
-    for (const proposal of proposals) proposal.refused(new Error(error.message));
+  /** Not where they are reported: that may be in the midst of sending. */
+  #takeReports(): void {
+    const { node } = this.deps;
+    for (const id of this.#unreachable) node.reportUnreachable(id);
+    this.#unreachable.clear();
+    for (const [id, outcome] of this.#snapshotsSent) node.reportSnapshot(id, { ok: outcome === 'finished' });
+    this.#snapshotsSent.clear();
   }
 
-  #drain(): void {
+  #drain(untilMs: number): void {
     const { node, clock } = this.deps;
-    const untilMs = clock.monotonicMs() + TURN_BUDGET_MS;
     while (!this.#stopped) {
       while (node.hasReady()) {
         this.#handle(node.ready());
+        if (this.#stopped) return;
         if (clock.monotonicMs() > untilMs) {
           this.wake();
           break;
@@ -148,13 +171,14 @@ export class RaftLoop {
     for (const { index, requestContext } of ready.readStates) {
       deps.reads.confirm(Buffer.from(requestContext).readBigUInt64BE(), index, deps.node.applied);
     }
-    const outgoing: Message[] = [];
+    const outgoing = ready.messages.filter(({ to }) => !isLocal(to));
+    const leads = deps.node.isLeader;
+    if (leads) deps.outbox.send(outgoing);
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#apply(message);
-      else outgoing.push(message);
     }
-    if (outgoing.length > 0) deps.send(outgoing);
+    if (!leads) deps.outbox.send(outgoing);
   }
 
   #append(message: Message): void {
@@ -202,12 +226,14 @@ export class RaftLoop {
   }
 
   #deliver(answers: readonly Message[]): void {
-    const { node, send } = this.deps;
+    const { node, outbox } = this.deps;
     const outgoing: Message[] = [];
     for (const answer of answers) {
       if (answer.to === node.id) node.step(answer);
       else outgoing.push(answer);
     }
-    if (outgoing.length > 0) send(outgoing);
+    outbox.send(outgoing);
   }
 }
+
+const isLocal = (id: NodeId): boolean => id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;

@@ -31,8 +31,8 @@ export class Cluster {
     return [...this.#members.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  get voterCount(): number {
-    return this.members.filter((member) => !member.isLearner).length;
+  get voters(): ClusterMember[] {
+    return this.members.filter((member) => !member.isLearner);
   }
 
   get(id: bigint): ClusterMember | undefined {

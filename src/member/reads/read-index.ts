@@ -4,10 +4,11 @@
  *
  *     wait() ──▶ gathering ──begin(turn)──▶ in flight ──confirm(index)──▶ confirmed ──applied ≥ index──▶ served
  *                                            │ every 500 ms without answer: asked again under a new context
- *                                            └ leader lost or changed: refused with "leader changed"
+ *                                            └ a new leader: refused with "leader changed"
  *
  * Pure: the loop hands in time and ticks, and sends the rounds. Source of behaviour: etcd's linearizableReadLoop, Raft thesis §6.4.
  */
+import type { Logger } from '../../lib/logger.js';
 import type { Outcome } from '../etcd-error.js';
 import { EtcdError } from '../etcd-error.js';
 
@@ -20,8 +21,9 @@ interface Reader {
 
 interface Round {
   readonly readers: Reader[];
-  context: bigint;
-  askedMs: number;
+  /** Of each time it was asked. An answer to any of them comes from after all its readers arrived: it may be late, not old. */
+  readonly contexts: readonly bigint[];
+  readonly askedMs: number;
 }
 
 const RETRY_MS = 500;
@@ -36,7 +38,10 @@ export class ReadIndexQueue {
   readonly counters = { slow: 0, failed: 0 };
 
   /** `ask` starts a round in raft under a fresh context and returns that context. */
-  constructor(readonly ask: () => bigint) {}
+  constructor(
+    readonly ask: () => bigint,
+    readonly logger: Logger,
+  ) {}
 
   /** `done` is called once: when a read at the present applied state is linearizable, or with the refusal. */
   wait(done: ReadDone, deadlineMs: number): void {
@@ -51,14 +56,21 @@ export class ReadIndexQueue {
   /** Once a turn: starts the next round unless one is in flight. */
   begin(nowMs: number): void {
     if (!this.wantsRound) return;
-    this.#round = { readers: this.#gathering, context: this.ask(), askedMs: nowMs };
+    this.#round = { readers: this.#gathering, contexts: [this.ask()], askedMs: nowMs };
     this.#gathering = [];
   }
 
-  /** Raft's answer. One for a context that was given up is ignored. */
+  /** Raft's answer. One to a round that was given up is ignored. */
   confirm(context: bigint, index: number, applied: number): void {
     const round = this.#round;
-    if (round === undefined || round.context !== context) return;
+    if (round === undefined || !round.contexts.includes(context)) {
+      this.counters.slow++;
+      this.logger.warn(
+        'ignored out-of-date read index response; local node read indexes queueing up and waiting to be in sync with leader',
+        { 'sent-request-id': String(round?.contexts.at(-1) ?? 0n), 'received-request-id': String(context) },
+      );
+      return;
+    }
     this.#round = undefined;
     this.#confirmed.push({ index, readers: round.readers });
     this.applied(applied);
@@ -90,14 +102,19 @@ export class ReadIndexQueue {
     const readers = expire(round.readers);
     if (readers.length === 0) {
       this.#round = undefined;
+      this.logger.warn('timed out waiting for read index response (local node might have slow network)');
     } else if (nowMs - round.askedMs >= RETRY_MS) {
-      this.#round = { readers, context: this.ask(), askedMs: nowMs };
+      this.logger.warn('waiting for ReadIndex response took too long, retrying', {
+        'sent-request-id': String(round.contexts.at(-1) ?? 0n),
+        'retry-timeout': `${RETRY_MS}ms`,
+      });
+      this.#round = { readers, contexts: [...round.contexts, this.ask()], askedMs: nowMs };
     } else {
       this.#round = { ...round, readers };
     }
   }
 
-  /** No answer of the old leader's may be trusted any more. Rounds already confirmed stay good. */
+  /** There is a new leader: no answer of an old one's may be trusted any more. Rounds already confirmed stay good. */
   leaderChanged(): void {
     const round = this.#round;
     if (round === undefined) return;

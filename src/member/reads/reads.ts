@@ -1,5 +1,6 @@
 /** Reads that need no entry in the log: of the applied state, after a barrier where they are to be linearizable. */
 import type { Clock } from '../../lib/clock.js';
+import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import {
   type RangeRequest,
@@ -9,6 +10,7 @@ import {
   type TxnRequest,
 } from '../../proto/gen/etcdserverpb.js';
 import type { RawNode } from '../../raft/rawnode.js';
+import { NONE } from '../../raftpb/types.js';
 import type { Applier } from '../apply/applier.js';
 import { innerHeader } from '../apply/txn.js';
 import { EtcdError } from '../etcd-error.js';
@@ -26,6 +28,7 @@ export interface ReadsDeps {
   readonly ids: RequestIds;
   readonly leadership: Leadership;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly timeoutMs: number;
   /** The loop should take a turn. */
   readonly wake: () => void;
@@ -37,9 +40,9 @@ export class Reads {
   #closed = false;
 
   constructor(readonly deps: ReadsDeps) {
-    this.rounds = new ReadIndexQueue(() => this.#askReadIndex());
-    deps.leadership.onChange(({ before }) => {
-      if (before !== 0n) this.rounds.leaderChanged();
+    this.rounds = new ReadIndexQueue(() => this.#askReadIndex(), deps.logger);
+    deps.leadership.onChange(({ now }) => {
+      if (now !== NONE) this.rounds.leaderChanged();
     });
   }
 

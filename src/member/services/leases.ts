@@ -23,7 +23,7 @@ export class Leases {
 
   constructor(readonly deps: LeasesDeps) {
     deps.leadership.onChange(({ before }) => {
-      if (before === deps.leadership.node.id) deps.lessor.demote();
+      if (before === deps.leadership.localId) deps.lessor.demote();
     });
   }
 

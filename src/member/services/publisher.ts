@@ -88,7 +88,8 @@ export class Publisher {
   #decideVersion(): void {
     const { cluster, config } = this.deps;
     const own = `${majorMinor(fullVersionOf[config.emulate])}.0`;
-    if (cluster.voterCount !== 1 || (cluster.version !== undefined && minorOf(cluster.version) >= minorOf(own))) return;
+    if (cluster.members.length !== 1 || (cluster.version !== undefined && minorOf(cluster.version) >= minorOf(own)))
+      return;
     this.#decidingVersion = true;
     this.#proposeVersion(own)
       .catch((cause: unknown) => {

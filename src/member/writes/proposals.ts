@@ -6,6 +6,7 @@
  */
 import type { FileBackend } from '../../backend/options.js';
 import type { Clock } from '../../lib/clock.js';
+import type { ConfChange } from '../../raftpb/types.js';
 import {
   encodeOperation,
   type Operation,
@@ -15,9 +16,10 @@ import {
   type ResultOf,
 } from '../apply/operation.js';
 import { EtcdError, type Outcome } from '../etcd-error.js';
+import type { Proposal } from '../loop/proposal-queue.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
 import type { RequestIds } from './request-ids.js';
-import type { Waiters } from './waiters.js';
+import type { Waiter, Waiters } from './waiters.js';
 
 /** Entries committed but not applied, from which on proposals are refused. */
 const MAX_APPLY_LAG = 5000;
@@ -29,21 +31,34 @@ const MAX_UNCOMMITTED_OPERATIONS = 100_000;
 export interface ProposalsDeps {
   readonly ids: RequestIds;
   readonly waiters: Waiters<Outcome<unknown>>;
-  readonly loop: Pick<RaftLoop, 'propose'>;
+  readonly loop: Pick<RaftLoop, 'propose' | 'forgetAbandoned'>;
   readonly backend: Pick<FileBackend, 'pendingOperations'>;
   readonly clock: Clock;
   readonly maxRequestBytes: number;
   readonly timeoutMs: number;
   /** Entries that are committed and not applied yet. */
   readonly applyLag: () => number;
+  /** Why a proposal of that time (monotonic milliseconds) got no result. */
+  readonly timeoutError: (startMs: number) => Error;
 }
 
 export class Proposals {
   failed = 0;
   #pendingBytes = 0;
   #stopped = false;
+  readonly #owner: Owner;
 
-  constructor(readonly deps: ProposalsDeps) {}
+  constructor(readonly deps: ProposalsDeps) {
+    this.#owner = {
+      deps,
+      refused: () => {
+        this.failed++;
+      },
+      settled: (bytes) => {
+        this.#pendingBytes -= bytes;
+      },
+    };
+  }
 
   /** How many wait for their result. */
   get pending(): number {
@@ -69,37 +84,95 @@ export class Proposals {
 
   /** An entry's data as it is, in which `id` stands as its request's. */
   proposeBytes(id: bigint, data: Uint8Array): Promise<unknown> {
-    const { backend, clock, loop, timeoutMs, waiters } = this.deps;
     if (
       this.#pendingBytes + data.length > MAX_PENDING_BYTES ||
-      backend.pendingOperations > MAX_UNCOMMITTED_OPERATIONS
+      this.deps.backend.pendingOperations > MAX_UNCOMMITTED_OPERATIONS
     ) {
       return Promise.reject(new EtcdError('tooManyRequests'));
     }
-    this.#pendingBytes += data.length;
+    return this.#enqueue(id, data, data.length);
+  }
+
+  /** Resolves with the members as they are then; rejects with why the change was not made. */
+  proposeChange(change: Omit<ConfChange, 'id'>): Promise<unknown> {
+    if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
+    const id = this.deps.ids.next();
+    return this.#enqueue(id, { ...change, id }, change.context.length);
+  }
+
+  #enqueue(id: bigint, content: Uint8Array | ConfChange, bytes: number): Promise<unknown> {
+    const { clock, loop, waiters } = this.deps;
     return new Promise((resolve, reject) => {
-      waiters.register(id, clock.monotonicMs() + timeoutMs, (outcome) => {
-        this.#pendingBytes -= data.length;
-        if (outcome.ok) resolve(outcome.value);
-        else reject(outcome.error);
-      });
-      loop.propose({
-        data,
-        refused: (error) => {
-          this.failed++;
-          waiters.settle(id, { ok: false, error });
-        },
-      });
+      const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), resolve, reject);
+      this.#pendingBytes += bytes;
+      waiters.register(id, pending);
+      loop.propose(pending);
     });
   }
 
   tick(nowMs: number): void {
-    this.failed += this.deps.waiters.expire(nowMs, () => ({ ok: false, error: new EtcdError('timeout') }));
+    const { loop, waiters } = this.deps;
+    const late = waiters.expire(nowMs);
+    if (late === 0) return;
+    this.failed += late;
+    loop.forgetAbandoned();
   }
 
   /** Refuses all that wait, and all that come. */
   stop(reason: Error): void {
     this.#stopped = true;
     this.deps.waiters.settleAll({ ok: false, error: reason });
+  }
+}
+
+interface Owner {
+  readonly deps: ProposalsDeps;
+  readonly refused: () => void;
+  readonly settled: (bytes: number) => void;
+}
+
+/** One proposal, from its proposer's call until its result. */
+class Pending implements Proposal, Waiter<Outcome<unknown>> {
+  #state: 'waiting' | 'taken' | 'settled' = 'waiting';
+
+  constructor(
+    readonly owner: Owner,
+    readonly id: bigint,
+    readonly content: Uint8Array | ConfChange,
+    readonly bytes: number,
+    readonly startMs: number,
+    readonly resolve: (value: unknown) => void,
+    readonly reject: (error: Error) => void,
+  ) {}
+
+  get deadlineMs(): number {
+    return this.startMs + this.owner.deps.timeoutMs;
+  }
+
+  get isAbandoned(): boolean {
+    return this.#state === 'settled';
+  }
+
+  taken(): void {
+    if (this.#state === 'waiting') this.#state = 'taken';
+  }
+
+  refused(error: Error): void {
+    this.owner.refused();
+    this.owner.deps.waiters.settle(this.id, { ok: false, error });
+  }
+
+  settle(outcome: Outcome<unknown>): void {
+    this.#state = 'settled';
+    this.owner.settled(this.bytes);
+    if (outcome.ok) this.resolve(outcome.value);
+    else this.reject(outcome.error);
+  }
+
+  /** Where there was no leader all the time, etcd never came as far as to wait for a result: its answer is the bare deadline. */
+  expired(): Outcome<unknown> {
+    const error =
+      this.#state === 'waiting' ? new EtcdError('contextDeadlineExceeded') : this.owner.deps.timeoutError(this.startMs);
+    return { ok: false, error };
   }
 }

@@ -3,18 +3,24 @@
  * All wait equally long, so those registered first time out first, and looking at the first ones is enough. Bounded by the limit on
  * entries that are proposed but not applied.
  */
-export type Settle<Result> = (result: Result) => void;
+export interface Waiter<Result> {
+  readonly deadlineMs: number;
+  /** Called once, with the result or with what `expired` gave. */
+  settle(result: Result): void;
+  /** What it gets when its time is over. */
+  expired(): Result;
+}
 
 export class Waiters<Result> {
-  readonly #byId = new Map<bigint, { readonly settle: Settle<Result>; readonly deadlineMs: number }>();
+  readonly #byId = new Map<bigint, Waiter<Result>>();
 
   /** How many wait. */
   get size(): number {
     return this.#byId.size;
   }
 
-  register(id: bigint, deadlineMs: number, settle: Settle<Result>): void {
-    this.#byId.set(id, { settle, deadlineMs });
+  register(id: bigint, waiter: Waiter<Result>): void {
+    this.#byId.set(id, waiter);
   }
 
   settle(id: bigint, result: Result): void {
@@ -24,13 +30,13 @@ export class Waiters<Result> {
     waiter.settle(result);
   }
 
-  /** Gives `result` to those whose time is over; returns how many. */
-  expire(nowMs: number, result: () => Result): number {
+  /** Settles those whose time is over; returns how many. */
+  expire(nowMs: number): number {
     let count = 0;
     for (const [id, waiter] of this.#byId) {
       if (waiter.deadlineMs > nowMs) break;
       this.#byId.delete(id);
-      waiter.settle(result());
+      waiter.settle(waiter.expired());
       count++;
     }
     return count;
@@ -39,6 +45,6 @@ export class Waiters<Result> {
   settleAll(result: Result): void {
     const all = [...this.#byId.values()];
     this.#byId.clear();
-    for (const { settle } of all) settle(result);
+    for (const waiter of all) waiter.settle(result);
   }
 }

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import { RequestIds } from '../../../../src/member/writes/request-ids.js';
-import { Waiters } from '../../../../src/member/writes/waiters.js';
 
 it('a request id is member, time and counter, and the first has counter 1', () => {
   const ids = new RequestIds(0x1234_5678_9abc_def0n, 0x11_2233_4455);
@@ -16,26 +15,4 @@ it('the counter overflows into the time', () => {
 
 it('only 40 bits of the time are kept', () => {
   expect(new RequestIds(0n, 2 ** 40 + 1).next()).toBe(0x101n);
-});
-
-it('a result goes to the one who waits for it, once', () => {
-  const waiters = new Waiters<string>();
-  const got: string[] = [];
-  waiters.register(1n, 10, (result) => got.push(result));
-  waiters.settle(2n, 'other');
-  waiters.settle(1n, 'mine');
-  waiters.settle(1n, 'again');
-  expect(got).toEqual(['mine']);
-});
-
-it('waiters expire in order of registration', () => {
-  const waiters = new Waiters<string>();
-  const got: string[] = [];
-  waiters.register(1n, 10, (result) => got.push(`1 ${result}`));
-  waiters.register(2n, 20, (result) => got.push(`2 ${result}`));
-  expect(waiters.expire(9, () => 'late')).toBe(0);
-  expect(waiters.expire(10, () => 'late')).toBe(1);
-  waiters.settleAll('stopped');
-  expect(got).toEqual(['1 late', '2 stopped']);
-  expect(waiters.size).toBe(0);
 });

@@ -1,0 +1,76 @@
+/** What other members send, on its way to the loop: nothing of removed members, nothing meant for somebody else, nothing only a node itself may say. */
+import type { Logger } from '../../lib/logger.js';
+import type { RaftReceiver } from '../../peer/types.js';
+import { messageTypeName } from '../../raftpb/describe.js';
+import { type Message, MessageType, type NodeId } from '../../raftpb/types.js';
+import type { RaftLoop } from '../loop/raft-loop.js';
+import type { Cluster } from '../membership/cluster.js';
+
+export interface ReceiverDeps {
+  readonly cluster: Cluster;
+  readonly loop: Pick<RaftLoop, 'receive' | 'reportUnreachable' | 'reportSnapshot'>;
+  readonly logger: Logger;
+  /** Resolves when the database is on disk and its message taken. */
+  readonly receiveSnapshot: RaftReceiver['processSnapshot'];
+  /** Other members say that this one was removed. */
+  readonly onRemoved: () => void;
+}
+
+/** Made by a node for itself: as a message from elsewhere each is a lie. */
+const LOCAL_TYPES: ReadonlySet<MessageType> = new Set([
+  MessageType.MsgHup,
+  MessageType.MsgBeat,
+  MessageType.MsgUnreachable,
+  MessageType.MsgSnapStatus,
+  MessageType.MsgCheckQuorum,
+  MessageType.MsgStorageAppend,
+  MessageType.MsgStorageAppendResp,
+  MessageType.MsgStorageApply,
+  MessageType.MsgStorageApplyResp,
+  MessageType.MsgForgetLeader,
+]);
+
+export class Receiver implements RaftReceiver {
+  constructor(readonly deps: ReceiverDeps) {}
+
+  isRemoved(id: NodeId): boolean {
+    return this.deps.cluster.isRemoved(id);
+  }
+
+  async process(message: Message): Promise<void> {
+    this.#check(message);
+    if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
+    return this.deps.loop.receive(message);
+  }
+
+  async processSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#check(message);
+    return this.deps.receiveSnapshot(message, database);
+  }
+
+  reportUnreachable(id: NodeId): void {
+    this.deps.loop.reportUnreachable(id);
+  }
+
+  reportSnapshot(id: NodeId, outcome: 'finished' | 'failed'): void {
+    this.deps.loop.reportSnapshot(id, outcome);
+  }
+
+  reportRemoved(): void {
+    this.deps.onRemoved();
+  }
+
+  #check({ from, to, type }: Message): void {
+    const { cluster, logger } = this.deps;
+    const local = { 'local-member-id': cluster.localId.toString(16) };
+    if (cluster.isRemoved(from)) {
+      logger.warn('rejected Raft message from removed member', { ...local, 'removed-member-id': from.toString(16) });
+      throw new Error('cannot process message from removed member');
+    }
+    if (to !== cluster.localId) {
+      logger.warn('rejected Raft message to mismatch member', { ...local, 'mismatch-member-id': to.toString(16) });
+      throw new Error('cannot process message to mismatch member');
+    }
+    if (LOCAL_TYPES.has(type)) throw new Error(`${messageTypeName(type)} is no message of another member's`);
+  }
+}

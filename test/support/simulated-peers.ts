@@ -1,0 +1,205 @@
+/**
+ * Transports between members of one process, over a clock that the test moves: messages take a while, links can be cut one way or both, a member that
+ * does not run is not reached. Every message goes through the codec, as on a wire.
+ */
+import type { Clock } from '../../src/lib/clock.js';
+import {
+  type DatabaseSource,
+  type LocalMember,
+  PeerCallError,
+  type PeerCalls,
+  type RaftReceiver,
+  type Transport,
+} from '../../src/peer/types.js';
+import { messageCodec } from '../../src/raftpb/codec.js';
+import type { Message, NodeId } from '../../src/raftpb/types.js';
+
+const codec = messageCodec['3.5'];
+
+/** What a member answers on its peer URLs beside raft. */
+export type PeerAnswers = {
+  readonly [Name in keyof PeerCalls]: (...args: Tail<Parameters<PeerCalls[Name]>>) => ReturnType<PeerCalls[Name]>;
+};
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+
+interface Running {
+  readonly local: LocalMember;
+  readonly receiver: RaftReceiver;
+  readonly sinceMs: number;
+}
+
+export class PeerNetwork {
+  /** How long a message is on its way. */
+  latencyMs = 1;
+  /** Called for every message; false loses it. */
+  pass: (message: Message) => boolean = () => true;
+  readonly #running = new Map<NodeId, Running>();
+  readonly #answers = new Map<string, PeerAnswers>();
+  /** `from/to` → nothing gets there. */
+  readonly #cut = new Set<string>();
+  /** `from/to` → since when it has been whole again. */
+  readonly #healedMs = new Map<string, number>();
+
+  constructor(readonly clock: Clock) {}
+
+  transport(): Transport {
+    return new SimulatedTransport(this);
+  }
+
+  /** One way. */
+  cut(from: NodeId, to: NodeId): void {
+    this.#cut.add(`${from}/${to}`);
+  }
+
+  heal(from: NodeId, to: NodeId): void {
+    if (this.#cut.delete(`${from}/${to}`)) this.#healedMs.set(`${from}/${to}`, this.clock.monotonicMs());
+  }
+
+  /** Cuts `id` off from all others, both ways. */
+  isolate(id: NodeId): void {
+    for (const other of this.#running.keys()) {
+      if (other === id) continue;
+      this.cut(id, other);
+      this.cut(other, id);
+    }
+  }
+
+  healAll(): void {
+    for (const link of [...this.#cut]) {
+      const [from = '0', to = '0'] = link.split('/');
+      this.heal(BigInt(from), BigInt(to));
+    }
+  }
+
+  /** What is answered on `urls`; undefined: nobody is there (any more). */
+  answer(urls: readonly string[], answers: PeerAnswers | undefined): void {
+    for (const url of urls) {
+      if (answers === undefined) this.#answers.delete(url);
+      else this.#answers.set(url, answers);
+    }
+  }
+
+  join(local: LocalMember, receiver: RaftReceiver): void {
+    this.#running.set(local.id, { local, receiver, sinceMs: this.clock.monotonicMs() });
+  }
+
+  leave(id: NodeId): void {
+    this.#running.delete(id);
+  }
+
+  reached(from: NodeId, to: NodeId): Running | undefined {
+    return this.#cut.has(`${from}/${to}`) ? undefined : this.#running.get(to);
+  }
+
+  activeSince(from: NodeId, to: NodeId): number | undefined {
+    if (this.reached(to, from) === undefined) return undefined;
+    const target = this.reached(from, to);
+    const own = this.#running.get(from);
+    if (target === undefined || own === undefined) return undefined;
+    const healedMs = Math.max(this.#healedMs.get(`${from}/${to}`) ?? 0, this.#healedMs.get(`${to}/${from}`) ?? 0);
+    return Math.max(target.sinceMs, own.sinceMs, healedMs);
+  }
+
+  /** Whoever answers on `url`, where the asking member reaches it. */
+  async answersAt(from: NodeId | undefined, url: string): Promise<PeerAnswers> {
+    await new Promise<void>((resolve) => this.clock.after(this.latencyMs, resolve));
+    const answers = this.#answers.get(url);
+    const owner = [...this.#running.values()].find(({ local }) => local.peerUrls.includes(url));
+    const isCut =
+      from !== undefined &&
+      owner !== undefined &&
+      (this.reached(from, owner.local.id) === undefined || this.reached(owner.local.id, from) === undefined);
+    if (answers === undefined || isCut)
+      throw Object.assign(new Error(`connect ECONNREFUSED ${url}`), { code: 'ECONNREFUSED' });
+    return answers;
+  }
+}
+
+class SimulatedTransport implements Transport {
+  readonly calls: PeerCalls;
+  readonly #peers = new Set<NodeId>();
+  #local: LocalMember | undefined;
+  #receiver: RaftReceiver | undefined;
+
+  constructor(readonly network: PeerNetwork) {
+    const at = (url: string): Promise<PeerAnswers> => network.answersAt(this.#local?.id, url);
+    this.calls = {
+      members: async (url, signal) => (await at(url)).members(signal),
+      version: async (url, signal) => (await at(url)).version(signal),
+      downgradeEnabled: async (url, signal) => (await at(url)).downgradeEnabled(signal),
+      promote: async (url, id, token, signal) => (await at(url)).promote(id, token, signal),
+      hashKv: async (url, revision, signal) => (await at(url)).hashKv(revision, signal),
+      renewLease: async (url, id, signal) => (await at(url)).renewLease(id, signal),
+      leaseTimeToLive: async (url, request, signal) => (await at(url)).leaseTimeToLive(request, signal),
+    };
+  }
+
+  start(local: LocalMember, receiver: RaftReceiver): void {
+    this.#local = local;
+    this.#receiver = receiver;
+    this.network.join(local, receiver);
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (!this.#peers.has(message.to) || !this.network.pass(message)) continue;
+      const bytes = codec.encode(message);
+      this.network.clock.after(this.network.latencyMs, () => this.#deliver(message, bytes));
+    }
+  }
+
+  sendSnapshot(message: Message, database: DatabaseSource): void {
+    const bytes = codec.encode(message);
+    const send = async (): Promise<void> => {
+      const target = this.#reach(message.to);
+      await target.processSnapshot(codec.decode(bytes), database.chunks());
+    };
+    send()
+      .then(
+        () => this.#receiver?.reportSnapshot(message.to, 'finished'),
+        () => this.#receiver?.reportSnapshot(message.to, 'failed'),
+      )
+      .finally(() => database.close());
+  }
+
+  addPeer(id: NodeId): void {
+    this.#peers.add(id);
+  }
+
+  removePeer(id: NodeId): void {
+    this.#peers.delete(id);
+  }
+
+  updatePeer(): void {}
+
+  activeSince(id: NodeId): number | undefined {
+    return this.#local === undefined || !this.#peers.has(id) ? undefined : this.network.activeSince(this.#local.id, id);
+  }
+
+  async close(): Promise<void> {
+    if (this.#local !== undefined) this.network.leave(this.#local.id);
+    this.#local = undefined;
+  }
+
+  #reach(to: NodeId): RaftReceiver {
+    const local = this.#local;
+    const target = local === undefined ? undefined : this.network.reached(local.id, to);
+    if (local === undefined || target === undefined) throw new Error(`${to.toString(16)} is not reached`);
+    if (target.receiver.isRemoved(local.id)) {
+      this.#receiver?.reportRemoved();
+      throw new PeerCallError(410, 'removed member');
+    }
+    return target.receiver;
+  }
+
+  #deliver(message: Message, bytes: Uint8Array): void {
+    try {
+      // A full queue or a message for somebody else is the sender's loss.
+      this.#reach(message.to)
+        .process(codec.decode(bytes))
+        .catch(() => {});
+    } catch {
+      this.#receiver?.reportUnreachable(message.to);
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { startSimulatedCluster } from '../../../support/simulated-cluster.js';
+
+describe('three members', () => {
+  it('elect a leader and apply what any of them proposes', async () => {
+    await using cluster = await startSimulatedCluster();
+    const leader = await cluster.untilLeader();
+    expect(cluster.members.every(({ member }) => member.leadership.lead === leader.id)).toBe(true);
+    for (const [i, member] of cluster.members.entries()) await cluster.run(member.put(`k${i}`, member.name));
+    await cluster.settle();
+    for (const member of cluster.members)
+      expect([member.get('k0'), member.get('k1'), member.get('k2')]).toEqual(['m1', 'm2', 'm3']);
+    expect(new Set(cluster.members.map(({ member }) => member.currentRevision)).size).toBe(1);
+  });
+
+  it('go on when the leader is cut off, and take it back', async () => {
+    await using cluster = await startSimulatedCluster();
+    const old = await cluster.untilLeader();
+    cluster.network.isolate(old.id);
+    const others = cluster.members.filter((member) => member !== old);
+    await cluster.until(() => others.some(({ member }) => member.leadership.isLeader));
+    const [first, second] = others;
+    if (first === undefined || second === undefined) throw new Error('three were asked for');
+    await cluster.run(first.put('a', 'new'));
+    await cluster.run(second.put('b', 'new'));
+    await cluster.until(() => !old.member.leadership.hasLeader);
+    expect(old.get('a')).toBeUndefined();
+    cluster.network.healAll();
+    await cluster.settle();
+    expect([old.get('a'), old.get('b')]).toEqual(['new', 'new']);
+  });
+});
