@@ -42,7 +42,7 @@ const table: Readonly<Record<string, Part>> = {
   // Frames are written by protobuf's writer, lease renewals are protobuf; a transport keeps its own metrics.
   'src/peer': { parts: ['raftpb', 'proto'], packages: ['prom-client'] },
   'src/client': { parts: ['grpc', 'proto'] },
-  'src/discovery': { parts: ['client'] },
+  'src/discovery': { parts: ['client', 'proto'], packages: ['undici'] },
   'src/datadir': { parts: ['wal', 'backend', 'bolt', 'mvcc', 'raft', 'raftpb', 'proto'] },
   'src/member': { parts: [...inner, 'peer', 'discovery', 'datadir'], packages: ['prom-client'] },
   'src/api': {

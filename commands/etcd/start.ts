@@ -80,7 +80,10 @@ export default class Start extends BaseCommand {
         log.close();
         exitSilently(1);
       }
-      for (const line of startFailure(textOf(error), options.emulate)) log[line.level](line.message, line.fields);
+      const { JoinError } = await import('../../src/start/discover.js');
+      const lines =
+        error instanceof JoinError ? error.lines(options.emulate) : startFailure(textOf(error), options.emulate);
+      for (const line of lines) log[line.level](line.message, line.fields);
       log.close();
       exitSilently(1);
     }

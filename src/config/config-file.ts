@@ -97,11 +97,11 @@ function fieldOf(key: string): string {
   return Object.hasOwn(bareKeys, key) ? `configYAML.configJSON.${key}` : `configYAML.Config.${key}`;
 }
 
-/** The value at `map.key`, or undefined. */
+/** The value at `map.key`, however deep, or undefined. */
 function valueAt(root: Readonly<Record<string, unknown>>, key: string): unknown {
   const dot = key.indexOf('.');
   if (dot < 0) return root[key];
   const map = root[key.slice(0, dot)];
   if (typeof map !== 'object' || map === null) return undefined;
-  return withLowerKeys(map)[key.slice(dot + 1)];
+  return valueAt(withLowerKeys(map), key.slice(dot + 1));
 }

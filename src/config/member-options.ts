@@ -58,8 +58,7 @@ export interface MemberOptions extends MemberConfig {
   readonly listenClientHttpUrls: readonly ListenUrl[];
   readonly listenPeerUrls: readonly ListenUrl[];
   readonly listenMetricsUrls: readonly ListenUrl[];
-  /** URL of v2 discovery; `''` = none. */
-  readonly discovery: string;
+  readonly discovery: DiscoveryOptions;
   readonly clientTls: ListenerTls;
   readonly peerTls: PeerTlsOptions;
   /** How long a certificate holds that a member makes for itself. */
@@ -87,6 +86,34 @@ export interface MemberOptions extends MemberConfig {
   readonly features: Features;
   readonly metrics: 'basic' | 'extensive';
   readonly log: LogOptions;
+}
+
+/** How the members of a new cluster find each other. */
+export type DiscoveryOptions =
+  | { readonly t: 'none' }
+  /** A token's URL in v2 keys; `proxy` is an HTTP proxy's address or `''`. */
+  | { readonly t: 'v2'; readonly url: string; readonly proxy: string; readonly fallback: 'exit' | 'proxy' }
+  /** SRV records of `domain`; `serviceSuffix` may be `''`. */
+  | { readonly t: 'srv'; readonly domain: string; readonly serviceSuffix: string }
+  | V3DiscoveryOptions;
+
+/** A token in another cluster's v3 keys. Paths are of PEM files, `''` = not given. */
+export interface V3DiscoveryOptions {
+  readonly t: 'v3';
+  readonly token: string;
+  readonly endpoints: readonly string[];
+  readonly dialTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepaliveTimeMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** In clear where neither a certificate nor an authority is given. */
+  readonly insecureTransport: boolean;
+  readonly insecureSkipTlsVerify: boolean;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+  readonly username: string;
+  readonly password: string;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';

@@ -27,7 +27,7 @@ const missing =
 
 const refused = missing('refuse');
 const idle = missing('warn');
-const { bool, durationMs, int, string, uint, uint64, words } = kinds;
+const { bool, durationMs, int, string, uint, uint64 } = kinds;
 
 const stages = ['not-yet', 'write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'] as const;
 const v2Stage: Kind<string> = {
@@ -39,24 +39,7 @@ const v2Stage: Kind<string> = {
 };
 
 export const missingOptions = {
-  // Finding the cluster
-  'discovery-fallback': idle(oneOf('exit', 'proxy'), 'proxy'),
-  'discovery-proxy': refused(string, ''),
-  'discovery-srv': refused(string, ''),
-  'discovery-srv-name': idle(string, ''),
-  'discovery-endpoints': refused(words, []),
-  'discovery-token': refused(string, ''),
-  'discovery-dial-timeout': idle(durationMs, 2_000),
-  'discovery-request-timeout': idle(durationMs, 5_000),
-  'discovery-keepalive-time': idle(durationMs, 2_000),
-  'discovery-keepalive-timeout': idle(durationMs, 6_000),
-  'discovery-insecure-transport': idle(bool, true),
-  'discovery-insecure-skip-tls-verify': idle(bool, false),
-  'discovery-cert': idle(string, ''),
-  'discovery-key': idle(string, ''),
-  'discovery-cacert': idle(string, ''),
-  'discovery-user': idle(string, ''),
-  'discovery-password': idle(string, ''),
+  // Clusters
   'strict-reconfig-check': idle(bool, true),
   'max-learners': idle(int, 1),
   'next-cluster-version-compatible': refused(bool, false),

@@ -136,9 +136,62 @@ export const options = {
   discovery: clustering(
     kinds.string,
     '',
-    'URL of v2 discovery: passed over by a member that has found its cluster.',
-    hidden,
+    'URL of a token of v2 discovery, where the members of a new cluster find each other.',
   ),
+  'discovery-fallback': clustering(
+    oneOf('exit', 'proxy'),
+    'proxy',
+    "What to do when the cluster of --discovery has all its members: 'exit', or 'proxy': become a v2 proxy of it.",
+    { initialIn: (version) => differenceOf('discoveryFallback', version), fileKey: null },
+  ),
+  'discovery-proxy': clustering(kinds.string, '', 'HTTP proxy on the way to --discovery.'),
+  'discovery-srv': clustering(kinds.string, '', 'Domain whose SRV records name the members of a new cluster.'),
+  'discovery-srv-name': clustering(kinds.string, '', 'Suffix of the service name to ask DNS for.'),
+  'discovery-token': clustering(
+    kinds.string,
+    '',
+    'Token of v3 discovery, under which the members of a new cluster find each other in another cluster.',
+    { fileKey: 'discovery-config.token' },
+  ),
+  'discovery-endpoints': clustering(kinds.words, [], 'Endpoints of the cluster that serves v3 discovery.', {
+    fileKey: 'discovery-config.endpoints',
+  }),
+  'discovery-dial-timeout': clustering(kinds.durationMs, 2_000, 'Time to connect to v3 discovery.', {
+    fileKey: 'discovery-config.dial-timeout',
+  }),
+  'discovery-request-timeout': clustering(kinds.durationMs, 5_000, 'Time for one call to v3 discovery.', {
+    fileKey: 'discovery-config.request-timeout',
+  }),
+  'discovery-keepalive-time': clustering(kinds.durationMs, 2_000, 'Time between two pings to v3 discovery.', {
+    fileKey: 'discovery-config.keepalive-time',
+  }),
+  'discovery-keepalive-timeout': clustering(
+    kinds.durationMs,
+    6_000,
+    'Time without an answer to a ping after which the connection to v3 discovery is closed.',
+    { fileKey: 'discovery-config.keepalive-timeout' },
+  ),
+  'discovery-insecure-transport': clustering(kinds.bool, true, 'Talk to v3 discovery in clear, without certificates.', {
+    fileKey: 'discovery-config.secure.insecure-transport',
+  }),
+  'discovery-insecure-skip-tls-verify': clustering(kinds.bool, false, 'Take any certificate of v3 discovery.', {
+    fileKey: 'discovery-config.secure.insecure-skip-tls-verify',
+  }),
+  'discovery-cert': clustering(kinds.string, '', 'Certificate (PEM) to show to v3 discovery.', {
+    fileKey: 'discovery-config.secure.cert',
+  }),
+  'discovery-key': clustering(kinds.string, '', 'Key of that certificate.', {
+    fileKey: 'discovery-config.secure.key',
+  }),
+  'discovery-cacert': clustering(kinds.string, '', 'CA bundle that the certificate of v3 discovery must come from.', {
+    fileKey: 'discovery-config.secure.cacert',
+  }),
+  'discovery-user': clustering(kinds.string, '', 'User at v3 discovery: name, or name:password.', {
+    fileKey: 'discovery-config.auth.username',
+  }),
+  'discovery-password': clustering(kinds.string, '', 'Password of that user.', {
+    fileKey: 'discovery-config.auth.password',
+  }),
   'initial-cluster-state': clustering(clusterState, 'new', "Whether the cluster is 'new' or 'existing'."),
   'initial-cluster-token': clustering(
     kinds.string,

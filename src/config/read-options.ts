@@ -18,6 +18,7 @@ import {
   parseEmulatedVersion,
 } from '../lib/emulate.js';
 import type { ConfigFile } from './config-file.js';
+import { discovers } from './discovery.js';
 import { readEnvironment, variableOf } from './environment.js';
 import { parseGoFlags } from './go-flags.js';
 import { longHelp, shortUsage } from './help.js';
@@ -82,14 +83,6 @@ export function readOptions(args: readonly string[], around: Surroundings): Read
   }
   if (flags.given.get('version') === true) return exit(0, versionText(emulate, around));
   return reader.read(flags.given);
-}
-
-/** The members are named, or found: not both. */
-function oneWayToBegin(given: ReadonlyMap<string, unknown>): string | undefined {
-  const isGiven = (name: string): boolean => (given.get(name) ?? '') !== '';
-  return isGiven('initial-cluster') && isGiven('discovery')
-    ? 'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery" or "discovery-srv"'
-    : undefined;
 }
 
 const hasCertificate = (values: Values): boolean => values['cert-file'] !== '' || values['key-file'] !== '';
@@ -175,7 +168,7 @@ class Reader {
     if (parseLogLevel(values['log-level']) === undefined) {
       return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
     }
-    const complaint = oneWayToBegin(given) ?? verify(values, areClientUrlsUnset);
+    const complaint = verify(values, this.emulate, areClientUrlsUnset);
     if (complaint !== undefined) return this.refuse(complaint);
     if (values['listen-client-http-urls'].length === 0) {
       this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});
@@ -220,7 +213,8 @@ class Reader {
 
   /**
    * Two defaults follow from other options: an advertised address that was not given, where the member listens on 0.0.0.0, becomes the machine's;
-   * the initial cluster that was not given, where only the name was, becomes this member under its name. (embed.UpdateDefaultClusterFromName)
+   * the initial cluster that was not given, where only the name was, becomes this member under its name (embed.UpdateDefaultClusterFromName), or
+   * nothing where its members are to be found.
    */
   #withDerivedNames(values: Values, given: ReadonlyMap<string, unknown>): Values {
     const peers = this.#advertised(
@@ -233,15 +227,15 @@ class Reader {
       values['advertise-client-urls'],
       options['advertise-client-urls'].initial,
     );
+    const named = values.name !== options.name.initial;
     const isDefaultCluster = values['initial-cluster'] === options['initial-cluster'].initial;
-    const follows = values.name !== options.name.initial && isDefaultCluster && !given.has('initial-cluster');
+    const follows = isDefaultCluster && !given.has('initial-cluster') && (named || discovers(values));
+    const whenNamed = discovers(values) ? '' : peers.map((url) => `${values.name}=${url.text}`).join(',');
     return {
       ...values,
       'initial-advertise-peer-urls': peers,
       'advertise-client-urls': clients,
-      'initial-cluster': follows
-        ? peers.map((url) => `${values.name}=${url.text}`).join(',')
-        : values['initial-cluster'],
+      'initial-cluster': follows ? whenNamed : values['initial-cluster'],
     };
   }
 

@@ -6,6 +6,7 @@ import type { EmulatedVersion } from '../lib/emulate.js';
 import { durationToMs, formatMs, parseDuration } from '../lib/go/duration.js';
 import { goQuote } from '../lib/go/quote.js';
 import { opensslCiphers, parseTlsVersion } from '../lib/go/tls.js';
+import { checkDiscovery, discoveryOptions } from './discovery.js';
 import { type Features, featuresOf, parseFeatureGates } from './feature-gates.js';
 import { parseInitialCluster, textsOf } from './listen-url.js';
 import type { ListenUrl, LogLevel, LogOptions, MemberOptions } from './member-options.js';
@@ -14,7 +15,7 @@ import type { Values } from './options.js';
 const maximumElectionMs = 50_000;
 
 /** The first complaint, or undefined. `areClientUrlsUnset`: listen addresses were given on the command line, addresses to advertise were not. */
-export function verify(values: Values, areClientUrlsUnset: boolean): string | undefined {
+export function verify(values: Values, emulate: EmulatedVersion, areClientUrlsUnset: boolean): string | undefined {
   return (
     checkLog(values) ??
     checkListen(values['listen-peer-urls']) ??
@@ -23,6 +24,7 @@ export function verify(values: Values, areClientUrlsUnset: boolean): string | un
     checkListen(values['listen-metrics-urls']) ??
     checkAdvertise('--initial-advertise-peer-urls', values['initial-advertise-peer-urls']) ??
     checkAdvertise('--advertise-client-urls', values['advertise-client-urls']) ??
+    checkDiscovery(values, emulate) ??
     checkTimes(values) ??
     (areClientUrlsUnset ? unsetAdvertiseClientUrls : undefined) ??
     checkCompaction(values) ??
@@ -190,7 +192,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     listenMetricsUrls: values['listen-metrics-urls'],
     advertiseClientUrls: textsOf(values['advertise-client-urls']),
     initialAdvertisePeerUrls: textsOf(values['initial-advertise-peer-urls']),
-    discovery: values.discovery,
+    discovery: discoveryOptions(values),
     clientTls: {
       ...tlsLimits(values),
       certFile: values['cert-file'],

@@ -41,6 +41,15 @@ const differences = {
   warnsFailedToStart: row(false, true, false, false),
   /** `--snapshot-count` when not given. */
   snapshotCount: row(100_000, 100_000, 10_000, 10_000),
+  /** `--discovery-fallback` when not given. */
+  discoveryFallback: row<'exit' | 'proxy'>('proxy', 'proxy', 'exit', 'exit'),
+  /** How a clash of the ways to begin a cluster lists them. */
+  waysToBegin: row(
+    '"initial-cluster", "discovery" or "discovery-srv"',
+    '"initial-cluster", "discovery" or "discovery-srv"',
+    '"initial-cluster", "discovery", "discovery-endpoints" or "discovery-srv"',
+    '"initial-cluster", "discovery-endpoints" or "discovery-srv"',
+  ),
   /** `--pre-vote` when not given. */
   preVote: row(false, true, true, true),
 

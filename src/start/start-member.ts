@@ -2,8 +2,9 @@
  * Composition root of a member: files, listeners, the member, its faces. Everything a member needs comes together here and nowhere else.
  *
  *   1. Listeners are bound (peer, then client, then metrics): an address in use ends the start before anything is written. Connections wait.
- *   2. The data directory is opened or made, the log replayed.
- *   3. Once the member has published itself, clients are served and the waiting connections are let in.
+ *   2. Where the members of a new cluster are to be found, they are.
+ *   3. The data directory is opened or made, the log replayed.
+ *   4. Once the member has published itself, clients are served and the waiting connections are let in.
  */
 import { type HealthCounters, healthHandler } from '../api/http/health.js';
 import { metricsHandler } from '../api/http/metrics.js';
@@ -30,8 +31,8 @@ import { MemberMetrics } from '../member/metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
 import type { PeerTransport } from '../peer/transport.js';
 import { makeTokens } from './auth-tokens.js';
-import { checkDiscovery } from './check-discovery.js';
 import { clientApi } from './client-api.js';
+import { discover } from './discover.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
@@ -48,7 +49,6 @@ export interface RunningMember {
 
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
 export async function startMember(given: MemberOptions, logger: Logger): Promise<RunningMember> {
-  checkDiscovery(given, osDisk, logger);
   const options = withOwnCertificates(given, logger);
   const ports = new Ports({
     network: osNetwork,
@@ -66,7 +66,9 @@ export async function startMember(given: MemberOptions, logger: Logger): Promise
     await ports.listen('client', options.listenClientUrls, options.clientTls);
     await ports.listen('http', options.listenClientHttpUrls, options.clientTls);
     await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
-    return await startOn(ports, options, logger);
+    // A signal ends a process that still waits for others, as it ends etcd's.
+    const { signal } = new AbortController();
+    return await startOn(ports, await discover(options, { disk: osDisk, logger, signal }), logger);
   } catch (cause) {
     await ports.close({ graceMs: 0, busy: () => false });
     throw cause;

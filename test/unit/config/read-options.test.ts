@@ -217,7 +217,7 @@ describe('help and version', () => {
 
   it('show only options that work', () => {
     const help = read(['--help']);
-    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(discovery|proxy|experimental-)/);
+    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(proxy|experimental-)/);
   });
 });
 
@@ -254,7 +254,17 @@ describe('checks', () => {
     [['--logger=capnslog'], '--logger=capnslog is removed in v3.5'],
     [['--log-outputs=default,stdout'], 'multi logoutput for "default" is not supported yet'],
     [['--log-format=x'], 'unknown log format: x, supported values json, console'],
-    [['--discovery-srv=x'], '--discovery-srv is an option of etcd that etcd-ts does not support'],
+    [['--discovery-token=x'], 'both --discovery-token and --discovery-endpoints must be set'],
+    [['--discovery-token=x', '--discovery-endpoints=a:1,'], '--discovery-endpoints must not contain empty endpoints'],
+    [
+      ['--discovery-srv=x', '--discovery=http://x/y'],
+      'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery" or "discovery-srv"',
+    ],
+    [
+      ['--discovery-token=x', '--discovery-endpoints=a:1', '--discovery-proxy=p:1'],
+      'both v2 discovery settings (discovery, discovery-proxy) and v3 discovery settings (discovery-token, ' +
+        'discovery-endpoints, discovery-cert, discovery-key, discovery-cacert, discovery-user, discovery-password) are set',
+    ],
     [
       ['--discovery=http://x', '--initial-cluster=a=http://a:1'],
       'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery" or "discovery-srv"',
@@ -382,6 +392,15 @@ describe('checks', () => {
     ],
   ])('of listeners refuse %j: %s', (words, error) => {
     expect(refusal(read([...words, '--advertise-client-urls=http://a:1']))).toBe(error);
+  });
+
+  it('leave the members of a new cluster to be found', () => {
+    const words = ['--name=a', '--discovery-token=t', '--discovery-endpoints=b:1,c:2', '--discovery-user=u:p:q'];
+    const found = read(words);
+    expect(found).toMatchObject({
+      t: 'member',
+      options: { discovery: { t: 'v3', token: 't', endpoints: ['b:1', 'c:2'], username: 'u', password: 'p:q' } },
+    });
   });
 
   it('of the last stage end under the headline of discovery', () => {
@@ -562,7 +581,7 @@ describe('a configuration file', () => {
       'heartbeat-interval: 1e2\nelection-timeout: 1',
       '--election-timeout[1ms] should be at least as 5 times as --heartbeat-interval[100ms]',
     ],
-    ['discovery-srv: x', '--discovery-srv is an option of etcd that etcd-ts does not support'],
+    ['discovery-config: { token: x }', 'both --discovery-token and --discovery-endpoints must be set'],
   ])('with %j is refused in Go’s words', (text, error) => {
     expect(fromFile(text)).toMatchObject({ t: 'refused', exitCode: 1 });
     expect(refusal(fromFile(text))).toBe(error);

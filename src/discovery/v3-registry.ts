@@ -1,0 +1,73 @@
+/**
+ * A registry in v3 keys (`--discovery-token`, `--discovery-endpoints`): size in `/_etcd/registry/<token>/_config/size`, members in
+ * `/_etcd/registry/<token>/members/<id>`, found by a range and a watch. Source: etcd's v3discovery/discovery.go.
+ */
+import type { Client } from '../client/client.js';
+import type { KeyValue } from '../proto/gen/mvccpb.js';
+import { UnavailableError } from './errors.js';
+import type { Registration, Registry } from './registry.js';
+
+export interface V3RegistryOptions {
+  /** Owned by the registry from now on. */
+  readonly client: Client;
+  readonly token: string;
+  readonly requestTimeoutMs: number;
+}
+
+const sizeKey = (token: string): string => `/_etcd/registry/${token}/_config/size`;
+const membersPrefix = (token: string): string => `/_etcd/registry/${token}/members/`;
+
+export function v3Registry({ client, token, requestTimeoutMs }: V3RegistryOptions): Registry {
+  const limits = (signal: AbortSignal) => ({ signal, timeoutMs: requestTimeoutMs });
+  const prefix = membersPrefix(token);
+  return {
+    size: (signal) =>
+      orUnavailable(async () => {
+        const { kvs } = await client.kv.get(sizeKey(token), limits(signal));
+        return kvs[0] === undefined ? undefined : text(kvs[0].value);
+      }),
+
+    list: (signal) =>
+      orUnavailable(async () => {
+        const { kvs, header } = await client.kv.get(prefix, { prefix: true, ...limits(signal) });
+        const registrations = kvs.map((kv) => registrationOf(kv, prefix)).sort((a, b) => a.order - b.order);
+        return { registrations, revision: header?.revision ?? 0 };
+      }),
+
+    async register(id, value, signal) {
+      await orUnavailable(() => client.kv.put(`${prefix}${id}`, value, limits(signal)));
+    },
+
+    async *watch(revision, signal) {
+      try {
+        const watch = client.watch(prefix, { prefix: true, revision: revision + 1, noDelete: true, signal });
+        for await (const { events } of watch) {
+          for (const { kv } of events) if (kv !== undefined) yield registrationOf(kv, prefix);
+        }
+      } catch (cause) {
+        throw unavailable(cause);
+      }
+    },
+
+    close: () => client.close(),
+  };
+}
+
+/** Whatever a v3 service refuses, an operator may yet put right: etcd asks again as well. */
+async function orUnavailable<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    throw unavailable(cause);
+  }
+}
+
+function unavailable(cause: unknown): UnavailableError {
+  return new UnavailableError(cause instanceof Error ? cause.message : String(cause), { cause });
+}
+
+function registrationOf({ key, value, createRevision }: KeyValue, prefix: string): Registration {
+  return { id: text(key).slice(prefix.length), value: text(value), order: createRevision };
+}
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();

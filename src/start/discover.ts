@@ -1,0 +1,176 @@
+/**
+ * How a member that begins a cluster learns who the others are, where they are not named: by a v2 or v3 token, or by SRV records. Yields the options as they
+ * are with the members named, so that what follows knows one way to begin.
+ */
+import { Client } from '../client/client.js';
+import { parseInitialCluster } from '../config/listen-url.js';
+import type { LogLine } from '../config/log-line.js';
+import type { MemberOptions, V3DiscoveryOptions } from '../config/member-options.js';
+import { bootstrapMemberId } from '../datadir/ids.js';
+import { DiscoveryError } from '../discovery/errors.js';
+import { type DiscoveryWords, FullError, joinThrough } from '../discovery/join.js';
+import type { Registry } from '../discovery/registry.js';
+import { clusterFromSrv } from '../discovery/srv.js';
+import { v2Registry } from '../discovery/v2-registry.js';
+import { v3Registry } from '../discovery/v3-registry.js';
+import type { Disk } from '../lib/disk.js';
+import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
+import type { LogFields, Logger } from '../lib/logger.js';
+import { osClock } from '../lib/os/clock.js';
+import { lookUpHost, lookUpServices } from '../lib/os/look-up.js';
+import { readFile } from '../lib/os/read-file.js';
+import { walDirOf } from '../member/bootstrap/paths.js';
+import { hasWal } from '../wal/index.js';
+
+/** What keeps a member from joining through a token, and what etcd advises. */
+export class JoinError extends Error {
+  override readonly name = 'JoinError';
+
+  constructor(
+    override readonly cause: Error,
+    readonly advice: readonly Advice[],
+  ) {
+    super(`failed to join discovery cluster (${cause.message})`);
+  }
+
+  /** What is logged of it, in place of a start's usual end. */
+  lines(emulate: EmulatedVersion): readonly LogLine[] {
+    const isFull = this.cause instanceof FullError;
+    const failed: LogLine = { level: 'warn', message: 'failed to start etcd', fields: { error: this.message } };
+    const advice = this.advice.map(({ message, fields }): LogLine => ({ level: 'warn', message, fields }));
+    return differenceOf('warnsFailedToStart', emulate) && !isFull ? [failed, ...advice] : advice;
+  }
+}
+
+interface Advice {
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** Rejects with JoinError, or an Error in etcd's words. `signal` ends the waiting for others. */
+export async function discover(
+  options: MemberOptions,
+  { disk, logger, signal }: { disk: Disk; logger: Logger; signal: AbortSignal },
+): Promise<MemberOptions> {
+  const { discovery } = options;
+  if (discovery.t === 'none') return options;
+  const walDir = walDirOf(options);
+  const isInitialized = hasWal(disk, walDir);
+  if (discovery.t === 'srv') return isInitialized ? options : named(options, await fromDns(options, logger));
+  if (isInitialized) {
+    logger.warn('discovery token is ignored since cluster already initialized; valid logs are found', {
+      'wal-dir': walDir,
+    });
+    return options;
+  }
+  if (options.initialClusterState === 'existing') {
+    throw new Error('discovery URL should not be set when joining existing initial cluster');
+  }
+  const { token, service } =
+    discovery.t === 'v2'
+      ? { token: discovery.url, service: originOf(discovery.url) }
+      : { token: discovery.token, service: discovery.endpoints.join(',') };
+  const id = bootstrapMemberId(options.initialAdvertisePeerUrls, token).toString(16);
+  const value = options.initialAdvertisePeerUrls.map((url) => `${options.name}=${url}`).join(',');
+  if (discovery.t === 'v3') logger.info('Bootstrapping cluster using v3 discovery.', {});
+  let registry: Registry | undefined;
+  try {
+    registry = discovery.t === 'v2' ? v2Registry({ ...discovery, clock: osClock }) : openV3Registry(discovery);
+    const words = discovery.t === 'v2' ? v2Words : v3Words;
+    const deps = { registry, clock: osClock, logger, words, service, signal };
+    return named({ ...options, initialClusterToken: token }, await joinThrough({ id, value }, deps));
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    throw new JoinError(error, adviceFor(error, token, options));
+  } finally {
+    await registry?.close();
+  }
+}
+
+function named(options: MemberOptions, cluster: string): MemberOptions {
+  return { ...options, initialCluster: parseInitialCluster(cluster) };
+}
+
+const v2Words: DiscoveryWords = {
+  self: 'found self from discovery server',
+  peer: 'found peer from discovery server',
+  waiting: 'found peers from discovery server; waiting for more',
+  complete: 'found all needed peers from discovery server',
+};
+
+const v3Words: DiscoveryWords = {
+  self: 'register member itself successfully',
+  peer: 'found peer from discovery service',
+  waiting: 'waiting for peers from discovery service',
+  complete: 'found all needed peers from discovery service',
+};
+
+async function fromDns(options: MemberOptions, logger: Logger): Promise<string> {
+  const { discovery, name, initialAdvertisePeerUrls: advertisedPeerUrls } = options;
+  if (discovery.t !== 'srv') throw new Error('not discovered by DNS');
+  try {
+    return await clusterFromSrv(
+      { ...discovery, name, advertisedPeerUrls },
+      { services: lookUpServices, host: lookUpHost },
+      logger,
+    );
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`error setting up initial cluster: ${why}`, { cause });
+  }
+}
+
+function openV3Registry(options: V3DiscoveryOptions): Registry {
+  const { certFile, keyFile, caFile, insecureTransport, insecureSkipTlsVerify, endpoints, username } = options;
+  const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFile(path));
+  const isSecure = !insecureTransport || certFile !== '' || caFile !== '';
+  const client = new Client({
+    endpoints,
+    ...(isSecure
+      ? {
+          tls: {
+            cert: read(certFile),
+            key: read(keyFile),
+            ca: read(caFile),
+            insecureSkipVerify: insecureSkipTlsVerify,
+          },
+        }
+      : {}),
+    ...(username === '' ? {} : { username, password: options.password }),
+    dialTimeoutMs: options.dialTimeoutMs,
+    keepAlive: { timeMs: options.keepaliveTimeMs, timeoutMs: options.keepaliveTimeoutMs },
+  });
+  return v3Registry({ client, token: options.token, requestTimeoutMs: options.requestTimeoutMs });
+}
+
+const originOf = (url: string): string => (URL.canParse(url) ? new URL(url).origin : url);
+
+/** As etcd's startEtcdOrProxyV2. */
+function adviceFor(error: Error, token: string, { name, dataDir }: MemberOptions): readonly Advice[] {
+  const about = { 'discovery-token': token, error: error.message };
+  const problem = error instanceof DiscoveryError ? error.problem : undefined;
+  const line = (message: string, fields: LogFields = {}) => ({ message, fields });
+  switch (problem) {
+    case 'duplicateId':
+      return [
+        line('member has been registered with discovery service', { name, ...about }),
+        line('but could not find valid cluster configuration', { 'data-dir': dataDir }),
+        line('check data dir if previous bootstrap succeeded'),
+        line('or use a new discovery token if previous bootstrap failed'),
+      ];
+    case 'duplicateName':
+      return [
+        line('member with duplicated name has already been registered', about),
+        line('cURL the discovery token URL for details'),
+        line('do not reuse discovery token; generate a new one to bootstrap a cluster'),
+      ];
+    default:
+      return [
+        line('failed to bootstrap; discovery token was already used', {
+          ...about,
+          error: `failed to join discovery cluster (${error.message})`,
+        }),
+        line('do not reuse discovery token; generate a new one to bootstrap a cluster'),
+      ];
+  }
+}

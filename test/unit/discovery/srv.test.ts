@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { clusterFromSrv, type Resolver, type ServiceRecord } from '../../../src/discovery/srv.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+
+const addresses: Readonly<Record<string, string>> = { one: '10.0.0.1', two: '10.0.0.2', 'one.local': '10.0.0.1' };
+
+function resolver(services: Readonly<Record<string, readonly ServiceRecord[]>>): Resolver {
+  return {
+    async services(name) {
+      const found = services[name];
+      if (found === undefined) throw new Error(`lookup ${name}: no such host`);
+      return found;
+    },
+    async host(name) {
+      const found = addresses[name] ?? (/^[\d.]+$/.test(name) ? name : undefined);
+      if (found === undefined) throw new Error(`lookup ${name}: no such host`);
+      return [found];
+    },
+  };
+}
+
+const plain = '_etcd-server._tcp.example.com';
+const secure = '_etcd-server-ssl._tcp.example.com';
+const options = {
+  domain: 'example.com',
+  serviceSuffix: '',
+  name: 'me',
+  advertisedPeerUrls: ['http://10.0.0.1:2380'],
+};
+const one = { host: 'one', port: 2380 };
+const two = { host: 'two', port: 2380 };
+
+const cluster = (services: Parameters<typeof resolver>[0], more: Partial<typeof options> = {}): Promise<string> =>
+  clusterFromSrv({ ...options, ...more }, resolver(services), new RecordingLogger());
+
+describe('a cluster from SRV records', () => {
+  it('knows itself by its advertised address, and numbers the others', async () => {
+    expect(await cluster({ [plain]: [two, one, { host: '10.0.0.3', port: 1 }] })).toBe(
+      '0=http://two:2380,me=http://one:2380,1=http://10.0.0.3:1',
+    );
+  });
+
+  it('takes the records of both services', async () => {
+    const advertisedPeerUrls = ['https://one.local:2380'];
+    expect(await cluster({ [secure]: [one], [plain]: [two] }, { advertisedPeerUrls })).toBe(
+      'me=https://one:2380,0=http://two:2380',
+    );
+  });
+
+  it('asks under the suffix that it is given', async () => {
+    expect(await cluster({ '_etcd-server-x._tcp.example.com': [one] }, { serviceSuffix: 'x' })).toBe(
+      'me=http://one:2380',
+    );
+  });
+
+  it('leaves out its own record under another scheme, and so does not find itself', async () => {
+    await expect(cluster({ [secure]: [one], [plain]: [two] })).rejects.toThrow(
+      'cannot find local etcd member "me" in SRV records',
+    );
+  });
+
+  it('passes over names that do not resolve', async () => {
+    expect(await cluster({ [plain]: [{ host: 'gone', port: 1 }, one] })).toBe('me=http://one:2380');
+  });
+
+  it('says what it asked when DNS knows neither service, or lists nothing', async () => {
+    await expect(cluster({})).rejects.toThrow(
+      `error querying DNS SRV records for _etcd-server-ssl lookup ${secure}: no such host; ` +
+        `error querying DNS SRV records for _etcd-server lookup ${plain}: no such host`,
+    );
+    await expect(cluster({ [plain]: [] })).rejects.toThrow('cannot find local etcd member "me" in SRV records');
+  });
+});
