@@ -43,6 +43,8 @@ export interface TlsOptions {
 /** A listener that makes its own certificate where none is given. */
 export interface ListenerTls extends TlsOptions {
   readonly autoTls: boolean;
+  /** The certificate is one that the member made for itself: nobody vouches for those of its peers either. */
+  readonly hasOwnCertificate?: boolean | undefined;
 }
 
 /** TLS between members. */

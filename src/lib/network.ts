@@ -34,8 +34,13 @@ export interface TlsServerOptions extends TlsMaterial {
    * while nothing has changed.
    */
   readonly reload?: (() => TlsMaterial) | undefined;
-  /** A reason to refuse a peer whose certificate has passed (wrong common name or host name …); undefined = accept. */
-  readonly verifyPeer?: ((peer: TlsPeer) => string | undefined) | undefined;
+  /**
+   * A reason to refuse a peer whose certificate has passed (wrong common name or host name, called from another address …); undefined = accept. May take
+   * its time: the connection is handed over after it.
+   */
+  readonly verifyPeer?:
+    | ((peer: TlsPeer, remoteAddress: string) => string | undefined | Promise<string | undefined>)
+    | undefined;
 }
 
 export interface TlsClientOptions extends TlsMaterial {

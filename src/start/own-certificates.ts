@@ -19,7 +19,14 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
       forClients: kind === 'peer',
       logger,
     });
-    return { ...tls, certFile, keyFile, clientCertFile: certFile, clientKeyFile: keyFile };
+    return {
+      ...tls,
+      certFile,
+      keyFile,
+      clientCertFile: certFile,
+      clientKeyFile: keyFile,
+      hasOwnCertificate: true,
+    };
   };
   return {
     ...options,

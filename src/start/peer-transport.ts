@@ -1,11 +1,14 @@
 /** Composition of a member's connections to its peers. */
-import type { MemberOptions } from '../config/member-options.js';
+import type { MemberOptions, PeerTlsOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
+import type { TlsClientOptions } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { createHttpClient } from '../lib/os/http-client.js';
 import { osNetwork } from '../lib/os/net.js';
+import { readFile } from '../lib/os/read-file.js';
 import { PeerMetrics } from '../peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../peer/transport.js';
+import { nameCheck } from './tls-server.js';
 
 /** What a dialed peer may take at least, whatever the election timeout. As etcd's Config.peerDialTimeout. */
 const DIAL_TIMEOUT_MS = 1000;
@@ -23,8 +26,24 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
     network: osNetwork,
     dialTimeoutMs: DIAL_TIMEOUT_MS + options.electionTimeoutMs,
     keepAliveMs: KEEP_ALIVE_MS,
+    tls: () => tlsClientOptions(options.peerTls),
+    verifyPeer: nameCheck(options.peerTls),
   });
   const metrics = new PeerMetrics();
   const transport = createPeerTransport({ clock: osClock, http, logger, metrics, emulate: options.emulate });
   return { transport, metrics };
+}
+
+/** Read anew for each connection, so that renewed files take effect. As etcd's TLSInfo.ClientConfig. */
+export function tlsClientOptions(tls: PeerTlsOptions): TlsClientOptions {
+  const [certFile, keyFile] =
+    tls.clientCertFile === '' ? [tls.certFile, tls.keyFile] : [tls.clientCertFile, tls.clientKeyFile];
+  return {
+    ...(certFile !== '' && { cert: readFile(certFile), key: readFile(keyFile) }),
+    ...(tls.trustedCaFile !== '' && { ca: readFile(tls.trustedCaFile) }),
+    insecureSkipVerify: tls.hasOwnCertificate === true,
+    minVersion: tls.minVersion,
+    maxVersion: tls.maxVersion,
+    ciphers: tls.ciphers,
+  };
 }

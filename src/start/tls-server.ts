@@ -2,10 +2,11 @@
  * From the TLS options of a listener to what it is opened with: the files are checked before anything else happens, and read again at each handshake,
  * so that renewed certificates and revocation lists take effect without a restart. Order and texts: etcd's client/pkg/transport/listener.go.
  */
-import type { TlsOptions } from '../config/member-options.js';
+import type { PeerTlsOptions, TlsOptions } from '../config/member-options.js';
 import { revokedSerials } from '../lib/crl.js';
 import { goQuote } from '../lib/go/quote.js';
 import type { TlsMaterial, TlsPeer, TlsServerOptions } from '../lib/network.js';
+import { refusalOfAddress } from '../lib/os/client-address.js';
 import { readFile } from '../lib/os/read-file.js';
 import { certificatesOf } from '../lib/os/tls-verify.js';
 import { readPair } from './tls-files.js';
@@ -17,7 +18,7 @@ export class ListenerError extends Error {
 }
 
 /** Throws ListenerError. */
-export function tlsServerOptions(tls: TlsOptions): TlsServerOptions {
+export function tlsServerOptions(tls: TlsOptions | PeerTlsOptions): TlsServerOptions {
   try {
     return checked(tls);
   } catch (cause) {
@@ -25,7 +26,7 @@ export function tlsServerOptions(tls: TlsOptions): TlsServerOptions {
   }
 }
 
-function checked(tls: TlsOptions): TlsServerOptions {
+function checked(tls: TlsOptions | PeerTlsOptions): TlsServerOptions {
   const { clientCrlFile = '', minVersion, maxVersion, ciphers } = tls;
   checkFiles(tls);
   let last: (TlsMaterial & { cert: Buffer; key: Buffer }) | undefined;
@@ -44,7 +45,7 @@ function checked(tls: TlsOptions): TlsServerOptions {
     requireClientCert: tls.clientCertAuth || ca !== undefined,
     reload: material,
     ...(clientCrlFile !== '' && { revokedSerials: () => revokedSerials(readFile(clientCrlFile)) }),
-    verifyPeer: nameCheck(tls),
+    verifyPeer: 'skipClientSanVerification' in tls ? peerCheck(tls) : nameCheck(tls),
   };
 }
 
@@ -76,8 +77,18 @@ function readAuthorities(path: string): Buffer {
   return file;
 }
 
+/** Peers must call from an address that their certificate is for, too. */
+function peerCheck(tls: PeerTlsOptions): TlsServerOptions['verifyPeer'] {
+  const refusalOfName = nameCheck(tls);
+  if (tls.skipClientSanVerification) return refusalOfName;
+  return (peer, remoteAddress) => refusalOfName?.(peer) ?? refusalOfAddress(peer, remoteAddress);
+}
+
 /** Which of the certificates that come from the right authority are taken: by their common name, or by what they are issued for. */
-function nameCheck({ allowedCns = [], allowedHostnames = [] }: TlsOptions): TlsServerOptions['verifyPeer'] {
+export function nameCheck({
+  allowedCns = [],
+  allowedHostnames = [],
+}: TlsOptions): ((peer: TlsPeer) => string | undefined) | undefined {
   if (allowedCns.length > 0 && allowedHostnames.length > 0) {
     const given = `(cns=${goList(allowedCns)}, hostnames=${goList(allowedHostnames)})`;
     throw new Error(`AllowedCN and AllowedHostname are mutually exclusive ${given}`);

@@ -21,6 +21,8 @@ interface IssueOptions {
   readonly isAuthority?: boolean;
   readonly usages?: readonly ('client' | 'server' | 'any')[];
   readonly dnsNames?: readonly string[];
+  /** IPv4. */
+  readonly addresses?: readonly string[];
   readonly notAfter?: Date;
 }
 
@@ -28,7 +30,15 @@ const usageIds = { client: '1.3.6.1.5.5.7.3.2', server: '1.3.6.1.5.5.7.3.1', any
 const DAY_MS = 86_400_000;
 
 export function issue(options: IssueOptions): Issued {
-  const { by, commonNames = [], organization, isAuthority = false, usages = [], dnsNames = [] } = options;
+  const {
+    by,
+    commonNames = [],
+    organization,
+    isAuthority = false,
+    usages = [],
+    dnsNames = [],
+    addresses = [],
+  } = options;
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const names = [
     ...(organization === undefined ? [] : [['2.5.4.10', organization] as const]),
@@ -40,6 +50,10 @@ export function issue(options: IssueOptions): Issued {
       der(DerTag.set, der(DerTag.sequence, derOid(type), der(DerTag.utf8, Buffer.from(value)))),
     ),
   );
+  const altNames = [
+    ...dnsNames.map((name) => der(0x82, Buffer.from(name))),
+    ...addresses.map((address) => der(0x87, Buffer.from(address.split('.').map(Number)))),
+  ];
   const serial = Buffer.concat([Buffer.of(0x40), randomBytes(8)]);
   const algorithm = der(DerTag.sequence, derOid('1.2.840.10045.4.3.2'));
   const notAfter = options.notAfter ?? new Date(Date.now() + DAY_MS);
@@ -60,9 +74,7 @@ export function issue(options: IssueOptions): Issued {
         ...(usages.length === 0
           ? []
           : [extension('2.5.29.37', der(DerTag.sequence, ...usages.map((usage) => derOid(usageIds[usage]))))]),
-        ...(dnsNames.length === 0
-          ? []
-          : [extension('2.5.29.17', der(DerTag.sequence, ...dnsNames.map((name) => der(0x82, Buffer.from(name)))))]),
+        ...(altNames.length === 0 ? [] : [extension('2.5.29.17', der(DerTag.sequence, ...altNames))]),
       ),
     ),
   );

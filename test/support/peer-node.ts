@@ -1,6 +1,7 @@
 /** One end of etcd's peer protocol in this process: a transport that listens on a port of loopback, and what it is told. */
 import { createRouter } from '../../src/api/http/router.js';
 import type { HttpHandler } from '../../src/api/http/types.js';
+import type { PeerTlsOptions } from '../../src/config/member-options.js';
 import type { Clock } from '../../src/lib/clock.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import type { Logger } from '../../src/lib/logger.js';
@@ -12,6 +13,8 @@ import { PeerMetrics } from '../../src/peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../../src/peer/transport.js';
 import type { RaftReceiver } from '../../src/peer/types.js';
 import type { Message, NodeId } from '../../src/raftpb/types.js';
+import { tlsClientOptions } from '../../src/start/peer-transport.js';
+import { nameCheck, tlsServerOptions } from '../../src/start/tls-server.js';
 import { RecordingLogger } from './recording-logger.js';
 
 /** Keeps what it is told; `process` and `processSnapshot` may be replaced. */
@@ -63,6 +66,8 @@ export interface PeerNode extends AsyncDisposable {
   readonly transport: PeerTransport;
   readonly metrics: PeerMetrics;
   readonly log: RecordingLogger;
+  /** Why connections were refused. */
+  readonly rejected: readonly string[];
 }
 
 export interface PeerNodeOptions {
@@ -71,6 +76,8 @@ export interface PeerNodeOptions {
   readonly emulate?: EmulatedVersion;
   readonly port?: number;
   readonly clock?: Clock;
+  /** Its own URL is https then. */
+  readonly tls?: PeerTlsOptions;
   /** What the port answers besides raft. */
   readonly handlers?: readonly HttpHandler[];
   /** Hears what the node logs, beside its own record. */
@@ -81,14 +88,24 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
   const { id, clusterId = 0xc1n, emulate = '3.5', port = 0, clock = osClock } = options;
   const metrics = new PeerMetrics();
   const log = new RecordingLogger();
-  const http = createHttpClient({ network: osNetwork, dialTimeoutMs: 2000, keepAliveMs: 4000 });
+  const { tls } = options;
+  const http = createHttpClient({
+    network: osNetwork,
+    dialTimeoutMs: 2000,
+    keepAliveMs: 4000,
+    ...(tls !== undefined && { tls: () => tlsClientOptions(tls), verifyPeer: nameCheck(tls) }),
+  });
   const transport = createPeerTransport({ clock, http, logger: options.logger ?? log, metrics, emulate });
   const server = createHttpServer(
     createRouter({ handlers: [(request, url) => transport.handle(request, url), ...(options.handlers ?? [])] }),
   );
-  const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port }, (socket) => server.accept(socket));
+  const rejected: string[] = [];
+  const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port }, (socket) => server.accept(socket), {
+    tls: tls === undefined ? undefined : { ...tlsServerOptions(tls), alpn: ['http/1.1'] },
+    onReject: (error) => rejected.push(error.message),
+  });
   const bound = listener.address.t === 'tcp' ? listener.address.port : 0;
-  const url = `http://127.0.0.1:${bound}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${bound}`;
   const receiver = new RecordingReceiver();
   transport.start({ id, clusterId, peerUrls: [url] }, receiver);
   return {
@@ -99,6 +116,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     transport,
     metrics,
     log,
+    rejected,
     async [Symbol.asyncDispose]() {
       await transport.close();
       await listener.close();

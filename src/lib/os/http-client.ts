@@ -2,6 +2,7 @@
  * HTTP/1.1 by undici over a Network, which makes the connections: so errors of dialing have Go's words, TLS options are read anew for each connection, and
  * peers are verified in one place.
  */
+import { setMaxListeners } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import type net from 'node:net';
 import type { Readable } from 'node:stream';
@@ -22,6 +23,8 @@ export interface HttpClientOptions {
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const closing = new AbortController();
+  // Each dial listens while it lasts, and there may be many.
+  setMaxListeners(0, closing.signal);
   let agent: Promise<Agent> | undefined;
   return {
     async ask(request) {

@@ -96,9 +96,23 @@ function secureAcceptor(
   server.on('secureConnection', (socket: tls.TLSSocket) => {
     const refusal = options.requireClientCert === true ? refusalOfClient(socket, material.ca, options) : undefined;
     const peer = refusal === undefined ? peerOf(socket) : undefined;
-    const reason = peer === undefined ? refusal : options.verifyPeer?.(peer);
-    if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason));
-    else onConnection(described(socket, peer));
+    const verdict = peer === undefined ? refusal : options.verifyPeer?.(peer, remoteAddress(socket));
+    const settle = (reason: string | undefined): void => {
+      if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason));
+      else onConnection(described(socket, peer));
+    };
+    if (!(verdict instanceof Promise)) {
+      settle(verdict);
+      return;
+    }
+    const hangUp = (): void => {
+      socket.destroy();
+    };
+    socket.on('error', hangUp);
+    void verdict.catch(String).then((reason) => {
+      socket.off('error', hangUp);
+      if (!socket.destroyed) settle(reason);
+    });
   });
   return (socket) => {
     try {
