@@ -12,13 +12,13 @@ import { type Bolt, openBolt } from '../bolt/bolt.js';
 import { compactInto, successor } from '../bolt/compact.js';
 import { folderOf } from '../bolt/create.js';
 import { BoltError } from '../bolt/errors.js';
-import { compareBytes } from '../bolt/page.js';
 import { streamState } from '../bolt/stream.js';
 import type { ReadBucket } from '../bolt/types.js';
 import { crc32c } from '../lib/crc32c.js';
 import { latin1Text } from '../lib/latin1.js';
 import { bucketBytes } from './buckets.js';
 import type { BackendOptions, FileBackend } from './options.js';
+import { rangeMerged, rangeStored } from './ranges.js';
 import type { BackendReader, BackendSnapshot, BucketName, Visit } from './types.js';
 import { WriteBuffer } from './write-buffer.js';
 
@@ -55,16 +55,16 @@ function removeLeftovers({ disk, path, logger }: BackendOptions): void {
   }
 }
 
-/** `compacted`: a dense copy under this name, about to be renamed to the real one. */
-function openFile(options: BackendOptions, compacted?: string): Bolt {
+/** `successor`: a file under this name, about to be renamed to the real one; `dense` when defragmentation made it. */
+function openFile(options: BackendOptions, successor?: { readonly path: string; readonly dense: boolean }): Bolt {
   const { disk, path, cacheBytes } = options;
-  return openBolt(disk, compacted ?? path, {
+  return openBolt(disk, successor?.path ?? path, {
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
-    ...(compacted === undefined ? {} : { path, dense: true }),
+    ...(successor === undefined ? {} : { path, dense: successor.dense }),
   });
 }
 
-/** What the file is to those who still read it after defragmentation has replaced it: closed by the last of them. */
+/** What the file is to those who still read it after another has replaced it: closed by the last of them. */
 class SharedBolt {
   readonly bolt: Bolt;
   #users = 1;
@@ -98,8 +98,10 @@ class BoltBackend implements FileBackend {
   /** The one after it, for all who asked meanwhile. */
   #next: Promise<void> | undefined;
   #lastCommitMs: number | undefined;
-  /** Resolves when no defragmentation is under way any more; commits wait for it. */
-  #defragging: Promise<void> | undefined;
+  /** While the file is being exchanged, by defragmentation or by another database: resolves when it is over. Commits wait for it. */
+  #exchange: Promise<void> | undefined;
+  /** Databases that wait to take this one's place: a defragmentation under way gives up. */
+  #replacements = 0;
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
   /** The last commit has been made. */
@@ -175,7 +177,7 @@ class BoltBackend implements FileBackend {
   commit(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#next !== undefined) return this.#next;
-    const before = this.#committing ?? this.#defragging;
+    const before = this.#committing ?? this.#exchange;
     if (before === undefined) return this.#startCommit();
     this.#next = this.#commitAfter(before);
     return this.#next;
@@ -184,7 +186,7 @@ class BoltBackend implements FileBackend {
   tick(nowMs: number): void {
     if (this.#failure !== undefined) throw this.#failure;
     this.#lastCommitMs ??= nowMs;
-    if (this.#pending === 0 || this.#committing !== undefined || this.#defragging !== undefined) return;
+    if (this.#pending === 0 || this.#committing !== undefined || this.#exchange !== undefined) return;
     const { batchLimit = BATCH_OPERATIONS, batchIntervalMs = BATCH_INTERVAL_MS } = this.#options;
     if (this.#pending < batchLimit && nowMs - this.#lastCommitMs < batchIntervalMs) return;
     this.#lastCommitMs = nowMs;
@@ -295,17 +297,26 @@ class BoltBackend implements FileBackend {
    * meanwhile are in the log. They wait in the buffer, since a commit to the old file would be lost.
    */
   async defrag(): Promise<void> {
-    while (this.#defragging !== undefined) await this.#defragging;
-    await this.commit();
-    // A commit may have begun between the one awaited and now; none may be under way, and none begins once the next line has run.
-    while (this.#committing !== undefined) await this.#committing;
+    for (;;) {
+      await this.#exchange;
+      await this.commit();
+      // A commit or an exchange may have begun between the one awaited and now; none begins once the next lines have run.
+      if (this.#committing !== undefined || this.#exchange !== undefined) continue;
+      this.#assertUsable();
+      const work = this.#defragNow();
+      this.#exchanging(work);
+      if (await work) return;
+    }
+  }
+
+  replace(path: string, replaced: () => void): Promise<void> {
     this.#assertUsable();
-    const work = this.#defragNow();
-    this.#defragging = work.then(
-      () => this.#defragEnded(),
-      () => this.#defragEnded(),
-    );
-    await work;
+    this.#replacements++;
+    const work = this.#replaceAfter([this.#exchange, this.#committing], path, replaced).finally(() => {
+      this.#replacements--;
+    });
+    this.#exchanging(work);
+    return work;
   }
 
   close(): Promise<void> {
@@ -339,8 +350,8 @@ class BoltBackend implements FileBackend {
 
   async #commitAfter(before: Promise<void>): Promise<void> {
     await before;
-    // Defragmentation may have begun meanwhile, but no other commit: all who ask join this one.
-    while (this.#defragging !== undefined) await this.#defragging;
+    // An exchange may have begun meanwhile, but no other commit: all who ask join this one.
+    while (this.#exchange !== undefined) await this.#exchange;
     this.#next = undefined;
     await this.#startCommit();
   }
@@ -402,7 +413,17 @@ class BoltBackend implements FileBackend {
     return this.#failure;
   }
 
-  async #defragNow(): Promise<void> {
+  /** No commit begins before `work` is over, however it ends. */
+  #exchanging(work: Promise<unknown>): void {
+    const ended = (): void => {
+      if (this.#exchange === exchange) this.#exchange = undefined;
+    };
+    const exchange = work.then(ended, ended);
+    this.#exchange = exchange;
+  }
+
+  /** False when it gave up, because another database is to take this one's place. */
+  async #defragNow(): Promise<boolean> {
     const { disk, path, logger, clock } = this.#options;
     const before = { size: this.sizeBytes, inUse: this.sizeInUseBytes };
     const startMs = clock.monotonicMs();
@@ -414,24 +435,72 @@ class BoltBackend implements FileBackend {
     });
     let replacement: Bolt;
     try {
-      const file = disk.open(temporary, 'create', 0o600);
-      const tx = this.#bolt.beginRead();
-      try {
-        const pause = this.#pauses();
-        for (const _ of compactInto(tx, file)) await pause();
-      } finally {
-        tx.close();
-        file.close();
+      if (!(await this.#copyDensely(temporary))) {
+        removeQuietly(disk, temporary);
+        return false;
       }
       // Locked before it gets the name, so that at no moment the name stands for an unlocked file.
-      replacement = openFile(this.#options, temporary);
+      replacement = openFile(this.#options, { path: temporary, dense: true });
     } catch (error) {
       // The old file is whole and stays in use: running out of space here is an answer, not the end of the member.
       removeQuietly(disk, temporary);
       throw error;
     }
+    this.#takeOver(replacement, temporary);
+    logger.info('finished defragmenting directory', {
+      path,
+      'current-db-size-bytes-diff': this.sizeBytes - before.size,
+      'current-db-size-bytes': this.sizeBytes,
+      'current-db-size-in-use-bytes': this.sizeInUseBytes,
+      took: `${Math.round(clock.monotonicMs() - startMs)}ms`,
+    });
+    return true;
+  }
+
+  async #copyDensely(temporary: string): Promise<boolean> {
+    const file = this.#options.disk.open(temporary, 'create', 0o600);
+    const tx = this.#bolt.beginRead();
     try {
-      disk.rename(temporary, path);
+      const pause = this.#pauses();
+      for (const _ of compactInto(tx, file)) {
+        await pause();
+        if (this.#replacements > 0) return false;
+      }
+      return this.#replacements === 0;
+    } finally {
+      tx.close();
+      file.close();
+    }
+  }
+
+  /**
+   * What was put and not yet committed goes: it belongs to the old database, whose place the other takes with all that was ever put there. From the
+   * exchange to the end of `replaced` nobody else runs.
+   */
+  async #replaceAfter(
+    before: readonly (Promise<void> | undefined)[],
+    path: string,
+    replaced: () => void,
+  ): Promise<void> {
+    await Promise.allSettled(before);
+    this.#assertUsable();
+    // Opening would make a file that is not there.
+    if ((this.#options.disk.stat(path)?.size ?? 0) === 0)
+      throw new BoltError('ERR_BOLT_FORMAT', path, 'file is missing or empty');
+    const replacement = openFile(this.#options, { path, dense: false });
+    this.#takeOver(replacement, path);
+    this.#buffers = new Map();
+    this.#known.clear();
+    this.#created = [];
+    this.#pending = 0;
+    replaced();
+  }
+
+  /** Gives the open file at `path` the database's name. Readers of the old one go on with what they have. */
+  #takeOver(replacement: Bolt, from: string): void {
+    const { disk, path } = this.#options;
+    try {
+      disk.rename(from, path);
       disk.syncDir(folderOf(path));
     } catch (error) {
       replacement.close();
@@ -441,22 +510,11 @@ class BoltBackend implements FileBackend {
     this.#bolt = replacement;
     this.#shared = new SharedBolt(replacement);
     old.release();
-    logger.info('finished defragmenting directory', {
-      path,
-      'current-db-size-bytes-diff': this.sizeBytes - before.size,
-      'current-db-size-bytes': this.sizeBytes,
-      'current-db-size-in-use-bytes': this.sizeInUseBytes,
-      took: `${Math.round(clock.monotonicMs() - startMs)}ms`,
-    });
-  }
-
-  #defragEnded(): void {
-    this.#defragging = undefined;
   }
 
   async #closeNow(): Promise<void> {
     try {
-      while (this.#defragging !== undefined) await this.#defragging;
+      while (this.#exchange !== undefined) await this.#exchange;
       if (this.#failure === undefined) await this.commit();
     } finally {
       this.#closed = true;
@@ -474,54 +532,6 @@ class BoltBackend implements FileBackend {
       sliceEndMs = clock.monotonicMs() + SLICE_MS;
     };
   }
-}
-
-interface Span {
-  readonly start: Uint8Array;
-  readonly end: Uint8Array | undefined;
-  /** 0 = all. */
-  readonly limit: number;
-}
-
-function rangeStored(stored: ReadBucket, { start, end, limit }: Span, visit: Visit): void {
-  let visited = 0;
-  stored.range(start, end, (key, value, isBucket) => {
-    if (isBucket) return true;
-    if (visit(key, value) === false) return false;
-    return ++visited !== limit;
-  });
-}
-
-/** The buffer's entries laid over the stored ones. */
-function rangeMerged(
-  stored: ReadBucket | undefined,
-  over: { readonly keys: readonly Uint8Array[]; readonly values: readonly (Uint8Array | undefined)[] },
-  { start, end, limit }: Span,
-  visit: Visit,
-): void {
-  let next = 0;
-  let visited = 0;
-  /** Visits the buffered entry at `next`; false to stop. */
-  const takeBuffered = (): boolean => {
-    const key = over.keys[next] as Uint8Array;
-    const value = over.values[next++];
-    if (value === undefined) return true;
-    if (visit(key, value) === false) return false;
-    return ++visited !== limit;
-  };
-  const all = stored?.range(start, end, (key, value, isBucket) => {
-    if (isBucket) return true;
-    while (next < over.keys.length) {
-      const order = compareBytes(over.keys[next] as Uint8Array, key);
-      if (order > 0) break;
-      if (!takeBuffered()) return false;
-      if (order === 0) return true;
-    }
-    if (visit(key, value) === false) return false;
-    return ++visited !== limit;
-  });
-  if (all === false) return;
-  while (next < over.keys.length && takeBuffered());
 }
 
 /** A name that is not taken, of the kind that etcd removes when it finds it at its start. */

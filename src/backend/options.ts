@@ -29,4 +29,12 @@ export interface FileBackend extends Backend {
    * should await `commit()` before it goes on.
    */
   readonly pendingOperations: number;
+  /**
+   * The database at `path`, in the same folder, whole and durable, takes the place and the name of this one, which is forgotten with all that is not
+   * committed. Waits for the commit under way; a defragmentation under way begins anew on the other. `replaced` runs in the same step as the
+   * exchange: whoever remembers anything of the old database reads it again there. Readers that were open stay with the old one.
+   *
+   * Rejects, and has changed nothing, when the file is no database. A failure in the middle is one of the backend, as of a commit.
+   */
+  replace(path: string, replaced: () => void): Promise<void>;
 }

@@ -6,6 +6,7 @@
  */
 import { AuthStore } from '../auth/store.js';
 import type { FileBackend } from '../backend/options.js';
+import { membershipToV2Snapshot } from '../datadir/v2-snapshot.js';
 import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
@@ -34,10 +35,10 @@ import { LeaseExpiry } from './services/lease-expiry.js';
 import { Leases } from './services/leases.js';
 import { Maintenance } from './services/maintenance.js';
 import { Publisher } from './services/publisher.js';
-import { RaftSnapshots } from './services/raft-snapshots.js';
 import { Space } from './services/space.js';
 import { StoreWork } from './services/store-work.js';
 import { WatchSync } from './services/watch-sync.js';
+import { RaftSnapshots } from './snapshots/raft-snapshots.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from './types.js';
 import { Proposals } from './writes/proposals.js';
 import { RequestIds } from './writes/request-ids.js';
@@ -171,7 +172,21 @@ export class Member {
       timeoutMs,
       wake,
     });
-    this.#raftSnapshots = new RaftSnapshots({ ...parts, logger, config, fail });
+    this.#raftSnapshots = new RaftSnapshots({
+      parts,
+      auth: this.auth,
+      v2: { v2Json: () => membershipToV2Snapshot(cluster.state), restore: () => {} },
+      entries: this.#entries,
+      config,
+      disk: world.disk,
+      clock,
+      logger,
+      send: (message, database) => world.transport.sendSnapshot(message, database),
+      failedToSend: (to) => this.#loop.reportSnapshot(to, 'failed'),
+      step: (message) => this.#loop.receive(message),
+      membershipRestored: () => this.#peers.reconnect(),
+      fail,
+    });
     this.#loop = new RaftLoop({
       node,
       storage: parts.storage,
@@ -181,7 +196,7 @@ export class Member {
       clock,
       outbox: new Outbox({
         send: (messages) => world.transport.send(messages),
-        sendSnapshot: (message) => this.#loop.reportSnapshot(message.to, 'failed'),
+        sendSnapshot: (message) => this.#raftSnapshots.send(message),
         isRemoved: (id) => cluster.isRemoved(id),
         leadership: this.leadership,
         clock,
@@ -191,8 +206,9 @@ export class Member {
       applyEntries: (entries) => {
         this.#entries.apply(entries);
         this.authentication.afterApply(this.#entries.applied);
-        this.#raftSnapshots.afterApply(this.#entries);
+        this.#raftSnapshots.afterApply();
       },
+      snapshots: this.#raftSnapshots.installs,
       onFatal: fail,
     });
     this.proposals = new Proposals({
@@ -216,7 +232,7 @@ export class Member {
         cluster,
         loop: this.#loop,
         logger,
-        receiveSnapshot: () => Promise.reject(new Error('snapshots are not taken yet')),
+        receiveSnapshot: (message, database) => this.#raftSnapshots.receive(message, database),
         onRemoved: () => this.#stopAsRemoved(),
       }),
     });
@@ -308,6 +324,7 @@ export class Member {
     this.#stopped = true;
     for (const stopTimer of this.#stopTimers) stopTimer();
     this.#loop.stop();
+    this.#raftSnapshots.stop();
     this.storeWork.stop();
     this.#watchSync.stop();
     this.reads.close(reason);

@@ -144,6 +144,11 @@ export class Log implements Wal {
     return this.#syncLater(this.#tail);
   }
 
+  syncAll(): void {
+    this.#checkUsable();
+    this.#guard(() => this.#writeAll());
+  }
+
   saveSnapshot(snapshot: WalSnapshot): void {
     this.#checkUsable();
     if (snapshot.index > 0 && snapshot.confState === undefined) {
@@ -168,7 +173,7 @@ export class Log implements Wal {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      if (this.#failure === undefined) this.#finish();
+      if (this.#failure === undefined) this.#writeAll();
     } finally {
       if (this.#next !== undefined) {
         this.#next.file.close();
@@ -182,7 +187,7 @@ export class Log implements Wal {
     this.close();
   }
 
-  #finish(): void {
+  #writeAll(): void {
     if (this.#encoder.size > 0) this.#flush();
     if (this.#unsynced) this.#syncNow();
   }

@@ -12,7 +12,13 @@ export class Alarms {
   readonly #raised = new Map<string, AlarmMember>();
 
   constructor(readonly backend: Backend) {
-    backend.range('alarm', new Uint8Array(0), undefined, 0, (key) => {
+    this.restore();
+  }
+
+  /** The backend may hold others (a snapshot from the leader). */
+  restore(): void {
+    this.#raised.clear();
+    this.backend.range('alarm', new Uint8Array(0), undefined, 0, (key) => {
       const alarm = AlarmMember.decode(Uint8Array.from(key));
       this.#raised.set(name(alarm), alarm);
     });

@@ -12,7 +12,8 @@ import { defaultEmulatedVersion } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
-import { type ConfChange, type ConfState, type Entry, EntryType, NONE } from '../../raftpb/types.js';
+import { type ConfChange, type ConfState, type Entry, EntryType, NONE, type Snapshot } from '../../raftpb/types.js';
+import type { AppliedStart } from '../bootstrap/types.js';
 import type { EtcdError, Outcome } from '../etcd-error.js';
 import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
@@ -53,18 +54,22 @@ export interface EntryApplierDeps {
   /** A change of the configuration has been applied to raft and to the membership. */
   readonly onConfChange: (change: ConfChange) => void;
   /** Consistent index and configuration as found at the start. */
-  readonly start: { readonly backendIndex: number; readonly snapshotIndex: number; readonly confState: ConfState };
+  readonly start: AppliedStart;
 }
 
 export class EntryApplier {
   #applied: number;
-  #appliedTerm = 0;
+  #appliedTerm: number;
+  /** Entries up to here are in the backend already. */
+  #backendIndex: number;
   #confState: ConfState;
   #confStateChanged = false;
   slowCount = 0;
 
   constructor(readonly deps: EntryApplierDeps) {
     this.#applied = deps.start.snapshotIndex;
+    this.#appliedTerm = deps.start.snapshotTerm;
+    this.#backendIndex = deps.start.backendIndex;
     this.#confState = deps.start.confState;
     deps.backend.onBeforeCommit(() => this.#beforeCommit());
   }
@@ -82,13 +87,22 @@ export class EntryApplier {
     return this.#confState;
   }
 
+  /** Everything was replaced by a leader's snapshot. Its database, `backendIndex`, may be further than its index (etcd #13933). */
+  restore({ metadata }: Snapshot, backendIndex: number): void {
+    this.#applied = metadata.index;
+    this.#appliedTerm = metadata.term;
+    this.#confState = metadata.confState;
+    this.#confStateChanged = false;
+    this.#backendIndex = backendIndex;
+  }
+
   apply(entries: readonly Entry[]): void {
     const startMs = this.deps.clock.monotonicMs();
     for (const entry of entries) {
       if (entry.index <= this.#applied) continue;
       this.#applied = entry.index;
       this.#appliedTerm = entry.term;
-      this.#one(entry, { persist: entry.index > this.deps.start.backendIndex });
+      this.#one(entry, { persist: entry.index > this.#backendIndex });
     }
     this.#warnIfSlow(this.deps.clock.monotonicMs() - startMs, entries.length);
   }
@@ -179,8 +193,8 @@ export class EntryApplier {
   }
 
   #beforeCommit(): void {
-    const { backend, start } = this.deps;
-    if (this.#applied <= start.backendIndex) return;
+    const { backend } = this.deps;
+    if (this.#applied <= this.#backendIndex) return;
     writeConsistentIndex(backend, { index: this.#applied, term: this.#appliedTerm });
     if (!this.#confStateChanged) return;
     this.#confStateChanged = false;

@@ -4,26 +4,22 @@ import type { FileBackend } from '../../backend/options.js';
 import { readClusterVersion } from '../../backend/schema/cluster.js';
 import { readConsistentIndex, readStorageVersion, writeStorageVersion } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
-import {
-  type ClusterMember,
-  type MembershipState,
-  memberFromJson,
-  memberToJson,
-} from '../../datadir/cluster-member.js';
-import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
+import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import { Lessor } from '../../lease/lessor.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import { MvccStore } from '../../mvcc/store.js';
 import type { RaftLogger } from '../../raft/logger.js';
 import { RawNode } from '../../raft/rawnode.js';
-import { makeConfState, type Snapshot } from '../../raftpb/types.js';
+import { makeConfState } from '../../raftpb/types.js';
 import { purge } from '../../wal/index.js';
 import type { SnapshotFiles } from '../../wal/types.js';
 import { Alarms } from '../apply/alarms.js';
 import { Cluster } from '../membership/cluster.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
-import { BackendAheadError, BackendBehindError, reading } from './errors.js';
+import { BackendAheadError, reading } from './errors.js';
+import { membershipAt } from './membership-at.js';
+import { recoverDatabase } from './recover-database.js';
 import type { Bootstrapped, LogState } from './types.js';
 
 /** A tick is a heartbeat interval; the election timeout is a whole number of them. */
@@ -57,12 +53,10 @@ export function assemble({
   const { disk, logger } = world;
   const dbPath = `${snapDir}/db`;
   const snapshotIndex = log.snapshot?.metadata.index ?? 0;
-  if (snapshotIndex > 0 && (disk.stat(dbPath)?.size ?? 0) === 0) throw new BackendBehindError(dbPath, 0, snapshotIndex);
-  const backend = openDb();
+  const backend = recoverDatabase({ disk, logger, dbPath, snapshots, snapshotIndex, openDb });
   // Only now: with the locks of log and database nobody else can be using what looks left over.
   snapshots.removeLeftovers();
   const backendIndex = readConsistentIndex(backend);
-  if (snapshotIndex > backendIndex) throw new BackendBehindError(dbPath, backendIndex, snapshotIndex);
   if (!isNew && backendIndex > log.wal.lastIndex) refuseIfAlone(backend, dbPath, backendIndex, log.wal.lastIndex);
   // All of them from the first start on: other tools expect so.
   for (const bucket of bucketNames) backend.createBucket(bucket);
@@ -121,7 +115,7 @@ export function assemble({
     alarms: reading(dbPath, () => new Alarms(backend)),
     cluster,
     initialMembers,
-    start: { backendIndex, snapshotIndex, confState },
+    start: { backendIndex, snapshotIndex, snapshotTerm: log.snapshot?.metadata.term ?? 0, confState },
     purge: () => {
       purge(disk, walDir, '.wal', config.maxWals);
       purge(disk, snapDir, '.snap', config.maxSnapshots);
@@ -144,21 +138,6 @@ function refuseIfAlone(backend: Backend, dbPath: string, backendIndex: number, l
 
 function electionTicks(config: MemberConfig): number {
   return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
-}
-
-/** Of the snapshot, whose entries are not replayed; of the database where a snapshot says nothing (3.7 may write such). */
-function membershipAt(snapshot: Snapshot | undefined, backend: Backend): MembershipState {
-  if (snapshot === undefined) return { members: [], removed: [], version: undefined };
-  if (snapshot.data.length > 0) return membershipFromV2Snapshot(snapshot.data);
-  const members: MembershipState['members'][number][] = [];
-  const removed: bigint[] = [];
-  backend.range('members', new Uint8Array(0), undefined, 0, (_key, value) => {
-    members.push(memberFromJson(Buffer.from(value).toString()));
-  });
-  backend.range('members_removed', new Uint8Array(0), undefined, 0, (key) => {
-    removed.push(BigInt(`0x${Buffer.from(key).toString()}`));
-  });
-  return { members, removed, version: readClusterVersion(backend) };
 }
 
 /** What a newer version wrote may mean what this one does not know. As etcd's membership.mustDetectDowngrade. */

@@ -55,6 +55,14 @@ export interface LogState {
   readonly peers: readonly ClusterMember[] | undefined;
 }
 
+/** How far a member had got when it started. */
+export interface AppliedStart {
+  readonly backendIndex: number;
+  readonly snapshotIndex: number;
+  readonly snapshotTerm: number;
+  readonly confState: ConfState;
+}
+
 /** The object graph that `Member` drives. */
 export interface Bootstrapped {
   readonly node: RawNode;
@@ -68,7 +76,7 @@ export interface Bootstrapped {
   readonly cluster: Cluster;
   /** Whom to connect to before the log has named anybody: the members of a cluster that begins or is joined. Empty at a restart. */
   readonly initialMembers: readonly ClusterMember[];
-  readonly start: { readonly backendIndex: number; readonly snapshotIndex: number; readonly confState: ConfState };
+  readonly start: AppliedStart;
   /** Removes files beyond what is to be kept. */
   readonly purge: () => void;
 }

@@ -7,7 +7,8 @@
  *      applied before anything leaves that answers for them (a vote counted with members that are removed already, say).
  *   3. Entries and hard state go to the log in the order the core gave them; what they answer (our own vote and acknowledgement, a follower's
  *      answer to its leader) is held back until the log is synced. So a single voter commits, hence applies, only after its sync.
- *   4. Committed entries are applied in order; then whoever waits for them hears of it.
+ *   4. A leader's snapshot takes the place of the log before entries that come after it; its answer waits until its database is in place.
+ *   5. Committed entries are applied in order; then whoever waits for them hears of it.
  *
  * Appends that come while a sync is under way are written behind it and share the next one: one sync a batch, however many proposals.
  * The core runs with asynchronous storage writes, so a slow disk holds up neither reads nor messages.
@@ -23,7 +24,9 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
+  makeHardState,
   type NodeId,
+  type Snapshot,
 } from '../../raftpb/types.js';
 import type { Wal } from '../../wal/types.js';
 import { Inbox } from './inbox.js';
@@ -45,6 +48,14 @@ export interface ReadRounds {
   applied(index: number): void;
 }
 
+/** What a snapshot of the leader does to this member. */
+export interface SnapshotInstalls {
+  /** Puts it in the place of the log; durable on return, the hard state too. */
+  persist(snapshot: Snapshot, hardState: HardState): void;
+  /** Puts its database in the place of ours. Nothing is applied meanwhile. */
+  install(snapshot: Snapshot): Promise<void>;
+}
+
 export interface LoopDeps {
   readonly node: RawNode;
   readonly storage: LoopStorage;
@@ -54,12 +65,14 @@ export interface LoopDeps {
   readonly clock: Clock;
   readonly outbox: Outbox;
   readonly applyEntries: (entries: readonly Entry[]) => void;
+  readonly snapshots: SnapshotInstalls;
   /** Something that must not happen did (a write failed, an invariant broke): the member stops. */
   readonly onFatal: (cause: unknown) => void;
 }
 
 /** After so long in one turn, others get theirs. */
 const TURN_BUDGET_MS = 10;
+const NO_STATE: HardState = makeHardState();
 
 export class RaftLoop {
   readonly #inbox = new Inbox();
@@ -71,6 +84,9 @@ export class RaftLoop {
   /** Answers held back until the next sync is through. */
   #unsynced: Message[] = [];
   #syncing = false;
+  /** Snapshots whose databases are being exchanged, one after another: until that is over nobody is answered. */
+  #installing = 0;
+  #installed: Promise<void> = Promise.resolve();
 
   constructor(readonly deps: LoopDeps) {}
 
@@ -182,13 +198,33 @@ export class RaftLoop {
   }
 
   #append(message: Message): void {
-    const { storage, log } = this.deps;
+    const { storage, log, snapshots } = this.deps;
     const hardState: HardState = { term: message.term, vote: message.vote, commit: message.commit };
-    log.save(hardState, message.entries);
+    if (message.snapshot !== undefined) snapshots.persist(message.snapshot, hardState);
+    log.save(message.snapshot === undefined ? hardState : NO_STATE, message.entries);
     if (hardState.term !== 0) storage.setHardState(hardState);
     if (message.entries.length > 0) storage.append(message.entries);
     // A commit index alone needs no sync, and nobody waits for an answer to it.
     this.#unsynced.push(...message.responses);
+    if (message.snapshot !== undefined) this.#install(message.snapshot);
+  }
+
+  /** The core hands out no entries to apply before it has the answer to the snapshot, and that waits in `#unsynced`. */
+  #install(snapshot: Snapshot): void {
+    const { deps } = this;
+    this.#installing++;
+    this.#installed = this.#installed
+      .then(() => (this.#stopped ? undefined : deps.snapshots.install(snapshot)))
+      .then(() => {
+        this.#installing--;
+        if (this.#stopped) return;
+        deps.reads.applied(snapshot.metadata.index);
+        this.#turn();
+      })
+      .catch((cause: unknown) => {
+        this.stop();
+        deps.onFatal(cause);
+      });
   }
 
   #apply(message: Message): void {
@@ -201,7 +237,7 @@ export class RaftLoop {
 
   /** True when answers were released, so that more may be ready. */
   #sync(): boolean {
-    if (this.#syncing || this.#unsynced.length === 0) return false;
+    if (this.#syncing || this.#installing > 0 || this.#unsynced.length === 0) return false;
     const answers = this.#unsynced;
     this.#unsynced = [];
     const pending = this.deps.log.sync();

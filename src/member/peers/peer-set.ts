@@ -1,7 +1,7 @@
 /** Whom the transport is connected to: the members of the cluster as they are applied, without this one. */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { RaftReceiver, Transport } from '../../peer/types.js';
-import { type ConfChange, ConfChangeType } from '../../raftpb/types.js';
+import { type ConfChange, ConfChangeType, type NodeId } from '../../raftpb/types.js';
 import type { Cluster } from '../membership/cluster.js';
 
 export interface PeerSetDeps {
@@ -14,12 +14,25 @@ export interface PeerSetDeps {
 }
 
 export class PeerSet {
+  readonly #connected = new Set<NodeId>();
+
   constructor(readonly deps: PeerSetDeps) {}
 
   start(): void {
     const { cluster, initialMembers, peerUrls, receiver, transport } = this.deps;
     transport.start({ id: cluster.localId, clusterId: cluster.id, peerUrls }, receiver);
     this.#connect([...initialMembers, ...cluster.members]);
+  }
+
+  /** The whole membership may be another: a leader's snapshot has been installed. Connections to those who stay are kept. */
+  reconnect(): void {
+    const { cluster, transport } = this.deps;
+    for (const id of this.#connected) {
+      const member = cluster.get(id);
+      if (member === undefined) this.#disconnect(id);
+      else transport.updatePeer(id, member.peerURLs);
+    }
+    this.#connect(cluster.members.filter(({ id }) => !this.#connected.has(id)));
   }
 
   /** A change that has been applied to the membership. */
@@ -30,10 +43,10 @@ export class PeerSet {
     switch (type) {
       case ConfChangeType.ConfChangeAddNode:
       case ConfChangeType.ConfChangeAddLearnerNode:
-        if (member !== undefined) transport.addPeer(nodeId, member.peerURLs);
+        if (member !== undefined) this.#connect([member]);
         return;
       case ConfChangeType.ConfChangeRemoveNode:
-        transport.removePeer(nodeId);
+        this.#disconnect(nodeId);
         return;
       case ConfChangeType.ConfChangeUpdateNode:
         if (member !== undefined) transport.updatePeer(nodeId, member.peerURLs);
@@ -43,7 +56,15 @@ export class PeerSet {
 
   #connect(members: readonly ClusterMember[]): void {
     const { cluster, transport } = this.deps;
-    for (const { id, peerURLs } of members)
-      if (id !== cluster.localId && !cluster.isRemoved(id)) transport.addPeer(id, peerURLs);
+    for (const { id, peerURLs } of members) {
+      if (id === cluster.localId || cluster.isRemoved(id)) continue;
+      this.#connected.add(id);
+      transport.addPeer(id, peerURLs);
+    }
+  }
+
+  #disconnect(id: NodeId): void {
+    this.#connected.delete(id);
+    this.deps.transport.removePeer(id);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Raft snapshots of what was applied, so that the log can be purged. Every `snapshotCount` entries, in this order, each durable before the next:
+ * Snapshots of what was applied, so that the log can be purged. Every `snapshotCount` entries, in this order, each durable before the next:
  *
  *   1. the backend is committed: it then holds everything up to the snapshot's index;
  *   2. the `.snap` file (membership as the v2 store's JSON, and raft's configuration) is written;
@@ -9,7 +9,6 @@
  * A crash between any two leaves a directory that starts (etcd #11888, #11949). Files beyond `maxWals` and `maxSnapshots` are purged now and then.
  */
 import type { Backend } from '../../backend/types.js';
-import { membershipToV2Snapshot } from '../../datadir/v2-snapshot.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { ConfState } from '../../raftpb/types.js';
@@ -19,7 +18,7 @@ import type { MemberConfig } from '../types.js';
 
 const PURGE_MS = 30_000;
 
-export interface RaftSnapshotsDeps {
+export interface TakenSnapshotsDeps {
   readonly backend: Backend;
   readonly cluster: Cluster;
   readonly wal: Wal;
@@ -28,6 +27,9 @@ export interface RaftSnapshotsDeps {
   readonly logger: Logger;
   readonly config: Pick<MemberConfig, 'snapshotCount' | 'snapshotCatchupEntries'>;
   readonly start: { readonly snapshotIndex: number };
+  readonly v2Json: () => Uint8Array;
+  /** Followers are about to ask for entries that would go. */
+  readonly holdsLog: () => boolean;
   readonly purge: () => void;
   readonly fail: (cause: unknown) => void;
 }
@@ -38,12 +40,12 @@ interface AppliedState {
   readonly confState: ConfState;
 }
 
-export class RaftSnapshots {
+export class TakenSnapshots {
   #lastIndex: number;
   #running: Promise<void> | undefined;
   #nextPurgeMs = 0;
 
-  constructor(readonly deps: RaftSnapshotsDeps) {
+  constructor(readonly deps: TakenSnapshotsDeps) {
     this.#lastIndex = deps.start.snapshotIndex;
   }
 
@@ -59,11 +61,16 @@ export class RaftSnapshots {
     this.#lastIndex = state.applied;
     // All that describes the state at this index is taken now; only writing it takes time.
     const taken = { index: state.applied, term: state.appliedTerm, confState: state.confState };
-    this.#running = this.#take(taken, membershipToV2Snapshot(cluster.state))
+    this.#running = this.#take(taken, this.deps.v2Json())
       .catch((cause: unknown) => this.deps.fail(cause))
       .finally(() => {
         this.#running = undefined;
       });
+  }
+
+  /** A leader's snapshot at `index` took the place of all before it. */
+  installed(index: number): void {
+    this.#lastIndex = Math.max(this.#lastIndex, index);
   }
 
   /** Resolves when no snapshot is being taken. */
@@ -85,6 +92,10 @@ export class RaftSnapshots {
     wal.releaseTo(at.index);
     logger.info('saved snapshot', { 'snapshot-index': at.index });
     storage.createSnapshot(at.index, { confState: at.confState, data });
+    if (this.deps.holdsLog()) {
+      logger.info('skip compaction since there is an inflight snapshot');
+      return;
+    }
     const compactIndex = Math.max(1, at.index - config.snapshotCatchupEntries);
     if (compactIndex < storage.firstIndex()) return;
     storage.compact(compactIndex);

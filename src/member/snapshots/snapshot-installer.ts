@@ -1,0 +1,98 @@
+/**
+ * A leader's snapshot in the place of log and database. In this order, each durable before the next, so that a start after a crash anywhere between
+ * finds a log and a database that fit together:
+ *
+ *   1. the database has been received and waits in `<index>.snap.db`: nothing refers to it yet;
+ *   2. the `.snap` file: not used before the log knows it;
+ *   3. its marker in the log: not used before the hard state says that its index is committed;
+ *   4. the hard state. From here on a start begins with this snapshot, and finds its database in `<index>.snap.db`;
+ *   5. the database takes the place of ours (a rename): a start finds it under the usual name;
+ *   6. in the same step, without anybody running in between, all that is remembered of the old database is read again, see `reload`.
+ *
+ * Only then does raft learn that the snapshot was applied, and goes on with entries after it.
+ */
+import type { AuthStore } from '../../auth/store.js';
+import type { FileBackend } from '../../backend/options.js';
+import { readConsistentIndex } from '../../backend/schema/meta.js';
+import type { Lessor } from '../../lease/lessor.js';
+import type { Disk } from '../../lib/disk.js';
+import type { Logger } from '../../lib/logger.js';
+import type { MvccStore } from '../../mvcc/store.js';
+import type { MemoryStorage } from '../../raft/log/memory-storage.js';
+import type { HardState, Index, Snapshot } from '../../raftpb/types.js';
+import type { SnapshotFiles, Wal } from '../../wal/types.js';
+import type { Alarms } from '../apply/alarms.js';
+import { membershipAt } from '../bootstrap/membership-at.js';
+import type { SnapshotInstalls } from '../loop/raft-loop.js';
+import type { Cluster } from '../membership/cluster.js';
+import type { V2State } from './v2-state.js';
+
+export interface SnapshotInstallerDeps {
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly snapshots: SnapshotFiles;
+  readonly wal: Wal;
+  readonly storage: MemoryStorage;
+  readonly backend: FileBackend;
+  readonly lessor: Lessor;
+  readonly store: MvccStore;
+  readonly alarms: Alarms;
+  readonly auth: AuthStore;
+  readonly v2: V2State;
+  readonly cluster: Cluster;
+  /** How far has been applied is now what the snapshot says; the database may be further. */
+  readonly appliedRestored: (snapshot: Snapshot, backendIndex: Index) => void;
+  /** The membership may be another: connections follow. */
+  readonly membershipRestored: () => void;
+}
+
+export class SnapshotInstaller implements SnapshotInstalls {
+  constructor(readonly deps: SnapshotInstallerDeps) {}
+
+  persist(snapshot: Snapshot, hardState: HardState): void {
+    const { snapshots, wal, storage } = this.deps;
+    const { index, term, confState } = snapshot.metadata;
+    snapshots.save(snapshot);
+    wal.saveSnapshot({ index, term, confState });
+    wal.save(hardState, []);
+    wal.syncAll();
+    storage.applySnapshot(snapshot);
+    wal.releaseTo(index);
+    snapshots.releaseDbs(index);
+  }
+
+  /** Rejects where the member can't go on: the log already begins with the snapshot. */
+  async install(snapshot: Snapshot): Promise<void> {
+    const { disk, logger, snapshots, backend, cluster } = this.deps;
+    const { index } = snapshot.metadata;
+    const path = snapshots.dbPath(index);
+    const fields = { 'local-member-id': cluster.localId.toString(16), 'incoming-leader-snapshot-index': index };
+    logger.info('applying snapshot', fields);
+    if (disk.stat(path) === undefined)
+      throw new Error("failed to find database snapshot file (snap: snapshot file doesn't exist)");
+    await backend.replace(path, () => this.#reload(snapshot));
+    logger.info('applied snapshot', fields);
+  }
+
+  /**
+   * Who knows something of the old database, in the order in which they rest on each other: keys are attached to leases that exist, permission to
+   * change anything comes after what there is to change, and nobody is told of new members before they are known.
+   */
+  #reload(snapshot: Snapshot): void {
+    const { backend, lessor, store, alarms, auth, v2, cluster, logger } = this.deps;
+    logger.info('restoring lease store');
+    lessor.restore(backend);
+    logger.info('restoring mvcc store');
+    store.restore(backend);
+    logger.info('restoring alarm store');
+    alarms.restore();
+    logger.info('restoring auth store');
+    auth.restore(backend);
+    logger.info('restoring v2 store');
+    v2.restore(snapshot.data);
+    logger.info('restoring cluster configuration');
+    cluster.restore(membershipAt(snapshot, backend));
+    this.deps.appliedRestored(snapshot, readConsistentIndex(backend));
+    this.deps.membershipRestored();
+  }
+}
