@@ -131,11 +131,11 @@ export class SnapshotReceiver {
 }
 
 async function readMessage(decoder: MessageFrameDecoder, chunks: AsyncIterator<Uint8Array>): Promise<Message> {
-  for (;;) {
+  for (let begun = false; ; begun = true) {
     const message = decoder.next();
     if (message !== undefined) return message;
     const next = await chunks.next();
-    if (next.done === true) throw new FrameError(decoder.readBytes === 0 ? 'EOF' : 'unexpected EOF');
+    if (next.done === true) throw new FrameError(begun ? 'unexpected EOF' : 'EOF');
     decoder.push(next.value);
   }
 }
