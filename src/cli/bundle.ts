@@ -1,6 +1,7 @@
 /** What a bundle exports: the build makes one for each command set, `bin/launch.cjs` loads it. */
 import type { Choice, ChooseInput, CommandSet } from './choose.js';
 import { chooseSet } from './choose.js';
+import { runV2Program } from './ctl2/run.js';
 import type { ProgramImage } from './run-program.js';
 import { runProgram } from './run-program.js';
 import type { Terminal } from './terminal.js';
@@ -22,6 +23,7 @@ export function makeBundle(set: CommandSet, image: ProgramImage, names: CommandN
   return {
     set,
     choose: (program, words, env) => chooseSet({ program, words, env, ...names }),
-    run: (words, io) => runProgram(image, words, io),
+    run: (words, io) =>
+      image.program.style.layout === 'urfave' ? runV2Program(image, words, io) : runProgram(image, words, io),
   };
 }

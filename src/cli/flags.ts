@@ -26,6 +26,8 @@ interface Shape<T> {
   readonly name: string;
   /** One letter for the short form. */
   char?: Letter;
+  /** Another long name. */
+  readonly alias?: string;
   readonly summary: string;
   readonly hidden?: boolean;
   readonly required?: boolean;
@@ -54,6 +56,7 @@ export type FlagValues<F> = { readonly [K in keyof F]: F[K] extends { go: { init
 
 export interface FlagOptions {
   readonly char?: Letter;
+  readonly alias?: string;
   readonly hidden?: boolean;
   readonly required?: boolean;
 }
@@ -69,6 +72,12 @@ const goTypes = {
   strings: {
     name: 'strings',
     parse: (text: string, before: readonly string[] | undefined) => [...(before ?? []), ...parseCsvRecord(text)],
+    show: (value: readonly string[]) => `[${value.join(',')}]`,
+  },
+  /** Each use adds one. */
+  list: {
+    name: 'strings',
+    parse: (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
     show: (value: readonly string[]) => `[${value.join(',')}]`,
   },
   int: { name: 'int', parse: (text: string) => toNumber(parseInteger(text, { base: 0, bits: 64 })), show: String },
@@ -106,6 +115,9 @@ export const flag = {
   /** A comma list; the flag given again adds to it. */
   strings: (initial: readonly string[], summary: string, options: FlagOptions = {}): ValueFlag<readonly string[]> =>
     valueFlag<readonly string[]>(goTypes.strings, initial, summary, options),
+  /** The flag given again adds to it; a comma is part of the text. */
+  list: (summary: string, options: FlagOptions = {}): ValueFlag<readonly string[]> =>
+    valueFlag<readonly string[]>(goTypes.list, [], summary, options),
   int: (initial: number, summary: string, options: FlagOptions = {}): ValueFlag<number> =>
     valueFlag<number>(goTypes.int, initial, summary, options),
   int64: (initial: number, summary: string, options: FlagOptions = {}): ValueFlag<number> =>

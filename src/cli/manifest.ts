@@ -6,6 +6,7 @@ import type { AnyFlag, FlagTable } from './flags.js';
 
 export interface FlagNote {
   readonly char?: string;
+  readonly alias?: string;
   readonly summary: string;
   /** pflag's type name; `bool` takes no separate value. */
   readonly type: string;
@@ -38,6 +39,7 @@ export interface CommandStatics {
 function noteOfFlag(flag: AnyFlag): FlagNote {
   return {
     ...(flag.char === undefined ? {} : { char: flag.char }),
+    ...(flag.alias === undefined ? {} : { alias: flag.alias }),
     summary: flag.summary,
     type: flag.go.type.name,
     initial: flag.go.type.show(flag.go.initial),

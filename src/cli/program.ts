@@ -1,6 +1,8 @@
 /**
  * The programs that are built of commands in folders, and what differs between them: groups, global flags, where usage goes.
  */
+
+import { ctl2GlobalFlags } from './ctl2/global-flags.js';
 import type { FlagTable } from './flags.js';
 import { flag } from './flags.js';
 import { ctlGlobalFlags } from './global-flags.js';
@@ -21,7 +23,9 @@ export interface Program {
   readonly globals: FlagTable;
   readonly topics: Readonly<Record<string, Topic>>;
   /** Layout of the help, and with it where usage goes after an error. */
-  readonly style: { readonly layout: 'etcdctl' | 'cobra'; readonly usageOnErrorTo: 'stdout' | 'stderr' };
+  readonly style: { readonly layout: 'etcdctl' | 'cobra' | 'urfave'; readonly usageOnErrorTo: 'stdout' | 'stderr' };
+  /** Commands in the order in which help lists them, where that is not the alphabet's. */
+  readonly order?: readonly string[];
 }
 
 const completionTopic: Topic = { summary: 'Write the script that completes commands in a shell', usage: '' };
@@ -49,6 +53,29 @@ export const etcdctl: Program = {
     snapshot: { summary: 'Copies of the whole store', usage: '<subcommand>' },
     user: { summary: 'Users, their passwords and roles', usage: '<subcommand>' },
   },
+};
+
+/** The client of the v2 API (`ETCDCTL_API=2`): read and helped as urfave/cli does it, see `ctl2/run.ts`. */
+export const etcdctl2: Program = {
+  name: 'etcdctl',
+  summary: 'Talks to the v2 API of etcd from the command line.',
+  envPrefix: undefined,
+  globals: ctl2GlobalFlags,
+  style: { layout: 'urfave', usageOnErrorTo: 'stdout' },
+  topics: {
+    auth: { summary: 'Authentication on and off', usage: '' },
+    member: { summary: 'Members of the cluster: list, add, change, remove', usage: '' },
+    role: { summary: 'Roles and what they may', usage: '' },
+    user: { summary: 'Users, their passwords and roles', usage: '' },
+  },
+  order: [
+    ...['backup', 'cluster-health', 'mk', 'mkdir', 'rm', 'rmdir', 'get', 'ls', 'set', 'setdir', 'update', 'updatedir'],
+    ...['watch', 'exec-watch', 'member', 'user', 'role', 'auth'],
+    ...['member list', 'member add', 'member remove', 'member update'],
+    ...['user add', 'user get', 'user list', 'user remove', 'user grant', 'user revoke', 'user passwd'],
+    ...['role add', 'role get', 'role list', 'role remove', 'role grant', 'role revoke'],
+    ...['auth enable', 'auth disable'],
+  ],
 };
 
 export const etcdutl: Program = {

@@ -17,10 +17,10 @@ import {
   fullVersionOf,
   parseEmulatedVersion,
 } from '../lib/emulate.js';
+import { type GoFlag, parseGoFlags } from '../lib/go/flags.js';
 import type { ConfigFile } from './config-file.js';
 import { discovers } from './discovery.js';
 import { readEnvironment, variableOf } from './environment.js';
-import { parseGoFlags } from './go-flags.js';
 import { longHelp, shortUsage } from './help.js';
 import { parseUrlList } from './listen-url.js';
 import type { LogLine } from './log-line.js';
@@ -59,9 +59,14 @@ export type ReadOptions =
 
 const knownToEtcd: OptionTable = { ...options, ...missingOptions };
 
+function flagOf(name: string): GoFlag | undefined {
+  const kind = Object.hasOwn(knownToEtcd, name) ? knownToEtcd[name]?.kind : undefined;
+  return kind === undefined ? undefined : { name, isBool: kind.isBool, parse: (text) => kind.parse(text) };
+}
+
 /** `args` are all words, the program's name first (they are logged). */
 export function readOptions(args: readonly string[], around: Surroundings): ReadOptions {
-  const flags = parseGoFlags(args.slice(1), knownToEtcd, legacyFlags);
+  const flags = parseGoFlags(args.slice(1), flagOf, legacyFlags);
   if (flags.t === 'help') return exit(0, longHelp(options));
   if (flags.t === 'error') return exit(2, '', `${flags.message}\n${shortUsage}`);
   const emulateText = textOf(flags.given.get('emulate-version')) ?? around.env[variableOf('emulate-version')];

@@ -2,8 +2,9 @@
 
 export interface HttpAsk {
   readonly method: string;
+  /** Of `http`, `https`, `unix` or `unixs`; the host of the latter two is a socket's path, with the port that Go would add (80). */
   readonly url: string;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** An iterable is sent chunk by chunk as it is taken, without its length. */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -17,6 +18,8 @@ export interface HttpAnswer {
   readonly status: number;
   /** By lower-case name, several values joined by `, `. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** The same as they came, a pair for each line. */
+  readonly fields: readonly (readonly [string, string])[];
   /**
    * Arrives as it is read; ending the iteration early, or aborting the request's signal, closes the connection. Rejects where the body breaks off. Must be
    * iterated or left by `discard`.

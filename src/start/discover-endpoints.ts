@@ -5,7 +5,9 @@ import type { Terminal } from '../cli/terminal.js';
 import { goQuote } from '../lib/go/quote.js';
 import { lookUpServices } from '../lib/os/look-up.js';
 
-export async function discoverEndpoints(globals: CtlGlobals, io: Terminal): Promise<readonly string[]> {
+type Discovery = Pick<CtlGlobals, 'discovery-srv' | 'discovery-srv-name' | 'insecure-discovery'>;
+
+export async function discoverEndpoints(globals: Discovery, io: Terminal): Promise<readonly string[]> {
   const domain = globals['discovery-srv'];
   const suffix = globals['discovery-srv-name'] === '' ? '' : `-${globals['discovery-srv-name']}`;
   const lookUp = async (service: string, scheme: string): Promise<readonly string[] | undefined> => {

@@ -3,10 +3,10 @@
  * peers are verified in one place.
  */
 import { setMaxListeners } from 'node:events';
-import type { IncomingHttpHeaders } from 'node:http';
 import type net from 'node:net';
 import type { Readable } from 'node:stream';
-import type { Agent } from 'undici';
+import type { Pool } from 'undici';
+import type { Clock } from '../clock.js';
 import type { HttpAnswer, HttpAsk, HttpClient } from '../http-client.js';
 import type { Network, NetworkAddress, TlsClientOptions, TlsPeer } from '../network.js';
 
@@ -19,30 +19,48 @@ export interface HttpClientOptions {
   readonly verifyPeer?: ((peer: TlsPeer) => string | undefined) | undefined;
   /** An idle connection is kept so long. */
   readonly keepAliveMs: number;
+  /** Breaks connections that stand still, as a connection of Go's with deadlines does. */
+  readonly stalls?: StallLimits | undefined;
+}
+
+export interface StallLimits {
+  readonly clock: Clock;
+  /** Longest time without a byte from the other side, requests under way or not; 0 = any. */
+  readonly readTimeoutMs: number;
+  /** Longest time in which nothing of what is to be sent leaves; 0 = any. */
+  readonly writeTimeoutMs: number;
 }
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const closing = new AbortController();
   // Each dial listens while it lasts, and there may be many.
   setMaxListeners(0, closing.signal);
-  let agent: Promise<Agent> | undefined;
+  /** By scheme, host and port. */
+  const pools = new Map<string, Promise<Pool>>();
   return {
     async ask(request) {
       closing.signal.throwIfAborted();
-      agent ??= makeAgent(options, closing.signal);
-      return ask(await agent, request);
+      const target = targetOf(request.url);
+      let pool = pools.get(target.key);
+      if (pool === undefined) {
+        pool = makePool(options, target, closing.signal);
+        pools.set(target.key, pool);
+      }
+      return ask(await pool, target.path, request);
     },
     async close() {
       closing.abort(new Error('the client is closed'));
-      await (await agent)?.destroy();
+      const all = [...pools.values()];
+      pools.clear();
+      await Promise.all(all.map(async (pool) => (await pool).destroy()));
     },
   };
 }
 
-async function makeAgent(options: HttpClientOptions, closing: AbortSignal): Promise<Agent> {
-  const { Agent } = await import('undici');
-  return new Agent({
-    connect: (target, callback) => {
+async function makePool(options: HttpClientOptions, target: Target, closing: AbortSignal): Promise<Pool> {
+  const { Pool } = await import('undici');
+  return new Pool(target.origin, {
+    connect: (_about, callback) => {
       connect(options, target, closing).then(
         (socket) => callback(null, socket),
         (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),
@@ -50,25 +68,29 @@ async function makeAgent(options: HttpClientOptions, closing: AbortSignal): Prom
     },
     keepAliveTimeout: options.keepAliveMs,
     keepAliveMaxTimeout: options.keepAliveMs,
+    maxHeaderSize: MAX_HEADER_BYTES,
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
 }
 
-async function ask(agent: Agent, request: HttpAsk): Promise<HttpAnswer> {
-  const { statusCode, headers, body } = await agent.request({
-    ...originAndPath(request.url),
+async function ask(pool: Pool, path: string, request: HttpAsk): Promise<HttpAnswer> {
+  const { statusCode, headers, body } = await pool.request({
+    path,
     method: request.method as 'GET',
-    headers: { ...request.headers },
+    headers: mutable(request.headers ?? {}),
     body: (request.body ?? null) as Readable | null,
     signal: request.signal ?? null,
     headersTimeout: request.headersTimeoutMs,
     bodyTimeout: request.bodyTimeoutMs,
+    responseHeaders: 'raw',
   });
+  const fields = pairsOf(headers);
   return {
     status: statusCode,
-    headers: joined(headers),
+    headers: joined(fields),
+    fields,
     body,
     discard() {
       body.on('error', () => {}).destroy();
@@ -76,40 +98,110 @@ async function ask(agent: Agent, request: HttpAsk): Promise<HttpAnswer> {
   };
 }
 
-function originAndPath(text: string): { readonly origin: string; readonly path: string } {
-  const { origin, pathname, search } = new URL(text);
-  return { origin, path: `${pathname}${search}` };
+/** Connections to idle servers break by the number, so a measure this coarse does. */
+const LONGEST_CHECK_MS = 1000;
+const MAX_HEADER_BYTES = 1024 * 1024;
+
+interface Target {
+  readonly key: string;
+  /** What undici takes the pool to be for; the connection is made to `address`. */
+  readonly origin: string;
+  readonly address: NetworkAddress;
+  readonly secure: boolean;
+  readonly path: string;
 }
 
-function joined(headers: IncomingHttpHeaders): Record<string, string | undefined> {
+const schemes: Readonly<Record<string, { readonly secure: boolean; readonly unix: boolean }>> = {
+  http: { secure: false, unix: false },
+  https: { secure: true, unix: false },
+  unix: { secure: false, unix: true },
+  unixs: { secure: true, unix: true },
+};
+
+/** Cut by hand: the path goes out as it is given, and the host of a socket may be anything. */
+function targetOf(url: string): Target {
+  const [, scheme = '', host = '', path = ''] = /^([^:]*):\/\/([^/?#]*)([^#]*)/.exec(url) ?? [];
+  const kind = Object.hasOwn(schemes, scheme) ? schemes[scheme] : undefined;
+  if (kind === undefined) {
+    const shown = scheme === '' ? url.slice(0, Math.max(0, url.indexOf(':'))) : scheme;
+    throw new Error(`unsupported protocol scheme "${shown}"`);
+  }
+  const { secure, unix } = kind;
+  const authority = host.slice(host.lastIndexOf('@') + 1);
+  const [, name = authority, given] = /^(.*):(\d+)$/.exec(authority) ?? [];
+  const port = given ?? (secure && !unix ? '443' : '80');
+  return {
+    key: `${scheme}://${authority}`,
+    origin: `${secure ? 'https' : 'http'}://${unix ? 'localhost' : authority}`,
+    address: unix
+      ? { t: 'unix', path: `${name}:${port}` }
+      : { t: 'tcp', host: name.replace(/^\[(.*)\]$/, '$1'), port: Number(port) },
+    secure,
+    path: path.startsWith('/') ? path : `/${path}`,
+  };
+}
+
+function mutable(headers: NonNullable<HttpAsk['headers']>): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
+  );
+}
+
+/** undici gives raw fields as one list: name, value, name, value … */
+function pairsOf(raw: unknown): (readonly [string, string])[] {
+  const list: unknown[] = Array.isArray(raw) ? raw : [];
+  const pairs: (readonly [string, string])[] = [];
+  for (let at = 0; at + 1 < list.length; at += 2) pairs.push([String(list[at]), String(list[at + 1])]);
+  return pairs;
+}
+
+function joined(fields: readonly (readonly [string, string])[]): Record<string, string | undefined> {
   const plain: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(headers)) plain[name] = Array.isArray(value) ? value.join(', ') : value;
+  for (const [given, value] of fields) {
+    const name = given.toLowerCase();
+    const before = plain[name];
+    plain[name] = before === undefined ? value : `${before}, ${value}`;
+  }
   return plain;
 }
 
 async function connect(
-  { network, dialTimeoutMs, tls, verifyPeer }: HttpClientOptions,
-  target: {
-    readonly hostname: string;
-    readonly port: string;
-    readonly protocol: string;
-    readonly socketPath?: unknown;
-  },
+  { network, dialTimeoutMs, tls, verifyPeer, stalls }: HttpClientOptions,
+  { address, secure }: Target,
   signal: AbortSignal,
 ): Promise<net.Socket> {
-  const secure = target.protocol === 'https:';
   const material = secure ? { ...tls?.(), alpn: ['http/1.1'] } : undefined;
-  const connection = await network.dial(addressOf(target, secure), { tls: material, timeoutMs: dialTimeoutMs, signal });
+  const connection = await network.dial(address, { tls: material, timeoutMs: dialTimeoutMs, signal });
   const refusal = connection.tls === undefined ? undefined : verifyPeer?.(connection.tls);
   if (refusal !== undefined) {
     connection.socket.destroy();
     throw new Error(refusal);
   }
   // undici asks for a socket of Node's; the simulated ones are streams alone and never come here.
-  return connection.socket as net.Socket;
+  const socket = connection.socket as net.Socket;
+  if (stalls !== undefined) watchStalls(socket, stalls);
+  return socket;
 }
 
-function addressOf(target: { readonly hostname: string; readonly port: string }, secure: boolean): NetworkAddress {
-  const host = target.hostname.replace(/^\[|\]$/g, '');
-  return { t: 'tcp', host, port: target.port === '' ? (secure ? 443 : 80) : Number(target.port) };
+class StallError extends Error {
+  override readonly name = 'StallError';
+  readonly code = 'ETIMEDOUT';
+}
+
+/** etcd renews the deadlines at each read and write (client/pkg/transport/timeout_conn.go): what counts is whether anything moves. */
+function watchStalls(socket: net.Socket, { clock, readTimeoutMs, writeTimeoutMs }: StallLimits): void {
+  const limits = [readTimeoutMs, writeTimeoutMs].filter((limit) => limit > 0);
+  if (limits.length === 0) return;
+  let read = { bytes: 0, sinceMs: clock.monotonicMs() };
+  let sent = { bytes: 0, sinceMs: clock.monotonicMs() };
+  const check = (): void => {
+    const nowMs = clock.monotonicMs();
+    if (socket.bytesRead !== read.bytes) read = { bytes: socket.bytesRead, sinceMs: nowMs };
+    const sentBytes = socket.bytesWritten - socket.writableLength;
+    if (sentBytes !== sent.bytes || socket.writableLength === 0) sent = { bytes: sentBytes, sinceMs: nowMs };
+    if (writeTimeoutMs > 0 && nowMs - sent.sinceMs >= writeTimeoutMs) socket.destroy(new StallError('write tcp: i/o timeout'));
+    else if (readTimeoutMs > 0 && nowMs - read.sinceMs >= readTimeoutMs) socket.destroy(new StallError('read tcp: i/o timeout'));
+  };
+  const stop = clock.every(Math.max(1, Math.min(LONGEST_CHECK_MS, ...limits.map((limit) => limit / 4))), check);
+  socket.once('close', stop);
 }

@@ -1,10 +1,13 @@
 /** SIGINT and SIGTERM as an AbortSignal: for programs that have something to put in order before they end. */
 
+type StopSignal = 'SIGINT' | 'SIGTERM';
+
 /** Until `dispose`, the signals abort `signal` instead of ending the process. */
-export function stopSignals(): { readonly signal: AbortSignal } & Disposable {
+export function stopSignals(
+  names: readonly StopSignal[] = ['SIGINT', 'SIGTERM'],
+): { readonly signal: AbortSignal } & Disposable {
   const controller = new AbortController();
   const stop = (): void => controller.abort();
-  const names = ['SIGINT', 'SIGTERM'] as const;
   for (const name of names) process.on(name, stop);
   return {
     signal: controller.signal,

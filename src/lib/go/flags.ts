@@ -2,8 +2,16 @@
  * Reads a command line as Go's flag package does: one dash or two, `=` or the next word, booleans only alone or with `=`, the end at `--` or at the
  * first word that is no flag, the last of several wins. https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
  */
-import { goQuote } from '../lib/go/quote.js';
-import type { OptionTable } from './option.js';
+import { goQuote } from './quote.js';
+
+/** A flag as it was found by one of its names. */
+export interface GoFlag {
+  /** Its own name. */
+  readonly name: string;
+  readonly isBool: boolean;
+  /** Throws an Error whose message is Go's reason. `before` is what an earlier use of the flag gave, or undefined. */
+  parse(text: string, before: unknown): unknown;
+}
 
 export type GoFlags =
   | {
@@ -17,7 +25,11 @@ export type GoFlags =
   | { readonly t: 'error'; readonly message: string };
 
 /** `swallowed` are value-less words that mean nothing. */
-export function parseGoFlags(words: readonly string[], table: OptionTable, swallowed: readonly string[]): GoFlags {
+export function parseGoFlags(
+  words: readonly string[],
+  find: (name: string) => GoFlag | undefined,
+  swallowed: readonly string[] = [],
+): GoFlags {
   const given = new Map<string, unknown>();
   const error = (message: string): GoFlags => ({ t: 'error', message });
   for (let at = 0; at < words.length; at++) {
@@ -33,22 +45,22 @@ export function parseGoFlags(words: readonly string[], table: OptionTable, swall
       given.set(name, undefined);
       continue;
     }
-    const option = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (option === undefined) {
+    const flag = find(name);
+    if (flag === undefined) {
       return name === 'help' || name === 'h' ? { t: 'help' } : error(`flag provided but not defined: -${name}`);
     }
     let text = inline;
     if (text === undefined) {
-      if (option.kind.isBool) text = 'true';
+      if (flag.isBool) text = 'true';
       else if (at + 1 < words.length) text = words[++at] ?? '';
       else return error(`flag needs an argument: -${name}`);
     }
     try {
-      given.set(name, option.kind.parse(text));
+      given.set(flag.name, flag.parse(text, given.get(flag.name)));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       return error(
-        option.kind.isBool
+        flag.isBool
           ? `invalid boolean value ${goQuote(text)} for -${name}: ${why}`
           : `invalid value ${goQuote(text)} for flag -${name}: ${why}`,
       );

@@ -1,0 +1,40 @@
+import { Ctl2Command } from '../../src/cli/ctl2/command.js';
+import { Ctl2Exit } from '../../src/cli/ctl2/exit.js';
+import { exitSilently } from '../../src/cli/exit.js';
+import { flag } from '../../src/cli/flags.js';
+
+export default class Backup extends Ctl2Command {
+  static override summary = 'Copy the data directory of a member';
+  static override usage = ' ';
+  static override flags = {
+    'data-dir': flag.string('', 'folder of the member'),
+    'wal-dir': flag.string('', 'folder of its log, where it is not in there'),
+    'backup-dir': flag.string('', 'folder to make'),
+    'backup-wal-dir': flag.string('', 'folder for the log of the copy, where it is not to be in there'),
+    'with-v3': flag.bool('take the keys of v3 along'),
+  };
+
+  override async run(): Promise<void> {
+    const flags = this.flagsOf(Backup);
+    const { backup } = await import('../../src/datadir/backup.js');
+    const { datedLogger } = await import('../../src/cli/ctl2/dated-logger.js');
+    const { osClock } = await import('../../src/lib/os/clock.js');
+    const { osDisk } = await import('../../src/lib/os/disk.js');
+    const { osRandom } = await import('../../src/lib/os/random.js');
+    const logger = datedLogger(this.io);
+    const orNone = (path: string): string | undefined => (path === '' ? undefined : path);
+    const options = {
+      dataDir: flags['data-dir'],
+      walDir: orNone(flags['wal-dir']),
+      backupDir: flags['backup-dir'],
+      backupWalDir: orNone(flags['backup-wal-dir']),
+      withV3: flags['with-v3'],
+    };
+    try {
+      backup(options, { disk: osDisk, clock: osClock, random: osRandom, logger });
+    } catch (error) {
+      logger.info(error instanceof Error ? error.message : String(error));
+      exitSilently(Ctl2Exit.badArgs);
+    }
+  }
+}

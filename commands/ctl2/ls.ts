@@ -1,0 +1,30 @@
+import { KeysCommand } from '../../src/cli/ctl2/command.js';
+import { flag } from '../../src/cli/flags.js';
+
+export default class Ls extends KeysCommand {
+  static override summary = 'List a directory';
+  static override usage = '[key]';
+  static override flags = {
+    sort: flag.bool('in the order of the keys'),
+    recursive: flag.bool('list what is below, too', { char: 'r' }),
+    p: flag.bool('mark directories with a slash'),
+    quorum: flag.bool('read through the log, so that the list cannot be stale', { char: 'q' }),
+  };
+
+  override async run(): Promise<void> {
+    const flags = this.flagsOf(Ls);
+    const globals = this.globals();
+    const { openV2Client } = await import('../../src/start/open-v2-client.js');
+    const { printKey } = await import('../../src/cli/ctl2/print.js');
+    const { listing } = await import('../../src/cli/ctl2/listing.js');
+    await using client = await openV2Client(globals, this.io);
+    const response = await client.keys.get(this.args[0] ?? '/', {
+      sort: flags.sort,
+      recursive: flags.recursive,
+      quorum: flags.quorum,
+      timeoutMs: globals['total-timeout'],
+    });
+    if (globals.output !== 'simple') printKey(this.io, response, globals.output);
+    else this.write(listing(response.node, { marksDirectories: flags.p }));
+  }
+}

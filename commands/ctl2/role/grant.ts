@@ -1,0 +1,28 @@
+import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
+import { flag } from '../../../src/cli/flags.js';
+
+export default class RoleGrant extends AccountCommand {
+  static override summary = 'Let a role read or write';
+  static override usage = '<role>';
+  static override flags = {
+    path: flag.string('', 'pattern of keys to allow'),
+    read: flag.bool('allow reading'),
+    write: flag.bool('allow writing'),
+    readwrite: flag.bool('allow both', { alias: 'rw' }),
+  };
+
+  override async run(): Promise<void> {
+    const flags = this.flagsOf(RoleGrant);
+    const { accessOf } = await import('../../../src/cli/ctl2/access.js');
+    const asked = accessOf(flags);
+    if (asked.t === 'refuse') this.refuse(asked.message);
+    const name = this.roleArgument();
+    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    await using _closed = client;
+    const before = await client.auth.role(name, call);
+    const after = await client.auth.grantAccess(name, [flags.path], asked.access, call);
+    const isSame = [before, after].map((role) => JSON.stringify(role)).every((text, _at, all) => text === all[0]);
+    if (isSame) this.write('Role unchanged; already granted');
+    this.print(`Role ${name} updated`);
+  }
+}

@@ -1,0 +1,13 @@
+import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
+
+export default class UserList extends AccountCommand {
+  static override summary = 'List all users';
+  static override usage = '<user>';
+
+  override async run(): Promise<void> {
+    this.noArguments();
+    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    await using _closed = client;
+    for (const name of await client.auth.users(call)) this.print(name);
+  }
+}

@@ -1,0 +1,14 @@
+import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
+
+export default class UserRemove extends AccountCommand {
+  static override summary = 'Remove a user';
+  static override usage = '<user>';
+
+  override async run(): Promise<void> {
+    const name = this.userArgument();
+    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    await using _closed = client;
+    await client.auth.removeUser(name, call);
+    this.print(`User ${name} removed`);
+  }
+}

@@ -1,0 +1,18 @@
+import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
+import { flag } from '../../../src/cli/flags.js';
+
+export default class UserRevoke extends AccountCommand {
+  static override summary = 'Take roles from a user';
+  static override usage = '<user>';
+  static override flags = { roles: flag.list('role to take away; the flag may come again') };
+
+  override async run(): Promise<void> {
+    const { roles } = this.flagsOf(UserRevoke);
+    if (roles.length === 0) this.refuse('No roles specified; please use `--roles`');
+    const name = this.userArgument();
+    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    await using _closed = client;
+    await client.auth.revokeRoles(name, roles, call);
+    this.print(`User ${name} updated`);
+  }
+}
