@@ -2,10 +2,10 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { clientPage, memberPage } from '../src/cli/man.js';
+import { clientPage, memberPage, v2ClientPage } from '../src/cli/man.js';
 import type { CommandStatics, Manifest } from '../src/cli/manifest.js';
 import { noteOfCommand } from '../src/cli/manifest.js';
-import { etcd, etcdctl, etcdutl } from '../src/cli/program.js';
+import { etcd, etcdctl, etcdctl2, etcdutl } from '../src/cli/program.js';
 import type { OptionTable } from '../src/config/option.js';
 import { options } from '../src/config/options.js';
 
@@ -36,6 +36,7 @@ export async function manPages(): Promise<Readonly<Record<string, string>>> {
   return {
     'etcd.1': memberPage(etcd, rows, proxies),
     'etcdctl.1': clientPage(etcdctl, await manifestOf('ctl')),
+    'etcdctl-v2.1': v2ClientPage(etcdctl2, await manifestOf('ctl2')),
     'etcdutl.1': clientPage(etcdutl, await manifestOf('utl')),
   };
 }

@@ -83,6 +83,8 @@ const edges = ['src/lib/os', 'commands'];
 const exceptions: Readonly<Record<string, readonly string[]>> = {
   // The library's own composition root, for callers who bring neither clock nor network.
   'src/client/os-edges.ts': ['src/lib/os/'],
+  // The same of the v2 client.
+  'src/client/v2/os-edges.ts': ['src/lib/os/'],
   // Looks for the native routine and does without where there is none.
   'src/lib/crc32c.ts': ['node:module'],
 };

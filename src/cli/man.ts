@@ -22,9 +22,10 @@ const heading = (name: string, summary: string): string =>
 const sentence = (text: string): string => (text.endsWith('.') ? text : `${text}.`);
 
 const flagRow = ([name, flag]: readonly [string, FlagNote]): string => {
-  const letter = flag.char === undefined ? '' : `\\-${flag.char}, `;
+  const other = flag.alias === undefined ? '' : `\\-\\-${flag.alias}, `;
+  const letter = flag.char === undefined ? other : `\\-${flag.char}, ${other}`;
   const value = flag.type === 'bool' ? '' : `=${troff(flag.initial)}`;
-  return `.TP\n.B ${letter}\\-\\-${troff(name)}${value}\n${troff(flag.summary)}\n`;
+  return `.TP\n.B ${letter}\\-\\-${troff(name)}${value}\n${troff(flag.summary.replaceAll('`', ''))}\n`;
 };
 
 const flagRows = (flags: Readonly<Record<string, FlagNote>>): string =>
@@ -40,7 +41,7 @@ function commandSections(program: Program, manifest: Manifest): string {
     .filter(([, note]) => note.hidden !== true)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, note]) => {
-      const usage = [program.name, path, note.usage].filter((part) => part !== '').join(' ');
+      const usage = [program.name, path, note.usage].filter((part) => part.trim() !== '').join(' ');
       const description = note.description === undefined ? '' : `.PP\n${troff(note.description)}\n`;
       return `.SS ${troff(path)}\n.B ${troff(usage)}\n.PP\n${troff(sentence(note.summary))}\n${description}${flagRows(note.flags)}`;
     })
@@ -54,6 +55,11 @@ export function clientPage(program: Program, manifest: Manifest): string {
       ? ''
       : `.SH ENVIRONMENT\nEach global flag has a variable: ${program.envPrefix}_ and its name in capitals, with _ for \\-. A variable beside its flag is an error.\n`;
   return `${heading(program.name, program.summary)}.SH SYNOPSIS\n.B ${program.name}\n[flags] command [arguments]\n.SH COMMANDS\n${commandSections(program, manifest)}.SH "GLOBAL FLAGS"\n${flagRows(notesOfFlags(program.globals))}${variables}.SH "EXIT STATUS"\n0 well; 1 an error; 2 no connection; 3 malformed input; 4 an unknown format or order; 5 interrupted; 128 wrong arguments.\n`;
+}
+
+/** The page of the v2 client, whose variables and exit codes are others. */
+export function v2ClientPage(program: Program, manifest: Manifest): string {
+  return `${heading('etcdctl-v2', program.summary)}.SH SYNOPSIS\n.B ETCDCTL_API=2 ${program.name}\n[global flags] command [flags] [arguments]\n.SH COMMANDS\n${commandSections(program, manifest)}.SH "GLOBAL FLAGS"\nThey stand before the command. One dash will do for two.\n${flagRows(notesOfFlags(program.globals))}.SH ENVIRONMENT\nWhere a flag is not given, its variable counts: ETCDCTL_ENDPOINTS (then ETCDCTL_ENDPOINT, ETCDCTL_PEERS), ETCDCTL_USERNAME, ETCDCTL_CERT_FILE, ETCDCTL_KEY_FILE, ETCDCTL_CA_FILE, ETCDCTL_DISCOVERY_SRV, ETCDCTL_DISCOVERY_SRV_NAME, ETCDCTL_INSECURE_DISCOVERY.\n.SH "EXIT STATUS"\n0 well; 1 wrong arguments, or an error about members, users and roles; 2 nobody could be asked for the endpoints; 3 an unknown command; 4 a refusal of the server; 5 the cluster does not do well.\n`;
 }
 
 /** The page of `etcd`: the options of a member, then the other commands. `manifest` is without `start`, whose flags are the options. */

@@ -23,4 +23,9 @@ export {
 export { type KeepAlive, LeaseClient } from './lease.js';
 export { MaintenanceClient } from './maintenance.js';
 export type { CallLimits, ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './options.js';
+export type { V2Access, V2Role, V2User } from './v2/auth.js';
+export { V2Client } from './v2/client.js';
+export { ClusterError, V2CallError, V2Error, V2ErrorCode } from './v2/errors.js';
+export type { DeleteKeyOptions, GetKeyOptions, SetKeyOptions, WatchKeyOptions } from './v2/keys.js';
+export type { V2CallOptions, V2ClientOptions, V2Member, V2Node, V2Response } from './v2/types.js';
 export { type Watch, type WatchBatch, WatchClient, type WatchOptions } from './watch.js';

@@ -54,7 +54,7 @@ export async function openV2ClientUnsynced(
 }
 
 /** Throws an Error whose message is for the user. */
-export async function v2ClientOptions(globals: Ctl2Globals, io: Terminal): Promise<V2ClientOptions> {
+async function v2ClientOptions(globals: Ctl2Globals, io: Terminal): Promise<V2ClientOptions> {
   const endpoints = await endpointsOf(globals, io);
   const tls = v2Tls(globals);
   const total = globals['total-timeout'];

@@ -63,6 +63,7 @@ export class Cluster {
   /** Rejects with ClusterError, DeadlineError, the signal's reason; a one-shot request with the one endpoint's error. */
   async send(request: V2Request, { signal, timeoutMs }: V2CallOptions = {}): Promise<V2Answer> {
     using deadline = startDeadline(this.edges.clock, { signal, timeoutMs });
+    deadline.signal.throwIfAborted();
     const endpoints = this.#endpoints;
     const first = this.#pinned;
     const errors: Error[] = [];

@@ -12,6 +12,6 @@ const KEEP_ALIVE_MS = 30_000;
 export const osV2Edges: V2Edges = {
   clock: osClock,
   random: osRandom,
-  http: ({ dialTimeoutMs = DIAL_TIMEOUT_MS, tls = {} }) => 
+  http: ({ dialTimeoutMs = DIAL_TIMEOUT_MS, tls = {} }) =>
     createHttpClient({ network: osNetwork, dialTimeoutMs, tls: () => tls, keepAliveMs: KEEP_ALIVE_MS }),
 };

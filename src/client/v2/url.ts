@@ -9,7 +9,7 @@ function escapeBytes(text: string, plain: RegExp): string {
 const plainInPath = /^[A-Za-z0-9\-_.~$&+,/:;=@]$/;
 const plainInQuery = /^[A-Za-z0-9\-_.~]$/;
 
-export const escapePath = (path: string): string => escapeBytes(path, plainInPath);
+const escapePath = (path: string): string => escapeBytes(path, plainInPath);
 
 const escapeQuery = (text: string): string =>
   text

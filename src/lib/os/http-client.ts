@@ -199,8 +199,10 @@ function watchStalls(socket: net.Socket, { clock, readTimeoutMs, writeTimeoutMs 
     if (socket.bytesRead !== read.bytes) read = { bytes: socket.bytesRead, sinceMs: nowMs };
     const sentBytes = socket.bytesWritten - socket.writableLength;
     if (sentBytes !== sent.bytes || socket.writableLength === 0) sent = { bytes: sentBytes, sinceMs: nowMs };
-    if (writeTimeoutMs > 0 && nowMs - sent.sinceMs >= writeTimeoutMs) socket.destroy(new StallError('write tcp: i/o timeout'));
-    else if (readTimeoutMs > 0 && nowMs - read.sinceMs >= readTimeoutMs) socket.destroy(new StallError('read tcp: i/o timeout'));
+    if (writeTimeoutMs > 0 && nowMs - sent.sinceMs >= writeTimeoutMs)
+      socket.destroy(new StallError('write tcp: i/o timeout'));
+    else if (readTimeoutMs > 0 && nowMs - read.sinceMs >= readTimeoutMs)
+      socket.destroy(new StallError('read tcp: i/o timeout'));
   };
   const stop = clock.every(Math.max(1, Math.min(LONGEST_CHECK_MS, ...limits.map((limit) => limit / 4))), check);
   socket.once('close', stop);
