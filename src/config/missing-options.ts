@@ -40,8 +40,6 @@ const v2Stage: Kind<string> = {
 
 export const missingOptions = {
   // Clusters
-  'strict-reconfig-check': idle(bool, true),
-  'max-learners': idle(int, 1),
   'next-cluster-version-compatible': refused(bool, false),
 
   // The v2 API and its proxy
@@ -76,8 +74,6 @@ export const missingOptions = {
   'experimental-distributed-tracing-sampling-rate': idle(int, 0),
 
   // Checks and tuning
-  'downgrade-check-time': idle(durationMs, 5_000),
-  'experimental-downgrade-check-time': idle(durationMs, 5_000),
   'memory-mlock': idle(bool, false),
   'experimental-memory-mlock': idle(bool, false),
   'bootstrap-defrag-threshold-megabytes': idle(uint64, 0),

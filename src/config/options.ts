@@ -132,6 +132,9 @@ export const options = {
     parseUrlList(clientUrl),
     'Addresses of this member that clients are told.',
   ),
+  'strict-reconfig-check': clustering(kinds.bool, true, 'Refuse changes of the membership that may cost the quorum.'),
+  'max-learners': clustering(kinds.int, 1, 'Most learners that the cluster may have.'),
+  'experimental-max-learners': clustering(kinds.int, 1, '', { olderNameOf: 'max-learners' }),
   'initial-cluster': clustering(kinds.string, `default=${peerUrl}`, 'Members of a new cluster: name=URL,name=URL.'),
   discovery: clustering(
     kinds.string,
@@ -376,6 +379,12 @@ export const options = {
   'experimental-compact-hash-check-time': tuning(kinds.durationMs, 60_000, '', {
     olderNameOf: 'compact-hash-check-time',
   }),
+  'downgrade-check-time': tuning(
+    kinds.durationMs,
+    5_000,
+    'Time between two looks of the leader whether a downgrade is done.',
+  ),
+  'experimental-downgrade-check-time': tuning(kinds.durationMs, 5_000, '', { olderNameOf: 'downgrade-check-time' }),
   'experimental-enable-lease-checkpoint': tuning(kinds.bool, false, '', hidden),
   'experimental-enable-lease-checkpoint-persist': tuning(kinds.bool, false, '', hidden),
   'experimental-stop-grpc-service-on-defrag': tuning(kinds.bool, false, '', hidden),

@@ -83,6 +83,11 @@ const differences = {
   /** Paths under `/v3beta/` are those under `/v3/`. */
   gatewayHasBetaPaths: row(true, true, false, false),
 
+  /** A learner serves `Snapshot`, alone of the streams. */
+  learnerSendsSnapshots: row(false, true, true, true),
+  /** A member is added only while all voters are connected; later, while a majority of those to be is. */
+  memberAddNeedsAllConnected: row(true, false, false, false),
+
   // Clients
   /** What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause. */
   delRangeWarning: row<'none' | 'announce' | 'pause'>('none', 'announce', 'pause', 'pause'),

@@ -11,7 +11,7 @@ import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
 import { WatchHub } from '../mvcc/watch/hub.js';
-import type { Member as MemberMessage, ResponseHeader } from '../proto/gen/etcdserverpb.js';
+import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
 import { type ConfChange, ConfChangeType } from '../raftpb/types.js';
 import { Applier } from './apply/applier.js';
 import type { Authorizer } from './apply/authorize.js';
@@ -19,24 +19,31 @@ import { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, Propose, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
 import type { Bootstrapped } from './bootstrap/types.js';
 import { EtcdError, type Outcome } from './etcd-error.js';
+import { Applied } from './loop/applied.js';
 import { Leadership } from './loop/leadership.js';
 import { Outbox } from './loop/outbox.js';
 import { RaftLoop } from './loop/raft-loop.js';
+import { MembershipChanges } from './membership/changes.js';
 import type { Cluster } from './membership/cluster.js';
 import { Connections, timeoutError } from './membership/connections.js';
+import { LeaderCalls } from './membership/leader-calls.js';
 import { LeaderTransfer } from './membership/leader-transfer.js';
+import { QuorumGuard } from './membership/quorum-guard.js';
 import { ElectionTicks } from './peers/election-ticks.js';
+import { PeerAnswers } from './peers/peer-answers.js';
 import { PeerSet } from './peers/peer-set.js';
 import { Receiver } from './peers/receiver.js';
 import { Reads } from './reads/reads.js';
 import { Authentication, bcryptCost, saltOf } from './services/authentication.js';
 import { Compactor } from './services/compactor.js';
+import { Downgrade } from './services/downgrade.js';
 import { LeaseExpiry } from './services/lease-expiry.js';
 import { Leases } from './services/leases.js';
 import { Maintenance } from './services/maintenance.js';
 import { Publisher } from './services/publisher.js';
 import { Space } from './services/space.js';
 import { StoreWork } from './services/store-work.js';
+import { Versions } from './services/versions.js';
 import { WatchSync } from './services/watch-sync.js';
 import { RaftSnapshots } from './snapshots/raft-snapshots.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from './types.js';
@@ -71,8 +78,14 @@ export class Member {
   readonly authentication: Authentication;
 
   readonly leaderTransfer: LeaderTransfer;
+  readonly changes: MembershipChanges;
+  readonly downgrade: Downgrade;
+  readonly peerAnswers: PeerAnswers;
 
   readonly #loop: RaftLoop;
+  readonly #applied: Applied;
+  readonly #leaderCalls: LeaderCalls;
+  readonly #versions: Versions;
   readonly #peers: PeerSet;
   readonly #electionTicks: ElectionTicks;
   readonly #applier: Applier;
@@ -151,16 +164,17 @@ export class Member {
       node,
       backend,
       cluster,
-      lessor,
       applier: this.#applier,
       waiters,
       clock,
       logger,
       warningApplyDurationMs: config.warningApplyDurationMs,
-      isLeader: () => this.leadership.isLeader,
+      leadership: this.leadership,
+      maxLearners: config.maxLearners,
       onConfChange: (change) => this.#onConfChange(change),
       start: parts.start,
     });
+    this.#applied = new Applied(clock, () => ({ committed: node.committed, applied: this.#entries.applied }));
     this.reads = new Reads({
       store,
       applier: this.#applier,
@@ -205,6 +219,7 @@ export class Member {
       }),
       applyEntries: (entries) => {
         this.#entries.apply(entries);
+        this.#applied.advance();
         this.authentication.afterApply(this.#entries.applied);
         this.#raftSnapshots.afterApply();
       },
@@ -223,6 +238,25 @@ export class Member {
       timeoutError: (startMs) => timeoutError({ ...this, electionTimeoutMs: config.electionTimeoutMs }, startMs),
     });
     this.leaderTransfer = new LeaderTransfer({ ...this, logger, timeoutMs });
+    this.#leaderCalls = new LeaderCalls({ cluster, leadership: this.leadership, clock, timeoutMs });
+    this.changes = new MembershipChanges({
+      node,
+      leadership: this.leadership,
+      applied: this.#applied,
+      guard: new QuorumGuard({
+        cluster,
+        connections: this.connections,
+        clock,
+        logger,
+        emulate: config.emulate,
+        isStrict: config.strictReconfigCheck,
+      }),
+      proposeChange: (change) => this.proposals.proposeChange(change),
+      leaderCalls: this.#leaderCalls,
+      calls: world.transport.calls,
+      clock,
+      logger,
+    });
     this.#peers = new PeerSet({
       transport: world.transport,
       cluster,
@@ -255,7 +289,16 @@ export class Member {
       linearizable: () => this.reads.linearizable(),
       applied: () => this.#entries.applied,
     });
-    this.leases = new Leases({ lessor, clock, ids, leadership: this.leadership, propose });
+    this.leases = new Leases({
+      lessor,
+      clock,
+      ids,
+      leadership: this.leadership,
+      applied: this.#applied,
+      leaderCalls: this.#leaderCalls,
+      calls: world.transport.calls,
+      propose,
+    });
     this.#expiry = new LeaseExpiry({
       lessor,
       propose: (operation) => this.propose(operation, { identity: this.auth.rootIdentity() }),
@@ -276,6 +319,18 @@ export class Member {
       leadership: this.leadership,
       proposals: this.proposals,
     });
+    this.downgrade = new Downgrade({ cluster, reads: this.reads, propose, logger });
+    this.#versions = new Versions({
+      config,
+      cluster,
+      leadership: this.leadership,
+      calls: world.transport.calls,
+      proposals: this.proposals,
+      ids,
+      clock,
+      logger,
+      endDowngrade: () => this.downgrade.cancel(),
+    });
     this.maintenance = new Maintenance({
       emulate: config.emulate,
       node,
@@ -290,6 +345,7 @@ export class Member {
       applied: () => this.#entries.applied,
       header: (revision) => this.header(revision),
     });
+    this.peerAnswers = new PeerAnswers({ ...this, applied: this.#applied });
   }
 
   // ---- life
@@ -331,6 +387,9 @@ export class Member {
     this.authentication.stop();
     this.proposals.stop(reason);
     this.#publisher.stop(reason);
+    this.#applied.close();
+    this.#leaderCalls.close();
+    this.#versions.stop();
     return true;
   }
 
@@ -358,6 +417,7 @@ export class Member {
       this.#expiry.tick(nowMs);
       this.#compactor.tick(nowMs);
       this.#publisher.tick(nowMs);
+      this.#versions.tick(nowMs);
       this.#raftSnapshots.tick(nowMs);
       this.storeWork.wake();
     });
@@ -431,16 +491,6 @@ export class Member {
     options?: ProposeOptions,
   ): Promise<ResultOf<K>> {
     return this.proposals.propose(operation, options);
-  }
-
-  members(): MemberMessage[] {
-    return this.cluster.members.map((member) => ({
-      ID: member.id,
-      name: member.name,
-      peerURLs: [...member.peerURLs],
-      clientURLs: [...member.clientURLs],
-      isLearner: member.isLearner,
-    }));
   }
 
   // ---- for the metrics

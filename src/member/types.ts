@@ -27,6 +27,11 @@ export interface MemberConfig {
   readonly initialElectionTickAdvance: boolean;
   readonly forceNewCluster: boolean;
   readonly preVote: boolean;
+  /** Changes of the membership that may cost a quorum are refused. */
+  readonly strictReconfigCheck: boolean;
+  readonly maxLearners: number;
+  /** How often a leader looks whether a downgrade is done; 0 = never. */
+  readonly downgradeCheckIntervalMs: number;
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
   /** Applied entries between two raft snapshots. */

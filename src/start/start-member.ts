@@ -9,6 +9,10 @@
 import { type HealthCounters, healthHandler } from '../api/http/health.js';
 import { metricsHandler } from '../api/http/metrics.js';
 import { peerMembersHandler } from '../api/http/peer.js';
+import { peerDowngradeHandler } from '../api/http/peer-downgrade.js';
+import { peerHashKvHandler } from '../api/http/peer-hash-kv.js';
+import { peerLeasesHandler } from '../api/http/peer-leases.js';
+import { peerPromoteHandler } from '../api/http/peer-promote.js';
 import { createRouter } from '../api/http/router.js';
 import type { HttpHandler } from '../api/http/types.js';
 import { versionHandler } from '../api/http/version.js';
@@ -168,10 +172,14 @@ function facesOf(
     clusterVersion: () => member.cluster.version,
     storageVersion: () => member.maintenance.storageVersion,
   });
-  const members = peerMembersHandler({
-    clusterIdHex: member.cluster.id.toString(16),
-    members: () => member.cluster.members,
-  });
+  const { peerAnswers } = member;
+  const peers = [
+    peerMembersHandler(peerAnswers),
+    peerPromoteHandler(peerAnswers, logger),
+    peerHashKvHandler(peerAnswers, logger),
+    peerLeasesHandler(peerAnswers),
+    peerDowngradeHandler(peerAnswers),
+  ];
   const raft: HttpHandler = (request, url) => transport.handle(request, url);
   const source = {
     alarmNames: () => member.maintenance.alarmNames(),
@@ -184,7 +192,7 @@ function facesOf(
   const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
   const http = createRouter({ access, handlers: [...gateway, version, health, metrics] });
   return {
-    peer: { http: createRouter({ handlers: [raft, version, members] }) },
+    peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },
     client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
     http: { http },
     metrics: { http: createRouter({ handlers: [health, metrics] }) },

@@ -136,7 +136,7 @@ class Workload {
     if (allowed.at(-1) !== found) expect(found).toBe(allowed[0]);
     this.acknowledged = state;
     this.#pending = [];
-    expect(opened.member.members()).toMatchObject([{ name: 'default', clientURLs: ['http://localhost:2379'] }]);
+    expect(opened.member.cluster.members).toMatchObject([{ name: 'default', clientURLs: ['http://localhost:2379'] }]);
     const { currentRevision } = opened.member;
     const { hash } = await opened.hashKv(currentRevision);
     expect((await opened.hashKv(currentRevision)).hash).toBe(hash);

@@ -3,6 +3,7 @@
  */
 import { collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
 import { EtcdError } from '../../member/etcd-error.js';
+import { NotPrimaryError } from '../../member/services/leases.js';
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import { LeaseInternalRequest, LeaseInternalResponse } from '../../proto/gen/leasepb.js';
 import { type HttpHandler, textError } from './types.js';
@@ -22,15 +23,6 @@ export interface PeerLeaseSource {
   renewLease(id: bigint, signal: AbortSignal): Promise<number>;
   /** undefined when there is no such lease. Rejects with `NotPrimaryError` when this member does not keep leases alive (any more). */
   leaseTimeToLive(id: bigint, options: { readonly keys: boolean }): Promise<PeerLease | undefined>;
-}
-
-/** This member does not keep leases alive. */
-export class NotPrimaryError extends Error {
-  override readonly name = 'NotPrimaryError';
-
-  constructor() {
-    super('not a primary lessor');
-  }
 }
 
 /** An id, and little else. As etcd 3.7. */

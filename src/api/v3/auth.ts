@@ -8,14 +8,12 @@ import type { RequestOf } from '../../member/apply/operation.js';
 import type { Auth } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
-import { refuseLearner } from './kv.js';
 import type { Handlers } from './service.js';
 
 export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof Auth> {
   const header = () => member.header(member.currentRevision);
   /** What apply gave, under a header of ours. */
   const through = async <K extends AuthKind>(call: ServerCall, kind: K, request: RequestOf<K>) => {
-    refuseLearner(member);
     const response = await guard.as(call, (identity) => member.propose({ kind, request }, { identity }));
     return { ...response, header: header() };
   };
@@ -25,7 +23,6 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     authStatus: (request, call) => through(call, 'authStatus', request),
 
     async authenticate({ name, password }) {
-      refuseLearner(member);
       return { token: await member.authentication.authenticate(name, password), header: header() };
     },
 

@@ -1,18 +1,47 @@
-/** Cluster: who the members are. */
-import type { Cluster } from '../../proto/gen/etcdserverpb.js';
+/** Cluster: who the members are, and changes of that. Only root may change them; no header here has a revision. */
+import type { ClusterMember } from '../../datadir/cluster-member.js';
+import type { Cluster, Member as MemberMessage } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
-import type { Guard } from './guard.js';
-import { refuseLearner } from './kv.js';
+import { type Guard, tokenOf } from './guard.js';
 import type { Handlers } from './service.js';
 
-export function clusterHandlers(member: MemberFace, guard: Guard): Pick<Handlers<typeof Cluster>, 'memberList'> {
+export function clusterHandlers(member: MemberFace, guard: Guard): Handlers<typeof Cluster> {
+  const { changes } = member;
+  const answer = (members: readonly ClusterMember[]) => ({
+    header: member.header(0),
+    members: members.map(toMessage),
+  });
   return {
-    /** Its header has no revision. */
     async memberList(request, call) {
-      refuseLearner(member);
       await guard.known(call);
       if (request.linearizable) await member.reads.linearizable();
-      return { header: member.header(0), members: member.members() };
+      return answer(member.cluster.members);
+    },
+
+    async memberAdd(request, call) {
+      const adding = changes.checkUrls(request.peerURLs);
+      await guard.root(call);
+      const added = await changes.add(adding, { isLearner: request.isLearner });
+      return { ...answer(added.members), member: toMessage(added.member) };
+    },
+
+    async memberRemove(request, call) {
+      await guard.root(call);
+      return answer(await changes.remove(request.ID));
+    },
+
+    async memberUpdate(request, call) {
+      await guard.root(call);
+      return answer(await changes.update(request.ID, request.peerURLs));
+    },
+
+    async memberPromote(request, call) {
+      await guard.root(call);
+      return answer(await changes.promote(request.ID, tokenOf(call.metadata)));
     },
   };
+}
+
+function toMessage({ id, name, peerURLs, clientURLs, isLearner }: ClusterMember): MemberMessage {
+  return { ID: id, name, peerURLs: [...peerURLs], clientURLs: [...clientURLs], isLearner };
 }

@@ -6,15 +6,18 @@ import type { EmulatedVersion } from '../../lib/emulate.js';
 import type { Authorizer } from '../../member/apply/authorize.js';
 import type { Propose } from '../../member/apply/operation.js';
 import type { Leadership } from '../../member/loop/leadership.js';
+import type { MembershipChanges } from '../../member/membership/changes.js';
+import type { Cluster } from '../../member/membership/cluster.js';
 import type { LeaderTransfer } from '../../member/membership/leader-transfer.js';
 import type { Reads } from '../../member/reads/reads.js';
 import type { Authentication } from '../../member/services/authentication.js';
+import type { Downgrade } from '../../member/services/downgrade.js';
 import type { Leases } from '../../member/services/leases.js';
 import type { Maintenance } from '../../member/services/maintenance.js';
 import type { Space } from '../../member/services/space.js';
 import type { StoreWork } from '../../member/services/store-work.js';
 import type { WatchStreamHandle, WatchStreamOptions } from '../../mvcc/watch/types.js';
-import type { Member as MemberMessage, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
+import type { ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 
 export interface MemberFace {
   readonly emulate: EmulatedVersion;
@@ -24,6 +27,7 @@ export interface MemberFace {
     readonly maxRequestBytes: number;
     readonly watchProgressNotifyIntervalMs: number;
     readonly warningUnaryRequestDurationMs: number;
+    readonly electionTimeoutMs: number;
   };
   /** A header with this member's ids and term. */
   header(revision: number): ResponseHeader;
@@ -46,6 +50,8 @@ export interface MemberFace {
   readonly leases: Pick<Leases, 'nextId' | 'renew' | 'timeToLive' | 'list'>;
   readonly maintenance: Pick<Maintenance, 'status' | 'alarms' | 'hash' | 'hashKv' | 'defragment' | 'snapshot'>;
 
-  members(): MemberMessage[];
+  readonly cluster: Pick<Cluster, 'members'>;
+  readonly changes: Pick<MembershipChanges, 'checkUrls' | 'add' | 'remove' | 'update' | 'promote'>;
+  readonly downgrade: Pick<Downgrade, 'run'>;
   readonly leaderTransfer: Pick<LeaderTransfer, 'move'>;
 }

@@ -64,6 +64,6 @@ export class Guard {
 }
 
 /** `etcd-diff:` etcd takes `Bearer` off from 3.6 on only; no token begins with it. */
-function tokenOf(metadata: Metadata): string | undefined {
+export function tokenOf(metadata: Metadata): string | undefined {
   return metadata.get('token')?.[0] ?? metadata.get('authorization')?.[0]?.replace(/^Bearer /, '');
 }

@@ -2,7 +2,6 @@
 import { differenceOf } from '../../lib/emulate.js';
 import { putCost, txnCost } from '../../member/apply/quota.js';
 import { isReadOnlyTxn, isSerializableTxn } from '../../member/apply/txn.js';
-import { EtcdError } from '../../member/etcd-error.js';
 import { mayBeLong } from '../../member/reads/sliced-range.js';
 import {
   DeleteRangeResponse,
@@ -51,14 +50,12 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
             : encode(member.reads.range(request));
         });
       if (request.serializable) return budget.run(call.peer, answer);
-      refuseLearner(member);
       return member.reads.linearizable().then(() => budget.run(call.peer, answer));
     },
 
     rangeStream: (stream) => rangeStream(member, guard, checks, stream),
 
     put(request, call) {
-      refuseLearner(member);
       checkPut(request);
       if (!member.space.fits(putCost(request))) return member.space.refuse();
       return guard
@@ -67,7 +64,6 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
     },
 
     deleteRange(request, call) {
-      refuseLearner(member);
       checkDeleteRange(request);
       return guard
         .as(call, (identity) => member.propose({ kind: 'deleteRange', request }, { identity }))
@@ -75,7 +71,6 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
     },
 
     async txn(request, call) {
-      refuseLearner(member);
       checkTxn(request, checks);
       if (isReadOnlyTxn(request)) {
         if (!isSerializableTxn(request)) await member.reads.linearizable();
@@ -93,16 +88,10 @@ export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV
     },
 
     async compact(request, call) {
-      refuseLearner(member);
       const identity = await guard.root(call);
       const response = await member.propose({ kind: 'compaction', request }, { identity });
       if (request.physical) await member.storeWork.compacted(request.revision);
       return complete(response);
     },
   };
-}
-
-/** A learner serves nothing but serializable ranges and its own status. */
-export function refuseLearner(member: MemberFace): void {
-  if (member.isLearner) throw new EtcdError('notSupportedForLearner');
 }

@@ -5,7 +5,6 @@ import { EtcdError } from '../../member/etcd-error.js';
 import type { Lease, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
-import { refuseLearner } from './kv.js';
 import type { Handlers } from './service.js';
 
 const MAX_TTL_SECONDS = 9_000_000_000;
@@ -14,7 +13,6 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
   const header = (): ResponseHeader => member.header(member.currentRevision);
   return {
     async leaseGrant(request, call) {
-      refuseLearner(member);
       if (request.TTL > MAX_TTL_SECONDS) throw new EtcdError('leaseTtlTooLarge');
       if (!member.space.fits(LEASE_GRANT_COST_BYTES)) await member.space.refuse();
       const ID = request.ID === 0n ? member.leases.nextId() : request.ID;
@@ -24,7 +22,6 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     },
 
     async leaseRevoke(request, call) {
-      refuseLearner(member);
       const identity = await guard.known(call);
       const response = await member.propose({ kind: 'leaseRevoke', request }, { identity });
       return { ...response, header: header() };
@@ -32,9 +29,6 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
 
     /** The header is taken before the renewal, as etcd does, so that its revision never claims more than the renewal saw. */
     async leaseKeepAlive(stream) {
-      refuseLearner(member);
-      if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.leadership.hasLeader)
-        throw new EtcdError('noLeader');
       for await (const { ID } of stream.messages) {
         await guard.as(stream, (identity) => {
           member.auth.checkKnown(identity);
@@ -47,7 +41,6 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     },
 
     async leaseTimeToLive(request, call) {
-      refuseLearner(member);
       const identity = await guard.known(call);
       if (request.keys) member.authorizer.checkLeaseRead(identity, request.ID);
       const response = await member.leases.timeToLive(request.ID, { keys: request.keys });
@@ -57,7 +50,6 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
 
     /** Only to those who may read every key of every lease. */
     async leaseLeases(_request, call) {
-      refuseLearner(member);
       const identity = await guard.known(call);
       const leases = member.leases.list();
       if (!member.authorizer.isRoot(identity)) for (const id of leases) member.authorizer.checkLeaseRead(identity, id);

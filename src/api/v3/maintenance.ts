@@ -8,7 +8,7 @@ import type { Guard } from './guard.js';
 import { onlyMessage } from './range-stream.js';
 import type { Handlers } from './service.js';
 
-export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Handlers<typeof Maintenance>, 'downgrade'> {
+export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<typeof Maintenance> {
   const alarmHeader = (revision: number) =>
     differenceOf('alarmHasHeader', member.emulate) ? member.header(revision) : undefined;
   return {
@@ -77,6 +77,12 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Omit<Hand
       } finally {
         snapshot.close();
       }
+    },
+
+    async downgrade(request, call) {
+      await guard.root(call);
+      const version = await member.downgrade.run(request);
+      return { header: member.header(member.currentRevision), version };
     },
 
     async moveLeader(request, call) {

@@ -5,6 +5,7 @@ import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/et
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';
 import { Election } from '../../proto/gen/v3electionpb.js';
 import { Lock } from '../../proto/gen/v3lockpb.js';
+import { Admission } from './admission.js';
 import { authHandlers } from './auth.js';
 import { clusterHandlers } from './cluster.js';
 import { Steps } from './concurrency.js';
@@ -36,6 +37,7 @@ export function registerServices(
     clock: member.clock,
     slowCallMs: member.limits.warningUnaryRequestDurationMs,
     onSlowCall: (path, tookMs) => member.slowCall(path, tookMs),
+    admission: new Admission(member),
   };
   const kv = kvHandlers(member, guard);
   const lease = leaseHandlers(member, guard);

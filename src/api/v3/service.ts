@@ -2,13 +2,15 @@
  * How a gRPC service of etcd is handed to the transport: one handler a method, asked for by the generated descriptor, so that the compiler
  * reports a missing one. Every error a handler throws becomes, here and nowhere else, what the client sees.
  */
-import { Code, GrpcError, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
+import { Code, GrpcError, type Metadata, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { refusalOf } from '../../member/apply/refusal.js';
 import { BusyError, InterruptedError } from '../../mvcc/errors.js';
 import { type WireErrorName, wireError } from '../../proto/errors.js';
+
+import type { Admission } from './admission.js';
 
 /** The one handler shape for each kind of method. */
 export type HandlerOf<M> =
@@ -33,6 +35,7 @@ export interface Edge {
   /** Calls that last longer are told of. */
   readonly slowCallMs: number;
   readonly onSlowCall: (path: string, tookMs: number) => void;
+  readonly admission: Pick<Admission, 'check' | 'whileLed'>;
 }
 
 export function serviceEntries<Service extends Readonly<Record<string, { readonly path: string }>>>(
@@ -56,14 +59,17 @@ export function serviceEntries<Service extends Readonly<Record<string, { readonl
 
 function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>(
   handler: H,
-  { emulate, clock, slowCallMs, onSlowCall }: Edge,
+  { admission, emulate, clock, slowCallMs, onSlowCall }: Edge,
   { path, kind }: ServiceEntry['method'],
 ): H {
   const call = handler as (...args: unknown[]) => unknown;
   const wrapped = (...args: unknown[]): unknown => {
     try {
       const beganMs = clock.monotonicMs();
-      const result = call(...args);
+      const { metadata } = (kind === 'unary' ? args[1] : args[0]) as { readonly metadata: Metadata };
+      admission.check(path, kind, metadata, kind === 'unary' ? args[0] : undefined);
+      const handled = call(...args);
+      const result = kind !== 'unary' && handled instanceof Promise ? admission.whileLed(metadata, handled) : handled;
       // What needs no waiting is not slow, and a stream lasts as long as its client likes.
       if (!(result instanceof Promise)) return result;
       const ended = (): void => {

@@ -7,7 +7,6 @@ import { AuthError } from '../../auth/errors.js';
 import { codeName } from '../../grpc/status.js';
 import type { ServerStream } from '../../grpc/types.js';
 import { differenceOf } from '../../lib/emulate.js';
-import { EtcdError } from '../../member/etcd-error.js';
 import type { WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
 import { wireErrors } from '../../proto/errors.js';
 import {
@@ -40,7 +39,6 @@ export function watchHandlers(member: MemberFace, guard: Guard): Handlers<typeof
 }
 
 async function serveWatch(member: MemberFace, guard: Guard, stream: Stream): Promise<void> {
-  if (stream.metadata.get('hasleader')?.[0] === 'true' && !member.leadership.hasLeader) throw new EtcdError('noLeader');
   const sender = new Sender(member, guard, stream);
   const stopTimer = member.clock.every(progressPeriodMs(member), () => sender.watches.notifyProgress());
   try {

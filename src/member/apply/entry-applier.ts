@@ -6,7 +6,6 @@
  */
 import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
-import type { Lessor } from '../../lease/lessor.js';
 import type { Clock } from '../../lib/clock.js';
 import { defaultEmulatedVersion } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
@@ -15,6 +14,7 @@ import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE, type Snapshot } from '../../raftpb/types.js';
 import type { AppliedStart } from '../bootstrap/types.js';
 import type { EtcdError, Outcome } from '../etcd-error.js';
+import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
@@ -43,14 +43,13 @@ export interface EntryApplierDeps {
   readonly node: RawNode;
   readonly backend: Backend;
   readonly cluster: Cluster;
-  readonly lessor: Lessor;
   readonly applier: Applier;
   readonly waiters: ResultSink;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly warningApplyDurationMs: number;
-  /** True while this member leads in its present term. */
-  readonly isLeader: () => boolean;
+  readonly maxLearners: number;
+  readonly leadership: Pick<Leadership, 'firstCommit'>;
   /** A change of the configuration has been applied to raft and to the membership. */
   readonly onConfChange: (change: ConfChange) => void;
   /** Consistent index and configuration as found at the start. */
@@ -125,8 +124,7 @@ export class EntryApplier {
     const data = decodeEntryData(entry.data);
     switch (data.t) {
       case 'empty':
-        // A new leader's first entry: from here on its lessor is the one that counts the time.
-        if (this.deps.isLeader()) this.deps.lessor.promote(this.deps.clock.monotonicMs());
+        this.deps.leadership.firstCommit();
         return;
       case 'v2':
         applyV2Membership(this.deps.cluster, data.request, how);
@@ -164,8 +162,9 @@ export class EntryApplier {
         cluster.updateAttributes(request.memberID, { name, clientURLs }, how);
         return;
       }
-      // Downgrades are refused before they are proposed; what another version's leader proposes of them changes nothing here.
       case 'downgradeInfoSet':
+        cluster.setDowngrade({ enabled: request.enabled, targetVersion: request.enabled ? request.ver : '' }, how);
+        return;
       case 'downgradeVersionTest':
         return;
       default:
@@ -175,7 +174,7 @@ export class EntryApplier {
 
   #confChange(change: ConfChange, how: { persist: boolean }): void {
     const { cluster, node, waiters } = this.deps;
-    const refused = refusal(cluster, change);
+    const refused = refusal(cluster, change, this.deps);
     if (refused !== undefined) {
       node.applyConfChange({ ...change, nodeId: NONE });
       waiters.settle(change.id, { ok: false, error: refused satisfies EtcdError });

@@ -31,6 +31,8 @@ export class Leadership {
   electedMs: number | undefined;
   #soft: SoftState = { lead: NONE, raftState: 'StateFollower' };
   readonly #listeners: ((change: LeaderChange) => void)[] = [];
+  readonly #onFirstCommit: (() => void)[] = [];
+  #established = false;
 
   constructor(readonly deps: LeadershipDeps) {}
 
@@ -51,6 +53,23 @@ export class Leadership {
     return this.#soft.lead === this.deps.node.id && this.#soft.raftState === 'StateLeader';
   }
 
+  /** Leads, and has applied all entries of earlier terms. */
+  get isEstablished(): boolean {
+    return this.#established && this.isLeader;
+  }
+
+  /** Called when this member becomes established as a leader. */
+  onFirstCommit(listener: () => void): void {
+    this.#onFirstCommit.push(listener);
+  }
+
+  /** An empty entry was applied, as a leader begins its term with. */
+  firstCommit(): void {
+    if (!this.isLeader) return;
+    this.#established = true;
+    for (const listener of this.#onFirstCommit) listener();
+  }
+
   /** Called at each change, in the order in which they were added, before anything of the new leader's is applied. */
   onChange(listener: (change: LeaderChange) => void): void {
     this.#listeners.push(listener);
@@ -60,6 +79,7 @@ export class Leadership {
   update(state: SoftState): void {
     const before = this.#soft;
     this.#soft = state;
+    if (!this.isLeader) this.#established = false;
     if (state.lead === before.lead) return;
     if (state.lead !== NONE) this.changesSeen++;
     if (this.isLeader) this.electedMs = this.deps.clock.monotonicMs();

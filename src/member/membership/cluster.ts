@@ -4,7 +4,12 @@
  * `members_removed` and `cluster`. Each change is made in memory first and written to the buckets only where `persist` says that the
  * backend has not seen the entry yet.
  */
-import { writeClusterVersion } from '../../backend/schema/cluster.js';
+import {
+  type DowngradeInfo,
+  readDowngrade,
+  writeClusterVersion,
+  writeDowngrade,
+} from '../../backend/schema/cluster.js';
 import type { Backend } from '../../backend/types.js';
 import {
   type ClusterMember,
@@ -18,6 +23,7 @@ export class Cluster {
   readonly #members = new Map<bigint, ClusterMember>();
   readonly #removed = new Set<bigint>();
   #version: string | undefined;
+  #downgrade: DowngradeInfo = { enabled: false, targetVersion: '' };
 
   constructor(
     readonly id: bigint,
@@ -52,6 +58,11 @@ export class Cluster {
     return this.#version;
   }
 
+  /** Of the whole cluster. */
+  get downgrade(): DowngradeInfo {
+    return this.#downgrade;
+  }
+
   get state(): MembershipState {
     return {
       members: this.members,
@@ -67,6 +78,7 @@ export class Cluster {
     for (const member of state.members) this.#members.set(member.id, member);
     for (const id of state.removed) this.#removed.add(id);
     this.#version = state.version;
+    this.#downgrade = readDowngrade(this.backend);
   }
 
   add(member: ClusterMember, how: { persist: boolean }): void {
@@ -122,6 +134,16 @@ export class Cluster {
     if (from === undefined)
       this.logger.info('set initial cluster version', { ...fields, 'cluster-version': majorMinor(version) });
     else this.logger.info('updated cluster version', { ...fields, from: majorMinor(from), to: majorMinor(version) });
+  }
+
+  setDowngrade(downgrade: DowngradeInfo, how: { persist: boolean }): void {
+    this.#downgrade = downgrade;
+    if (how.persist) writeDowngrade(this.backend, downgrade);
+    if (!downgrade.enabled) return;
+    this.logger.info('The server is ready to downgrade', {
+      'target-version': downgrade.targetVersion,
+      'server-version': this.#version ?? 'not_decided',
+    });
   }
 
   #change(id: bigint, change: Partial<ClusterMember>, how: { persist: boolean }): void {

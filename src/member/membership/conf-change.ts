@@ -15,7 +15,11 @@ interface ChangeContext {
 }
 
 /** undefined when the change may be applied. */
-export function refusal(cluster: Cluster, change: ConfChange): EtcdError | undefined {
+export function refusal(
+  cluster: Cluster,
+  change: ConfChange,
+  { maxLearners }: { readonly maxLearners: number },
+): EtcdError | undefined {
   const { nodeId } = change;
   const known = cluster.get(nodeId);
   if (cluster.isRemoved(nodeId)) return new EtcdError('memberNotFound');
@@ -28,7 +32,10 @@ export function refusal(cluster: Cluster, change: ConfChange): EtcdError | undef
         return known.isLearner ? undefined : new EtcdError('memberNotLearner');
       }
       if (known !== undefined) return new EtcdError('memberExists');
-      return urlsTaken(cluster, member) ? new EtcdError('peerUrlExists') : undefined;
+      if (urlsTaken(cluster, member)) return new EtcdError('peerUrlExists');
+      const isLearner = change.type === ConfChangeType.ConfChangeAddLearnerNode;
+      const learners = cluster.members.length - cluster.voters.length;
+      return isLearner && learners >= maxLearners ? new EtcdError('tooManyLearners') : undefined;
     }
     case ConfChangeType.ConfChangeRemoveNode:
       return known === undefined ? new EtcdError('memberNotFound') : undefined;

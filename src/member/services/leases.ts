@@ -1,9 +1,19 @@
-/** Leases as clients ask for them: renewal and time to live, which are the leader's business and no entries. */
+/**
+ * Leases as clients ask for them. Renewal and time to live are no entries but the leader's business: other members ask it. A lessor keeps time only while its member
+ * leads; it begins to with the first entry of its term that is applied (`EntryApplier`), and ends as soon as another leader, or none, is known.
+ * Source: etcd's v3_server.go (LeaseRenew, LeaseTimeToLive).
+ */
+import { NotPrimaryError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Clock } from '../../lib/clock.js';
+import { PeerCallError, type PeerCalls } from '../../peer/types.js';
 import type { LeaseTimeToLiveResponse } from '../../proto/gen/etcdserverpb.js';
+import { LeaseInternalRequest, LeaseInternalResponse } from '../../proto/gen/leasepb.js';
 import type { Propose } from '../apply/operation.js';
+import { EtcdError } from '../etcd-error.js';
+import type { Applied } from '../loop/applied.js';
 import type { Leadership } from '../loop/leadership.js';
+import type { LeaderCalls } from '../membership/leader-calls.js';
 import type { RequestIds } from '../writes/request-ids.js';
 
 /** Ids that a server chooses are positive. */
@@ -14,17 +24,23 @@ export interface LeasesDeps {
   readonly clock: Clock;
   readonly ids: RequestIds;
   readonly leadership: Leadership;
+  readonly applied: Applied;
+  readonly leaderCalls: LeaderCalls;
+  readonly calls: Pick<PeerCalls, 'renewLease' | 'leaseTimeToLive'>;
   readonly propose: Propose;
 }
+
+export type TimeToLive = Omit<LeaseTimeToLiveResponse, 'header'>;
 
 export class Leases {
   /** Renewals since the start. */
   renewed = 0;
 
   constructor(readonly deps: LeasesDeps) {
-    deps.leadership.onChange(({ before }) => {
-      if (before === deps.leadership.localId) deps.lessor.demote();
+    deps.leadership.onChange(() => {
+      if (!deps.leadership.isLeader) deps.lessor.demote();
     });
+    deps.leadership.onFirstCommit(() => deps.lessor.promote(deps.clock.monotonicMs()));
   }
 
   nextId(): bigint {
@@ -32,36 +48,74 @@ export class Leases {
   }
 
   /** TTL in seconds that the lease has now; 0 = there is no such lease. */
-  async renew(id: bigint): Promise<number> {
-    const { clock, lessor, propose } = this.deps;
+  renew(id: bigint): Promise<number> {
+    const { calls, leaderCalls } = this.deps;
+    return leaderCalls.run({
+      here: () => this.renewHere(id),
+      there: (url, signal) => calls.renewLease(url, id, signal),
+      refusalOf: () => undefined,
+    });
+  }
+
+  /** On the leader; else rejects with the EtcdError notLeader. What was proposed before may revoke the lease: only what is applied counts. */
+  async renewHere(id: bigint): Promise<number> {
+    const { applied, clock, lessor, propose } = this.deps;
+    if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
+    if (!lessor.isPrimary) throw new EtcdError('notLeader');
     if (lessor.lookup(id) === undefined) return 0;
-    // What was proposed before this renewal may revoke the lease: only what is applied counts.
     const renewal = lessor.renew(id, clock.monotonicMs());
     switch (renewal.t) {
       case 'renewed':
         this.renewed++;
         return renewal.ttlSeconds;
-      case 'expired':
-        await new Promise<void>((resolve) => {
-          lessor.onGone(id, () => resolve());
+      case 'expired': {
+        const why = await new Promise<'revoked' | 'demoted'>((resolve) => {
+          lessor.onGone(id, resolve);
         });
+        if (why === 'demoted') throw new EtcdError('notLeader');
         return 0;
+      }
       case 'checkpoint-first':
-        await propose({
-          kind: 'leaseCheckpoint',
-          request: { checkpoints: [{ ID: id, remainingTTL: 0 }] },
-        });
-        return this.renew(id);
+        await propose({ kind: 'leaseCheckpoint', request: { checkpoints: [{ ID: id, remainingTTL: 0 }] } });
+        return this.renewHere(id);
     }
   }
 
-  async timeToLive(id: bigint, options: { keys: boolean }): Promise<Omit<LeaseTimeToLiveResponse, 'header'>> {
-    const lease = this.deps.lessor.remaining(id, this.deps.clock.monotonicMs());
-    if (lease === undefined) return { ID: id, TTL: -1, grantedTTL: 0, keys: [] };
+  /** TTL -1 for a lease that does not exist. */
+  timeToLive(id: bigint, options: { keys: boolean }): Promise<TimeToLive> {
+    const { calls, leaderCalls } = this.deps;
+    return leaderCalls
+      .run({
+        here: async () => this.#answer(id, await this.timeToLiveHere(id, options)),
+        there: async (url, signal) => {
+          const request = LeaseInternalRequest.encode({ LeaseTimeToLiveRequest: { ID: id, keys: options.keys } });
+          const answer = LeaseInternalResponse.decode(await calls.leaseTimeToLive(url, request, signal));
+          if (answer.LeaseTimeToLiveResponse === undefined) throw new Error('no time to live in the answer');
+          const { TTL, grantedTTL, keys } = answer.LeaseTimeToLiveResponse;
+          return { ID: id, TTL, grantedTTL, keys };
+        },
+        refusalOf: (error) =>
+          error instanceof PeerCallError && error.status === 404 ? new LeaseGoneError() : undefined,
+      })
+      .catch((cause: unknown) => {
+        if (cause instanceof LeaseGoneError) return this.#answer(id, undefined);
+        throw cause;
+      });
+  }
+
+  /** On the leader; else rejects with the EtcdError notLeader. undefined for a lease that does not exist. */
+  async timeToLiveHere(
+    id: bigint,
+    options: { keys: boolean },
+  ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: Uint8Array[] } | undefined> {
+    const { applied, clock, lessor } = this.deps;
+    if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
+    if (!lessor.isPrimary) throw new EtcdError('notLeader');
+    const lease = lessor.remaining(id, clock.monotonicMs());
+    if (lease === undefined) return undefined;
     return {
-      ID: id,
-      TTL: lease.remainingSeconds,
-      grantedTTL: lease.grantedTtlSeconds,
+      ttlSeconds: lease.remainingSeconds,
+      grantedTtlSeconds: lease.grantedTtlSeconds,
       keys: options.keys ? lease.keys.map((key) => Buffer.from(key, 'latin1')) : [],
     };
   }
@@ -69,4 +123,15 @@ export class Leases {
   list(): bigint[] {
     return this.deps.lessor.list().map(({ id }) => id);
   }
+
+  #answer(id: bigint, lease: Awaited<ReturnType<Leases['timeToLiveHere']>>): TimeToLive {
+    if (lease === undefined) return { ID: id, TTL: -1, grantedTTL: 0, keys: [] };
+    return { ID: id, TTL: lease.ttlSeconds, grantedTTL: lease.grantedTtlSeconds, keys: lease.keys };
+  }
 }
+
+class LeaseGoneError extends Error {
+  override readonly name = 'LeaseGoneError';
+}
+
+export { NotPrimaryError };

@@ -1,13 +1,12 @@
 /**
- * What a member says of itself and its leader of the cluster, through the log: its name and client URLs after each start, and the cluster version, first decided
- * by the leader and raised when every member is newer. In the form the emulated version writes: a bare v2 request up to 3.5, an InternalRaftRequest from 3.6 on, since
- * each crashes on the other's (facts: traps 1).
+ * What a member says of itself through the log, after each start: its name and client URLs. In the form the emulated version writes: a bare v2 request up to 3.5,
+ * an InternalRaftRequest from 3.6 on, since 3.4 and 3.7 each end in a panic at the other's.
  */
-import { differenceOf, fullVersionOf } from '../../lib/emulate.js';
+import { differenceOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Leadership } from '../loop/leadership.js';
-import { type Cluster, majorMinor } from '../membership/cluster.js';
-import { attributesRequest, versionRequest } from '../membership/v2-requests.js';
+import type { Cluster } from '../membership/cluster.js';
+import { attributesRequest } from '../membership/v2-requests.js';
 import { type MemberConfig, requestTimeoutMs } from '../types.js';
 import type { Proposals } from '../writes/proposals.js';
 import type { RequestIds } from '../writes/request-ids.js';
@@ -27,7 +26,6 @@ export class Publisher {
   #resolve: () => void = () => {};
   #reject: (cause: unknown) => void = () => {};
   #state: 'waiting' | 'proposing' | 'done' = 'waiting';
-  #decidingVersion = false;
 
   constructor(readonly deps: PublisherDeps) {
     this.published = new Promise((resolve, reject) => {
@@ -44,7 +42,6 @@ export class Publisher {
   tick(_nowMs: number): void {
     if (!this.deps.leadership.hasLeader) return;
     if (this.#state === 'waiting') this.#publish();
-    if (this.deps.leadership.isLeader && !this.#decidingVersion) this.#decideVersion();
   }
 
   #publish(): void {
@@ -83,32 +80,4 @@ export class Publisher {
     const id = this.deps.ids.next();
     return this.deps.proposals.proposeBytes(id, attributesRequest(id, cluster.localId, attributes));
   }
-
-  /** Alone, the cluster is as new as this member; raised only, never lowered. */
-  #decideVersion(): void {
-    const { cluster, config } = this.deps;
-    const own = `${majorMinor(fullVersionOf[config.emulate])}.0`;
-    if (cluster.members.length !== 1 || (cluster.version !== undefined && minorOf(cluster.version) >= minorOf(own)))
-      return;
-    this.#decidingVersion = true;
-    this.#proposeVersion(own)
-      .catch((cause: unknown) => {
-        this.deps.logger.warn('failed to update cluster version', { error: String(cause) });
-      })
-      .finally(() => {
-        this.#decidingVersion = false;
-      });
-  }
-
-  #proposeVersion(version: string): Promise<unknown> {
-    if (!differenceOf('membershipInV2Requests', this.deps.config.emulate)) {
-      return this.deps.proposals.propose({ kind: 'clusterVersionSet', request: { ver: version } });
-    }
-    const id = this.deps.ids.next();
-    return this.deps.proposals.proposeBytes(id, versionRequest(id, version));
-  }
-}
-
-function minorOf(version: string): number {
-  return Number(version.split('.')[1] ?? 0);
 }

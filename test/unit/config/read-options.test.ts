@@ -370,10 +370,10 @@ describe('checks', () => {
   });
 
   it('say what an option without effect is', () => {
-    const outcome = read(['--max-learners=2']);
+    const outcome = read(['--memory-mlock']);
     expect(outcome.t !== 'exit' && outcome.lines[0]).toMatchObject({
       level: 'warn',
-      message: '--max-learners is taken but does nothing in etcd-ts',
+      message: '--memory-mlock is taken but does nothing in etcd-ts',
     });
   });
 

@@ -105,7 +105,7 @@ describe.each([
 
     expect(String(member.cluster.id)).toBe(expected.clusterId);
     expect(String(member.id)).toBe(expected.memberId);
-    expect(member.members().map(({ ID, ...rest }) => ({ ID: String(ID), ...rest }))).toEqual(
+    expect(member.cluster.members.map(({ id, ...rest }) => ({ ID: String(id), ...rest }))).toEqual(
       expected.members.map((known) => ({ ...known, isLearner: false })),
     );
 

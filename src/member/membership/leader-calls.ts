@@ -1,0 +1,92 @@
+/**
+ * What only the leader can do, and what is no entry: done here where this member leads, else asked of the leader over its peer URLs, one after the other, until it
+ * answers or the time for requests is over. Leaders may change meanwhile. Source: etcd's v3_server.go (LeaseRenew, waitLeader).
+ */
+import type { Clock } from '../../lib/clock.js';
+import type { NodeId } from '../../raftpb/types.js';
+import { EtcdError } from '../etcd-error.js';
+import type { Leadership } from '../loop/leadership.js';
+import type { Cluster } from './cluster.js';
+
+const RETRY_MS = 50;
+
+export interface LeaderCallsDeps {
+  readonly cluster: Cluster;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+export interface LeaderTask<T> {
+  /** Throws EtcdError('notLeader') where this member turns out not to lead. */
+  readonly here: () => Promise<T>;
+  readonly there: (url: string, signal: AbortSignal) => Promise<T>;
+  /** The answer's meaning, where an error of `there` is the leader's last word; undefined: try again. */
+  readonly refusalOf: (error: unknown) => Error | undefined;
+}
+
+export class LeaderCalls {
+  readonly #stopped = new AbortController();
+
+  constructor(readonly deps: LeaderCallsDeps) {}
+
+  async run<T>(task: LeaderTask<T>): Promise<T> {
+    const { clock, leadership, timeoutMs } = this.deps;
+    const over = new AbortController();
+    const cancel = clock.after(timeoutMs, () => over.abort());
+    const signal = AbortSignal.any([over.signal, this.#stopped.signal]);
+    try {
+      while (!signal.aborted) {
+        if (leadership.isLeader) {
+          try {
+            return await task.here();
+          } catch (cause) {
+            if (!(cause instanceof EtcdError && cause.row === 'notLeader')) throw cause;
+          }
+        } else {
+          const answer = await this.#ask(task, signal);
+          if (answer !== undefined) return answer.value;
+        }
+        await pause(clock, signal);
+      }
+      if (this.#stopped.signal.aborted) throw new EtcdError('stopped');
+      throw new EtcdError(leadership.hasLeader ? 'timeout' : 'noLeader');
+    } finally {
+      cancel();
+    }
+  }
+
+  close(): void {
+    this.#stopped.abort();
+  }
+
+  /** undefined when nobody gave an answer that counts. */
+  async #ask<T>({ there, refusalOf }: LeaderTask<T>, signal: AbortSignal): Promise<{ value: T } | undefined> {
+    for (const url of this.#urlsOf(this.deps.leadership.lead)) {
+      try {
+        return { value: await there(url, signal) };
+      } catch (cause) {
+        const refusal = refusalOf(cause);
+        if (refusal !== undefined) throw refusal;
+      }
+    }
+    return undefined;
+  }
+
+  #urlsOf(id: NodeId): readonly string[] {
+    return this.deps.cluster.get(id)?.peerURLs ?? [];
+  }
+}
+
+function pause(clock: Clock, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(RETRY_MS, done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,76 @@
+/** Downgrading the cluster by one minor version: asked about, begun and called off here, carried out by `versions.ts`. Source: etcd's v3_server.go. */
+import type { Logger } from '../../lib/logger.js';
+import { DowngradeRequest_DowngradeAction as Action, type DowngradeRequest } from '../../proto/gen/etcdserverpb.js';
+import type { Propose } from '../apply/operation.js';
+import { EtcdError } from '../etcd-error.js';
+import type { Cluster } from '../membership/cluster.js';
+import type { Reads } from '../reads/reads.js';
+import { compareMinor, isOneMinorBelow, parseVersion } from './minor-version.js';
+
+/** Members older than this would end in a panic at the entry. */
+const FIRST_VERSION = '3.5.0';
+
+export interface DowngradeDeps {
+  readonly cluster: Cluster;
+  readonly reads: Pick<Reads, 'linearizable'>;
+  readonly propose: Propose;
+  readonly logger: Logger;
+}
+
+export class Downgrade {
+  constructor(readonly deps: DowngradeDeps) {}
+
+  /** The cluster's version. */
+  run({ action, version }: DowngradeRequest): Promise<string> {
+    switch (action) {
+      case Action.VALIDATE:
+        return this.#validate(version);
+      case Action.ENABLE:
+        return this.#enable(version);
+      case Action.CANCEL:
+        return this.cancel();
+      default:
+        return Promise.reject(new Error('etcdserver: unknown method'));
+    }
+  }
+
+  async cancel(): Promise<string> {
+    const { cluster, propose, reads } = this.deps;
+    await reads.linearizable();
+    if (!cluster.downgrade.enabled) throw new EtcdError('noInflightDowngrade');
+    await propose({ kind: 'downgradeInfoSet', request: { enabled: false, ver: '' } });
+    return cluster.version ?? '';
+  }
+
+  async #validate(text: string): Promise<string> {
+    const { cluster, reads } = this.deps;
+    await reads.linearizable();
+    const target = clusterVersionOf(text);
+    const { version } = cluster;
+    if (version === undefined) throw new EtcdError('clusterVersionUnavailable');
+    if (!isOneMinorBelow(target, version)) throw new EtcdError('invalidDowngradeTargetVersion');
+    if (cluster.downgrade.enabled) throw new EtcdError('downgradeInProgress');
+    return version;
+  }
+
+  async #enable(text: string): Promise<string> {
+    const { logger, propose } = this.deps;
+    try {
+      const version = await this.#validate(text);
+      // etcd-diff: etcd proposes it here as well, and its 3.4 members die of the entry.
+      if (compareMinor(version, FIRST_VERSION) < 0) throw new EtcdError('notCapable');
+      await propose({ kind: 'downgradeInfoSet', request: { enabled: true, ver: clusterVersionOf(text) } });
+      return version;
+    } catch (cause) {
+      logger.warn('reject downgrade request', { error: (cause as Error).message });
+      throw cause;
+    }
+  }
+}
+
+/** `3.4` and `3.4.23` are 3.4.0. */
+function clusterVersionOf(text: string): string {
+  const version = parseVersion(text) ?? parseVersion(`${text}.0`);
+  if (version === undefined) throw new EtcdError('wrongDowngradeVersionFormat');
+  return `${version.major}.${version.minor}.0`;
+}
