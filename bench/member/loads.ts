@@ -16,6 +16,8 @@ import {
   WatchRequest,
 } from '../../src/proto/gen/etcdserverpb.js';
 
+import { GatewayClient } from './gateway-client.js';
+
 export interface Load {
   readonly name: string;
   readonly clients: number;
@@ -44,6 +46,14 @@ function channelOf(channels: readonly Channel[], client: number): Channel {
 const put = async (channels: readonly Channel[], client: number) => {
   const channel = channelOf(channels, client);
   return () => channel.unary(KV.put, PutRequest.create({ key: randomKey(), value: VALUE }));
+};
+
+/** The same put as JSON, a connection for each client. */
+const gatewayPut = async (channels: readonly Channel[], client: number) => {
+  const gateway = await GatewayClient.open(channelOf(channels, client).target);
+  const value = VALUE.toString('base64');
+  return () =>
+    gateway.post('/v3/kv/put', `{"key":"${Buffer.from(randomKey()).toString('base64')}","value":"${value}"}`);
 };
 
 const range = (serializable: boolean) => async (channels: readonly Channel[], client: number) => {
@@ -116,6 +126,8 @@ export const loads: readonly Load[] = [
   { name: 'put', clients: 1, connections: 1, prepare: put, weight: 1 },
   { name: 'put', clients: 1000, connections: 1, prepare: put, weight: 1 },
   { name: 'put', clients: 1000, connections: 100, prepare: put, weight: 1 },
+  { name: 'put, gateway', clients: 1, connections: 1, prepare: gatewayPut, weight: 1 },
+  { name: 'put, gateway', clients: 100, connections: 1, prepare: gatewayPut, weight: 1 },
   { name: 'range, serializable', clients: 1, connections: 1, prepare: range(true), weight: 1 },
   { name: 'range, serializable', clients: 1000, connections: 100, prepare: range(true), weight: 1 },
   { name: 'range, linearizable', clients: 1, connections: 1, prepare: range(false), weight: 1 },
