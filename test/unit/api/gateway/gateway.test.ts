@@ -1,0 +1,190 @@
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KV, PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { ServedMember } from '../../../support/served-member.js';
+
+let served: ServedMember;
+beforeAll(async () => {
+  served = await ServedMember.start();
+});
+afterAll(() => served[Symbol.asyncDispose]());
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const response = await fetch(`http://${served.address}${path}`, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    headers,
+  });
+  return { status: response.status, headers: response.headers, body: await response.text() };
+}
+
+/** Lines of a stream as they come; `send` adds to the request's body, `close` goes away. */
+function openStream(path: string) {
+  const [host = '', port = ''] = served.address.split(':');
+  const lines: unknown[] = [];
+  let wake: () => void = () => {};
+  let held = '';
+  const request = httpRequest({ host, port: Number(port), path, method: 'POST' }, (response) => {
+    response.setEncoding('utf8');
+    response.on('data', (text: string) => {
+      held += text;
+      const parts = held.split('\n');
+      held = parts.pop() ?? '';
+      lines.push(...parts.map((part) => JSON.parse(part)));
+      wake();
+    });
+    response.on('error', () => {});
+  });
+  request.on('error', () => {});
+  request.flushHeaders();
+  return {
+    send: (value: unknown) => request.write(JSON.stringify(value)),
+    async line(index: number): Promise<unknown> {
+      while (lines.length <= index)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      return lines[index];
+    },
+    close: () => request.destroy(),
+  };
+}
+
+describe('the JSON gateway', () => {
+  it('puts and ranges with the spelling of etcd', async () => {
+    const put = await post('/v3/kv/put', { key: base64('foo'), value: base64('bar') });
+    expect(put.status).toBe(200);
+    expect(put.headers.get('content-type')).toBe('application/json');
+    expect(put.headers.get('grpc-metadata-content-type')).toBe('application/grpc');
+    expect(put.headers.get('access-control-allow-origin')).toBe('*');
+    const range = await post('/v3/kv/range', { key: base64('foo') });
+    expect(range.body).toMatch(
+      /^\{"header":\{"cluster_id":"\d+", "member_id":"\d+", "revision":"2", "raft_term":"2"\}, "kvs":\[\{"key":"Zm9v", "create_revision":"2", "mod_revision":"2", "version":"1", "value":"YmFy"\}\], "count":"1"\}$/,
+    );
+  });
+
+  it('tells refusals with code, text and status', async () => {
+    const { status, body } = await post('/v3/kv/range', '');
+    expect([status, body]).toEqual([400, '{"code":3, "message":"etcdserver: key is not provided"}']);
+    expect((await post('/v3/cluster/nothing', '')).status).toBe(404);
+    const got = await fetch(`http://${served.address}/v3/kv/range`);
+    expect([got.status, await got.text()]).toEqual([501, '{"code":12, "message":"Method Not Allowed"}']);
+  });
+
+  it('serves the paths of earlier versions', async () => {
+    expect((await post('/v3beta/kv/range', { key: base64('foo') })).status).toBe(200);
+    expect((await post('/v3alpha/kv/range', { key: base64('foo') })).status).toBe(404);
+  });
+
+  it('refuses timeouts and binary headers that are none', async () => {
+    const body = { key: base64('foo') };
+    expect((await post('/v3/kv/range', body, { 'Grpc-Timeout': 'junk' })).body).toBe(
+      '{"code":3, "message":"invalid grpc-timeout: junk"}',
+    );
+    expect((await post('/v3/kv/range', body, { 'Grpc-Timeout': '1n' })).status).toBe(504);
+    expect((await post('/v3/kv/range', body, { 'Grpc-Metadata-X-Bin': '%%' })).body).toBe(
+      '{"code":3, "message":"invalid binary header Grpc-Metadata-X-Bin: illegal base64 data at input byte 0"}',
+    );
+  });
+
+  it('refuses what is too large for a request, and for a message, in the words of each', async () => {
+    const key = base64('big');
+    const tooLarge = await post('/v3/kv/put', { key, value: base64('x'.repeat(1_600_000)) });
+    expect([tooLarge.status, tooLarge.body]).toEqual([400, '{"code":3, "message":"etcdserver: request is too large"}']);
+    const larger = await post('/v3/kv/put', { key, value: base64('x'.repeat(3_000_000)) });
+    const text = 'grpc: received message larger than max (3000010 vs. 2097152)';
+    expect([larger.status, larger.body]).toEqual([429, `{"code":8, "message":"${text}"}`]);
+    expect((await post('/v3/kv/put', ` ${' '.repeat(9_000_000)}`)).status).toBe(429);
+  });
+
+  it('shows keys and values as text on request', async () => {
+    await post('/v3/kv/put?text=1', { key: 'grüße', value: 'an <alle>' });
+    const { body } = await post('/v3/kv/range?text=1', { key: 'grüße' });
+    expect(JSON.parse(body).kvs[0]).toMatchObject({ key: 'grüße', value: 'an <alle>' });
+    await served.connect().unary(KV.put, PutRequest.create({ key: Buffer.from('bin'), value: Buffer.of(0xff, 0) }));
+    expect(JSON.parse((await post('/v3/kv/range?text=1', { key: 'bin' })).body).kvs[0].value).toEqual({
+      base64: '/wA=',
+    });
+  });
+
+  it('streams watches, with requests that come later and values beyond 64 KB (etcd #12402)', async () => {
+    const watch = openStream('/v3/watch');
+    watch.send({ create_request: { key: base64('w') } });
+    expect(await watch.line(0)).toMatchObject({ result: { created: true } });
+    const value = base64('v'.repeat(1_000_000));
+    await post('/v3/kv/put', { key: base64('w'), value });
+    expect(await watch.line(1)).toMatchObject({ result: { events: [{ kv: { key: base64('w'), value } }] } });
+    watch.send({ cancel_request: { watch_id: 0 } });
+    expect(await watch.line(2)).toMatchObject({ result: { canceled: true } });
+    watch.close();
+  });
+
+  it('keeps leases alive, several requests in one body', async () => {
+    const { ID } = JSON.parse((await post('/v3/lease/grant', { TTL: 100 })).body);
+    const alive = await post('/v3/lease/keepalive', `{"ID":"${ID}"} {"ID":5}`);
+    const lines = alive.body.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).result)).toMatchObject([{ ID, TTL: '100' }, { ID: '5' }]);
+  });
+
+  it('goes on with what came before a request that cannot be read', async () => {
+    const watch = openStream('/v3/watch');
+    watch.send({ create_request: { key: base64('g') } });
+    expect(await watch.line(0)).toMatchObject({ result: { created: true } });
+    watch.send('garbage');
+    await post('/v3/kv/put', { key: base64('g'), value: base64('1') });
+    expect(await watch.line(1)).toMatchObject({ result: { events: [{ kv: { key: base64('g') } }] } });
+    watch.close();
+  });
+
+  it('can be switched off', async () => {
+    await using off = await ServedMember.start(['--enable-grpc-gateway=false']);
+    const response = await fetch(`http://${off.address}/v3/kv/range`, { method: 'POST', body: '{}' });
+    expect([response.status, await response.text()]).toEqual([404, '404 page not found\n']);
+  });
+
+  it('answers as 3.4 does when it is one', async () => {
+    await using old = await ServedMember.start(['--emulate-version=3.4']);
+    const response = await fetch(`http://${old.address}/v3/kv/range`, { method: 'POST', body: '{"key":5}' });
+    const text = 'json: cannot unmarshal number into Go value of type []uint8';
+    expect([response.status, await response.text()]).toEqual([400, `{"error":"${text}","message":"${text}","code":3}`]);
+    const got = await fetch(`http://${old.address}/v3/kv/range`);
+    expect([got.status, await got.text()]).toEqual([405, 'Method Not Allowed\n']);
+  });
+});
+
+describe('users at the gateway', () => {
+  it('are named by a token in either header', async () => {
+    await using own = await ServedMember.start();
+    const call = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
+      const response = await fetch(`http://${own.address}${path}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers,
+      });
+      return { status: response.status, body: (await response.json()) as Record<string, string> };
+    };
+    await call('/v3/auth/user/add', { name: 'root', password: 'secret' });
+    await call('/v3/auth/role/add', { name: 'root' });
+    await call('/v3/auth/user/grant', { user: 'root', role: 'root' });
+    expect((await call('/v3/auth/enable', {})).status).toBe(200);
+    const nobody = await call('/v3/kv/put', { key: base64('a') });
+    expect(nobody).toEqual({ status: 400, body: { code: 3, message: 'etcdserver: user name is empty' } });
+    const { token = '' } = (await call('/v3/auth/authenticate', { name: 'root', password: 'secret' })).body;
+    for (const headers of [
+      { Authorization: token },
+      { Authorization: `Bearer ${token}` },
+      { 'Grpc-Metadata-Token': token },
+    ])
+      expect((await call('/v3/kv/put', { key: base64('a') }, headers)).status).toBe(200);
+    const wrong = await call('/v3/kv/put', { key: base64('a') }, { Authorization: 'nonsense' });
+    expect(wrong).toEqual({ status: 401, body: { code: 16, message: 'etcdserver: invalid auth token' } });
+  });
+});

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { ServedMember } from '../../../support/served-member.js';
+
+let served: ServedMember;
+beforeAll(async () => {
+  served = await ServedMember.start();
+});
+afterAll(() => served[Symbol.asyncDispose]());
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** A websocket and what came over it, in order. */
+class Talk implements Disposable {
+  readonly #answers: Record<string, never>[] = [];
+  #wake: () => void = () => {};
+  constructor(readonly socket: WebSocket) {
+    socket.on('message', (data, isBinary) => {
+      expect(isBinary).toBe(false);
+      this.#answers.push(JSON.parse(String(data)));
+      this.#wake();
+    });
+    socket.on('error', () => {});
+  }
+  static async open(path: string, protocols: string[] = [], headers: Record<string, string> = {}): Promise<Talk> {
+    const talk = new Talk(new WebSocket(`ws://${served.address}${path}`, protocols, { headers }));
+    await once(talk.socket, 'open');
+    return talk;
+  }
+  async next(): Promise<unknown> {
+    for (;;) {
+      const answer = this.#answers.shift();
+      if (answer !== undefined) return answer;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+  [Symbol.dispose](): void {
+    this.socket.terminate();
+  }
+}
+
+async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`http://${served.address}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
+}
+
+const put = (key: string, value = '1') => post('/v3/kv/put', { key: base64(key), value: base64(value) });
+
+describe('a watch over a websocket', () => {
+  it.each(['text', 'binary'])('takes requests in %s frames and answers in text', async (kind) => {
+    using talk = await Talk.open('/v3/watch');
+    const request = JSON.stringify({ create_request: { key: base64(`ws-${kind}`) } });
+    talk.socket.send(kind === 'text' ? request : Buffer.from(request), { binary: kind === 'binary' });
+    expect(await talk.next()).toMatchObject({ result: { created: true } });
+    await put(`ws-${kind}`);
+    expect(await talk.next()).toMatchObject({ result: { events: [{ kv: { key: base64(`ws-${kind}`) } }] } });
+  });
+
+  it('takes a request cut over frames, and several in one', async () => {
+    using talk = await Talk.open('/v3/watch');
+    talk.socket.send('{"create_request":');
+    talk.socket.send(`{"key":"${base64('cut')}"}} {"create_request":{"key":"${base64('two')}"}}`);
+    expect(await talk.next()).toMatchObject({ result: { created: true } });
+    expect(await talk.next()).toMatchObject({ result: { created: true, watch_id: '1' } });
+  });
+
+  it('brings a value of a megabyte', async () => {
+    using talk = await Talk.open('/v3/watch');
+    talk.socket.send(JSON.stringify({ create_request: { key: base64('large') } }));
+    await talk.next();
+    await put('large', 'x'.repeat(1_000_000));
+    expect(await talk.next()).toMatchObject({ result: { events: [{ kv: { value: base64('x'.repeat(1_000_000)) } }] } });
+  });
+
+  it('ends with its call, after the answer', async () => {
+    using talk = await Talk.open('/v3/kv/range');
+    const closed = once(talk.socket, 'close');
+    talk.socket.send(JSON.stringify({ key: base64('absent') }));
+    talk.socket.close();
+    const [code] = await closed;
+    expect(code).toBeGreaterThan(0);
+  });
+
+  it('ends its watches when the client is gone, also in the middle of a frame', async () => {
+    const watchers = async (): Promise<string | undefined> => {
+      const text = await (await fetch(`http://${served.address}/metrics`)).text();
+      return /^etcd_debugging_mvcc_watcher_total (\d+)$/m.exec(text)?.[1];
+    };
+    await expect.poll(watchers).toBe('0');
+    const talk = await Talk.open('/v3/watch');
+    talk.socket.send(JSON.stringify({ create_request: { key: base64('gone') } }));
+    await talk.next();
+    expect(await watchers()).toBe('1');
+    talk[Symbol.dispose]();
+    await expect.poll(watchers).toBe('0');
+
+    const [host = '', port = ''] = served.address.split(':');
+    const half = connect({ host, port: Number(port) });
+    half.write(
+      'GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    const [head] = await once(half, 'data');
+    expect(String(head)).toContain('HTTP/1.1 101');
+    // The first two bytes of a masked frame whose rest never comes.
+    half.write(Buffer.of(0x81, 0xfe));
+    half.end();
+    await once(half, 'close');
+  });
+
+  it('refuses what is no websocket of its version', async () => {
+    const [host = '', port = ''] = served.address.split(':');
+    const socket = connect({ host, port: Number(port) });
+    socket.write('GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 /);
+    socket.destroy();
+  });
+
+  it('keeps hundreds of idle ones while others are served', async () => {
+    const talks = await Promise.all(Array.from({ length: 200 }, () => Talk.open('/v3/watch')));
+    for (const [index, talk] of talks.entries())
+      talk.socket.send(JSON.stringify({ create_request: { key: base64(`idle-${index}`) } }));
+    for (const talk of talks) expect(await talk.next()).toMatchObject({ result: { created: true } });
+    expect((await put('idle-7')).status).toBe(200);
+    expect(await talks[7]?.next()).toMatchObject({ result: { events: [{}] } });
+    for (const talk of talks) talk[Symbol.dispose]();
+  });
+});
+
+describe('users of a websocket', () => {
+  it('are named by the second subprotocol or by a header (etcd #21929)', async () => {
+    await using own = await ServedMember.start();
+    const call = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+      fetch(`http://${own.address}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
+    await call('/v3/auth/user/add', { name: 'root', password: 'secret' });
+    await call('/v3/auth/role/add', { name: 'root' });
+    await call('/v3/auth/user/grant', { user: 'root', role: 'root' });
+    await call('/v3/auth/enable', {});
+    const { token } = (await (await call('/v3/auth/authenticate', { name: 'root', password: 'secret' })).json()) as {
+      token: string;
+    };
+    const watch = JSON.stringify({ create_request: { key: base64('a') } });
+    const created = async (socket: WebSocket): Promise<unknown> => {
+      using talk = new Talk(socket);
+      await once(socket, 'open');
+      socket.send(watch);
+      return talk.next();
+    };
+    const url = `ws://${own.address}/v3/watch`;
+    const byProtocol = new WebSocket(url, ['Bearer', token]);
+    const answer = await created(byProtocol);
+    expect(answer).toMatchObject({ result: { created: true } });
+    expect(answer).not.toMatchObject({ result: { canceled: true } });
+    expect(byProtocol.protocol).toBe('Bearer');
+    for (const Authorization of [token, `Bearer ${token}`]) {
+      const byHeader = await created(new WebSocket(url, { headers: { Authorization } }));
+      expect(byHeader).not.toMatchObject({ result: { canceled: true } });
+    }
+    expect(await created(new WebSocket(url))).toMatchObject({ result: { created: true, canceled: true } });
+  });
+});
