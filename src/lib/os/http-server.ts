@@ -34,11 +34,17 @@ export function createHttpServer(service: HttpService): HttpServer {
         if (!response.writableFinished) gone.abort(new Error('the client has gone away'));
       });
       service(requestOf(message, peerOf(message.socket), gone.signal))
-        .then((answer) => send(response, answer, { headOnly: message.method === 'HEAD', gone: gone.signal }))
+        .then((answer) => send(message, response, answer, gone.signal))
         .catch(() => response.destroy());
     },
   );
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (message.headers.upgrade?.toLowerCase() === 'h2c') {
+      // Asked for by the way (`curl --http2`), and optional: the request is read again as an ordinary one.
+      socket.unshift(Buffer.concat([headWithoutUpgrade(message), head]));
+      server.emit('connection', socket);
+      return;
+    }
     const gone = new AbortController();
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -86,14 +92,32 @@ function requestOf(message: IncomingMessage, peer: HttpPeer, signal: AbortSignal
   };
 }
 
+function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    const value = rawHeaders[index + 1] ?? '';
+    if (!/^(?:upgrade|http2-settings|connection)$/i.test(name)) lines.push(`${name}: ${value}`);
+    else if (/\bclose\b/i.test(value)) lines.push('Connection: close');
+  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
 async function send(
+  message: IncomingMessage,
   response: ServerResponse,
   answer: HttpResponse,
-  { headOnly, gone }: { headOnly: boolean; gone: AbortSignal },
+  gone: AbortSignal,
 ): Promise<void> {
   const { status, headers, body, trailers, broken } = answer;
+  const headOnly = message.method === 'HEAD';
+  // The rest of a request that nobody reads stands in the way of the next one: the connection ends with the answer.
+  response.once('finish', () => {
+    if (!message.complete) message.destroy();
+  });
   if (typeof body === 'string' || body instanceof Uint8Array) {
-    response.writeHead(status, { ...copied(headers), 'Content-Length': Buffer.byteLength(body) });
+    const framing = { 'Content-Length': Buffer.byteLength(body), ...(message.complete ? {} : { Connection: 'close' }) };
+    response.writeHead(status, { ...copied(headers), ...framing });
     response.end(headOnly ? undefined : body);
     return;
   }

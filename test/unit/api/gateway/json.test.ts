@@ -152,11 +152,14 @@ const jsonpbRefusals: readonly (readonly [type: string, body: string, text: stri
 ];
 
 describe('JSON that does not fit', () => {
-  it.each(refusals.map(([type, body, ...texts]) => ({ type, body, texts })))('$type: $body', ({ type, body, texts }) => {
-    const [protojson, jsonpb = protojson] = texts;
-    expect(errorOf('protojson', `etcdserverpb.${type}`, body)).toBe(protojson);
-    expect(errorOf('jsonpb', `etcdserverpb.${type}`, body)).toBe(jsonpb);
-  });
+  it.each(refusals.map(([type, body, ...texts]) => ({ type, body, texts })))(
+    '$type: $body',
+    ({ type, body, texts }) => {
+      const [protojson, jsonpb = protojson] = texts;
+      expect(errorOf('protojson', `etcdserverpb.${type}`, body)).toBe(protojson);
+      expect(errorOf('jsonpb', `etcdserverpb.${type}`, body)).toBe(jsonpb);
+    },
+  );
 
   it.each(protojsonRefusals)('from 3.5.30 on, %s: %j', (type, body, text) => {
     expect(errorOf('protojson', `etcdserverpb.${type}`, body)).toBe(text);

@@ -148,7 +148,7 @@ describe('users of a websocket', () => {
       using talk = new Talk(socket);
       await once(socket, 'open');
       socket.send(watch);
-      return talk.next();
+      return await talk.next();
     };
     const url = `ws://${own.address}/v3/watch`;
     const byProtocol = new WebSocket(url, ['Bearer', token]);

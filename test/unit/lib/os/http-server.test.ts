@@ -120,4 +120,31 @@ describe('an HTTP/1 server', () => {
     expect(await say('/yes')).toMatch(/^HTTP\/1\.1 101 .*hi$/s);
     expect(await say('/no')).toMatch(/^HTTP\/1\.1 403 Forbidden\r\nX-Why: no\r\nContent-Length: 2\r\n.*\r\n\r\nno$/s);
   });
+
+  it('reads a request that would rather be HTTP/2 as an ordinary one, with its body', async () => {
+    await using server = await serving(async ({ upgrade, headers, body }) =>
+      text(`${upgrade === undefined} ${headers.upgrade} ${await collectBody(body, 100)}`),
+    );
+    const socket = net.connect(server.port, HOST);
+    await once(socket, 'connect');
+    const head = 'Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+    socket.write(`POST / HTTP/1.1\r\n${head}Content-Length: 5\r\n\r\nhello`);
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\ntrue undefined hello$/s);
+    socket.destroy();
+  });
+
+  it('ends the connection of a request that was answered before it was read', async () => {
+    await using server = await serving(async ({ body }) => {
+      await collectBody(body, 10).catch(() => undefined);
+      return text('too much');
+    });
+    const socket = net.connect(server.port, HOST);
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n${'x'.repeat(1000)}`);
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/Connection: close/);
+    await once(socket, 'close');
+  });
 });
