@@ -2,7 +2,7 @@
  * Loads a program's bundle as fast as Node can: one file, compiled from V8's code cache, which the build keeps beside it. A cache that does not
  * fit (another Node version) is passed over; V8 then compiles the source as usual.
  *
- * A bundle is the text of one function `(exports, require, module, __filename, __dirname)`; it exports `set`, `choose` and `run`, see
+ * A bundle is the text of one function `(exports, require, module, __filename, __dirname)`; it exports `set`, `asGiven`, `choose` and `run`, see
  * `src/cli/bundle.ts`.
  */
 'use strict';
@@ -30,15 +30,23 @@ function loadBundle(set, folder = dist) {
   return { bundle: module.exports, script };
 }
 
+/**
+ * What Go's runtime takes and forgets ends a Node process, or opens its debugger's port (SIGUSR1). https://pkg.go.dev/os/signal#hdr-Default_behavior_of_signals_in_Go_programs
+ */
+const forgotten = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGXCPU'];
+
 async function launch(program) {
+  for (const name of forgotten) process.on(name, () => {});
   const first = firstSetOf[program];
   if (!existsSync(join(dist, `${first}.js`))) {
     process.stderr.write(`${program}: not built yet; run "npm install && npm run build" in ${dirname(__dirname)}\n`);
     process.exit(1);
   }
   process.stdout.on('error', endOnClosedPipe);
+  process.stderr.on('error', () => {});
   const { bundle } = loadBundle(first);
-  const choice = bundle.choose(program, process.argv.slice(2), process.env);
+  const { words, env } = bundle.asGiven(process.argv.slice(2), process.env);
+  const choice = bundle.choose(program, words, env);
   if (choice.t === 'refuse') {
     process.stderr.write(choice.message);
     process.exit(choice.exitCode);
@@ -51,7 +59,7 @@ async function launch(program) {
     }
     chosen = loadBundle(choice.set).bundle;
   }
-  const { env, stderr } = process;
+  const { stderr } = process;
   const io = {
     env,
     wallMs: Date.now,
@@ -59,6 +67,10 @@ async function launch(program) {
       return process.stdin;
     },
     get stdout() {
+      // oclif listens too, and throws.
+      for (const each of process.stdout.listeners('error')) {
+        if (each !== endOnClosedPipe) process.stdout.off('error', each);
+      }
       return process.stdout;
     },
     stderr,
@@ -69,15 +81,14 @@ async function launch(program) {
   process.exit(code);
 }
 
-/** Nobody reads any more: that is no error, and there is nothing left to do. */
+/** Nobody reads any more: that is no error, and there is nothing left to do. A full disk goes unnoticed, as it does with Go's Println. */
 function endOnClosedPipe(error) {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
 }
 
 /** Writes to a pipe may still be under way when a command is done. */
 function drained(stream) {
-  if (stream.writableLength === 0) return undefined;
+  if (stream.writableLength === 0 || stream.destroyed || stream.errored) return undefined;
   return new Promise((done) => stream.write('', done));
 }
 

@@ -165,7 +165,7 @@ async function makeBundle(set, commands, manifest, names) {
     const manifest = ${JSON.stringify(manifest)};
     const load = { ${load.join('\n')} };
     const bundle = makeBundle(${JSON.stringify(set)}, { program, manifest, load }, ${JSON.stringify(names)});
-    export const { choose, run } = bundle;
+    export const { asGiven, choose, run } = bundle;
     export const set = bundle.set;`;
   const outfile = join(dist, `${set}.js`);
   await build({

@@ -27,7 +27,7 @@ export default class Defrag extends CtlCommand {
     const { formatDuration } = await import('../../src/lib/go/duration.js');
     await using session = await openSession(globals, this.io);
     let hasFailed = false;
-    for (const endpoint of await clusterEndpoints(globals, this.io, flags)) {
+    for (const endpoint of await clusterEndpoints(globals, flags, session.client)) {
       const startMs = osClock.monotonicMs();
       const took = () =>
         differenceOf('defragTellsTime', globals.emulate)

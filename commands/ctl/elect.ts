@@ -4,6 +4,7 @@ import { flag } from '../../src/cli/flags.js';
 import type { Printer } from '../../src/cli/print/printer.js';
 import { Election, type Leader } from '../../src/client/concurrency/election.js';
 import { Session } from '../../src/client/concurrency/session.js';
+import { aborted, stopSignals } from '../../src/lib/os/stop-signals.js';
 
 export default class Elect extends CtlCommand {
   static override summary = 'Be elected leader, or see who is';
@@ -19,25 +20,20 @@ export default class Elect extends CtlCommand {
       fail(ExitCode.badArgs, 'elect takes one election name argument and an optional proposal argument');
     }
     const globals = this.globals();
+    using stop = stopSignals();
     const { openSession } = await import('../../src/start/ctl-session.js');
     await using open = await openSession(globals, this.io);
     if (proposal === undefined && !flags.listen) fail(ExitCode.badArgs, 'no proposal argument but -l not set');
     if (proposal !== undefined && flags.listen) fail(ExitCode.badArgs, 'proposal given but -l is set');
-    const session = await Session.open(open.client);
+    const session = await Session.open(open.client, { signal: stop.signal });
     const election = new Election(session, name);
-    const { stopSignals } = await import('../../src/lib/os/stop-signals.js');
-    using stop = stopSignals();
     if (proposal === undefined) await observe(election, open.printer, stop.signal);
     else await campaign(session, election, proposal, open.printer, stop.signal);
   }
 }
 
 async function observe(election: Election, printer: Printer, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const leader of election.observe({ signal })) show(printer, leader);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
+  for await (const leader of election.observe({ signal })) show(printer, leader);
   if (!signal.aborted) fail(ExitCode.error, 'elect: observer lost');
 }
 
@@ -48,7 +44,6 @@ async function campaign(
   printer: Printer,
   signal: AbortSignal,
 ): Promise<void> {
-  const { aborted } = await import('../../src/lib/os/stop-signals.js');
   await election.campaign(proposal, { signal });
   printer.get(await session.client.kv.get(election.key));
   await Promise.race([aborted(signal), session.done]);

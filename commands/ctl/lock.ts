@@ -2,6 +2,7 @@ import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { CliError, ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import type { Mutex } from '../../src/client/concurrency/mutex.js';
+import { aborted, stopSignals } from '../../src/lib/os/stop-signals.js';
 
 export default class Lock extends CtlCommand {
   static override summary = 'Hold a lock, until interrupted or while a command runs';
@@ -17,15 +18,18 @@ export default class Lock extends CtlCommand {
       fail(ExitCode.badArgs, 'lock takes a lock name argument and an optional command to execute');
     }
     const globals = this.globals();
+    // Whoever interrupts even now is to find the lock free.
+    using stop = stopSignals();
     const { openSession } = await import('../../src/start/ctl-session.js');
     const { Session } = await import('../../src/client/concurrency/session.js');
     const { Mutex } = await import('../../src/client/concurrency/mutex.js');
-    const { aborted, stopSignals } = await import('../../src/lib/os/stop-signals.js');
     await using open = await openSession(globals, this.io);
     const { client, printer } = open;
-    const session = await Session.open(client, flags.ttl > 0 ? { ttlSeconds: flags.ttl } : {});
+    const session = await Session.open(client, {
+      ...(flags.ttl > 0 && { ttlSeconds: flags.ttl }),
+      signal: stop.signal,
+    });
     const mutex = new Mutex(session, name);
-    using stop = stopSignals();
     await mutex.lock({ signal: stop.signal });
     if (command.length > 0) {
       await this.#runHolding(mutex, command);
@@ -47,9 +51,11 @@ export default class Lock extends CtlCommand {
       ETCD_LOCK_REV: String(mutex.header?.revision ?? 0),
       ...this.io.env,
     };
-    const { exitCode, failure } = await runCommand(command, { env, input: 'none' });
+    const { exitCode, failure, wasSignaled } = await runCommand(command, { env, input: 'none' });
     const unlocked = await mutex.unlock().catch((error: unknown) => error);
-    if (failure !== undefined) throw new CliError(exitCode > 0 ? exitCode : ExitCode.error, failure);
+    // Of a command that a signal ended Go knows -1, which the shell sees as 255.
+    if (failure !== undefined)
+      throw new CliError(exitCode < 0 ? (wasSignaled ? 255 : ExitCode.error) : exitCode, failure);
     if (unlocked instanceof Error) throw unlocked;
   }
 }

@@ -70,9 +70,11 @@ export default class Start extends BaseCommand {
   private async serve(options: MemberOptions, log: OsLogger): Promise<void> {
     const { startMember } = await import('../../src/start/start-member.js');
     const { ListenerError } = await import('../../src/start/tls-server.js');
-    const { tellInit } = await import('../../src/start/tell-init.js');
+    const { InitDaemon } = await import('../../src/start/tell-init.js');
+    const init = new InitDaemon(log, this.io.env.NOTIFY_SOCKET);
     let member: RunningMember;
     try {
+      using _ = init.extending();
       member = await startMember(options, log);
     } catch (error) {
       if (error instanceof ListenerError) {
@@ -80,10 +82,7 @@ export default class Start extends BaseCommand {
         log.close();
         exitSilently(1);
       }
-      const { JoinError } = await import('../../src/start/discover.js');
-      const lines =
-        error instanceof JoinError ? error.lines(options.emulate) : startFailure(textOf(error), options.emulate);
-      for (const line of lines) log[line.level](line.message, line.fields);
+      for (const line of startFailure(textOf(error), options.emulate)) log[line.level](line.message, line.fields);
       log.close();
       exitSilently(1);
     }
@@ -91,7 +90,7 @@ export default class Start extends BaseCommand {
     try {
       const ending = endingSignal();
       // The member is up and signals are heard.
-      tellInit(log, this.io.env.NOTIFY_SOCKET);
+      init.ready();
       signal = await Promise.race([ending, member.ended.then(() => undefined)]);
     } catch (error) {
       log.fatal('the member had to stop', { error: textOf(error) });
@@ -100,6 +99,8 @@ export default class Start extends BaseCommand {
     }
     if (signal === undefined) return;
     log.info('received signal; shutting down', { signal: goSignal[signal] });
+    init.stopping();
+    using _ = init.extending();
     await member.close();
     log.close();
     await reraise(signal);
@@ -111,10 +112,11 @@ const textOf = (error: unknown): string => (error instanceof Error ? error.messa
 type EndingSignal = 'SIGINT' | 'SIGTERM';
 const goSignal: Readonly<Record<EndingSignal, string>> = { SIGINT: 'interrupt', SIGTERM: 'terminated' };
 
+/** The first one; those that follow during the stop are swallowed, as in etcd. */
 function endingSignal(): Promise<EndingSignal> {
   return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve('SIGINT'));
-    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.on('SIGINT', () => resolve('SIGINT'));
+    process.on('SIGTERM', () => resolve('SIGTERM'));
   });
 }
 

@@ -25,6 +25,7 @@
 import { Command } from '@oclif/core/command';
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
+import { textOrBytes } from '../lib/raw-text.js';
 import { CliError, ExitCode } from './exit.js';
 import type { FlagTable, FlagValues } from './flags.js';
 import { renderHelp, renderUsage } from './help.js';
@@ -123,17 +124,17 @@ export abstract class BaseCommand extends Command {
 
   /** A line of the answer, on stdout. */
   protected print(line: string): void {
-    this.io.stdout.write(`${line}\n`);
+    this.io.stdout.write(textOrBytes(`${line}\n`));
   }
 
   /** Text or bytes of the answer, as they are. */
   protected write(data: string | Uint8Array): void {
-    this.io.stdout.write(data);
+    this.io.stdout.write(typeof data === 'string' ? textOrBytes(data) : data);
   }
 
   /** A line of anything else, on stderr. */
   protected note(line: string): void {
-    this.io.stderr.write(`${line}\n`);
+    this.io.stderr.write(textOrBytes(`${line}\n`));
   }
 
   /** Errors are printed once, by the program (`run-program.ts`). */

@@ -1,4 +1,5 @@
 /** What a bundle exports: the build makes one for each command set, `bin/launch.cjs` loads it. */
+import { rawVariables, rawWords } from '../lib/os/raw-process.js';
 import type { Choice, ChooseInput, CommandSet } from './choose.js';
 import { chooseSet } from './choose.js';
 import { runV2Program } from './ctl2/run.js';
@@ -8,6 +9,8 @@ import type { Terminal } from './terminal.js';
 
 export interface Bundle {
   readonly set: CommandSet;
+  /** Words and variables as the system has them, where Node could not read them as text. */
+  asGiven(words: readonly string[], env: ChooseInput['env']): Pick<ChooseInput, 'words' | 'env'>;
   choose(program: ChooseInput['program'], words: readonly string[], env: ChooseInput['env']): Choice;
   /** Runs the words; resolves to the exit code. */
   run(words: readonly string[], io: Terminal): Promise<number>;
@@ -22,6 +25,7 @@ export interface CommandNames {
 export function makeBundle(set: CommandSet, image: ProgramImage, names: CommandNames): Bundle {
   return {
     set,
+    asGiven: (words, env) => ({ words: rawWords(words), env: rawVariables(env) }),
     choose: (program, words, env) => chooseSet({ program, words, env, ...names }),
     run: (words, io) =>
       image.program.style.layout === 'urfave' ? runV2Program(image, words, io) : runProgram(image, words, io),

@@ -1,13 +1,12 @@
-/** A new password: asked for twice on a terminal, or the first word of standard input. */
+/** A new password: asked for twice on a terminal, or the first word of standard input, which may stay open. */
 import { ExitCode, fail } from './exit.js';
 import { askPassword } from './prompt.js';
-import { readAll } from './stdin.js';
+import { readWord } from './stdin.js';
 import type { Terminal } from './terminal.js';
 
 export async function newPassword(io: Terminal, user: string, how: { readonly interactive: boolean }): Promise<string> {
   if (!how.interactive) {
-    const [word = ''] = /^[^\s]+/.exec((await readAll(io.stdin)).toString().trimStart()) ?? [];
-    return word;
+    return readWord(io.stdin);
   }
   const first = await askPassword(io, `Password of ${user}: `);
   if (first === '') fail(ExitCode.badArgs, 'empty password');

@@ -1,5 +1,5 @@
 /** The keys that a permission is about: one, `[key, end)`, a prefix, or all from a key on. As etcdctl's `role` commands read them. */
-import { prefixEnd } from '../client/key-range.js';
+import { prefixEnd, toBytes } from '../client/key-range.js';
 import { ExitCode, fail } from './exit.js';
 import { type FlagValues, flag } from './flags.js';
 
@@ -33,6 +33,6 @@ export function permissionRange(
     if (fromKey) fail(ExitCode.badArgs, 'unexpected endkey argument with --from-key flag');
     return { key, rangeEnd: end };
   }
-  if (prefix) return { key, rangeEnd: prefixEnd(Buffer.from(key)) };
+  if (prefix) return { key, rangeEnd: prefixEnd(toBytes(key)) };
   return { key, rangeEnd: fromKey ? zero : '' };
 }

@@ -5,6 +5,7 @@
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { defaultEmulatedVersion, emulatedVersions, parseEmulatedVersion } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
+import { textOrBytes } from '../lib/raw-text.js';
 import type { BaseCommand } from './base-command.js';
 import { HelpShown } from './base-command.js';
 import { candidatesFor } from './complete.js';
@@ -125,9 +126,9 @@ function emulationOf(program: Program, words: readonly string[], io: Terminal): 
 /** Prints an error the one way there is; returns the exit code. */
 function report(error: unknown, io: Terminal): number {
   if (error instanceof CliError) {
-    if (error.isPrinted) io.stderr.write(`Error: ${error.message}\n`);
+    if (error.isPrinted) io.stderr.write(textOrBytes(`Error: ${error.message}\n`));
     return error.exitCode;
   }
-  io.stderr.write(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
+  io.stderr.write(textOrBytes(`Error: ${error instanceof Error ? error.message : String(error)}\n`));
   return ExitCode.error;
 }

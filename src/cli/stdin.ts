@@ -1,5 +1,6 @@
 /** Standard input, whole or by the line. */
 import type { Readable } from 'node:stream';
+import { rawText } from '../lib/raw-text.js';
 
 /** Everything up to the end of input. */
 export async function readAll(stdin: Readable): Promise<Buffer> {
@@ -24,4 +25,18 @@ export async function* readLines(
     }
   }
   if (rest !== '') yield { text: rest, complete: false };
+}
+
+/**
+ * The first word of the first line, as Go's `Scanf("%s")`: nothing is read beyond the blank that ends it, and an empty line has none. Bytes that are
+ * no UTF-8 are kept.
+ */
+export async function readWord(stdin: Readable): Promise<string> {
+  let typed = '';
+  for await (const chunk of stdin) {
+    typed += (typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk)).toString('latin1');
+    if (/^[ \t\v\f\r]*(?:\n|\S[\s\S]*?\s)/.test(typed)) break;
+  }
+  const [, word = ''] = /^[ \t\v\f\r]*([^ \t\v\f\r\n]*)/.exec(typed) ?? [];
+  return rawText(Buffer.from(word, 'latin1'));
 }

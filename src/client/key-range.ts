@@ -1,10 +1,10 @@
 /** Keys and ranges of keys as callers give them, turned into what crosses the wire. */
+import { rawBytes } from '../lib/raw-text.js';
 
-/** Text is sent as UTF-8. */
+/** Text is sent as UTF-8; bytes in it that are none (see `lib/raw-text.ts`) as they are. */
 export type Bytes = string | Uint8Array;
 
-const encoder = new TextEncoder();
-export const toBytes = (value: Bytes): Uint8Array => (typeof value === 'string' ? encoder.encode(value) : value);
+export const toBytes = (value: Bytes): Uint8Array => (typeof value === 'string' ? rawBytes(value) : value);
 
 /** One key, or with one of the options a range: `[key, end)`, all keys that begin with `key`, all keys from `key` on. */
 export interface RangeSelection {

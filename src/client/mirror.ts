@@ -27,9 +27,9 @@ export interface MirrorOptions {
 /** Goes on until one of the clusters refuses or the watch is ended; then throws EtcdError. */
 export async function mirror(source: Client, destination: Client, options: MirrorOptions): Promise<void> {
   const { prefix } = options;
-  const prefixBytes = Buffer.from(prefix);
+  const prefixBytes = toBytes(prefix);
   const renamed = (key: Uint8Array): Uint8Array =>
-    Buffer.concat([Buffer.from(options.destinationPrefix), key.subarray(prefixBytes.length)]);
+    Buffer.concat([toBytes(options.destinationPrefix), key.subarray(prefixBytes.length)]);
   const revision =
     options.fromRevision > 0 ? options.fromRevision - 1 : await copyAll(source, destination, options, renamed);
   for await (const { events } of source.watch(prefix, { prefix: true, revision: revision + 1 })) {

@@ -21,7 +21,7 @@ import {
 } from '../proto/gen/etcdserverpb.js';
 import type { Event } from '../proto/gen/mvccpb.js';
 import type { Caller } from './caller.js';
-import { type EtcdError, fromGrpc, WatchCanceledError } from './errors.js';
+import { EtcdError, fromGrpc, WatchCanceledError } from './errors.js';
 import { type Bytes, type RangeSelection, selectRange } from './key-range.js';
 
 export interface WatchOptions extends RangeSelection {
@@ -53,7 +53,7 @@ export interface WatchBatch {
  * it, and EtcdError when it cannot go on.
  */
 export interface Watch extends AsyncIterableIterator<WatchBatch> {
-  /** Resolves with the revision at which the server took the watch up for the first time. */
+  /** Resolves with the revision at which the server took the watch up for the first time; rejects when the watch ends before. */
   readonly started: Promise<number>;
   cancel(): void;
 }
@@ -119,6 +119,7 @@ class OneWatch implements Watch {
   readonly #readers: { resolve(result: IteratorResult<WatchBatch>): void; reject(error: unknown): void }[] = [];
   #end: { error: EtcdError | undefined } | undefined;
   #onStarted: (revision: number) => void = () => undefined;
+  #onNotStarted: (error: EtcdError) => void = () => undefined;
   #hasStarted = false;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.cancel();
@@ -135,9 +136,12 @@ class OneWatch implements Watch {
       filters,
     });
     this.nextRevision = options.revision ?? 0;
-    this.started = new Promise((resolve) => {
+    this.started = new Promise((resolve, reject) => {
       this.#onStarted = resolve;
+      this.#onNotStarted = reject;
     });
+    // Whoever reads the watch learns of it there.
+    this.started.catch(() => {});
     this.#signal = options.signal;
     if (this.#signal?.aborted === true) this.end();
     else this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -175,6 +179,7 @@ class OneWatch implements Watch {
   end(error?: EtcdError): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
+    if (!this.#hasStarted) this.#onNotStarted(error ?? new EtcdError(Code.Canceled, 'context canceled'));
     this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const reader of this.#readers.splice(0)) {
       if (error === undefined) reader.resolve({ done: true, value: undefined });

@@ -7,6 +7,7 @@ import { bucketBytes } from '../backend/buckets.js';
 import { storageVersionKey } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import { BoltError } from '../bolt/errors.js';
+import { type Meta, readMetas } from '../bolt/meta.js';
 import { crc32c } from '../lib/crc32c.js';
 import type { Disk, DiskFile } from '../lib/disk.js';
 import { pathErrorText } from '../lib/go/system-error.js';
@@ -87,6 +88,7 @@ export function copySnapshot(disk: Disk, from: string, to: string, how: { readon
     const hasHash = size % 512 === hashSize;
     if (!hasHash && !how.skipHashCheck) throw new DataDirError('snapshot missing hash but --skip-hash-check=false');
     const bodySize = hasHash ? size - hashSize : size;
+    checkDatabase(source, bodySize);
     const target = disk.open(to, 'create', 0o600);
     try {
       const actual = copyHashed(source, target, bodySize);
@@ -105,6 +107,23 @@ export function copySnapshot(disk: Disk, from: string, to: string, how: { readon
   } finally {
     source.close();
   }
+}
+
+/** Without its sum a file is believed, so it must at least be a database. An empty one would be restored as an empty store. */
+function checkDatabase(source: DiskFile, size: number): void {
+  if (source.size() < hashSize) throw new DataDirError(`seek ${source.path}: invalid argument`);
+  const readAt = (position: number, length: number): Uint8Array => {
+    const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - position)));
+    return bytes.subarray(0, source.read(bytes, position));
+  };
+  let meta: Meta;
+  try {
+    meta = readMetas(source.path, readAt);
+  } catch (cause) {
+    if (cause instanceof BoltError) throw new DataDirError('invalid database', cause);
+    throw cause;
+  }
+  if (meta.highWater * meta.pageSize > size) throw new DataDirError('invalid database');
 }
 
 function openSource(disk: Disk, path: string): DiskFile {

@@ -83,6 +83,8 @@ export const wireErrors = {
   timeoutDueToConnectionLost: row(unavailable, 'request timed out, possibly due to connection lost'),
   timeoutWaitAppliedIndex: row(unavailable, 'request timed out, waiting for the applied index took too long'),
   timeoutLeaderTransfer: row(unknown, 'request timed out, leader transfer took too long'),
+  /** etcd has no word for it: its members die of one. */
+  unknownAlarm: row(invalidArgument, 'unknown alarm type or action'),
   corrupt: row(dataLoss, 'corrupt cluster'),
   wrongDowngradeVersionFormat: row(invalidArgument, 'wrong downgrade target version format'),
   invalidDowngradeTargetVersion: row(invalidArgument, 'invalid downgrade target version'),

@@ -11,6 +11,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { ProtoDecodeError } from '../lib/codec.js';
+import { rawBytes } from '../lib/raw-text.js';
 
 /** What an absent bytes field is; never written to, being empty. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -151,6 +152,10 @@ export class Writer {
   }
 
   string(value: string): void {
+    if (!value.isWellFormed()) {
+      this.bytes(rawBytes(value));
+      return;
+    }
     const size = Buffer.byteLength(value, 'utf8');
     const at = this.reserve(size);
     this.buf.write(value, at, size, 'utf8');

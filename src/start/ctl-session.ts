@@ -5,6 +5,7 @@ import { createPrinter } from '../cli/print/index.js';
 import type { Printer } from '../cli/print/printer.js';
 import type { Terminal } from '../cli/terminal.js';
 import type { Client } from '../client/client.js';
+import { textOrBytes } from '../lib/raw-text.js';
 import { openClient } from './open-client.js';
 
 export interface CtlSession extends AsyncDisposable {
@@ -16,7 +17,8 @@ export interface CtlSession extends AsyncDisposable {
 
 export function printerFor(globals: CtlGlobals, io: Terminal): Promise<Printer> {
   const out = {
-    stdout: (chunk: string | Uint8Array) => void io.stdout.write(chunk),
+    stdout: (chunk: string | Uint8Array) =>
+      void io.stdout.write(typeof chunk === 'string' ? textOrBytes(chunk) : chunk),
     stderr: (text: string) => void io.stderr.write(text),
   };
   return createPrinter(globals['write-out'], out, { hex: globals.hex, emulate: globals.emulate });

@@ -23,6 +23,7 @@ import { osClock } from '../lib/os/clock.js';
 import { hostName } from '../lib/os/host-name.js';
 import type { HttpTls } from '../lib/os/http-get.js';
 import { osNetwork } from '../lib/os/net.js';
+import { rawBytes } from '../lib/raw-text.js';
 import { Cluster } from '../proto/gen/etcdserverpb.js';
 import { EndpointSync } from '../proxy/grpc/endpoint-sync.js';
 import { forwardedMethods, forwardServices } from '../proxy/grpc/forward.js';
@@ -134,7 +135,7 @@ function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logg
     clock: osClock,
     cluster: clusterClient,
     self: selfClient,
-    key: Buffer.from(`${options.namespace}a`),
+    key: rawBytes(`${options.namespace}a`),
   });
   const own = proxyMetrics(() => counts.all());
   const ownMetrics: HttpHandler = async (_request, { pathname }) =>
@@ -165,7 +166,7 @@ function register(grpc: GrpcServer, upstream: Upstream, options: GrpcProxyOption
   }
   const { namespace } = options;
   forwardServices(grpc, upstream, {
-    translations: namespace === '' ? new Map() : translations(new Namespace(Buffer.from(namespace))),
+    translations: namespace === '' ? new Map() : translations(new Namespace(rawBytes(namespace))),
     except,
   });
 }

@@ -21,7 +21,7 @@ export default class EndpointHashKV extends CtlCommand {
     await using session = await openSession(globals, this.io);
     const rows: Row[] = [];
     let failure: EtcdError | undefined;
-    for (const endpoint of await clusterEndpoints(globals, this.io, flags)) {
+    for (const endpoint of await clusterEndpoints(globals, flags, session.client)) {
       try {
         const hashKV = await session.client.maintenance.hashKV(endpoint, asInt64(flags.rev), session.limits);
         rows.push({ endpoint, hashKV });

@@ -9,13 +9,14 @@ export default class EndpointHealth extends CtlCommand {
   override async run(): Promise<void> {
     const { flags } = this.input(EndpointHealth);
     const globals = this.globals();
-    const { clientOptions } = await import('../../../src/start/open-client.js');
+    const { clientOptions, connect } = await import('../../../src/start/open-client.js');
     const { clusterEndpoints } = await import('../../../src/start/cluster-endpoints.js');
     const { checkHealth } = await import('../../../src/start/check-health.js');
     const { printerFor } = await import('../../../src/start/ctl-session.js');
     const printer = await printerFor(globals, this.io);
     const options = await clientOptions(globals, this.io);
-    const endpoints = await clusterEndpoints(globals, this.io, flags);
+    await using client = flags.cluster ? await connect(options) : undefined;
+    const endpoints = client === undefined ? globals.endpoints : await clusterEndpoints(globals, flags, client);
     const limits = { timeoutMs: globals['command-timeout'] };
     const list = await Promise.all(endpoints.map((endpoint) => checkHealth(options, endpoint, limits)));
     printer.endpointHealth(list);

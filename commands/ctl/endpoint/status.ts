@@ -19,7 +19,7 @@ index, raft applied index, errors.`;
     await using session = await openSession(globals, this.io);
     const rows: Row[] = [];
     let hasFailed = false;
-    for (const endpoint of await clusterEndpoints(globals, this.io, flags)) {
+    for (const endpoint of await clusterEndpoints(globals, flags, session.client)) {
       try {
         rows.push({ endpoint, status: await session.client.maintenance.status(endpoint, session.limits) });
       } catch (error) {

@@ -1,6 +1,7 @@
 import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { permissionFlags, permissionRange } from '../../../src/cli/permission-range.js';
+import { rawText } from '../../../src/lib/raw-text.js';
 
 export default class RoleRevokePermission extends CtlCommand {
   static override summary = 'Take from a role what it may do with keys';
@@ -19,6 +20,11 @@ export default class RoleRevokePermission extends CtlCommand {
     const { openSession } = await import('../../../src/start/ctl-session.js');
     await using session = await openSession(globals, this.io);
     const answer = await session.client.auth.roleRevokePermission(role, key, rangeEnd);
-    session.printer.roleRevokePermission(role, first, Buffer.from(rangeEnd).toString(), answer);
+    session.printer.roleRevokePermission(
+      role,
+      first,
+      typeof rangeEnd === 'string' ? rangeEnd : rawText(Buffer.from(rangeEnd)),
+      answer,
+    );
   }
 }

@@ -7,6 +7,7 @@ export default class SnapshotRestore extends CtlCommand {
   static override usage = '<filename> [options] [flags]';
   static override flags = {
     ...restoreFlags,
+    'initial-memory-map-size': flag.uint64(0, 'taken for compatibility; has no effect'),
     'data-dir': flag.string('', 'folder to make (default: name.etcd)'),
   };
 

@@ -41,8 +41,8 @@ export default class GatewayStart extends BaseCommand {
         { listenAddr: flags['listen-addr'], endpoints: flags.endpoints, retryDelayMs: flags['retry-delay'] },
         log,
       );
-      const { tellInit } = await import('../../../src/start/tell-init.js');
-      tellInit(log, this.io.env.NOTIFY_SOCKET);
+      const { InitDaemon } = await import('../../../src/start/tell-init.js');
+      new InitDaemon(log, this.io.env.NOTIFY_SOCKET).ready();
       gateway.serve();
     } catch (error) {
       if (!(error instanceof StartRefusal)) throw error;

@@ -111,8 +111,8 @@ export default class GrpcProxyStart extends BaseCommand {
         },
         log,
       );
-      const { tellInit } = await import('../../../src/start/tell-init.js');
-      tellInit(log, this.io.env.NOTIFY_SOCKET);
+      const { InitDaemon } = await import('../../../src/start/tell-init.js');
+      new InitDaemon(log, this.io.env.NOTIFY_SOCKET).ready();
     } catch (error) {
       if (!(error instanceof StartRefusal)) throw error;
       this.io[error.to].write(error.text);

@@ -31,7 +31,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
     async defragment(_request, call) {
       await guard.rootUntranslated(call);
       await member.maintenance.defragment();
-      return { header: member.header(member.currentRevision) };
+      return { header: undefined };
     },
 
     async hash(_request, call) {
@@ -61,7 +61,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
         let left = snapshot.sizeBytes;
         const send = async (blob: Uint8Array): Promise<void> => {
           const message = {
-            header: member.header(member.currentRevision),
+            header: undefined,
             remainingBytes: left,
             blob,
             version: storageVersion,

@@ -8,8 +8,8 @@ import type { RequestOp } from '../../proto/gen/etcdserverpb.js';
 
 interface Interval {
   readonly start: string;
-  /** Exclusive; undefined = to the last key. */
-  readonly end: string | undefined;
+  /** Exclusive. */
+  readonly end: string;
 }
 
 interface Writes {
@@ -53,11 +53,12 @@ function collect(ops: readonly RequestOp[]): Writes | undefined {
 }
 
 function covers(deletes: readonly Interval[], key: string): boolean {
-  return deletes.some(({ start, end }) => start <= key && (end === undefined || key < end));
+  return deletes.some(({ start, end }) => start <= key && key < end);
 }
 
 function interval(key: Uint8Array, rangeEnd: Uint8Array): Interval {
   const start = latin1Text(key);
   if (rangeEnd.length === 0) return { start, end: `${start}\0` };
-  return { start, end: rangeEnd.length === 1 && rangeEnd[0] === 0 ? undefined : latin1Text(rangeEnd) };
+  // Sic: "\0", which elsewhere means no upper limit, is taken as it is, so that a deletion from a key on meets no put.
+  return { start, end: latin1Text(rangeEnd) };
 }

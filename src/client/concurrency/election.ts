@@ -40,14 +40,16 @@ export class Election {
   async campaign(value: Bytes, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { client, lease } = this.#session;
     const key = `${this.#prefix}${leaseHex(lease)}`;
-    const answer = await client.kv.txn(
-      {
-        compare: [compare.createRevision(key, '=', 0)],
-        success: [op.put(key, value, { lease })],
-        failure: [op.get(key)],
-      },
-      { signal: options.signal },
-    );
+    const request = {
+      compare: [compare.createRevision(key, '=', 0)],
+      success: [op.put(key, value, { lease })],
+      failure: [op.get(key)],
+    };
+    const answer = await client.kv.txn(request, { signal: options.signal }).catch(async (error: unknown) => {
+      // It may have been carried out all the same.
+      if (options.signal?.aborted === true) await client.kv.delete(key).catch(() => undefined);
+      throw error;
+    });
     const response = answer.responses[0]?.response;
     const before = response?.case === 'responseRange' ? response.value.kvs[0] : undefined;
     this.#candidacy = { key, createRevision: before?.createRevision ?? answer.header?.revision ?? 0 };
@@ -98,11 +100,16 @@ export class Election {
    */
   async *observe(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<Leader> {
     const { client } = this.#session;
-    while (options.signal?.aborted !== true) {
-      const leader = (await this.leader(options)) ?? (await this.#firstLeader(client, options));
-      if (leader === undefined) return;
-      yield leader;
-      yield* proclamations(client, leader, options);
+    try {
+      while (options.signal?.aborted !== true) {
+        const leader = (await this.leader(options)) ?? (await this.#firstLeader(client, options));
+        if (leader === undefined) return;
+        yield leader;
+        yield* proclamations(client, leader, options);
+      }
+    } catch (error) {
+      // A call under way when the signal aborts is broken off: that is the end, not a failure.
+      if (options.signal?.aborted !== true) throw error;
     }
   }
 

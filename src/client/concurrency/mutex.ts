@@ -38,9 +38,9 @@ export class Mutex {
 
   /** Resolves when the lock is ours. Throws EtcdError; then nothing is left of the attempt. */
   async lock(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    if (await this.#isAcquired(options)) return;
     const { client } = this.#session;
     try {
+      if (await this.#isAcquired(options)) return;
       await waitForDeletions(client, this.#prefix, this.#createRevision - 1, options);
       const { kvs, header } = await client.kv.get(this.#key, { signal: options.signal });
       if (kvs.length === 0) throw new EtcdError(Code.Unknown, 'mutex: session is expired');

@@ -1,31 +1,30 @@
 /** Files of this machine, through node:fs. */
 import fs from 'node:fs';
 import type { Disk, DiskFile } from '../disk.js';
+import { rawText, textOrBytes } from '../raw-text.js';
 import { nativeCalls } from './native.js';
 
 export const osDisk: Disk = {
   open(path, how, mode = 0o666) {
-    return new OsFile(path, fs.openSync(path, openFlags[how], mode));
+    return new OsFile(path, fs.openSync(textOrBytes(path), openFlags[how], mode));
   },
-  rename: fs.renameSync,
+  rename(from, to) {
+    fs.renameSync(textOrBytes(from), textOrBytes(to));
+  },
   remove(path, how) {
-    if (how?.recursive === true) fs.rmSync(path, { recursive: true, force: true });
-    else fs.unlinkSync(path);
+    if (how?.recursive === true) fs.rmSync(textOrBytes(path), { recursive: true, force: true });
+    else fs.unlinkSync(textOrBytes(path));
   },
   makeDir(path, mode = 0o777) {
-    fs.mkdirSync(path, { recursive: true, mode });
+    fs.mkdirSync(textOrBytes(path), { recursive: true, mode });
   },
-  list: (path) =>
-    fs
-      .readdirSync(path, 'buffer')
-      .sort(Buffer.compare)
-      .map((name) => name.toString()),
+  list: (path) => fs.readdirSync(textOrBytes(path), 'buffer').sort(Buffer.compare).map(rawText),
   stat(path) {
-    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    const stat = fs.statSync(textOrBytes(path), { throwIfNoEntry: false });
     return stat && { isDirectory: stat.isDirectory(), size: stat.size, mode: stat.mode };
   },
   syncDir(path) {
-    const fd = fs.openSync(path, 'r');
+    const fd = fs.openSync(textOrBytes(path), 'r');
     try {
       fs.fsyncSync(fd);
     } finally {

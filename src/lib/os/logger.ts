@@ -137,7 +137,7 @@ function encode(value: unknown, depth: number): string {
       return Number.isFinite(value) ? String(value) : JSON.stringify(String(value));
     case 'string':
     case 'boolean':
-      return JSON.stringify(value);
+      return JSON.stringify(typeof value === 'string' ? value.toWellFormed() : value);
     case 'object':
       break;
     default:

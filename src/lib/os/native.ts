@@ -1,5 +1,5 @@
 /**
- * The three system calls Node has no function for: fcntl's open-file-description lock, flock and fallocate, called in libc
+ * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, and datagrams to a unix socket, called in libc
  * through koffi. Loaded by the first lock taken (about 9 ms), so a client command never pays for it. See docs/decisions/0101-file-locks.md.
  */
 import { createRequire } from 'node:module';
@@ -11,6 +11,8 @@ export interface NativeCalls {
   flock(fd: number, how: { shared: boolean }): boolean;
   /** False where the file system cannot allocate ahead (or the platform has no such call). */
   fallocate(fd: number, size: number): boolean;
+  /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
+  sendDatagram(path: string, message: string): void;
 }
 
 /** The addon did not load, so nothing can keep a second process out. `cause` says why. */
@@ -57,6 +59,7 @@ function load(): NativeCalls {
   }
   const libc = koffi.load(null);
   const linux = process.platform === 'linux';
+  const sendDatagram = datagramSender(libc, koffi);
   const flockCall = libc.func('int flock(int fd, int operation)');
 
   function flock(fd: number, { shared }: { shared: boolean }): boolean {
@@ -64,7 +67,7 @@ function load(): NativeCalls {
     return refusedOrThrow('flock', koffi.errno());
   }
   // Other systems have no such lock; real etcd takes flock there for the WAL as well.
-  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false };
+  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false, sendDatagram };
 
   // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own, and the same layout
   // up to padding: all other fields are zero (whole file, from its start).
@@ -73,6 +76,7 @@ function load(): NativeCalls {
   const fcntl = libc.func(`int fcntl${suffix}(int fd, int command, uint8_t *lock)`);
   const fallocateCall = libc.func(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t size)`);
   return {
+    sendDatagram,
     flock,
     lockByDescription(fd, { shared }) {
       const lock = new Uint8Array(32);
@@ -90,6 +94,31 @@ function load(): NativeCalls {
       }
       return true;
     },
+  };
+}
+
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+
+function datagramSender(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCalls['sendDatagram'] {
+  const socketCall = libc.func('int socket(int domain, int type, int protocol)');
+  const sendTo = libc.func(
+    'intptr_t sendto(int fd, uint8_t *bytes, size_t length, int flags, uint8_t *address, uint32_t size)',
+  );
+  const closeCall = libc.func('int close(int fd)');
+  return (path, message) => {
+    const fd = socketCall(AF_UNIX, SOCK_DGRAM, 0);
+    if (fd < 0) throw systemError('socket', koffi.errno());
+    try {
+      const bytes = Buffer.from(message);
+      // struct sockaddr_un: the family in two bytes, then the path; an abstract name begins with a zero byte and has no end of its own.
+      const isAbstract = path.startsWith('@');
+      const name = isAbstract ? Buffer.from(`\0${path.slice(1)}`) : Buffer.from(`${path}\0`);
+      const address = Buffer.concat([Buffer.from(Uint16Array.of(AF_UNIX).buffer), name]);
+      if (sendTo(fd, bytes, bytes.length, 0, address, address.length) < 0) throw systemError('sendto', koffi.errno());
+    } finally {
+      closeCall(fd);
+    }
   };
 }
 

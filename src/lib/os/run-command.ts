@@ -8,6 +8,7 @@ export interface CommandEnd {
   readonly exitCode: number;
   /** In Go's words: `exit status 3`, `signal: killed`, `exec: "x": executable file not found in $PATH`. Undefined = it went well. */
   readonly failure: string | undefined;
+  readonly wasSignaled: boolean;
 }
 
 /** Resolves when the program has ended. `input` says whether it may read our standard input. */
@@ -27,10 +28,10 @@ export async function runCommand(
     // What etcdctl starts is not ended with it.
     cleanup: false,
   });
-  if (exitCode === 0) return { exitCode: 0, failure: undefined };
-  if (exitCode !== undefined) return { exitCode, failure: `exit status ${exitCode}` };
-  if (signal !== undefined) return { exitCode: -1, failure: `signal: ${signalText(signal)}` };
-  return { exitCode: -1, failure: startFailure(program, code, cause) };
+  if (exitCode === 0) return { exitCode: 0, failure: undefined, wasSignaled: false };
+  if (exitCode !== undefined) return { exitCode, failure: `exit status ${exitCode}`, wasSignaled: false };
+  if (signal !== undefined) return { exitCode: -1, failure: `signal: ${signalText(signal)}`, wasSignaled: true };
+  return { exitCode: -1, failure: startFailure(program, code, cause), wasSignaled: false };
 }
 
 function startFailure(program: string, code: string | undefined, cause: unknown): string {

@@ -2,6 +2,7 @@
  * What a committed request does to the member's state. A function of the entry alone: no clock, no randomness, no look at who waits for the result.
  * The layers, outermost first; each has a file of its own:
  *
+ *     storable  what a store below cannot hold is refused
  *     corrupt   the CORRUPT alarm refuses nearly all
  *     capped    the NOSPACE alarm refuses what grows
  *     authorized  who may do what
@@ -17,6 +18,7 @@ import type { Authorizer } from './authorize.js';
 import { authorized } from './authorized.js';
 import type { Apply } from './layer.js';
 import { type QuotaDeps, quota } from './quota.js';
+import { storable } from './storable.js';
 
 export interface ChainDeps extends QuotaDeps {
   readonly alarms: Alarms;
@@ -25,5 +27,6 @@ export interface ChainDeps extends QuotaDeps {
 }
 
 export function chain(deps: ChainDeps, stores: Apply): Apply {
-  return corrupt(deps.alarms, capped(deps.alarms, authorized(deps.auth, deps.authorizer, quota(deps, stores))));
+  const { alarms, auth, authorizer } = deps;
+  return storable(corrupt(alarms, capped(alarms, authorized(auth, authorizer, quota(deps, stores)))));
 }

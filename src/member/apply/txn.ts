@@ -155,9 +155,10 @@ function checkBranch(reader: KeyReader, txn: TxnRequest, path: Path, context: Tx
 }
 
 function checkRevision(revision: number, context: TxnContext): void {
-  if (revision <= 0) return;
+  if (revision === 0) return;
   if (revision > context.currentRevision) throw new EtcdError('futureRevision');
-  if (revision < context.compactRevision) throw new EtcdError('compacted');
+  // Before the first compaction etcd's number is -1. A range outside a transaction takes any negative one for the present.
+  if (revision < (context.compactRevision <= 0 ? -1 : context.compactRevision)) throw new EtcdError('compacted');
 }
 
 /** Every key of the range must satisfy it. Of an absent key, all numbers are 0; comparing its value is never true. */

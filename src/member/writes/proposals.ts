@@ -15,6 +15,7 @@ import {
   type RequestOf,
   type ResultOf,
 } from '../apply/operation.js';
+import { checkStorable } from '../apply/storable.js';
 import { EtcdError, type Outcome } from '../etcd-error.js';
 import type { Proposal } from '../loop/proposal-queue.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
@@ -73,6 +74,11 @@ export class Proposals {
     { identity, encoded }: ProposeOptions = {},
   ): Promise<ResultOf<K>> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
+    try {
+      checkStorable(operation as Operation);
+    } catch (refusal) {
+      return Promise.reject(refusal);
+    }
     if (this.deps.applyLag() > MAX_APPLY_LAG) return Promise.reject(new EtcdError('tooManyRequests'));
     const ID = this.deps.ids.next();
     const header = { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 };

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Client } from '../../../src/client/client.js';
 import { WatchCanceledError } from '../../../src/client/errors.js';
-import type { WatchBatch } from '../../../src/client/watch.js';
+import type { Watch, WatchBatch } from '../../../src/client/watch.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
 import { ResponseHeader, WatchResponse } from '../../../src/proto/gen/etcdserverpb.js';
 import { Event, KeyValue } from '../../../src/proto/gen/mvccpb.js';
@@ -128,6 +128,29 @@ describe('a watch', () => {
       }),
     );
     await expect(watch.next()).rejects.toThrow('etcdserver: permission denied');
+  });
+
+  it.each<[string, (stream: FakeStream, watch: Watch) => void, string]>([
+    [
+      'was refused',
+      (stream) =>
+        stream.answer(
+          WatchResponse.create({
+            watchId: -1,
+            created: true,
+            canceled: true,
+            cancelReason: 'mvcc: watcher range is empty',
+          }),
+        ),
+      'mvcc: watcher range is empty',
+    ],
+    ['was canceled before', (_stream, watch) => watch.cancel(), 'context canceled'],
+    ['lost its client', () => void client.close(), 'context canceled'],
+  ])('says that it has not started when it %s', async (_name, act, message) => {
+    const watch = client.watch('k');
+    const stream = await openStream();
+    act(stream, watch);
+    await expect(watch.started).rejects.toThrowError(message);
   });
 
   it('ends when the stream fails for good', async () => {

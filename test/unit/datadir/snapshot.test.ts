@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { memberFromJson } from '../../../src/datadir/cluster-member.js';
 import { readDb } from '../../../src/datadir/db.js';
 import { defragment, isLocked } from '../../../src/datadir/defrag.js';
+import { DataDirError } from '../../../src/datadir/errors.js';
 import { hashKv } from '../../../src/datadir/hash-kv.js';
 import { type RestoreOptions, restoreSnapshot } from '../../../src/datadir/restore.js';
 import { snapshotStatus } from '../../../src/datadir/snapshot-file.js';
@@ -155,6 +157,24 @@ describe('snapshot restore', () => {
     expect(readdirSync(dir), 'nothing is left behind').toEqual(before);
     return message;
   };
+
+  const words = 'invalid database';
+  test.each<[string, (bytes: Buffer) => Buffer, string]>([
+    ['is empty', () => Buffer.alloc(0), 'seek '],
+    ['is shorter than a sum', () => Buffer.alloc(31), 'seek '],
+    ['is the sum of nothing', () => createHash('sha256').digest(), words],
+    ['is full of zeros', (bytes) => Buffer.alloc(bytes.length - 32), words],
+    ['was cut short', (bytes) => bytes.subarray(0, 8192), words],
+    ['is a database with its head gone', (bytes) => bytes.subarray(8192, -32), words],
+  ])('refuses a file that %s, whatever it is told to skip', async (_name, edit, why) => {
+    saveSnapshot('3.5.30', edit);
+    for (const skipHashCheck of [true, false]) {
+      const refusal = restoreSnapshot(options({ skipHashCheck }), world);
+      await expect(refusal).rejects.toThrowError(DataDirError);
+      if (skipHashCheck) await expect(refusal).rejects.toThrowError(why);
+      expect(readdirSync(dir)).toEqual(['s.db']);
+    }
+  });
 
   test('refuses a file whose sum is missing or wrong, unless told to skip it', async () => {
     saveSnapshot('3.5.30', (bytes) => bytes.subarray(0, bytes.length - 32));

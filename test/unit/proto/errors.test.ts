@@ -45,6 +45,7 @@ const catalogue: [keyof typeof wireErrors, number, number, string][] = [
   ['timeoutDueToConnectionLost', 14, 14, 'etcdserver: request timed out, possibly due to connection lost'],
   ['timeoutWaitAppliedIndex', 14, 14, 'etcdserver: request timed out, waiting for the applied index took too long'],
   ['timeoutLeaderTransfer', 2, 2, 'etcdserver: request timed out, leader transfer took too long'],
+  ['unknownAlarm', 3, 3, 'etcdserver: unknown alarm type or action'],
   ['corrupt', 15, 15, 'etcdserver: corrupt cluster'],
   ['wrongDowngradeVersionFormat', 3, 3, 'etcdserver: wrong downgrade target version format'],
   ['invalidDowngradeTargetVersion', 3, 3, 'etcdserver: invalid downgrade target version'],

@@ -1,0 +1,88 @@
+/** Small things in answers that clients have come to rely on, over a real connection. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from '../../../src/client/client.js';
+import { Election } from '../../../src/client/concurrency/election.js';
+import { Session } from '../../../src/client/concurrency/session.js';
+import type { RangeSelection } from '../../../src/client/key-range.js';
+import { op } from '../../../src/client/kv.js';
+import { osEdges } from '../../../src/client/os-edges.js';
+import { Maintenance } from '../../../src/proto/gen/etcdserverpb.js';
+import { ServedMember } from '../../support/served-member.js';
+
+let served: ServedMember;
+let client: Client;
+beforeAll(async () => {
+  served = await ServedMember.start();
+  client = new Client({ endpoints: [served.address] }, osEdges);
+});
+afterAll(async () => {
+  await client.close();
+  await served[Symbol.asyncDispose]();
+});
+
+describe('maintenance', () => {
+  it('answers a defragmentation and a move of the leader without a header', async () => {
+    const channel = served.connect();
+    const defragment = await channel.unary(Maintenance.defragment, {});
+    expect(defragment.header).toBeUndefined();
+    const { memberId } = (await client.kv.get('x')).header ?? { memberId: 0n };
+    const move = await channel.unary(Maintenance.moveLeader, { targetID: memberId });
+    expect(move.header).toBeUndefined();
+  });
+
+  it('sends a snapshot without headers', async () => {
+    const stream = served.connect().stream(Maintenance.snapshot);
+    stream.send({});
+    stream.end();
+    const headers: unknown[] = [];
+    for await (const { header } of stream.messages) headers.push(header);
+    expect(headers.length).toBeGreaterThan(1);
+    expect(headers.every((header) => header === undefined)).toBe(true);
+  });
+});
+
+describe('a transaction', () => {
+  it.each<[string, string, RangeSelection]>([
+    ['from a key on', 't', { fromKey: true }],
+    ['of everything', '', { prefix: true }],
+  ])('may put beside a deletion %s', async (_name, first, range) => {
+    await client.kv.put('t1', 'old');
+    const answer = await client.kv.txn({
+      success: [op.delete(first, range), op.put('t2', 'new')],
+    });
+    expect(answer.succeeded).toBe(true);
+    const { kvs } = await client.kv.get('t', { prefix: true });
+    expect(kvs.map(({ key, value }) => `${Buffer.from(key)}=${Buffer.from(value)}`)).toEqual(['t2=new']);
+  });
+
+  it('finds the range of a negative revision compacted', async () => {
+    await expect(client.kv.txn({ success: [op.get('a', { revision: -2 })] })).rejects.toThrowError(
+      'etcdserver: mvcc: required revision has been compacted',
+    );
+    await expect(client.kv.txn({ success: [op.get('a', { revision: -2 }), op.put('a', '1')] })).rejects.toThrowError(
+      'etcdserver: mvcc: required revision has been compacted',
+    );
+    expect((await client.kv.get('a', { revision: -2 })).kvs).toEqual([]);
+  });
+});
+
+describe('an observer of an election', () => {
+  it('ends when it is told to, whatever it waits for', async () => {
+    await using session = await Session.open(client);
+    const election = new Election(session, 'e');
+    for (const campaigned of [false, true]) {
+      if (campaigned) await election.campaign('me');
+      const stop = new AbortController();
+      const seen: string[] = [];
+      const observing = (async () => {
+        for await (const { kv } of election.observe({ signal: stop.signal })) {
+          seen.push(Buffer.from(kv.value).toString());
+          stop.abort();
+        }
+      })();
+      if (!campaigned) stop.abort();
+      await observing;
+      expect(seen).toEqual(campaigned ? ['me'] : []);
+    }
+  });
+});

@@ -1,0 +1,261 @@
+/** What the system hands a program and expects of it: arguments of any bytes, signals, a full disk, systemd's socket. As Go's programs behave. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DatagramSocket } from '../../support/datagram-socket.js';
+import { freePort } from '../../support/free-port.js';
+import { buildPrograms, MemberHome, type MemberProcess, ourProgram } from '../../support/member-process.js';
+
+let home: MemberHome;
+let member: MemberProcess;
+beforeAll(async () => {
+  buildPrograms();
+  home = await MemberHome.make();
+  member = await home.start(ourProgram('etcd'));
+}, 60_000);
+afterAll(async () => {
+  await member.stop();
+  home[Symbol.dispose]();
+});
+
+const environment = (more: Readonly<Record<string, string>> = {}) => ({
+  PATH: process.env.PATH ?? '',
+  CTL: ourProgram('etcdctl'),
+  UTL: ourProgram('etcdutl'),
+  ETCDCTL_ENDPOINTS: home.endpoint,
+  ...more,
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  const [stdout, stderr]: Buffer[][] = [[], []];
+  child.stdout?.on('data', (chunk: Buffer) => stdout?.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr?.push(chunk));
+  await once(child, 'close');
+  const { exitCode: code, signalCode: signal } = child;
+  return { code, signal, stdout: Buffer.concat(stdout ?? []), stderr: Buffer.concat(stderr ?? []).toString() };
+}
+
+/** A line of shell, which can write any byte: `$(printf '\\377')`. */
+const shell = (line: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+  ended(spawn('sh', ['-c', line], { env: environment(env), cwd: home.folder, stdio: ['ignore', 'pipe', 'pipe'] }));
+
+describe('arguments that are no UTF-8', () => {
+  it('are different keys, and values', async () => {
+    const byte = (octal: string): string => `"$(printf '\\${octal}')"`;
+    await shell(`$CTL put ${byte('377')} ${byte('301')}; $CTL put ${byte('376')} 2`);
+    const deleted = await shell(`$CTL del ${byte('375')}`);
+    expect(deleted.stdout.toString()).toBe('0\n');
+    const { stdout } = await shell(`$CTL get ${byte('376')} --from-key`);
+    expect(stdout).toEqual(Buffer.from('\xfe\n2\n\xff\n\xc1\n', 'latin1'));
+    const { stdout: range } = await shell(`$CTL get ${byte('376')} ${byte('377')} --keys-only`);
+    expect(range).toEqual(Buffer.from('\xfe\n\n', 'latin1'));
+  });
+
+  it('are the range of a role, and its name in the answer', async () => {
+    const range = `"$(printf '\\377\\001')" "$(printf '\\377\\002')"`;
+    await shell('$CTL role add r');
+    await shell(`$CTL role grant-permission r readwrite ${range}`);
+    const { stdout } = await shell('$CTL role get r');
+    expect(stdout.toString('latin1')).toContain('[\xff\x01, \xff\x02)');
+    const revoked = await shell(`$CTL role revoke-permission r ${range}`);
+    expect(revoked.stdout.toString('latin1')).toBe('Permission of range [\xff\x01, \xff\x02) is revoked from role r\n');
+  });
+
+  it('are refused as names, not bent into one', async () => {
+    const { code, stderr } = await shell(`$CTL user add "$(printf '\\377'):p"`);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('string field contains invalid UTF-8');
+  });
+
+  it('are what a variable says to watch', async () => {
+    const child = spawn('sh', ['-c', `ETCDCTL_WATCH_KEY="$(printf '\\360\\001')" exec $CTL watch`], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const first = once(child.stdout as NodeJS.ReadableStream, 'data');
+    // Until the watch is there, events go by.
+    let seen: unknown;
+    void first.then(([chunk]) => {
+      seen = chunk;
+    });
+    for (let attempt = 0; attempt < 20 && seen === undefined; attempt++) {
+      await shell(`$CTL put "$(printf '\\361\\001')" no; $CTL put "$(printf '\\360\\001')" yes`);
+    }
+    child.kill('SIGKILL');
+    expect((seen as Buffer | undefined)?.toString('latin1').startsWith('PUT\n\xf0\x01\nyes\n')).toBe(true);
+  }, 60_000);
+
+  it('are names of files for etcdutl', async () => {
+    const { code } = await shell(`$CTL snapshot save "$(printf 's\\377')"`);
+    expect(code).toBe(0);
+    const status = await shell(`$UTL snapshot status "$(printf 's\\377')" -w simple && ls | od -c`);
+    expect(status).toMatchObject({ code: 0 });
+    expect(status.stdout.toString()).toMatch(/s 377/);
+    const missing = await shell(`$UTL snapshot status "$(printf 's\\376')"`);
+    expect(missing.code).not.toBe(0);
+  });
+});
+
+describe('signals', () => {
+  it('that Go forgets do nothing to a member', async () => {
+    const pid = String(member.child.pid);
+    for (const signal of ['USR1', 'USR2', 'ALRM', 'VTALRM', 'PROF', 'IO', 'PWR', 'XCPU']) {
+      await shell(`kill -${signal} ${pid}`);
+    }
+    const { stdout } = await shell('$CTL put alive yes');
+    expect(stdout.toString()).toBe('OK\n');
+    expect(member.hasEnded).toBe(false);
+    expect(member.output).not.toContain('Debugger listening');
+  });
+
+  it.each<[NodeJS.Signals, NodeJS.Signals[]]>([
+    ['SIGTERM', ['SIGTERM', 'SIGINT']],
+    ['SIGINT', ['SIGTERM']],
+  ])(
+    'after %s do not break off the stop',
+    async (first, more) => {
+      using other = await MemberHome.make();
+      await using running = await other.start(ourProgram('etcd'));
+      running.child.kill(first);
+      await expect.poll(() => running.output, { timeout: 10_000 }).toContain('received signal; shutting down');
+      for (const signal of more) running.child.kill(signal);
+      await running.ended();
+      expect(running.child.signalCode).toBe(first);
+      expect(running.output).toContain('closed etcd server');
+    },
+    60_000,
+  );
+
+  it.each([
+    ['lock', ['lock', 'early'], 100],
+    ['lock', ['lock', 'early'], 400],
+    ['elect', ['elect', 'early', 'me'], 400],
+  ])('leave no key of %s %j behind, %d ms after its start', async (_name, words, delayMs) => {
+    const child = spawn(ourProgram('etcdctl'), words, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const end = ended(child);
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    child.kill('SIGINT');
+    await end;
+    const { stdout } = await shell('$CTL get early --prefix');
+    expect(stdout.toString()).toBe('');
+  });
+
+  it('that end the command of a lock are its exit code 255', async () => {
+    expect(await shell("$CTL lock l sh -- -c 'kill -9 $$'")).toMatchObject({
+      code: 255,
+      stderr: 'Error: signal: killed\n',
+    });
+    expect(await shell("$CTL lock l sh -- -c 'kill -TERM $$'")).toMatchObject({ code: 255 });
+    expect(await shell('$CTL lock l no-such-program')).toMatchObject({ code: 1 });
+    expect(await shell("$CTL lock l sh -- -c 'exit 7'")).toMatchObject({ code: 7 });
+  });
+});
+
+describe('a full disk behind stdout', () => {
+  it.each(['$CTL get alive', '$CTL endpoint status -w table', '$CTL version', '$UTL version'])(
+    'goes unnoticed by %s',
+    async (line) => {
+      expect(await shell(`${line} >/dev/full`)).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+});
+
+describe('systemd', () => {
+  const ready = 'READY=1';
+
+  it.each([
+    ['a path', (folder: string) => join(folder, 'notify')],
+    ['an abstract name', () => `@etcd-ts-test-${process.pid}`],
+  ])(
+    'is told at %s that a member goes on starting, is up, and stops',
+    async (_name, pathIn) => {
+      using other = await MemberHome.make();
+      const path = pathIn(other.folder);
+      using socket = new DatagramSocket(path);
+      const any = 'http://127.0.0.1:0';
+      const child = spawn(
+        ourProgram('etcd'),
+        [
+          '--data-dir',
+          other.dataDir,
+          '--listen-client-urls',
+          any,
+          '--advertise-client-urls',
+          any,
+          '--listen-peer-urls',
+          any,
+        ],
+        { env: environment({ NOTIFY_SOCKET: path }), stdio: ['ignore', 'pipe', 'pipe'] },
+      );
+      const end = ended(child);
+      const told: string[] = [];
+      const tell = () => {
+        told.push(...socket.take());
+        return told;
+      };
+      await expect.poll(tell, { timeout: 20_000 }).toContain(ready);
+      expect(told[0]).toBe('EXTEND_TIMEOUT_USEC=60000000');
+      child.kill('SIGTERM');
+      const { stderr } = await end;
+      expect(tell()).toContain('STOPPING=1');
+      expect(stderr).toContain('successfully notified init daemon');
+    },
+    60_000,
+  );
+
+  it.each([
+    ['gateway', ['gateway', 'start', '--listen-addr']],
+    ['grpc-proxy', ['grpc-proxy', 'start', '--listen-addr']],
+  ])(
+    'is told by %s',
+    async (name, words) => {
+      const path = join(home.folder, `notify-${name}`);
+      using socket = new DatagramSocket(path);
+      const child = spawn(
+        ourProgram('etcd'),
+        [...words, `127.0.0.1:${await freePort()}`, '--endpoints', home.endpoint],
+        { env: environment({ NOTIFY_SOCKET: path }), stdio: 'ignore' },
+      );
+      const end = once(child, 'exit');
+      await expect.poll(() => socket.take(), { timeout: 20_000 }).toContain(ready);
+      child.kill('SIGKILL');
+      await end;
+    },
+    30_000,
+  );
+
+  it('that does not listen is told of in the log', async () => {
+    using other = await MemberHome.make();
+    const any = 'http://127.0.0.1:0';
+    const child = spawn(
+      ourProgram('etcd'),
+      [
+        '--data-dir',
+        other.dataDir,
+        '--listen-client-urls',
+        any,
+        '--advertise-client-urls',
+        any,
+        '--listen-peer-urls',
+        any,
+      ],
+      { env: environment({ NOTIFY_SOCKET: join(other.folder, 'nobody') }), stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let log = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+    });
+    await expect.poll(() => log, { timeout: 20_000 }).toContain('failed to notify systemd for readiness');
+    const end = once(child, 'exit');
+    child.kill('SIGKILL');
+    await end;
+  }, 30_000);
+});
