@@ -43,11 +43,11 @@ const table: Readonly<Record<string, Part>> = {
   'src/peer': { parts: ['raftpb', 'proto'], packages: ['prom-client'] },
   'src/client': { parts: ['grpc', 'proto'] },
   'src/discovery': { parts: ['client', 'proto'], packages: ['undici'] },
-  'src/datadir': { parts: ['wal', 'backend', 'bolt', 'mvcc', 'raft', 'raftpb', 'proto'] },
+  'src/datadir': { parts: ['wal', 'backend', 'bolt', 'mvcc', 'raft', 'raftpb', 'proto', 'v2'] },
   'src/member': { parts: [...inner, 'peer', 'discovery', 'datadir'], packages: ['prom-client'] },
   'src/api': {
     // The edge that turns the stores' own errors into wire errors must know them.
-    parts: ['member', 'datadir', 'mvcc', 'auth', 'grpc', 'proto'],
+    parts: ['member', 'datadir', 'mvcc', 'auth', 'grpc', 'proto', 'v2'],
     types: ['backend'],
     // Websockets: the gateway's streams for pages in browsers.
     packages: ['prom-client', 'ws'],

@@ -65,6 +65,8 @@ export interface MemberOptions extends MemberConfig {
   readonly peerTls: PeerTlsOptions;
   /** How long a certificate holds that a member makes for itself. */
   readonly selfSignedCertValidityYears: number;
+  /** Whether /v2 is served. */
+  readonly enableV2: boolean;
   /** Origins whose pages may call; `*` = any, empty = any too, as in etcd. */
   readonly cors: readonly string[];
   /** Host names by which plain HTTP may call this member; `*` = any, empty = any too, as in etcd. */

@@ -43,9 +43,7 @@ export const missingOptions = {
   'next-cluster-version-compatible': refused(bool, false),
 
   // The v2 API and its proxy
-  'enable-v2': refused(bool, false),
   'v2-deprecation': idle(v2Stage, 'not-yet'),
-  'experimental-enable-v2v3': refused(string, ''),
   proxy: refused(oneOf('off', 'readonly', 'on'), 'off'),
   'proxy-failure-wait': idle(uint, 5_000),
   'proxy-refresh-interval': idle(uint, 30_000),

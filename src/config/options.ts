@@ -311,6 +311,7 @@ export const options = {
   'cipher-suites': security(kinds.list, [], "Suites of TLS 1.2 to allow, by Go's names (none: the usual ones)."),
   'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
   'tls-max-version': security(kinds.string, '', 'Newest version of TLS to take: TLS1.2, TLS1.3, or the newest.'),
+  'enable-v2': clustering(kinds.bool, false, 'Serve the v2 API.'),
   cors: security(origins, ['*'], 'Origins whose pages may call (URLs, or *).'),
   'host-whitelist': security(kinds.words, ['*'], 'Host names that plain HTTP may call this member by (or *).'),
   'auth-token': security(

@@ -220,6 +220,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
       skipClientSanVerification: values['peer-skip-client-san-verification'],
     },
     selfSignedCertValidityYears: orDefault(values['self-signed-cert-validity'], 1),
+    enableV2: values['enable-v2'],
     cors: values.cors,
     hostWhitelist: values['host-whitelist'],
     features,

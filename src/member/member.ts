@@ -6,17 +6,18 @@
  */
 import { AuthStore } from '../auth/store.js';
 import type { FileBackend } from '../backend/options.js';
-import { membershipToV2Snapshot } from '../datadir/v2-snapshot.js';
 import type { Lessor } from '../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
 import { WatchHub } from '../mvcc/watch/hub.js';
 import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
 import { type ConfChange, ConfChangeType } from '../raftpb/types.js';
+import { saveStore } from '../v2/snapshot.js';
 import { Applier } from './apply/applier.js';
 import type { Authorizer } from './apply/authorize.js';
 import { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, Propose, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
+import { membershipIn } from './bootstrap/membership-at.js';
 import type { Bootstrapped } from './bootstrap/types.js';
 import { EtcdError, type Outcome } from './etcd-error.js';
 import { Applied } from './loop/applied.js';
@@ -47,6 +48,9 @@ import { Versions } from './services/versions.js';
 import { WatchSync } from './services/watch-sync.js';
 import { RaftSnapshots } from './snapshots/raft-snapshots.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from './types.js';
+import { restoreV2 } from './v2/restore-v2.js';
+import { V2Service } from './v2/v2-service.js';
+import { V2Stats } from './v2/v2-stats.js';
 import { Proposals } from './writes/proposals.js';
 import { RequestIds } from './writes/request-ids.js';
 import { Waiters } from './writes/waiters.js';
@@ -76,6 +80,8 @@ export class Member {
   readonly storeWork: StoreWork;
   readonly maintenance: Maintenance;
   readonly authentication: Authentication;
+  readonly v2: V2Service;
+  readonly v2Stats: V2Stats;
 
   readonly leaderTransfer: LeaderTransfer;
   readonly changes: MembershipChanges;
@@ -164,6 +170,7 @@ export class Member {
       node,
       backend,
       cluster,
+      v2: parts.v2,
       applier: this.#applier,
       waiters,
       clock,
@@ -189,7 +196,10 @@ export class Member {
     this.#raftSnapshots = new RaftSnapshots({
       parts,
       auth: this.auth,
-      v2: { v2Json: () => membershipToV2Snapshot(cluster.state), restore: () => {} },
+      v2: {
+        v2Json: () => saveStore(parts.v2),
+        restore: (data) => restoreV2(parts.v2, data, () => membershipIn(backend)),
+      },
       entries: this.#entries,
       config,
       disk: world.disk,
@@ -299,6 +309,16 @@ export class Member {
       calls: world.transport.calls,
       propose,
     });
+    this.v2Stats = new V2Stats({ name: config.name, cluster, store: parts.v2, leadership: this.leadership, clock });
+    this.v2 = new V2Service({
+      store: parts.v2,
+      node,
+      applied: () => this.#entries.applied,
+      proposals: this.proposals,
+      ids,
+      leadership: this.leadership,
+      clock,
+    });
     this.#expiry = new LeaseExpiry({
       lessor,
       propose: (operation) => this.propose(operation, { identity: this.auth.rootIdentity() }),
@@ -385,6 +405,7 @@ export class Member {
     this.#watchSync.stop();
     this.reads.close(reason);
     this.authentication.stop();
+    this.v2.stop();
     this.proposals.stop(reason);
     this.#publisher.stop(reason);
     this.#applied.close();
@@ -418,6 +439,7 @@ export class Member {
       this.#compactor.tick(nowMs);
       this.#publisher.tick(nowMs);
       this.#versions.tick(nowMs);
+      this.v2.tick();
       this.#raftSnapshots.tick(nowMs);
       this.storeWork.wake();
     });

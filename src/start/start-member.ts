@@ -40,6 +40,7 @@ import { discover } from './discover.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
+import { v2Handlers } from './v2-face.js';
 
 export interface RunningMember {
   readonly member: Member;
@@ -190,7 +191,11 @@ function facesOf(
   const health = healthHandler(source, logger, measured.health);
   const metrics = metricsHandler({ metrics: () => measured.metrics.registry.metrics() });
   const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
-  const http = createRouter({ access, handlers: [...gateway, version, health, metrics] });
+  const http = createRouter({
+    access,
+    targetHandlers: v2Handlers(member, options),
+    handlers: [...gateway, version, health, metrics],
+  });
   return {
     peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },
     client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },

@@ -1,12 +1,19 @@
 /**
- * The plain HTTP face of a port: who may call at all, then the handlers in order, then 404. Paths and answers: etcd's api/etcdhttp and the access
+ * The plain HTTP face of a port: who may call at all, clean paths, then the handlers in order, then 404. Paths and answers: etcd's api/etcdhttp and the access
  * controller of embed/serve.go.
  */
 import { goQuote } from '../../lib/go/quote.js';
 import { splitHostPort } from '../../lib/go/url.js';
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
+import { badRequest, readTarget, redirectOf, type Target } from './target.js';
 import { type HttpHandler, notFound, textError } from './types.js';
+
+/** Answers the paths it knows, read as bytes; undefined lets the next one try. */
+export type TargetHandler = (
+  request: HttpRequest,
+  target: Target,
+) => HttpResponse | undefined | Promise<HttpResponse | undefined>;
 
 /** Ports that browsers may reach. */
 export interface AccessOptions {
@@ -20,22 +27,33 @@ export interface AccessOptions {
 export interface RouterOptions {
   /** Left out on ports that no browser has business with. */
   readonly access?: AccessOptions | undefined;
+  /** Asked before the others. */
+  readonly targetHandlers?: readonly TargetHandler[];
   readonly handlers: readonly HttpHandler[];
 }
 
-export function createRouter({ access, handlers }: RouterOptions): (request: HttpRequest) => Promise<HttpResponse> {
-  if (access === undefined) return (request) => route(handlers, request);
+export function createRouter(options: RouterOptions): (request: HttpRequest) => Promise<HttpResponse> {
+  const { access } = options;
+  if (access === undefined) return (request) => route(options, request);
   return async (request) => {
     const refused = request.peer.tls === undefined ? wrongHost(access, request) : undefined;
     if (refused !== undefined) return refused;
     const cors = corsHeaders(access.cors, request.headers.origin);
     if (request.method === 'OPTIONS') return { status: 200, headers: cors, body: '' };
-    const response = await route(handlers, request);
+    const response = await route(options, request);
     return { ...response, headers: { ...cors, ...response.headers } };
   };
 }
 
-async function route(handlers: readonly HttpHandler[], request: HttpRequest): Promise<HttpResponse> {
+async function route({ targetHandlers = [], handlers }: RouterOptions, request: HttpRequest): Promise<HttpResponse> {
+  const target = readTarget(request.target);
+  if (target === undefined) return badRequest;
+  const redirect = redirectOf(target, request.method);
+  if (redirect !== undefined) return redirect;
+  for (const handler of targetHandlers) {
+    const response = await handler(request, target);
+    if (response !== undefined) return response;
+  }
   const url = parseTarget(request.target);
   if (url === undefined) return notFound;
   for (const handler of handlers) {

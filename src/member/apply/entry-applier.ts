@@ -12,6 +12,11 @@ import type { Logger } from '../../lib/logger.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE, type Snapshot } from '../../raftpb/types.js';
+import { applyRequest } from '../../v2/apply.js';
+import { V2Error } from '../../v2/error.js';
+import type { Event } from '../../v2/event.js';
+import type { V2Request } from '../../v2/request.js';
+import type { V2Store } from '../../v2/store.js';
 import type { AppliedStart } from '../bootstrap/types.js';
 import type { EtcdError, Outcome } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
@@ -32,6 +37,8 @@ import {
 const changeCodec = confChangeCodec[defaultEmulatedVersion];
 const changeV2Codec = confChangeV2Codec[defaultEmulatedVersion];
 
+const NS_PER_MS = 1_000_000n;
+
 const applied: Outcome<unknown> = { ok: true, value: undefined };
 
 /** Whoever waits for the result of an entry gets it from here; nobody may. */
@@ -43,6 +50,7 @@ export interface EntryApplierDeps {
   readonly node: RawNode;
   readonly backend: Backend;
   readonly cluster: Cluster;
+  readonly v2: V2Store;
   readonly applier: Applier;
   readonly waiters: ResultSink;
   readonly clock: Clock;
@@ -127,12 +135,24 @@ export class EntryApplier {
         this.deps.leadership.firstCommit();
         return;
       case 'v2':
-        applyV2Membership(this.deps.cluster, data.request, how);
-        this.deps.waiters.settle(data.request.ID, { ok: true, value: undefined });
+        this.deps.waiters.settle(data.request.id, this.#v2(data.request, how));
         return;
       case 'operation':
         this.deps.waiters.settle(data.id, this.#operation(data.operation, data, how));
         return;
+    }
+  }
+
+  /** The v2 store is memory alone: after a restart it begins at the snapshot, and all entries since are applied to it again. */
+  #v2(request: V2Request, how: { persist: boolean }): Outcome<Event | undefined> {
+    const { cluster, v2, clock } = this.deps;
+    try {
+      if (applyV2Membership(cluster, request, how)) return { ok: true, value: undefined };
+      // The clock is for the seconds left that the answer shows: what becomes of the store does not depend on it.
+      return { ok: true, value: applyRequest(v2, request, BigInt(clock.wallMs()) * NS_PER_MS) };
+    } catch (error) {
+      if (!(error instanceof V2Error)) throw error;
+      return { ok: false, error };
     }
   }
 

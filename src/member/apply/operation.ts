@@ -11,6 +11,8 @@ import { ProtoDecodeError } from '../../lib/codec.js';
 import * as etcdserverpb from '../../proto/gen/etcdserverpb.js';
 import * as membershippb from '../../proto/gen/membershippb.js';
 import { Reader, Writer } from '../../proto/wire.js';
+import type { V2Request } from '../../v2/request.js';
+import { decodeV2Request, readV2Request } from '../v2/request-codec.js';
 
 interface Row<T> {
   /** Its field in InternalRaftRequest. */
@@ -151,7 +153,7 @@ export type EntryData =
   /** A new leader's first entry. */
   | { readonly t: 'empty' }
   /** Written by 3.4 to 3.6 for the v2 store, and for membership up to 3.5. */
-  | { readonly t: 'v2'; readonly request: etcdserverpb.Request }
+  | { readonly t: 'v2'; readonly request: V2Request }
   | {
       readonly t: 'operation';
       /** Under which somebody may wait for the result. */
@@ -197,7 +199,7 @@ export function decodeEntryData(data: Uint8Array): EntryData {
     return readInternalRequest(data);
   } catch (cause) {
     if (!(cause instanceof ProtoDecodeError)) throw cause;
-    return { t: 'v2', request: pb.Request.decode(data) };
+    return { t: 'v2', request: decodeV2Request(data) };
   }
 }
 
@@ -207,7 +209,7 @@ function readInternalRequest(data: Uint8Array): EntryData {
   const end = data.length;
   let id = 0n;
   let header: etcdserverpb.RequestHeader | undefined;
-  let v2: etcdserverpb.Request | undefined;
+  let v2: V2Request | undefined;
   let operation: Operation | undefined;
   let unknownField = 0;
   while (reader.pos < end) {
@@ -219,7 +221,7 @@ function readInternalRequest(data: Uint8Array): EntryData {
       operation = { kind, request } as Operation;
     } else if (tag === HEADER_TAG) header = pb.readRequestHeader(reader, reader.stop(end));
     else if (tag === ID_TAG) id = reader.uint64Big(end);
-    else if (tag === V2_TAG) v2 = pb.readRequest(reader, reader.stop(end));
+    else if (tag === V2_TAG) v2 = readV2Request(reader, reader.stop(end));
     else {
       reader.skipUnknown(tag, end, 'InternalRaftRequest', fieldNames);
       unknownField = tag >>> 3;

@@ -12,11 +12,13 @@ import { MvccStore } from '../../mvcc/store.js';
 import type { RaftLogger } from '../../raft/logger.js';
 import { RawNode } from '../../raft/rawnode.js';
 import { makeConfState } from '../../raftpb/types.js';
+import { V2Store } from '../../v2/store.js';
 import { purge } from '../../wal/index.js';
 import type { SnapshotFiles } from '../../wal/types.js';
 import { Alarms } from '../apply/alarms.js';
 import { Cluster } from '../membership/cluster.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from '../types.js';
+import { restoreV2 } from '../v2/restore-v2.js';
 import { BackendAheadError, reading } from './errors.js';
 import { membershipAt } from './membership-at.js';
 import { recoverDatabase } from './recover-database.js';
@@ -26,6 +28,9 @@ import type { Bootstrapped, LogState } from './types.js';
 const HEARTBEAT_TICKS = 1;
 const MAX_SIZE_PER_MESSAGE_BYTES = 1024 * 1024;
 const MAX_INFLIGHT_MESSAGES = 512;
+
+/** Of a member without a snapshot. */
+const NO_DATA = new Uint8Array(0);
 
 export interface Opened {
   readonly config: MemberConfig;
@@ -76,10 +81,12 @@ export function assemble({
   const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor }));
   lessor.setKeyDeleter(() => store.write());
 
-  const cluster = new Cluster(log.clusterId, log.memberId, backend, logger);
+  const v2 = new V2Store();
+  const cluster = new Cluster(log.clusterId, log.memberId, backend, v2, logger);
   const membership = reading(dbPath, () => membershipAt(log.snapshot, backend));
   refuseDowngrade(config.emulate, [membership.version, readClusterVersion(backend)]);
   cluster.restore(membership);
+  reading(dbPath, () => restoreV2(v2, log.snapshot?.data ?? NO_DATA, () => membership));
   const confState = log.snapshot?.metadata.confState ?? makeConfState();
   const node = new RawNode({
     id: log.memberId,
@@ -112,6 +119,7 @@ export function assemble({
     backend,
     store,
     lessor,
+    v2,
     alarms: reading(dbPath, () => new Alarms(backend)),
     cluster,
     initialMembers,

@@ -34,7 +34,7 @@ export function forceNewCluster(
   const changes: ConfChange[] = [];
   if (!voters.has(self)) {
     // First of all, so that a voter is left at every moment.
-    const context = Buffer.from(JSON.stringify({ isPromote: true }).replace('{', `{"id":${self},`));
+    const context = Buffer.from(learners.has(self) ? promotion(self) : newcomer(self));
     changes.push(makeConfChange({ type: ConfChangeType.ConfChangeAddNode, nodeId: self, context }));
   }
   for (const nodeId of [...voters, ...learners].sort((a, b) => (a < b ? -1 : 1))) {
@@ -51,6 +51,11 @@ export function forceNewCluster(
   );
   return { entries: [...committed, ...added], added, hardState: { ...from.hardState, commit: commit + added.length } };
 }
+
+const promotion = (id: bigint): string => `{"id":${id},"isPromote":true}`;
+
+/** A backup's member has an id of its own, which its log knows nothing of. The addresses are etcd's; `member update` gives it real ones. */
+const newcomer = (id: bigint): string => `{"id":${id},"peerURLs":["http://localhost:2380","http://localhost:7001"]}`;
 
 function membersAt(confState: ConfState, entries: readonly Entry[], emulate: EmulatedVersion) {
   const voters = new Set([...confState.voters, ...confState.votersOutgoing]);

@@ -7,7 +7,10 @@ import type { Snapshot } from '../../raftpb/types.js';
 /** Of the snapshot, whose entries are not replayed; of the database where a snapshot says nothing (3.7 may write such). */
 export function membershipAt(snapshot: Snapshot | undefined, backend: BackendReader): MembershipState {
   if (snapshot === undefined) return { members: [], removed: [], version: undefined };
-  if (snapshot.data.length > 0) return membershipFromV2Snapshot(snapshot.data);
+  return snapshot.data.length > 0 ? membershipFromV2Snapshot(snapshot.data) : membershipIn(backend);
+}
+
+export function membershipIn(backend: BackendReader): MembershipState {
   const members: MembershipState['members'][number][] = [];
   const removed: bigint[] = [];
   backend.range('members', new Uint8Array(0), undefined, 0, (_key, value) => {

@@ -9,6 +9,7 @@ import type { PeerCalls } from '../../peer/types.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { ConfState, NodeId, Snapshot } from '../../raftpb/types.js';
+import type { V2Store } from '../../v2/store.js';
 import type { SnapshotFiles, Wal } from '../../wal/types.js';
 import type { Alarms } from '../apply/alarms.js';
 import type { Cluster } from '../membership/cluster.js';
@@ -72,6 +73,8 @@ export interface Bootstrapped {
   readonly backend: FileBackend;
   readonly store: MvccStore;
   readonly lessor: Lessor;
+  /** As the snapshot had it; what the log has since is applied to it again. */
+  readonly v2: V2Store;
   readonly alarms: Alarms;
   readonly cluster: Cluster;
   /** Whom to connect to before the log has named anybody: the members of a cluster that begins or is joined. Empty at a restart. */

@@ -2,7 +2,7 @@
  * The membership this member has applied: members, removed ids and the cluster version. Kept twice on disk because versions differ in
  * what they believe: 3.4 and 3.5 restore it from the v2 store's JSON inside a `.snap` file, 3.6 and later from the buckets `members`,
  * `members_removed` and `cluster`. Each change is made in memory first and written to the buckets only where `persist` says that the
- * backend has not seen the entry yet.
+ * backend has not seen the entry yet; to the v2 store always, since it begins at the snapshot whose successors are replayed.
  */
 import {
   type DowngradeInfo,
@@ -17,7 +17,15 @@ import {
   type MembershipState,
   memberToJson,
 } from '../../datadir/cluster-member.js';
+import {
+  storeAttributes,
+  storeMember,
+  storeRaftAttributes,
+  storeRemoval,
+  storeVersion,
+} from '../../datadir/v2-membership.js';
 import type { Logger } from '../../lib/logger.js';
+import type { V2Store } from '../../v2/store.js';
 
 export class Cluster {
   readonly #members = new Map<bigint, ClusterMember>();
@@ -29,6 +37,7 @@ export class Cluster {
     readonly id: bigint,
     readonly localId: bigint,
     readonly backend: Backend,
+    readonly v2: V2Store,
     readonly logger: Logger,
   ) {}
 
@@ -83,6 +92,7 @@ export class Cluster {
 
   add(member: ClusterMember, how: { persist: boolean }): void {
     this.#members.set(member.id, member);
+    storeMember(this.v2, member);
     if (how.persist) this.#store(member);
     this.logger.info('added member', {
       'cluster-id': this.id.toString(16),
@@ -96,6 +106,7 @@ export class Cluster {
   remove(id: bigint, how: { persist: boolean }): void {
     this.#members.delete(id);
     this.#removed.add(id);
+    storeRemoval(this.v2, id);
     if (how.persist) {
       this.backend.delete('members', idKey(id));
       this.backend.put('members_removed', idKey(id), Buffer.from('removed'));
@@ -108,7 +119,8 @@ export class Cluster {
   }
 
   promote(id: bigint, how: { persist: boolean }): void {
-    this.#change(id, { isLearner: false }, how);
+    const changed = this.#change(id, { isLearner: false }, how);
+    if (changed !== undefined) storeRaftAttributes(this.v2, changed);
     this.logger.info('promote member', {
       'cluster-id': this.id.toString(16),
       'local-member-id': this.localId.toString(16),
@@ -117,17 +129,20 @@ export class Cluster {
 
   /** Learner or voter stays what it is, whatever the request said (etcd #21694). */
   updatePeerURLs(id: bigint, peerURLs: readonly string[], how: { persist: boolean }): void {
-    this.#change(id, { peerURLs }, how);
+    const changed = this.#change(id, { peerURLs }, how);
+    if (changed !== undefined) storeRaftAttributes(this.v2, changed);
   }
 
   /** A member publishing itself. Ignored for one that is not (or no longer) there. */
   updateAttributes(id: bigint, attributes: MemberAttributes, how: { persist: boolean }): void {
-    this.#change(id, attributes, how);
+    const changed = this.#change(id, attributes, how);
+    if (changed !== undefined) storeAttributes(this.v2, id, changed);
   }
 
   setVersion(version: string, how: { persist: boolean }): void {
     const from = this.#version;
     this.#version = version;
+    storeVersion(this.v2, version);
     if (how.persist) writeClusterVersion(this.backend, version);
     if (from === version) return;
     const fields = { 'cluster-id': this.id.toString(16), 'local-member-id': this.localId.toString(16) };
@@ -146,12 +161,13 @@ export class Cluster {
     });
   }
 
-  #change(id: bigint, change: Partial<ClusterMember>, how: { persist: boolean }): void {
+  #change(id: bigint, change: Partial<ClusterMember>, how: { persist: boolean }): ClusterMember | undefined {
     const member = this.#members.get(id);
-    if (member === undefined) return;
+    if (member === undefined) return undefined;
     const changed = { ...member, ...change };
     this.#members.set(id, changed);
     if (how.persist) this.#store(changed);
+    return changed;
   }
 
   #store(member: ClusterMember): void {

@@ -2,26 +2,38 @@
  * The two membership facts that 3.4 and 3.5 write into the log as bare v2 requests: a member's attributes and the cluster version. Everything else in that form
  * belongs to the v2 store.
  */
-
 import { attributesFromJson, attributesToJson, type MemberAttributes } from '../../datadir/cluster-member.js';
-import { Request } from '../../proto/gen/etcdserverpb.js';
+import { attributesPathOf, VERSION_PATH } from '../../datadir/v2-membership.js';
+import { bytesOf, textOf } from '../../v2/json.js';
+import { emptyRequest, type V2Request } from '../../v2/request.js';
+import { encodeV2Request } from '../v2/request-codec.js';
 import type { Cluster } from './cluster.js';
 
 const attributesPath = /^\/0\/members\/([0-9a-f]{1,16})\/attributes$/;
-const versionPath = '/0/version';
 
-export function attributesRequest(ID: bigint, memberId: bigint, attributes: MemberAttributes): Uint8Array {
-  const Path = `/0/members/${memberId.toString(16)}/attributes`;
-  return Request.encode(Request.create({ ID, Method: 'PUT', Path, Val: attributesToJson(attributes) }));
+export function attributesRequest(id: bigint, memberId: bigint, attributes: MemberAttributes): Uint8Array {
+  return put(id, attributesPathOf(memberId), attributesToJson(attributes));
 }
 
-export function versionRequest(ID: bigint, version: string): Uint8Array {
-  return Request.encode(Request.create({ ID, Method: 'PUT', Path: versionPath, Val: version }));
+export function versionRequest(id: bigint, version: string): Uint8Array {
+  return put(id, VERSION_PATH, version);
 }
 
-export function applyV2Membership(cluster: Cluster, request: Request, how: { persist: boolean }): void {
-  if (request.Method !== 'PUT') return;
-  const id = attributesPath.exec(request.Path)?.[1];
-  if (request.Path === versionPath) cluster.setVersion(request.Val, how);
-  else if (id !== undefined) cluster.updateAttributes(BigInt(`0x${id}`), attributesFromJson(request.Val), how);
+function put(id: bigint, path: string, text: string): Uint8Array {
+  return encodeV2Request({ ...emptyRequest, id, method: 'PUT', path, value: bytesOf(text) });
+}
+
+/** True when it was one of the two; only a plain PUT is. */
+export function applyV2Membership(cluster: Cluster, request: V2Request, how: { persist: boolean }): boolean {
+  const { method, path, prevExist, prevIndex, prevValue } = request;
+  if (method !== 'PUT' || prevExist !== undefined || prevIndex > 0n || prevValue !== '') return false;
+  const value = textOf(request.value);
+  if (path === VERSION_PATH) {
+    cluster.setVersion(value, how);
+    return true;
+  }
+  const id = attributesPath.exec(path)?.[1];
+  if (id === undefined) return false;
+  cluster.updateAttributes(BigInt(`0x${id}`), attributesFromJson(value), how);
+  return true;
 }

@@ -73,13 +73,11 @@ export class Proposals {
     operation: { readonly kind: K; readonly request: RequestOf<K> },
     { identity, encoded }: ProposeOptions = {},
   ): Promise<ResultOf<K>> {
-    if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     try {
       checkStorable(operation as Operation);
     } catch (refusal) {
       return Promise.reject(refusal);
     }
-    if (this.deps.applyLag() > MAX_APPLY_LAG) return Promise.reject(new EtcdError('tooManyRequests'));
     const ID = this.deps.ids.next();
     const header = { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 };
     const data = encodeOperation(header, operation as Operation, encoded);
@@ -90,7 +88,9 @@ export class Proposals {
 
   /** An entry's data as it is, in which `id` stands as its request's. */
   proposeBytes(id: bigint, data: Uint8Array): Promise<unknown> {
+    if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     if (
+      this.deps.applyLag() > MAX_APPLY_LAG ||
       this.#pendingBytes + data.length > MAX_PENDING_BYTES ||
       this.deps.backend.pendingOperations > MAX_UNCOMMITTED_OPERATIONS
     ) {

@@ -47,9 +47,9 @@ describe('an operation in an entry', () => {
 
   it('is told from a bare v2 request, and from one inside', () => {
     const request = pb.Request.create({ ID: 4n, Method: 'PUT', Path: '/1/a', Val: 'b' });
-    expect(decodeEntryData(pb.Request.encode(request))).toMatchObject({ t: 'v2', request: { Path: '/1/a' } });
+    expect(decodeEntryData(pb.Request.encode(request))).toMatchObject({ t: 'v2', request: { path: '/1/a' } });
     const wrapped = pb.InternalRaftRequest.encode(pb.InternalRaftRequest.create({ v2: request }));
-    expect(decodeEntryData(wrapped)).toMatchObject({ t: 'v2', request: { Path: '/1/a' } });
+    expect(decodeEntryData(wrapped)).toMatchObject({ t: 'v2', request: { path: '/1/a' } });
     expect(decodeEntryData(new Uint8Array(0))).toEqual({ t: 'empty' });
   });
 

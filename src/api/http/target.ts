@@ -1,0 +1,75 @@
+/**
+ * A request's target as Go's HTTP server reads it: the path with its escapes undone, the query as it came. Text is bytes as latin1. A path that is not clean is answered
+ * by a redirect to the clean one, whatever the method.
+ */
+import type { HttpResponse } from '../../lib/http.js';
+
+export interface Target {
+  readonly path: string;
+  readonly query: string;
+}
+
+/** undefined for what is no path: Go's server answers 400. */
+export function readTarget(target: string): Target | undefined {
+  const relative = target.startsWith('/') ? target : target.replace(/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?]*/, '');
+  const mark = relative.indexOf('?');
+  const raw = mark < 0 ? relative : relative.slice(0, mark);
+  const query = mark < 0 ? '' : relative.slice(mark + 1);
+  if (raw !== '' && !raw.startsWith('/')) return undefined;
+  const path = raw.includes('%') ? unescapePath(raw) : raw;
+  return path === undefined ? undefined : { path, query };
+}
+
+function unescapePath(raw: string): string | undefined {
+  if (/%(?![0-9a-fA-F]{2})/.test(raw)) return undefined;
+  return raw.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** Where to go instead; undefined when the path is clean. A trailing slash stays. */
+export function redirectOf({ path, query }: Target, method: string): HttpResponse | undefined {
+  if (isClean(path)) return undefined;
+  const clean = cleaned(path);
+  if (clean === path) return undefined;
+  const location = escapePath(clean) + (query === '' ? '' : `?${query}`);
+  const moved = { Location: location.replace(/[\x80-\xff]/g, escapeByte) };
+  if (method !== 'GET' && method !== 'HEAD') return { status: 301, headers: moved, body: '' };
+  const shown = location.replace(/[&<>"']/g, (found) => htmlEscapes[found] ?? found);
+  return {
+    status: 301,
+    headers: { 'Content-Type': 'text/html; charset=utf-8', ...moved },
+    body: `<a href="${shown}">Moved Permanently</a>.\n\n`,
+  };
+}
+
+/** Dots inside a name are fine, but looking closer costs more than cleaning what need not be. */
+const isClean = (path: string): boolean => path.startsWith('/') && !path.includes('//') && !path.includes('/.');
+
+function cleaned(path: string): string {
+  const kept: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '' || segment === '.') continue;
+    if (segment === '..') kept.pop();
+    else kept.push(segment);
+  }
+  const clean = `/${kept.join('/')}`;
+  return path.endsWith('/') && clean !== '/' ? `${clean}/` : clean;
+}
+
+const escapeByte = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+/** What Go leaves as it is in a path. */
+const escapePath = (path: string): string => path.replace(/[^a-zA-Z0-9\-_.~$&+,/:;=@]/g, escapeByte);
+
+const htmlEscapes: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&#34;',
+  "'": '&#39;',
+};
+
+/** As Go's server answers what it can't read. */
+export const badRequest: HttpResponse = {
+  status: 400,
+  headers: { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' },
+  body: '400 Bad Request',
+};

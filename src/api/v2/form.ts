@@ -1,0 +1,105 @@
+/**
+ * Parameters of a request as Go's ParseForm reads them: of a form body first (of POST, PUT and PATCH alone), then of the query; the first value of a name counts. Text is bytes as
+ * latin1. Error texts are Go's.
+ */
+import { goQuoteBytes } from '../../lib/go/quote.js';
+import { BodyTooLargeError, collectBody, type HttpRequest } from '../../lib/http.js';
+import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
+
+/** As in Go. */
+const MAX_FORM_BYTES = 10 * 1024 * 1024;
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+const methodsWithForm: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+
+export class FormError extends Error {
+  override readonly name = 'FormError';
+}
+
+/** First value of each name. */
+export type Form = ReadonlyMap<string, string>;
+
+/** Throws FormError, after the body was read. */
+export async function readForm(request: HttpRequest, query: string): Promise<Form> {
+  const form = new Map<string, string>();
+  const errors: FormError[] = [];
+  if (methodsWithForm.has(request.method)) await readBody(request, form, errors);
+  if (query !== '') parseQuery(query, form, errors);
+  const first = errors[0];
+  if (first !== undefined) throw first;
+  return form;
+}
+
+async function readBody(request: HttpRequest, form: Map<string, string>, errors: FormError[]): Promise<void> {
+  const type = request.headers['content-type'];
+  if (type === undefined || type === '') return;
+  const media = type === FORM_TYPE ? { type } : parseMediaType(type);
+  if (media.error !== undefined) errors.push(new FormError(media.error));
+  if (media.type !== FORM_TYPE) return;
+  try {
+    const body = await collectBody(request.body, MAX_FORM_BYTES);
+    const before = errors.length;
+    parseQuery(latin1Text(body), form, errors);
+    if (errors.length > before + 1) errors.length = before + 1;
+  } catch (cause) {
+    errors.push(new FormError(cause instanceof BodyTooLargeError ? 'http: POST too large' : 'unexpected EOF'));
+  }
+}
+
+/** What can't be read is passed over; the first reason is kept, but for separators, whose last one is. */
+function parseQuery(query: string, form: Map<string, string>, errors: FormError[]): void {
+  let error: FormError | undefined;
+  for (const pair of query.split('&')) {
+    if (pair === '') continue;
+    if (pair.includes(';')) {
+      error = new FormError('invalid semicolon separator in query');
+      continue;
+    }
+    const at = pair.indexOf('=');
+    try {
+      const name = unescapeQuery(at < 0 ? pair : pair.slice(0, at));
+      const value = at < 0 ? '' : unescapeQuery(pair.slice(at + 1));
+      if (!form.has(name)) form.set(name, value);
+    } catch (cause) {
+      if (!(cause instanceof FormError)) throw cause;
+      error ??= cause;
+    }
+  }
+  if (error !== undefined) errors.push(error);
+}
+
+function unescapeQuery(text: string): string {
+  if (!text.includes('%')) return text.includes('+') ? text.replaceAll('+', ' ') : text;
+  const bad = /%(?![0-9a-fA-F]{2})[\s\S]{0,2}/.exec(text);
+  if (bad !== null) throw new FormError(`invalid URL escape ${goQuoteBytes(latin1Bytes(bad[0]))}`);
+  return text.replace(/\+|%([0-9a-fA-F]{2})/g, (_, hex?: string) =>
+    hex === undefined ? ' ' : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const parameter = new RegExp(`^\\s*;\\s*(${token})\\s*=\\s*(?:(${token})|"((?:[^"\\\\\\r\\n]|\\\\.)*)")`);
+
+/** As mime.ParseMediaType: a type may come with an error. */
+function parseMediaType(text: string): { readonly type: string; readonly error?: string } {
+  const semicolon = text.indexOf(';');
+  const type = (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase();
+  const main = new RegExp(`^${token}`).exec(type)?.[0];
+  if (main === undefined) return { type: '', error: 'mime: no media type' };
+  const rest = type.slice(main.length);
+  if (rest !== '') {
+    if (!rest.startsWith('/')) return { type: '', error: 'mime: expected slash after first token' };
+    const sub = new RegExp(`^${token}`).exec(rest.slice(1))?.[0];
+    if (sub === undefined) return { type: '', error: 'mime: expected token after slash' };
+    if (rest.length > 1 + sub.length) return { type: '', error: 'mime: unexpected content after media subtype' };
+  }
+  const names = new Set<string>();
+  for (let left = semicolon < 0 ? '' : text.slice(semicolon); left.trim() !== ''; ) {
+    const found = parameter.exec(left);
+    if (found === null) return left.trim() === ';' ? { type } : { type, error: 'mime: invalid media parameter' };
+    const name = (found[1] ?? '').toLowerCase();
+    if (names.has(name)) return { type: '', error: 'mime: duplicate parameter name' };
+    names.add(name);
+    left = left.slice(found[0].length);
+  }
+  return { type };
+}

@@ -1,0 +1,87 @@
+/** `/v2/…`: which part answers which path. Every answer of members, statistics and auth that refuses is one sentence as JSON. */
+import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import { V2Error } from '../../v2/error.js';
+import type { TargetHandler } from '../http/router.js';
+import type { Target } from '../http/target.js';
+import { V2Access } from './auth/access.js';
+import { answerAuth, type V2Auth } from './auth/answers.js';
+import { V2AuthStore } from './auth/store.js';
+import { answerKeys } from './keys.js';
+import { answerMachines, answerMembers } from './members.js';
+import { MessageError } from './message-error.js';
+import { type Headers, JSON_TYPE, messageError, refuseMethod, storeError } from './responses.js';
+import type { V2Members, V2Passwords, V2Server, V2Stats } from './types.js';
+
+export interface V2HandlerDeps {
+  readonly server: V2Server;
+  readonly members: V2Members;
+  readonly stats: V2Stats;
+  readonly passwords: V2Passwords;
+  /** Names of client certificates are names of users. */
+  readonly commonNames: boolean;
+}
+
+export function v2Handler(deps: V2HandlerDeps): TargetHandler {
+  const headers: Headers = { 'X-Etcd-Cluster-Id': deps.server.clusterIdHex };
+  const store = new V2AuthStore(deps.server, deps.passwords);
+  const access = new V2Access(store, deps.passwords, { commonNames: deps.commonNames });
+  const auth: V2Auth = { store, access, headers };
+  return (call, target) => {
+    const { path } = target;
+    if (!path.startsWith('/v2/')) return undefined;
+    const key = below(path, '/v2/keys');
+    if (key !== undefined) return answerKeys(deps.server, access, call, target, key);
+    return guarded(headers, () => answerOthers(deps, auth, call, target));
+  };
+}
+
+async function answerOthers(
+  { members, stats }: V2HandlerDeps,
+  auth: V2Auth,
+  call: HttpRequest,
+  { path }: Target,
+): Promise<HttpResponse | undefined> {
+  const memberPath = below(path, '/v2/members');
+  if (memberPath !== undefined) return answerMembers(members, auth.access, auth.headers, call, memberPath);
+  if (path === '/v2/machines') return answerMachines(members, call);
+  const authPath = below(path, '/v2/auth');
+  if (authPath !== undefined) return answerAuth(auth, call, authPath);
+  switch (path) {
+    case '/v2/stats/store':
+      return answerStats(call, stats.store());
+    case '/v2/stats/self':
+      return answerStats(call, stats.self());
+    case '/v2/stats/leader':
+      return answerStats(call, stats.leader());
+    default:
+      return undefined;
+  }
+}
+
+function answerStats(call: HttpRequest, json: string | undefined): HttpResponse {
+  const refused = refuseMethod(call.method, 'GET');
+  if (refused !== undefined) return refused;
+  if (json === undefined) return messageError(403, 'not current leader');
+  return { status: 200, headers: { 'Content-Type': JSON_TYPE }, body: json };
+}
+
+/** What of `path` is below `folder`: `''` or what begins with a slash. */
+function below(path: string, folder: string): string | undefined {
+  if (!path.startsWith(folder)) return undefined;
+  return path.length === folder.length || path[folder.length] === '/' ? path.slice(folder.length) : undefined;
+}
+
+async function guarded(
+  headers: Headers,
+  run: () => Promise<HttpResponse | undefined>,
+): Promise<HttpResponse | undefined> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof MessageError) {
+      return messageError(cause.status, cause.message, cause.options.namesCluster ? headers : {});
+    }
+    if (cause instanceof V2Error) return storeError(cause, '', headers);
+    return messageError(500, 'Internal Server Error', headers);
+  }
+}

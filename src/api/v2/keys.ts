@@ -1,0 +1,78 @@
+/** `/v2/keys`: the store, by HTTP. A watch answers at once with its headers and then with events as they come. */
+import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import { latin1Bytes } from '../../lib/latin1.js';
+import { V2Error } from '../../v2/error.js';
+import { eventJson, isCreated } from '../../v2/event.js';
+import { KEYS_PREFIX } from '../../v2/store.js';
+import type { Watcher } from '../../v2/watcher-hub.js';
+import type { Target } from '../http/target.js';
+import type { V2Access } from './auth/access.js';
+import { readKeyRequest } from './key-request.js';
+import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod, storeError } from './responses.js';
+import type { V2Server } from './types.js';
+
+/** Beyond it, what the path's directories would cost in snapshots grows out of proportion: they carry each one's whole path. */
+const MAX_PATHS_CHARACTERS = 512 * 1024 * 1024;
+
+/** `key` is the path below /v2/keys, as the client wrote it. */
+export async function answerKeys(
+  server: V2Server,
+  access: V2Access,
+  call: HttpRequest,
+  target: Target,
+  key: string,
+): Promise<HttpResponse> {
+  const refused = refuseMethod(call.method, 'HEAD', 'GET', 'PUT', 'POST', 'DELETE');
+  if (refused !== undefined) return refused;
+  const headers: Headers = { 'X-Etcd-Cluster-Id': server.clusterIdHex };
+  try {
+    const { request, noValueOnSuccess } = await readKeyRequest(call, target, key, server.nowNs());
+    if (!(await access.mayUseKey(call, key, request.recursive))) {
+      return storeError(new V2Error('unauthorized', 'Insufficient credentials', 0), '', headers);
+    }
+    if (isTooDeep(key)) throw new Error('etcdserver: request is too large');
+    const { raftIndex, raftTerm, result } = await server.do(request);
+    const place = { ...headers, 'X-Raft-Index': String(raftIndex), 'X-Raft-Term': String(raftTerm) };
+    if (result.t === 'watcher') return answerWatch(result.watcher, request.stream, call.signal, place);
+    const { event } = result;
+    const bare = noValueOnSuccess && silentActions.has(event.action);
+    const json = `${eventJson(event, { prefix: KEYS_PREFIX, bare })}\n`;
+    return jsonAnswer(isCreated(event) ? 201 : 200, json, { ...place, 'X-Etcd-Index': String(event.etcdIndex) });
+  } catch (cause) {
+    if (cause instanceof V2Error) return storeError(cause, KEYS_PREFIX, headers);
+    return storeError(new V2Error('raftInternal', (cause as Error).message, 0), '', headers);
+  }
+}
+
+const silentActions: ReadonlySet<string> = new Set(['set', 'create', 'update', 'compareAndSwap']);
+
+function isTooDeep(key: string): boolean {
+  if (key.length < 16_384) return false;
+  let segments = 0;
+  for (let at = key.indexOf('/'); at >= 0; at = key.indexOf('/', at + 1)) segments++;
+  return segments * key.length > MAX_PATHS_CHARACTERS;
+}
+
+function answerWatch(watcher: Watcher, stream: boolean, signal: AbortSignal, place: Headers): HttpResponse {
+  const leave = (): void => watcher.remove();
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  return {
+    status: 200,
+    headers: { ...place, 'Content-Type': JSON_TYPE, 'X-Etcd-Index': String(watcher.startIndex) },
+    body: events(watcher, stream, () => signal.removeEventListener('abort', leave)),
+  };
+}
+
+async function* events(watcher: Watcher, stream: boolean, done: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    do {
+      const event = await watcher.next();
+      if (event === undefined) return;
+      yield latin1Bytes(`${eventJson(event, { prefix: KEYS_PREFIX })}\n`);
+    } while (stream);
+  } finally {
+    watcher.remove();
+    done();
+  }
+}

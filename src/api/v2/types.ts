@@ -1,0 +1,50 @@
+/** What the v2 API needs of a member. Small, so that v2 requests can be served over the v3 store as well. */
+import type { ClusterMember } from '../../datadir/cluster-member.js';
+import type { Event } from '../../v2/event.js';
+import type { V2Request } from '../../v2/request.js';
+import type { Watcher } from '../../v2/watcher-hub.js';
+
+export interface V2Answer {
+  readonly raftIndex: number;
+  readonly raftTerm: number;
+  readonly result:
+    | { readonly t: 'event'; readonly event: Event }
+    | { readonly t: 'watcher'; readonly watcher: Watcher };
+}
+
+export interface V2Server {
+  readonly clusterIdHex: string;
+  nowNs(): bigint;
+  /** Rejects with V2Error, or with what went wrong on the way. */
+  do(request: V2Request): Promise<V2Answer>;
+}
+
+/** Changes of the membership; each rejects with an EtcdError that says why. */
+export interface V2MemberChanges {
+  add(peerURLs: readonly string[]): Promise<ClusterMember>;
+  update(id: bigint, peerURLs: readonly string[]): Promise<void>;
+  remove(id: bigint): Promise<void>;
+}
+
+export interface V2Members {
+  members(): readonly ClusterMember[];
+  /** undefined during an election. */
+  leader(): ClusterMember | undefined;
+  /** undefined where the members are fixed: changes are then refused as ones that went wrong. */
+  readonly changes: V2MemberChanges | undefined;
+  isRemoved(id: bigint): boolean;
+}
+
+/** JSON texts of `/v2/stats`. */
+export interface V2Stats {
+  self(): string;
+  store(): string;
+  /** undefined where this member does not lead. */
+  leader(): string | undefined;
+}
+
+export interface V2Passwords {
+  /** Text of a bcrypt hash. */
+  hash(password: string): Promise<string>;
+  verify(password: string, hash: string): Promise<boolean>;
+}

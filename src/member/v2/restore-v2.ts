@@ -1,0 +1,15 @@
+/** The v2 store as a snapshot has it; with the membership alone where a version wrote that has no v2 store any more. */
+import type { MembershipState } from '../../datadir/cluster-member.js';
+import { storeMembership } from '../../datadir/v2-membership.js';
+import { recoverStore } from '../../v2/snapshot.js';
+import type { V2Store } from '../../v2/store.js';
+
+/** Throws V2SnapshotError, leaving the store as it is. */
+export function restoreV2(v2: V2Store, data: Uint8Array, membership: () => MembershipState): void {
+  if (data.length > 0) {
+    recoverStore(v2, data);
+    return;
+  }
+  v2.clear();
+  storeMembership(v2, membership());
+}

@@ -1,0 +1,52 @@
+/** The v2 API of a member: what its handlers need, out of the member's parts. */
+import type { TargetHandler } from '../api/http/router.js';
+import { v2Handler } from '../api/v2/handler.js';
+import type { V2Members, V2Passwords } from '../api/v2/types.js';
+import type { MemberOptions } from '../config/member-options.js';
+import { osPasswords } from '../lib/os/passwords.js';
+import { osRandom } from '../lib/os/random.js';
+import type { Member } from '../member/member.js';
+
+/** As etcd's: `--bcrypt-cost` is for v3. */
+const BCRYPT_COST = 10;
+/** 16 bytes. */
+const SALT_WORDS = 2;
+
+function salt(): Uint8Array {
+  const bytes = Buffer.alloc(8 * SALT_WORDS);
+  for (let word = 0; word < SALT_WORDS; word++) bytes.writeBigUInt64BE(osRandom.uint64(), 8 * word);
+  return bytes;
+}
+
+const passwords: V2Passwords = {
+  hash: (password) => osPasswords.hash(password, { cost: BCRYPT_COST, salt: salt() }),
+  verify: (password, hash) => osPasswords.verify(password, hash),
+};
+
+/** None where v2 is off: its paths are then unknown ones. */
+export function v2Handlers(member: Member, options: MemberOptions): TargetHandler[] {
+  if (!options.enableV2) return [];
+  const { cluster, v2, v2Stats } = member;
+  return [
+    v2Handler({
+      server: {
+        clusterIdHex: cluster.id.toString(16),
+        nowNs: () => v2.nowNs,
+        do: (request) => v2.do(request),
+      },
+      members: membersOf(member),
+      stats: v2Stats,
+      passwords,
+      commonNames: options.clientTls.clientCertAuth,
+    }),
+  ];
+}
+
+function membersOf({ cluster, leadership }: Member): V2Members {
+  return {
+    members: () => cluster.members,
+    leader: () => cluster.get(leadership.lead),
+    isRemoved: (id) => cluster.isRemoved(id),
+    changes: undefined,
+  };
+}

@@ -1,0 +1,91 @@
+/** What happened to a key, as answers and watchers tell it. Keys are whole paths of the store; those who show them cut the namespace off. */
+import { jsonString } from './json.js';
+import { formatTime } from './time.js';
+
+export type Action = 'get' | 'create' | 'set' | 'update' | 'delete' | 'compareAndSwap' | 'compareAndDelete' | 'expire';
+
+/** A node as of a moment. `value` is there for files that are shown with it, `nodes` for directories that are listed. */
+export interface NodeView {
+  readonly key: string;
+  readonly value?: string | undefined;
+  readonly dir: boolean;
+  readonly expireNs?: bigint | undefined;
+  /** Seconds left at that moment, rounded up. */
+  readonly ttl?: number | undefined;
+  readonly nodes?: readonly NodeView[] | undefined;
+  readonly modifiedIndex: number;
+  readonly createdIndex: number;
+}
+
+export interface Event {
+  readonly action: Action;
+  readonly node: NodeView;
+  readonly prevNode?: NodeView | undefined;
+  /** The store's index when this was answered. */
+  readonly etcdIndex: number;
+  /** Renewed a TTL and nothing else: no watcher hears of it. */
+  readonly refresh: boolean;
+}
+
+/** Answered with 201. */
+export function isCreated({ action, prevNode }: Event): boolean {
+  return action === 'create' || (action === 'set' && prevNode === undefined);
+}
+
+/** As Go marshals it; keys lose `prefix`. `bare` leaves the nodes out. */
+export function eventJson(event: Event, options: { readonly prefix: string; readonly bare?: boolean }): string {
+  if (options.bare === true) return `{"action":"${event.action}"}`;
+  const prev = event.prevNode === undefined ? '' : `,"prevNode":${nodeJson(event.prevNode, options.prefix)}`;
+  return `{"action":"${event.action}","node":${nodeJson(event.node, options.prefix)}${prev}}`;
+}
+
+/** As in a snapshot: whole keys, and whether it was a refresh. */
+export function storedEventJson(event: Event): string {
+  const json = eventJson(event, { prefix: '' });
+  return event.refresh ? `${json.slice(0, -1)},"refresh":true}` : json;
+}
+
+/** Of a whole listing, however deep: by a list of what is still to be written, not by calling itself. */
+function nodeJson(top: NodeView, prefix: string): string {
+  if (top.nodes === undefined || top.nodes.length === 0) return `{${opening(top, prefix)}${closing(top)}}`;
+  const parts: string[] = [];
+  const pending: (NodeView | string)[] = [top];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (typeof next === 'string') {
+      parts.push(next);
+      continue;
+    }
+    const { nodes = [] } = next;
+    parts.push(`{${opening(next, prefix)}`);
+    if (nodes.length === 0) {
+      parts.push(`${closing(next)}}`);
+      continue;
+    }
+    parts.push(',"nodes":[');
+    pending.push(`]${closing(next)}}`);
+    for (let at = nodes.length - 1; at >= 0; at--) {
+      pending.push(nodes[at] as NodeView);
+      if (at > 0) pending.push(',');
+    }
+  }
+  return parts.join('');
+}
+
+function opening(node: NodeView, prefix: string): string {
+  const key = node.key.startsWith(prefix) ? node.key.slice(prefix.length) : node.key;
+  let json = key === '' ? '' : `"key":${jsonString(key)}`;
+  const field = (text: string): void => {
+    json += json === '' ? text : `,${text}`;
+  };
+  if (node.value !== undefined) field(`"value":${jsonString(node.value)}`);
+  if (node.dir) field('"dir":true');
+  if (node.expireNs !== undefined) field(`"expiration":"${formatTime(node.expireNs)}"`);
+  if (node.ttl !== undefined && node.ttl !== 0) field(`"ttl":${node.ttl}`);
+  return json;
+}
+
+/** Every node is a directory or has a value: something always stands before this. */
+function closing(node: NodeView): string {
+  const modified = node.modifiedIndex === 0 ? '' : `,"modifiedIndex":${node.modifiedIndex}`;
+  return node.createdIndex === 0 ? modified : `${modified},"createdIndex":${node.createdIndex}`;
+}
