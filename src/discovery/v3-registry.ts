@@ -14,7 +14,7 @@ export interface V3RegistryOptions {
   readonly requestTimeoutMs: number;
 }
 
-const sizeKey = (token: string): string => `/_etcd/registry/${token}/_config/size`;
+export const sizeKey = (token: string): string => `/_etcd/registry/${token}/_config/size`;
 const membersPrefix = (token: string): string => `/_etcd/registry/${token}/members/`;
 
 export function v3Registry({ client, token, requestTimeoutMs }: V3RegistryOptions): Registry {

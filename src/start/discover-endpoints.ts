@@ -10,21 +10,20 @@ type Discovery = Pick<CtlGlobals, 'discovery-srv' | 'discovery-srv-name' | 'inse
 export async function discoverEndpoints(globals: Discovery, io: Terminal): Promise<readonly string[]> {
   const domain = globals['discovery-srv'];
   const suffix = globals['discovery-srv-name'] === '' ? '' : `-${globals['discovery-srv-name']}`;
-  const lookUp = async (service: string, scheme: string): Promise<readonly string[] | undefined> => {
+  const failures: string[] = [];
+  const lookUp = async (service: string, scheme: string): Promise<readonly string[]> => {
     try {
       const services = await lookUpServices(`_${service}${suffix}._tcp.${domain}`);
       return services.map(({ host, port }) => `${scheme}://${host}:${port}`);
-    } catch {
-      return undefined;
+    } catch (cause) {
+      failures.push(cause instanceof Error ? cause.message : String(cause));
+      return [];
     }
   };
   const secure = await lookUp('etcd-client-ssl', 'https');
   const plain = await lookUp('etcd-client', 'http');
-  if (secure === undefined && plain === undefined) {
-    const missing = (service: string) => `lookup _${service}${suffix}._tcp.${domain}: no such host`;
-    fail(ExitCode.error, `dns lookup errors: ${missing('etcd-client-ssl')} and ${missing('etcd-client')}`);
-  }
-  const all = [...new Set([...(secure ?? []), ...(plain ?? [])])];
+  if (failures.length === 2) fail(ExitCode.error, `dns lookup errors: ${failures.join(' and ')}`);
+  const all = [...new Set([...secure, ...plain])];
   if (globals['insecure-discovery']) return all;
   return all.filter((endpoint) => {
     if (!endpoint.startsWith('http://')) return true;

@@ -8,14 +8,17 @@ import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { Gateway } from '../proxy/gateway/gateway.js';
 import { type RemoteAddress, Remotes } from '../proxy/gateway/remotes.js';
+import { discoverRemotes, type GatewayDiscovery } from './discover-remotes.js';
 import { ListenAddressError, parseListenAddress } from './listen-address.js';
 import { StartRefusal } from './start-refusal.js';
 
 export interface GatewayOptions {
   /** `host:port` */
   readonly listenAddr: string;
-  /** `host:port`, with a scheme or without. */
+  /** `host:port`, with a scheme or without. Passed over where a domain is given. */
   readonly endpoints: readonly string[];
+  /** Whose SRV records name the endpoints; undefined = none. */
+  readonly discovery?: GatewayDiscovery | undefined;
   /** 0 = five minutes. */
   readonly retryDelayMs: number;
 }
@@ -30,7 +33,10 @@ export interface RunningGateway {
 
 /** Throws StartRefusal; then nothing is left open. */
 export async function startGateway(options: GatewayOptions, logger: Logger): Promise<RunningGateway> {
-  const remotes = options.endpoints.map(withoutScheme).map(remoteAddress);
+  const remotes =
+    options.discovery === undefined
+      ? options.endpoints.map(withoutScheme).map(remoteAddress)
+      : await discoverRemotes(options.discovery, logger);
   const listen = splitHostPort(options.listenAddr);
   if (listen === undefined) throw refusal(`failed to validate listen address: ${options.listenAddr}\n`);
   await refuseOwnAddress(remotes, { ...listen, text: options.listenAddr });

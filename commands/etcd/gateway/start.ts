@@ -1,13 +1,8 @@
 import { BaseCommand } from '../../../src/cli/base-command.js';
 import { exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { refusalOf, unsupported } from '../../../src/cli/unsupported-flags.js';
 
 const minuteMs = 60_000;
-
-const missing = unsupported({ values: ['discovery-srv', 'discovery-srv-name'] });
-/** Say how endpoints found in DNS are checked; there are none, so they have no effect, as in etcd without `--discovery-srv`. */
-const idle = unsupported({ values: ['trusted-ca-file'], switches: ['insecure-discovery'] });
 
 /** Runs until a signal kills it, at once, as etcd's. */
 export default class GatewayStart extends BaseCommand {
@@ -17,8 +12,10 @@ export default class GatewayStart extends BaseCommand {
     'listen-addr': flag.string('127.0.0.1:23790', 'address to listen on'),
     endpoints: flag.strings(['127.0.0.1:2379'], 'endpoints to join connections to, a comma list'),
     'retry-delay': flag.duration(minuteMs, 'time after which an endpoint that could not be reached is tried again'),
-    ...missing,
-    ...idle,
+    'discovery-srv': flag.string('', 'domain whose SRV records name the endpoints'),
+    'discovery-srv-name': flag.string('', 'suffix of the service name to ask DNS for'),
+    'insecure-discovery': flag.bool('take endpoints from DNS that speak no TLS, or for which nobody vouches'),
+    'trusted-ca-file': flag.string('', 'authorities that vouch for endpoints from DNS'),
   };
 
   override async run(): Promise<void> {
@@ -34,11 +31,22 @@ export default class GatewayStart extends BaseCommand {
     log.info('Running: ', { args: ['etcd', ...this.typedWords] });
     const { StartRefusal } = await import('../../../src/start/start-refusal.js');
     try {
-      const refused = refusalOf(missing, this.parsedWords().values);
-      if (refused !== undefined) throw new StartRefusal(`${refused}\n`, 'stderr');
       const { startGateway } = await import('../../../src/start/start-gateway.js');
       const gateway = await startGateway(
-        { listenAddr: flags['listen-addr'], endpoints: flags.endpoints, retryDelayMs: flags['retry-delay'] },
+        {
+          listenAddr: flags['listen-addr'],
+          endpoints: flags.endpoints,
+          retryDelayMs: flags['retry-delay'],
+          discovery:
+            flags['discovery-srv'] === ''
+              ? undefined
+              : {
+                  domain: flags['discovery-srv'],
+                  serviceSuffix: flags['discovery-srv-name'],
+                  insecure: flags['insecure-discovery'],
+                  trustedCaFile: flags['trusted-ca-file'],
+                },
+        },
         log,
       );
       const { InitDaemon } = await import('../../../src/start/tell-init.js');

@@ -12,14 +12,24 @@ export async function lookUpHost(host: string): Promise<readonly string[]> {
   }
 }
 
+export interface FoundService {
+  readonly host: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
 /** What the SRV records of `name` list, in the order in which to try them. Rejects when there are none. */
-export async function lookUpServices(
-  name: string,
-): Promise<readonly { readonly host: string; readonly port: number }[]> {
+export async function lookUpServices(name: string): Promise<readonly FoundService[]> {
   try {
     const records = await resolveSrv(name);
     records.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
-    return records.map((record) => ({ host: record.name.replace(/\.$/, ''), port: record.port }));
+    return records.map(({ name: host, port, priority, weight }) => ({
+      host: host.replace(/\.$/, ''),
+      port,
+      priority,
+      weight,
+    }));
   } catch (cause) {
     throw lookUpError(name, cause);
   }

@@ -6,6 +6,10 @@
 export interface RemoteAddress {
   readonly host: string;
   readonly port: number;
+  /** As in its SRV record: while one of a smaller number is active, those of larger ones wait. Default 0. */
+  readonly priority?: number;
+  /** Its share among those of one priority; 0 counts as 1. */
+  readonly weight?: number;
 }
 
 export interface Remote extends RemoteAddress {
@@ -14,19 +18,22 @@ export interface Remote extends RemoteAddress {
   readonly isActive: boolean;
 }
 
-interface Slot extends Remote {
+interface Slot extends Required<Remote> {
   isActive: boolean;
+  /** Grows by the weight with each turn of another; who has most is next. */
+  credit: number;
 }
 
 export class Remotes {
   readonly #slots: readonly Slot[];
-  /** Where the search for the next one begins. */
-  #next = 0;
 
   constructor(addresses: readonly RemoteAddress[]) {
-    this.#slots = addresses.map(({ host, port }) => ({
+    this.#slots = addresses.map(({ host, port, priority = 0, weight = 1 }) => ({
       host,
       port,
+      priority,
+      weight: Math.max(1, weight),
+      credit: 0,
       text: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
       isActive: true,
     }));
@@ -38,15 +45,20 @@ export class Remotes {
 
   /** Whose turn it is; undefined = none is active. */
   pick(): Remote | undefined {
-    const count = this.#slots.length;
-    for (let i = 0; i < count; i++) {
-      const at = (this.#next + i) % count;
-      const slot = this.#slots[at];
-      if (slot?.isActive !== true) continue;
-      this.#next = (at + 1) % count;
-      return slot;
+    let best: number | undefined;
+    for (const { isActive, priority } of this.#slots) {
+      if (isActive && (best === undefined || priority < best)) best = priority;
     }
-    return undefined;
+    const candidates = this.#slots.filter((slot) => slot.isActive && slot.priority === best);
+    let picked: Slot | undefined;
+    let total = 0;
+    for (const slot of candidates) {
+      slot.credit += slot.weight;
+      total += slot.weight;
+      if (picked === undefined || slot.credit > picked.credit) picked = slot;
+    }
+    if (picked !== undefined) picked.credit -= total;
+    return picked;
   }
 
   /** It could not be reached. */
