@@ -54,7 +54,7 @@ const table: Readonly<Record<string, Part>> = {
   },
   'src/proxy': { parts: ['client', 'grpc', 'proto'], types: ['api'] },
   'src/config': { parts: [], types: ['member', 'client'], packages: ['yaml'] },
-  'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core', 'cli-table3'] },
+  'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core', 'cli-table3', 'ora'] },
   'src/start': {
     parts: [
       ...inner,

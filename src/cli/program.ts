@@ -102,6 +102,7 @@ export const etcd: Program = {
   globals: {},
   style: { layout: 'cobra', usageOnErrorTo: 'stderr' },
   topics: {
+    cluster: { summary: 'A cluster on this machine, for trying things out', usage: '' },
     discovery: { summary: 'Tokens under which the members of new clusters find each other', usage: '' },
     gateway: { summary: 'TCP proxy in front of a cluster', usage: '' },
     'grpc-proxy': { summary: 'gRPC proxy in front of a cluster', usage: '' },
