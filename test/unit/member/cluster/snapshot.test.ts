@@ -18,7 +18,7 @@ async function start(more: SimulatedClusterOptions = {}) {
   const loggers = new Map<string, RecordingLogger>();
   const cluster = await startSimulatedCluster({
     ...more,
-    config: { snapshotCount: 10, snapshotCatchupEntries: 3, ...more.config },
+    config: { snapshotCount: 10, snapshotCatchupEntries: 3, walSegmentBytes: 16_000, ...more.config },
     loggerOf: (name) => {
       const logger = loggers.get(name) ?? new RecordingLogger();
       loggers.set(name, logger);
