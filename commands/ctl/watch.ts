@@ -42,9 +42,9 @@ export default class Watch extends CtlCommand {
     return { key, rangeEnd };
   }
 
-  #target(...given: Parameters<typeof watchTarget>): WatchTarget {
+  #target(...[input, flags, env]: Parameters<typeof watchTarget>): WatchTarget {
     try {
-      return watchTarget(...given);
+      return watchTarget(input, flags, env);
     } catch (error) {
       if (!(error instanceof WatchArgsError)) throw error;
       return fail(ExitCode.badArgs, error.message);
@@ -85,9 +85,9 @@ export default class Watch extends CtlCommand {
     return fail(ExitCode.invalidInput, 'error reading watch request line: EOF');
   }
 
-  #readLine(...given: Parameters<typeof interactiveLine>): ReturnType<typeof interactiveLine> {
+  #readLine(...[line, words, env]: Parameters<typeof interactiveLine>): ReturnType<typeof interactiveLine> {
     try {
-      return interactiveLine(...given);
+      return interactiveLine(line, words, env);
     } catch (error) {
       if (error instanceof WatchArgsError || error instanceof FlagError) return fail(ExitCode.badArgs, error.message);
       throw error;

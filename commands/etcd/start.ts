@@ -82,6 +82,12 @@ export default class Start extends BaseCommand {
         log.close();
         exitSilently(1);
       }
+      const { FatalStartError } = await import('../../src/start/fatal-start-error.js');
+      if (error instanceof FatalStartError) {
+        log.fatal(error.message, error.fields);
+        log.close();
+        exitSilently(1);
+      }
       for (const line of startFailure(textOf(error), options.emulate)) log[line.level](line.message, line.fields);
       log.close();
       exitSilently(1);

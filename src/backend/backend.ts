@@ -14,6 +14,7 @@ import { folderOf } from '../bolt/create.js';
 import { BoltError } from '../bolt/errors.js';
 import { streamState } from '../bolt/stream.js';
 import type { ReadBucket } from '../bolt/types.js';
+import { type Caller, checkWanted } from '../lib/caller.js';
 import { crc32c } from '../lib/crc32c.js';
 import { latin1Text } from '../lib/latin1.js';
 import { bucketBytes } from './buckets.js';
@@ -252,7 +253,7 @@ class BoltBackend implements FileBackend {
     };
   }
 
-  async hash(ignore: (bucket: string, key: Uint8Array) => boolean): Promise<number> {
+  async hash(ignore: (bucket: string, key: Uint8Array) => boolean, caller?: Caller): Promise<number> {
     await this.commit();
     this.#assertUsable();
     const shared = this.#shared;
@@ -283,6 +284,7 @@ class BoltBackend implements FileBackend {
           });
           if (last !== undefined) start = successor(last);
           await pause();
+          checkWanted(caller);
         }
       }
       return hash;

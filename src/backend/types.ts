@@ -7,6 +7,8 @@
  * Everything runs on the member's one thread, so there are no locks and no separate read and write transactions: a reader between two
  * calls sees all that was put. Only syncing waits, and never blocks a reader or writer.
  */
+import type { Caller } from '../lib/caller.js';
+
 export type BucketName =
   | 'key'
   | 'meta'
@@ -47,7 +49,7 @@ export interface Backend extends BackendReader {
   /** Commits, then streams the database file (high-water * page size bytes, no trailer) as of that moment while writes go on. */
   snapshot(): Promise<BackendSnapshot>;
   /** CRC-32C over bucket names, keys and values in order, without the `(bucket, key)` pairs in `ignore`; sliced. facts: ids-and-hashes 4. */
-  hash(ignore: (bucket: string, key: Uint8Array) => boolean): Promise<number>;
+  hash(ignore: (bucket: string, key: Uint8Array) => boolean, caller?: Caller): Promise<number>;
 
   /** High-water mark * page size: what clients are told and what the quota counts. */
   readonly sizeBytes: number;

@@ -2,8 +2,10 @@
  * Help, from the manifest alone. Two layouts, since etcdctl up to 3.6 has its own and etcdutl has cobra's. The bones (section names, usage line,
  * how a flag and its default are written) are etcd's, since scripts and tests look for them; what is said in them is ours.
  */
+
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { fullVersionOf } from '../lib/emulate.js';
+import { largest } from '../lib/long-lists.js';
 import type { CommandNote, FlagNote, Manifest } from './manifest.js';
 import { notesOfFlags } from './manifest.js';
 import type { Program } from './program.js';
@@ -91,7 +93,10 @@ function flagRows(flags: Readonly<Record<string, FlagNote>>): readonly (readonly
 
 /** Two columns, the second reached by tabs, as Go's tabwriter does with a cell width of 8. */
 function columns(rows: readonly (readonly [string, string])[], indent: string): string {
-  const cell = Math.max(0, ...rows.map(([left]) => Math.floor(left.length / 8) * 8 + 8));
+  const cell = largest(
+    0,
+    rows.map(([left]) => Math.floor(left.length / 8) * 8 + 8),
+  );
   return rows
     .map(([left, right]) => `${indent}${left}${'\t'.repeat(Math.ceil((cell - left.length) / 8))}${right}\n`)
     .join('');
@@ -112,7 +117,10 @@ function cobraUsage(program: Program, manifest: Manifest, subject: Subject): str
   if (command === undefined) {
     sections.push(`Usage:\n  ${self} [command]\n`);
     const names = childrenOf(manifest, path).filter((name) => manifest[joined(path, name)]?.hidden !== true);
-    const width = Math.max(11, ...names.map((name) => name.length));
+    const width = largest(
+      11,
+      names.map((name) => name.length),
+    );
     const list = names.map((name) => `  ${name.padEnd(width)} ${summaryOf(program, manifest, joined(path, name))}\n`);
     sections.push(`Available Commands:\n${list.join('')}`);
   } else {
@@ -136,6 +144,9 @@ function cobraFlags(flags: Readonly<Record<string, FlagNote>>): string {
       const type = flag.type === 'bool' ? '' : ` ${flag.type}`;
       return [`  ${letter}--${name}${type}`, `${flag.summary}${initial}`] as const;
     });
-  const width = Math.max(0, ...rows.map(([left]) => left.length));
+  const width = largest(
+    0,
+    rows.map(([left]) => left.length),
+  );
   return rows.map(([left, right]) => `${left.padEnd(width)}   ${right}\n`).join('');
 }

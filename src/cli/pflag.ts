@@ -2,7 +2,9 @@
  * Reads the words behind a command as pflag does: `--name=v`, `--name v`, `-n v`, `-nv`, bundled short flags, booleans alone or with `=`,
  * flags and arguments mixed, `--` before words that are no flags. Source of the rules and texts: https://github.com/spf13/pflag (flag.go).
  */
+
 import { goQuote } from '../lib/go/quote.js';
+import { appendAll } from '../lib/long-lists.js';
 import type { AnyFlag, FlagTable } from './flags.js';
 
 /** A word that cannot be read; the message is pflag's. */
@@ -46,7 +48,7 @@ export function parseWords(words: readonly string[], table: FlagTable): ParsedWo
     const word = words[at] ?? '';
     if (word === '--') {
       const argsBeforeDash = args.length;
-      args.push(...words.slice(at + 1));
+      appendAll(args, words.slice(at + 1));
       return { args, values, changed, argsBeforeDash };
     }
     if (!word.startsWith('-') || word === '-') {

@@ -1,5 +1,7 @@
 /** Looking after members: status, hashes, alarms, defragmentation, snapshots, leadership. */
+
 import type { ClientStream } from '../grpc/types.js';
+import { appendAll } from '../lib/long-lists.js';
 import {
   type AlarmMember,
   AlarmRequest_AlarmAction,
@@ -61,7 +63,7 @@ export class MaintenanceClient {
     if (alarm !== undefined) return this.#alarm(AlarmRequest_AlarmAction.DEACTIVATE, alarm, options);
     const disarmed: AlarmMember[] = [];
     for (const active of (await this.alarms(options)).alarms)
-      disarmed.push(...(await this.#alarm(AlarmRequest_AlarmAction.DEACTIVATE, active, options)).alarms);
+      appendAll(disarmed, (await this.#alarm(AlarmRequest_AlarmAction.DEACTIVATE, active, options)).alarms);
     return { header: undefined, alarms: disarmed };
   }
 

@@ -9,6 +9,7 @@
  *
  * Pure: what is outside comes in as `Surroundings`.
  */
+
 import type { EmulatedVersion } from '../lib/emulate.js';
 import {
   defaultEmulatedVersion,
@@ -18,6 +19,7 @@ import {
   parseEmulatedVersion,
 } from '../lib/emulate.js';
 import { type GoFlag, parseGoFlags } from '../lib/go/flags.js';
+import { appendAll } from '../lib/long-lists.js';
 import type { ConfigFile } from './config-file.js';
 import { discovers } from './discovery.js';
 import { readEnvironment, variableOf } from './environment.js';
@@ -130,7 +132,7 @@ class Reader {
 
   #fromFlags(onCommandLine: ReadonlyMap<string, unknown>): ReadOptions {
     const environment = readEnvironment(this.around.env, new Set(onCommandLine.keys()), knownToEtcd, legacyFlags);
-    this.#lines.push(...environment.lines);
+    appendAll(this.#lines, environment.lines);
     switch (environment.t) {
       case 'shadowed':
         this.#lines.push(environment.line);
@@ -193,7 +195,7 @@ class Reader {
       return { t: 'member', options: toMemberOptions(values, this.emulate), lines: this.#lines };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.#lines.push(...startFailure(message, this.emulate));
+      appendAll(this.#lines, startFailure(message, this.emulate));
       return this.#refused();
     }
   }

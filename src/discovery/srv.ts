@@ -3,8 +3,10 @@
  * addresses. Which of them is this member follows from the addresses that it advertises; the others get numbers for names, since real ones are learnt
  * when they publish themselves. Source: etcd's client/pkg/srv/srv.go, GetCluster, and embed.Config.GetDNSClusterNames.
  */
+
 import { goQuote } from '../lib/go/quote.js';
 import type { Logger } from '../lib/logger.js';
+import { appendAll } from '../lib/long-lists.js';
 
 export interface ServiceRecord {
   /** Without the dot at its end. */
@@ -57,7 +59,7 @@ export async function clusterFromSrv(options: SrvOptions, resolver: Resolver, lo
       'found-cluster': members,
       ...(failure === undefined ? {} : { error: failure.message }),
     });
-    found.push(...members);
+    appendAll(found, members);
   }
   if (failures.length === lookups) throw new Error(failures.map(({ message }) => message).join('; '));
   const cluster = found.join(',');

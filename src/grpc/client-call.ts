@@ -3,6 +3,7 @@
  * the server says it never looked at it, and ends once: with OK, with the server's status, by deadline, cancellation or loss.
  * Texts and codes of what a client makes up itself are grpc-go's (internal/transport/http2_client.go, stream.go).
  */
+
 import { ErrorCode, errorCodeName } from '../http2/error-code.js';
 import type {
   HeaderField,
@@ -15,6 +16,7 @@ import type {
 } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
 import { goStatusText } from '../lib/go/http-status.js';
+import { appendAll } from '../lib/long-lists.js';
 import { type Encoding, encodingOf } from './compression.js';
 import type { Deadline, Deadlines } from './deadlines.js';
 import { fieldsOf } from './metadata.js';
@@ -125,7 +127,7 @@ export abstract class ClientCall implements StreamListener {
     if (this.expiresAtMs !== undefined) {
       fields.push({ name: 'grpc-timeout', value: formatTimeout(this.expiresAtMs - this.channel.monotonicMs()) });
     }
-    if (this.metadataFields !== undefined) fields.push(...this.metadataFields);
+    if (this.metadataFields !== undefined) appendAll(fields, this.metadataFields);
     return fields;
   }
 

@@ -15,6 +15,9 @@ export interface InboxOwner<T> {
   /** Throws GrpcError. */
   decode(message: Buffer): T;
   consume(bytes: number): void;
+  /** As `consume`, of bytes that are still held; `repaid` when they no longer are. */
+  prepay(bytes: number): void;
+  repaid(bytes: number): void;
   /** A message could not be taken: the call is to be ended with `error`. */
   broken(error: GrpcError): void;
   /** The reader wants no more. */
@@ -93,8 +96,9 @@ export class Inbox<T> implements AsyncIterable<T> {
     if (!this.ended) {
       // Somebody waits for a message whose end the window may be too small to let in.
       const held = this.reader.size;
-      if (held > this.prepaid) this.owner.consume(held - this.prepaid);
+      const more = held - this.prepaid;
       this.prepaid = held;
+      if (more > 0) this.owner.prepay(more);
       return;
     }
     const error = this.error ?? (this.reader.size > 0 ? this.owner.truncated : undefined);
@@ -108,6 +112,7 @@ export class Inbox<T> implements AsyncIterable<T> {
   private pay(taken: number): void {
     const alreadyPaid = Math.min(taken, this.prepaid);
     this.prepaid -= alreadyPaid;
+    if (alreadyPaid > 0) this.owner.repaid(alreadyPaid);
     if (taken > alreadyPaid) this.owner.consume(taken - alreadyPaid);
   }
 

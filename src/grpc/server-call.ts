@@ -3,14 +3,25 @@
  * Hot path: a call allocates this object and nothing that its handler does not ask for; AbortController, Metadata and extra headers are made
  * at first use. Invariant: `end` runs once, by whatever comes first: the handler's answer, the deadline, the client, the connection.
  */
+
 import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from '../http2/types.js';
 import type { MethodKind } from '../lib/codec.js';
+import { appendAll } from '../lib/long-lists.js';
+import { Pieces } from '../lib/pieces.js';
 import { compress, type Encoding } from './compression.js';
 import type { Deadline, Deadlines } from './deadlines.js';
+import type { Held } from './held.js';
 import { messagePrefix } from './message-reader.js';
 import { metadataField, metadataOf } from './metadata.js';
 import { statusFields } from './status.js';
-import { Code, GrpcError, type GrpcServerOptions, type Metadata, type ServerCall } from './types.js';
+import {
+  type CallConnection,
+  Code,
+  GrpcError,
+  type GrpcServerOptions,
+  type Metadata,
+  type ServerCall,
+} from './types.js';
 
 /** What was found in the request's fields. */
 export interface CallHead {
@@ -24,6 +35,7 @@ export interface CallHead {
 export interface CallHost {
   readonly options: GrpcServerOptions;
   readonly deadlines: Deadlines;
+  readonly held: Held;
   readonly running: Set<RunningCall>;
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
@@ -38,6 +50,7 @@ const okTrailers: HeaderList = Object.freeze([{ name: 'grpc-status', value: '0' 
 
 export abstract class RunningCall implements ServerCall, StreamListener {
   protected ended = false;
+  private heldBytes = 0;
   private headersSent = false;
   private extraHeaders: HeaderField[] | undefined;
   private extraTrailers: HeaderField[] | undefined;
@@ -61,6 +74,14 @@ export abstract class RunningCall implements ServerCall, StreamListener {
 
   get timeoutMs(): number | undefined {
     return this.head.timeoutMs;
+  }
+
+  get connection(): CallConnection {
+    return this.stream.session;
+  }
+
+  get aborted(): boolean {
+    return this.abortReason !== undefined;
   }
 
   get peer(): ServerCall['peer'] {
@@ -105,21 +126,24 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   abort(error: GrpcError): void {
     if (this.ended) return;
     this.fail(error);
-    this.aborted(error);
+    this.onAbort(error);
   }
 
-  protected sendMessage(message: Uint8Array): boolean {
+  protected sendMessage(message: Uint8Array | Pieces): boolean {
     if (this.ended) return true;
-    if (message.length > this.host.maxSendBytes) {
-      const text = `trying to send message larger than max (${message.length} vs. ${this.host.maxSendBytes})`;
+    const size = message instanceof Pieces ? message.size : message.length;
+    if (size > this.host.maxSendBytes) {
+      const text = `trying to send message larger than max (${size} vs. ${this.host.maxSendBytes})`;
       throw new GrpcError(Code.ResourceExhausted, text);
     }
     if (!this.headersSent) this.sendHeaders();
-    this.host.options.observer?.sent?.(this.head.path, message.length);
+    this.host.options.observer?.sent?.(this.head.path, size);
     if (this.head.encoding === 'identity') {
-      return this.stream.sendData(message, false, messagePrefix(message.length, false));
+      const prefix = messagePrefix(size, false);
+      if (message instanceof Pieces) return this.stream.sendPieces(message.list, prefix);
+      return this.stream.sendData(message, false, prefix);
     }
-    const packed = compress(message);
+    const packed = compress(message instanceof Pieces ? Buffer.concat(message.list) : message);
     return this.stream.sendData(packed, false, messagePrefix(packed.length, true));
   }
 
@@ -134,7 +158,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     if (this.ended) return;
     this.finish(error.code);
     const trailers = statusFields(error);
-    if (this.extraTrailers !== undefined) trailers.push(...this.extraTrailers);
+    if (this.extraTrailers !== undefined) appendAll(trailers, this.extraTrailers);
     if (this.headersSent) this.stream.sendTrailers(trailers);
     else this.stream.sendHeaders([...plainHeaders, ...(this.extraHeaders ?? []), ...trailers], true);
   }
@@ -156,15 +180,32 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     this.stream.sendHeaders(this.extraHeaders === undefined ? usual : [...usual, ...this.extraHeaders], false);
   }
 
+  /** Bytes of its request that it holds from now on; false when that is too much, and the call has been ended. */
+  protected holds(bytes: number): boolean {
+    if (this.host.held.take(this.stream.session, bytes)) {
+      this.heldBytes += bytes;
+      return true;
+    }
+    this.abort(this.host.held.refusal());
+    return false;
+  }
+
+  protected letGo(bytes: number): void {
+    const given = Math.min(bytes, this.heldBytes);
+    this.heldBytes -= given;
+    this.host.held.giveBack(this.stream.session, given);
+  }
+
   private finish(code: Code): void {
     this.ended = true;
+    if (this.heldBytes > 0) this.letGo(this.heldBytes);
     if (this.deadline !== undefined) this.host.deadlines.clear(this.deadline);
     this.host.running.delete(this);
     this.host.options.observer?.handled?.(this.head.path, this.kind, code);
   }
 
   /** The handler is to learn that nobody waits for it. */
-  protected aborted(error: GrpcError): void {
+  protected onAbort(error: GrpcError): void {
     this.abortReason = error;
     this.controller?.abort(error);
   }
@@ -190,7 +231,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
         ? new GrpcError(Code.Canceled, 'context canceled', { cause: new Error(end.reason.message) })
         : new GrpcError(Code.Canceled, 'context canceled');
     this.finish(error.code);
-    this.aborted(error);
+    this.onAbort(error);
     this.gone();
   }
 

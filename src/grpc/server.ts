@@ -6,6 +6,7 @@ import type { HeaderField, HeaderList, Http2Stream, StreamListener } from '../ht
 import type { Method } from '../lib/codec.js';
 import { encodingOf } from './compression.js';
 import { Deadlines } from './deadlines.js';
+import { Held } from './held.js';
 import type { CallHead, CallHost, RunningCall } from './server-call.js';
 import { statusFields } from './status.js';
 import { StreamCall } from './stream-call.js';
@@ -37,6 +38,7 @@ type Begin = (stream: Http2Stream, head: CallHead, end: boolean) => void;
 
 class Server implements GrpcServer, CallHost {
   readonly deadlines: Deadlines;
+  readonly held: Held;
   readonly running = new Set<RunningCall>();
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
@@ -45,6 +47,7 @@ class Server implements GrpcServer, CallHost {
 
   constructor(readonly options: GrpcServerOptions) {
     this.deadlines = new Deadlines(options.clock, 5);
+    this.held = new Held(options.held);
     this.maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
     this.maxSendBytes = options.maxSendBytes ?? 2 ** 31 - 1;
   }

@@ -1,6 +1,8 @@
 /** Status on the wire: trailers, percent-encoding, and what HTTP's and HTTP/2's own codes mean as gRPC's. (PROTOCOL-HTTP2.md, http-grpc-status-mapping.md) */
+
 import { ErrorCode, errorCodeName } from '../http2/error-code.js';
 import type { HeaderField, HeaderList } from '../http2/types.js';
+import { appendAll } from '../lib/long-lists.js';
 import { fieldsOf, metadataOf, toBase64 } from './metadata.js';
 import { Code, GrpcError } from './types.js';
 
@@ -37,7 +39,7 @@ export function statusFields(error: GrpcError): HeaderField[] {
   ];
   const { details, trailers } = error.options;
   if (details !== undefined) fields.push({ name: 'grpc-status-details-bin', value: toBase64(details) });
-  if (trailers !== undefined) fields.push(...fieldsOf(trailers));
+  if (trailers !== undefined) appendAll(fields, fieldsOf(trailers));
   return fields;
 }
 

@@ -6,6 +6,9 @@ import { MessageReader } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
 import { Code, GrpcError, type ServerStream, type StreamHandler } from './types.js';
 
+/** What a stream takes up while nothing waits in it. */
+const callBytes = 2048;
+
 export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>, InboxOwner<I> {
   readonly messages: Inbox<I>;
   readonly truncated = new GrpcError(Code.Internal, 'unexpected EOF');
@@ -26,6 +29,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
 
   start(requestEnded: boolean): void {
     this.keepRunning();
+    if (!this.holds(callBytes)) return;
     if (requestEnded) this.messages.end();
     // Through a resolved promise, so that a handler that throws before its first await fails the call, not the session.
     Promise.resolve(this)
@@ -37,6 +41,8 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   }
 
   send(message: O | Uint8Array): boolean {
+    // A handler that goes on after its caller has left learns it here, instead of working for nobody to its end.
+    if (this.failure !== undefined) throw this.failure;
     if (this.ended) return true;
     const flowing = this.sendMessage(message instanceof Uint8Array ? message : this.method.output.encode(message));
     if (!flowing) this.full = true;
@@ -72,9 +78,9 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
     for (const { resolve } of this.drains?.splice(0) ?? []) resolve();
   }
 
-  protected override aborted(error: GrpcError): void {
+  protected override onAbort(error: GrpcError): void {
     this.failure = error;
-    super.aborted(error);
+    super.onAbort(error);
     this.messages.fail(error);
     for (const { reject } of this.drains?.splice(0) ?? []) reject(error);
   }
@@ -97,6 +103,14 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
 
   consume(bytes: number): void {
     this.stream.consume(bytes);
+  }
+
+  prepay(bytes: number): void {
+    if (this.holds(bytes)) this.stream.consume(bytes);
+  }
+
+  repaid(bytes: number): void {
+    this.letGo(bytes);
   }
 
   broken(): void {

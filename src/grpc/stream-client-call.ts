@@ -139,6 +139,12 @@ export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> 
     this.stream?.consume(bytes);
   }
 
+  prepay(bytes: number): void {
+    this.stream?.consume(bytes);
+  }
+
+  repaid(): void {}
+
   broken(error: GrpcError): void {
     this.abandon(error);
   }

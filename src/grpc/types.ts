@@ -4,8 +4,10 @@
  */
 import type { Duplex } from 'node:stream';
 import type { HeaderList, Http2Stream, KeepaliveOptions, SessionLimits } from '../http2/types.js';
+import type { Caller } from '../lib/caller.js';
 import type { Clock } from '../lib/clock.js';
 import type { Method } from '../lib/codec.js';
+import type { Pieces } from '../lib/pieces.js';
 
 /** https://grpc.io/docs/guides/status-codes/ */
 export const Code = {
@@ -44,12 +46,25 @@ export class GrpcError extends Error {
 /** Header fields by lower-case name; a name ending in `-bin` has raw bytes as latin1 text (base64 is the transport's business). */
 export type Metadata = ReadonlyMap<string, readonly string[]>;
 
+/** The connection of a call, as far as it bounds what the call may take. */
+export interface CallConnection {
+  /** Bytes that are still to be sent. */
+  readonly unsentBytes: number;
+  /** All that were ever sent. */
+  readonly sentBytes: number;
+  /** Ends it: its peer makes us hold more than it may. */
+  giveUp(reason: string): void;
+}
+
 /** What a handler may know of its call. */
-export interface ServerCall {
+export interface ServerCall extends Caller {
   readonly path: string;
   readonly metadata: Metadata;
   /** Aborted when the client cancels, the deadline passes, the connection ends, or the server is closed hard. */
   readonly signal: AbortSignal;
+  /** Whether that has happened: much cheaper than the signal, which is made when it is first asked for. */
+  readonly aborted: boolean;
+  readonly connection: CallConnection;
   /** Milliseconds left by the client's deadline at the time of the call's arrival; undefined = none. */
   readonly timeoutMs: number | undefined;
   /** The one request of a unary call as its client encoded it. */
@@ -66,14 +81,15 @@ export interface ServerStream<I, O> extends ServerCall {
   /**
    * Queues one message; `false` means the output window or buffer is full: await `drained()` before more.
    * A `Uint8Array` is taken as an already encoded message, so stored bytes can be sent without decoding. It is copied at once unless the
-   * client's window is shut; then it is kept until that opens, and must not change meanwhile.
+   * client's window is shut; then it is kept until that opens, and must not change meanwhile. Throws once the call is aborted.
    */
   send(message: O | Uint8Array): boolean;
   drained(): Promise<void>;
 }
 
-/** May answer with already encoded bytes (which must not change afterwards, as with `ServerStream.send`). A plain value (no promise) is the fast path. Throws GrpcError for a status other than OK. */
-export type UnaryHandler<I, O> = (request: I, call: ServerCall) => O | Uint8Array | Promise<O | Uint8Array>;
+/** May answer with already encoded bytes, in pieces too (which must not change afterwards, as with `ServerStream.send`). A plain value (no promise) is the fast path. Throws GrpcError for a status other than OK. */
+export type UnaryHandler<I, O> = (request: I, call: ServerCall) => Answer<O> | Promise<Answer<O>>;
+export type Answer<O> = O | Uint8Array | Pieces;
 /** Ends the call with OK when it returns. */
 export type StreamHandler<I, O> = (stream: ServerStream<I, O>) => Promise<void>;
 
@@ -149,12 +165,22 @@ export interface ServerObserver {
 
 export interface GrpcServerOptions {
   readonly clock: Clock;
+  /** What requests may take up at once, those that are not whole yet included; beyond it calls are refused. */
+  readonly held?: Partial<HeldLimits> | undefined;
   /** Largest message taken; default 4 MiB (etcd sets max-request-bytes + 512 KiB). */
   readonly maxReceiveBytes?: number | undefined;
   readonly maxSendBytes?: number | undefined;
   readonly observer?: ServerObserver | undefined;
   /** Told of handlers that threw something other than a GrpcError (the client gets Unknown with its message). */
   readonly onError?: ((error: unknown, path: string) => void) | undefined;
+}
+
+/** In bytes; see `held.ts`. */
+export interface HeldLimits {
+  readonly connectionBytes: number;
+  readonly serverBytes: number;
+  /** With which calls beyond are refused. */
+  readonly refusal: () => GrpcError;
 }
 
 /** What `createGrpcServer` (`server.ts`) gives: a table of methods, fed with streams by whoever owns the port. */

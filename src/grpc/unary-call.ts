@@ -2,9 +2,13 @@
 import { readUint32 } from '../http2/frame.js';
 import type { Http2Stream } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
+import { Pieces } from '../lib/pieces.js';
 import { MessageReader, prefixBytes } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
-import { Code, GrpcError, type UnaryHandler } from './types.js';
+import { type Answer, Code, GrpcError, type UnaryHandler } from './types.js';
+
+/** What a call under way takes up beside its message: stream, headers, closures. */
+const callBytes = 1024;
 
 export class UnaryCall<I, O> extends RunningCall {
   private reader: MessageReader | undefined;
@@ -38,12 +42,17 @@ export class UnaryCall<I, O> extends RunningCall {
     }
     this.reader ??= new MessageReader(this.host.maxReceiveBytes, this.head.encoding);
     this.reader.push(bytes);
-    this.reader.keep();
     if (end) {
+      this.reader.keep();
       this.requestEnded();
       return;
     }
     this.keepRunning();
+    if (!this.holds(bytes.length)) {
+      this.reader = undefined;
+      return;
+    }
+    this.reader.keep();
     this.checkLength(this.reader);
   }
 
@@ -87,7 +96,7 @@ export class UnaryCall<I, O> extends RunningCall {
   private invoke(message: Buffer): void {
     this.requestBytes = message;
     this.host.options.observer?.received?.(this.head.path, message.length);
-    let answer: O | Uint8Array | Promise<O | Uint8Array>;
+    let answer: Answer<O> | Promise<Answer<O>>;
     try {
       answer = this.handler(this.decode(message), this);
     } catch (error) {
@@ -96,6 +105,7 @@ export class UnaryCall<I, O> extends RunningCall {
     }
     if (answer instanceof Promise) {
       this.keepRunning();
+      if (!this.holds(callBytes + message.length)) return;
       answer.then(
         (value) => this.answer(value),
         (error: unknown) => this.failWith(error),
@@ -114,10 +124,11 @@ export class UnaryCall<I, O> extends RunningCall {
     }
   }
 
-  private answer(value: O | Uint8Array): void {
+  private answer(value: Answer<O>): void {
     if (this.ended) return;
     try {
-      this.sendMessage(value instanceof Uint8Array ? value : this.method.output.encode(value));
+      const isEncoded = value instanceof Uint8Array || value instanceof Pieces;
+      this.sendMessage(isEncoded ? value : this.method.output.encode(value));
       this.succeed();
     } catch (error) {
       this.failWith(error);

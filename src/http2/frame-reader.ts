@@ -6,7 +6,7 @@ import { ConnectionError, ErrorCode } from './error-code.js';
 import { frameHeaderBytes, readUint31 } from './frame.js';
 
 export interface FrameSink {
-  /** The payload is `bytes[start, end)`. Returns false to stop reading (the session is over). */
+  /** The payload is `bytes[start, end)`. Returns false to stop reading: the session is over, or takes no more for now. */
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): boolean;
 }
 
@@ -14,23 +14,29 @@ export class FrameReader {
   /** The beginning of a frame whose rest has not come: its header (filled to `held`), then, when that is complete, all of it. */
   private partial: Buffer | undefined;
   private held = 0;
+  private stopped = false;
 
   constructor(
     private readonly maxFrameBytes: number,
     private readonly sink: FrameSink,
   ) {}
 
-  /** Throws ConnectionError(FRAME_SIZE_ERROR) for a frame above the limit, before its payload is waited for. */
-  push(chunk: Buffer): void {
+  /**
+   * How many bytes were taken: all, unless the sink wanted no more; the rest is then to be pushed later. Throws ConnectionError(FRAME_SIZE_ERROR)
+   * for a frame above the limit, before its payload is waited for.
+   */
+  push(chunk: Buffer): number {
+    this.stopped = false;
     let pos = this.partial === undefined ? 0 : this.completePartial(chunk, this.partial);
-    if (pos < 0) return;
-    while (chunk.length - pos >= frameHeaderBytes) {
+    while (!this.stopped && chunk.length - pos >= frameHeaderBytes) {
       const end = pos + frameHeaderBytes + this.payloadLength(chunk, pos);
       if (end > chunk.length) break;
-      if (!this.deliver(chunk, pos, end)) return;
+      this.deliver(chunk, pos, end);
       pos = end;
     }
-    if (pos < chunk.length) this.hold(chunk, pos);
+    if (this.stopped || pos === chunk.length) return pos;
+    this.hold(chunk, pos);
+    return chunk.length;
   }
 
   private hold(chunk: Buffer, pos: number): void {
@@ -41,7 +47,7 @@ export class FrameReader {
     this.held = rest;
   }
 
-  /** Returns where in `chunk` the next frame begins, or -1 when the chunk is used up or the sink wants no more. */
+  /** Returns where in `chunk` the next frame begins; its length when there is none. */
   private completePartial(chunk: Buffer, begun: Buffer): number {
     let partial = begun;
     let pos = 0;
@@ -49,7 +55,7 @@ export class FrameReader {
       pos = Math.min(frameHeaderBytes - this.held, chunk.length);
       chunk.copy(partial, this.held, 0, pos);
       this.held += pos;
-      if (this.held < frameHeaderBytes) return -1;
+      if (this.held < frameHeaderBytes) return pos;
       const whole = Buffer.allocUnsafe(frameHeaderBytes + this.payloadLength(partial, 0));
       partial.copy(whole, 0, 0, frameHeaderBytes);
       this.partial = partial = whole;
@@ -57,10 +63,11 @@ export class FrameReader {
     const take = Math.min(partial.length - this.held, chunk.length - pos);
     chunk.copy(partial, this.held, pos, pos + take);
     this.held += take;
-    if (this.held < partial.length) return -1;
+    if (this.held < partial.length) return chunk.length;
     this.partial = undefined;
     this.held = 0;
-    return this.deliver(partial, 0, partial.length) ? pos + take : -1;
+    this.deliver(partial, 0, partial.length);
+    return pos + take;
   }
 
   private payloadLength(bytes: Buffer, pos: number): number {
@@ -71,9 +78,9 @@ export class FrameReader {
     return length;
   }
 
-  private deliver(bytes: Buffer, pos: number, end: number): boolean {
+  private deliver(bytes: Buffer, pos: number, end: number): void {
     const type = bytes[pos + 3] ?? 0;
     const flags = bytes[pos + 4] ?? 0;
-    return this.sink.frame(type, flags, readUint31(bytes, pos + 5), bytes, pos + frameHeaderBytes, end);
+    this.stopped = !this.sink.frame(type, flags, readUint31(bytes, pos + 5), bytes, pos + frameHeaderBytes, end);
   }
 }

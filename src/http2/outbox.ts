@@ -11,7 +11,7 @@ export class Outbox {
   bytes: Buffer = Buffer.allocUnsafe(minSlab);
   pos = 0;
   private start = 0;
-  private full: Buffer[] = [];
+  private full: Uint8Array[] = [];
   private fullBytes = 0;
 
   /** Bytes waiting for `take`. */
@@ -38,8 +38,19 @@ export class Outbox {
     this.pos += data.length;
   }
 
+  /** The same without a copy: `data` must stay as it is until the socket has sent it. */
+  attach(data: Uint8Array): void {
+    if (this.pos > this.start) {
+      this.full.push(this.bytes.subarray(this.start, this.pos));
+      this.fullBytes += this.pos - this.start;
+      this.start = this.pos;
+    }
+    this.full.push(data);
+    this.fullBytes += data.length;
+  }
+
   /** Everything not yet taken, in order; usually one buffer. */
-  take(): Buffer[] {
+  take(): Uint8Array[] {
     const taken = this.full;
     this.full = [];
     this.fullBytes = 0;

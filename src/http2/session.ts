@@ -39,6 +39,7 @@ import { FrameReader, type FrameSink } from './frame-reader.js';
 import { HpackDecoder } from './hpack/decoder.js';
 import { HpackEncoder } from './hpack/encoder.js';
 import type { Field } from './hpack/field.js';
+import type { Intake, Waiting } from './intake.js';
 import { Keepalive, type KeepaliveHost, PingPolicy } from './keepalive.js';
 import { areTrailers, checkRequest, checkResponse } from './message-check.js';
 import { Outbox } from './outbox.js';
@@ -46,6 +47,7 @@ import { RecentIds } from './recent-ids.js';
 import { applySettings, encodeSettings, initialSettings, type Settings } from './settings.js';
 import { Stream, type StreamOwner } from './stream.js';
 import type {
+  Backlog,
   HeaderList,
   Http2Stream,
   SessionEnd,
@@ -59,6 +61,8 @@ import type {
 const socketHighWater = 256 * 1024;
 /** Beyond this the waiting bytes are answers that the peer provokes but does not read: we stop reading too. */
 const socketStopReading = 1024 * 1024;
+/** A piece of DATA from here on goes into the socket as it is, smaller ones are copied beside their neighbours. */
+const attachedBytes = 2048;
 /** Rounds of `socketHighWater` in one turn, for a socket that takes all: then others have their turn. */
 const roundsPerTurn = 4;
 /** After the last word: how long the peer may take to read it and hang up. */
@@ -80,7 +84,7 @@ interface OpenBlock {
   empties: number;
 }
 
-export class Session implements StreamOwner, FrameSink, KeepaliveHost {
+export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   readonly role: 'client' | 'server';
   readonly peer: SessionPeer;
   closing = false;
@@ -98,6 +102,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
   private readonly keepalive: Keepalive;
   private readonly pingPolicy: PingPolicy | undefined;
   private readonly schedule: (run: () => void) => void;
+  private readonly intake: Intake | undefined;
+  private readonly backlog: Backlog | undefined;
 
   private readonly streams = new Map<number, Stream>();
   /** Streams with queued data that their own window allows; in the order in which they take turns. */
@@ -121,6 +127,11 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
   private flushScheduled = false;
   private socketFull = false;
   private readingStopped = false;
+  /** Read and not yet taken: other connections have their turn. */
+  private untaken: Buffer | undefined;
+  /** Of all streams together. */
+  private queuedBytes = 0;
+  sentBytes = 0;
   private nextPing = 1;
   private readonly pings = new Map<number, (answered: boolean) => void>();
   private goAwayReceived: { code: ErrorCode; debug: string } | undefined;
@@ -138,6 +149,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
     this.peer = options.peer ?? { address: '', tls: false, commonName: undefined };
     this.clock = options.clock;
     this.schedule = options.schedule ?? queueMicrotask;
+    this.intake = options.intake;
+    this.backlog = options.backlog;
     this.own = {
       headerTableBytes: limits.headerTableBytes ?? 4096,
       maxConcurrentStreams: limits.maxConcurrentStreams ?? 2 ** 32 - 1,
@@ -173,6 +186,10 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
 
   get openStreams(): number {
     return this.streams.size;
+  }
+
+  get unsentBytes(): number {
+    return this.queuedBytes + this.outbox.size + this.socket.writableLength;
   }
 
   request(fields: HeaderList, end: boolean, listener: StreamListener): Http2Stream | undefined {
@@ -233,26 +250,57 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
     this.finish({ code, message, goAway: this.goAwayReceived });
   }
 
+  giveUp(reason: string): void {
+    this.destroy(ErrorCode.EnhanceYourCalm, reason);
+    this.socket.destroy();
+  }
+
   // ── the socket ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private readonly onData = (chunk: Buffer): void => {
     if (this.closed) return;
     this.keepalive.heard();
+    if (this.untaken !== undefined) this.untaken = Buffer.concat([this.untaken, chunk]);
+    else if (this.intake?.isBusy === true) this.waitForIntake(chunk);
+    else this.take(chunk);
+  };
+
+  private take(chunk: Buffer): void {
     try {
       const rest = this.prefaceSeen < preface.length && this.role === 'server' ? this.takePreface(chunk) : chunk;
-      if (rest.length > 0) this.reader.push(rest);
+      if (rest.length === 0) return;
+      const taken = this.reader.push(rest);
+      if (taken < rest.length && !this.closed) this.waitForIntake(rest.subarray(taken));
     } catch (error) {
       // Anything else than a ConnectionError is our own fault; it must not take the process, and the peer learns that it was us.
       if (error instanceof ConnectionError) this.destroy(error.code, error.message);
       else this.destroy(ErrorCode.InternalError, `internal error: ${error instanceof Error ? error.message : ''}`);
     }
-  };
+  }
+
+  private waitForIntake(rest: Buffer): void {
+    this.untaken = rest;
+    this.socket.pause();
+    this.intake?.wait(this);
+  }
+
+  goOn(): void {
+    const rest = this.untaken;
+    if (rest === undefined || this.closed) return;
+    this.untaken = undefined;
+    this.take(rest);
+    this.resumeReading();
+  }
+
+  private resumeReading(): void {
+    if (!this.readingStopped && this.untaken === undefined && !this.closed) this.socket.resume();
+  }
 
   private readonly onDrain = (): void => {
     this.socketFull = false;
     if (this.readingStopped) {
       this.readingStopped = false;
-      this.socket.resume();
+      this.resumeReading();
     }
     this.flush();
   };
@@ -337,6 +385,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
     this.block = undefined;
+    this.untaken = undefined;
     const lost = [...this.streams.values()];
     for (const stream of lost) this.closeStream(stream, { t: 'lost', reason: end, unprocessed: false });
     for (const answer of this.pings.values()) answer(false);
@@ -368,7 +417,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
     if (stream.queue !== undefined) {
       this.sendable.delete(stream);
       stream.queue = undefined;
-      stream.queuedBytes = 0;
+      this.countQueued(stream, -stream.queuedBytes);
     }
     if (end.t === 'reset' && end.local) this.recentlyReset.add(stream.id);
     else this.recentlyEnded.add(stream.id);
@@ -470,11 +519,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
       stream.queue ??= [];
       if (prefixBytes > 0) stream.queue.push(Uint8Array.prototype.slice.call(prefix));
       if (bytes.length > 0) stream.queue.push(bytes);
-      stream.queuedBytes += total;
-      if (stream.sendWindow > 0) {
-        this.sendable.add(stream);
-        this.scheduleFlush();
-      }
+      this.queueGrew(stream, total);
     } else if (stream.queue === undefined && end) {
       // Nothing but the end, while the socket is full: nine bytes that no window counts.
       this.frameHeader(0, FrameType.Data, Flag.EndStream, stream.id);
@@ -482,6 +527,36 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
       return true;
     }
     stream.endQueued = end;
+    return this.wantsMore(stream);
+  }
+
+  queuePieces(stream: Stream, pieces: readonly Uint8Array[], prefix: Uint8Array): boolean {
+    stream.queue ??= [];
+    stream.queue.push(Uint8Array.prototype.slice.call(prefix));
+    let total = prefix.length;
+    for (const piece of pieces) {
+      if (piece.length === 0) continue;
+      stream.queue.push(piece);
+      total += piece.length;
+    }
+    this.queueGrew(stream, total);
+    return this.wantsMore(stream);
+  }
+
+  private queueGrew(stream: Stream, total: number): void {
+    this.countQueued(stream, total);
+    if (stream.sendWindow <= 0) return;
+    this.sendable.add(stream);
+    this.scheduleFlush();
+  }
+
+  private countQueued(stream: Stream, change: number): void {
+    stream.queuedBytes += change;
+    this.queuedBytes += change;
+    if (this.backlog !== undefined) this.backlog.bytes += change;
+  }
+
+  private wantsMore(stream: Stream): boolean {
     if (stream.queuedBytes < this.sendQueueBytes) return true;
     stream.wantsWritable = true;
     return false;
@@ -497,7 +572,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
       if (queue === undefined || count <= 0) continue;
       const empties = count === stream.queuedBytes;
       const end = empties && stream.endQueued && stream.trailersQueued === undefined;
-      this.frameHeader(count, FrameType.Data, end ? Flag.EndStream : 0, stream.id, count);
+      this.frameHeader(count, FrameType.Data, end ? Flag.EndStream : 0, stream.id);
       this.moveQueued(stream, queue, count);
       if (empties) stream.queue = undefined;
       else if (stream.sendWindow > count) this.sendable.add(stream);
@@ -518,8 +593,9 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
       if (bytes === undefined) throw new Error(`http2: ${left} of ${count} queued bytes are missing`);
       const from = stream.queueOffset;
       const part = Math.min(left, bytes.length - from);
-      outbox.bytes.set(from === 0 && part === bytes.length ? bytes : bytes.subarray(from, from + part), outbox.pos);
-      outbox.pos += part;
+      const piece = from === 0 && part === bytes.length ? bytes : bytes.subarray(from, from + part);
+      if (part >= attachedBytes) outbox.attach(piece);
+      else outbox.append(piece);
       left -= part;
       if (from + part === bytes.length) {
         used++;
@@ -529,12 +605,13 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
       }
     }
     queue.splice(0, used);
-    stream.queuedBytes -= count;
+    this.countQueued(stream, -count);
   }
 
   private dataWritten(stream: Stream, count: number, end: boolean): void {
     stream.sendWindow -= count;
     this.sendWindow -= count;
+    this.sentBytes += count;
     if (this.pingPolicy !== undefined) this.pingPolicy.sentSincePing = true;
     this.scheduleFlush();
     if (end) {
@@ -637,7 +714,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost {
       default:
         this.count(idleFrames);
     }
-    return !this.closed;
+    return !this.closed && (this.intake === undefined || this.intake.takes());
   }
 
   private onDataFrame(flags: number, id: number, bytes: Buffer, payloadStart: number, payloadEnd: number): void {

@@ -8,6 +8,7 @@ import type { HeaderList, Http2Session, Http2Stream, StreamListener } from './ty
 
 export interface StreamOwner extends Http2Session {
   writeHeaders(stream: Stream, fields: HeaderList, end: boolean): void;
+  queuePieces(stream: Stream, pieces: readonly Uint8Array[], prefix: Uint8Array): boolean;
   writeOrQueue(stream: Stream, bytes: Uint8Array, end: boolean, prefix: Uint8Array | undefined): boolean;
   resetStream(stream: Stream, code: ErrorCode): void;
   consumed(stream: Stream, count: number): void;
@@ -58,6 +59,11 @@ export class Stream implements Http2Stream {
   sendData(bytes: Uint8Array, end: boolean, prefix?: Uint8Array): boolean {
     if (this.closed || this.localEnded || this.endQueued) return true;
     return this.session.writeOrQueue(this, bytes, end, prefix);
+  }
+
+  sendPieces(pieces: readonly Uint8Array[], prefix: Uint8Array): boolean {
+    if (this.closed || this.localEnded || this.endQueued) return true;
+    return this.session.queuePieces(this, pieces, prefix);
   }
 
   sendTrailers(fields: HeaderList): void {

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
 import type { TlsPeer } from '../lib/network.js';
 import type { ErrorCode } from './error-code.js';
+import type { Intake } from './intake.js';
 
 export interface HeaderField {
   readonly name: string;
@@ -58,6 +59,8 @@ export interface Http2Stream {
    * borrowed until then. `false`: enough is queued, wait for `writable`.
    */
   sendData(bytes: Uint8Array, end: boolean, prefix?: Uint8Array): boolean;
+  /** The same for bytes that lie in several pieces, which must stay as they are until they are sent. */
+  sendPieces(pieces: readonly Uint8Array[], prefix: Uint8Array): boolean;
   /** Ends our side with trailing fields, after all queued data. */
   sendTrailers(fields: HeaderList): void;
   reset(code: ErrorCode): void;
@@ -109,6 +112,10 @@ export interface SessionOptions {
   readonly onCapacity?: (() => void) | undefined;
   /** Who is at the other end; given on to handlers. */
   readonly peer?: SessionPeer | undefined;
+  /** Shared by the connections of a server: what one turn takes in is bounded, the rest waits in the sockets. */
+  readonly intake?: Intake | undefined;
+  /** Shared likewise: what waits to be sent on all of them. */
+  readonly backlog?: Backlog | undefined;
   /** Runs a flush at the end of the present turn; default `queueMicrotask`. */
   readonly schedule?: ((run: () => void) => void) | undefined;
 }
@@ -121,11 +128,20 @@ export interface SessionPeer {
   readonly tlsPeer?: TlsPeer | undefined;
 }
 
+/** Bytes that streams hold because the peer's windows or the socket do not let them out. */
+export interface Backlog {
+  bytes: number;
+}
+
 export interface Http2Session {
   readonly role: 'client' | 'server';
   readonly peer: SessionPeer;
   readonly socket: Duplex;
   readonly openStreams: number;
+  /** What is still to be sent: by its streams, and in the socket. */
+  readonly unsentBytes: number;
+  /** Bytes of DATA that have left its streams. */
+  readonly sentBytes: number;
   /** True from the first GOAWAY in either direction on. */
   readonly closing: boolean;
   readonly closed: boolean;
@@ -137,4 +153,6 @@ export interface Http2Session {
   close(): void;
   /** GOAWAY with `code`, then the socket is destroyed and every stream is lost. */
   destroy(code?: ErrorCode, message?: string): void;
+  /** The same with ENHANCE_YOUR_CALM: the peer makes us hold more than it may. */
+  giveUp(reason: string): void;
 }

@@ -46,6 +46,11 @@ export function derValues(bytes: Buffer): DerValue[] {
 }
 
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+  return derList(tag, contents);
+}
+
+/** The same for a list. */
+export function derList(tag: number, contents: readonly Uint8Array[]): Buffer {
   const length = contents.reduce((sum, { byteLength }) => sum + byteLength, 0);
   return Buffer.concat([Buffer.of(tag), lengthBytes(length), ...contents]);
 }

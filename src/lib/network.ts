@@ -70,7 +70,15 @@ export interface NetworkSocket {
   readonly tls: TlsPeer | undefined;
 }
 
+/** Who may come in: asked for each connection as soon as it is there, TLS or not. */
+export interface Admission {
+  /** False: the connection is closed at once. Otherwise `leave` is called when it is gone. */
+  enter(): boolean;
+  leave(): void;
+}
+
 export interface ListenOptions {
+  readonly admission?: Admission | undefined;
   /** With `plaintext` false or left out every connection must begin a TLS handshake. */
   readonly tls?: TlsServerOptions | undefined;
   /** With `tls`: also take connections in clear on the same port (the first byte decides, as etcd does when both schemes share an address). */

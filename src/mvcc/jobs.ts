@@ -6,6 +6,7 @@
  * do not matter: they have higher revisions than the job looks at.
  */
 import type { Backend } from '../backend/types.js';
+import type { Caller } from '../lib/caller.js';
 import { KvHasher } from './hash.js';
 import { compacted, isKept } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
@@ -133,6 +134,9 @@ export class HashJob implements Job {
       readonly revision: number;
       readonly compactRevision: number;
       readonly done: (hash: number) => void;
+      /** Who waits for it: the job ends when it is gone. */
+      readonly caller: Caller | undefined;
+      readonly abandoned: () => void;
       readonly interrupted: () => void;
     },
   ) {
@@ -141,6 +145,10 @@ export class HashJob implements Job {
   }
 
   step(limit: number): boolean {
+    if (this.parts.caller?.aborted === true) {
+      this.parts.abandoned();
+      return true;
+    }
     const { index, revision, compactRevision } = this.parts;
     // Made at the first step: jobs before this one may still change the index.
     this.hasher ??= new KvHasher(index, { revision, compactRevision, forCompaction: false });

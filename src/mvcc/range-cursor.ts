@@ -3,6 +3,7 @@
  * higher ones, and the store lets no compaction drop what an open cursor may still read.
  */
 import { InterruptedError } from './errors.js';
+import { owned } from './key-value.js';
 import type { Interval, RecordReader } from './read.js';
 
 export class RangeCursor {
@@ -24,12 +25,23 @@ export class RangeCursor {
 
   /** The next `limit` stored `KeyValue`s in key order, owned by the caller; fewer at the end. Throws InterruptedError when the store was restored or closed. */
   read(limit: number): Uint8Array[] {
+    const kvs: Uint8Array[] = [];
+    this.visit(limit, (record) => kvs.push(owned(record)));
+    return kvs;
+  }
+
+  /**
+   * The same without copies: `visit` gets up to `limit` of them, fewer where it answers false. They are borrowed from pages that are never written
+   * again, and keep those in memory. Returns how many there were.
+   */
+  visit(limit: number, visit: (record: Uint8Array) => unknown): number {
     if (this.interrupted) throw new InterruptedError();
     if (!this.open) throw new Error('the range cursor is closed');
-    const { kvs, last } = this.reader.slice({ start: this.next, end: this.interval.end }, this.revision, limit);
+    const interval = { start: this.next, end: this.interval.end };
+    const { seen, last } = this.reader.visit(interval, this.revision, limit, visit);
     // The least key above the last one.
     if (last !== undefined) this.next = `${last}\0`;
-    return kvs;
+    return seen;
   }
 
   /** Must be called: until then compactions above `revision` drop nothing. Twice is harmless. */

@@ -80,18 +80,23 @@ export class RecordReader {
     return { kvs, count };
   }
 
-  /** Up to `limit` records of the interval as of `atMain`; `last` is the key of the last one. */
-  slice(interval: Interval, atMain: number, limit: number): { kvs: Uint8Array[]; last: string | undefined } {
-    const kvs: Uint8Array[] = [];
+  /** Up to `limit` records of the interval as of `atMain`, borrowed, until `visit` answers false; `last` is the key of the last one. */
+  visit(
+    interval: Interval,
+    atMain: number,
+    limit: number,
+    visit: (record: Uint8Array) => unknown,
+  ): { seen: number; last: string | undefined } {
+    const { found } = this;
+    let seen = 0;
     let last: string | undefined;
     this.index.range(interval.start, interval.end, (key, history) => {
-      const kv = this.record(history, atMain);
-      if (kv === undefined) return true;
-      kvs.push(kv);
+      if (!findAt(history, atMain, found) || found.tombstone) return true;
       last = key;
-      return kvs.length < limit;
+      seen++;
+      return visit(this.borrow(found)) !== false && seen < limit;
     });
-    return { kvs, last };
+    return { seen, last };
   }
 
   private record(history: History, atMain: number): Uint8Array | undefined {
@@ -100,10 +105,14 @@ export class RecordReader {
   }
 
   private load(found: Found): Uint8Array {
+    return owned(this.borrow(found));
+  }
+
+  private borrow(found: Found): Uint8Array {
     writeRevisionKey(this.recordKey, found.main, found.sub);
     const record = this.backend.get('key', this.recordKey);
     if (record === undefined)
       throw new Error(`the index names revision ${found.main}.${found.sub}, the backend has no such record`);
-    return owned(record);
+    return record;
   }
 }

@@ -5,6 +5,7 @@
  * revision on; at most one write transaction is open. Source: etcd's server/storage/mvcc/kvstore.go.
  */
 import type { Backend } from '../backend/types.js';
+import { AbandonedError, type Caller } from '../lib/caller.js';
 import { latin1Text } from '../lib/latin1.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
 import { CompactionHashes } from './hash.js';
@@ -169,10 +170,10 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   /**
-   * The hash members compare. `revision` 0 = now. At exactly the last compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
+   * The hash members compare; given up once `caller` is gone. `revision` 0 = now. At exactly the last compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
    * InterruptedError or BusyError, and like `range`.
    */
-  async hashKV(revision: number): Promise<KvHash> {
+  async hashKV(revision: number, caller?: Caller): Promise<KvHash> {
     const stored = revision > 0 ? this.hashes.at(revision) : undefined;
     if (stored !== undefined) return { ...stored, currentRevision: this.current };
     if (revision > 0 && revision < this.compactedAt) throw new CompactedError(revision, this.compactedAt);
@@ -188,7 +189,9 @@ export class MvccStore implements KeyReader, WriteTarget {
           revision: at,
           compactRevision,
           done: (hash) => resolve({ hash, revision: at, compactRevision, currentRevision }),
+          caller,
           interrupted: () => reject(new InterruptedError()),
+          abandoned: () => reject(new AbandonedError('the caller is gone')),
         }),
       );
     });

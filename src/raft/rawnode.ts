@@ -204,6 +204,11 @@ export class RawNode {
 
   /** Entries with these data, in this order, as one append. On a follower they go to the leader. May be lost without word: propose again. */
   propose(...data: readonly Uint8Array[]): RaftError | undefined {
+    return this.proposeAll(data);
+  }
+
+  /** The same for a list, which may be long. */
+  proposeAll(data: readonly Uint8Array[]): RaftError | undefined {
     return this.proposeEntries(data.map((bytes) => makeEntry({ data: bytes })));
   }
 

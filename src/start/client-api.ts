@@ -4,12 +4,14 @@ import { LocalCalls } from '../api/gateway/local-calls.js';
 import { allowsOrigin } from '../api/http/router.js';
 import type { HttpHandler } from '../api/http/types.js';
 import { type RpcCounts, registerServices } from '../api/v3/register.js';
+import { toGrpcError } from '../api/v3/service.js';
 import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
 import type { MemberOptions } from '../config/member-options.js';
 import { createGrpcServer } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
 import type { Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
+import { EtcdError } from '../member/etcd-error.js';
 import type { Member } from '../member/member.js';
 
 export interface ClientApi {
@@ -21,15 +23,21 @@ export interface ClientApi {
 export function clientApi(
   member: Member,
   options: MemberOptions,
-  { logger, counts }: { logger: Logger; counts: RpcCounts },
+  { logger, counts, backlog }: { logger: Logger; counts: RpcCounts; backlog: { readonly bytes: number } },
 ): ClientApi {
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const commonNames = options.clientTls.clientCertAuth;
   const onError = (cause: unknown, path: string): void =>
     logger.error('handler failed', { path, error: String(cause) });
-  const grpc = createGrpcServer({ clock: osClock, maxReceiveBytes, observer: counts, onError });
+  const grpc = createGrpcServer({
+    clock: osClock,
+    maxReceiveBytes,
+    observer: counts,
+    held: { refusal: () => toGrpcError(new EtcdError('tooManyRequests'), options.emulate) },
+    onError,
+  });
   const calls = new LocalCalls({ clock: osClock, observer: counts, onError });
-  registerServices({ server: grpc, local: calls }, member, counts, { commonNames });
+  registerServices({ server: grpc, local: calls }, member, counts, { commonNames, backlog });
   if (!options.enableGrpcGateway) return { grpc, gateway: [] };
   const gateway = gatewayHandler({
     calls,

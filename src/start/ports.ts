@@ -5,13 +5,14 @@
 import type { ListenUrl, TlsOptions } from '../config/member-options.js';
 import { isGrpc } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
+import { Intake } from '../http2/intake.js';
 import { openPort, type Port } from '../http2/port.js';
 import { serveRequest } from '../http2/request.js';
-import type { HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.js';
+import type { Backlog, HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
-import type { Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
+import type { Admission, Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
 import { createHttpServer, type HttpServer } from '../lib/os/http-server.js';
 import { Gate } from './gate.js';
 import { tlsServerOptions } from './tls-server.js';
@@ -30,6 +31,8 @@ export interface PortsDeps {
   readonly logger: Logger;
   readonly keepalive: KeepaliveOptions;
   readonly maxConcurrentStreams: number;
+  /** Shared by all that clients connect to. */
+  readonly clientAdmission?: Admission | undefined;
 }
 
 interface OpenPort {
@@ -47,9 +50,14 @@ const MAX_WAITING = 1000;
 const POLL_MS = 20;
 
 export class Ports {
+  /** What waits to be sent on all connections. */
+  readonly backlog: Backlog = { bytes: 0 };
   readonly #open: OpenPort[] = [];
+  readonly #intake: Intake;
 
-  constructor(readonly deps: PortsDeps) {}
+  constructor(readonly deps: PortsDeps) {
+    this.#intake = new Intake(deps.clock);
+  }
 
   /** One port for each address, with TLS, in clear or both. Throws in Go's words when an address cannot be had. */
   async listen(kind: PortKind, urls: readonly ListenUrl[], tls?: TlsOptions): Promise<void> {
@@ -58,6 +66,7 @@ export class Ports {
       const listener = await this.deps.network.listen(addressOf(url), (connection) => gate.enter(connection), {
         tls: secure && tls !== undefined ? tlsServerOptions(tls) : undefined,
         plaintext: plain,
+        admission: kind === 'client' || kind === 'http' ? this.deps.clientAdmission : undefined,
         onReject: (error, remoteAddress, serverName) => {
           const port = kind === 'peer' ? 'peer' : 'client';
           this.deps.logger.warn(`rejected connection on ${port} endpoint`, {
@@ -85,6 +94,8 @@ export class Ports {
         session: {
           keepalive: this.deps.keepalive,
           limits: { maxConcurrentStreams: this.deps.maxConcurrentStreams },
+          intake: this.#intake,
+          backlog: this.backlog,
           onStream: (stream, fields, end) => dispatch(faces, stream, fields, end),
         },
         http1,

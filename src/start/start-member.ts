@@ -24,6 +24,7 @@ import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
+import { openFileLimit } from '../lib/os/open-files.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
@@ -36,6 +37,7 @@ import { requestTimeoutMs } from '../member/types.js';
 import type { PeerTransport } from '../peer/transport.js';
 import { makeTokens } from './auth-tokens.js';
 import { clientApi } from './client-api.js';
+import { ConnectionLimit } from './connection-limit.js';
 import { discover } from './discover.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
@@ -65,6 +67,7 @@ export async function startMember(given: MemberOptions, logger: Logger): Promise
       timeoutMs: options.grpcKeepaliveTimeoutMs,
     },
     maxConcurrentStreams: options.maxConcurrentStreams,
+    clientAdmission: new ConnectionLimit(openFileLimit()),
   });
   try {
     await ports.listen('peer', options.listenPeerUrls, options.peerTls);
@@ -126,7 +129,13 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     const health: HealthCounters = { success: 0, failures: 0 };
     metrics = memberMetrics(member, counts, health);
     peers.metrics.registerIn(metrics.registry);
-    const faces = facesOf(member, options, logger, { counts, health, metrics }, peers.transport);
+    const faces = facesOf(
+      member,
+      options,
+      logger,
+      { counts, health, metrics, backlog: ports.backlog },
+      peers.transport,
+    );
     ports.serve('peer', faces.peer);
     await member.start();
     logger.info('ready to serve client requests');
@@ -157,6 +166,8 @@ interface Measured {
   readonly counts: RpcCounts;
   readonly health: HealthCounters;
   readonly metrics: MemberMetrics;
+  /** What waits to be sent on all connections. */
+  readonly backlog: { readonly bytes: number };
 }
 
 /** What each kind of port answers. */
@@ -167,7 +178,11 @@ function facesOf(
   measured: Measured,
   transport: PeerTransport,
 ): Record<PortKind, PortFaces> {
-  const { grpc, gateway } = clientApi(member, options, { logger, counts: measured.counts });
+  const { grpc, gateway } = clientApi(member, options, {
+    logger,
+    counts: measured.counts,
+    backlog: measured.backlog,
+  });
   const version = versionHandler({
     serverVersion: member.serverVersion,
     clusterVersion: () => member.cluster.version,

@@ -12,6 +12,7 @@ import {
 } from '../../grpc/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
+import { joined } from '../../lib/pieces.js';
 import { LocalStream } from './local-stream.js';
 
 type AnyMethod = Method<unknown, unknown>;
@@ -60,7 +61,9 @@ export class LocalCalls {
     observer.received?.(path, sizeBytes);
     let code: Code = Code.Ok;
     try {
-      const answer = await call.inTime((handler as (request: unknown, call: ServerCall) => unknown)(request, call));
+      const answer = joined(
+        await call.inTime((handler as (request: unknown, call: ServerCall) => unknown)(request, call)),
+      );
       observer.sent?.(path, answer instanceof Uint8Array ? answer.length : 0);
       return { message: answer instanceof Uint8Array ? method.output.decode(answer) : answer, headers: call.headers };
     } catch (cause) {
@@ -120,6 +123,8 @@ class LocalCall implements ServerCall {
   readonly metadata: Metadata;
   readonly timeoutMs: number | undefined;
   readonly peer: ServerCall['peer'];
+  /** What it has to say waits with whoever asked, who bounds it. */
+  readonly connection: ServerCall['connection'] = { unsentBytes: 0, sentBytes: 0, giveUp() {} };
   readonly headers: (readonly [string, string])[] = [];
   readonly #caller: AbortSignal;
   readonly #clock: Clock;
@@ -141,6 +146,10 @@ class LocalCall implements ServerCall {
 
   get signal(): AbortSignal {
     return this.#own?.signal ?? this.#caller;
+  }
+
+  get aborted(): boolean {
+    return this.signal.aborted;
   }
 
   setHeader(name: string, value: string): void {

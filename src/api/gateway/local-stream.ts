@@ -41,6 +41,12 @@ export class LocalStream implements ServerStream<unknown, unknown> {
   get timeoutMs(): number | undefined {
     return this.call.timeoutMs;
   }
+  get aborted(): boolean {
+    return this.call.aborted;
+  }
+  get connection(): ServerCall['connection'] {
+    return this.call.connection;
+  }
   get peer(): ServerCall['peer'] {
     return this.call.peer;
   }
@@ -54,6 +60,8 @@ export class LocalStream implements ServerStream<unknown, unknown> {
   }
 
   send(message: unknown): boolean {
+    // A handler that goes on after its caller has left learns it here.
+    if (this.call.aborted) throw new GrpcError(Code.Canceled, 'context canceled');
     if (this.#end !== undefined) return true;
     const bytes = message instanceof Uint8Array ? message : this.method.output.encode(message);
     this.#queue.push(bytes);

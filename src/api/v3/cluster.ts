@@ -14,7 +14,7 @@ export function clusterHandlers(member: MemberFace, guard: Guard): Handlers<type
   return {
     async memberList(request, call) {
       await guard.known(call);
-      if (request.linearizable) await member.reads.linearizable();
+      if (request.linearizable) await member.reads.linearizable(call);
       return answer(member.cluster.members);
     },
 

@@ -4,6 +4,7 @@
  */
 import { Code, GrpcError, type ServerCall } from '../../grpc/types.js';
 import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
+import { joined } from '../../lib/pieces.js';
 import type { WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
 import { wireErrors } from '../../proto/errors.js';
 import {
@@ -46,19 +47,19 @@ export class Steps {
   async session(lease: bigint, call: ServerCall): Promise<bigint> {
     if (lease !== 0n) return lease;
     const request = LeaseGrantRequest.create({ TTL: SESSION_TTL_SECONDS });
-    const granted = await this.#as(async () => this.handlers.lease.leaseGrant(request, call));
+    const granted = joined(await this.#as(async () => this.handlers.lease.leaseGrant(request, call)));
     if (granted instanceof Uint8Array) throw new Error('a lease is granted as a message');
     return granted.ID;
   }
 
   async txn(request: Partial<TxnRequest>, call: ServerCall): Promise<TxnResponse> {
     const answer = await this.#as(async () => this.handlers.kv.txn(TxnRequest.create(request), call));
-    return TxnResponse.decode(answer as Uint8Array);
+    return TxnResponse.decode(joined(answer) as Uint8Array);
   }
 
   async range(request: Partial<RangeRequest>, call: ServerCall): Promise<RangeResponse> {
     const answer = await this.#as(async () => this.handlers.kv.range(RangeRequest.create(request), call));
-    return RangeResponse.decode(answer as Uint8Array);
+    return RangeResponse.decode(joined(answer) as Uint8Array);
   }
 
   /** The key under the prefix that was created first: whose lock it is, who leads. */

@@ -43,7 +43,7 @@ export interface MemberFace {
 
   /** Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal. */
   readonly propose: Propose;
-  readonly reads: Pick<Reads, 'linearizable' | 'range' | 'longRange' | 'readOnlyTxn'>;
+  readonly reads: Pick<Reads, 'linearizable' | 'range' | 'longRange' | 'openRange' | 'readOnlyTxn'>;
   readonly space: Pick<Space, 'fits' | 'refuse'>;
   readonly storeWork: Pick<StoreWork, 'compacted'>;
   readonly hub: { openStream(options: WatchStreamOptions): WatchStreamHandle };

@@ -1,95 +1,106 @@
 /** KV: ranges, puts, deletions, transactions, compaction. */
 import { differenceOf } from '../../lib/emulate.js';
+import type { Pieces } from '../../lib/pieces.js';
 import { putCost, txnCost } from '../../member/apply/quota.js';
 import { isReadOnlyTxn, isSerializableTxn } from '../../member/apply/txn.js';
-import { mayBeLong } from '../../member/reads/sliced-range.js';
+import { mayBeLong } from '../../member/reads/long-range.js';
 import {
   DeleteRangeResponse,
   type KV,
   PutResponse,
   RangeResponse,
   type ResponseHeader,
-  type SplicedRangeResponse,
   TxnResponse,
 } from '../../proto/gen/etcdserverpb.js';
+import type { AnswerQueue } from './answer-queue.js';
 import { type CheckOptions, checkDeleteRange, checkPut, checkRange, checkTxn } from './checks.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { rangeStream } from './range-stream.js';
 import type { Handlers } from './service.js';
-import { TurnBudget } from './turn-budget.js';
+
+type Encoded = Uint8Array | Pieces;
 
 /** Smaller ones cost little more than the call itself, whatever they are; they are not counted. */
 const BIG_ANSWER_BYTES = 32 * 1024;
 
-export function kvHandlers(member: MemberFace, guard: Guard): Handlers<typeof KV> {
+export function kvHandlers(member: MemberFace, guard: Guard, answers: AnswerQueue): Handlers<typeof KV> {
   const checks: CheckOptions = {
     maxTxnOps: member.limits.maxTxnOps,
     refuseUnknownSort: differenceOf('refusesUnknownSort', member.emulate),
   };
-  const budget = new TurnBudget(member.clock);
   /** Apply gave the revision; who answers and in which term is added here. The response is the caller's own, so it is completed in place. */
   const complete = <R extends { header: ResponseHeader | undefined }>(response: R): R => {
     response.header = member.header(response.header?.revision ?? 0);
     return response;
   };
+  const header = (revision: number): ResponseHeader => member.header(revision);
   return {
     range(request, call) {
       checkRange(request, checks);
-      const answer = (): Uint8Array | Promise<Uint8Array> =>
+      const isLong = mayBeLong(request);
+      const answer = (): Encoded | Promise<Encoded> =>
         guard.as(call, (identity) => {
           member.auth.checkRead(identity, request.key, request.rangeEnd);
-          const encode = (response: SplicedRangeResponse): Uint8Array => {
+          const done = (bytes: Encoded): Encoded => {
             member.auth.checkUnchanged(identity);
-            const bytes = RangeResponse.encode(complete(response));
-            if (bytes.length >= BIG_ANSWER_BYTES) budget.spend(bytes.length);
+            const size = bytes instanceof Uint8Array ? bytes.length : bytes.size;
+            if (size >= BIG_ANSWER_BYTES) answers.spend(call, size);
             return bytes;
           };
-          return mayBeLong(request)
-            ? member.reads.longRange(request).then(encode)
-            : encode(member.reads.range(request));
+          if (!isLong) return done(RangeResponse.encode(complete(member.reads.range(request))));
+          const made = member.reads.longRange(request, { header, caller: call, hold: (bytes) => answers.hold(bytes) });
+          return made instanceof Promise ? made.then(done) : done(made);
         });
-      if (request.serializable) return budget.run(call.peer, answer);
-      return member.reads.linearizable().then(() => budget.run(call.peer, answer));
+      if (request.serializable) return answers.run(call, isLong, answer);
+      return member.reads.linearizable(call).then(() => answers.run(call, isLong, answer));
     },
 
-    rangeStream: (stream) => rangeStream(member, guard, checks, stream),
+    rangeStream: (stream) => rangeStream(member, guard, checks, answers, stream),
 
     put(request, call) {
       checkPut(request);
       if (!member.space.fits(putCost(request))) return member.space.refuse();
       return guard
-        .as(call, (identity) => member.propose({ kind: 'put', request }, { identity, encoded: call.requestBytes }))
+        .as(call, (identity) =>
+          member.propose({ kind: 'put', request }, { identity, caller: call, encoded: call.requestBytes }),
+        )
         .then((response) => PutResponse.encode(complete(response)));
     },
 
     deleteRange(request, call) {
       checkDeleteRange(request);
       return guard
-        .as(call, (identity) => member.propose({ kind: 'deleteRange', request }, { identity }))
+        .as(call, (identity) => member.propose({ kind: 'deleteRange', request }, { identity, caller: call }))
         .then((response) => DeleteRangeResponse.encode(complete(response)));
     },
 
     async txn(request, call) {
       checkTxn(request, checks);
       if (isReadOnlyTxn(request)) {
-        if (!isSerializableTxn(request)) await member.reads.linearizable();
-        return guard.as(call, (identity) => {
-          if (member.auth.isEnabled) member.authorizer.checkTxn(identity, request);
-          const response = member.reads.readOnlyTxn(request);
-          member.auth.checkUnchanged(identity);
-          return TxnResponse.encode(complete(response));
-        });
+        if (!isSerializableTxn(request)) await member.reads.linearizable(call);
+        return answers.run(call, true, () =>
+          guard.as(call, (identity) => {
+            if (member.auth.isEnabled) member.authorizer.checkTxn(identity, request);
+            const response = member.reads.readOnlyTxn(request);
+            member.auth.checkUnchanged(identity);
+            const bytes = TxnResponse.encode(complete(response));
+            if (bytes.length >= BIG_ANSWER_BYTES) answers.spend(call, bytes.length);
+            return bytes;
+          }),
+        );
       }
       const cost = txnCost(request);
       if (cost > 0 && !member.space.fits(cost)) await member.space.refuse();
-      const response = await guard.as(call, (identity) => member.propose({ kind: 'txn', request }, { identity }));
+      const response = await guard.as(call, (identity) =>
+        member.propose({ kind: 'txn', request }, { identity, caller: call }),
+      );
       return TxnResponse.encode(complete(response));
     },
 
     async compact(request, call) {
       const identity = await guard.root(call);
-      const response = await member.propose({ kind: 'compaction', request }, { identity });
+      const response = await member.propose({ kind: 'compaction', request }, { identity, caller: call });
       if (request.physical) await member.storeWork.compacted(request.revision);
       return complete(response);
     },

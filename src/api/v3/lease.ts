@@ -17,13 +17,16 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
       if (!member.space.fits(LEASE_GRANT_COST_BYTES)) await member.space.refuse();
       const ID = request.ID === 0n ? member.leases.nextId() : request.ID;
       const identity = await guard.known(call);
-      const response = await member.propose({ kind: 'leaseGrant', request: { ...request, ID } }, { identity });
+      const response = await member.propose(
+        { kind: 'leaseGrant', request: { ...request, ID } },
+        { identity, caller: call },
+      );
       return { ...response, header: header() };
     },
 
     async leaseRevoke(request, call) {
       const identity = await guard.known(call);
-      const response = await member.propose({ kind: 'leaseRevoke', request }, { identity });
+      const response = await member.propose({ kind: 'leaseRevoke', request }, { identity, caller: call });
       return { ...response, header: header() };
     },
 
@@ -35,7 +38,7 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
           member.authorizer.checkLeaseWrite(identity, ID);
         });
         const before = header();
-        const TTL = await member.leases.renew(ID);
+        const TTL = await member.leases.renew(ID, stream);
         if (!stream.send({ header: before, ID, TTL })) await stream.drained();
       }
     },

@@ -36,13 +36,13 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
 
     async hash(_request, call) {
       await guard.rootUntranslated(call);
-      const hash = await member.maintenance.hash();
+      const hash = await member.maintenance.hash(call);
       return { header: member.header(member.currentRevision), hash };
     },
 
     async hashKV(request, call) {
       await guard.rootUntranslated(call);
-      const hash = await member.maintenance.hashKv(request.revision);
+      const hash = await member.maintenance.hashKv(request.revision, call);
       return {
         header: member.header(hash.currentRevision),
         hash: hash.hash,

@@ -6,6 +6,7 @@ import type { ServerStream } from '../../grpc/types.js';
 import { EtcdError } from '../../member/etcd-error.js';
 import { type RangeRequest, RangeStreamResponse } from '../../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../proto/gen/mvccpb.js';
+import type { AnswerQueue } from './answer-queue.js';
 import { type CheckOptions, checkRange } from './checks.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
@@ -16,6 +17,7 @@ export async function rangeStream(
   member: MemberFace,
   guard: Guard,
   checks: CheckOptions,
+  answers: AnswerQueue,
   stream: ServerStream<RangeRequest, RangeStreamResponse>,
 ): Promise<void> {
   const request = await onlyMessage(stream.messages);
@@ -27,39 +29,37 @@ export async function rangeStream(
   const identity = await guard.as(stream, (caller) => caller);
   member.auth.checkRead(identity, request.key, request.rangeEnd);
 
-  const total = member.reads.range({ ...request, countOnly: true });
-  const count = total.count;
-  const revision = request.revision > 0 ? request.revision : (total.header?.revision ?? 0);
-  let left = request.limit > 0 ? request.limit : Number.POSITIVE_INFINITY;
-  let chunkKeys = FIRST_CHUNK_KEYS;
-  let key = request.key;
-  for (;;) {
-    const limit = Math.min(chunkKeys, left);
-    member.auth.checkUnchanged(identity);
-    const chunk = member.reads.range({ ...request, key, revision, limit, countOnly: request.countOnly });
-    left -= chunk.kvs.length;
-    const done = request.countOnly || !chunk.more || left <= 0;
-    const bytes = RangeStreamResponse.encode({
-      rangeResponse: {
-        header: done ? member.header(total.header?.revision ?? 0) : undefined,
-        kvs: chunk.kvs,
-        more: done && chunk.more,
-        count: done ? count : 0,
-      },
-    });
-    if (!stream.send(bytes)) await stream.drained();
-    if (done) return;
-    if (bytes.length < member.limits.maxRequestBytes / 2) chunkKeys *= 2;
-    else if (bytes.length > member.limits.maxRequestBytes * 2) chunkKeys = Math.max(1, Math.floor(chunkKeys / 2));
-    key = after(chunk.kvs.at(-1));
+  const header = member.header(member.currentRevision);
+  const cursor = member.reads.openRange(request.key, request.rangeEnd, request.revision > 0 ? request.revision : 0);
+  try {
+    let left = request.countOnly ? 0 : Math.min(cursor.count, request.limit > 0 ? request.limit : cursor.count);
+    const beyond = request.countOnly ? 0 : cursor.count - left;
+    let chunkKeys = FIRST_CHUNK_KEYS;
+    const send = (): boolean => {
+      member.auth.checkUnchanged(identity);
+      const kvs: (KeyValue | Uint8Array)[] = [];
+      if (left > 0) cursor.visit(Math.min(chunkKeys, left), (kv) => kvs.push(request.keysOnly ? withoutValue(kv) : kv));
+      left -= kvs.length;
+      const isLast = left === 0;
+      const rangeResponse = isLast
+        ? { header, kvs, more: beyond > 0, count: cursor.count }
+        : { header: undefined, kvs, more: false, count: 0 };
+      const bytes = RangeStreamResponse.encode({ rangeResponse });
+      answers.spend(stream, bytes.length);
+      if (bytes.length < member.limits.maxRequestBytes / 2) chunkKeys *= 2;
+      else if (bytes.length > member.limits.maxRequestBytes * 2) chunkKeys = Math.max(1, Math.floor(chunkKeys / 2));
+      return stream.send(bytes);
+    };
+    do {
+      if (!(await answers.run(stream, false, send))) await stream.drained();
+    } while (left > 0);
+  } finally {
+    cursor.close();
   }
 }
 
-/** The least key above that of `kv`. */
-function after(kv: KeyValue | Uint8Array | undefined): Uint8Array {
-  if (kv === undefined) throw new Error('a chunk with more to come is empty');
-  const { key } = kv instanceof Uint8Array ? KeyValue.decode(kv) : kv;
-  return Buffer.concat([key, Buffer.of(0)]);
+function withoutValue(record: Uint8Array): KeyValue {
+  return { ...KeyValue.decode(record), value: new Uint8Array(0) };
 }
 
 /** The one request of a server-streaming call. */

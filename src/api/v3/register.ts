@@ -6,6 +6,7 @@ import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../.
 import { Election } from '../../proto/gen/v3electionpb.js';
 import { Lock } from '../../proto/gen/v3lockpb.js';
 import { Admission } from './admission.js';
+import { AnswerQueue } from './answer-queue.js';
 import { authHandlers } from './auth.js';
 import { clusterHandlers } from './cluster.js';
 import { Steps } from './concurrency.js';
@@ -19,6 +20,11 @@ import { maintenanceHandlers } from './maintenance.js';
 import { type Edge, type ServiceEntry, serviceEntries } from './service.js';
 import { watchHandlers } from './watch.js';
 
+export interface RegisterOptions extends GuardOptions {
+  /** What waits to be sent on all connections. */
+  readonly backlog: { readonly bytes: number };
+}
+
 /** Where handlers are also called from, without a socket. */
 export interface CallTable {
   add(method: ServiceEntry['method'], handler: ServiceEntry['handler']): void;
@@ -29,8 +35,9 @@ export function registerServices(
   { server, local }: { readonly server: GrpcServer; readonly local: CallTable },
   member: MemberFace,
   counts: RpcCounts,
-  options: GuardOptions,
+  options: RegisterOptions,
 ): void {
+  const answers = new AnswerQueue(member.clock, options.backlog);
   const guard = new Guard(member, options);
   const edge: Edge = {
     emulate: member.emulate,
@@ -39,12 +46,12 @@ export function registerServices(
     onSlowCall: (path, tookMs) => member.slowCall(path, tookMs),
     admission: new Admission(member),
   };
-  const kv = kvHandlers(member, guard);
+  const kv = kvHandlers(member, guard, answers);
   const lease = leaseHandlers(member, guard);
   const steps = new Steps(member, { kv, lease });
   const entries = [
     ...serviceEntries(KV, kv, edge),
-    ...serviceEntries(Watch, watchHandlers(member, guard), edge),
+    ...serviceEntries(Watch, watchHandlers(member, guard, answers), edge),
     ...serviceEntries(Lease, lease, edge),
     ...serviceEntries(Cluster, clusterHandlers(member, guard), edge),
     ...serviceEntries(Maintenance, maintenanceHandlers(member, guard), edge),

@@ -62,13 +62,14 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
   { admission, emulate, clock, slowCallMs, onSlowCall }: Edge,
   { path, kind }: ServiceEntry['method'],
 ): H {
-  const call = handler as (...args: unknown[]) => unknown;
-  const wrapped = (...args: unknown[]): unknown => {
+  // A unary handler gets its request and its call, a streaming one its stream.
+  const run = handler as (first: unknown, second: unknown) => unknown;
+  const wrapped = (first: unknown, second: unknown): unknown => {
     try {
       const beganMs = clock.monotonicMs();
-      const { metadata } = (kind === 'unary' ? args[1] : args[0]) as { readonly metadata: Metadata };
-      admission.check(path, kind, metadata, kind === 'unary' ? args[0] : undefined);
-      const handled = call(...args);
+      const { metadata } = (kind === 'unary' ? second : first) as { readonly metadata: Metadata };
+      admission.check(path, kind, metadata, kind === 'unary' ? first : undefined);
+      const handled = run(first, second);
       const result = kind !== 'unary' && handled instanceof Promise ? admission.whileLed(metadata, handled) : handled;
       // What needs no waiting is not slow, and a stream lasts as long as its client likes.
       if (!(result instanceof Promise)) return result;

@@ -3,7 +3,9 @@
  * may not meet each other or a delete of any of them; the two branches of one nested transaction may, since only one runs. Deletes may
  * overlap deletes. Facts: "semantics 3".
  */
+
 import { latin1Text } from '../../lib/latin1.js';
+import { appendAll } from '../../lib/long-lists.js';
 import type { RequestOp } from '../../proto/gen/etcdserverpb.js';
 
 interface Interval {
@@ -41,7 +43,8 @@ function collect(ops: readonly RequestOp[]): Writes | undefined {
       if (puts.has(key) || covers(deletes, key)) return undefined;
     }
     for (const key of [...success.puts, ...failure.puts]) puts.add(key);
-    deletes.push(...success.deletes, ...failure.deletes);
+    appendAll(deletes, success.deletes);
+    appendAll(deletes, failure.deletes);
   }
   for (const { request } of ops) {
     if (request.case !== 'requestPut') continue;

@@ -16,6 +16,7 @@ import {
   type WatchRequest,
   WatchResponse,
 } from '../../proto/gen/etcdserverpb.js';
+import type { AnswerQueue } from './answer-queue.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { type Handlers, toGrpcError } from './service.js';
@@ -23,6 +24,8 @@ import { type Handlers, toGrpcError } from './service.js';
 /** What etcd adds to max-request-bytes for the frame around a message, also the mark from which a fragmented answer is cut. */
 export const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const REFUSED_WATCH_ID = -1;
+/** What sending any message costs, beside its bytes: about as much as copying so many. */
+const MESSAGE_COST_BYTES = 4096;
 /** What a watch without a key begins at. */
 const leastKey = Buffer.of(0);
 /** Why there is no watch, as `cancel_reason` has it. */
@@ -34,12 +37,12 @@ export const refusalReasons = {
 
 type Stream = ServerStream<WatchRequest, WatchResponse>;
 
-export function watchHandlers(member: MemberFace, guard: Guard): Handlers<typeof Watch> {
-  return { watch: (stream) => serveWatch(member, guard, stream) };
+export function watchHandlers(member: MemberFace, guard: Guard, answers: AnswerQueue): Handlers<typeof Watch> {
+  return { watch: (stream) => serveWatch(member, guard, answers, stream) };
 }
 
-async function serveWatch(member: MemberFace, guard: Guard, stream: Stream): Promise<void> {
-  const sender = new Sender(member, guard, stream);
+async function serveWatch(member: MemberFace, guard: Guard, answers: AnswerQueue, stream: Stream): Promise<void> {
+  const sender = new Sender(member, guard, answers, stream);
   const stopTimer = member.clock.every(progressPeriodMs(member), () => sender.watches.notifyProgress());
   try {
     await Promise.race([Promise.all([readRequests(sender, stream), ended(stream.signal)]), sender.finished]);
@@ -81,6 +84,7 @@ class Sender {
   constructor(
     readonly member: MemberFace,
     readonly guard: Guard,
+    readonly answers: AnswerQueue,
     readonly stream: Stream,
   ) {
     this.finished = new Promise((_, reject) => {
@@ -161,14 +165,25 @@ class Sender {
 
   async #drain(): Promise<void> {
     try {
-      for (let message = this.watches.take(); message !== undefined; message = this.watches.take()) {
-        const room = this.stream.send(this.#encode(message));
-        if (!room) await this.stream.drained();
+      for (;;) {
+        // Made when it is its turn: what nobody reads any more is never put together.
+        const sent = this.answers.run(this.stream, false, () => this.#sendNext());
+        const next = sent instanceof Promise ? await sent : sent;
+        if (next === 'none' || this.#closed) return;
+        if (next === 'full') await this.stream.drained();
         if (this.#closed) return;
       }
     } finally {
       this.#pulling = false;
     }
+  }
+
+  #sendNext(): 'none' | 'full' | 'more' {
+    const message = this.#closed ? undefined : this.watches.take();
+    if (message === undefined) return 'none';
+    const bytes = this.#encode(message);
+    this.answers.spend(this.stream, bytes.length + MESSAGE_COST_BYTES);
+    return this.stream.send(bytes) ? 'more' : 'full';
   }
 
   #encode(message: WatchMessage): Uint8Array {

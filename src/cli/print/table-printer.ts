@@ -61,10 +61,8 @@ export function drawTable({ head, rows }: Table, border: Border): string {
     style: { head: [], border: [] },
     chars: charsOf(border),
   });
-  table.push(
-    heads.map((content) => ({ content, hAlign: 'center' as const })),
-    ...Array.from(rows, (row) => [...row]),
-  );
+  table.push(heads.map((content) => ({ content, hAlign: 'center' as const })));
+  for (const row of rows) table.push([...row]);
   const [top = '', headLine = '', ...rest] = table.toString().split('\n');
   const crossings = new Map([...border.top].map((char, at) => [char, border.middle[at] ?? char]));
   // Only the heads are ruled off, where the library knows all rows or none.

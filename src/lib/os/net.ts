@@ -39,7 +39,15 @@ function listen(
 ): Promise<NetworkListener> {
   const secure = options.tls === undefined ? undefined : secureAcceptor(options.tls, options, onConnection);
   const halfOpen = options.halfOpen === true;
+  const { admission } = options;
   const server = net.createServer({ ...liveliness, pauseOnConnect: false, allowHalfOpen: halfOpen }, (socket) => {
+    if (admission !== undefined) {
+      if (!admission.enter()) {
+        socket.on('error', () => {}).destroy();
+        return;
+      }
+      socket.once('close', () => admission.leave());
+    }
     if (secure === undefined) onConnection(described(socket, undefined));
     else if (options.plaintext === true) sniffTls(socket, options, secure, onConnection);
     else secure(socket);

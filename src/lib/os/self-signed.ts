@@ -6,7 +6,7 @@ import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { DerTag, der, derOid } from '../der.js';
+import { DerTag, der, derList, derOid } from '../der.js';
 import type { Logger } from '../logger.js';
 
 export interface SelfSigned {
@@ -65,7 +65,7 @@ function makeCertificate(contents: Contents): { readonly cert: string; readonly 
     der(DerTag.sequence, time(contents.notBefore), time(contents.notAfter)),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, der(DerTag.sequence, ...extensions(contents))),
+    der(0xa3, derList(DerTag.sequence, extensions(contents))),
   );
   const signature = sign('sha512', toBeSigned, privateKey);
   const bytes = der(DerTag.sequence, toBeSigned, algorithm, der(DerTag.bitString, Buffer.of(0), signature));
@@ -99,15 +99,15 @@ function extensions({ hosts, forClients }: Contents): Buffer[] {
   );
   return [
     extension('2.5.29.15', { critical: true }, der(DerTag.bitString, Buffer.of(5, 0xa0))), // signing, key encipherment
-    extension('2.5.29.37', { critical: false }, der(DerTag.sequence, ...usages.map(derOid))),
+    extension('2.5.29.37', { critical: false }, derList(DerTag.sequence, usages.map(derOid))),
     extension('2.5.29.19', { critical: true }, der(DerTag.sequence)), // no authority
-    ...(names.length === 0 ? [] : [extension('2.5.29.17', { critical: false }, der(DerTag.sequence, ...names))]),
+    ...(names.length === 0 ? [] : [extension('2.5.29.17', { critical: false }, derList(DerTag.sequence, names))]),
   ];
 }
 
 function extension(type: string, { critical }: { readonly critical: boolean }, value: Buffer): Buffer {
   const flag = critical ? [der(DerTag.bool, Buffer.of(0xff))] : [];
-  return der(DerTag.sequence, derOid(type), ...flag, der(DerTag.octetString, value));
+  return derList(DerTag.sequence, [derOid(type), ...flag, der(DerTag.octetString, value)]);
 }
 
 function addressBytes(host: string): Buffer {

@@ -6,7 +6,9 @@
  *
  * To add a kind: a row in `requests`, its answer in `Results`, and the compiler names the places that must handle it.
  */
+
 import type { Identity, Login } from '../../auth/types.js';
+import type { Caller } from '../../lib/caller.js';
 import { ProtoDecodeError } from '../../lib/codec.js';
 import * as etcdserverpb from '../../proto/gen/etcdserverpb.js';
 import * as membershippb from '../../proto/gen/membershippb.js';
@@ -120,6 +122,8 @@ export type ResultOf<K extends OperationKind> = Results[K];
 export interface ProposeOptions {
   /** Whom apply will check permissions of. */
   readonly identity?: Identity | undefined;
+  /** Once it is gone the operation is not proposed any more. */
+  readonly caller?: Caller | undefined;
   /** The request as its client encoded it: it goes into the log as it came. */
   readonly encoded?: Uint8Array | undefined;
 }

@@ -47,6 +47,11 @@ export function shapeRange(request: RangeRequest, fetched: Uint8Array[], count: 
   return { header: undefined, kvs, more, count };
 }
 
+/** Whether the answer is the stored records in key order, with or without their values. */
+export function isPlain(request: RangeRequest): boolean {
+  return !hasFilter(request) && !isSorted(request);
+}
+
 function hasFilter(request: RangeRequest): boolean {
   return (
     request.maxModRevision !== 0 ||

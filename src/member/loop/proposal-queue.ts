@@ -7,6 +7,9 @@ import type { RawNode } from '../../raft/rawnode.js';
 import { type ConfChange, NONE } from '../../raftpb/types.js';
 import { EtcdError } from '../etcd-error.js';
 
+/** Of one turn: what is appended, synced and applied together, so that nothing else waits for more than that. */
+const MAX_ENTRIES = 4096;
+const MAX_BYTES = 16 * 1024 * 1024;
 /** What a follower puts into one message to its leader. */
 const MAX_FORWARDED_BYTES = 1024 * 1024;
 
@@ -15,13 +18,15 @@ export interface Proposal {
   readonly content: Uint8Array | ConfChange;
   /** Its proposer waits no more. */
   readonly isAbandoned: boolean;
+  /** It was abandoned before the core had it, and will not be applied. */
+  dropped(): void;
   /** The core has it: it may be applied from now on. */
   taken(): void;
   /** The core would not take it; it will not be applied. */
   refused(error: Error): void;
 }
 
-type Core = Pick<RawNode, 'lead' | 'isLeader' | 'propose' | 'proposeConfChange'>;
+type Core = Pick<RawNode, 'lead' | 'isLeader' | 'proposeAll' | 'proposeConfChange'>;
 
 export class ProposalQueue {
   #waiting: Proposal[] = [];
@@ -36,18 +41,24 @@ export class ProposalQueue {
 
   take(node: Core): void {
     if (!this.isReady(node)) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
     let entries: Proposal[] = [];
     let data: Uint8Array[] = [];
     let bytes = 0;
     const flush = (): void => {
       if (entries.length === 0) return;
-      answer(entries, node.propose(...data));
+      answer(entries, node.proposeAll(data));
       [entries, data, bytes] = [[], [], 0];
     };
-    for (const proposal of waiting) {
-      if (proposal.isAbandoned) continue;
+    let count = 0;
+    let looked = 0;
+    for (const proposal of this.#waiting) {
+      if (count >= MAX_ENTRIES || bytes >= MAX_BYTES) break;
+      looked++;
+      if (proposal.isAbandoned) {
+        proposal.dropped();
+        continue;
+      }
+      count++;
       const { content } = proposal;
       if (!(content instanceof Uint8Array)) {
         flush();
@@ -60,10 +71,17 @@ export class ProposalQueue {
       bytes += content.length;
     }
     flush();
+    this.#waiting = this.#waiting.slice(looked);
   }
 
   forgetAbandoned(): void {
-    this.#waiting = this.#waiting.filter((proposal) => !proposal.isAbandoned);
+    if (!this.#waiting.some((proposal) => proposal.isAbandoned)) return;
+    const wanted: Proposal[] = [];
+    for (const proposal of this.#waiting) {
+      if (proposal.isAbandoned) proposal.dropped();
+      else wanted.push(proposal);
+    }
+    this.#waiting = wanted;
   }
 
   close(): void {

@@ -14,7 +14,9 @@
  * The core runs with asynchronous storage writes, so a slow disk holds up neither reads nor messages.
  * `etcd-diff:` etcd 3.5 drives its core with Ready/Advance; the order on disk and on the wire is the same.
  */
+
 import type { Clock } from '../../lib/clock.js';
+import { appendAll } from '../../lib/long-lists.js';
 import type { Storage } from '../../raft/log/storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { Ready } from '../../raft/ready.js';
@@ -205,7 +207,7 @@ export class RaftLoop {
     if (hardState.term !== 0) storage.setHardState(hardState);
     if (message.entries.length > 0) storage.append(message.entries);
     // A commit index alone needs no sync, and nobody waits for an answer to it.
-    this.#unsynced.push(...message.responses);
+    appendAll(this.#unsynced, message.responses);
     if (message.snapshot !== undefined) this.#install(message.snapshot);
   }
 

@@ -8,6 +8,8 @@
  *
  * Pure: the loop hands in time and ticks, and sends the rounds. Source of behaviour: etcd's linearizableReadLoop, Raft thesis §6.4.
  */
+
+import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Outcome } from '../etcd-error.js';
 import { EtcdError } from '../etcd-error.js';
@@ -17,6 +19,7 @@ export type ReadDone = (outcome: Outcome<void>) => void;
 interface Reader {
   readonly done: ReadDone;
   readonly deadlineMs: number;
+  readonly caller: Caller | undefined;
 }
 
 interface Round {
@@ -44,8 +47,8 @@ export class ReadIndexQueue {
   ) {}
 
   /** `done` is called once: when a read at the present applied state is linearizable, or with the refusal. */
-  wait(done: ReadDone, deadlineMs: number): void {
-    this.#gathering.push({ done, deadlineMs });
+  wait(done: ReadDone, deadlineMs: number, caller?: Caller): void {
+    this.#gathering.push({ done, deadlineMs, caller });
   }
 
   /** Whether `begin` has something to do. */
@@ -81,14 +84,15 @@ export class ReadIndexQueue {
       const next = this.#confirmed[0];
       if (next === undefined || next.index > index) return;
       this.#confirmed.shift();
-      for (const reader of next.readers) reader.done(served);
+      for (const reader of next.readers) if (!isAbandoned(reader)) reader.done(served);
     }
   }
 
-  /** Every 100 ms or so: repeats an unanswered round, refuses readers whose time is over. */
+  /** Every 100 ms or so: repeats an unanswered round, refuses readers whose time is over, drops those whose callers are gone. */
   tick(nowMs: number): void {
     const timeout = new EtcdError('timeout');
-    const expire = (readers: Reader[]): Reader[] => {
+    const expire = (all: Reader[]): Reader[] => {
+      const readers = all.filter((reader) => !isAbandoned(reader));
       const late = readers.filter((reader) => reader.deadlineMs <= nowMs);
       if (late.length === 0) return readers;
       this.counters.slow++;
@@ -136,4 +140,11 @@ export class ReadIndexQueue {
     this.#confirmed = [];
     for (const reader of all) reader.done({ ok: false, error });
   }
+}
+
+/** Whether the caller is gone; then its work ends here. */
+function isAbandoned({ caller, done }: Reader): boolean {
+  if (caller?.aborted !== true) return false;
+  done({ ok: false, error: new AbandonedError('the caller is gone') });
+  return true;
 }

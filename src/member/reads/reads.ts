@@ -1,10 +1,14 @@
 /** Reads that need no entry in the log: of the applied state, after a barrier where they are to be linearizable. */
+import type { Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
+import type { Pieces } from '../../lib/pieces.js';
+import type { RangeCursor } from '../../mvcc/range-cursor.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import {
   type RangeRequest,
   RangeRequest as RangeRequestCodec,
+  type ResponseHeader,
   type SplicedRangeResponse,
   type SplicedTxnResponse,
   type TxnRequest,
@@ -12,12 +16,11 @@ import {
 import type { RawNode } from '../../raft/rawnode.js';
 import { NONE } from '../../raftpb/types.js';
 import type { Applier } from '../apply/applier.js';
-import { innerHeader } from '../apply/txn.js';
-import { EtcdError } from '../etcd-error.js';
+import { EtcdError, type Outcome } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { RequestIds } from '../writes/request-ids.js';
+import { type LongRangeOptions, longRange } from './long-range.js';
 import { ReadIndexQueue } from './read-index.js';
-import { rangeInSlices } from './sliced-range.js';
 
 const HEALTH_PROBE_TIMEOUT_MS = 1000;
 
@@ -46,14 +49,15 @@ export class Reads {
     });
   }
 
-  /** Resolves when a read of the applied state is linearizable. */
-  linearizable(timeoutMs = this.deps.timeoutMs): Promise<void> {
+  /** Resolves when a read of the applied state is linearizable; rejects when the caller is gone before. */
+  linearizable(caller?: Caller, timeoutMs = this.deps.timeoutMs): Promise<void> {
     if (this.#closed) return Promise.reject(new EtcdError('stopped'));
     return new Promise((resolve, reject) => {
-      this.rounds.wait((outcome) => {
+      const done = (outcome: Outcome<void>): void => {
         if (outcome.ok) resolve();
         else reject(outcome.error);
-      }, this.deps.clock.monotonicMs() + timeoutMs);
+      };
+      this.rounds.wait(done, this.deps.clock.monotonicMs() + timeoutMs, caller);
       this.deps.wake();
     });
   }
@@ -62,11 +66,21 @@ export class Reads {
     return this.deps.applier.range(request);
   }
 
-  /** The same in slices, for answers that may be long. All of it, the header's revision too, is as of the beginning. */
-  async longRange(request: RangeRequest): Promise<SplicedRangeResponse> {
+  /**
+   * The same in slices, for answers that may be long, as the whole response's bytes. All of it, the header's revision too, is as of the beginning.
+   * `hold` is told what an unfinished one takes up.
+   */
+  longRange(
+    request: RangeRequest,
+    options: Pick<LongRangeOptions, 'caller' | 'hold'> & { readonly header: (revision: number) => ResponseHeader },
+  ): Pieces | Uint8Array | Promise<Pieces | Uint8Array> {
     const { clock, store } = this.deps;
-    const header = innerHeader(store.currentRevision);
-    return { ...(await rangeInSlices(store, clock, request)), header };
+    return longRange(request, { ...options, store, clock, header: options.header(store.currentRevision) });
+  }
+
+  /** A range to be read piece by piece, all as of one revision; to be closed. */
+  openRange(key: Uint8Array, rangeEnd: Uint8Array, revision: number): RangeCursor {
+    return this.deps.store.openRange(key, rangeEnd, revision);
   }
 
   readOnlyTxn(request: TxnRequest): SplicedTxnResponse {
@@ -75,7 +89,7 @@ export class Reads {
 
   /** A read of a key nobody has, as the health checks do it. */
   async probe(options: { serializable: boolean }): Promise<void> {
-    if (!options.serializable) await this.linearizable(HEALTH_PROBE_TIMEOUT_MS);
+    if (!options.serializable) await this.linearizable(undefined, HEALTH_PROBE_TIMEOUT_MS);
     this.range(RangeRequestCodec.create({ key: Buffer.from('health'), limit: 1 }));
   }
 

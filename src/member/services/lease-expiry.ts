@@ -2,7 +2,9 @@
  * The leader's clockwork of leases: twice a second, what has expired is revoked through the log (at most so many at a time, so that a mass expiry starves
  * nobody), and long leases are checkpointed. Source: etcd's lessor loop and server.go.
  */
+
 import type { Lessor } from '../../lease/lessor.js';
+import { appendAll } from '../../lib/long-lists.js';
 import type { Propose } from '../apply/operation.js';
 
 const LOOP_MS = 500;
@@ -28,7 +30,7 @@ export class LeaseExpiry {
       this.#queue = [];
       return;
     }
-    this.#queue.push(...this.deps.lessor.takeExpired(nowMs));
+    appendAll(this.#queue, this.deps.lessor.takeExpired(nowMs));
     this.#revoke();
     for (const checkpoints of this.deps.lessor.takeCheckpoints(nowMs)) {
       const items = checkpoints.map(({ id, remainingTtlSeconds }) => ({ ID: id, remainingTTL: remainingTtlSeconds }));

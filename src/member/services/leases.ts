@@ -5,6 +5,7 @@
  */
 import { NotPrimaryError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
+import { AbandonedError } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import { PeerCallError, type PeerCalls } from '../../peer/types.js';
 import type { LeaseTimeToLiveResponse } from '../../proto/gen/etcdserverpb.js';
@@ -47,18 +48,21 @@ export class Leases {
     return this.deps.ids.next() & ID_MASK;
   }
 
-  /** TTL in seconds that the lease has now; 0 = there is no such lease. */
-  renew(id: bigint): Promise<number> {
+  /**
+   * TTL in seconds that the lease has now; 0 = there is no such lease. The caller's signal is only asked for where there is something to wait for: making
+   * one costs more than a renewal.
+   */
+  renew(id: bigint, caller?: { readonly signal: AbortSignal }): Promise<number> {
     const { calls, leaderCalls } = this.deps;
     return leaderCalls.run({
-      here: () => this.renewHere(id),
+      here: () => this.renewHere(id, caller),
       there: (url, signal) => calls.renewLease(url, id, signal),
       refusalOf: () => undefined,
     });
   }
 
   /** On the leader; else rejects with the EtcdError notLeader. What was proposed before may revoke the lease: only what is applied counts. */
-  async renewHere(id: bigint): Promise<number> {
+  async renewHere(id: bigint, caller?: { readonly signal: AbortSignal }): Promise<number> {
     const { applied, clock, lessor, propose } = this.deps;
     if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
     if (!lessor.isPrimary) throw new EtcdError('notLeader');
@@ -69,16 +73,29 @@ export class Leases {
         this.renewed++;
         return renewal.ttlSeconds;
       case 'expired': {
-        const why = await new Promise<'revoked' | 'demoted'>((resolve) => {
-          lessor.onGone(id, resolve);
-        });
+        const why = await this.#gone(id, caller?.signal);
         if (why === 'demoted') throw new EtcdError('notLeader');
         return 0;
       }
       case 'checkpoint-first':
         await propose({ kind: 'leaseCheckpoint', request: { checkpoints: [{ ID: id, remainingTTL: 0 }] } });
-        return this.renewHere(id);
+        return this.renewHere(id, caller);
     }
+  }
+
+  #gone(id: bigint, signal: AbortSignal | undefined): Promise<'revoked' | 'demoted'> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        forget();
+        reject(new AbandonedError('the caller is gone'));
+      };
+      const forget = this.deps.lessor.onGone(id, (why) => {
+        signal?.removeEventListener('abort', leave);
+        resolve(why);
+      });
+      if (signal?.aborted === true) leave();
+      else signal?.addEventListener('abort', leave, { once: true });
+    });
   }
 
   /** TTL -1 for a lease that does not exist. */

@@ -2,6 +2,7 @@
 import type { FileBackend } from '../../backend/options.js';
 import { isOutsideHash, readStorageVersion } from '../../backend/schema/meta.js';
 import type { BackendSnapshot } from '../../backend/types.js';
+import type { Caller } from '../../lib/caller.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
@@ -71,19 +72,19 @@ export class Maintenance {
     return this.deps.alarms.list().map(({ alarm }) => alarmName(alarm));
   }
 
-  async hash(): Promise<number> {
+  async hash(caller?: Caller): Promise<number> {
     const { backend, emulate } = this.deps;
     await backend.commit();
     const termToo = differenceOf('hashIgnoresTerm', emulate);
-    return backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }));
+    return backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }), caller);
   }
 
-  async hashKv(revision: number): Promise<KvHash> {
+  async hashKv(revision: number, caller?: Caller): Promise<KvHash> {
     const { emulate, store, storeWork } = this.deps;
     if (revision === store.compactRevision && !differenceOf('hashkvAtCompactedRevision', emulate)) {
       throw new EtcdError('compacted');
     }
-    const hash = store.hashKV(revision);
+    const hash = store.hashKV(revision, caller);
     storeWork.wake();
     return hash;
   }

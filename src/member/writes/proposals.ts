@@ -5,6 +5,7 @@
  * refused as one too many.
  */
 import type { FileBackend } from '../../backend/options.js';
+import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { ConfChange } from '../../raftpb/types.js';
 import {
@@ -71,7 +72,7 @@ export class Proposals {
    */
   propose<K extends OperationKind>(
     operation: { readonly kind: K; readonly request: RequestOf<K> },
-    { identity, encoded }: ProposeOptions = {},
+    { identity, caller, encoded }: ProposeOptions = {},
   ): Promise<ResultOf<K>> {
     try {
       checkStorable(operation as Operation);
@@ -83,11 +84,11 @@ export class Proposals {
     const data = encodeOperation(header, operation as Operation, encoded);
     if (data.length > this.deps.maxRequestBytes) return Promise.reject(new EtcdError('requestTooLarge'));
     // Apply gave it for this very operation.
-    return this.proposeBytes(ID, data) as Promise<ResultOf<K>>;
+    return this.proposeBytes(ID, data, caller) as Promise<ResultOf<K>>;
   }
 
   /** An entry's data as it is, in which `id` stands as its request's. */
-  proposeBytes(id: bigint, data: Uint8Array): Promise<unknown> {
+  proposeBytes(id: bigint, data: Uint8Array, caller?: Caller): Promise<unknown> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     if (
       this.deps.applyLag() > MAX_APPLY_LAG ||
@@ -96,7 +97,7 @@ export class Proposals {
     ) {
       return Promise.reject(new EtcdError('tooManyRequests'));
     }
-    return this.#enqueue(id, data, data.length);
+    return this.#enqueue(id, data, data.length, caller);
   }
 
   /** Resolves with the members as they are then; rejects with why the change was not made. */
@@ -106,10 +107,10 @@ export class Proposals {
     return this.#enqueue(id, { ...change, id }, change.context.length);
   }
 
-  #enqueue(id: bigint, content: Uint8Array | ConfChange, bytes: number): Promise<unknown> {
+  #enqueue(id: bigint, content: Uint8Array | ConfChange, bytes: number, caller?: Caller): Promise<unknown> {
     const { clock, loop, waiters } = this.deps;
     return new Promise((resolve, reject) => {
-      const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), resolve, reject);
+      const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), caller, resolve, reject);
       this.#pendingBytes += bytes;
       waiters.register(id, pending);
       loop.propose(pending);
@@ -118,9 +119,7 @@ export class Proposals {
 
   tick(nowMs: number): void {
     const { loop, waiters } = this.deps;
-    const late = waiters.expire(nowMs);
-    if (late === 0) return;
-    this.failed += late;
+    this.failed += waiters.expire(nowMs);
     loop.forgetAbandoned();
   }
 
@@ -147,6 +146,7 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
     readonly content: Uint8Array | ConfChange,
     readonly bytes: number,
     readonly startMs: number,
+    readonly caller: Caller | undefined,
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: Error) => void,
   ) {}
@@ -156,7 +156,11 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
   }
 
   get isAbandoned(): boolean {
-    return this.#state === 'settled';
+    return this.#state === 'settled' || this.caller?.aborted === true;
+  }
+
+  dropped(): void {
+    if (this.#state !== 'settled') this.refused(new AbandonedError('the caller is gone'));
   }
 
   taken(): void {

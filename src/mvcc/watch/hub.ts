@@ -24,11 +24,12 @@ import { WatcherGroup, type Watcher as WatcherOf } from './watcher.js';
 
 type Watcher = WatcherOf<WatchStream>;
 
-/** Bounds of one round of catching up: watchers, distinct revisions with events, records read, bytes of events. */
+/** Bounds of one round of catching up: watchers, distinct revisions with events, records read, bytes of events, and events by watchers. */
 const roundWatchers = 512;
 const roundRevisions = 1000;
 const roundRecords = 10_000;
 const roundBytes = 4 * 1024 * 1024;
+const roundHits = 20_000;
 
 export interface WatchHubOptions {
   /** Unsynced watchers can go on: call `sync()` soon. May be called inside apply: only take note. */
@@ -218,12 +219,13 @@ export class WatchHub implements StoreListener {
     let records = 0;
     let revisions = 0;
     let bytes = 0;
+    let hitCount = 0;
     let revisionCounted = false;
     const end = revisionKey(current + 1, 0, false);
     this.store.backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
       const next = mainOf(recordKey);
       if (next !== main) {
-        if (records >= roundRecords || revisions >= roundRevisions || bytes >= roundBytes) {
+        if (records >= roundRecords || revisions >= roundRevisions || bytes >= roundBytes || hitCount >= roundHits) {
           upTo = main;
           return false;
         }
@@ -242,6 +244,7 @@ export class WatchHub implements StoreListener {
           if (!revisionCounted) revisions++;
           revisionCounted = true;
         }
+        hitCount++;
         const events = hits.get(watcher);
         if (events === undefined) hits.set(watcher, [event]);
         else events.push(event);

@@ -12,6 +12,8 @@ import { Watcher } from './watcher.js';
 const bufferedMessages = 128;
 /** Blocked watchers go on when the buffer has drained to here: half, so that a slow reader does not cause a round per message. */
 const goOnAt = bufferedMessages / 2;
+/** … and no more than these bytes and a message: a message may hold megabytes. */
+const bufferedBytes = 2 * 1024 * 1024;
 /** Header, ids and flags of a response, at most; counts against `maxResponseBytes`. */
 const envelopeBytes = 64;
 
@@ -26,6 +28,7 @@ export class WatchStream implements WatchStreamHandle {
   /** Watchers whose next message found the buffer full. */
   readonly blocked = new Set<Watcher<WatchStream>>();
   private readonly queue: Waiting[] = [];
+  private queuedBytes = 0;
   private nextId = 0;
   private closed = false;
 
@@ -39,7 +42,7 @@ export class WatchStream implements WatchStreamHandle {
   }
 
   get isFull(): boolean {
-    return this.queue.length >= bufferedMessages;
+    return this.queue.length >= bufferedMessages || this.queuedBytes >= bufferedBytes;
   }
 
   watch(options: WatchOptions): WatchMade {
@@ -93,13 +96,18 @@ export class WatchStream implements WatchStreamHandle {
       const next = this.queue.shift();
       if (next === undefined) return undefined;
       const { watcher, message } = next;
-      if (this.queue.length === goOnAt || this.queue.length === 0) this.hub.unblock(this);
+      this.queuedBytes -= sizeOf(message);
+      if (this.blocked.size > 0 && this.queue.length <= goOnAt && this.queuedBytes < bufferedBytes)
+        this.hub.unblock(this);
       if (watcher?.state === 'cancelled') continue;
       if (watcher === undefined || message.events.length === 0) return message;
       watcher.idle = false;
       if (!watcher.wants.fragment) return message;
       const [first, rest] = this.split(message);
-      if (rest !== undefined) this.queue.unshift({ watcher, message: rest });
+      if (rest !== undefined) {
+        this.queue.unshift({ watcher, message: rest });
+        this.queuedBytes += sizeOf(rest);
+      }
       return first;
     }
   }
@@ -109,6 +117,7 @@ export class WatchStream implements WatchStreamHandle {
     this.closed = true;
     for (const watcher of [...this.watchers.values()]) this.hub.dismiss(watcher, 'cancelled');
     this.queue.length = 0;
+    this.queuedBytes = 0;
     this.hub.forget(this);
   }
 
@@ -116,6 +125,7 @@ export class WatchStream implements WatchStreamHandle {
   offer(watcher: Watcher<WatchStream> | undefined, message: WatchMessage): boolean {
     if (this.isFull) return false;
     this.queue.push({ watcher, message });
+    this.queuedBytes += sizeOf(message);
     if (this.queue.length === 1) this.options.onReady();
     return true;
   }
@@ -139,6 +149,12 @@ export class WatchStream implements WatchStreamHandle {
     }
     return [message, undefined];
   }
+}
+
+function sizeOf({ events }: WatchMessage): number {
+  let size = envelopeBytes;
+  for (const event of events) size += event.length;
+  return size;
 }
 
 /** Wire form to the watcher's: undefined = one key. */

@@ -1,0 +1,146 @@
+/**
+ * A range that may be long, read in slices between which the event loop runs: heartbeats and other clients do not wait for it. All slices are as of one
+ * revision. One that fits into the first slice is answered at once. Before each slice is asked whether anybody still waits for the answer.
+ */
+import { type Caller, checkWanted } from '../../lib/caller.js';
+import type { Clock } from '../../lib/clock.js';
+import type { Pieces } from '../../lib/pieces.js';
+import type { RangeCursor } from '../../mvcc/range-cursor.js';
+import type { MvccStore } from '../../mvcc/store.js';
+import { type RangeRequest, RangeResponse, type ResponseHeader } from '../../proto/gen/etcdserverpb.js';
+import { fetchLimit, isPlain, shapeRange } from '../apply/range.js';
+import { RangeBytes } from './range-bytes.js';
+
+/** About 2 ms of work. */
+const SLICE_KEYS = 1000;
+const SLICE_BYTES = 1024 * 1024;
+/** So few keys are read at once, whatever their size. */
+const FEW_KEYS = 8;
+
+/** Whether the answer may take more than a slice. A count alone never does. */
+export function mayBeLong(request: RangeRequest): boolean {
+  if (request.rangeEnd.length === 0 || request.countOnly) return false;
+  const limit = fetchLimit(request);
+  return limit === 0 || limit > FEW_KEYS;
+}
+
+export interface LongRangeOptions {
+  readonly store: MvccStore;
+  readonly clock: Clock;
+  readonly header: ResponseHeader;
+  readonly caller: Caller | undefined;
+  /** Told how many bytes the unfinished answer holds more; in the end it holds none. */
+  readonly hold: (bytes: number) => void;
+}
+
+/** Throws, or rejects, like `MvccStore.range`, and with AbandonedError. */
+export function longRange(
+  request: RangeRequest,
+  options: LongRangeOptions,
+): Pieces | Uint8Array | Promise<Pieces | Uint8Array> {
+  const cursor = options.store.openRange(request.key, request.rangeEnd, request.revision > 0 ? request.revision : 0);
+  const reading = isPlain(request)
+    ? new PlainRange(request, cursor, options.header)
+    : new ShapedRange(request, cursor, options.header);
+  if (!reading.slice()) {
+    cursor.close();
+    return reading.finish();
+  }
+  return inSlices(reading, cursor, options);
+}
+
+async function inSlices(
+  reading: PlainRange | ShapedRange,
+  cursor: RangeCursor,
+  { clock, caller, hold }: LongRangeOptions,
+): Promise<Pieces | Uint8Array> {
+  let held = 0;
+  try {
+    do {
+      hold(reading.size - held);
+      held = reading.size;
+      await new Promise<void>((resolve) => clock.soon(resolve));
+      checkWanted(caller);
+    } while (reading.slice());
+    return reading.finish();
+  } finally {
+    hold(-held);
+    cursor.close();
+  }
+}
+
+/** Stored bytes as they are, or without their values. */
+class PlainRange {
+  readonly #bytes: RangeBytes;
+  readonly #wanted: number;
+  #read = 0;
+
+  constructor(
+    readonly request: RangeRequest,
+    readonly cursor: RangeCursor,
+    header: ResponseHeader,
+  ) {
+    this.#bytes = new RangeBytes(header, request.keysOnly);
+    this.#wanted = request.limit > 0 ? Math.min(cursor.count, request.limit) : cursor.count;
+  }
+
+  get size(): number {
+    return this.#bytes.size;
+  }
+
+  /** True while there is more. */
+  slice(): boolean {
+    const bytes = this.#bytes;
+    const stopAt = bytes.size + SLICE_BYTES;
+    const wanted = Math.min(SLICE_KEYS, this.#wanted - this.#read);
+    const read =
+      wanted === 0
+        ? 0
+        : this.cursor.visit(wanted, (record) => {
+            bytes.add(record);
+            return bytes.size < stopAt;
+          });
+    this.#read += read;
+    return read > 0 && this.#read < this.#wanted;
+  }
+
+  finish(): Pieces {
+    const { limit } = this.request;
+    const { count } = this.cursor;
+    return this.#bytes.finish({ more: limit > 0 && count > limit, count });
+  }
+}
+
+/** Filtered or sorted: all is gathered before the answer is cut out of it. */
+class ShapedRange {
+  size = 0;
+  readonly #kvs: Uint8Array[] = [];
+  readonly #wanted: number;
+
+  constructor(
+    readonly request: RangeRequest,
+    readonly cursor: RangeCursor,
+    readonly header: ResponseHeader,
+  ) {
+    const limit = fetchLimit(request);
+    this.#wanted = limit === 0 ? cursor.count : Math.min(cursor.count, limit);
+  }
+
+  slice(): boolean {
+    const stopAt = this.size + SLICE_BYTES;
+    const wanted = Math.min(SLICE_KEYS, this.#wanted - this.#kvs.length);
+    const read =
+      wanted === 0
+        ? 0
+        : this.cursor.visit(wanted, (record) => {
+            this.#kvs.push(record);
+            this.size += record.length;
+            return this.size < stopAt;
+          });
+    return read > 0 && this.#kvs.length < this.#wanted;
+  }
+
+  finish(): Uint8Array {
+    return RangeResponse.encode({ ...shapeRange(this.request, this.#kvs, this.cursor.count), header: this.header });
+  }
+}

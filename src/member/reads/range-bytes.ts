@@ -1,0 +1,122 @@
+/**
+ * A RangeResponse as bytes, put together from stored records as they are read: `0x12 | length | KeyValue` each. A record is copied once, from its page
+ * into a piece; a large one not at all. Pieces are no longer than a heap block, so that many answers after another reuse the same memory.
+ */
+import { Pieces } from '../../lib/pieces.js';
+import { RangeResponse, type ResponseHeader } from '../../proto/gen/etcdserverpb.js';
+
+const FIRST_PIECE_BYTES = 4 * 1024;
+const PIECE_BYTES = 64 * 1024;
+/** Records from here on are sent from where they lie: their pages are never written again. */
+const OWN_PIECE_BYTES = 16 * 1024;
+const KVS_TAG = 0x12;
+/** Tag and length, at most. */
+const PREFIX_BYTES = 6;
+const VALUE_FIELD = 5;
+
+export class RangeBytes {
+  /** So far. */
+  size = 0;
+  readonly #list: Uint8Array[] = [];
+  #piece: Buffer = Buffer.allocUnsafe(FIRST_PIECE_BYTES);
+  #start = 0;
+  #pos = 0;
+
+  constructor(
+    header: ResponseHeader,
+    readonly keysOnly: boolean,
+  ) {
+    this.#write(RangeResponse.encode({ header, kvs: [], more: false, count: 0 }));
+  }
+
+  /** `record` is a stored KeyValue, borrowed from the store's pages. */
+  add(record: Uint8Array): void {
+    if (this.keysOnly) this.#addWithoutValue(record);
+    else if (record.length >= OWN_PIECE_BYTES) {
+      this.#prefix(record.length);
+      this.#cut();
+      this.#list.push(record);
+      this.size += record.length;
+    } else {
+      this.#reserve(PREFIX_BYTES + record.length);
+      this.#prefix(record.length);
+      this.#piece.set(record, this.#pos);
+      this.#pos += record.length;
+      this.size += record.length;
+    }
+  }
+
+  /** Nothing may be added any more. */
+  finish(fields: { more: boolean; count: number }): Pieces {
+    this.#write(RangeResponse.encode({ header: undefined, kvs: [], ...fields }));
+    this.#cut();
+    return new Pieces(this.#list, this.size);
+  }
+
+  #addWithoutValue(record: Uint8Array): void {
+    const [from, to] = valueField(record);
+    const length = record.length - (to - from);
+    this.#reserve(PREFIX_BYTES + length);
+    this.#prefix(length);
+    const piece = this.#piece;
+    let pos = this.#pos;
+    for (let at = 0; at < from; at++) piece[pos++] = record[at] as number;
+    for (let at = to; at < record.length; at++) piece[pos++] = record[at] as number;
+    this.#pos = pos;
+    this.size += length;
+  }
+
+  #prefix(length: number): void {
+    this.#reserve(PREFIX_BYTES);
+    const piece = this.#piece;
+    const before = this.#pos;
+    piece[this.#pos++] = KVS_TAG;
+    let left = length;
+    while (left >= 0x80) {
+      piece[this.#pos++] = (left & 0x7f) | 0x80;
+      left >>>= 7;
+    }
+    piece[this.#pos++] = left;
+    this.size += this.#pos - before;
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#piece.set(bytes, this.#pos);
+    this.#pos += bytes.length;
+    this.size += bytes.length;
+  }
+
+  #reserve(count: number): void {
+    if (this.#pos + count <= this.#piece.length) return;
+    this.#cut();
+    const next = Math.max(count, Math.min(PIECE_BYTES, this.#piece.length * 2));
+    this.#piece = Buffer.allocUnsafe(next);
+    this.#start = this.#pos = 0;
+  }
+
+  /** What is written becomes a piece of its own. */
+  #cut(): void {
+    if (this.#pos > this.#start) this.#list.push(this.#piece.subarray(this.#start, this.#pos));
+    this.#start = this.#pos;
+  }
+}
+
+/** Where the value stands in a stored KeyValue, tag included; an empty interval where there is none. */
+function valueField(record: Uint8Array): [number, number] {
+  for (let at = 0; at < record.length; ) {
+    const tag = record[at] as number;
+    let pos = at + 1;
+    let number = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = record[pos++] as number;
+      // Lengths fit into 28 bits, other numbers are passed over.
+      if (shift < 28) number |= (byte & 0x7f) << shift;
+      if (byte < 0x80 || pos > record.length) break;
+    }
+    const end = (tag & 7) === 2 ? pos + number : pos;
+    if (tag >>> 3 === VALUE_FIELD) return [at, end];
+    at = end;
+  }
+  return [record.length, record.length];
+}

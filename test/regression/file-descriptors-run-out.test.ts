@@ -1,0 +1,84 @@
+/**
+ * More connections than descriptors: the member keeps 150 of them for its own files, so it goes on, writes, and can start while the flood lasts. Without
+ * that reserve, opening the next log segment or a snapshot ended it (EMFILE).
+ */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildPrograms, MemberHome, ourProgram } from '../support/member-process.js';
+
+beforeAll(buildPrograms, 120_000);
+
+/** Our program under a limit of open files. */
+function limited(home: MemberHome, limit: number): string {
+  const path = join(home.folder, `etcd-${limit}`);
+  writeFileSync(path, `#!/bin/sh\nulimit -n ${limit}\nexec '${process.execPath}' '${ourProgram('etcd')}' "$@"\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** Keeps `count` connections: what is closed is opened again. */
+class Flood implements Disposable {
+  #over = false;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(
+    readonly port: number,
+    count: number,
+  ) {
+    for (let at = 0; at < count; at++) this.#open();
+  }
+
+  #open(): void {
+    if (this.#over) return;
+    const socket = connect(this.port, '127.0.0.1');
+    this.#sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      setTimeout(() => this.#open(), 20);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#over = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+describe('with few file descriptors', () => {
+  it('a limit of 150 or less is refused in etcd’s words', async () => {
+    using home = await MemberHome.make();
+    const member = home.spawn(limited(home, 150));
+    expect(await member.ended()).toBe(1);
+    const last = JSON.parse(member.output.trim().split('\n').at(-1) ?? '');
+    expect(last).toMatchObject({
+      level: 'fatal',
+      msg: 'file descriptor limit of etcd process is too low; please set higher',
+      limit: 150,
+      'recommended-limit': 150,
+    });
+  });
+
+  it('a flood of connections ends nothing: connected clients write, log segments and snapshots are opened', async () => {
+    using home = await MemberHome.make();
+    await using member = await home.start(limited(home, 190), ['--snapshot-count', '50']);
+    await using client = home.client();
+    await client.kv.put('before', '1');
+    using _flood = new Flood(home.clientPort, 300);
+    const large = 'x'.repeat(1_000_000);
+    for (let put = 0; put < 68; put++) await client.kv.put('large', large);
+    expect(member.hasEnded).toBe(false);
+    expect(member.output).toContain('saved snapshot');
+    expect(member.output).not.toContain('EMFILE');
+  }, 120_000);
+
+  it('a member starts while the flood lasts', async () => {
+    using home = await MemberHome.make();
+    using _flood = new Flood(home.clientPort, 300);
+    const member = home.spawn(limited(home, 190));
+    await expect.poll(() => member.output).toContain('ready to serve client requests');
+    await member.stop();
+  }, 120_000);
+});

@@ -1,0 +1,74 @@
+/**
+ * Forty connections that each send thousands of puts in one write: a member takes in so much a turn, the rest waits in the sockets. Once that ended the
+ * process ("Maximum call stack size exceeded").
+ */
+import { connect } from 'node:net';
+import { beforeAll, expect, it } from 'vitest';
+import { HpackEncoder } from '../../src/http2/hpack/encoder.js';
+import { PutRequest } from '../../src/proto/gen/etcdserverpb.js';
+import { buildPrograms } from '../support/member-process.js';
+import { WatchedMember } from '../support/watched-member.js';
+import { END_HEADERS, END_STREAM, frame, PREFACE, settings, T, uint32 } from '../support/wire-peer.js';
+
+const CONNECTIONS = 40;
+/** Of each. Together more than fit onto a stack as arguments. */
+const PUTS = 3500;
+
+beforeAll(buildPrograms, 120_000);
+
+it('takes in 140 000 puts that come in forty writes, and serves another client meanwhile', async () => {
+  await using member = await WatchedMember.start();
+  const bursts = Array.from({ length: CONNECTIONS }, (_, connection) => burst(connection));
+  const { grewMb, puts } = await member.during(async () => {
+    await Promise.all(bursts.map((bytes) => send(member.home.clientPort, bytes)));
+  });
+  expect(grewMb).toBeLessThan(450);
+  expect(puts).toBeGreaterThan(0);
+  const { header } = await member.home.client().kv.get('b0-0');
+  expect(header?.revision).toBeGreaterThan(CONNECTIONS * PUTS);
+}, 240_000);
+
+/** Resolves when every call of the burst has been answered. */
+function send(port: number, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let ended = 0;
+    let held: Buffer = Buffer.alloc(0);
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      held = Buffer.concat([held, chunk]);
+      let at = 0;
+      for (; held.length - at >= 9; ) {
+        const end = at + 9 + held.readUIntBE(at, 3);
+        if (end > held.length) break;
+        if (held[at + 3] === T.HEADERS && ((held[at + 4] ?? 0) & END_STREAM) !== 0) ended++;
+        at = end;
+      }
+      held = held.subarray(at);
+      if (ended < PUTS) return;
+      socket.destroy();
+      resolve();
+    });
+    socket.write(bytes);
+  });
+}
+
+function burst(connection: number): Buffer {
+  const encoder = new HpackEncoder();
+  const frames = [PREFACE, settings()];
+  for (let put = 0; put < PUTS; put++) {
+    const head = encoder.encode([
+      { name: ':method', value: 'POST' },
+      { name: ':scheme', value: 'http' },
+      { name: ':path', value: '/etcdserverpb.KV/Put' },
+      { name: ':authority', value: 'x' },
+      { name: 'content-type', value: 'application/grpc' },
+      { name: 'te', value: 'trailers' },
+    ]);
+    const request = PutRequest.create({ key: Buffer.from(`b${connection}-${put}`), value: Buffer.from('v') });
+    const message = PutRequest.encode(request);
+    const body = Buffer.concat([Buffer.of(0), uint32(message.length), message]);
+    frames.push(frame(T.HEADERS, END_HEADERS, 1 + 2 * put, head), frame(T.DATA, END_STREAM, 1 + 2 * put, body));
+  }
+  return Buffer.concat(frames);
+}
