@@ -2,6 +2,7 @@
 
 import type { EmulatedVersion } from '../../lib/emulate.js';
 import { fullVersionOf } from '../../lib/emulate.js';
+import { largest } from '../../lib/long-lists.js';
 import type { FlagTable } from '../flags.js';
 import { flag } from '../flags.js';
 import type { FlagNote, Manifest } from '../manifest.js';
@@ -52,6 +53,7 @@ export function commandHelp({ program, manifest }: HelpSource, path: string): st
   const flags = flagRows(note?.flags ?? {});
   const usage = `${flags === '' ? '' : ' [command options]'} ${note?.usage ?? '[arguments...]'}`;
   const description = note?.description;
+  // biome-ignore lint/plugin: two at most are spread.
   return sections(
     section('NAME', `${INDENT}${title} - ${summaryOf(program, manifest, path)}\n`),
     section('USAGE', `${INDENT}${title}${usage}\n`),
@@ -100,6 +102,10 @@ function flagRows(flags: Readonly<Record<string, FlagNote>>): string {
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(0, ...rows.map(([left]) => left.length)) + 2;
+  const width =
+    largest(
+      0,
+      rows.map(([left]) => left.length),
+    ) + 2;
   return rows.map(([left, right]) => `${INDENT}${left.padEnd(width)}${right}\n`).join('');
 }

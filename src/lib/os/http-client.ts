@@ -204,6 +204,12 @@ function watchStalls(socket: net.Socket, { clock, readTimeoutMs, writeTimeoutMs 
     else if (readTimeoutMs > 0 && nowMs - read.sinceMs >= readTimeoutMs)
       socket.destroy(new StallError('read tcp: i/o timeout'));
   };
-  const stop = clock.every(Math.max(1, Math.min(LONGEST_CHECK_MS, ...limits.map((limit) => limit / 4))), check);
+  const stop = clock.every(
+    Math.max(
+      1,
+      limits.reduce((least, limit) => Math.min(least, limit / 4), LONGEST_CHECK_MS),
+    ),
+    check,
+  );
   socket.once('close', stop);
 }
