@@ -52,7 +52,8 @@ const table: Readonly<Record<string, Part>> = {
     // Websockets: the gateway's streams for pages in browsers.
     packages: ['prom-client', 'ws'],
   },
-  'src/proxy': { parts: ['client', 'grpc', 'proto'], types: ['api'] },
+  // The proxy of the v2 API counts its requests.
+  'src/proxy': { parts: ['client', 'grpc', 'proto'], types: ['api'], packages: ['prom-client'] },
   'src/config': { parts: [], types: ['member', 'client'], packages: ['yaml'] },
   'src/cli': { parts: ['client', 'proto'], packages: ['@oclif/core', 'cli-table3', 'ora'] },
   'src/start': {
@@ -70,6 +71,8 @@ const table: Readonly<Record<string, Part>> = {
       'config',
       'cli',
     ],
+    // A proxy has no member to keep its metrics.
+    packages: ['prom-client'],
   },
   commands: { parts: ['cli', 'client', 'config', 'datadir', 'start', 'proto'] },
 };

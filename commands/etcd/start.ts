@@ -7,11 +7,11 @@ import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { differenceOf } from '../../src/lib/emulate.js';
 import type { OsLogger } from '../../src/lib/os/logger.js';
 import { readFile } from '../../src/lib/os/read-file.js';
-import type { RunningMember } from '../../src/start/start-member.js';
+import type { Running } from '../../src/start/start-etcd.js';
 
-/** Runs a member until a signal ends it. Its words are read by the option table in `src/config`, as Go's flag package reads them. */
+/** Runs a member, or a proxy of the v2 API, until a signal ends it. Its words are read by the option table in `src/config`, as Go's flag package reads them. */
 export default class Start extends BaseCommand {
-  static override summary = 'Run a member';
+  static override summary = 'Run a member, or a proxy of the v2 API';
 
   override init(): Promise<void> {
     // Else oclif warns of it under NODE_ENV=development, in the middle of the log.
@@ -68,14 +68,14 @@ export default class Start extends BaseCommand {
 
   /** Starts the member and waits for its end. Signals before it is ready kill the process at once, as they do etcd. */
   private async serve(options: MemberOptions, log: OsLogger): Promise<void> {
-    const { startMember } = await import('../../src/start/start-member.js');
+    const { startEtcd } = await import('../../src/start/start-etcd.js');
     const { ListenerError } = await import('../../src/start/tls-server.js');
     const { InitDaemon } = await import('../../src/start/tell-init.js');
     const init = new InitDaemon(log, this.io.env.NOTIFY_SOCKET);
-    let member: RunningMember;
+    let running: Running;
     try {
       using _ = init.extending();
-      member = await startMember(options, log);
+      running = await startEtcd(options, log);
     } catch (error) {
       if (error instanceof ListenerError) {
         log.fatal('listener failed', { error: error.message });
@@ -88,7 +88,10 @@ export default class Start extends BaseCommand {
         log.close();
         exitSilently(1);
       }
-      for (const line of startFailure(textOf(error), options.emulate)) log[line.level](line.message, line.fields);
+      const { JoinError } = await import('../../src/start/discover.js');
+      const lines =
+        error instanceof JoinError ? error.lines(options.emulate) : startFailure(textOf(error), options.emulate);
+      for (const line of lines) log[line.level](line.message, line.fields);
       log.close();
       exitSilently(1);
     }
@@ -97,7 +100,7 @@ export default class Start extends BaseCommand {
       const ending = endingSignal();
       // The member is up and signals are heard.
       init.ready();
-      signal = await Promise.race([ending, member.ended.then(() => undefined)]);
+      signal = await Promise.race([ending, running.ended.then(() => undefined)]);
     } catch (error) {
       log.fatal('the member had to stop', { error: textOf(error) });
       log.close();
@@ -107,7 +110,7 @@ export default class Start extends BaseCommand {
     log.info('received signal; shutting down', { signal: goSignal[signal] });
     init.stopping();
     using _ = init.extending();
-    await member.close();
+    await running.close();
     log.close();
     await reraise(signal);
   }

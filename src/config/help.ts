@@ -4,6 +4,7 @@ import type { Option, OptionTable, Section } from './option.js';
 const titles: readonly (readonly [Section, string])[] = [
   ['member', 'Member'],
   ['clustering', 'Clustering'],
+  ['v2 proxy', 'Proxy of the v2 API'],
   ['security', 'Security'],
   ['logging', 'Logging'],
   ['observability', 'Metrics'],

@@ -53,6 +53,16 @@ export interface PeerTlsOptions extends ListenerTls {
   readonly skipClientSanVerification: boolean;
 }
 
+/** Times of 0 mean "any". */
+export interface V2ProxyOptions {
+  readonly mode: 'off' | 'readonly' | 'on';
+  readonly failureWaitMs: number;
+  readonly refreshIntervalMs: number;
+  readonly dialTimeoutMs: number;
+  readonly writeTimeoutMs: number;
+  readonly readTimeoutMs: number;
+}
+
 /** What the member is, and the ports it is served on. */
 export interface MemberOptions extends MemberConfig {
   readonly listenClientUrls: readonly ListenUrl[];
@@ -69,6 +79,8 @@ export interface MemberOptions extends MemberConfig {
   readonly enableV2: boolean;
   /** Origins whose pages may call; `*` = any, empty = any too, as in etcd. */
   readonly cors: readonly string[];
+  /** Whether to be a proxy of the v2 API instead of a member, and how. */
+  readonly v2Proxy: V2ProxyOptions;
   /** Host names by which plain HTTP may call this member; `*` = any, empty = any too, as in etcd. */
   readonly hostWhitelist: readonly string[];
 

@@ -5,7 +5,7 @@
  */
 
 import type { Kind, Option, OptionTable } from './option.js';
-import { kinds, oneOf } from './option.js';
+import { kinds } from './option.js';
 
 type Neglect = 'refuse' | 'warn';
 
@@ -27,7 +27,7 @@ const missing =
 
 const refused = missing('refuse');
 const idle = missing('warn');
-const { bool, durationMs, int, string, uint, uint64 } = kinds;
+const { bool, durationMs, int, string, uint64 } = kinds;
 
 const stages = ['not-yet', 'write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'] as const;
 const v2Stage: Kind<string> = {
@@ -42,14 +42,8 @@ export const missingOptions = {
   // Clusters
   'next-cluster-version-compatible': refused(bool, false),
 
-  // The v2 API and its proxy
+  // The v2 API
   'v2-deprecation': idle(v2Stage, 'not-yet'),
-  proxy: refused(oneOf('off', 'readonly', 'on'), 'off'),
-  'proxy-failure-wait': idle(uint, 5_000),
-  'proxy-refresh-interval': idle(uint, 30_000),
-  'proxy-dial-timeout': idle(uint, 1_000),
-  'proxy-write-timeout': idle(uint, 5_000),
-  'proxy-read-timeout': idle(uint, 0),
 
   // Logs, metrics, traces
   'enable-log-rotation': refused(bool, false),

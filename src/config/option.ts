@@ -168,6 +168,7 @@ export function oneOf<const W extends string>(...words: readonly W[]): Kind<W> {
 export type Section =
   | 'member'
   | 'clustering'
+  | 'v2 proxy'
   | 'security'
   | 'logging'
   | 'observability'

@@ -24,6 +24,7 @@ const inSection =
 
 const member = inSection('member');
 const clustering = inSection('clustering');
+const v2Proxy = inSection('v2 proxy');
 const security = inSection('security');
 const logging = inSection('logging');
 const observability = inSection('observability');
@@ -312,6 +313,17 @@ export const options = {
   'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
   'tls-max-version': security(kinds.string, '', 'Newest version of TLS to take: TLS1.2, TLS1.3, or the newest.'),
   'enable-v2': clustering(kinds.bool, false, 'Serve the v2 API.'),
+  proxy: v2Proxy(
+    oneOf('off', 'readonly', 'on'),
+    'off',
+    "Be a proxy of the v2 API in front of --initial-cluster instead of a member: 'on', or 'readonly'.",
+  ),
+  'proxy-failure-wait': v2Proxy(kinds.uint, 5_000, 'Milliseconds for which an endpoint that failed is left out.'),
+  'proxy-refresh-interval': v2Proxy(kinds.uint, 30_000, "Milliseconds between two looks at the cluster's endpoints."),
+  'proxy-dial-timeout': v2Proxy(kinds.uint, 1_000, 'Milliseconds for a connection to come up (0: any).'),
+  'proxy-write-timeout': v2Proxy(kinds.uint, 5_000, 'Milliseconds for a write to get on (0: any).'),
+  'proxy-read-timeout': v2Proxy(kinds.uint, 0, 'Milliseconds for a read to get on (0: any, as long waits need it).'),
+
   cors: security(origins, ['*'], 'Origins whose pages may call (URLs, or *).'),
   'host-whitelist': security(kinds.words, ['*'], 'Host names that plain HTTP may call this member by (or *).'),
   'auth-token': security(

@@ -9,7 +9,7 @@ import { opensslCiphers, parseTlsVersion } from '../lib/go/tls.js';
 import { checkDiscovery, discoveryOptions } from './discovery.js';
 import { type Features, featuresOf, parseFeatureGates } from './feature-gates.js';
 import { parseInitialCluster, textsOf } from './listen-url.js';
-import type { ListenUrl, LogLevel, LogOptions, MemberOptions } from './member-options.js';
+import type { ListenUrl, LogLevel, LogOptions, MemberOptions, V2ProxyOptions } from './member-options.js';
 import type { Values } from './options.js';
 
 const maximumElectionMs = 50_000;
@@ -26,7 +26,7 @@ export function verify(values: Values, emulate: EmulatedVersion, areClientUrlsUn
     checkAdvertise('--advertise-client-urls', values['advertise-client-urls']) ??
     checkDiscovery(values, emulate) ??
     checkTimes(values) ??
-    (areClientUrlsUnset ? unsetAdvertiseClientUrls : undefined) ??
+    (areClientUrlsUnset && !mayBeProxy(values) ? unsetAdvertiseClientUrls : undefined) ??
     checkCompaction(values) ??
     checkFeatures(values) ??
     checkTls(values)
@@ -222,6 +222,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     selfSignedCertValidityYears: orDefault(values['self-signed-cert-validity'], 1),
     enableV2: values['enable-v2'],
     cors: values.cors,
+    v2Proxy: v2ProxyOptions(values),
     hostWhitelist: values['host-whitelist'],
     features,
     initialCorruptCheck: features.InitialCorruptCheck,
@@ -274,6 +275,19 @@ const tlsLimits = (values: Values) => ({
   minVersion: parseTlsVersion(values['tls-min-version']),
   maxVersion: parseTlsVersion(values['tls-max-version']),
   ciphers: opensslCiphers(values['cipher-suites']),
+});
+
+/** Then nobody need be told of its addresses. */
+const mayBeProxy = (values: Values): boolean =>
+  values.proxy !== 'off' || (values.discovery !== '' && values['discovery-fallback'] === 'proxy');
+
+const v2ProxyOptions = (values: Values): V2ProxyOptions => ({
+  mode: values.proxy,
+  failureWaitMs: values['proxy-failure-wait'],
+  refreshIntervalMs: values['proxy-refresh-interval'],
+  dialTimeoutMs: values['proxy-dial-timeout'],
+  writeTimeoutMs: values['proxy-write-timeout'],
+  readTimeoutMs: values['proxy-read-timeout'],
 });
 
 const orDefault = (value: number, otherwise: number): number => (value === 0 ? otherwise : value);

@@ -8,7 +8,7 @@ import type { LogLine } from '../config/log-line.js';
 import type { MemberOptions, V3DiscoveryOptions } from '../config/member-options.js';
 import { bootstrapMemberId } from '../datadir/ids.js';
 import { DiscoveryError } from '../discovery/errors.js';
-import { type DiscoveryWords, FullError, joinThrough } from '../discovery/join.js';
+import { clusterThrough, type DiscoveryWords, FullError, joinThrough } from '../discovery/join.js';
 import type { Registry } from '../discovery/registry.js';
 import { clusterFromSrv } from '../discovery/srv.js';
 import { v2Registry } from '../discovery/v2-registry.js';
@@ -84,6 +84,25 @@ export async function discover(
     throw new JoinError(error, adviceFor(error, token, options));
   } finally {
     await registry?.close();
+  }
+}
+
+/** The cluster that the options name, or lead to, for one that takes no part in it: a proxy. Rejects with an Error in etcd's words. */
+export async function clusterOfOptions(
+  options: MemberOptions,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { discovery } = options;
+  if (discovery.t === 'srv') return parseInitialCluster(await fromDns(options, logger));
+  if (discovery.t !== 'v2') return options.initialCluster;
+  const registry = v2Registry({ ...discovery, clock: osClock });
+  try {
+    const service = originOf(discovery.url);
+    return parseInitialCluster(
+      await clusterThrough({ registry, clock: osClock, logger, words: v2Words, service, signal }),
+    );
+  } finally {
+    await registry.close();
   }
 }
 

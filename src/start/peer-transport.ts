@@ -1,5 +1,5 @@
 /** Composition of a member's connections to its peers. */
-import type { MemberOptions, PeerTlsOptions } from '../config/member-options.js';
+import type { ListenerTls, MemberOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
 import type { TlsClientOptions } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
@@ -35,7 +35,7 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
 }
 
 /** Read anew for each connection, so that renewed files take effect. As etcd's TLSInfo.ClientConfig. */
-export function tlsClientOptions(tls: PeerTlsOptions): TlsClientOptions {
+export function tlsClientOptions(tls: ListenerTls): TlsClientOptions {
   const [certFile, keyFile] =
     tls.clientCertFile === '' ? [tls.certFile, tls.keyFile] : [tls.clientCertFile, tls.clientKeyFile];
   return {

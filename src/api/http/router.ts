@@ -92,7 +92,7 @@ export function allowsOrigin(allowed: readonly string[], origin: string, host: s
   return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-function corsHeaders(allowed: readonly string[], origin: string | undefined): Record<string, string> {
+export function corsHeaders(allowed: readonly string[], origin: string | undefined): Record<string, string> {
   const shown = allowed.includes('*') ? '*' : origin !== undefined && allowed.includes(origin) ? origin : undefined;
   if (shown === undefined) return {};
   return {

@@ -217,7 +217,7 @@ describe('help and version', () => {
 
   it('show only options that work', () => {
     const help = read(['--help']);
-    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(proxy|experimental-)/);
+    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(experimental-)/);
   });
 });
 

@@ -1,0 +1,21 @@
+/** What a data directory was used for before, which decides what a start on it becomes. As etcd's identifyDataDirOrDie. */
+import type { Disk } from '../lib/disk.js';
+import type { Logger } from '../lib/logger.js';
+import { FatalStartError } from './fatal-start-error.js';
+
+/** Throws FatalStartError for both at once, and the system's error for a folder that cannot be read. */
+export function dataDirKind(disk: Disk, dataDir: string, logger: Logger): 'member' | 'proxy' | 'empty' {
+  if (disk.stat(dataDir) === undefined) return 'empty';
+  const names = disk.list(dataDir);
+  for (const filename of names) {
+    if (filename === 'member' || filename === 'proxy') continue;
+    logger.warn('found invalid file under data directory', { filename, 'data-dir': dataDir });
+  }
+  const isMember = names.includes('member');
+  const isProxy = names.includes('proxy');
+  if (isMember && isProxy) throw new FatalStartError('invalid datadir; both member and proxy directories exist', {});
+  if (!isMember && !isProxy) return 'empty';
+  const kind = isMember ? 'member' : 'proxy';
+  logger.info('server has been already initialized', { 'data-dir': dataDir, 'dir-type': kind });
+  return kind;
+}

@@ -1,0 +1,171 @@
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import type { HttpRequest } from '../../../../src/lib/http.js';
+import type { HttpAnswer, HttpAsk } from '../../../../src/lib/http-client.js';
+import { silentLogger } from '../../../../src/lib/logger.js';
+import { ClusterFile } from '../../../../src/proxy/v2/cluster-file.js';
+import { Director } from '../../../../src/proxy/v2/director.js';
+import { ProxyMetrics } from '../../../../src/proxy/v2/metrics.js';
+import { remoteCluster } from '../../../../src/proxy/v2/remote-members.js';
+import { reverseProxy } from '../../../../src/proxy/v2/reverse-proxy.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { MemoryDisk } from '../../../support/memory-disk.js';
+
+type Reply = (ask: HttpAsk) => HttpAnswer | Promise<HttpAnswer>;
+
+function proxyTo(urls: readonly string[], reply: Reply) {
+  const clock = new ManualClock();
+  const random = { below: (bound: number) => bound - 1, uint64: () => 0n };
+  const director = new Director({ clock, random, logger: silentLogger, failureWaitMs: 5000 });
+  director.refresh(urls);
+  const asked: HttpAsk[] = [];
+  const registry = new Registry();
+  const http = {
+    ask: async (ask: HttpAsk) => {
+      asked.push(ask);
+      return reply(ask);
+    },
+    close: async () => {},
+  };
+  const metrics = new ProxyMetrics(registry);
+  const forward = reverseProxy({ director, http, clock, logger: silentLogger, metrics });
+  return { forward, director, clock, asked, registry, http };
+}
+
+const answer = (text: string, fields: readonly (readonly [string, string])[] = [], status = 200): HttpAnswer => ({
+  status,
+  headers: {},
+  fields,
+  body: bytes(text),
+  discard() {},
+});
+
+async function* bytes(...texts: string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+const request = (more: Partial<HttpRequest> = {}): HttpRequest => ({
+  method: 'GET',
+  target: '/v2/keys/a?wait=true',
+  protocol: 'HTTP/1.1',
+  headers: { host: 'proxy:1' },
+  body: bytes(),
+  peer: { address: '10.0.0.9:4711', tls: undefined },
+  signal: new AbortController().signal,
+  ...more,
+});
+
+const refused = (): never => {
+  throw Object.assign(new Error('dial tcp 127.0.0.1:1: connect: connection refused'), { code: 'ECONNREFUSED' });
+};
+
+describe('a v2 proxy', () => {
+  it('passes a request on, and the answer back, without what is between neighbours alone', async () => {
+    const { forward, asked } = proxyTo(['http://a:1/ignored'], () =>
+      answer('{}', [
+        ['X-Etcd-Index', '4'],
+        ['Vary', 'x'],
+        ['Vary', 'y'],
+        ['Keep-Alive', 'timeout=5'],
+        ['Transfer-Encoding', 'chunked'],
+      ]),
+    );
+    const headers = { host: 'proxy:1', connection: 'close', te: 'trailers', authorization: 'Basic x' };
+    const response = await forward(
+      request({ method: 'PUT', body: bytes('value', '=1'), headers: { ...headers, 'x-forwarded-for': '1.2.3.4' } }),
+    );
+    expect(asked[0]).toMatchObject({ method: 'PUT', url: 'http://a:1/v2/keys/a?wait=true' });
+    expect(Buffer.from(asked[0]?.body as Uint8Array).toString()).toBe('value=1');
+    expect(asked[0]?.headers).toEqual({
+      host: 'proxy:1',
+      authorization: 'Basic x',
+      'x-forwarded-for': '1.2.3.4, 10.0.0.9',
+    });
+    expect(response).toMatchObject({ status: 200, headers: { 'X-Etcd-Index': ['4'], Vary: ['x', 'y'] } });
+    expect(Object.keys(response.headers)).toHaveLength(2);
+  });
+
+  it('asks one endpoint after another, and leaves failed ones out for a while', async () => {
+    const { forward, director, clock, asked } = proxyTo(['http://a:1', 'http://b:2'], ({ url }) =>
+      url.startsWith('http://a') ? refused() : answer('{}'),
+    );
+    expect((await forward(request())).status).toBe(200);
+    expect((await forward(request())).status).toBe(200);
+    expect(asked.map(({ url }) => url.slice(7, 8))).toEqual(['a', 'b', 'b']);
+    expect(director.available()).toHaveLength(1);
+    await clock.advance(5000);
+    expect(director.available()).toHaveLength(2);
+  });
+
+  it('says so when none answers, and when none is left', async () => {
+    const { forward, registry } = proxyTo(['http://a:1'], refused);
+    expect(await forward(request())).toEqual({
+      status: 502,
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"message":"httpproxy: unable to get response from 1 endpoint(s)"}',
+    });
+    expect(await forward(request())).toMatchObject({
+      status: 503,
+      body: '{"message":"httpproxy: zero endpoints currently available"}',
+    });
+    const text = await registry.metrics();
+    for (const why of ['failed_sending_request', 'failed_getting_response', 'zero_endpoints']) {
+      expect(text).toContain(`etcd_proxy_dropped_total{method="GET",proxying_error="${why}"} 1`);
+    }
+    expect(text).toContain('etcd_proxy_requests_total{method="GET"} 2');
+  });
+
+  it("hands an endpoint's own error on, without asking another", async () => {
+    const { forward, asked } = proxyTo(['http://a:1', 'http://b:2'], () => answer('no', [], 500));
+    expect((await forward(request())).status).toBe(500);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('ends a wait when the client goes, and blames no endpoint for it', async () => {
+    const gone = new AbortController();
+    const { forward, director, asked } = proxyTo(
+      ['http://a:1', 'http://b:2'],
+      ({ signal }) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+    );
+    const waiting = forward(request({ signal: gone.signal }));
+    await Promise.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    gone.abort(new Error('gone'));
+    await waiting;
+    expect(asked).toHaveLength(1);
+    expect(director.available()).toHaveLength(2);
+  });
+
+  it('keeps no body that is too large for any member', async () => {
+    const { forward, asked } = proxyTo(['http://a:1'], () => answer('{}'));
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      const chunk = new Uint8Array(1024 * 1024);
+      for (;;) yield chunk;
+    }
+    expect((await forward(request({ method: 'PUT', body: endless() }))).status).toBe(500);
+    expect(asked).toHaveLength(0);
+  });
+
+  it('learns endpoints from the first peer that answers, whose ids are too large for numbers', async () => {
+    const list = '[{"id":13803658152347727308,"peerURLs":["http://p:2"],"clientURLs":["http://c:2","http://c:1"]}]';
+    const { http, clock } = proxyTo([], ({ url }) => (url === 'http://p:1/members' ? refused() : answer(list)));
+    const deps = { http, clock, logger: silentLogger, signal: new AbortController().signal };
+    expect(await remoteCluster(['http://p:1', 'http://p:2'], deps)).toEqual({
+      peerUrls: ['http://p:2'],
+      clientUrls: ['http://c:1', 'http://c:2'],
+    });
+    expect(await remoteCluster(['http://p:1'], deps)).toBeUndefined();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('keeps the addresses of peers from start to start', () => {
+    const disk = new MemoryDisk();
+    const file = new ClusterFile(disk, '/px');
+    expect(file.read()).toBeUndefined();
+    file.makeDir();
+    file.write(['http://p:1', 'http://p:2']);
+    file.write(['http://p:1']);
+    expect(new ClusterFile(disk, '/px').read()).toEqual(['http://p:1']);
+    expect(disk.list('/px/proxy')).toEqual(['cluster']);
+  });
+});
