@@ -58,6 +58,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   private abortReason: GrpcError | undefined;
   private knownMetadata: Metadata | undefined;
   private deadline: Deadline | undefined;
+  readonly #beganMs: number;
 
   constructor(
     protected readonly host: CallHost,
@@ -65,6 +66,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     protected readonly head: CallHead,
     private readonly kind: MethodKind,
   ) {
+    this.#beganMs = host.options.clock.monotonicMs();
     host.options.observer?.started?.(head.path, kind);
   }
 
@@ -201,7 +203,8 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     if (this.heldBytes > 0) this.letGo(this.heldBytes);
     if (this.deadline !== undefined) this.host.deadlines.clear(this.deadline);
     this.host.running.delete(this);
-    this.host.options.observer?.handled?.(this.head.path, this.kind, code);
+    const { observer, clock } = this.host.options;
+    observer?.handled?.(this.head.path, this.kind, code, clock.monotonicMs() - this.#beganMs);
   }
 
   /** The handler is to learn that nobody waits for it. */

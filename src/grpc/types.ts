@@ -157,7 +157,7 @@ export interface ChannelOptions {
 /** Told of every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not throw. */
 export interface ServerObserver {
   started?(path: string, kind: Method<unknown, unknown>['kind']): void;
-  handled?(path: string, kind: Method<unknown, unknown>['kind'], code: Code): void;
+  handled?(path: string, kind: Method<unknown, unknown>['kind'], code: Code, tookMs?: number): void;
   /** `bytes` of the encoded message, without its frame. */
   received?(path: string, bytes: number): void;
   sent?(path: string, bytes: number): void;

@@ -352,6 +352,7 @@ export class Member {
       endDowngrade: () => this.downgrade.cancel(),
     });
     this.maintenance = new Maintenance({
+      clock,
       emulate: config.emulate,
       node,
       backend,
@@ -517,6 +518,11 @@ export class Member {
 
   // ---- for the metrics
 
+  /** Told of each entry that is applied: its kind, whether it was refused, how long it took. */
+  set onApplied(told: EntryApplier['onApplied']) {
+    this.#entries.onApplied = told;
+  }
+
   figures() {
     const { backend, cluster, hub, leadership, proposals, store } = this;
     return {
@@ -542,7 +548,9 @@ export class Member {
       watchers: hub.watcherCount,
       watchStreams: hub.streamCount,
       slowWatchers: hub.slowWatcherCount,
+      ...store.counts,
       ...this.#applier.counts,
+      defragsRunning: this.maintenance.defragsRunning,
       leasesRenewed: this.leases.renewed,
       leasesExpired: this.#expiry.expiredCount,
     };

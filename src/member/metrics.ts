@@ -40,6 +40,9 @@ export interface MemberFigures {
   leasesRevoked: number;
   leasesRenewed: number;
   leasesExpired: number;
+  defragsRunning: number;
+  openDescriptors: number;
+  descriptorLimit: number;
   clientReceivedBytes: number;
   clientSentBytes: number;
 }
@@ -50,8 +53,14 @@ export interface MetricsIdentity {
   readonly memberIdHex: string;
 }
 
+/** Rounded to what a decimal says: `0.0128`, not what binary doubling leaves of it. */
+const doubling = (first: number, count: number): number[] =>
+  Array.from({ length: count }, (_, power) => Number((first * 2 ** power).toPrecision(12)));
+
 /** Seconds, doubling from 1 ms: etcd's buckets for everything that waits for the disk. */
-const diskBuckets = Array.from({ length: 14 }, (_, power) => 0.001 * 2 ** power);
+const diskBuckets = doubling(0.001, 14);
+/** Versions of clients that are told apart; the rest is one. */
+const MAX_CLIENT_VERSIONS = 100;
 
 export class MemberMetrics {
   readonly registry = new Registry();
@@ -62,11 +71,17 @@ export class MemberMetrics {
   readonly backendSnapshot: Histogram;
   readonly hash: Histogram;
   readonly hashRevision: Histogram;
+  readonly #applied: Histogram;
+  readonly #leaseTtl: Histogram;
+  readonly #clientRequests: Counter;
+  readonly #clientVersions = new Set<string>();
+  readonly #scrapes: Counter;
+  readonly #scrapesRunning: Gauge;
 
   constructor(identity: MetricsIdentity, figures: () => MemberFigures, rpcs: () => Iterable<RpcFigures>) {
     const registers = [this.registry];
-    const histogram = (name: string, help: string): Histogram =>
-      new Histogram({ name, help, buckets: diskBuckets, registers });
+    const histogram = (name: string, help: string, buckets = diskBuckets): Histogram =>
+      new Histogram({ name, help, buckets, registers });
     this.walFsync = histogram(
       'etcd_disk_wal_fsync_duration_seconds',
       'The latency distributions of fsync called by WAL.',
@@ -78,16 +93,49 @@ export class MemberMetrics {
     this.backendDefrag = histogram(
       'etcd_disk_backend_defrag_duration_seconds',
       'The latency distribution of backend defragmentation.',
+      doubling(0.1, 13),
     );
     this.backendSnapshot = histogram(
       'etcd_disk_backend_snapshot_duration_seconds',
       'The latency distribution of backend snapshots.',
+      doubling(0.01, 17),
     );
-    this.hash = histogram('etcd_mvcc_hash_duration_seconds', 'The latency distribution of storage hash operation.');
+    this.hash = histogram(
+      'etcd_mvcc_hash_duration_seconds',
+      'The latency distribution of storage hash operation.',
+      doubling(0.01, 15),
+    );
     this.hashRevision = histogram(
       'etcd_mvcc_hash_rev_duration_seconds',
       'The latency distribution of storage hash by revision operation.',
+      doubling(0.01, 15),
     );
+    this.#applied = new Histogram({
+      name: 'etcd_server_apply_duration_seconds',
+      help: 'The latency distribution of v2 apply called by backend.',
+      labelNames: ['op', 'success', 'version'],
+      buckets: doubling(0.0001, 20),
+      registers,
+    });
+    this.#leaseTtl = histogram('etcd_debugging_lease_ttl_total', 'Bucketed histogram of lease TTLs.', doubling(1, 24));
+    this.#clientRequests = new Counter({
+      name: 'etcd_server_client_requests_total',
+      help: 'The total number of client requests per client version.',
+      labelNames: ['client_api_version', 'type'],
+      registers,
+    });
+    this.#scrapes = new Counter({
+      name: 'promhttp_metric_handler_requests_total',
+      help: 'Total number of scrapes by HTTP status code.',
+      labelNames: ['code'],
+      registers,
+    });
+    for (const code of ['200', '500', '503']) this.#scrapes.inc({ code }, 0);
+    this.#scrapesRunning = new Gauge({
+      name: 'promhttp_metric_handler_requests_in_flight',
+      help: 'Current number of scrapes being served.',
+      registers,
+    });
     for (const [name, [type, help, read]] of Object.entries(scalars)) {
       const options = {
         name,
@@ -111,6 +159,46 @@ export class MemberMetrics {
     this.#identity(identity, figures);
     addRpcMetrics(this.registry, rpcs);
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** The text that is scraped. */
+  async scraped(): Promise<string> {
+    this.#scrapesRunning.inc();
+    try {
+      return await this.registry.metrics();
+    } finally {
+      this.#scrapesRunning.dec();
+      this.#scrapes.inc({ code: '200' });
+    }
+  }
+
+  /** `kind` as operations are named here: `leaseGrant` is etcd's `LeaseGrant`. */
+  applied(kind: string, ok: boolean, tookMs: number): void {
+    const op = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+    this.#applied.observe({ op, success: String(ok), version: 'v3' }, tookMs / 1000);
+  }
+
+  leaseGranted(ttlSeconds: number): void {
+    this.#leaseTtl.observe(ttlSeconds);
+  }
+
+  done(what: 'defrag' | 'snapshot' | 'hash' | 'hashKv', tookMs: number): void {
+    const histogram = {
+      defrag: this.backendDefrag,
+      snapshot: this.backendSnapshot,
+      hash: this.hash,
+      hashKv: this.hashRevision,
+    }[what];
+    histogram.observe(tookMs / 1000);
+  }
+
+  clientRequest(type: 'unary' | 'stream', version: string | undefined): void {
+    let client = version ?? 'unknown';
+    if (!this.#clientVersions.has(client)) {
+      if (this.#clientVersions.size < MAX_CLIENT_VERSIONS) this.#clientVersions.add(client);
+      else client = 'unknown';
+    }
+    this.#clientRequests.inc({ client_api_version: client, type });
   }
 
   walWritten(bytes: number): void {
@@ -237,6 +325,23 @@ const scalars: Readonly<Record<string, Scalar>> = {
     (f) => f.leasesRenewed,
   ],
   etcd_debugging_server_lease_expired_total: ['counter', 'The total number of expired leases.', (f) => f.leasesExpired],
+  // Names of 3.4 and 3.5, which dashboards still read.
+  etcd_debugging_mvcc_put_total: ['counter', 'Total number of puts seen by this member.', (f) => f.puts],
+  etcd_debugging_mvcc_delete_total: ['counter', 'Total number of deletes seen by this member.', (f) => f.deletes],
+  etcd_debugging_mvcc_range_total: ['counter', 'Total number of ranges seen by this member.', (f) => f.ranges],
+  etcd_debugging_mvcc_txn_total: ['counter', 'Total number of txns seen by this member.', (f) => f.txns],
+  etcd_debugging_mvcc_db_total_size_in_bytes: [
+    'gauge',
+    'Total size of the underlying database physically allocated in bytes.',
+    (f) => f.dbSizeBytes,
+  ],
+  etcd_disk_defrag_inflight: [
+    'gauge',
+    'Whether or not defrag is active on the member. 1 means active, 0 means not.',
+    (f) => f.defragsRunning > 0,
+  ],
+  os_fd_limit: ['gauge', 'The file descriptor limit.', (f) => f.descriptorLimit],
+  os_fd_used: ['gauge', 'The number of used file descriptors.', (f) => f.openDescriptors],
   etcd_network_client_grpc_received_bytes_total: [
     'counter',
     'The total number of bytes received from grpc clients.',

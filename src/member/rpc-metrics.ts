@@ -1,5 +1,5 @@
 /** `grpc_server_*`, as go-grpc-prometheus names and describes them: a member and a gRPC proxy count their calls alike. */
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 
 export interface RpcFigures {
   readonly type: string;
@@ -12,14 +12,55 @@ export interface RpcFigures {
   readonly handled: Readonly<Record<string, number>>;
 }
 
+/** A series for each status there is, at 0 from the start: what begins to exist with its first failure has no rate before it. */
+const unhandled: Readonly<Record<string, number>> = Object.fromEntries(
+  [
+    'OK',
+    'Canceled',
+    'Unknown',
+    'InvalidArgument',
+    'DeadlineExceeded',
+    'NotFound',
+    'AlreadyExists',
+    'PermissionDenied',
+    'ResourceExhausted',
+    'FailedPrecondition',
+    'Aborted',
+    'OutOfRange',
+    'Unimplemented',
+    'Internal',
+    'Unavailable',
+    'DataLoss',
+    'Unauthenticated',
+  ].map((code) => [code, 0]),
+);
+
+/** go-grpc-prometheus's own, Prometheus's default. */
+const HANDLING_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** `grpc_server_handling_seconds`, which `--metrics extensive` adds. Returns what is to be told of each call. */
+export function addHandlingHistogram(
+  registry: Registry,
+): (labels: { readonly type: string; readonly service: string; readonly method: string }, seconds: number) => void {
+  const histogram = new Histogram({
+    name: 'grpc_server_handling_seconds',
+    help: 'Histogram of response latency (seconds) of gRPC that had been application-level handled by the server.',
+    labelNames: ['grpc_method', 'grpc_service', 'grpc_type'],
+    buckets: HANDLING_BUCKETS,
+    registers: [registry],
+  });
+  return ({ type, service, method }, seconds) =>
+    histogram.observe({ grpc_method: method, grpc_service: service, grpc_type: type }, seconds);
+}
+
 /** `rpcs` is read at each scrape. */
 export function addRpcMetrics(registry: Registry, rpcs: () => Iterable<RpcFigures>): void {
   const registers = [registry];
-  const labelNames = ['grpc_type', 'grpc_service', 'grpc_method'];
+  const labelNames = ['grpc_method', 'grpc_service', 'grpc_type'];
   const labels = (rpc: RpcFigures) => ({
-    grpc_type: rpc.type,
-    grpc_service: rpc.service,
     grpc_method: rpc.method,
+    grpc_service: rpc.service,
+    grpc_type: rpc.type,
   });
   const perRpc = (name: string, help: string, read: (rpc: RpcFigures) => number): void => {
     new Counter({
@@ -43,12 +84,13 @@ export function addRpcMetrics(registry: Registry, rpcs: () => Iterable<RpcFigure
   new Counter({
     name: 'grpc_server_handled_total',
     help: 'Total number of RPCs completed on the server, regardless of success or failure.',
-    labelNames: [...labelNames, 'grpc_code'],
+    labelNames: ['grpc_code', ...labelNames],
     registers,
     collect() {
       this.reset();
       for (const rpc of rpcs()) {
-        for (const [code, count] of Object.entries(rpc.handled)) this.inc({ ...labels(rpc), grpc_code: code }, count);
+        for (const [code, count] of Object.entries({ ...unhandled, ...rpc.handled }))
+          this.inc({ grpc_code: code, ...labels(rpc) }, count);
       }
     },
   });

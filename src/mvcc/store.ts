@@ -25,7 +25,7 @@ import type {
   StoreListener,
   WriteTransaction,
 } from './types.js';
-import { type WriteTarget, WriteTxn } from './write-txn.js';
+import { type OperationCounts, type WriteTarget, WriteTxn } from './write-txn.js';
 
 export interface MvccOptions {
   readonly backend: Backend;
@@ -79,12 +79,16 @@ export class MvccStore implements KeyReader, WriteTarget {
     return this.compactedAt;
   }
 
-  /** Keys the index holds, deleted but not yet compacted ones included. */
+  /** Of the operations on it. */
+  readonly counts: OperationCounts = { puts: 0, putBytes: 0, deletes: 0, ranges: 0, txns: 0 };
+
+  /** Keys that there are; deleted ones are not. */
   get keyCount(): number {
-    return this.index.size;
+    return this.index.countAlive('', undefined);
   }
 
   range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult {
+    this.counts.ranges++;
     return this.reader.range(key, end, how, { current: this.current, compacted: this.compactedAt });
   }
 

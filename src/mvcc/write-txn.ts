@@ -20,9 +20,23 @@ export interface WriteTarget {
   readonly leases: KeyLeases;
   readonly currentRevision: number;
   readonly compactRevision: number;
+  readonly counts: OperationCounts;
   /** Takes over the changes (none = nothing happened) and returns the current revision. */
   finishWrite(changes: readonly Change[]): number;
 }
+
+/** What was done since the start, inside transactions too. As etcd's mvcc/metrics_txn.go counts. */
+export interface OperationCounts {
+  puts: number;
+  putBytes: number;
+  /** Calls, whatever they deleted. */
+  deletes: number;
+  ranges: number;
+  /** Write transactions and read-only ones of more than one operation. */
+  txns: number;
+}
+
+export const operationsOf = ({ puts, deletes, ranges }: OperationCounts): number => puts + deletes + ranges;
 
 export class WriteTxn implements WriteTransaction {
   private readonly changes: Change[] = [];
@@ -38,15 +52,19 @@ export class WriteTxn implements WriteTransaction {
   }
 
   range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult {
+    this.target.counts.ranges++;
     return this.target.reader.range(key, end, how, { current: this.revision, compacted: this.target.compactRevision });
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.target.counts.ranges++;
     return this.target.reader.get(latin1Text(key), this.revision);
   }
 
   put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
-    const { index, backend, leases } = this.target;
+    const { index, backend, counts, leases } = this.target;
+    counts.puts++;
+    counts.putBytes += key.length + value.length;
     const text = latin1Text(key);
     const sub = this.changes.length;
     const { created, version } = index.put(text, this.main, sub);
@@ -68,6 +86,7 @@ export class WriteTxn implements WriteTransaction {
   }
 
   deleteRange(key: Uint8Array, end: Uint8Array | undefined): number {
+    this.target.counts.deletes++;
     const interval = intervalOf(key, end);
     if (interval === undefined) return this.delete(latin1Text(key), key) ? 1 : 0;
     if (interval.end !== undefined && interval.end <= interval.start) return 0;

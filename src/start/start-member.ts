@@ -21,6 +21,7 @@ import type { MemberOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
+import { descriptorLimit, openDescriptors } from '../lib/os/descriptors.js';
 import { osDisk } from '../lib/os/disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
@@ -33,6 +34,7 @@ import { openParts } from '../member/bootstrap/open.js';
 import type { DiskObserver } from '../member/bootstrap/types.js';
 import { Member } from '../member/member.js';
 import { MemberMetrics } from '../member/metrics.js';
+import { addHandlingHistogram } from '../member/rpc-metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
 import type { PeerTransport } from '../peer/transport.js';
 import { makeTokens } from './auth-tokens.js';
@@ -127,7 +129,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
   const counts = new RpcCounts();
   try {
     const health: HealthCounters = { success: 0, failures: 0 };
-    metrics = memberMetrics(member, counts, health);
+    metrics = memberMetrics(member, counts, health, { isExtensive: options.metrics === 'extensive' });
     peers.metrics.registerIn(metrics.registry);
     const faces = facesOf(
       member,
@@ -204,7 +206,7 @@ function facesOf(
     probe: (how: { serializable: boolean }) => member.reads.probe(how),
   };
   const health = healthHandler(source, logger, measured.health);
-  const metrics = metricsHandler({ metrics: () => measured.metrics.registry.metrics() });
+  const metrics = metricsHandler({ metrics: () => measured.metrics.scraped() });
   const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
   const http = createRouter({
     access,
@@ -219,7 +221,12 @@ function facesOf(
   };
 }
 
-function memberMetrics(member: Member, counts: RpcCounts, health: HealthCounters): MemberMetrics {
+function memberMetrics(
+  member: Member,
+  counts: RpcCounts,
+  health: HealthCounters,
+  { isExtensive }: { readonly isExtensive: boolean },
+): MemberMetrics {
   const identity = {
     serverVersion: member.serverVersion,
     runtimeVersion: process.version,
@@ -231,6 +238,16 @@ function memberMetrics(member: Member, counts: RpcCounts, health: HealthCounters
     healthFailures: health.failures,
     clientReceivedBytes: counts.receivedBytes,
     clientSentBytes: counts.sentBytes,
+    openDescriptors: openDescriptors(),
+    descriptorLimit: descriptorLimit(),
   });
-  return new MemberMetrics(identity, figures, () => counts.all());
+  const metrics = new MemberMetrics(identity, figures, () => counts.all());
+  member.onApplied = (kind, ok, tookMs, ttl) => {
+    metrics.applied(kind, ok, tookMs);
+    if (ttl !== undefined) metrics.leaseGranted(ttl);
+  };
+  member.maintenance.onDone = (what, tookMs) => metrics.done(what, tookMs);
+  counts.onRequest = (type, version) => metrics.clientRequest(type, version);
+  if (isExtensive) counts.onHandled = addHandlingHistogram(metrics.registry);
+  return metrics;
 }

@@ -43,6 +43,7 @@ export function registerServices(
     emulate: member.emulate,
     clock: member.clock,
     slowCallMs: member.limits.warningUnaryRequestDurationMs,
+    onRequest: (type, version) => counts.onRequest?.(type, version),
     onSlowCall: (path, tookMs) => member.slowCall(path, tookMs),
     admission: new Admission(member),
   };
@@ -93,6 +94,10 @@ export class RpcCounts implements ServerObserver {
   /** Calls under way that end by themselves. */
   runningUnary = 0;
   receivedBytes = 0;
+  /** Told of each request and the version that its client says it is of. */
+  onRequest: ((type: 'unary' | 'stream', version: string | undefined) => void) | undefined;
+  /** Told of each call that has ended, where times are wanted. */
+  onHandled: ((rpc: Readonly<RpcCount>, seconds: number) => void) | undefined;
   sentBytes = 0;
 
   add({ method: { path, kind } }: { readonly method: Pick<ServiceEntry['method'], 'path' | 'kind'> }): void {
@@ -118,10 +123,11 @@ export class RpcCounts implements ServerObserver {
     if (count !== undefined) count.started++;
   }
 
-  handled(path: string, kind: MethodKind, code: Code): void {
+  handled(path: string, kind: MethodKind, code: Code, tookMs?: number): void {
     if (kind === 'unary') this.runningUnary--;
     const count = this.#byPath.get(path);
     if (count === undefined) return;
+    if (tookMs !== undefined) this.onHandled?.(count, tookMs / 1000);
     const name = codeNames.get(code) ?? 'Unknown';
     count.handled[name] = (count.handled[name] ?? 0) + 1;
   }

@@ -34,6 +34,7 @@ export interface Edge {
   readonly clock: Clock;
   /** Calls that last longer are told of. */
   readonly slowCallMs: number;
+  readonly onRequest: (type: 'unary' | 'stream', version: string | undefined) => void;
   readonly onSlowCall: (path: string, tookMs: number) => void;
   readonly admission: Pick<Admission, 'check' | 'whileLed'>;
 }
@@ -59,7 +60,7 @@ export function serviceEntries<Service extends Readonly<Record<string, { readonl
 
 function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>(
   handler: H,
-  { admission, emulate, clock, slowCallMs, onSlowCall }: Edge,
+  { admission, emulate, clock, slowCallMs, onRequest, onSlowCall }: Edge,
   { path, kind }: ServiceEntry['method'],
 ): H {
   // A unary handler gets its request and its call, a streaming one its stream.
@@ -68,6 +69,7 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
     try {
       const beganMs = clock.monotonicMs();
       const { metadata } = (kind === 'unary' ? second : first) as { readonly metadata: Metadata };
+      onRequest(kind === 'unary' ? 'unary' : 'stream', metadata.get('client-api-version')?.[0]);
       admission.check(path, kind, metadata, kind === 'unary' ? first : undefined);
       const handled = run(first, second);
       const result = kind !== 'unary' && handled instanceof Promise ? admission.whileLed(metadata, handled) : handled;

@@ -4,6 +4,7 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { MvccStore } from '../../mvcc/store.js';
+import { operationsOf } from '../../mvcc/write-txn.js';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
   type AlarmMember,
@@ -52,7 +53,7 @@ export interface ApplierDeps extends QuotaDeps {
 /** Response messages carry the revision in their header; cluster, member and term are the API's to fill in. */
 export class Applier {
   /** What was done since the start, for the metrics. */
-  readonly counts = { puts: 0, putBytes: 0, deletes: 0, ranges: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
+  readonly counts = { leasesGranted: 0, leasesRevoked: 0 };
 
   /** Who may do what; reads that need no entry are checked by it too. */
   readonly authorizer: Authorizer;
@@ -68,7 +69,11 @@ export class Applier {
 
   apply(operation: StoreOperation, context: ApplyContext): Outcome<Result> {
     try {
-      return { ok: true, value: this.#apply(operation, context) };
+      const value =
+        operation.kind === 'txn' && isReadOnlyTxn(operation.request)
+          ? this.#apply(operation, context)
+          : this.#counted(() => this.#apply(operation, context));
+      return { ok: true, value };
     } catch (cause) {
       const refusal = refusalOf(cause);
       if (refusal === undefined) throw cause;
@@ -76,15 +81,22 @@ export class Applier {
     }
   }
 
+  /** What does more than one thing to keys counts as a transaction. */
+  #counted<T>(work: () => T): T {
+    const { counts } = this.deps.store;
+    const before = operationsOf(counts);
+    const result = work();
+    if (operationsOf(counts) - before > 1) counts.txns++;
+    return result;
+  }
+
   /** Also the serving side of reads that need no entry. */
   range(request: RangeRequest): SplicedRangeResponse {
-    this.counts.ranges++;
     return { ...executeRange(this.deps.store, request), header: this.#header() };
   }
 
   readOnlyTxn(request: TxnRequest): SplicedTxnResponse {
-    this.counts.txns++;
-    const response = executeReadOnlyTxn(this.deps.store, request, this.#context());
+    const response = this.#counted(() => executeReadOnlyTxn(this.deps.store, request, this.#context()));
     return { ...response, header: this.#header() };
   }
 
@@ -96,7 +108,6 @@ export class Applier {
       range: (request) => this.range(request),
       put: (request) => this.#put(request),
       deleteRange(request) {
-        counts.deletes++;
         const write = store.write();
         const response = executeDeleteRange(write, request);
         return { ...response, header: innerHeader(write.end()) };
@@ -128,8 +139,6 @@ export class Applier {
   #put(request: PutRequest): SplicedPutResponse {
     const { store } = this.deps;
     checkPut(store, request, this.#context());
-    this.counts.puts++;
-    this.counts.putBytes += request.key.length + request.value.length;
     const write = store.write();
     const response = executePut(write, request);
     return { ...response, header: innerHeader(write.end()) };
@@ -139,7 +148,6 @@ export class Applier {
     if (isReadOnlyTxn(request)) return this.readOnlyTxn(request);
     const { store } = this.deps;
     const path = checkedPath(store, request, this.#context());
-    this.counts.txns++;
     const write = store.write();
     const response = executeTxn(write, request, path);
     return { ...response, header: innerHeader(write.end()) };

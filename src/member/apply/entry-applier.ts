@@ -31,6 +31,8 @@ import {
   type MembershipKind,
   type Operation,
   type OperationOf,
+  type StoreKind,
+  type StoreOperation,
 } from './operation.js';
 
 /** Versions differ in what they write, not in what they read. */
@@ -72,6 +74,8 @@ export class EntryApplier {
   #confState: ConfState;
   #confStateChanged = false;
   slowCount = 0;
+  /** Told of each request of the store's that is applied, with the TTL of a lease that was granted. */
+  onApplied: ((kind: StoreKind, ok: boolean, tookMs: number, ttlSeconds: number | undefined) => void) | undefined;
 
   constructor(readonly deps: EntryApplierDeps) {
     this.#applied = deps.start.snapshotIndex;
@@ -165,7 +169,17 @@ export class EntryApplier {
       this.#membership(operation, how);
       return applied;
     }
-    return how.persist ? this.deps.applier.apply(operation, { index: this.#applied, id, identity }) : applied;
+    return how.persist ? this.#toStore(operation, { index: this.#applied, id, identity }) : applied;
+  }
+
+  #toStore(operation: StoreOperation, context: ApplyContext): Outcome<unknown> {
+    const { applier, clock } = this.deps;
+    if (this.onApplied === undefined) return applier.apply(operation, context);
+    const beganMs = clock.monotonicMs();
+    const outcome = applier.apply(operation, context);
+    const ttl = outcome.ok && operation.kind === 'leaseGrant' ? operation.request.TTL : undefined;
+    this.onApplied(operation.kind, outcome.ok, clock.monotonicMs() - beganMs, ttl);
+    return outcome;
   }
 
   /** Membership facts in the form 3.6 and later write; applied to memory after a restart too. */

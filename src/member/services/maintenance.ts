@@ -3,6 +3,7 @@ import type { FileBackend } from '../../backend/options.js';
 import { isOutsideHash, readStorageVersion } from '../../backend/schema/meta.js';
 import type { BackendSnapshot } from '../../backend/types.js';
 import type { Caller } from '../../lib/caller.js';
+import type { Clock } from '../../lib/clock.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
@@ -20,6 +21,7 @@ import type { StoreWork } from './store-work.js';
 export interface MaintenanceDeps {
   readonly emulate: EmulatedVersion;
   readonly node: Pick<RawNode, 'committed' | 'term'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly backend: FileBackend;
   readonly store: MvccStore;
   readonly storeWork: StoreWork;
@@ -72,11 +74,23 @@ export class Maintenance {
     return this.deps.alarms.list().map(({ alarm }) => alarmName(alarm));
   }
 
+  /** How long what was done took, for whoever measures. */
+  onDone: ((what: 'defrag' | 'snapshot' | 'hash' | 'hashKv', tookMs: number) => void) | undefined;
+  defragsRunning = 0;
+
+  async #timed<T>(what: 'defrag' | 'snapshot' | 'hash' | 'hashKv', work: () => T | Promise<T>): Promise<T> {
+    const { clock } = this.deps;
+    const beganMs = clock.monotonicMs();
+    const result = await work();
+    this.onDone?.(what, clock.monotonicMs() - beganMs);
+    return result;
+  }
+
   async hash(caller?: Caller): Promise<number> {
     const { backend, emulate } = this.deps;
     await backend.commit();
     const termToo = differenceOf('hashIgnoresTerm', emulate);
-    return backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }), caller);
+    return this.#timed('hash', () => backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }), caller));
   }
 
   async hashKv(revision: number, caller?: Caller): Promise<KvHash> {
@@ -84,18 +98,26 @@ export class Maintenance {
     if (revision === store.compactRevision && !differenceOf('hashkvAtCompactedRevision', emulate)) {
       throw new EtcdError('compacted');
     }
-    const hash = store.hashKV(revision, caller);
+    const hash = this.#timed('hashKv', () => store.hashKV(revision, caller));
     storeWork.wake();
     return hash;
   }
 
   async defragment(): Promise<void> {
     this.deps.logger.info('starting defragment');
-    await this.deps.backend.defrag();
+    this.defragsRunning++;
+    try {
+      await this.#timed('defrag', () => this.deps.backend.defrag());
+    } finally {
+      this.defragsRunning--;
+    }
     this.deps.logger.info('finished defragment');
   }
 
   async snapshot(): Promise<{ snapshot: BackendSnapshot; storageVersion: string }> {
-    return { snapshot: await this.deps.backend.snapshot(), storageVersion: this.storageVersion ?? '' };
+    return {
+      snapshot: await this.#timed('snapshot', () => this.deps.backend.snapshot()),
+      storageVersion: this.storageVersion ?? '',
+    };
   }
 }

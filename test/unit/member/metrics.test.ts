@@ -1,0 +1,151 @@
+/** The metrics that dashboards read: what is counted, under which names, in which buckets. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from '../../../src/client/client.js';
+import { op } from '../../../src/client/kv.js';
+import { osEdges } from '../../../src/client/os-edges.js';
+import { MemberHome, realEtcd, realEtcd34 } from '../../support/member-process.js';
+import { ServedMember } from '../../support/served-member.js';
+
+let served: ServedMember;
+let client: Client;
+beforeAll(async () => {
+  served = await ServedMember.start(['--metrics=extensive', '--listen-metrics-urls=http://127.0.0.1:0']);
+  client = new Client({ endpoints: [served.address] }, osEdges);
+  await work(client, served.address);
+});
+afterAll(async () => {
+  await client.close();
+  await served[Symbol.asyncDispose]();
+});
+
+async function work(on: Client, endpoint: string): Promise<void> {
+  await on.kv.put('a', '1');
+  await on.kv.get('a');
+  const { ID } = await on.lease.grant(100);
+  await on.lease.revoke(ID);
+  await on.kv.txn({ success: [op.put('b', '22'), op.get('a'), op.delete('nothing')] });
+  await on.kv.txn({ success: [op.get('a'), op.get('b')] });
+  await on.kv.delete('a');
+  await on.maintenance.defragment(endpoint);
+  await on.maintenance.hashKV(endpoint, 0);
+  await on.kv.put('', '').catch(() => undefined);
+}
+
+const scrape = async (address: string): Promise<string> => (await fetch(`http://${address}/metrics`)).text();
+
+const value = (text: string, series: string): number =>
+  Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${series} `))
+      ?.slice(series.length + 1) ?? Number.NaN,
+  );
+
+const edges = (text: string, name: string): string[] =>
+  [...text.matchAll(new RegExp(`^${name}_bucket\\{.*?le="([^"]+)"`, 'gm'))].map(([, edge = '']) => edge);
+
+/** Without those of Go's runtime. */
+const names = (text: string): string[] =>
+  [...text.matchAll(/^# TYPE (\S+) (\S+)/gm)]
+    .map(([, name, type]) => `${name} ${type}`)
+    .filter((each) => !/^go_/.test(each));
+
+describe('metrics', () => {
+  it.each([
+    ['etcd_mvcc_put_total', 2],
+    ['etcd_mvcc_delete_total', 2],
+    ['etcd_mvcc_range_total', 4],
+    ['etcd_mvcc_txn_total', 2],
+    ['etcd_debugging_mvcc_keys_total', 1],
+    ['etcd_debugging_mvcc_total_put_size_in_bytes', 5],
+    ['etcd_debugging_lease_ttl_total_sum', 100],
+    ['etcd_disk_backend_defrag_duration_seconds_count', 1],
+    ['etcd_mvcc_hash_rev_duration_seconds_count', 1],
+    ['etcd_disk_defrag_inflight', 0],
+    ['etcd_server_apply_duration_seconds_count{op="Put",success="true",version="v3"}', 1],
+    ['etcd_server_apply_duration_seconds_count{op="Txn",success="true",version="v3"}', 1],
+  ])('count %s: %d, inside transactions too', async (series, wanted) => {
+    expect(value(await scrape(served.address), series)).toBe(wanted);
+  });
+
+  it('have a series for each status from the start, its labels in order', async () => {
+    const text = await scrape(served.address);
+    const of = (code: string, method: string): string =>
+      `grpc_server_handled_total{grpc_code="${code}",grpc_method="${method}",grpc_service="etcdserverpb.KV",grpc_type="unary"}`;
+    expect(value(text, of('DataLoss', 'Compact'))).toBe(0);
+    expect(value(text, of('OK', 'Compact'))).toBe(0);
+    expect(value(text, of('InvalidArgument', 'Put'))).toBe(1);
+    expect(value(text, of('OK', 'Put'))).toBe(1);
+  });
+
+  it('have etcd’s buckets', async () => {
+    const text = await scrape(served.address);
+    const ends = (name: string): unknown => [edges(text, name)[0], edges(text, name).at(-2), edges(text, name).length];
+    expect(ends('etcd_disk_wal_fsync_duration_seconds')).toEqual(['0.001', '8.192', 15]);
+    expect(ends('etcd_disk_backend_defrag_duration_seconds')).toEqual(['0.1', '409.6', 14]);
+    expect(ends('etcd_disk_backend_snapshot_duration_seconds')).toEqual(['0.01', '655.36', 18]);
+    expect(ends('etcd_mvcc_hash_duration_seconds')).toEqual(['0.01', '163.84', 16]);
+  });
+
+  it('time calls when they are to be extensive, and only then', async () => {
+    const series =
+      'grpc_server_handling_seconds_count{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"}';
+    expect(value(await scrape(served.address), series)).toBe(2);
+    await using basic = await ServedMember.start();
+    expect(await scrape(basic.address)).not.toContain('grpc_server_handling_seconds');
+  });
+
+  it('tell descriptors and scrapes', async () => {
+    const text = await scrape(served.address);
+    expect(value(text, 'os_fd_used')).toBeGreaterThan(5);
+    expect(value(text, 'os_fd_limit')).toBeGreaterThan(100);
+    expect(value(text, 'promhttp_metric_handler_requests_total{code="200"}')).toBeGreaterThan(0);
+  });
+
+  /** Each row is to go: what a member does not measure yet. */
+  const missing = new Set(
+    [
+      'disk_backend_commit_rebalance_duration_seconds histogram',
+      'disk_backend_commit_spill_duration_seconds histogram',
+      'disk_backend_commit_write_duration_seconds histogram',
+      'mvcc_db_compaction_keys_total counter',
+      'mvcc_db_compaction_last gauge',
+      'mvcc_db_compaction_pause_duration_milliseconds histogram',
+      'mvcc_db_compaction_total_duration_milliseconds histogram',
+      'mvcc_events_total counter',
+      'mvcc_index_compaction_pause_duration_milliseconds histogram',
+      'mvcc_pending_events_total gauge',
+      'snap_save_marshalling_duration_seconds histogram',
+      'snap_save_total_duration_seconds histogram',
+    ]
+      .map((name) => `etcd_debugging_${name}`)
+      .concat([
+        'etcd_disk_wal_write_duration_seconds histogram',
+        'etcd_mvcc_db_open_read_transactions gauge',
+        'etcd_server_heartbeat_send_failures_total counter',
+        'etcd_server_learner_promote_successes counter',
+        'etcd_server_snapshot_apply_in_progress_total gauge',
+        'etcd_snap_db_fsync_duration_seconds histogram',
+        'etcd_snap_db_save_total_duration_seconds histogram',
+        'etcd_snap_fsync_duration_seconds histogram',
+        'process_network_receive_bytes_total counter',
+        'process_network_transmit_bytes_total counter',
+        'process_virtual_memory_max_bytes gauge',
+      ]),
+  );
+
+  it.each([
+    ['3.5', realEtcd],
+    ['3.4', realEtcd34],
+  ])('have every name of a real etcd %s, but for the v2 store and the proxy', async (_version, programs) => {
+    if (programs === undefined) return;
+    using home = await MemberHome.make();
+    await using member = await home.start(`${programs}/etcd`);
+    expect(member.hasEnded).toBe(false);
+    const ours = new Set(names(await scrape(served.address)));
+    const absent = names(await scrape(home.endpoint)).filter(
+      (each) => !ours.has(each) && !missing.has(each) && !/^etcd_(debugging_store|grpc_proxy|http)_/.test(each),
+    );
+    expect(absent).toEqual([]);
+  });
+});
