@@ -42,11 +42,19 @@ export function v2Handlers(member: Member, options: MemberOptions): TargetHandle
   ];
 }
 
-function membersOf({ cluster, leadership }: Member): V2Members {
+function membersOf({ cluster, leadership, changes }: Member): V2Members {
   return {
     members: () => cluster.members,
     leader: () => cluster.get(leadership.lead),
     isRemoved: (id) => cluster.isRemoved(id),
-    changes: undefined,
+    async add(peerURLs) {
+      return (await changes.add(changes.checkUrls(peerURLs), { isLearner: false })).member;
+    },
+    async update(id, peerURLs) {
+      await changes.update(id, peerURLs);
+    },
+    async remove(id) {
+      await changes.remove(id);
+    },
   };
 }

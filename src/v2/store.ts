@@ -121,8 +121,8 @@ export class V2Store {
 
   /** Keeps the creation index; of a directory only the TTL may change. */
   update(path: string, value: string, expiry: Expiry, nowNs: bigint): Event {
+    const key = this.#writableOr('updateSuccess', path);
     return this.#counted('updateSuccess', 'updateFail', () => {
-      const key = this.#writable(path);
       const node = this.#find(key);
       if (node.isDir && value !== '') throw this.#error('notFile', key);
       return this.#write(node, key, 'update', expiry.refresh ? node.value : value, expiry, nowNs);
@@ -130,8 +130,8 @@ export class V2Store {
   }
 
   compareAndSwap(path: string, compare: Comparison, value: string, expiry: Expiry, nowNs: bigint): Event {
+    const key = this.#writableOr('compareAndSwapSuccess', path);
     return this.#counted('compareAndSwapSuccess', 'compareAndSwapFail', () => {
-      const key = this.#writable(path);
       const node = this.#find(key);
       if (node.isDir) throw this.#error('notFile', key);
       this.#compare(node, compare);
@@ -141,8 +141,8 @@ export class V2Store {
 
   /** `recursive` implies `dir`. */
   delete(path: string, options: { dir: boolean; recursive: boolean }, nowNs: bigint): Event {
+    const key = this.#writableOr('deleteSuccess', path);
     return this.#counted('deleteSuccess', 'deleteFail', () => {
-      const key = this.#writable(path);
       const node = this.#find(key);
       if (node.children !== undefined) {
         if (!options.dir && !options.recursive) throw this.#error('notFile', key);
@@ -200,6 +200,11 @@ export class V2Store {
     const key = cleanPath(path);
     if (readOnlyPaths.has(key)) throw this.#error('rootReadOnly', '/');
     return key;
+  }
+
+  /** A quirk that shows in the statistics: here a refusal counts as a success. */
+  #writableOr(counted: StatName, path: string): string {
+    return this.#failing(counted, () => this.#writable(path));
   }
 
   #find(key: string): Node {

@@ -9,7 +9,7 @@ import type { V2Access } from './auth/access.js';
 import { insufficientCredentials, MessageError } from './message-error.js';
 import { readPeerUrls } from './peer-urls.js';
 import { type Headers, jsonAnswer, refuseMethod } from './responses.js';
-import type { V2MemberChanges, V2Members } from './types.js';
+import type { V2Members } from './types.js';
 
 /** Far beyond any list of addresses. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -30,21 +30,23 @@ export async function answerMembers(
       return list(members, headers, path);
     case 'POST': {
       const peerURLs = await peerUrlsOf(call);
-      const added = await changing(members, undefined, (changes) => changes.add(peerURLs));
+      const added = await changing(undefined, () => members.add(peerURLs));
       return jsonAnswer(201, `${memberJson(added)}\n`, headers);
     }
     case 'DELETE': {
       const id = idOf(path);
       if (typeof id !== 'bigint') return { ...id, headers: { ...headers, ...id.headers } };
       if (members.isRemoved(id)) throw new MessageError(410, `Member permanently removed: ${id.toString(16)}`);
-      await changing(members, id, (changes) => changes.remove(id));
+      await changing(id, () => members.remove(id));
       return { status: 204, headers, body: '' };
     }
     default: {
       const id = idOf(path);
       if (typeof id !== 'bigint') return { ...id, headers: { ...headers, ...id.headers } };
       const peerURLs = await peerUrlsOf(call);
-      await changing(members, id, (changes) => changes.update(id, peerURLs));
+      // Of one that was removed etcd says no more than that it went wrong.
+      if (members.isRemoved(id)) throw new EtcdError('memberNotFound');
+      await changing(id, () => members.update(id, peerURLs));
       return { status: 204, headers, body: '' };
     }
   }
@@ -96,19 +98,13 @@ async function peerUrlsOf(call: HttpRequest): Promise<readonly string[]> {
   return readPeerUrls(Buffer.from(await collectBody(call.body, MAX_BODY_BYTES)).toString('utf8'));
 }
 
-async function changing<T>(
-  members: V2Members,
-  id: bigint | undefined,
-  change: (changes: V2MemberChanges) => Promise<T>,
-): Promise<T> {
-  if (members.changes === undefined) throw new Error('the members are fixed');
-  const wasRemoved = id !== undefined && members.isRemoved(id);
+async function changing<T>(id: bigint | undefined, change: () => Promise<T>): Promise<T> {
   try {
-    return await change(members.changes);
+    return await change();
   } catch (cause) {
     const row = cause instanceof EtcdError ? cause.row : undefined;
     if (row === 'memberExists' || row === 'peerUrlExists') throw new MessageError(409, membershipTexts[row]);
-    if (row === 'memberNotFound' && id !== undefined && !wasRemoved) {
+    if (row === 'memberNotFound' && id !== undefined) {
       throw new MessageError(404, `No such member: ${id.toString(16)}`);
     }
     throw cause;

@@ -19,20 +19,16 @@ export interface V2Server {
   do(request: V2Request): Promise<V2Answer>;
 }
 
-/** Changes of the membership; each rejects with an EtcdError that says why. */
-export interface V2MemberChanges {
-  add(peerURLs: readonly string[]): Promise<ClusterMember>;
-  update(id: bigint, peerURLs: readonly string[]): Promise<void>;
-  remove(id: bigint): Promise<void>;
-}
-
+/** Changes reject with an EtcdError that says why. */
 export interface V2Members {
   members(): readonly ClusterMember[];
   /** undefined during an election. */
   leader(): ClusterMember | undefined;
-  /** undefined where the members are fixed: changes are then refused as ones that went wrong. */
-  readonly changes: V2MemberChanges | undefined;
   isRemoved(id: bigint): boolean;
+  /** Checked URLs. */
+  add(peerURLs: readonly string[]): Promise<ClusterMember>;
+  update(id: bigint, peerURLs: readonly string[]): Promise<void>;
+  remove(id: bigint): Promise<void>;
 }
 
 /** JSON texts of `/v2/stats`. */
