@@ -441,6 +441,7 @@ export class Member {
       this.#publisher.tick(nowMs);
       this.#versions.tick(nowMs);
       this.v2.tick();
+      this.parts.wal.writeBuffered();
       this.#raftSnapshots.tick(nowMs);
       this.storeWork.wake();
     });

@@ -144,6 +144,11 @@ export class Log implements Wal {
     return this.#syncLater(this.#tail);
   }
 
+  writeBuffered(): void {
+    this.#checkUsable();
+    if (this.#encoder.size > 0) this.#guard(() => this.#flush());
+  }
+
   syncAll(): void {
     this.#checkUsable();
     this.#guard(() => this.#writeAll());

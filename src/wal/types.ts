@@ -60,6 +60,8 @@ export interface Wal extends Disposable {
    * disk the call itself waits for the disk (half a millisecond sooner than through the thread pool), else a promise.
    */
   sync(): Promise<void> | undefined;
+  /** Writes without a sync what waits for company, so that who reads the files of a running member finds how far was committed. */
+  writeBuffered(): void;
   /** Makes durable all that was saved, before it returns: a commit index alone, too. */
   syncAll(): void;
   /** Writes the marker of a snapshot and syncs. The `.snap` file must be durable before. Needs `confState` above index 0. */

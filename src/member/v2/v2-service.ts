@@ -11,6 +11,7 @@ import type { Event } from '../../v2/event.js';
 import { emptyRequest, type V2Request } from '../../v2/request.js';
 import type { V2Store } from '../../v2/store.js';
 import type { Watcher } from '../../v2/watcher-hub.js';
+import { EtcdError } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Proposals } from '../writes/proposals.js';
 import type { RequestIds } from '../writes/request-ids.js';
@@ -93,7 +94,12 @@ export class V2Service {
   async #propose(request: V2Request): Promise<Event | undefined> {
     const { ids, proposals } = this.deps;
     const id = ids.next();
-    return (await proposals.proposeBytes(id, encodeV2Request({ ...request, id }))) as Event | undefined;
+    try {
+      return (await proposals.proposeBytes(id, encodeV2Request({ ...request, id }))) as Event | undefined;
+    } catch (cause) {
+      // v2 has one word for both: nobody took it, and nobody answered.
+      throw cause instanceof EtcdError && cause.row === 'contextDeadlineExceeded' ? new EtcdError('timeout') : cause;
+    }
   }
 
   #eventAnswer(event: Event | undefined): V2Answer {
