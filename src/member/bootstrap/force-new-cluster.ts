@@ -54,8 +54,8 @@ export function forceNewCluster(
 
 const promotion = (id: bigint): string => `{"id":${id},"isPromote":true}`;
 
-/** A backup's member has an id of its own, which its log knows nothing of. The addresses are etcd's; `member update` gives it real ones. */
-const newcomer = (id: bigint): string => `{"id":${id},"peerURLs":["http://localhost:2380","http://localhost:7001"]}`;
+/** A backup's member has an id of its own, which its log knows nothing of. The address is etcd's; `member update` gives it real ones. */
+const newcomer = (id: bigint): string => `{"id":${id},"peerURLs":["http://localhost:2380"]}`;
 
 function membersAt(confState: ConfState, entries: readonly Entry[], emulate: EmulatedVersion) {
   const voters = new Set([...confState.voters, ...confState.votersOutgoing]);
