@@ -181,6 +181,7 @@ class Reader {
       this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});
     }
     this.#add('info', 'Running: ', { args: this.args });
+    this.#warnOfPlainPeers(values);
     for (const url of values['listen-client-urls']) {
       if (hasCertificate(values) && (url.scheme === 'http' || url.scheme === 'unix')) {
         this.#add('warn', 'scheme is http or unix while key and cert files are present; ignoring key and cert files', {
@@ -197,6 +198,21 @@ class Reader {
       const message = error instanceof Error ? error.message : String(error);
       appendAll(this.#lines, startFailure(message, this.emulate));
       return this.#refused();
+    }
+  }
+
+  /** TLS options do nothing for peers that are listened to in clear. */
+  #warnOfPlainPeers(values: Values): void {
+    const hasPair = values['peer-cert-file'] !== '' && values['peer-key-file'] !== '';
+    for (const { scheme, text } of values['listen-peer-urls']) {
+      if (scheme !== 'http') continue;
+      const url = { 'peer-url': text };
+      if (hasPair)
+        this.#add('warn', 'scheme is HTTP while key and cert files are present; ignoring key and cert files', url);
+      if (values['peer-client-cert-auth']) {
+        const what = 'scheme is HTTP while --peer-client-cert-auth is enabled; ignoring client cert auth for this URL';
+        this.#add('warn', what, url);
+      }
     }
   }
 

@@ -33,6 +33,23 @@ function refusal(outcome: ReadOptions): unknown {
 const file = (text: string) => ({ readFile: () => text });
 const fromFile = (text: string, env: Record<string, string> = {}) => read(['--config-file', 'c.yml'], env, file(text));
 
+describe('TLS files beside peers in clear', () => {
+  it('are warned of', () => {
+    const outcome = read(['--peer-cert-file', 'c', '--peer-key-file', 'k', '--peer-client-cert-auth']);
+    const warnings = outcome.t === 'exit' ? [] : outcome.lines.filter(({ message }) => message.startsWith('scheme is'));
+    expect(warnings).toMatchObject([
+      {
+        message: 'scheme is HTTP while key and cert files are present; ignoring key and cert files',
+        fields: { 'peer-url': 'http://localhost:2380' },
+      },
+      {
+        message: 'scheme is HTTP while --peer-client-cert-auth is enabled; ignoring client cert auth for this URL',
+        fields: { 'peer-url': 'http://localhost:2380' },
+      },
+    ]);
+  });
+});
+
 describe('the options of a member', () => {
   it('have etcd’s defaults', () => {
     expect(member([])).toMatchObject({
