@@ -37,6 +37,7 @@ import { Receiver } from './peers/receiver.js';
 import { Reads } from './reads/reads.js';
 import { Authentication, bcryptCost, saltOf } from './services/authentication.js';
 import { Compactor } from './services/compactor.js';
+import { Corruption } from './services/corruption.js';
 import { Downgrade } from './services/downgrade.js';
 import { LeaseExpiry } from './services/lease-expiry.js';
 import { Leases } from './services/leases.js';
@@ -92,6 +93,7 @@ export class Member {
   readonly #applied: Applied;
   readonly #leaderCalls: LeaderCalls;
   readonly #versions: Versions;
+  readonly #corruption: Corruption;
   readonly #peers: PeerSet;
   readonly #electionTicks: ElectionTicks;
   readonly #applier: Applier;
@@ -321,6 +323,9 @@ export class Member {
     });
     this.#expiry = new LeaseExpiry({
       lessor,
+      leadership: this.leadership,
+      reads: this.reads,
+      logger,
       propose: (operation) => this.propose(operation, { identity: this.auth.rootIdentity() }),
     });
     this.#compactor = new Compactor(config.autoCompaction, {
@@ -366,6 +371,19 @@ export class Member {
       applied: () => this.#entries.applied,
       header: (revision) => this.header(revision),
     });
+    this.#corruption = new Corruption({
+      config,
+      cluster,
+      leadership: this.leadership,
+      maintenance: this.maintenance,
+      store,
+      reads: this.reads,
+      calls: world.transport.calls,
+      propose,
+      clock,
+      logger,
+      timeoutMs,
+    });
     this.peerAnswers = new PeerAnswers({ ...this, applied: this.#applied });
   }
 
@@ -374,12 +392,17 @@ export class Member {
   /** Resolves once this member is known to its cluster by name: from then on clients may be served. */
   async start(): Promise<void> {
     const { clock } = this;
+    this.#peers.start();
+    this.#loop.wake();
+    if (this.config.initialCorruptCheck) {
+      // Before anything that the log holds is applied, nobody is known who could be asked.
+      await this.#applied.untilCommitted();
+      await this.#corruption.checkBeforeServing();
+    }
     this.#stopTimers = [
       clock.every(this.config.heartbeatIntervalMs, () => this.#tick()),
       clock.every(HOUSEKEEPING_MS, () => this.#housekeep()),
     ];
-    this.#peers.start();
-    this.#loop.wake();
     await this.#publisher.published;
   }
 
@@ -412,6 +435,7 @@ export class Member {
     this.#applied.close();
     this.#leaderCalls.close();
     this.#versions.stop();
+    this.#corruption.stop();
     return true;
   }
 
@@ -442,6 +466,7 @@ export class Member {
       this.#versions.tick(nowMs);
       this.v2.tick();
       this.parts.wal.writeBuffered();
+      this.#corruption.tick(nowMs);
       this.#raftSnapshots.tick(nowMs);
       this.storeWork.wake();
     });

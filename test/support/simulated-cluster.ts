@@ -2,14 +2,21 @@
  * A cluster in one process without sockets, files or time of its own: members over memory disks, connected by a simulated network, all by one clock that the test
  * moves. The base of everything that is to be tried with whole members; the same seed gives the same run.
  */
-import type { Logger } from '../../src/lib/logger.js';
+import { peerMembersHandler } from '../../src/api/http/peer.js';
+import { peerDowngradeHandler } from '../../src/api/http/peer-downgrade.js';
+import { peerHashKvHandler } from '../../src/api/http/peer-hash-kv.js';
+import { peerLeasesHandler } from '../../src/api/http/peer-leases.js';
+import { peerPromoteHandler } from '../../src/api/http/peer-promote.js';
+import { notFound } from '../../src/api/http/types.js';
+import { versionHandler } from '../../src/api/http/version.js';
+import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import type { Member } from '../../src/member/member.js';
 import type { MemberConfig } from '../../src/member/types.js';
 import { PutRequest, RangeRequest, RangeResponse } from '../../src/proto/gen/etcdserverpb.js';
 import { InProcessMember, memberConfig } from './in-process-member.js';
 import { ManualClock } from './manual-clock.js';
 import { MemoryDisk } from './memory-disk.js';
-import { PeerNetwork } from './simulated-peers.js';
+import { type PeerAnswering, PeerNetwork } from './simulated-peers.js';
 
 export interface SimulatedClusterOptions {
   /** How many begin it together; their names are m1, m2 … */
@@ -60,6 +67,7 @@ export class SimulatedMember {
     const logger = this.cluster.options.loggerOf?.(this.name);
     const options = { clock, network, seed: this.seed, ...(logger === undefined ? {} : { logger }) };
     this.#opened = await this.cluster.run(InProcessMember.prepare(this.disk, this.config, options));
+    network.answer(this.config.initialAdvertisePeerUrls, answering(this.#opened.member));
     const ready = this.#opened.member.start();
     ready.catch(() => {});
     return { ready };
@@ -68,6 +76,7 @@ export class SimulatedMember {
   async stop(): Promise<void> {
     const opened = this.#opened;
     if (opened === undefined) return;
+    this.cluster.network.answer(this.config.initialAdvertisePeerUrls, undefined);
     await this.cluster.run(opened.member.stop());
     this.#opened = undefined;
   }
@@ -185,6 +194,26 @@ export class SimulatedCluster implements AsyncDisposable {
       if (cause !== undefined) throw new Error(`${name} had to stop: ${String(cause)}`, { cause });
     }
   }
+}
+
+/** As the peer port answers beside raft. */
+function answering(member: Member): PeerAnswering {
+  const { cluster, peerAnswers, serverVersion } = member;
+  const handlers = [
+    peerPromoteHandler(peerAnswers, silentLogger),
+    peerHashKvHandler(peerAnswers, silentLogger),
+    peerLeasesHandler(peerAnswers),
+    peerDowngradeHandler(peerAnswers),
+    peerMembersHandler(peerAnswers),
+    versionHandler({ serverVersion, clusterVersion: () => cluster.version, storageVersion: () => undefined }),
+  ];
+  return async (request, url) => {
+    for (const handler of handlers) {
+      const answer = await handler(request, url);
+      if (answer !== undefined) return answer;
+    }
+    return notFound;
+  };
 }
 
 /** Resolves when all are ready. */

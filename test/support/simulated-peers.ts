@@ -3,6 +3,9 @@
  * does not run is not reached. Every message goes through the codec, as on a wire.
  */
 import type { Clock } from '../../src/lib/clock.js';
+import type { HttpRequest, HttpResponse } from '../../src/lib/http.js';
+import type { HttpAnswer, HttpAsk } from '../../src/lib/http-client.js';
+import { createPeerCalls } from '../../src/peer/calls.js';
 import {
   type DatabaseSource,
   type LocalMember,
@@ -17,10 +20,7 @@ import type { Message, NodeId } from '../../src/raftpb/types.js';
 const codec = messageCodec['3.5'];
 
 /** What a member answers on its peer URLs beside raft. */
-export type PeerAnswers = {
-  readonly [Name in keyof PeerCalls]: (...args: Tail<Parameters<PeerCalls[Name]>>) => ReturnType<PeerCalls[Name]>;
-};
-type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+export type PeerAnswering = (request: HttpRequest, url: URL) => Promise<HttpResponse>;
 
 interface Running {
   readonly local: LocalMember;
@@ -34,7 +34,7 @@ export class PeerNetwork {
   /** Called for every message; false loses it. */
   pass: (message: Message) => boolean = () => true;
   readonly #running = new Map<NodeId, Running>();
-  readonly #answers = new Map<string, PeerAnswers>();
+  readonly #answers = new Map<string, PeerAnswering>();
   /** `from/to` → nothing gets there. */
   readonly #cut = new Set<string>();
   /** `from/to` → since when it has been whole again. */
@@ -72,7 +72,7 @@ export class PeerNetwork {
   }
 
   /** What is answered on `urls`; undefined: nobody is there (any more). */
-  answer(urls: readonly string[], answers: PeerAnswers | undefined): void {
+  answer(urls: readonly string[], answers: PeerAnswering | undefined): void {
     for (const url of urls) {
       if (answers === undefined) this.#answers.delete(url);
       else this.#answers.set(url, answers);
@@ -101,7 +101,7 @@ export class PeerNetwork {
   }
 
   /** Whoever answers on `url`, where the asking member reaches it. */
-  async answersAt(from: NodeId | undefined, url: string): Promise<PeerAnswers> {
+  async answersAt(from: NodeId | undefined, url: string): Promise<PeerAnswering> {
     await new Promise<void>((resolve) => this.clock.after(this.latencyMs, resolve));
     const answers = this.#answers.get(url);
     const owner = [...this.#running.values()].find(({ local }) => local.peerUrls.includes(url));
@@ -122,16 +122,8 @@ class SimulatedTransport implements Transport {
   #receiver: RaftReceiver | undefined;
 
   constructor(readonly network: PeerNetwork) {
-    const at = (url: string): Promise<PeerAnswers> => network.answersAt(this.#local?.id, url);
-    this.calls = {
-      members: async (url, signal) => (await at(url)).members(signal),
-      version: async (url, signal) => (await at(url)).version(signal),
-      downgradeEnabled: async (url, signal) => (await at(url)).downgradeEnabled(signal),
-      promote: async (url, id, token, signal) => (await at(url)).promote(id, token, signal),
-      hashKv: async (url, revision, signal) => (await at(url)).hashKv(revision, signal),
-      renewLease: async (url, id, signal) => (await at(url)).renewLease(id, signal),
-      leaseTimeToLive: async (url, request, signal) => (await at(url)).leaseTimeToLive(request, signal),
-    };
+    const http = { ask: (asked: HttpAsk) => this.#ask(asked), close: async () => {} };
+    this.calls = createPeerCalls(http, () => this.#local?.clusterId);
   }
 
   start(local: LocalMember, receiver: RaftReceiver): void {
@@ -181,6 +173,35 @@ class SimulatedTransport implements Transport {
     this.#local = undefined;
   }
 
+  /** To the handlers of whoever listens there, and back. */
+  async #ask({ body, headers = {}, method, signal, url: text }: HttpAsk): Promise<HttpAnswer> {
+    const url = new URL(text);
+    const answering = await this.network.answersAt(this.#local?.id, url.origin);
+    const response = await answering(
+      {
+        method,
+        target: url.pathname + url.search,
+        protocol: 'HTTP/1.1',
+        headers: Object.fromEntries(
+          Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
+        ),
+        body: chunksOf(body),
+        peer: { address: 'simulated', tls: undefined },
+        signal: signal ?? new AbortController().signal,
+      },
+      url,
+    );
+    return {
+      status: response.status,
+      headers: Object.fromEntries(
+        Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
+      ),
+      fields: [],
+      body: chunksOf(response.body),
+      discard() {},
+    };
+  }
+
   #reach(to: NodeId): RaftReceiver {
     const local = this.#local;
     const target = local === undefined ? undefined : this.network.reached(local.id, to);
@@ -202,4 +223,11 @@ class SimulatedTransport implements Transport {
       this.#receiver?.reportUnreachable(message.to);
     }
   }
+}
+
+async function* chunksOf(body: HttpAsk['body']): AsyncGenerator<Uint8Array> {
+  if (body === undefined) return;
+  if (typeof body === 'string') yield Buffer.from(body);
+  else if (body instanceof Uint8Array) yield body;
+  else yield* body;
 }

@@ -26,6 +26,8 @@ import type { Bootstrapped, LogState } from './types.js';
 
 /** A tick is a heartbeat interval; the election timeout is a whole number of them. */
 const HEARTBEAT_TICKS = 1;
+/** As etcd's lease-checkpoint-interval. */
+const LEASE_CHECKPOINT_SECONDS = 300;
 const MAX_SIZE_PER_MESSAGE_BYTES = 1024 * 1024;
 const MAX_INFLIGHT_MESSAGES = 512;
 
@@ -76,6 +78,9 @@ export function assemble({
         minTtlSeconds: Math.ceil((Math.floor((3 * electionTicks(config)) / 2) * config.heartbeatIntervalMs) / 1000),
         electionTimeoutMs: config.electionTimeoutMs,
         expiredRetryMs: requestTimeoutMs(config),
+        ...(config.leaseCheckpoint ? { checkpointIntervalSeconds: LEASE_CHECKPOINT_SECONDS } : {}),
+        persistCheckpoints: () =>
+          config.leaseCheckpointPersist || Number((readClusterVersion(backend) ?? '3.0').split('.')[1]) >= 6,
       }),
   );
   const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor }));

@@ -1,41 +1,80 @@
 /**
  * The leader's clockwork of leases: twice a second, what has expired is revoked through the log (at most so many at a time, so that a mass expiry starves
- * nobody), and long leases are checkpointed. Source: etcd's lessor loop and server.go.
+ * nobody), and long leases are checkpointed. A member that was the leader and does not know yet that it is no more must not revoke anything: so it first
+ * makes sure, by a read index, that it still leads (etcd #16822). Source: etcd's lessor loop and server.go (revokeExpiredLeases, ensureLeadership).
  */
-
+import { LeaseNotFoundError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
+import type { Logger } from '../../lib/logger.js';
 import { appendAll } from '../../lib/long-lists.js';
 import type { Propose } from '../apply/operation.js';
+import { EtcdError } from '../etcd-error.js';
+import type { Leadership } from '../loop/leadership.js';
+import type { Reads } from '../reads/reads.js';
 
 const LOOP_MS = 500;
 const MAX_CONCURRENT_REVOKES = 16;
 
 export interface LeaseExpiryDeps {
   readonly lessor: Lessor;
+  readonly leadership: Leadership;
+  readonly reads: Pick<Reads, 'linearizable'>;
+  /** In the name of root. */
   readonly propose: Propose;
+  readonly logger: Logger;
 }
 
 export class LeaseExpiry {
+  expiredCount = 0;
   #nextMs = 0;
   #queue: bigint[] = [];
   #running = 0;
-  expiredCount = 0;
+  #ensuring = false;
 
   constructor(readonly deps: LeaseExpiryDeps) {}
 
   tick(nowMs: number): void {
+    const { lessor } = this.deps;
     if (nowMs < this.#nextMs) return;
     this.#nextMs = nowMs + LOOP_MS;
-    if (!this.deps.lessor.isPrimary) {
+    if (!lessor.isPrimary) {
       this.#queue = [];
       return;
     }
-    appendAll(this.#queue, this.deps.lessor.takeExpired(nowMs));
-    this.#revoke();
+    this.#checkpoint(nowMs);
+    // What is not taken now waits in the lessor.
+    if (this.#ensuring) return;
+    const expired = lessor.takeExpired(nowMs);
+    if (expired.length > 0) void this.#revokeAsLeader(expired);
+  }
+
+  #checkpoint(nowMs: number): void {
     for (const checkpoints of this.deps.lessor.takeCheckpoints(nowMs)) {
       const items = checkpoints.map(({ id, remainingTtlSeconds }) => ({ ID: id, remainingTTL: remainingTtlSeconds }));
-      this.#ignore(this.deps.propose({ kind: 'leaseCheckpoint', request: { checkpoints: items } }));
+      // A lost checkpoint costs nothing.
+      this.deps.propose({ kind: 'leaseCheckpoint', request: { checkpoints: items } }).catch(() => {});
     }
+  }
+
+  /** Never rejects. What is not revoked after all is handed out again by the lessor. */
+  async #revokeAsLeader(expired: readonly bigint[]): Promise<void> {
+    const { leadership, logger, reads } = this.deps;
+    const local = { 'local-member-id': leadership.localId.toString(16) };
+    this.#ensuring = true;
+    try {
+      await reads.linearizable();
+    } catch (cause) {
+      logger.warn("Failed to check current member's leadership", { error: (cause as Error).message });
+      return;
+    } finally {
+      this.#ensuring = false;
+    }
+    if (!leadership.isLeader) {
+      logger.warn("Ignore the lease revoking request because current member isn't a leader", local);
+      return;
+    }
+    appendAll(this.#queue, expired);
+    this.#revoke();
   }
 
   #revoke(): void {
@@ -44,18 +83,25 @@ export class LeaseExpiry {
       if (ID === undefined) return;
       if (this.deps.lessor.lookup(ID) === undefined) continue;
       this.#running++;
-      this.expiredCount++;
-      this.#ignore(
-        this.deps.propose({ kind: 'leaseRevoke', request: { ID } }).finally(() => {
-          this.#running--;
-          this.#revoke();
-        }),
-      );
+      void this.#propose(ID).finally(() => {
+        this.#running--;
+        this.#revoke();
+      });
     }
   }
 
-  /** A revocation that fails (no leader, stopping) is handed out again by the lessor; a lost checkpoint costs nothing. */
-  #ignore(proposal: Promise<unknown>): void {
-    proposal.catch(() => {});
+  async #propose(ID: bigint): Promise<void> {
+    const { logger, propose } = this.deps;
+    try {
+      await propose({ kind: 'leaseRevoke', request: { ID } });
+      this.expiredCount++;
+    } catch (cause) {
+      // Its owner was quicker.
+      if (cause instanceof LeaseNotFoundError || (cause instanceof EtcdError && cause.row === 'leaseNotFound')) return;
+      logger.warn('failed to revoke lease', {
+        'lease-id': ID.toString(16).padStart(16, '0'),
+        error: (cause as Error).message,
+      });
+    }
   }
 }
