@@ -27,6 +27,7 @@ export const osNetwork: Network = { listen, dial };
 const tlsHandshake = 0x16;
 const defaultHandshakeMs = 10_000;
 const defaultDialMs = 20_000;
+const LAST_PORT = 65_535;
 /** Nagle's delay off; a peer that vanished without a word is noticed by probes of a silent connection, as Go's sockets do. */
 const liveliness = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 
@@ -37,6 +38,10 @@ function listen(
   onConnection: (connection: NetworkSocket) => void,
   options: ListenOptions = {},
 ): Promise<NetworkListener> {
+  if (address.t === 'tcp' && address.port > LAST_PORT) {
+    const message = `listen tcp: address ${address.port}: invalid port`;
+    return Promise.reject(new DialError(message, 'ERR_SOCKET_BAD_PORT', undefined));
+  }
   const secure = options.tls === undefined ? undefined : secureAcceptor(options.tls, options, onConnection);
   const halfOpen = options.halfOpen === true;
   const { admission } = options;

@@ -116,6 +116,12 @@ describe('in clear', () => {
     );
   });
 
+  it("says in Go's words that there is no such port", async () => {
+    await expect(echoing({ t: 'tcp', host: '127.0.0.1', port: 99_999 })).rejects.toThrowError(
+      'listen tcp: address 99999: invalid port',
+    );
+  });
+
   it('gives up a dial that is cancelled', async () => {
     const error = osNetwork.dial(local, { signal: AbortSignal.abort() });
     await expect(error).rejects.toThrowError('operation was canceled');
