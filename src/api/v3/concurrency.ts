@@ -67,9 +67,10 @@ export class Steps {
     return this.range(oldestOf(prefix), call);
   }
 
+  /** Also once the caller is gone: what it made is taken away again. */
   async delete(key: Uint8Array, call: ServerCall): Promise<Uint8Array> {
     const request = DeleteRangeRequest.create({ key });
-    return (await this.#as(async () => this.handlers.kv.deleteRange(request, call))) as Uint8Array;
+    return (await this.#as(async () => this.handlers.kv.deleteRange(request, outliving(call)))) as Uint8Array;
   }
 
   /**
@@ -244,4 +245,19 @@ export const oldestOf = (prefix: Uint8Array): Partial<RangeRequest> => ({
 export function rangedKey({ responses }: TxnResponse, index: number): KeyValue | undefined {
   const response = responses[index]?.response;
   return response?.case === 'responseRange' ? response.value.kvs[0] : undefined;
+}
+
+/** The same caller, as if it still waited. */
+function outliving({ path, metadata, connection, peer }: ServerCall): ServerCall {
+  return {
+    path,
+    metadata,
+    connection,
+    peer,
+    aborted: false,
+    signal: new AbortController().signal,
+    timeoutMs: undefined,
+    setHeader() {},
+    setTrailer() {},
+  };
 }
