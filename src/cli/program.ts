@@ -52,6 +52,7 @@ export const etcdctl: Program = {
     role: { summary: 'Roles and what they may', usage: '<subcommand>' },
     snapshot: { summary: 'Copies of the whole store', usage: '<subcommand>' },
     user: { summary: 'Users, their passwords and roles', usage: '<subcommand>' },
+    v2: { summary: 'From the v2 API to v3', usage: '<subcommand>' },
   },
 };
 
