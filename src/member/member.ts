@@ -384,7 +384,11 @@ export class Member {
       logger,
       timeoutMs,
     });
-    this.peerAnswers = new PeerAnswers({ ...this, applied: this.#applied });
+    this.peerAnswers = new PeerAnswers({
+      initialMembers: parts.initialMembers,
+      ...this,
+      applied: this.#applied,
+    });
   }
 
   // ---- life

@@ -16,6 +16,7 @@ import type { Maintenance } from '../services/maintenance.js';
 export interface PeerAnswersDeps {
   readonly emulate: EmulatedVersion;
   readonly cluster: Cluster;
+  readonly initialMembers: readonly ClusterMember[];
   readonly changes: MembershipChanges;
   readonly leases: Leases;
   readonly maintenance: Maintenance;
@@ -37,7 +38,9 @@ export class PeerAnswers {
   }
 
   members(): readonly ClusterMember[] {
-    return this.deps.cluster.members;
+    const { cluster, initialMembers } = this.deps;
+    // One that joins may ask before our log has named anybody; without an answer it would not start.
+    return cluster.members.length > 0 ? cluster.members : initialMembers;
   }
 
   /** `token` is that of the client who asked the other member. */

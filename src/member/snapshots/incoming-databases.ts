@@ -10,6 +10,7 @@ import { readConsistentIndex } from '../../backend/schema/meta.js';
 import { openBolt } from '../../bolt/bolt.js';
 import { backendReader } from '../../datadir/db.js';
 import type { Disk, DiskFile } from '../../lib/disk.js';
+import { humanBytes } from '../../lib/go/bytes.js';
 import type { Logger } from '../../lib/logger.js';
 import { SnapshotSaveError } from '../../peer/types.js';
 import type { Index } from '../../raftpb/types.js';
@@ -71,7 +72,7 @@ export class IncomingDatabases {
       removeQuietly(disk, path);
       throw cause;
     }
-    logger.info('saved database snapshot to disk', { path: target, 'snapshot-index': index, bytes });
+    logger.info('saved database snapshot to disk', { path: target, bytes, size: humanBytes(bytes) });
   }
 }
 

@@ -63,6 +63,7 @@ export class RaftSnapshots {
     this.installs = new SnapshotInstaller({
       ...parts,
       ...deps,
+      snapshotIndex: () => this.#taken.lastIndex,
       appliedRestored: (snapshot, backendIndex) => {
         entries.restore(snapshot, backendIndex);
         this.#taken.installed(snapshot.metadata.index);

@@ -40,6 +40,9 @@ export interface SnapshotInstallerDeps {
   readonly auth: AuthStore;
   readonly v2: V2State;
   readonly cluster: Cluster;
+  readonly entries: { readonly applied: Index };
+  /** Of the last snapshot, ours or a leader's. */
+  readonly snapshotIndex: () => Index;
   /** How far has been applied is now what the snapshot says; the database may be further. */
   readonly appliedRestored: (snapshot: Snapshot, backendIndex: Index) => void;
   /** The membership may be another: connections follow. */
@@ -63,15 +66,20 @@ export class SnapshotInstaller implements SnapshotInstalls {
 
   /** Rejects where the member can't go on: the log already begins with the snapshot. */
   async install(snapshot: Snapshot): Promise<void> {
-    const { disk, logger, snapshots, backend, cluster } = this.deps;
-    const { index } = snapshot.metadata;
+    const { disk, logger, snapshots, backend } = this.deps;
+    const { index, term } = snapshot.metadata;
     const path = snapshots.dbPath(index);
-    const fields = { 'local-member-id': cluster.localId.toString(16), 'incoming-leader-snapshot-index': index };
-    logger.info('applying snapshot', fields);
+    const fields = () => ({
+      'current-snapshot-index': this.deps.snapshotIndex(),
+      'current-applied-index': this.deps.entries.applied,
+      'incoming-leader-snapshot-index': index,
+      'incoming-leader-snapshot-term': term,
+    });
+    logger.info('applying snapshot', fields());
     if (disk.stat(path) === undefined)
       throw new Error("failed to find database snapshot file (snap: snapshot file doesn't exist)");
     await backend.replace(path, () => this.#reload(snapshot));
-    logger.info('applied snapshot', fields);
+    logger.info('applied snapshot', fields());
   }
 
   /**

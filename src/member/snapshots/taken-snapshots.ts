@@ -68,6 +68,11 @@ export class TakenSnapshots {
       });
   }
 
+  /** Of the last snapshot, ours or a leader's. */
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+
   /** A leader's snapshot at `index` took the place of all before it. */
   installed(index: number): void {
     this.#lastIndex = Math.max(this.#lastIndex, index);

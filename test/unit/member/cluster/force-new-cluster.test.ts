@@ -1,0 +1,50 @@
+/** `--force-new-cluster` on what is left of a larger cluster: exactly one voter remains, and nobody comes back (issues 20071, 20339, 20896, 20967, 12288). */
+import { describe, expect, it } from 'vitest';
+import { confStateKey } from '../../../../src/backend/schema/meta.js';
+import { checkedPeerUrls } from '../../../../src/member/membership/peer-urls.js';
+import { PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { InProcessMember } from '../../../support/in-process-member.js';
+import { startSimulatedCluster } from '../../../support/simulated-cluster.js';
+
+/** Alone, under its old id, with everything it had. */
+async function expectAlone(opened: InProcessMember, id: bigint, keys: number): Promise<void> {
+  const { member } = opened;
+  expect(member.id).toBe(id);
+  expect(member.cluster.members).toMatchObject([{ id, isLearner: false }]);
+  // One voter in raft's configuration too, or nobody would agree to this.
+  await opened.run(member.propose({ kind: 'put', request: PutRequest.create({ key: Buffer.from('k0') }) }));
+  await opened.run(member.backend.commit());
+  const stored = Buffer.from(member.backend.get('meta', confStateKey) ?? []).toString();
+  expect(stored).toBe(`{"voters":[${id}],"auto_leave":false}`);
+  expect(opened.all().length).toBe(keys);
+}
+
+describe.each(['with a raft snapshot', 'with the log alone'])('going on alone %s', (how) => {
+  const config = { snapshotCount: how === 'with a raft snapshot' ? 8 : 100_000, snapshotCatchupEntries: 3 };
+
+  it('leaves one voter of three and a learner, wherever it is tried', { timeout: 60_000 }, async () => {
+    const cluster = await startSimulatedCluster({ config: { ...config, walSegmentBytes: 16_000 } });
+    const leader = await cluster.untilLeader();
+    await cluster.pass(6000);
+    await cluster.run(leader.member.changes.add(checkedPeerUrls(['http://m4:2380']), { isLearner: true }));
+    for (let i = 0; i < 20; i++) await cluster.run(leader.put(`k${i}`, `v${i}`));
+    await cluster.settle();
+    // A change that is proposed and never agreed on.
+    cluster.network.isolate(leader.id);
+    leader.member.changes.add(checkedPeerUrls(['http://m5:2380']), { isLearner: false }).catch(() => {});
+    await cluster.pass(100);
+    const places = cluster.members.map(({ disk, config: own, id }) => ({ disk, own, id }));
+    for (const member of cluster.members) await member.stop();
+    for (const { disk, own, id } of places) {
+      const forced = await InProcessMember.open(disk, { ...own, forceNewCluster: true });
+      await expectAlone(forced, id, 20);
+      await forced.stop();
+      const again = await InProcessMember.open(disk, own);
+      await expectAlone(again, id, 20);
+      const others = places.filter((other) => other.id !== id);
+      for (const other of others) expect(again.member.cluster.isRemoved(other.id)).toBe(true);
+      expect(again.member.cluster.state.removed.length).toBe(3);
+      await again.stop();
+    }
+  });
+});
