@@ -122,6 +122,24 @@ const keepAlive = async (channels: readonly Channel[], client: number) => {
   };
 };
 
+/** As `clientv3.KeepAliveOnce`: a stream for each renewal. */
+const keepAliveOnce = async (channels: readonly Channel[], client: number) => {
+  const channel = channelOf(channels, client);
+  const { ID } = await channel.unary(Lease.leaseGrant, LeaseGrantRequest.create({ TTL: 3600 }));
+  return async () => {
+    const stream = channel.stream(Lease.leaseKeepAlive);
+    stream.send(LeaseKeepAliveRequest.create({ ID }));
+    for await (const _ of stream.messages) break;
+  };
+};
+
+/** A thousand keys of 256 bytes in one answer, from the keys that the puts before have left. */
+const thousandKeys = async (channels: readonly Channel[], client: number) => {
+  const channel = channelOf(channels, client);
+  const request = RangeRequest.create({ key: Buffer.from('key-'), rangeEnd: Buffer.from('key.'), limit: 1000 });
+  return () => channel.unary(KV.range, request);
+};
+
 export const loads: readonly Load[] = [
   { name: 'put', clients: 1, connections: 1, prepare: put, weight: 1 },
   { name: 'put', clients: 1000, connections: 1, prepare: put, weight: 1 },
@@ -138,4 +156,7 @@ export const loads: readonly Load[] = [
   { name: 'watch fan-out (events)', clients: 1, connections: 100, prepare: fanOut, weight: WATCHERS },
   { name: 'keep-alive', clients: 1, connections: 1, prepare: keepAlive, weight: 1 },
   { name: 'keep-alive', clients: 1000, connections: 100, prepare: keepAlive, weight: 1 },
+  { name: 'keep-alive, one shot', clients: 100, connections: 10, prepare: keepAliveOnce, weight: 1 },
+  { name: 'range of 1000 keys', clients: 1, connections: 1, prepare: thousandKeys, weight: 1 },
+  { name: 'range of 1000 keys', clients: 100, connections: 10, prepare: thousandKeys, weight: 1 },
 ];
