@@ -174,7 +174,8 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   /**
-   * The hash members compare; given up once `caller` is gone. `revision` 0 = now. At exactly the last compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
+   * The hash members compare; given up once `caller` is gone. `revision` 0 = now, below it = of nothing at all, as in etcd. At exactly the last
+   * compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
    * InterruptedError or BusyError, and like `range`.
    */
   async hashKV(revision: number, caller?: Caller): Promise<KvHash> {
@@ -183,7 +184,7 @@ export class MvccStore implements KeyReader, WriteTarget {
     if (revision > 0 && revision < this.compactedAt) throw new CompactedError(revision, this.compactedAt);
     if (revision > this.current) throw new FutureRevisionError(revision, this.current);
     if (this.jobs.length >= maxJobs) throw new BusyError(maxJobs);
-    const at = revision <= 0 ? this.current : revision;
+    const at = revision === 0 ? this.current : revision;
     const { compactedAt: compactRevision, current: currentRevision, backend, index } = this;
     return new Promise((resolve, reject) => {
       this.jobs.push(

@@ -116,10 +116,24 @@ export function executeDeleteRange(
   return { header: undefined, deleted: write.deleteRange(request.key, request.rangeEnd), prevKvs };
 }
 
-/** Throws EtcdError for a put that must not be applied. */
+/** Throws EtcdError for a put that must not be applied. The lease is looked for first; in a transaction the key is, as etcd has it. */
 export function checkPut(reader: KeyReader, put: PutRequest, context: TxnContext): void {
-  if ((put.ignoreValue || put.ignoreLease) && reader.get(put.key) === undefined) throw new EtcdError('keyNotFound');
-  if (put.lease !== 0n && !context.hasLease(put.lease)) throw new EtcdError('leaseNotFound');
+  checkLease(put, context);
+  checkKept(reader, put);
+}
+
+function checkPutOfTxn(reader: KeyReader, put: PutRequest, context: TxnContext): void {
+  checkKept(reader, put);
+  checkLease(put, context);
+}
+
+function checkLease({ lease }: PutRequest, context: TxnContext): void {
+  if (lease !== 0n && !context.hasLease(lease)) throw new EtcdError('leaseNotFound');
+}
+
+/** What is to be kept must be there. */
+function checkKept(reader: KeyReader, { key, ignoreValue, ignoreLease }: PutRequest): void {
+  if ((ignoreValue || ignoreLease) && reader.get(key) === undefined) throw new EtcdError('keyNotFound');
 }
 
 export function innerHeader(revision: number): ResponseHeader {
@@ -149,7 +163,7 @@ function checkBranch(reader: KeyReader, txn: TxnRequest, path: Path, context: Tx
   let nested = 0;
   for (const { request } of branch(txn, path)) {
     if (request.case === 'requestRange') checkRevision(request.value.revision, context);
-    else if (request.case === 'requestPut') checkPut(reader, request.value, context);
+    else if (request.case === 'requestPut') checkPutOfTxn(reader, request.value, context);
     else if (request.case === 'requestTxn') checkBranch(reader, request.value, nestedPath(path, nested++), context);
   }
 }
