@@ -77,6 +77,17 @@ const differences = {
   /** A progress request is answered at once even where watches of the stream are still catching up. */
   progressAlwaysAnswered: row(true, false, false, false),
 
+  // Plain HTTP
+  /** `/health` tells why; 3.4.23 tells only whether. */
+  healthTellsReason: row(false, true, true, true),
+  /** The type of `/metrics` as the Prometheus library of that version has it. */
+  metricsType: row(
+    'text/plain; version=0.0.4; charset=utf-8',
+    'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
+    'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
+    'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
+  ),
+
   // JSON gateway
   /** Major version of grpc-gateway: its way with JSON, statuses and error bodies. */
   gatewayGeneration: row<1 | 2>(1, 2, 2, 2),

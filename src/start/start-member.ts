@@ -200,13 +200,14 @@ function facesOf(
   ];
   const raft: HttpHandler = (request, url) => transport.handle(request, url);
   const source = {
+    emulate: member.emulate,
     alarmNames: () => member.maintenance.alarmNames(),
     hasLeader: () => member.leadership.hasLeader,
     isLearner: () => member.isLearner,
     probe: (how: { serializable: boolean }) => member.reads.probe(how),
   };
   const health = healthHandler(source, logger, measured.health);
-  const metrics = metricsHandler({ metrics: () => measured.metrics.scraped() });
+  const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });
   const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
   const http = createRouter({
     access,

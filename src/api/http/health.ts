@@ -3,12 +3,14 @@
  * the string "true", not a boolean, and scripts compare it.
  */
 
+import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
 import { type HttpHandler, onlyGet, textError } from './types.js';
 
 /** What the checks need of a member. */
 export interface HealthSource {
+  readonly emulate: EmulatedVersion;
   /** Names of the alarms raised by anyone: `NOSPACE`, `CORRUPT`. */
   alarmNames(): readonly string[];
   hasLeader(): boolean;
@@ -43,13 +45,17 @@ async function health(source: HealthSource, logger: Logger, counters: HealthCoun
     return {
       status: 200,
       headers: { 'Content-Type': 'text/plain; charset=utf-8' },
-      body: '{"health":"true","reason":""}',
+      body: healthText(source, 'true', ''),
     };
   }
   counters.failures++;
-  const output = JSON.stringify({ health: 'false', reason });
+  const output = healthText(source, 'false', reason);
   logger.warn('/health error', { output, 'status-code': 503 });
   return textError(503, output);
+}
+
+function healthText({ emulate }: HealthSource, health: 'true' | 'false', reason: string): string {
+  return JSON.stringify(differenceOf('healthTellsReason', emulate) ? { health, reason } : { health });
 }
 
 async function unhealthyReason(

@@ -1,8 +1,10 @@
 /** `/metrics`: the registry in Prometheus's text form 0.0.4. */
+import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { HttpHandler } from './types.js';
 
 export interface MetricsSource {
   metrics(): Promise<string>;
+  readonly emulate: EmulatedVersion;
 }
 
 export function metricsHandler(source: MetricsSource): HttpHandler {
@@ -10,7 +12,7 @@ export function metricsHandler(source: MetricsSource): HttpHandler {
     if (url.pathname !== '/metrics') return undefined;
     return {
       status: 200,
-      headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores' },
+      headers: { 'Content-Type': differenceOf('metricsType', source.emulate) },
       body: await source.metrics(),
     };
   };
