@@ -212,8 +212,11 @@ interface ProxyParts {
   readonly registry: Registry;
 }
 
-function serviceOf({ cors, v2Proxy }: MemberOptions, { director, forward, registry }: ProxyParts): HttpService {
-  const metrics = metricsHandler({ metrics: () => registry.metrics() });
+function serviceOf(
+  { cors, v2Proxy, emulate }: MemberOptions,
+  { director, forward, registry }: ProxyParts,
+): HttpService {
+  const metrics = metricsHandler({ emulate, metrics: () => registry.metrics() });
   return async (request) => {
     const url = URL.canParse(request.target, 'http://etcd') ? new URL(request.target, 'http://etcd') : undefined;
     const scrape = url === undefined ? undefined : await metrics(request, url);
