@@ -1,0 +1,383 @@
+/**
+ * How the parts of a member are put together: each is given what it needs of the others, and nothing is started. What needs a part that is made later is given a
+ * function that asks for it when it is called.
+ */
+import { AuthStore } from '../auth/store.js';
+import { differenceOf } from '../lib/emulate.js';
+import { WatchHub } from '../mvcc/watch/hub.js';
+import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
+import { ConfChangeType } from '../raftpb/types.js';
+import { saveStore } from '../v2/snapshot.js';
+import { Applier } from './apply/applier.js';
+import { EntryApplier } from './apply/entry-applier.js';
+import type { Propose } from './apply/operation.js';
+import { membershipIn } from './bootstrap/membership-at.js';
+import type { Bootstrapped } from './bootstrap/types.js';
+import type { Outcome } from './etcd-error.js';
+import { Applied } from './loop/applied.js';
+import { Leadership } from './loop/leadership.js';
+import { Outbox } from './loop/outbox.js';
+import { RaftLoop } from './loop/raft-loop.js';
+import { MembershipChanges } from './membership/changes.js';
+import { Connections, timeoutError } from './membership/connections.js';
+import { LeaderCalls } from './membership/leader-calls.js';
+import { LeaderTransfer } from './membership/leader-transfer.js';
+import { QuorumGuard } from './membership/quorum-guard.js';
+import { ElectionTicks } from './peers/election-ticks.js';
+import { PeerAnswers } from './peers/peer-answers.js';
+import { PeerSet } from './peers/peer-set.js';
+import { Receiver } from './peers/receiver.js';
+import { Reads } from './reads/reads.js';
+import { Authentication, bcryptCost, saltOf } from './services/authentication.js';
+import { Compactor } from './services/compactor.js';
+import { Corruption } from './services/corruption.js';
+import { Downgrade } from './services/downgrade.js';
+import { LeaseExpiry } from './services/lease-expiry.js';
+import { Leases } from './services/leases.js';
+import { Maintenance } from './services/maintenance.js';
+import { Publisher } from './services/publisher.js';
+import { Space } from './services/space.js';
+import { StoreWork } from './services/store-work.js';
+import { Versions } from './services/versions.js';
+import { WatchSync } from './services/watch-sync.js';
+import { RaftSnapshots } from './snapshots/raft-snapshots.js';
+import { type MemberConfig, type MemberWorld, requestTimeoutMs } from './types.js';
+import { restoreV2 } from './v2/restore-v2.js';
+import { V2Service } from './v2/v2-service.js';
+import { V2Stats } from './v2/v2-stats.js';
+import { Proposals } from './writes/proposals.js';
+import { RequestIds } from './writes/request-ids.js';
+import { Waiters } from './writes/waiters.js';
+
+/** What the parts may do to the member's life. */
+export interface Life {
+  /** Something that must not happen did: the member stops. */
+  readonly fail: (cause: unknown) => void;
+  /** The member is no part of its cluster any more. */
+  readonly removed: () => void;
+}
+
+export type Wired = ReturnType<typeof wire>;
+
+export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapped, life: Life) {
+  const { clock, logger } = world;
+  const { alarms, backend, cluster, lessor, node, store } = parts;
+  const timeoutMs = requestTimeoutMs(config);
+  const { fail } = life;
+  const propose: Propose = (operation, options) => proposals.propose(operation, options);
+  const wake = (): void => loop.wake();
+  const header = (revision: number): ResponseHeader => ({
+    clusterId: cluster.id,
+    memberId: cluster.localId,
+    revision,
+    raftTerm: node.term,
+  });
+  const ids = new RequestIds(cluster.localId, clock.wallMs());
+  const waiters = new Waiters<Outcome<unknown>>();
+  const leadership = new Leadership({
+    node,
+    clock,
+    logger,
+    heartbeatIntervalMs: config.heartbeatIntervalMs,
+    wake,
+  });
+  const connections = new Connections(world.transport, cluster);
+  const watchSync = new WatchSync(clock, () => hub, fail);
+  const hub = new WatchHub(store, {
+    wake: () => watchSync.wake(),
+    refuseNegativeStart: differenceOf('refusesNegativeWatchStart', config.emulate),
+  });
+  const space = new Space({
+    backend,
+    alarms,
+    memberId: cluster.localId,
+    logger,
+    quotaOption: config.quotaBackendBytes,
+    propose,
+  });
+  const storeWork = new StoreWork({ store, backend, clock, config, fail });
+  const cost = bcryptCost(config.bcryptCost, logger);
+  const auth = new AuthStore(backend, {
+    logger,
+    tokens: world.tokens,
+    hashNow: (password, seed) => world.passwords.hashNow(password, { cost, salt: saltOf(seed) }),
+  });
+  const applier = new Applier({
+    store,
+    lessor,
+    alarms,
+    auth,
+    nowMs: () => clock.monotonicMs(),
+    fits: (costBytes) => space.fits(costBytes),
+    onQuotaExceeded: () => {
+      void space.raiseAlarm();
+    },
+    onCompaction: (revision, done) => storeWork.track(revision, done),
+  });
+  const entries = new EntryApplier({
+    node,
+    backend,
+    cluster,
+    v2: parts.v2,
+    applier,
+    waiters,
+    clock,
+    logger,
+    warningApplyDurationMs: config.warningApplyDurationMs,
+    leadership,
+    maxLearners: config.maxLearners,
+    onConfChange: (change) => {
+      peers.applied(change);
+      if (change.type === ConfChangeType.ConfChangeRemoveNode && change.nodeId === cluster.localId) life.removed();
+    },
+    start: parts.start,
+  });
+  const applied = new Applied(clock, () => ({ committed: node.committed, applied: entries.applied }));
+  const reads = new Reads({
+    store,
+    applier,
+    node,
+    ids,
+    leadership,
+    clock,
+    logger,
+    timeoutMs,
+    wake,
+  });
+  const raftSnapshots = new RaftSnapshots({
+    parts,
+    auth,
+    v2: {
+      v2Json: () => saveStore(parts.v2),
+      restore: (data) => restoreV2(parts.v2, data, () => membershipIn(backend)),
+    },
+    entries,
+    config,
+    disk: world.disk,
+    clock,
+    logger,
+    send: (message, database) => world.transport.sendSnapshot(message, database),
+    failedToSend: (to) => loop.reportSnapshot(to, 'failed'),
+    step: (message) => loop.receive(message),
+    membershipRestored: () => peers.reconnect(),
+    fail,
+  });
+  const loop = new RaftLoop({
+    node,
+    storage: parts.storage,
+    log: parts.wal,
+    reads: reads.rounds,
+    leadership,
+    clock,
+    outbox: new Outbox({
+      send: (messages) => world.transport.send(messages),
+      sendSnapshot: (message) => raftSnapshots.send(message),
+      isRemoved: (id) => cluster.isRemoved(id),
+      leadership,
+      clock,
+      logger,
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
+    }),
+    applyEntries: (committed) => {
+      entries.apply(committed);
+      applied.advance();
+      authentication.afterApply(entries.applied);
+      raftSnapshots.afterApply();
+    },
+    snapshots: raftSnapshots.installs,
+    onFatal: fail,
+  });
+  const proposals = new Proposals({
+    ids,
+    waiters,
+    loop,
+    backend,
+    clock,
+    maxRequestBytes: config.maxRequestBytes,
+    timeoutMs,
+    applyLag: () => node.committed - entries.applied,
+    timeoutError: (startMs) =>
+      timeoutError({ connections, leadership, electionTimeoutMs: config.electionTimeoutMs }, startMs),
+  });
+  const leaderTransfer = new LeaderTransfer({ cluster, connections, leadership, logger, timeoutMs });
+  const leaderCalls = new LeaderCalls({ cluster, leadership, clock, timeoutMs });
+  const changes = new MembershipChanges({
+    node,
+    leadership,
+    applied,
+    guard: new QuorumGuard({
+      cluster,
+      connections,
+      clock,
+      logger,
+      emulate: config.emulate,
+      isStrict: config.strictReconfigCheck,
+    }),
+    proposeChange: (change) => proposals.proposeChange(change),
+    leaderCalls,
+    calls: world.transport.calls,
+    clock,
+    logger,
+  });
+  const peers = new PeerSet({
+    transport: world.transport,
+    cluster,
+    initialMembers: parts.initialMembers,
+    peerUrls: config.initialAdvertisePeerUrls,
+    receiver: new Receiver({
+      cluster,
+      loop,
+      logger,
+      receiveSnapshot: (message, database) => raftSnapshots.receive(message, database),
+      onRemoved: () => life.removed(),
+    }),
+  });
+  const electionTicks = new ElectionTicks({
+    connections,
+    logger,
+    isWanted: config.initialElectionTickAdvance,
+    electionTicks: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
+    heartbeatIntervalMs: config.heartbeatIntervalMs,
+    advance: (ticks) => {
+      for (let i = 0; i < ticks; i++) loop.tick();
+    },
+  });
+  const authentication = new Authentication({
+    ...world,
+    store: auth,
+    bcryptCost: cost,
+    timeoutMs,
+    propose,
+    linearizable: () => reads.linearizable(),
+    applied: () => entries.applied,
+  });
+  const leases = new Leases({
+    lessor,
+    clock,
+    ids,
+    leadership,
+    applied,
+    leaderCalls,
+    calls: world.transport.calls,
+    propose,
+  });
+  const v2Stats = new V2Stats({ name: config.name, cluster, store: parts.v2, leadership, clock });
+  const v2 = new V2Service({
+    store: parts.v2,
+    node,
+    applied: () => entries.applied,
+    proposals,
+    ids,
+    leadership,
+    clock,
+  });
+  const expiry = new LeaseExpiry({
+    lessor,
+    leadership,
+    reads,
+    logger,
+    propose: (operation) => propose(operation, { identity: auth.rootIdentity() }),
+  });
+  const compactor = new Compactor(config.autoCompaction, {
+    logger,
+    leadership,
+    currentRevision: () => store.currentRevision,
+    compact: async (revision) => {
+      await propose({ kind: 'compaction', request: { revision, physical: false } });
+    },
+  });
+  const publisher = new Publisher({
+    config,
+    cluster,
+    logger,
+    ids,
+    leadership,
+    proposals,
+  });
+  const downgrade = new Downgrade({ cluster, reads, propose, logger });
+  const versions = new Versions({
+    config,
+    cluster,
+    leadership,
+    calls: world.transport.calls,
+    proposals,
+    ids,
+    clock,
+    logger,
+    endDowngrade: () => downgrade.cancel(),
+  });
+  const maintenance = new Maintenance({
+    clock,
+    emulate: config.emulate,
+    node,
+    backend,
+    store,
+    storeWork,
+    cluster,
+    alarms,
+    space,
+    leadership,
+    logger,
+    applied: () => entries.applied,
+    header,
+  });
+  const corruption = new Corruption({
+    config,
+    cluster,
+    leadership,
+    maintenance,
+    store,
+    reads,
+    calls: world.transport.calls,
+    propose,
+    clock,
+    logger,
+    timeoutMs,
+  });
+  const peerAnswers = new PeerAnswers({
+    initialMembers: parts.initialMembers,
+    emulate: config.emulate,
+    cluster,
+    changes,
+    leases,
+    maintenance,
+    reads,
+    applied,
+    auth,
+    authentication,
+  });
+  return {
+    header,
+    leadership,
+    connections,
+    watchSync,
+    hub,
+    space,
+    storeWork,
+    auth,
+    applier,
+    entries,
+    applied,
+    reads,
+    raftSnapshots,
+    loop,
+    proposals,
+    leaderTransfer,
+    leaderCalls,
+    changes,
+    peers,
+    electionTicks,
+    authentication,
+    leases,
+    v2Stats,
+    v2,
+    expiry,
+    compactor,
+    publisher,
+    downgrade,
+    versions,
+    maintenance,
+    corruption,
+    peerAnswers,
+  };
+}
