@@ -3,14 +3,15 @@
  * as they are read, so that a log of any size can be looked at.
  */
 import { bucketNames } from '../backend/buckets.js';
+import { decodeAlarm } from '../backend/schema/alarm.js';
+import { decodeLease } from '../backend/schema/lease.js';
 import type { BucketName } from '../backend/types.js';
 import type { Disk } from '../lib/disk.js';
 import { goQuoteBytes } from '../lib/go/quote.js';
 import { latin1Text } from '../lib/latin1.js';
 import { isTombstone, mainOf, subOf } from '../mvcc/revision.js';
 import { Role, User } from '../proto/gen/authpb.js';
-import { AlarmMember, Metadata } from '../proto/gen/etcdserverpb.js';
-import { Lease } from '../proto/gen/leasepb.js';
+import { Metadata } from '../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { entryCodec, hardStateCodec } from '../raftpb/codec.js';
 import { entryTypeName } from '../raftpb/describe.js';
@@ -216,14 +217,14 @@ const decoders: Readonly<Record<BucketName, (key: Uint8Array, value: Uint8Array)
     return plain(key, value);
   },
   lease: (key, value) => {
-    const { TTL, RemainingTTL } = Lease.decode(value);
+    const { TTL, RemainingTTL } = decodeLease(value);
     return {
       key: bigEndian(key).toString(16),
       value: `ttl=${TTL}${RemainingTTL > 0 ? ` remaining=${RemainingTTL}` : ''}`,
     };
   },
   alarm: (key) => {
-    const { memberID, alarm } = AlarmMember.decode(key);
+    const { memberID, alarm } = decodeAlarm(key);
     return { key: memberID.toString(16), value: `alarm ${alarm}` };
   },
   auth: (key, value) => {

@@ -3,6 +3,7 @@
  * Keys, leases, users and roles are those of the snapshot. facts: data-dir 7.
  */
 import { bucketBytes } from '../backend/buckets.js';
+import { memberKey } from '../backend/schema/members.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
@@ -94,7 +95,7 @@ function build(options: RestoreOptions, world: World): void {
     if (options.bumpRevision > 0) bumpRevision(tx, options.bumpRevision, logger);
     const bucket = tx.createBucket(bucketBytes('members'));
     for (const member of members) {
-      bucket.put(Buffer.from(member.id.toString(16)), Buffer.from(memberToJson(member)));
+      bucket.put(memberKey(member.id), Buffer.from(memberToJson(member)));
       logger.info('added member', {
         'cluster-id': cluster.toString(16),
         'local-member-id': '0',

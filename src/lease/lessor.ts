@@ -10,8 +10,8 @@
  * On disk a lease is its id, TTL and remaining TTL at the last checkpoint, never a deadline: clocks of members differ.
  * Source: etcd's server/lease/lessor.go.
  */
+import { deleteLease, putLease, readLeases } from '../backend/schema/lease.js';
 import type { Backend } from '../backend/types.js';
-import { Lease as LeaseRecord } from '../proto/gen/leasepb.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NotPrimaryError } from './errors.js';
 import type {
@@ -112,7 +112,7 @@ export class Lessor {
     this.leases.delete(id);
     this.expiries.delete(id);
     this.checkpoints.delete(id);
-    this.backend.delete('lease', leaseKey(id));
+    deleteLease(this.backend, id);
     deleter.end();
     this.wake(id, 'revoked');
   }
@@ -301,17 +301,12 @@ export class Lessor {
   }
 
   private persist(lease: Lease): void {
-    this.backend.put(
-      'lease',
-      leaseKey(lease.id),
-      LeaseRecord.encode({ ID: lease.id, TTL: lease.ttlSeconds, RemainingTTL: lease.remainingTtlSeconds }),
-    );
+    putLease(this.backend, { ID: lease.id, TTL: lease.ttlSeconds, RemainingTTL: lease.remainingTtlSeconds });
   }
 
   private load(): void {
     this.backend.createBucket('lease');
-    this.backend.range('lease', new Uint8Array(0), undefined, 0, (_key, value) => {
-      const record = LeaseRecord.decode(value);
+    readLeases(this.backend, (record) => {
       this.leases.set(record.ID, {
         id: record.ID,
         ttlSeconds: Math.max(record.TTL, this.options.minTtlSeconds),
@@ -321,11 +316,4 @@ export class Lessor {
       });
     });
   }
-}
-
-/** Key in the `lease` bucket: the id's 64 bits, big-endian. */
-function leaseKey(id: bigint): Uint8Array {
-  const key = Buffer.allocUnsafe(8);
-  key.writeBigUInt64BE(BigInt.asUintN(64, id));
-  return key;
 }

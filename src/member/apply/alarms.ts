@@ -1,9 +1,10 @@
 /**
- * Alarms raised by members, kept in the bucket `alarm` (key = marshalled AlarmMember, empty value), so that they outlive restarts. They are
+ * Alarms raised by members, kept in the bucket `alarm`, so that they outlive restarts. They are
  * raised and cleared through the log only; nothing here looks at the clock or the disk's state.
  */
+import { deleteAlarm, putAlarm, readAlarms } from '../../backend/schema/alarm.js';
 import type { Backend } from '../../backend/types.js';
-import { AlarmMember, AlarmType } from '../../proto/gen/etcdserverpb.js';
+import { type AlarmMember, AlarmType } from '../../proto/gen/etcdserverpb.js';
 
 const NAMES: Readonly<Record<number, string>> = { [AlarmType.NOSPACE]: 'NOSPACE', [AlarmType.CORRUPT]: 'CORRUPT' };
 
@@ -18,10 +19,7 @@ export class Alarms {
   /** The backend may hold others (a snapshot from the leader). */
   restore(): void {
     this.#raised.clear();
-    this.backend.range('alarm', new Uint8Array(0), undefined, 0, (key) => {
-      const alarm = AlarmMember.decode(Uint8Array.from(key));
-      this.#raised.set(name(alarm), alarm);
-    });
+    readAlarms(this.backend, (alarm) => this.#raised.set(name(alarm), alarm));
   }
 
   /** The alarm as stored; raising one again changes nothing. */
@@ -30,7 +28,7 @@ export class Alarms {
     const known = this.#raised.get(name(wanted));
     if (known !== undefined) return known;
     this.#raised.set(name(wanted), wanted);
-    this.backend.put('alarm', AlarmMember.encode(wanted), new Uint8Array(0));
+    putAlarm(this.backend, wanted);
     return wanted;
   }
 
@@ -39,7 +37,7 @@ export class Alarms {
     const known = this.#raised.get(name({ memberID, alarm }));
     if (known === undefined) return undefined;
     this.#raised.delete(name(known));
-    this.backend.delete('alarm', AlarmMember.encode(known));
+    deleteAlarm(this.backend, known);
     return known;
   }
 

@@ -1,4 +1,5 @@
 import { readClusterVersion } from '../../backend/schema/cluster.js';
+import { readMembers, readRemovedMembers } from '../../backend/schema/members.js';
 import type { BackendReader } from '../../backend/types.js';
 import { type MembershipState, memberFromJson } from '../../datadir/cluster-member.js';
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
@@ -11,13 +12,6 @@ export function membershipAt(snapshot: Snapshot | undefined, backend: BackendRea
 }
 
 export function membershipIn(backend: BackendReader): MembershipState {
-  const members: MembershipState['members'][number][] = [];
-  const removed: bigint[] = [];
-  backend.range('members', new Uint8Array(0), undefined, 0, (_key, value) => {
-    members.push(memberFromJson(Buffer.from(value).toString()));
-  });
-  backend.range('members_removed', new Uint8Array(0), undefined, 0, (key) => {
-    removed.push(BigInt(`0x${Buffer.from(key).toString()}`));
-  });
-  return { members, removed, version: readClusterVersion(backend) };
+  const members = readMembers(backend).map(memberFromJson);
+  return { members, removed: readRemovedMembers(backend), version: readClusterVersion(backend) };
 }

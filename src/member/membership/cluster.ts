@@ -10,6 +10,7 @@ import {
   writeClusterVersion,
   writeDowngrade,
 } from '../../backend/schema/cluster.js';
+import { putMember, removeMember } from '../../backend/schema/members.js';
 import type { Backend } from '../../backend/types.js';
 import {
   type ClusterMember,
@@ -108,8 +109,7 @@ export class Cluster {
     this.#removed.add(id);
     storeRemoval(this.v2, id);
     if (how.persist) {
-      this.backend.delete('members', idKey(id));
-      this.backend.put('members_removed', idKey(id), Buffer.from('removed'));
+      removeMember(this.backend, id);
     }
     this.logger.info('removed member', {
       'cluster-id': this.id.toString(16),
@@ -171,13 +171,8 @@ export class Cluster {
   }
 
   #store(member: ClusterMember): void {
-    this.backend.put('members', idKey(member.id), Buffer.from(memberToJson(member)));
+    putMember(this.backend, member.id, memberToJson(member));
   }
-}
-
-/** Ids are unpadded hex in bucket keys. */
-function idKey(id: bigint): Uint8Array {
-  return Buffer.from(id.toString(16));
 }
 
 /** `3.5.0` → `3.5` */
