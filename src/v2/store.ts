@@ -122,11 +122,11 @@ export class V2Store {
   /** Keeps the creation index; of a directory only the TTL may change. */
   update(path: string, value: string, expiry: Expiry, nowNs: bigint): Event {
     const key = this.#writableOr('updateSuccess', path);
-    return this.#counted('updateSuccess', 'updateFail', () => {
-      const node = this.#find(key);
-      if (node.isDir && value !== '') throw this.#error('notFile', key);
-      return this.#write(node, key, 'update', expiry.refresh ? node.value : value, expiry, nowNs);
-    });
+    const node = this.#failing('updateFail', () => this.#find(key));
+    // As with compareAndDelete, once the key is found even a refusal counts as a success.
+    this.stats.add('updateSuccess');
+    if (node.isDir && value !== '') throw this.#error('notFile', key);
+    return this.#write(node, key, 'update', expiry.refresh ? node.value : value, expiry, nowNs);
   }
 
   compareAndSwap(path: string, compare: Comparison, value: string, expiry: Expiry, nowNs: bigint): Event {

@@ -1,11 +1,9 @@
 /**
- * The v2 API beside etcd 3.4's: the same random requests to both, whose answers, indexes and stores must be the same; and data directories that go back and forth.
+ * The v2 API beside etcd 3.4's: the same random requests to both, whose answers, indexes and stores must be the same.
  * Runs where REAL_ETCD_34 names a folder with real programs. V2_REQUESTS is how many requests a sequence has, V2_SEED where they begin.
  */
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MemberHome, type MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { buildPrograms, MemberHome, type MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { type V2Answer, type V2Call, V2Http } from '../support/v2-http.js';
 
@@ -97,17 +95,19 @@ describe.skipIf(realEtcd34 === undefined)('v2 beside etcd 3.4', () => {
   let theirs: V2Http;
 
   beforeAll(async () => {
-    process.env.ETCD_EMULATE_VERSION = '3.4';
+    buildPrograms();
     homes = [await MemberHome.make(), await MemberHome.make()];
     const [ourHome, theirHome] = homes as [MemberHome, MemberHome];
-    members = [await ourHome.start(ourProgram('etcd'), flags), await theirHome.start(realProgram, flags)];
+    members = [
+      await ourHome.start(ourProgram('etcd'), [...flags, '--emulate-version=3.4']),
+      await theirHome.start(realProgram, flags),
+    ];
     ours = new V2Http(ourHome.endpoint);
     theirs = new V2Http(theirHome.endpoint);
     await Promise.all([untilVersionDecided(ours), untilVersionDecided(theirs)]);
-  }, 60_000);
+  }, 120_000);
 
   afterAll(async () => {
-    delete process.env.ETCD_EMULATE_VERSION;
     ours?.[Symbol.dispose]();
     theirs?.[Symbol.dispose]();
     for (const member of members) await member.kill();
@@ -153,4 +153,3 @@ async function firstLine(http: V2Http, target: string): Promise<string | undefin
   const text = await response?.text().catch(() => undefined);
   return text?.replace(/"expiration":"[^"]*"/g, '').replace(/"ttl":-?\d+/g, '');
 }
-void [mkdtempSync, readdirSync, readFileSync, join];
