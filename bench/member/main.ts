@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --only TEXT]`: the same loads on our member and, where a real etcd is found, on it, alternating in one run.
+ * `npm run bench [-- --seconds N --rounds N --only TEXT --members N]`: the same loads on our member and, where a real etcd is found, on it, alternating in one run.
+ * With several members connections are spread over them, and CPU is that of all.
  * Prints medians over the rounds: throughput, latency percentiles, server CPU per operation, and ratios ours/etcd.
  */
 import { join } from 'node:path';
@@ -24,17 +25,21 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
+    members: { type: 'string', default: '1' },
   },
 });
 const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
+const members = Number(values.members);
 
 async function main(): Promise<void> {
   const real = findRealEtcd(root);
-  const servers = [await startServer('ours', join(root, 'bin', 'etcd'))];
-  if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd')));
+  const servers = [await startServer('ours', join(root, 'bin', 'etcd'), members)];
+  if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd'), members));
   else console.log('no real etcd found: measuring ours alone');
-  console.log(`${rounds} rounds of ${seconds} s, 16-byte keys, 256-byte values; medians\n`);
+  console.log(
+    `${members} member${members === 1 ? '' : 's'}, ${rounds} rounds of ${seconds} s, 16-byte keys, 256-byte values; medians\n`,
+  );
   console.log(
     row([
       'load',
@@ -61,13 +66,17 @@ async function main(): Promise<void> {
       }
       print(load, samples);
     }
+    for (const server of servers) {
+      const each = server.residentMb().map((megabytes) => megabytes.toFixed(0));
+      console.log(`resident memory of ${server.name}: ${each.join(', ')} MB`);
+    }
   } finally {
     for (const server of servers) await server.stop();
   }
 }
 
 async function measure(server: Server, load: Load): Promise<Sample> {
-  const channels = Array.from({ length: load.connections }, () => connect(server.port));
+  const channels = Array.from({ length: load.connections }, (_, at) => connect(server.ports[at % members] ?? 0));
   await Promise.all(channels.map((channel) => channel.connect()));
   const latencies: number[] = [];
   let error: unknown;

@@ -5,11 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../test/support/free-port.js';
 
+/** A cluster of one or more members of one program. */
 export interface Server {
   readonly name: string;
-  readonly port: number;
-  /** Seconds of CPU the process has used; NaN where the system does not say. */
+  /** Client ports of its members. */
+  readonly ports: readonly number[];
+  /** Seconds of CPU that its processes have used; NaN where the system does not say. */
   cpuSeconds(): number;
+  /** Resident memory of each member, in MB. */
+  residentMb(): number[];
   stop(): Promise<void>;
 }
 
@@ -26,40 +30,42 @@ export function findRealEtcd(root: string): string | undefined {
   }
 }
 
-export async function startServer(name: string, command: string): Promise<Server> {
+interface Running {
+  readonly child: ChildProcess;
+  readonly url: string;
+}
+
+export async function startServer(name: string, command: string, size: number): Promise<Server> {
   const dir = mkdtempSync(join(tmpdir(), 'etcd-bench-'));
-  const [port, peerPort] = [await freePort(), await freePort()];
-  const client = `http://127.0.0.1:${port}`;
-  const peer = `http://127.0.0.1:${peerPort}`;
-  const child = spawn(
-    command,
-    [
-      '--data-dir',
-      join(dir, 'data'),
-      '--listen-client-urls',
-      client,
-      '--advertise-client-urls',
-      client,
-      '--listen-peer-urls',
-      peer,
-      '--initial-advertise-peer-urls',
-      peer,
-      '--initial-cluster',
-      `default=${peer}`,
-      '--log-level',
-      'error',
-    ],
-    { stdio: ['ignore', 'ignore', 'inherit'], env: withoutExtraCerts() },
-  );
-  await ready(client, child);
+  const ports: { client: number; peer: number }[] = [];
+  for (let at = 0; at < size; at++) ports.push({ client: await freePort(), peer: await freePort() });
+  const cluster = ports.map(({ peer }, at) => `m${at}=http://127.0.0.1:${peer}`).join(',');
+  const members = ports.map(({ client, peer }, at): Running => {
+    const url = `http://127.0.0.1:${client}`;
+    const peerUrl = `http://127.0.0.1:${peer}`;
+    const words = [
+      ...['--name', `m${at}`, '--data-dir', join(dir, `m${at}`), '--log-level', 'error'],
+      ...['--listen-client-urls', url, '--advertise-client-urls', url],
+      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+      ...['--initial-cluster', cluster],
+    ];
+    return { child: spawn(command, words, { stdio: ['ignore', 'ignore', 'inherit'], env: withoutExtraCerts() }), url };
+  });
+  for (const { url, child } of members) await ready(url, child);
+  const pids = members.map(({ child }) => child.pid ?? 0);
   return {
     name,
-    port,
-    cpuSeconds: () => cpuSeconds(child.pid ?? 0),
+    ports: ports.map(({ client }) => client),
+    cpuSeconds: () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    residentMb: () => pids.map(residentMb),
     stop: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await ended;
+      await Promise.all(
+        members.map(async ({ child }) => {
+          const ended = new Promise((resolve) => child.once('exit', resolve));
+          child.kill('SIGTERM');
+          await ended;
+        }),
+      );
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -83,6 +89,14 @@ function cpuSeconds(pid: number): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
     return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+function residentMb(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
   } catch {
     return Number.NaN;
   }
