@@ -27,21 +27,21 @@ export async function askForCluster(
 ): Promise<ClusterAnswer | string> {
   for (const url of urls) {
     const address = `${url}/members`;
-    const warn = (message: string, cause: unknown): void => {
-      if (!options.quiet) world.logger.warn(message, { address, error: errorText(cause) });
+    const warn = (message: string, error: string): void => {
+      if (!options.quiet) world.logger.warn(message, { address, error });
     };
     let answer: Awaited<ReturnType<DecisionWorld['calls']['members']>>;
     try {
       answer = await withTimeout(world, options.timeoutMs, (signal) => world.calls.members(url, signal));
     } catch (cause) {
-      warn('failed to get cluster response', cause);
+      warn('failed to get cluster response', `Get "${address}": ${errorText(cause)}`);
       continue;
     }
     let members: ClusterMember[];
     try {
       members = membersFromJson(answer.json);
     } catch (cause) {
-      warn('failed to unmarshal cluster response', cause);
+      warn('failed to unmarshal cluster response', errorText(cause));
       continue;
     }
     // It has not got that far itself; whoever answers so ends the search, as in etcd.

@@ -302,7 +302,10 @@ describe('joining', () => {
     const world = new World({ [second]: 'hangs', [third]: { members } });
     expect(await refusal(joining(cluster), world)).toBe('decided: joining');
     const failed = world.logger.records.find(({ message }) => message === 'failed to get cluster response');
-    expect(failed?.fields).toEqual({ address: `${second}/members`, error: 'context deadline exceeded' });
+    expect(failed?.fields).toEqual({
+      address: `${second}/members`,
+      error: `Get "${second}/members": context deadline exceeded`,
+    });
   });
 
   test.each<[EmulatedVersion, Partial<Peer>, boolean, string | undefined]>([
