@@ -278,6 +278,9 @@ export class Member {
       ...store.counts,
       ...this.#parts.applier.counts,
       defragsRunning: this.maintenance.defragsRunning,
+      promotions: this.changes.promotions,
+      promotionsFailed: this.changes.promotionsFailed,
+      lateHeartbeats: this.#parts.outbox.lateHeartbeats,
       leasesRenewed: this.leases.renewed,
       leasesExpired: this.#parts.expiry.expiredCount,
     };

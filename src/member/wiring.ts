@@ -162,6 +162,15 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     membershipRestored: () => peers.reconnect(),
     fail,
   });
+  const outbox = new Outbox({
+    send: (messages) => world.transport.send(messages),
+    sendSnapshot: (message) => raftSnapshots.send(message),
+    isRemoved: (id) => cluster.isRemoved(id),
+    leadership,
+    clock,
+    logger,
+    heartbeatIntervalMs: config.heartbeatIntervalMs,
+  });
   const loop = new RaftLoop({
     node,
     storage: parts.storage,
@@ -169,15 +178,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     reads: reads.rounds,
     leadership,
     clock,
-    outbox: new Outbox({
-      send: (messages) => world.transport.send(messages),
-      sendSnapshot: (message) => raftSnapshots.send(message),
-      isRemoved: (id) => cluster.isRemoved(id),
-      leadership,
-      clock,
-      logger,
-      heartbeatIntervalMs: config.heartbeatIntervalMs,
-    }),
+    outbox,
     applyEntries: (committed) => {
       entries.apply(committed);
       applied.advance();
@@ -360,6 +361,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     applied,
     reads,
     raftSnapshots,
+    outbox,
     loop,
     proposals,
     leaderTransfer,

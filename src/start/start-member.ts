@@ -32,6 +32,7 @@ import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
 import { decide } from '../member/bootstrap/decide.js';
 import { openParts } from '../member/bootstrap/open.js';
 import type { DiskObserver } from '../member/bootstrap/types.js';
+import { addClusterMetrics } from '../member/cluster-metrics.js';
 import { Member } from '../member/member.js';
 import { MemberMetrics } from '../member/metrics.js';
 import { addHandlingHistogram } from '../member/rpc-metrics.js';
@@ -243,6 +244,7 @@ function memberMetrics(
     descriptorLimit: descriptorLimit(),
   });
   const metrics = new MemberMetrics(identity, figures, () => counts.all());
+  addClusterMetrics(metrics.registry, () => member.figures());
   member.onApplied = (kind, ok, tookMs, ttl) => {
     metrics.applied(kind, ok, tookMs);
     if (ttl !== undefined) metrics.leaseGranted(ttl);

@@ -3,6 +3,7 @@
  * reports what raft says; nobody else changes it.
  */
 import type { Clock } from '../../lib/clock.js';
+import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { SoftState } from '../../raft/ready.js';
@@ -115,7 +116,7 @@ export class Leadership {
       ...local,
       'old-leader-member-id': from.toString(16),
       'new-leader-member-id': to.toString(16),
-      took: `${clock.monotonicMs() - startMs}ms`,
+      took: formatMs(clock.monotonicMs() - startMs),
     });
   }
 

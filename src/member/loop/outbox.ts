@@ -3,6 +3,7 @@
  * member only the newest, snapshots by their own way, and a word when heartbeats go out late.
  */
 import type { Clock } from '../../lib/clock.js';
+import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import { type Message, MessageType, type NodeId } from '../../raftpb/types.js';
 import type { Leadership } from './leadership.js';
@@ -55,9 +56,9 @@ export class Outbox {
       'leader failed to send out heartbeat on time; took too long, leader is overloaded likely from slow disk',
       {
         to: to.toString(16),
-        'heartbeat-interval': `${heartbeatIntervalMs}ms`,
-        'expected-duration': `${expectedMs}ms`,
-        'exceeded-duration': `${nowMs - lastMs - expectedMs}ms`,
+        'heartbeat-interval': formatMs(heartbeatIntervalMs),
+        'expected-duration': formatMs(expectedMs),
+        'exceeded-duration': formatMs(nowMs - lastMs - expectedMs),
       },
     );
   }

@@ -1,0 +1,186 @@
+/**
+ * Clusters on loopback, with sockets, files and time as they are: `await using cluster = await startCluster({ members: 3, runner: 'in-process' })`. Each member
+ * runs in this process, as our program, or as a real etcd; mixes are given a runner for each. Without sockets: `simulated-cluster.ts`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger } from '../../src/lib/logger.js';
+import { type RunningMember, startMember } from '../../src/start/start-member.js';
+import { freePort } from './free-port.js';
+import { memberOptions } from './member-options.js';
+
+/** `real` takes the folder of real etcd's programs; `ours` runs what `npm run build` has made. */
+export type Runner = 'in-process' | 'ours' | { readonly real: string };
+
+export interface ClusterOptions {
+  /** How many, all of them by `runner`; or a runner for each. */
+  readonly members?: number | readonly Runner[];
+  readonly runner?: Runner;
+  /** For every member, beyond what makes it one of this cluster. */
+  readonly flags?: readonly string[];
+}
+
+interface Running {
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const READY = 'ready to serve client requests';
+const OURS = fileURLToPath(new URL('../../bin/etcd', import.meta.url));
+
+/** One member's place: name, addresses and folder stay when it is stopped and started again. */
+export class ClusterPlace {
+  #running: Running | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly runner: Runner,
+    readonly clientUrl: string,
+    readonly peerUrl: string,
+    readonly folder: string,
+    readonly args: readonly string[],
+  ) {}
+
+  /** `127.0.0.1:port` */
+  get endpoint(): string {
+    return this.clientUrl.slice('http://'.length);
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Resolves when it serves clients; rejects with what it said when it ends before. */
+  async start(): Promise<void> {
+    if (this.#running !== undefined) throw new Error(`${this.name} runs already`);
+    const { args, runner } = this;
+    if (runner === 'in-process') this.#running = await inThisProcess(args);
+    else this.#running = await asChild(runner === 'ours' ? OURS : join(runner.real, 'etcd'), args);
+  }
+
+  /** SIGKILL ends a process without a word; a member in this process can only be stopped in order. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop(signal);
+  }
+}
+
+export class LocalCluster implements AsyncDisposable {
+  readonly places: ClusterPlace[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'etcd-cluster-'));
+
+  constructor(readonly flags: readonly string[]) {}
+
+  get endpoints(): string[] {
+    return this.places.filter(({ isRunning }) => isRunning).map(({ endpoint }) => endpoint);
+  }
+
+  at(index: number): ClusterPlace {
+    const place = this.places[index];
+    if (place === undefined) throw new Error(`there is no member ${index}`);
+    return place;
+  }
+
+  /** Places for members that begin a cluster together. None is started. */
+  async found(runners: readonly Runner[]): Promise<ClusterPlace[]> {
+    const made = await Promise.all(runners.map((runner) => this.#address(runner)));
+    return this.#place(made, 'new');
+  }
+
+  /** A place for a member that was, or is to be, added to the cluster by its peer URL. It is not started. */
+  async joining(runner: Runner): Promise<ClusterPlace> {
+    const [place] = this.#place([await this.#address(runner)], 'existing');
+    if (place === undefined) throw new Error('no place was made');
+    return place;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.places.map((place) => place.stop()));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #address(runner: Runner) {
+    return { runner, client: `http://127.0.0.1:${await freePort()}`, peer: `http://127.0.0.1:${await freePort()}` };
+  }
+
+  #place(made: readonly { runner: Runner; client: string; peer: string }[], state: 'new' | 'existing'): ClusterPlace[] {
+    const known = this.places.map(({ name, peerUrl }) => `${name}=${peerUrl}`);
+    const named = made.map((one, i) => ({ ...one, name: `m${this.places.length + i + 1}` }));
+    const initialCluster = [...known, ...named.map(({ name, peer }) => `${name}=${peer}`)].join(',');
+    const places = named.map(({ name, runner, client, peer }) => {
+      const folder = join(this.#folder, name);
+      const args = [
+        `--name=${name}`,
+        `--data-dir=${folder}`,
+        `--listen-client-urls=${client}`,
+        `--advertise-client-urls=${client}`,
+        `--listen-peer-urls=${peer}`,
+        `--initial-advertise-peer-urls=${peer}`,
+        `--initial-cluster=${initialCluster}`,
+        `--initial-cluster-state=${state}`,
+        '--initial-cluster-token=local',
+        ...this.flags,
+      ];
+      return new ClusterPlace(name, runner, client, peer, folder, args);
+    });
+    this.places.push(...places);
+    return places;
+  }
+}
+
+/** Resolves when all serve clients. */
+export async function startCluster({ flags = [], members = 3, runner = 'in-process' }: ClusterOptions = {}) {
+  const cluster = new LocalCluster(flags);
+  try {
+    const runners = typeof members === 'number' ? Array.from({ length: members }, () => runner) : members;
+    const places = await cluster.found(runners);
+    await Promise.all(places.map((place) => place.start()));
+    return cluster;
+  } catch (cause) {
+    await cluster[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
+async function inThisProcess(args: readonly string[]): Promise<Running> {
+  const running: RunningMember = await startMember(memberOptions(args), silentLogger);
+  running.ended.catch(() => {});
+  return { stop: () => running.close() };
+}
+
+async function asChild(program: string, args: readonly string[]): Promise<Running> {
+  const { PATH } = process.env;
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH } });
+  const exited = once(child, 'exit');
+  await untilReady(child);
+  return {
+    async stop(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill(signal);
+      await exited;
+    },
+  };
+}
+
+/** What a program says is read on after that, or it would stand still with a full pipe. */
+function untilReady(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    let isReady = false;
+    const onData = (chunk: Buffer): void => {
+      if (isReady) return;
+      said += chunk.toString();
+      if (!said.includes(READY)) return;
+      isReady = true;
+      resolve();
+    };
+    child.stdout?.on('data', onData);
+    child.stderr?.on('data', onData);
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`the member ended before it was ready: ${said.slice(-2000)}`)));
+  });
+}
