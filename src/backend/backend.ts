@@ -58,8 +58,9 @@ function removeLeftovers({ disk, path, logger }: BackendOptions): void {
 
 /** `successor`: a file under this name, about to be renamed to the real one; `dense` when defragmentation made it. */
 function openFile(options: BackendOptions, successor?: { readonly path: string; readonly dense: boolean }): Bolt {
-  const { disk, path, cacheBytes } = options;
+  const { clock, disk, path, cacheBytes } = options;
   return openBolt(disk, successor?.path ?? path, {
+    nowMs: () => clock.monotonicMs(),
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
     ...(successor === undefined ? {} : { path, dense: successor.dense }),
   });
@@ -116,6 +117,10 @@ class BoltBackend implements FileBackend {
 
   get pendingOperations(): number {
     return this.#pending;
+  }
+
+  get openReads(): number {
+    return this.#bolt.openReads;
   }
 
   get sizeBytes(): number {
@@ -369,7 +374,7 @@ class BoltBackend implements FileBackend {
       const committing = durable.then(
         () => {
           this.#committing = undefined;
-          onCommit?.(clock.monotonicMs() - beganMs);
+          onCommit?.(clock.monotonicMs() - beganMs, this.#bolt.lastCommit);
         },
         (error: unknown) => {
           this.#committing = undefined;

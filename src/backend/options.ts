@@ -1,3 +1,4 @@
+import type { CommitTimes } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
@@ -14,8 +15,8 @@ export interface BackendOptions {
   /** A commit is due after so long, or so many operations; etcd's 100 ms and 10 000 by default. */
   readonly batchIntervalMs?: number;
   readonly batchLimit?: number;
-  /** Called with the duration of every commit, from its begin until it is durable. */
-  readonly onCommit?: (tookMs: number) => void;
+  /** Called with the duration of every commit, from its begin until it is durable, and of its parts. */
+  readonly onCommit?: (tookMs: number, parts: CommitTimes) => void;
   /** Bound of the page cache; 32 MiB by default. */
   readonly cacheBytes?: number;
   /** Called once, when a write or sync failed: the member must stop. Every later call that writes throws the same error. */
@@ -29,6 +30,8 @@ export interface FileBackend extends Backend {
    * should await `commit()` before it goes on.
    */
   readonly pendingOperations: number;
+  /** Views, snapshots and hashes that are being read. */
+  readonly openReads: number;
   /**
    * The database at `path`, in the same folder, whole and durable, takes the place and the name of this one, which is forgotten with all that is not
    * committed. Waits for the commit under way; a defragmentation under way begins anew on the other. `replaced` runs in the same step as the

@@ -20,7 +20,7 @@ import { FLAG_FREELIST, type Page, readU16, readU32, readU64 } from './page.js';
 import { Pager } from './pager.js';
 import { reachablePages } from './reachable.js';
 import { type Guard, PageBucket } from './read-bucket.js';
-import type { ReadTx, WriteTx } from './types.js';
+import type { CommitTimes, ReadTx, WriteTx } from './types.js';
 import { NodeBucket, type WriteContext } from './write-bucket.js';
 
 export interface BoltOptions {
@@ -32,6 +32,8 @@ export interface BoltOptions {
   readonly path?: string;
   /** Known to have no free page, because `compactInto` just made it: saves looking for them. */
   readonly dense?: boolean;
+  /** Times commits. Without it they take no time. */
+  readonly nowMs?: () => number;
 }
 
 const DEFAULT_CACHE_BYTES = 32 << 20;
@@ -57,6 +59,7 @@ export function openBolt(disk: Disk, path: string, options: BoltOptions = {}): B
       readOnly,
       cacheBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
       dense: options.dense ?? false,
+      nowMs: options.nowMs ?? (() => 0),
     });
   } catch (error) {
     file.close();
@@ -98,14 +101,21 @@ export class Bolt {
   /** A list that another program stored and the next commit frees. */
   #storedFreelist: PageRun | undefined;
   readonly #pinned = new Set<State>();
+  readonly #nowMs: () => number;
+  #lastCommit: CommitTimes = { rebalanceMs: 0, spillMs: 0, writeMs: 0 };
   /** From the beginning of a write transaction until it is durable or rolled back. */
   #writing = false;
   #failed: BoltError | undefined;
   #closed = false;
 
   /** Takes over `file`. Use `openBolt`. */
-  constructor(path: string, file: DiskFile, how: { readOnly: boolean; cacheBytes: number; dense: boolean }) {
+  constructor(
+    path: string,
+    file: DiskFile,
+    how: { readOnly: boolean; cacheBytes: number; dense: boolean; nowMs: () => number },
+  ) {
     this.path = path;
+    this.#nowMs = how.nowMs;
     this.#file = file;
     this.readOnly = how.readOnly;
     const meta = readMetas(path, (position, size) => {
@@ -137,6 +147,18 @@ export class Bolt {
 
   get meta(): Meta {
     return this.#state.meta;
+  }
+
+  /** Of the last one that is durable. */
+  get lastCommit(): CommitTimes {
+    return this.#lastCommit;
+  }
+
+  /** Read transactions that are open. */
+  get openReads(): number {
+    let count = 0;
+    for (const state of this.#pinned) count += state.pins;
+    return count;
   }
 
   /** Pages that could be written now, and those that wait for readers. Counted only when open for writing. */
@@ -206,6 +228,10 @@ export class Bolt {
       finish: () => this.#finish(),
       finishAsync: () => this.#finishAsync(),
       fail: (error) => this.#fail(error),
+      nowMs: this.#nowMs,
+      committed: (times) => {
+        this.#lastCommit = times;
+      },
       end: () => {
         this.#writing = false;
         if (this.#failed === undefined) this.#release(free);
@@ -361,6 +387,8 @@ interface CommitSteps {
   finish(): void;
   finishAsync(): Promise<void>;
   fail(error: unknown): BoltError;
+  nowMs(): number;
+  committed(times: CommitTimes): void;
   end(): void;
 }
 
@@ -373,6 +401,9 @@ class NodeTx implements WriteTx, WriteContext {
   readonly #steps: CommitSteps;
   readonly #pages: Page[] = [];
   readonly #freed: PageRun[] = [];
+  rebalanceMs = 0;
+  #spillMs = 0;
+  #writeBeganMs = 0;
   #tracked = false;
   #open = true;
 
@@ -406,6 +437,7 @@ class NodeTx implements WriteTx, WriteContext {
     try {
       this.#write();
       this.#steps.finish();
+      this.#committed();
     } catch (error) {
       throw this.#steps.fail(error);
     } finally {
@@ -418,11 +450,16 @@ class NodeTx implements WriteTx, WriteContext {
     try {
       this.#write();
       await this.#steps.finishAsync();
+      this.#committed();
     } catch (error) {
       throw this.#steps.fail(error);
     } finally {
       this.#end();
     }
+  }
+
+  nowMs(): number {
+    return this.#steps.nowMs();
   }
 
   rollback(): void {
@@ -447,7 +484,10 @@ class NodeTx implements WriteTx, WriteContext {
 
   #write(): void {
     this.#tracked = this.#steps.tracked();
+    const beganMs = this.nowMs();
     const rootId = this.root.spillTop();
+    this.#writeBeganMs = this.nowMs();
+    this.#spillMs = this.#writeBeganMs - beganMs - this.rebalanceMs;
     const freelist = this.#steps.takeFreelist();
     if (freelist !== undefined) this.#freed.push(freelist);
     for (const { start, count } of this.#freed) this.#free.free(this.txid, start, count);
@@ -458,6 +498,11 @@ class NodeTx implements WriteTx, WriteContext {
       highWater: this.#free.highWater,
       txid: this.txid,
     });
+  }
+
+  #committed(): void {
+    const { rebalanceMs } = this;
+    this.#steps.committed({ rebalanceMs, spillMs: this.#spillMs, writeMs: this.nowMs() - this.#writeBeganMs });
   }
 
   #end(): void {

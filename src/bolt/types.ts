@@ -62,6 +62,13 @@ export interface WriteTx {
   rollback(): void;
 }
 
+/** How long the parts of a commit took, as bbolt's TxStats tells them apart; `writeMs` includes both syncs. */
+export interface CommitTimes {
+  readonly rebalanceMs: number;
+  readonly spillMs: number;
+  readonly writeMs: number;
+}
+
 export interface BoltCheckProblem {
   readonly pageId: number;
   readonly offset: number;

@@ -39,6 +39,9 @@ export interface WriteContext {
   free(pageId: number, pageCount: number): void;
   /** A finished page, to be written. */
   emit(page: Page): void;
+  nowMs(): number;
+  /** So long has been spent on merging what deletions left too small. */
+  rebalanceMs: number;
 }
 
 /** Stored value of a bucket whose tree starts at `rootId`. */
@@ -263,7 +266,7 @@ export class NodeBucket implements WriteBucket {
     const root = this.#root;
     if (typeof root === 'number' || root instanceof Page) return undefined;
     const { pager } = this.#context;
-    if (root instanceof BranchNode) this.#rebalance(root);
+    if (root instanceof BranchNode) this.#rebalanceTimed(root);
     const top = this.#lowerRoot(root);
     if (typeof top === 'number') return { value: treeHeader(top, this.sequence), rootId: top };
     if (top instanceof LeafNode && !this.#isTop && this.#fitsInline(top, pager.pageSize)) {
@@ -282,6 +285,12 @@ export class NodeBucket implements WriteBucket {
 
   #fitsInline(node: LeafNode, pageSize: number): boolean {
     return node.sizeBytes <= pageSize / 4 && !node.buckets.includes(true);
+  }
+
+  #rebalanceTimed(root: BranchNode): void {
+    const beganMs = this.#context.nowMs();
+    this.#rebalance(root);
+    this.#context.rebalanceMs += this.#context.nowMs() - beganMs;
   }
 
   /** Takes out emptied children and merges those that deletions left too small, from the bottom up. */

@@ -250,8 +250,14 @@ export class Member {
     this.#parts.entries.onApplied = told;
   }
 
+  /** Told of each database that a leader sent and that is durable. */
+  set onDatabaseSave(told: Wired['raftSnapshots']['onDatabaseSave']) {
+    this.#parts.raftSnapshots.onDatabaseSave = told;
+  }
+
   figures() {
     const { backend, cluster, hub, leadership, proposals, store } = this;
+    const { v2 } = this.parts;
     return {
       hasLeader: leadership.hasLeader,
       isLeader: leadership.isLeader,
@@ -275,6 +281,16 @@ export class Member {
       watchers: hub.watcherCount,
       watchStreams: hub.streamCount,
       slowWatchers: hub.slowWatcherCount,
+      eventsSent: hub.events.sent,
+      eventsPending: hub.events.pending,
+      snapshotsInstalling: this.#parts.raftSnapshots.installs.installing,
+      openReads: backend.openReads,
+      lastCompactionSeconds: this.storeWork.lastCompactionSeconds,
+      v2Reads: v2.stats.reads,
+      v2Writes: v2.stats.writes,
+      v2Expired: v2.stats.expired,
+      v2WatchRequests: v2.stats.watchRequests,
+      v2Watchers: v2.hub.count,
       ...store.counts,
       ...this.#parts.applier.counts,
       defragsRunning: this.maintenance.defragsRunning,

@@ -4,9 +4,11 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
+import { diskBuckets, doubling, type Timing, Timings } from './timings.js';
+import { addV2StoreMetrics, V2HttpMetrics, type V2StoreFigures } from './v2-metrics.js';
 
 /** What is read at each scrape. */
-export interface MemberFigures {
+export interface MemberFigures extends V2StoreFigures {
   hasLeader: boolean;
   isLeader: boolean;
   isLearner: boolean;
@@ -36,6 +38,15 @@ export interface MemberFigures {
   watchers: number;
   watchStreams: number;
   slowWatchers: number;
+  eventsSent: number;
+  eventsPending: number;
+  compactedRecords: number;
+  lastCompactionSeconds: number;
+  snapshotsInstalling: number;
+  openReads: number;
+  v2Expired: number;
+  v2WatchRequests: number;
+  v2Watchers: number;
   leasesGranted: number;
   leasesRevoked: number;
   leasesRenewed: number;
@@ -45,6 +56,9 @@ export interface MemberFigures {
   descriptorLimit: number;
   clientReceivedBytes: number;
   clientSentBytes: number;
+  networkReceivedBytes: number;
+  networkSentBytes: number;
+  addressSpaceLimitBytes: number;
 }
 
 export interface MetricsIdentity {
@@ -53,17 +67,14 @@ export interface MetricsIdentity {
   readonly memberIdHex: string;
 }
 
-/** Rounded to what a decimal says: `0.0128`, not what binary doubling leaves of it. */
-const doubling = (first: number, count: number): number[] =>
-  Array.from({ length: count }, (_, power) => Number((first * 2 ** power).toPrecision(12)));
-
-/** Seconds, doubling from 1 ms: etcd's buckets for everything that waits for the disk. */
-const diskBuckets = doubling(0.001, 14);
 /** Versions of clients that are told apart; the rest is one. */
 const MAX_CLIENT_VERSIONS = 100;
 
 export class MemberMetrics {
   readonly registry = new Registry();
+  /** For the v2 API's requests. */
+  readonly v2Http: V2HttpMetrics;
+  readonly #timings: Timings;
   readonly #walBytes: Gauge;
   readonly walFsync: Histogram;
   readonly backendCommit: Histogram;
@@ -157,6 +168,9 @@ export class MemberMetrics {
       registers,
     });
     this.#identity(identity, figures);
+    this.#timings = new Timings(this.registry);
+    addV2StoreMetrics(this.registry, figures);
+    this.v2Http = new V2HttpMetrics(this.registry);
     addRpcMetrics(this.registry, rpcs);
     collectDefaultMetrics({ register: this.registry });
   }
@@ -176,6 +190,10 @@ export class MemberMetrics {
   applied(kind: string, ok: boolean, tookMs: number): void {
     const op = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
     this.#applied.observe({ op, success: String(ok), version: 'v3' }, tookMs / 1000);
+  }
+
+  took(what: Timing, tookMs: number): void {
+    this.#timings.took(what, tookMs);
   }
 
   leaseGranted(ttlSeconds: number): void {
@@ -339,6 +357,56 @@ const scalars: Readonly<Record<string, Scalar>> = {
     'gauge',
     'Whether or not defrag is active on the member. 1 means active, 0 means not.',
     (f) => f.defragsRunning > 0,
+  ],
+  etcd_debugging_mvcc_events_total: ['counter', 'Total number of events sent by this member.', (f) => f.eventsSent],
+  etcd_debugging_mvcc_pending_events_total: [
+    'gauge',
+    'Total number of pending events to be sent.',
+    (f) => f.eventsPending,
+  ],
+  etcd_debugging_mvcc_db_compaction_keys_total: [
+    'counter',
+    'Total number of db keys compacted.',
+    (f) => f.compactedRecords,
+  ],
+  etcd_debugging_mvcc_db_compaction_last: [
+    'gauge',
+    'The unix time of the last db compaction. Resets to 0 on start.',
+    (f) => f.lastCompactionSeconds,
+  ],
+  etcd_mvcc_db_open_read_transactions: ['gauge', 'The number of currently open read transactions', (f) => f.openReads],
+  etcd_server_snapshot_apply_in_progress_total: [
+    'gauge',
+    '1 if the server is applying the incoming snapshot. 0 if none.',
+    (f) => f.snapshotsInstalling,
+  ],
+  etcd_debugging_store_expires_total: ['counter', 'Total number of expired keys.', (f) => f.v2Expired],
+  etcd_debugging_store_watch_requests_total: [
+    'counter',
+    'Total number of incoming watch requests (new or reestablished).',
+    (f) => f.v2WatchRequests,
+  ],
+  etcd_debugging_store_watchers: ['gauge', 'Count of currently active watchers.', (f) => f.v2Watchers],
+  // The proxy is another command; etcd shows its metrics in members too, where nothing moves them.
+  etcd_grpc_proxy_cache_hits_total: ['gauge', 'Total number of cache hits', () => 0],
+  etcd_grpc_proxy_cache_keys_total: ['gauge', 'Total number of keys/ranges cached', () => 0],
+  etcd_grpc_proxy_cache_misses_total: ['gauge', 'Total number of cache misses', () => 0],
+  etcd_grpc_proxy_events_coalescing_total: ['counter', 'Total number of events coalescing', () => 0],
+  etcd_grpc_proxy_watchers_coalescing_total: ['gauge', 'Total number of current watchers coalescing', () => 0],
+  process_network_receive_bytes_total: [
+    'counter',
+    'Number of bytes received by the process over the network.',
+    (f) => f.networkReceivedBytes,
+  ],
+  process_network_transmit_bytes_total: [
+    'counter',
+    'Number of bytes sent by the process over the network.',
+    (f) => f.networkSentBytes,
+  ],
+  process_virtual_memory_max_bytes: [
+    'gauge',
+    'Maximum amount of virtual memory available in bytes.',
+    (f) => f.addressSpaceLimitBytes,
   ],
   os_fd_limit: ['gauge', 'The file descriptor limit.', (f) => f.descriptorLimit],
   os_fd_used: ['gauge', 'The number of used file descriptors.', (f) => f.openDescriptors],

@@ -70,6 +70,7 @@ export class CompactionJob implements Job {
       readonly index: KeyIndex;
       readonly revision: number;
       readonly previousCompactRevision: number;
+      readonly removed: (records: number) => void;
       readonly done: (hash: number) => void;
       readonly interrupted: () => void;
     },
@@ -78,6 +79,10 @@ export class CompactionJob implements Job {
     this.revision = revision;
     this.cursor = new RecordCursor(backend, revision);
     this.hasher = new KvHasher(index, { revision, compactRevision: previousCompactRevision, forCompaction: true });
+  }
+
+  get isSweepingIndex(): boolean {
+    return this.recordsDone;
   }
 
   step(limit: number): boolean {
@@ -106,6 +111,7 @@ export class CompactionJob implements Job {
         doomed.push(recordKey.slice());
     });
     for (const recordKey of doomed) backend.delete('key', recordKey);
+    this.parts.removed(doomed.length);
     return more;
   }
 

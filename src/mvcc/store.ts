@@ -80,7 +80,15 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   /** Of the operations on it. */
-  readonly counts: OperationCounts = { puts: 0, putBytes: 0, deletes: 0, ranges: 0, txns: 0 };
+  readonly counts: OperationCounts = {
+    puts: 0,
+    putBytes: 0,
+    deletes: 0,
+    ranges: 0,
+    txns: 0,
+    compactedRecords: 0,
+    compactions: 0,
+  };
 
   /** Keys that there are; deleted ones are not. */
   get keyCount(): number {
@@ -161,7 +169,11 @@ export class MvccStore implements KeyReader, WriteTarget {
           index,
           revision,
           previousCompactRevision,
+          removed: (records) => {
+            this.counts.compactedRecords += records;
+          },
           done: (hash) => {
+            this.counts.compactions++;
             backend.put('meta', finishedKey, revisionKey(revision, 0, false));
             // Of an interrupted compaction some records were gone before hashing began: its hash says nothing.
             if (previousFinished) this.hashes.store({ hash, revision, compactRevision: previousCompactRevision });
@@ -210,6 +222,12 @@ export class MvccStore implements KeyReader, WriteTarget {
   /** What `work` would go on with. etcd commits and sleeps (10 ms) after each batch of a compaction; hashes run through. */
   get pendingWork(): 'none' | 'compaction' | 'hash' {
     return this.jobs[0]?.kind ?? 'none';
+  }
+
+  /** The step that `work` would make is one of a compaction's sweep over the index, which follows that over the records. */
+  get isSweepingIndex(): boolean {
+    const job = this.jobs[0];
+    return job instanceof CompactionJob && job.isSweepingIndex;
   }
 
   /**

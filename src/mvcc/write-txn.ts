@@ -34,6 +34,9 @@ export interface OperationCounts {
   ranges: number;
   /** Write transactions and read-only ones of more than one operation. */
   txns: number;
+  /** Records that compactions removed, and compactions that came to their end. */
+  compactedRecords: number;
+  compactions: number;
 }
 
 export const operationsOf = ({ puts, deletes, ranges }: OperationCounts): number => puts + deletes + ranges;

@@ -27,6 +27,7 @@ import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { openFileLimit } from '../lib/os/open-files.js';
 import { osPasswords } from '../lib/os/passwords.js';
+import { addressSpaceLimitBytes, networkBytes } from '../lib/os/process-figures.js';
 import { osRandom } from '../lib/os/random.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
 import { decide } from '../member/bootstrap/decide.js';
@@ -103,8 +104,21 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
   let metrics: MemberMetrics | undefined;
   const observer: DiskObserver = {
     onWalSync: (tookMs) => metrics?.walFsync.observe(tookMs / 1000),
-    onWalWrite: (bytes) => metrics?.walWritten(bytes),
-    onBackendCommit: (tookMs) => metrics?.backendCommit.observe(tookMs / 1000),
+    onWalWrite: (bytes, tookMs) => {
+      metrics?.walWritten(bytes);
+      metrics?.took('walWrite', tookMs);
+    },
+    onBackendCommit: (tookMs, { rebalanceMs, spillMs, writeMs }) => {
+      metrics?.backendCommit.observe(tookMs / 1000);
+      metrics?.took('commitRebalance', rebalanceMs);
+      metrics?.took('commitSpill', spillMs);
+      metrics?.took('commitWrite', writeMs);
+    },
+    onSnapshotSave: ({ marshalMs, fsyncMs, totalMs }) => {
+      metrics?.took('snapMarshal', marshalMs);
+      metrics?.took('snapFsync', fsyncMs);
+      metrics?.took('snapSave', totalMs);
+    },
   };
   const world = {
     disk: options.unsafeNoFsync ? unsyncedDisk(osDisk) : osDisk,
@@ -212,7 +226,7 @@ function facesOf(
   const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
   const http = createRouter({
     access,
-    targetHandlers: v2Handlers(member, options),
+    targetHandlers: v2Handlers(member, options, measured.metrics.v2Http),
     handlers: [...gateway, version, health, metrics],
   });
   return {
@@ -242,6 +256,8 @@ function memberMetrics(
     clientSentBytes: counts.sentBytes,
     openDescriptors: openDescriptors(),
     descriptorLimit: descriptorLimit(),
+    ...networkFigures(),
+    addressSpaceLimitBytes: addressSpaceLimitBytes(),
   });
   const metrics = new MemberMetrics(identity, figures, () => counts.all());
   addClusterMetrics(metrics.registry, () => member.figures());
@@ -249,8 +265,21 @@ function memberMetrics(
     metrics.applied(kind, ok, tookMs);
     if (ttl !== undefined) metrics.leaseGranted(ttl);
   };
+  member.storeWork.observer = {
+    onPause: (what, tookMs) => metrics.took(what === 'index' ? 'indexCompactionPause' : 'compactionPause', tookMs),
+    onDone: (tookMs) => metrics.took('compactionTotal', tookMs),
+  };
+  member.onDatabaseSave = ({ fsyncMs, totalMs }) => {
+    metrics.took('databaseFsync', fsyncMs);
+    metrics.took('databaseSave', totalMs);
+  };
   member.maintenance.onDone = (what, tookMs) => metrics.done(what, tookMs);
   counts.onRequest = (type, version) => metrics.clientRequest(type, version);
   if (isExtensive) counts.onHandled = addHandlingHistogram(metrics.registry);
   return metrics;
+}
+
+function networkFigures(): { networkReceivedBytes: number; networkSentBytes: number } {
+  const { received, sent } = networkBytes();
+  return { networkReceivedBytes: received, networkSentBytes: sent };
 }

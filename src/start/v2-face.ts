@@ -1,7 +1,7 @@
 /** The v2 API of a member: what its handlers need, out of the member's parts. */
 import type { TargetHandler } from '../api/http/router.js';
 import { v2Handler } from '../api/v2/handler.js';
-import type { V2Members, V2Passwords } from '../api/v2/types.js';
+import type { V2Members, V2Observer, V2Passwords } from '../api/v2/types.js';
 import type { MemberOptions } from '../config/member-options.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
@@ -24,7 +24,7 @@ const passwords: V2Passwords = {
 };
 
 /** None where v2 is off: its paths are then unknown ones. */
-export function v2Handlers(member: Member, options: MemberOptions): TargetHandler[] {
+export function v2Handlers(member: Member, options: MemberOptions, observer: V2Observer): TargetHandler[] {
   if (!options.enableV2) return [];
   const { cluster, v2, v2Stats } = member;
   return [
@@ -33,6 +33,8 @@ export function v2Handlers(member: Member, options: MemberOptions): TargetHandle
         clusterIdHex: cluster.id.toString(16),
         nowNs: () => v2.nowNs,
         do: (request) => v2.do(request),
+        nowMs: () => member.clock.monotonicMs(),
+        observer,
       },
       members: membersOf(member),
       stats: v2Stats,

@@ -41,4 +41,9 @@ export class V2Error extends Error {
   get code(): number {
     return v2Errors[this.row].code;
   }
+
+  /** Of HTTP. */
+  get status(): number {
+    return v2Errors[this.row].status;
+  }
 }

@@ -19,11 +19,43 @@ const names = [
 
 export type StatName = (typeof names)[number];
 
+/** What metrics call the writes. */
+const writeNames: Partial<Record<StatName, string>> = {
+  setsSuccess: 'set',
+  setsFail: 'set',
+  deleteSuccess: 'delete',
+  deleteFail: 'delete',
+  updateSuccess: 'update',
+  updateFail: 'update',
+  createSuccess: 'create',
+  createFail: 'create',
+  compareAndSwapSuccess: 'compareAndSwap',
+  compareAndSwapFail: 'compareAndSwap',
+  compareAndDeleteSuccess: 'compareAndDelete',
+  compareAndDeleteFail: 'compareAndDelete',
+};
+
+const addTo = (counts: Map<string, number>, name: string): void => {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+};
+
 export class Stats {
   readonly #counts = new Map<StatName, number>(names.map((name) => [name, 0]));
+  /** Since this process began, failed ones too: what a snapshot brings does not count. For metrics. */
+  readonly reads = new Map<string, number>();
+  readonly writes = new Map<string, number>();
+  expired = 0;
+  watchRequests = 0;
 
   add(name: StatName): void {
     this.#counts.set(name, this.get(name) + 1);
+    if (name === 'expireCount') this.expired++;
+    const write = writeNames[name];
+    if (write !== undefined) addTo(this.writes, write);
+  }
+
+  read(options: { readonly recursive: boolean }): void {
+    addTo(this.reads, options.recursive ? 'getRecursive' : 'get');
   }
 
   get(name: StatName): number {

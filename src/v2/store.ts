@@ -82,6 +82,7 @@ export class V2Store {
   }
 
   get(path: string, options: { recursive: boolean; sorted: boolean; nowNs: bigint }): Event {
+    this.stats.read(options);
     return this.#counted('getsSuccess', 'getsFail', () => {
       const key = cleanPath(path);
       return {
@@ -164,6 +165,7 @@ export class V2Store {
 
   /** `sinceIndex` 0 = from the next change on. Throws V2Error when that is no longer known. */
   watch(path: string, options: { recursive: boolean; stream: boolean; sinceIndex: bigint }): Watcher {
+    this.stats.watchRequests++;
     const sinceIndex = options.sinceIndex === 0n ? BigInt(this.#index) + 1n : options.sinceIndex;
     return this.#hub.watch(cleanPath(path), { ...options, sinceIndex, storeIndex: this.#index });
   }

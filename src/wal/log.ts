@@ -199,11 +199,13 @@ export class Log implements Wal {
 
   #flush(): void {
     const { size } = this.#encoder;
+    const { clock, onWrite } = this.options;
+    const beganMs = onWrite === undefined ? 0 : clock.monotonicMs();
     this.#tail.file.write([this.#encoder.bytes()], this.#position);
     this.#encoder.clear();
     this.#position += size;
     this.#unsynced = true;
-    this.options.onWrite?.(size);
+    onWrite?.(size, clock.monotonicMs() - beganMs);
   }
 
   #cut(): void {

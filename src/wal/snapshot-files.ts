@@ -2,6 +2,7 @@
  * `.snap` files: `snappb.snapshot { crc = 1; data = 2 }`, where data is a marshalled raftpb.Snapshot and crc its CRC-32C.
  * Named `<term>-<index>.snap`, so the newest is the last in reverse order. Source: etcd's server/etcdserver/api/snap/snapshotter.go.
  */
+import type { Clock } from '../lib/clock.js';
 import { crc32c } from '../lib/crc32c.js';
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
@@ -34,18 +35,35 @@ export function readSnapshotFile(disk: Disk, path: string): Snapshot {
   return decoded(path, () => decodeSnapshot(data));
 }
 
+/** How long a `.snap` file took to be made. */
+export interface SnapshotSaveTimes {
+  readonly marshalMs: number;
+  readonly fsyncMs: number;
+  readonly totalMs: number;
+}
+
+export interface SnapshotFilesOptions {
+  readonly clock: Clock;
+  readonly onSave: (times: SnapshotSaveTimes) => void;
+}
+
 /** The `.snap` files of `<data-dir>/member/snap`, which must exist. */
-export function snapshotFiles(disk: Disk, dir: string, logger: Logger): SnapshotFiles {
+export function snapshotFiles(disk: Disk, dir: string, logger: Logger, measured?: SnapshotFilesOptions): SnapshotFiles {
+  const nowMs = (): number => measured?.clock.monotonicMs() ?? 0;
   return {
     save(snapshot) {
       const { term, index } = snapshot.metadata;
+      const beganMs = nowMs();
       const data = encodeSnapshot(snapshot);
       const path = `${dir}/${snapshotName({ term, index })}`;
       // etcd-diff: etcd writes in place; a crash then leaves a broken file under a good name. The prefix is one that etcd clears away too.
       const building = `${dir}/tmp-${snapshotName({ term, index })}`;
-      writeWhole(disk, building, SnapFile.encode({ crc: crc32c(0, data), data }));
+      const bytes = SnapFile.encode({ crc: crc32c(0, data), data });
+      const marshalMs = nowMs() - beganMs;
+      const fsyncMs = writeWhole(disk, building, bytes, nowMs);
       disk.rename(building, path);
       disk.syncDir(dir);
+      measured?.onSave({ marshalMs, fsyncMs, totalMs: nowMs() - beganMs });
     },
 
     loadNewest(known) {
@@ -109,18 +127,23 @@ function readWhole(disk: Disk, path: string): Uint8Array {
   }
 }
 
-function writeWhole(disk: Disk, path: string, bytes: Uint8Array): void {
+/** Returns how long the sync took. */
+function writeWhole(disk: Disk, path: string, bytes: Uint8Array, nowMs: () => number): number {
+  let fsyncMs = 0;
   if (disk.stat(path) !== undefined) disk.remove(path);
   const file = disk.open(path, 'create', 0o644);
   try {
     file.write([bytes], 0);
+    const beganMs = nowMs();
     file.sync();
+    fsyncMs = nowMs() - beganMs;
   } catch (error) {
     file.close();
     disk.remove(path);
     throw error;
   }
   file.close();
+  return fsyncMs;
 }
 
 function decoded<T>(path: string, decode: () => T): T {

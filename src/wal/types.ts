@@ -28,8 +28,8 @@ export interface WalOptions {
   readonly segmentSizeBytes?: number;
   /** Called with the duration of every sync (metric `etcd_disk_wal_fsync_duration_seconds`). */
   readonly onSync?: (tookMs: number) => void;
-  /** Called with the bytes of every write (metric `etcd_disk_wal_write_bytes_total`). */
-  readonly onWrite?: (bytes: number) => void;
+  /** Called with the bytes and the duration of every write (metrics `etcd_disk_wal_write_…`). */
+  readonly onWrite?: (bytes: number, tookMs: number) => void;
 }
 
 /** What a log holds from a position on. */

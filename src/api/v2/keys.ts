@@ -3,13 +3,14 @@ import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import { latin1Bytes } from '../../lib/latin1.js';
 import { V2Error } from '../../v2/error.js';
 import { eventJson, isCreated } from '../../v2/event.js';
+import type { V2Request } from '../../v2/request.js';
 import { KEYS_PREFIX } from '../../v2/store.js';
 import type { Watcher } from '../../v2/watcher-hub.js';
 import type { Target } from '../http/target.js';
 import type { V2Access } from './auth/access.js';
 import { readKeyRequest } from './key-request.js';
 import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod, storeError } from './responses.js';
-import type { V2Server } from './types.js';
+import type { V2Answer, V2Server } from './types.js';
 
 /** Beyond it, what the path's directories would cost in snapshots grows out of proportion: they carry each one's whole path. */
 const MAX_PATHS_CHARACTERS = 512 * 1024 * 1024;
@@ -30,10 +31,12 @@ export async function answerKeys(
     if (!(await access.mayUseKey(call, key, request.recursive))) {
       return storeError(new V2Error('unauthorized', 'Insufficient credentials', 0), '', headers);
     }
-    if (isTooDeep(key)) throw new Error('etcdserver: request is too large');
-    const { raftIndex, raftTerm, result } = await server.do(request);
+    const beganMs = server.nowMs();
+    if (!request.wait) server.observer.received(call.method);
+    const { raftIndex, raftTerm, result } = await carriedOut(server, request, call.method, key);
     const place = { ...headers, 'X-Raft-Index': String(raftIndex), 'X-Raft-Term': String(raftTerm) };
     if (result.t === 'watcher') return answerWatch(result.watcher, request.stream, call.signal, place);
+    server.observer.succeeded(call.method, server.nowMs() - beganMs);
     const { event } = result;
     const bare = noValueOnSuccess && silentActions.has(event.action);
     const json = `${eventJson(event, { prefix: KEYS_PREFIX, bare })}\n`;
@@ -41,6 +44,16 @@ export async function answerKeys(
   } catch (cause) {
     if (cause instanceof V2Error) return storeError(cause, KEYS_PREFIX, headers);
     return storeError(new V2Error('raftInternal', (cause as Error).message, 0), '', headers);
+  }
+}
+
+async function carriedOut(server: V2Server, request: V2Request, method: string, key: string): Promise<V2Answer> {
+  try {
+    if (isTooDeep(key)) throw new Error('etcdserver: request is too large');
+    return await server.do(request);
+  } catch (cause) {
+    server.observer.failed(method, cause instanceof V2Error ? cause.status : 500);
+    throw cause;
   }
 }
 

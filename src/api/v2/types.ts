@@ -12,9 +12,20 @@ export interface V2Answer {
     | { readonly t: 'watcher'; readonly watcher: Watcher };
 }
 
+/** Told of requests for keys that are no watches, by method. */
+export interface V2Observer {
+  /** Understood, and allowed. */
+  received(method: string): void;
+  failed(method: string, code: number): void;
+  succeeded(method: string, tookMs: number): void;
+}
+
 export interface V2Server {
   readonly clusterIdHex: string;
   nowNs(): bigint;
+  /** Of a clock that never goes back. */
+  nowMs(): number;
+  readonly observer: V2Observer;
   /** Rejects with V2Error, or with what went wrong on the way. */
   do(request: V2Request): Promise<V2Answer>;
 }

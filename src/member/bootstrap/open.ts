@@ -29,10 +29,10 @@ export function openParts(
   world: MemberWorld,
   observer: DiskObserver,
 ): Bootstrapped {
-  const { disk, logger } = world;
+  const { clock, disk, logger } = world;
   const [snapDir, walDir] = [snapDirOf(config), walDirOf(config)];
   for (const dir of [config.dataDir, memberDirOf(config), snapDir]) makeDurableDir(disk, dir);
-  const snapshots = snapshotFiles(disk, snapDir, logger);
+  const snapshots = snapshotFiles(disk, snapDir, logger, { clock, onSave: observer.onSnapshotSave });
   const dbPath = `${snapDir}/db`;
   const openDb = () => openDatabase(dbPath, config, world, observer);
   const options = walOptions(config, world, observer);

@@ -1,5 +1,6 @@
 /** What goes from one step of a start to the next: decision → log → member's parts. */
 import type { FileBackend } from '../../backend/options.js';
+import type { CommitTimes } from '../../bolt/types.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Disk } from '../../lib/disk.js';
@@ -10,6 +11,7 @@ import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { ConfState, NodeId, Snapshot } from '../../raftpb/types.js';
 import type { V2Store } from '../../v2/store.js';
+import type { SnapshotSaveTimes } from '../../wal/snapshot-files.js';
 import type { SnapshotFiles, Wal } from '../../wal/types.js';
 import type { Alarms } from '../apply/alarms.js';
 import type { Cluster } from '../membership/cluster.js';
@@ -84,9 +86,10 @@ export interface Bootstrapped {
   readonly purge: () => void;
 }
 
-/** Metrics of the two parts that wait for the disk; durations in milliseconds. */
+/** Metrics of the parts that wait for the disk; durations in milliseconds. */
 export interface DiskObserver {
   readonly onWalSync: (tookMs: number) => void;
-  readonly onWalWrite: (bytes: number) => void;
-  readonly onBackendCommit: (tookMs: number) => void;
+  readonly onWalWrite: (bytes: number, tookMs: number) => void;
+  readonly onBackendCommit: (tookMs: number, parts: CommitTimes) => void;
+  readonly onSnapshotSave: (times: SnapshotSaveTimes) => void;
 }

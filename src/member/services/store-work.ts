@@ -17,7 +17,18 @@ export interface StoreWorkDeps {
   readonly fail: (cause: unknown) => void;
 }
 
+/** Told of what compactions cost; durations in milliseconds. */
+export interface CompactionObserver {
+  /** What held everybody else up, of records or of the index. */
+  onPause(what: 'records' | 'index', tookMs: number): void;
+  onDone(tookMs: number): void;
+}
+
 export class StoreWork {
+  observer: CompactionObserver | undefined;
+  /** Unix time of the last one that came to its end, since the start. */
+  lastCompactionSeconds = 0;
+  #compactionBeganMs: number | undefined;
   readonly #compactions = new Map<number, Promise<boolean>>();
   #busy = false;
   #stopped = false;
@@ -64,13 +75,29 @@ export class StoreWork {
       this.#busy = false;
       return;
     }
-    store.work(kind === 'compaction' ? config.compactionBatchLimit : HASH_RECORDS_PER_STEP);
     if (kind === 'hash') {
+      store.work(HASH_RECORDS_PER_STEP);
       this.#next();
       return;
     }
+    this.#compact(config.compactionBatchLimit);
     await backend.commit();
     if (store.pendingWork === 'none') this.#busy = false;
     else clock.after(config.compactionSleepIntervalMs, () => this.#next());
+  }
+
+  #compact(limit: number): void {
+    const { store, clock } = this.deps;
+    const { compactions } = store.counts;
+    const what = store.isSweepingIndex ? 'index' : 'records';
+    const beganMs = clock.monotonicMs();
+    this.#compactionBeganMs ??= beganMs;
+    store.work(limit);
+    const endedMs = clock.monotonicMs();
+    this.observer?.onPause(what, endedMs - beganMs);
+    if (store.counts.compactions === compactions) return;
+    this.lastCompactionSeconds = Math.floor(clock.wallMs() / 1000);
+    this.observer?.onDone(endedMs - this.#compactionBeganMs);
+    this.#compactionBeganMs = undefined;
   }
 }

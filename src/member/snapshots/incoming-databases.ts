@@ -9,6 +9,7 @@
 import { readConsistentIndex } from '../../backend/schema/meta.js';
 import { openBolt } from '../../bolt/bolt.js';
 import { backendReader } from '../../datadir/db.js';
+import type { Clock } from '../../lib/clock.js';
 import type { Disk, DiskFile } from '../../lib/disk.js';
 import { humanBytes } from '../../lib/go/bytes.js';
 import type { Logger } from '../../lib/logger.js';
@@ -27,9 +28,17 @@ export interface IncomingDatabasesDeps {
   readonly snapDir: string;
   readonly snapshots: Pick<SnapshotFiles, 'dbPath'>;
   readonly logger: Logger;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+}
+
+/** How long one took to be durable, and its syncs in it. */
+export interface DatabaseSaveTimes {
+  readonly fsyncMs: number;
+  readonly totalMs: number;
 }
 
 export class IncomingDatabases {
+  onSave: ((times: DatabaseSaveTimes) => void) | undefined;
   #receiving = 0;
   #received = 0;
 
@@ -47,17 +56,18 @@ export class IncomingDatabases {
   }
 
   async #save(index: Index, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { disk, snapDir, snapshots, logger } = this.deps;
+    const { disk, snapDir, snapshots, logger, clock } = this.deps;
+    const beganMs = clock.monotonicMs();
     const path = `${snapDir}/tmp${++this.#received}`;
     const target = snapshots.dbPath(index);
     const file = storing(() => {
       if (disk.stat(path) !== undefined) disk.remove(path);
       return disk.open(path, 'create', 0o600);
     });
-    let bytes: number;
+    let poured: { readonly bytes: number; readonly fsyncMs: number };
     try {
       try {
-        bytes = await pour(chunks, file);
+        poured = await pour(chunks, file, clock);
       } finally {
         file.close();
       }
@@ -72,22 +82,34 @@ export class IncomingDatabases {
       removeQuietly(disk, path);
       throw cause;
     }
+    const { bytes, fsyncMs } = poured;
+    this.onSave?.({ fsyncMs, totalMs: clock.monotonicMs() - beganMs });
     logger.info('saved database snapshot to disk', { path: target, bytes, size: humanBytes(bytes) });
   }
 }
 
-async function pour(chunks: AsyncIterable<Uint8Array>, file: DiskFile): Promise<number> {
+async function pour(
+  chunks: AsyncIterable<Uint8Array>,
+  file: DiskFile,
+  clock: Pick<Clock, 'monotonicMs'>,
+): Promise<{ bytes: number; fsyncMs: number }> {
+  let fsyncMs = 0;
+  const sync = async (): Promise<void> => {
+    const beganMs = clock.monotonicMs();
+    await syncing(file);
+    fsyncMs += clock.monotonicMs() - beganMs;
+  };
   let position = 0;
   let synced = 0;
   for await (const chunk of chunks) {
     storing(() => file.write([chunk], position));
     position += chunk.length;
     if (position - synced < SYNC_EVERY_BYTES) continue;
-    await syncing(file);
+    await sync();
     synced = position;
   }
-  await syncing(file);
-  return position;
+  await sync();
+  return { bytes: position, fsyncMs };
 }
 
 /** A file that is no database, or lacks what its snapshot says it has, would end the member when it takes the place of its own. */

@@ -43,7 +43,7 @@ export class RaftSnapshots {
   readonly #incoming: IncomingDatabases;
 
   constructor(readonly deps: RaftSnapshotsDeps) {
-    const { parts, entries, v2, disk, logger, config } = deps;
+    const { parts, entries, v2, disk, clock, logger, config } = deps;
     this.#outgoing = new OutgoingSnapshots({
       ...deps,
       backend: parts.backend,
@@ -59,7 +59,11 @@ export class RaftSnapshots {
       holdsLog: () => this.#outgoing.holdsLog,
       fail: deps.fail,
     });
-    this.#incoming = new IncomingDatabases({ disk, snapDir: snapDirOf(config), snapshots: parts.snapshots, logger });
+    this.#incoming = new IncomingDatabases({
+      ...{ disk, clock, logger },
+      snapDir: snapDirOf(config),
+      snapshots: parts.snapshots,
+    });
     this.installs = new SnapshotInstaller({
       ...parts,
       ...deps,
@@ -69,6 +73,11 @@ export class RaftSnapshots {
         this.#taken.installed(snapshot.metadata.index);
       },
     });
+  }
+
+  /** Told of each database that a leader sent and that is durable. */
+  set onDatabaseSave(told: IncomingDatabases['onSave']) {
+    this.#incoming.onSave = told;
   }
 
   /** Takes a snapshot where enough has been applied since the last one. */

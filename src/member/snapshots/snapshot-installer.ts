@@ -50,6 +50,9 @@ export interface SnapshotInstallerDeps {
 }
 
 export class SnapshotInstaller implements SnapshotInstalls {
+  /** Snapshots that are being installed: one at most. */
+  installing = 0;
+
   constructor(readonly deps: SnapshotInstallerDeps) {}
 
   persist(snapshot: Snapshot, hardState: HardState): void {
@@ -78,7 +81,12 @@ export class SnapshotInstaller implements SnapshotInstalls {
     logger.info('applying snapshot', fields());
     if (disk.stat(path) === undefined)
       throw new Error("failed to find database snapshot file (snap: snapshot file doesn't exist)");
-    await backend.replace(path, () => this.#reload(snapshot));
+    this.installing++;
+    try {
+      await backend.replace(path, () => this.#reload(snapshot));
+    } finally {
+      this.installing--;
+    }
     logger.info('applied snapshot', fields());
   }
 

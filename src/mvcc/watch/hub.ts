@@ -43,6 +43,8 @@ export class WatchHub implements StoreListener {
   private synced = new WatcherGroup<WatchStream>();
   private readonly unsynced = new Set<Watcher>();
   private readonly streams = new Set<WatchStream>();
+  /** Events that wait in streams' buffers, and those that senders took. */
+  readonly events = { pending: 0, sent: 0 };
   /** The last revision synced watchers have seen. */
   private revision: number;
   private readonly stopListening: () => void;

@@ -97,17 +97,19 @@ export class WatchStream implements WatchStreamHandle {
       if (next === undefined) return undefined;
       const { watcher, message } = next;
       this.queuedBytes -= sizeOf(message);
+      this.hub.events.pending -= message.events.length;
       if (this.blocked.size > 0 && this.queue.length <= goOnAt && this.queuedBytes < bufferedBytes)
         this.hub.unblock(this);
       if (watcher?.state === 'cancelled') continue;
       if (watcher === undefined || message.events.length === 0) return message;
       watcher.idle = false;
-      if (!watcher.wants.fragment) return message;
-      const [first, rest] = this.split(message);
+      const [first, rest] = watcher.wants.fragment ? this.split(message) : [message, undefined];
       if (rest !== undefined) {
         this.queue.unshift({ watcher, message: rest });
         this.queuedBytes += sizeOf(rest);
+        this.hub.events.pending += rest.events.length;
       }
+      this.hub.events.sent += first.events.length;
       return first;
     }
   }
@@ -116,6 +118,7 @@ export class WatchStream implements WatchStreamHandle {
     if (this.closed) return;
     this.closed = true;
     for (const watcher of [...this.watchers.values()]) this.hub.dismiss(watcher, 'cancelled');
+    for (const { message } of this.queue) this.hub.events.pending -= message.events.length;
     this.queue.length = 0;
     this.queuedBytes = 0;
     this.hub.forget(this);
@@ -126,6 +129,7 @@ export class WatchStream implements WatchStreamHandle {
     if (this.isFull) return false;
     this.queue.push({ watcher, message });
     this.queuedBytes += sizeOf(message);
+    this.hub.events.pending += message.events.length;
     if (this.queue.length === 1) this.options.onReady();
     return true;
   }
