@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { BaseCommand } from '../../../src/cli/base-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
@@ -35,7 +34,8 @@ show what happens when a member dies and comes back.`;
     const cluster = await LocalCluster.start({
       size,
       dataDir: flags['data-dir'],
-      program: [process.execPath, fileURLToPath(new URL('../bin/etcd', import.meta.url))],
+      // The program that runs this command runs members, too.
+      program: [process.execPath, process.argv[1] ?? 'etcd'],
       env: { PATH: this.io.env.PATH ?? '' },
       flags: args,
       onLine: (member, line) => this.#log(member, line),
