@@ -226,6 +226,25 @@ describe('the tree', () => {
     expect(cycles).toEqual([]);
   });
 
+  it('has no cycle between the folders of the member', () => {
+    const folderOf = (file: string): string | undefined => /^src\/member\/([^/]+)\//.exec(file)?.[1];
+    const wanted = new Map<string, Set<string>>();
+    for (const [file, imports] of importsByFile) {
+      const from = folderOf(file);
+      if (from === undefined) continue;
+      for (const { from: what } of imports) {
+        const to = what.startsWith('.') ? folderOf(targetOf(file, what)) : undefined;
+        if (to !== undefined && to !== from) wanted.set(from, (wanted.get(from) ?? new Set()).add(to));
+      }
+    }
+    // Folders that want none of those left are taken away, until none is left, or none can be.
+    for (let before = -1; before !== wanted.size; ) {
+      before = wanted.size;
+      for (const [folder, others] of wanted) if (![...others].some((other) => wanted.has(other))) wanted.delete(folder);
+    }
+    expect([...wanted]).toEqual([]);
+  });
+
   it('imports only files that exist', () => {
     const missing: string[] = [];
     for (const [file, imports] of importsByFile) {

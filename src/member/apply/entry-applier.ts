@@ -17,7 +17,6 @@ import { V2Error } from '../../v2/error.js';
 import type { Event } from '../../v2/event.js';
 import type { V2Request } from '../../v2/request.js';
 import type { V2Store } from '../../v2/store.js';
-import type { AppliedStart } from '../bootstrap/types.js';
 import type { EtcdError, Outcome } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
@@ -46,6 +45,14 @@ const applied: Outcome<unknown> = { ok: true, value: undefined };
 /** Whoever waits for the result of an entry gets it from here; nobody may. */
 export interface ResultSink {
   settle(id: bigint, outcome: Outcome<unknown>): void;
+}
+
+/** How far a member had got when it started. */
+export interface AppliedStart {
+  readonly backendIndex: number;
+  readonly snapshotIndex: number;
+  readonly snapshotTerm: number;
+  readonly confState: ConfState;
 }
 
 export interface EntryApplierDeps {

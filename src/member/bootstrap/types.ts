@@ -9,11 +9,12 @@ import type { MvccStore } from '../../mvcc/store.js';
 import type { PeerCalls } from '../../peer/types.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
-import type { ConfState, NodeId, Snapshot } from '../../raftpb/types.js';
+import type { NodeId, Snapshot } from '../../raftpb/types.js';
 import type { V2Store } from '../../v2/store.js';
 import type { SnapshotSaveTimes } from '../../wal/snapshot-files.js';
 import type { SnapshotFiles, Wal } from '../../wal/types.js';
 import type { Alarms } from '../apply/alarms.js';
+import type { AppliedStart } from '../apply/entry-applier.js';
 import type { Cluster } from '../membership/cluster.js';
 
 /** The first configuration of a cluster that begins; all its members compute the same one. */
@@ -56,14 +57,6 @@ export interface LogState {
   readonly snapshot: Snapshot | undefined;
   /** Of a new cluster: whom raft is to be bootstrapped with. */
   readonly peers: readonly ClusterMember[] | undefined;
-}
-
-/** How far a member had got when it started. */
-export interface AppliedStart {
-  readonly backendIndex: number;
-  readonly snapshotIndex: number;
-  readonly snapshotTerm: number;
-  readonly confState: ConfState;
 }
 
 /** The object graph that `Member` drives. */

@@ -13,9 +13,9 @@ import type { V2Store } from '../../v2/store.js';
 import type { Watcher } from '../../v2/watcher-hub.js';
 import { EtcdError } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
+import { encodeV2Request } from '../v2-request-codec.js';
 import type { Proposals } from '../writes/proposals.js';
 import type { RequestIds } from '../writes/request-ids.js';
-import { encodeV2Request } from './request-codec.js';
 
 const NS_PER_MS = 1_000_000n;
 

@@ -2,9 +2,9 @@
  * v2 requests as entries carry them: etcdserverpb.Request. By hand, since its text may be any bytes and its numbers any of 64 bits, and a member that reads them otherwise than
  * the others parts ways with them. As gogo/protobuf writes proto2: every field that can't be absent is there.
  */
-import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
-import { Reader, Writer } from '../../proto/wire.js';
-import type { V2Request } from '../../v2/request.js';
+import { latin1Bytes, latin1Text } from '../lib/latin1.js';
+import { Reader, Writer } from '../proto/wire.js';
+import type { V2Request } from '../v2/request.js';
 
 const VARINT = 0;
 const BYTES = 2;
