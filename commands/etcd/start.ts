@@ -5,6 +5,7 @@ import type { LogOptions, MemberOptions } from '../../src/config/member-options.
 import { readOptions, startFailure } from '../../src/config/read-options.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { differenceOf } from '../../src/lib/emulate.js';
+import type { Failpoints } from '../../src/lib/failpoints.js';
 import type { OsLogger } from '../../src/lib/os/logger.js';
 import { readFile } from '../../src/lib/os/read-file.js';
 import type { Running } from '../../src/start/start-etcd.js';
@@ -66,16 +67,31 @@ export default class Start extends BaseCommand {
     return log;
   }
 
+  /** Of a member that is being tried out: none unless one of gofail's variables is set. */
+  private async failpoints(): Promise<Failpoints | undefined> {
+    const { GOFAIL_HTTP = '', GOFAIL_FAILPOINTS = '' } = this.io.env;
+    if (GOFAIL_HTTP === '' && GOFAIL_FAILPOINTS === '') return undefined;
+    const { FailpointVariableError, openFailpoints } = await import('../../src/start/failpoints.js');
+    try {
+      return await openFailpoints({ GOFAIL_HTTP, GOFAIL_FAILPOINTS });
+    } catch (error) {
+      if (!(error instanceof FailpointVariableError)) throw error;
+      this.io.stdout.write(`${error.message}\n`);
+      return exitSilently(1);
+    }
+  }
+
   /** Starts the member and waits for its end. Signals before it is ready kill the process at once, as they do etcd. */
   private async serve(options: MemberOptions, log: OsLogger): Promise<void> {
     const { startEtcd } = await import('../../src/start/start-etcd.js');
     const { ListenerError } = await import('../../src/start/tls-server.js');
+    const failpoints = await this.failpoints();
     const { InitDaemon } = await import('../../src/start/tell-init.js');
     const init = new InitDaemon(log, this.io.env.NOTIFY_SOCKET);
     let running: Running;
     try {
       using _ = init.extending();
-      running = await startEtcd(options, log);
+      running = await startEtcd(options, log, failpoints);
     } catch (error) {
       if (error instanceof ListenerError) {
         log.fatal('listener failed', { error: error.message });

@@ -58,10 +58,11 @@ function removeLeftovers({ disk, path, logger }: BackendOptions): void {
 
 /** `successor`: a file under this name, about to be renamed to the real one; `dense` when defragmentation made it. */
 function openFile(options: BackendOptions, successor?: { readonly path: string; readonly dense: boolean }): Bolt {
-  const { clock, disk, path, cacheBytes } = options;
+  const { clock, disk, path, cacheBytes, failpoints } = options;
   return openBolt(disk, successor?.path ?? path, {
     nowMs: () => clock.monotonicMs(),
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    ...(failpoints === undefined ? {} : { failpoints }),
     ...(successor === undefined ? {} : { path, dense: successor.dense }),
   });
 }
@@ -365,15 +366,18 @@ class BoltBackend implements FileBackend {
 
   #startCommit(): Promise<void> {
     try {
+      const { clock, onCommit, failpoints } = this.#options;
       if (this.#failure !== undefined) throw this.#failure;
+      failpoints?.hit('commitBeforePreCommitHook');
       for (const hook of this.#hooks) hook();
+      failpoints?.hit('commitAfterPreCommitHook');
       if (this.#pending === 0) return Promise.resolve();
-      const { clock, onCommit } = this.#options;
       const beganMs = clock.monotonicMs();
       const durable = this.#writeBatch();
       const committing = durable.then(
         () => {
           this.#committing = undefined;
+          failpoints?.hit('afterCommit');
           onCommit?.(clock.monotonicMs() - beganMs, this.#bolt.lastCommit);
         },
         (error: unknown) => {
@@ -390,7 +394,11 @@ class BoltBackend implements FileBackend {
 
   /** Closes the batch: from here on its entries are read from the file. */
   #writeBatch(): Promise<void> {
+    const { failpoints } = this.#options;
+    failpoints?.hit('beforeStartDBTxn');
     const tx = this.#bolt.beginWrite();
+    failpoints?.hit('afterStartDBTxn');
+    failpoints?.hit('beforeWritebackBuf');
     for (const name of this.#created) tx.createBucket(bucketBytes(name));
     for (const [name, buffer] of this.#buffers) {
       const bucket = tx.bucket(bucketBytes(name));
@@ -404,6 +412,8 @@ class BoltBackend implements FileBackend {
         else bucket.put(key, value);
       }
     }
+    failpoints?.hit('afterWritebackBuf');
+    failpoints?.hit('beforeCommit');
     const durable = tx.commitAsync();
     this.#buffers = new Map();
     this.#created = [];
@@ -431,7 +441,7 @@ class BoltBackend implements FileBackend {
 
   /** False when it gave up, because another database is to take this one's place. */
   async #defragNow(): Promise<boolean> {
-    const { disk, path, logger, clock } = this.#options;
+    const { disk, path, logger, clock, failpoints } = this.#options;
     const before = { size: this.sizeBytes, inUse: this.sizeInUseBytes };
     const startMs = clock.monotonicMs();
     const temporary = temporaryPath(disk, path);
@@ -442,10 +452,14 @@ class BoltBackend implements FileBackend {
     });
     let replacement: Bolt;
     try {
+      await this.#failDefrag('defragOpenFileError');
+      await failpoints?.wait('defragBeforeCopy');
+      await this.#failDefrag('defragdbFail');
       if (!(await this.#copyDensely(temporary))) {
         removeQuietly(disk, temporary);
         return false;
       }
+      await failpoints?.wait('defragBeforeRename');
       // Locked before it gets the name, so that at no moment the name stands for an unlocked file.
       replacement = openFile(this.#options, { path: temporary, dense: true });
     } catch (error) {
@@ -462,6 +476,11 @@ class BoltBackend implements FileBackend {
       took: `${Math.round(clock.monotonicMs() - startMs)}ms`,
     });
     return true;
+  }
+
+  async #failDefrag(name: 'defragOpenFileError' | 'defragdbFail'): Promise<void> {
+    const message = await this.#options.failpoints?.wait(name);
+    if (message !== undefined) throw new Error(message);
   }
 
   async #copyDensely(temporary: string): Promise<boolean> {

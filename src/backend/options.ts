@@ -1,6 +1,7 @@
 import type { CommitTimes } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
+import type { Failpoints } from '../lib/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { Backend } from './types.js';
 
@@ -12,6 +13,7 @@ export interface BackendOptions {
   /** The `db` file; created when absent (its folder must exist). Locked as etcd locks it. */
   readonly path: string;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
   /** A commit is due after so long, or so many operations; etcd's 100 ms and 10 000 by default. */
   readonly batchIntervalMs?: number;
   readonly batchLimit?: number;

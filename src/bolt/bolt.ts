@@ -12,6 +12,7 @@
  * The free list is never written (bbolt's and etcd's NoFreelistSync): it is rebuilt from what is reachable when the file is opened.
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
+import type { Failpoints } from '../lib/failpoints.js';
 import { createBoltFile } from './create.js';
 import { BoltError } from './errors.js';
 import { FreePages } from './free-pages.js';
@@ -34,6 +35,7 @@ export interface BoltOptions {
   readonly dense?: boolean;
   /** Times commits. Without it they take no time. */
   readonly nowMs?: () => number;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 const DEFAULT_CACHE_BYTES = 32 << 20;
@@ -60,6 +62,7 @@ export function openBolt(disk: Disk, path: string, options: BoltOptions = {}): B
       cacheBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
       dense: options.dense ?? false,
       nowMs: options.nowMs ?? (() => 0),
+      failpoints: options.failpoints,
     });
   } catch (error) {
     file.close();
@@ -89,11 +92,20 @@ class State {
   }
 }
 
+interface Opening {
+  readonly readOnly: boolean;
+  readonly cacheBytes: number;
+  readonly dense: boolean;
+  readonly nowMs: () => number;
+  readonly failpoints: Failpoints | undefined;
+}
+
 export class Bolt {
   readonly path: string;
   readonly pager: Pager;
   readonly readOnly: boolean;
   readonly #file: DiskFile;
+  readonly #failpoints: Failpoints | undefined;
   #fileSize: number;
   /** undefined when read-only. */
   readonly #free: FreePages | undefined;
@@ -109,12 +121,9 @@ export class Bolt {
   #closed = false;
 
   /** Takes over `file`. Use `openBolt`. */
-  constructor(
-    path: string,
-    file: DiskFile,
-    how: { readOnly: boolean; cacheBytes: number; dense: boolean; nowMs: () => number },
-  ) {
+  constructor(path: string, file: DiskFile, how: Opening) {
     this.path = path;
+    this.#failpoints = how.failpoints;
     this.#nowMs = how.nowMs;
     this.#file = file;
     this.readOnly = how.readOnly;
@@ -308,14 +317,18 @@ export class Bolt {
 
   /** Steps 2 to 4. */
   #finish(): void {
+    this.#failpoints?.hit('beforeSyncDataPages');
     this.#file.syncData();
     this.#writeMeta();
+    this.#failpoints?.hit('beforeSyncMetaPage');
     this.#file.syncData();
   }
 
   async #finishAsync(): Promise<void> {
+    this.#failpoints?.hit('beforeSyncDataPages');
     await this.#file.syncDataAsync();
     this.#writeMeta();
+    this.#failpoints?.hit('beforeSyncMetaPage');
     await this.#file.syncDataAsync();
   }
 

@@ -28,6 +28,7 @@ export class Member {
   readonly emulate;
   readonly serverVersion: string;
   readonly clock;
+  readonly failpoints;
   readonly limits;
   readonly store: MvccStore;
   readonly lessor: Lessor;
@@ -64,6 +65,7 @@ export class Member {
     this.emulate = config.emulate;
     this.serverVersion = fullVersionOf[config.emulate];
     this.clock = world.clock;
+    this.failpoints = world.failpoints;
     this.limits = config;
     this.store = parts.store;
     this.lessor = parts.lessor;

@@ -3,6 +3,7 @@ import type { Tokens } from '../auth/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
 import type { EmulatedVersion } from '../lib/emulate.js';
+import type { Failpoints } from '../lib/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { Passwords } from '../lib/passwords.js';
 import type { Random } from '../lib/random.js';
@@ -79,6 +80,8 @@ export interface MemberWorld {
   /** To the other members; the member starts and closes it. */
   readonly transport: Transport;
   readonly logger: Logger;
+  /** Only of a member that is being tried out. */
+  readonly failpoints?: Failpoints | undefined;
   /** The member was removed from its cluster for good, and has stopped. */
   readonly onRemoved: () => void;
   /** The member can go on no more (a write failed, an invariant broke) and has stopped. */

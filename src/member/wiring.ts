@@ -60,7 +60,7 @@ export interface Life {
 export type Wired = ReturnType<typeof wire>;
 
 export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapped, life: Life) {
-  const { clock, logger } = world;
+  const { clock, failpoints, logger } = world;
   const { alarms, backend, cluster, lessor, node, store } = parts;
   const timeoutMs = requestTimeoutMs(config);
   const { fail } = life;
@@ -95,7 +95,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     quotaOption: config.quotaBackendBytes,
     propose,
   });
-  const storeWork = new StoreWork({ store, backend, clock, config, fail });
+  const storeWork = new StoreWork({ store, backend, clock, config, failpoints, fail });
   const cost = bcryptCost(config.bcryptCost, logger);
   const auth = new AuthStore(backend, {
     logger,
@@ -123,6 +123,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     waiters,
     clock,
     logger,
+    failpoints,
     warningApplyDurationMs: config.warningApplyDurationMs,
     leadership,
     maxLearners: config.maxLearners,
@@ -156,6 +157,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     disk: world.disk,
     clock,
     logger,
+    failpoints,
     send: (message, database) => world.transport.sendSnapshot(message, database),
     failedToSend: (to) => loop.reportSnapshot(to, 'failed'),
     step: (message) => loop.receive(message),
@@ -186,6 +188,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
       raftSnapshots.afterApply();
     },
     snapshots: raftSnapshots.installs,
+    failpoints,
     onFatal: fail,
   });
   const proposals = new Proposals({
@@ -229,6 +232,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
       cluster,
       loop,
       logger,
+      failpoints,
       receiveSnapshot: (message, database) => raftSnapshots.receive(message, database),
       onRemoved: () => life.removed(),
     }),
@@ -261,6 +265,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     leaderCalls,
     calls: world.transport.calls,
     propose,
+    failpoints,
   });
   const v2Stats = new V2Stats({ name: config.name, cluster, store: parts.v2, leadership, clock });
   const v2 = new V2Service({

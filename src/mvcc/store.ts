@@ -6,6 +6,7 @@
  */
 import type { Backend } from '../backend/types.js';
 import { AbandonedError, type Caller } from '../lib/caller.js';
+import type { Failpoints } from '../lib/failpoints.js';
 import { latin1Text } from '../lib/latin1.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
 import { CompactionHashes } from './hash.js';
@@ -33,6 +34,7 @@ export interface MvccOptions {
   readonly leases: KeyLeases;
   /** A key names a lease that does not exist; etcd logs it and goes on. */
   readonly onLostLease?: (lease: bigint, key: string) => void;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** Hashes waiting beyond this are refused (BusyError): each reads the whole store, and a compaction behind them would never come. */
@@ -162,6 +164,8 @@ export class MvccStore implements KeyReader, WriteTarget {
     const previousFinished = (readMain(backend, scheduledKey) ?? 0) === (readMain(backend, finishedKey) ?? 0);
     this.compactedAt = revision;
     backend.put('meta', scheduledKey, revisionKey(revision, 0, false));
+    const { failpoints } = this.options;
+    failpoints?.hit('compactBeforeCommitScheduledCompact');
     return new Promise((resolve) => {
       this.jobs.push(
         new CompactionJob({
@@ -173,8 +177,10 @@ export class MvccStore implements KeyReader, WriteTarget {
             this.counts.compactedRecords += records;
           },
           done: (hash) => {
+            failpoints?.hit('compactBeforeSetFinishedCompact');
             this.counts.compactions++;
             backend.put('meta', finishedKey, revisionKey(revision, 0, false));
+            failpoints?.hit('compactAfterSetFinishedCompact');
             // Of an interrupted compaction some records were gone before hashing began: its hash says nothing.
             if (previousFinished) this.hashes.store({ hash, revision, compactRevision: previousCompactRevision });
             resolve(true);

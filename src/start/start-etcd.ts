@@ -5,6 +5,7 @@
 import { parseInitialCluster } from '../config/listen-url.js';
 import type { MemberOptions } from '../config/member-options.js';
 import { FullError } from '../discovery/join.js';
+import type { Failpoints } from '../lib/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import { osDisk } from '../lib/os/disk.js';
 import { dataDirKind } from './data-dir-kind.js';
@@ -21,7 +22,7 @@ export interface Running {
 }
 
 /** Rejects with FatalStartError, and as `startMember`. */
-export async function startEtcd(options: MemberOptions, logger: Logger): Promise<Running> {
+export async function startEtcd(options: MemberOptions, logger: Logger, failpoints?: Failpoints): Promise<Running> {
   const kind = dataDirKind(osDisk, options.dataDir, logger);
   const isProxy = kind === 'proxy' || (kind === 'empty' && options.v2Proxy.mode !== 'off');
   if (isProxy) {
@@ -29,7 +30,7 @@ export async function startEtcd(options: MemberOptions, logger: Logger): Promise
     return runProxy(options, logger, async () => peerUrlsOf(await clusterOfOptions(options, { logger, signal })));
   }
   try {
-    return await startMember(options, logger);
+    return await startMember(options, logger, failpoints);
   } catch (error) {
     const full = error instanceof JoinError && error.cause instanceof FullError ? error.cause : undefined;
     const { discovery } = options;

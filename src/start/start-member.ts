@@ -18,6 +18,7 @@ import type { HttpHandler } from '../api/http/types.js';
 import { versionHandler } from '../api/http/version.js';
 import { RpcCounts } from '../api/v3/register.js';
 import type { MemberOptions } from '../config/member-options.js';
+import type { Failpoints } from '../lib/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
@@ -59,7 +60,11 @@ export interface RunningMember {
 }
 
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
-export async function startMember(given: MemberOptions, logger: Logger): Promise<RunningMember> {
+export async function startMember(
+  given: MemberOptions,
+  logger: Logger,
+  failpoints?: Failpoints,
+): Promise<RunningMember> {
   const options = withOwnCertificates(given, logger);
   const ports = new Ports({
     network: osNetwork,
@@ -80,14 +85,19 @@ export async function startMember(given: MemberOptions, logger: Logger): Promise
     await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
     // A signal ends a process that still waits for others, as it ends etcd's.
     const { signal } = new AbortController();
-    return await startOn(ports, await discover(options, { disk: osDisk, logger, signal }), logger);
+    return await startOn(ports, await discover(options, { disk: osDisk, logger, signal }), logger, failpoints);
   } catch (cause) {
     await ports.close({ graceMs: 0, busy: () => false });
     throw cause;
   }
 }
 
-async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Promise<RunningMember> {
+async function startOn(
+  ports: Ports,
+  options: MemberOptions,
+  logger: Logger,
+  failpoints: Failpoints | undefined,
+): Promise<RunningMember> {
   let stopped: (outcome: undefined) => void = () => {};
   let failed: (cause: unknown) => void = () => {};
   const ended = new Promise<undefined>((resolve, reject) => {
@@ -128,6 +138,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger): Pr
     tokens,
     transport: peers.transport,
     logger,
+    failpoints,
     onRemoved: () => stopped(undefined),
     onFatal: failed,
   };

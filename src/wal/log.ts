@@ -248,22 +248,28 @@ export class Log implements Wal {
   }
 
   #syncNow(): void {
-    const began = this.options.clock.monotonicMs();
+    const { clock, failpoints } = this.options;
+    failpoints?.hit('walBeforeSync');
+    const began = clock.monotonicMs();
     this.#tail.file.syncData();
     this.#unsynced = false;
     this.#unsyncedEntries = 0;
-    this.#tookToSync(this.options.clock.monotonicMs() - began);
+    this.#tookToSync(clock.monotonicMs() - began);
+    failpoints?.hit('walAfterSync');
   }
 
   async #syncLater(tail: Segment): Promise<void> {
-    const began = this.options.clock.monotonicMs();
+    const { clock, failpoints } = this.options;
+    failpoints?.hit('walBeforeSync');
+    const began = clock.monotonicMs();
     try {
       await tail.syncDataAsync();
     } catch (error) {
       this.#failure ??= error;
       throw error;
     }
-    this.#tookToSync(this.options.clock.monotonicMs() - began);
+    this.#tookToSync(clock.monotonicMs() - began);
+    failpoints?.hit('walAfterSync');
   }
 
   #tookToSync(tookMs: number): void {

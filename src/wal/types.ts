@@ -7,6 +7,7 @@
  * Any error of a write or a sync is final: the log refuses everything after it, since nobody knows what is on the disk then.
  */
 import type { Clock } from '../lib/clock.js';
+import type { Failpoints } from '../lib/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { ConfState, Entry, HardState, Index, Snapshot, Term } from '../raftpb/types.js';
 
@@ -24,6 +25,7 @@ export interface WalSnapshot extends WalPosition {
 export interface WalOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
   /** 64 000 000 unless a test wants to see cuts sooner. */
   readonly segmentSizeBytes?: number;
   /** Called with the duration of every sync (metric `etcd_disk_wal_fsync_duration_seconds`). */

@@ -25,6 +25,8 @@ export function buildPrograms(): void {
   execFileSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
 }
 
+type Variables = Readonly<Record<string, string>>;
+
 /** A folder for one member: removed at the end. Its ports stay the same from start to start, as a member's do. */
 export class MemberHome implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'etcd-ts-member-'));
@@ -44,8 +46,8 @@ export class MemberHome implements Disposable {
   }
 
   /** Resolves once it serves; rejects with its log when it ends instead. */
-  async start(program: string, flags: readonly string[] = []): Promise<MemberProcess> {
-    const started = this.spawn(program, flags);
+  async start(program: string, flags: readonly string[] = [], variables: Variables = {}): Promise<MemberProcess> {
+    const started = this.spawn(program, flags, variables);
     try {
       await started.untilHealthy(`http://${this.endpoint}/health`);
     } catch (error) {
@@ -56,7 +58,7 @@ export class MemberHome implements Disposable {
   }
 
   /** Without waiting for anything. */
-  spawn(program: string, flags: readonly string[] = []): MemberProcess {
+  spawn(program: string, flags: readonly string[] = [], variables: Variables = {}): MemberProcess {
     const client = `http://${this.endpoint}`;
     const peer = `http://127.0.0.1:${this.peerPort}`;
     const words = [
@@ -66,7 +68,7 @@ export class MemberHome implements Disposable {
       ...flags,
     ];
     // Not the environment of the test run: `ETCD_…` variables are flags, and a certificate file to read costs time at each start.
-    const env = { PATH: process.env.PATH ?? '' };
+    const env = { PATH: process.env.PATH ?? '', ...variables };
     return new MemberProcess(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
   }
 

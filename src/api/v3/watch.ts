@@ -164,8 +164,10 @@ class Sender {
   }
 
   async #drain(): Promise<void> {
+    const { failpoints } = this.member;
     try {
       for (;;) {
+        if (failpoints !== undefined) await failpoints.wait('beforeSendWatchResponse');
         // Made when it is its turn: what nobody reads any more is never put together.
         const sent = this.answers.run(this.stream, false, () => this.#sendNext());
         const next = sent instanceof Promise ? await sent : sent;

@@ -8,6 +8,7 @@ import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import { defaultEmulatedVersion } from '../../lib/emulate.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
@@ -64,6 +65,7 @@ export interface EntryApplierDeps {
   readonly waiters: ResultSink;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
   readonly warningApplyDurationMs: number;
   readonly maxLearners: number;
   readonly leadership: Pick<Leadership, 'firstCommit'>;
@@ -128,9 +130,11 @@ export class EntryApplier {
   #one(entry: Entry, how: { persist: boolean }): void {
     switch (entry.type) {
       case EntryType.EntryNormal:
+        this.deps.failpoints?.hit('beforeApplyOneEntryNormal');
         this.#normal(entry, how);
         return;
       case EntryType.EntryConfChange:
+        this.deps.failpoints?.hit('beforeApplyOneConfChange');
         this.#confChange(changeCodec.decode(entry.data), how);
         return;
       case EntryType.EntryConfChangeV2:

@@ -83,7 +83,7 @@ export function assemble({
           config.leaseCheckpointPersist || Number((readClusterVersion(backend) ?? '3.0').split('.')[1]) >= 6,
       }),
   );
-  const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor }));
+  const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor, failpoints: world.failpoints }));
   lessor.setKeyDeleter(() => store.write());
 
   const v2 = new V2Store();

@@ -78,7 +78,7 @@ function initialMembersOf(decision: Decision): readonly ClusterMember[] {
 function openDatabase(
   path: string,
   config: MemberConfig,
-  { disk, clock, logger, onFatal }: MemberWorld,
+  { disk, clock, logger, failpoints, onFatal }: MemberWorld,
   observer: DiskObserver,
 ): FileBackend {
   return reading(path, () =>
@@ -87,6 +87,7 @@ function openDatabase(
       clock,
       path,
       logger,
+      failpoints,
       cacheBytes: BACKEND_CACHE_BYTES,
       batchIntervalMs: config.backendBatchIntervalMs,
       batchLimit: config.backendBatchLimit,
@@ -132,6 +133,7 @@ function walOptions({ walSegmentBytes }: MemberConfig, world: MemberWorld, obser
   return {
     clock: world.clock,
     logger: world.logger,
+    failpoints: world.failpoints,
     onSync: observer.onWalSync,
     onWrite: observer.onWalWrite,
     ...(walSegmentBytes === undefined ? {} : { segmentSizeBytes: walSegmentBytes }),

@@ -16,6 +16,7 @@
  */
 
 import type { Clock } from '../../lib/clock.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import { appendAll } from '../../lib/long-lists.js';
 import type { Storage } from '../../raft/log/storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
@@ -68,6 +69,7 @@ export interface LoopDeps {
   readonly outbox: Outbox;
   readonly applyEntries: (entries: readonly Entry[]) => void;
   readonly snapshots: SnapshotInstalls;
+  readonly failpoints?: Failpoints | undefined;
   /** Something that must not happen did (a write failed, an invariant broke): the member stops. */
   readonly onFatal: (cause: unknown) => void;
 }
@@ -191,19 +193,29 @@ export class RaftLoop {
     }
     const outgoing = ready.messages.filter(({ to }) => !isLocal(to));
     const leads = deps.node.isLeader;
-    if (leads) deps.outbox.send(outgoing);
+    const { failpoints } = deps;
+    if (leads) {
+      failpoints?.hit('raftBeforeLeaderSend');
+      deps.outbox.send(outgoing);
+    }
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#apply(message);
     }
-    if (!leads) deps.outbox.send(outgoing);
+    if (!leads) {
+      failpoints?.hit('raftBeforeFollowerSend');
+      deps.outbox.send(outgoing);
+    }
+    failpoints?.hit('raftBeforeAdvance');
   }
 
   #append(message: Message): void {
-    const { storage, log, snapshots } = this.deps;
+    const { storage, log, snapshots, failpoints } = this.deps;
     const hardState: HardState = { term: message.term, vote: message.vote, commit: message.commit };
     if (message.snapshot !== undefined) snapshots.persist(message.snapshot, hardState);
-    log.save(message.snapshot === undefined ? hardState : NO_STATE, message.entries);
+    failpoints?.hit('raftBeforeSave');
+    const mustSync = log.save(message.snapshot === undefined ? hardState : NO_STATE, message.entries);
+    if (!mustSync) failpoints?.hit('raftAfterSave');
     if (hardState.term !== 0) storage.setHardState(hardState);
     if (message.entries.length > 0) storage.append(message.entries);
     // A commit index alone needs no sync, and nobody waits for an answer to it.
@@ -243,7 +255,9 @@ export class RaftLoop {
     const answers = this.#unsynced;
     this.#unsynced = [];
     const pending = this.deps.log.sync();
+    const { failpoints } = this.deps;
     if (pending === undefined) {
+      failpoints?.hit('raftAfterSave');
       this.#deliver(answers);
       return true;
     }
@@ -252,6 +266,7 @@ export class RaftLoop {
       () => {
         this.#syncing = false;
         if (this.#stopped) return;
+        failpoints?.hit('raftAfterSave');
         this.#deliver(answers);
         this.#turn();
       },

@@ -76,7 +76,7 @@ export class PeerAnswers {
   }
 
   leaseTimeToLive(id: bigint, options: { readonly keys: boolean }) {
-    return asPrimary(this.deps.leases.timeToLiveHere(id, options));
+    return asPrimary(this.deps.leases.timeToLiveHere(id, options, 'beforeLookupWhenForwardLeaseTimeToLive'));
   }
 }
 

@@ -1,4 +1,5 @@
 /** What other members send, on its way to the loop: nothing of removed members, nothing meant for somebody else, nothing only a node itself may say. */
+import type { Failpoints } from '../../lib/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RaftReceiver } from '../../peer/types.js';
 import { messageTypeName } from '../../raftpb/describe.js';
@@ -10,6 +11,7 @@ export interface ReceiverDeps {
   readonly cluster: Cluster;
   readonly loop: Pick<RaftLoop, 'receive' | 'reportUnreachable' | 'reportSnapshot'>;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
   /** Resolves when the database is on disk and its message taken. */
   readonly receiveSnapshot: RaftReceiver['processSnapshot'];
   /** Other members say that this one was removed. */
@@ -39,6 +41,8 @@ export class Receiver implements RaftReceiver {
 
   async process(message: Message): Promise<void> {
     this.#check(message);
+    const { failpoints } = this.deps;
+    if (message.type === MessageType.MsgHeartbeat && failpoints?.hit('raftDropHeartbeat') !== undefined) return;
     if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
     return this.deps.loop.receive(message);
   }

@@ -7,6 +7,7 @@ import { NotPrimaryError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
 import { AbandonedError } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import { PeerCallError, type PeerCalls } from '../../peer/types.js';
 import type { LeaseTimeToLiveResponse } from '../../proto/gen/etcdserverpb.js';
 import { LeaseInternalRequest, LeaseInternalResponse } from '../../proto/gen/leasepb.js';
@@ -29,6 +30,7 @@ export interface LeasesDeps {
   readonly leaderCalls: LeaderCalls;
   readonly calls: Pick<PeerCalls, 'renewLease' | 'leaseTimeToLive'>;
   readonly propose: Propose;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 export type TimeToLive = Omit<LeaseTimeToLiveResponse, 'header'>;
@@ -78,6 +80,7 @@ export class Leases {
         return 0;
       }
       case 'checkpoint-first':
+        await this.deps.failpoints?.wait('beforeCheckpointInLeaseRenew');
         await propose({ kind: 'leaseCheckpoint', request: { checkpoints: [{ ID: id, remainingTTL: 0 }] } });
         return this.renewHere(id, caller);
     }
@@ -103,7 +106,7 @@ export class Leases {
     const { calls, leaderCalls } = this.deps;
     return leaderCalls
       .run({
-        here: async () => this.#answer(id, await this.timeToLiveHere(id, options)),
+        here: async () => this.#answer(id, await this.timeToLiveHere(id, options, 'beforeLookupWhenLeaseTimeToLive')),
         there: async (url, signal) => {
           const request = LeaseInternalRequest.encode({ LeaseTimeToLiveRequest: { ID: id, keys: options.keys } });
           const answer = LeaseInternalResponse.decode(await calls.leaseTimeToLive(url, request, signal));
@@ -124,9 +127,11 @@ export class Leases {
   async timeToLiveHere(
     id: bigint,
     options: { keys: boolean },
+    failpoint: 'beforeLookupWhenLeaseTimeToLive' | 'beforeLookupWhenForwardLeaseTimeToLive',
   ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: Uint8Array[] } | undefined> {
     const { applied, clock, lessor } = this.deps;
     if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
+    await this.deps.failpoints?.wait(failpoint);
     if (!lessor.isPrimary) throw new EtcdError('notLeader');
     const lease = lessor.remaining(id, clock.monotonicMs());
     if (lease === undefined) return undefined;

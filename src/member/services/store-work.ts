@@ -4,6 +4,7 @@
  */
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import type { MemberConfig } from '../types.js';
 
@@ -14,6 +15,7 @@ export interface StoreWorkDeps {
   readonly backend: Backend;
   readonly clock: Clock;
   readonly config: Pick<MemberConfig, 'compactionBatchLimit' | 'compactionSleepIntervalMs'>;
+  readonly failpoints?: Failpoints | undefined;
   readonly fail: (cause: unknown) => void;
 }
 
@@ -31,6 +33,8 @@ export class StoreWork {
   #compactionBeganMs: number | undefined;
   readonly #compactions = new Map<number, Promise<boolean>>();
   #busy = false;
+  /** A compaction was scheduled, and no commit has written that down yet. */
+  #isNew = false;
   #stopped = false;
 
   constructor(readonly deps: StoreWorkDeps) {}
@@ -38,6 +42,7 @@ export class StoreWork {
   /** The compaction of `revision` was scheduled; `done` resolves when its records are gone. */
   track(revision: number, done: Promise<boolean>): void {
     this.#compactions.set(revision, done);
+    this.#isNew = true;
     done.finally(() => this.#compactions.delete(revision)).catch(() => {});
     this.wake();
   }
@@ -68,7 +73,7 @@ export class StoreWork {
   }
 
   async #step(): Promise<void> {
-    const { store, backend, clock, config } = this.deps;
+    const { store, backend, clock, config, failpoints } = this.deps;
     if (this.#stopped) return;
     const kind = store.pendingWork;
     if (kind === 'none') {
@@ -80,8 +85,15 @@ export class StoreWork {
       this.#next();
       return;
     }
+    await failpoints?.wait('compactAfterAcquiredBatchTxLock');
     this.#compact(config.compactionBatchLimit);
+    failpoints?.hit('compactBeforeCommitBatch');
     await backend.commit();
+    failpoints?.hit('compactAfterCommitBatch');
+    if (this.#isNew) {
+      this.#isNew = false;
+      failpoints?.hit('compactAfterCommitScheduledCompact');
+    }
     if (store.pendingWork === 'none') this.#busy = false;
     else clock.after(config.compactionSleepIntervalMs, () => this.#next());
   }

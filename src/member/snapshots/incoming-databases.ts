@@ -11,6 +11,7 @@ import { openBolt } from '../../bolt/bolt.js';
 import { backendReader } from '../../datadir/db.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Disk, DiskFile } from '../../lib/disk.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import { humanBytes } from '../../lib/go/bytes.js';
 import type { Logger } from '../../lib/logger.js';
 import { SnapshotSaveError } from '../../peer/types.js';
@@ -29,6 +30,7 @@ export interface IncomingDatabasesDeps {
   readonly snapshots: Pick<SnapshotFiles, 'dbPath'>;
   readonly logger: Logger;
   readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** How long one took to be durable, and its syncs in it. */
@@ -56,7 +58,7 @@ export class IncomingDatabases {
   }
 
   async #save(index: Index, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { disk, snapDir, snapshots, logger, clock } = this.deps;
+    const { disk, snapDir, snapshots, logger, clock, failpoints } = this.deps;
     const beganMs = clock.monotonicMs();
     const path = `${snapDir}/tmp${++this.#received}`;
     const target = snapshots.dbPath(index);
@@ -76,6 +78,7 @@ export class IncomingDatabases {
         // One that came before holds the same: all entries up to `index`.
         if (disk.stat(target) !== undefined) disk.remove(path);
         else disk.rename(path, target);
+        failpoints?.hit('snapDBRenameBeforeDirSync');
         disk.syncDir(snapDir);
       });
     } catch (cause) {

@@ -2,6 +2,7 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Disk } from '../../lib/disk.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { DatabaseSource } from '../../peer/types.js';
 import type { Message, NodeId } from '../../raftpb/types.js';
@@ -24,6 +25,7 @@ export interface RaftSnapshotsDeps {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
   /** To the transport, which reports what becomes of it. */
   readonly send: (message: Message, database: DatabaseSource) => void;
   /** A snapshot that did not even leave. */
@@ -43,7 +45,7 @@ export class RaftSnapshots {
   readonly #incoming: IncomingDatabases;
 
   constructor(readonly deps: RaftSnapshotsDeps) {
-    const { parts, entries, v2, disk, clock, logger, config } = deps;
+    const { parts, entries, v2, disk, clock, logger, failpoints, config } = deps;
     this.#outgoing = new OutgoingSnapshots({
       ...deps,
       backend: parts.backend,
@@ -55,12 +57,13 @@ export class RaftSnapshots {
       ...parts,
       config,
       logger,
+      failpoints,
       v2Json: () => v2.v2Json(),
       holdsLog: () => this.#outgoing.holdsLog,
       fail: deps.fail,
     });
     this.#incoming = new IncomingDatabases({
-      ...{ disk, clock, logger },
+      ...{ disk, clock, logger, failpoints },
       snapDir: snapDirOf(config),
       snapshots: parts.snapshots,
     });

@@ -16,6 +16,7 @@ import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Disk } from '../../lib/disk.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
@@ -30,6 +31,7 @@ import type { V2State } from './v2-state.js';
 export interface SnapshotInstallerDeps {
   readonly disk: Disk;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
   readonly snapshots: SnapshotFiles;
   readonly wal: Wal;
   readonly storage: MemoryStorage;
@@ -56,20 +58,25 @@ export class SnapshotInstaller implements SnapshotInstalls {
   constructor(readonly deps: SnapshotInstallerDeps) {}
 
   persist(snapshot: Snapshot, hardState: HardState): void {
-    const { snapshots, wal, storage } = this.deps;
+    const { snapshots, wal, storage, failpoints } = this.deps;
     const { index, term, confState } = snapshot.metadata;
+    failpoints?.hit('raftBeforeSaveSnap');
     snapshots.save(snapshot);
     wal.saveSnapshot({ index, term, confState });
+    failpoints?.hit('raftAfterSaveSnap');
     wal.save(hardState, []);
     wal.syncAll();
+    failpoints?.hit('raftBeforeApplySnap');
     storage.applySnapshot(snapshot);
+    failpoints?.hit('raftAfterApplySnap');
     wal.releaseTo(index);
+    failpoints?.hit('raftAfterWALRelease');
     snapshots.releaseDbs(index);
   }
 
   /** Rejects where the member can't go on: the log already begins with the snapshot. */
   async install(snapshot: Snapshot): Promise<void> {
-    const { disk, logger, snapshots, backend } = this.deps;
+    const { disk, logger, snapshots, backend, failpoints } = this.deps;
     const { index, term } = snapshot.metadata;
     const path = snapshots.dbPath(index);
     const fields = () => ({
@@ -81,9 +88,13 @@ export class SnapshotInstaller implements SnapshotInstalls {
     logger.info('applying snapshot', fields());
     if (disk.stat(path) === undefined)
       throw new Error("failed to find database snapshot file (snap: snapshot file doesn't exist)");
+    await failpoints?.wait('applyBeforeOpenSnapshot');
     this.installing++;
     try {
-      await backend.replace(path, () => this.#reload(snapshot));
+      await backend.replace(path, () => {
+        failpoints?.hit('applyAfterOpenSnapshot');
+        this.#reload(snapshot);
+      });
     } finally {
       this.installing--;
     }

@@ -9,6 +9,7 @@
  * A crash between any two leaves a directory that starts (etcd #11888, #11949). Files beyond `maxWals` and `maxSnapshots` are purged now and then.
  */
 import type { Backend } from '../../backend/types.js';
+import type { Failpoints } from '../../lib/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { ConfState } from '../../raftpb/types.js';
@@ -25,6 +26,7 @@ export interface TakenSnapshotsDeps {
   readonly snapshots: SnapshotFiles;
   readonly storage: MemoryStorage;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
   readonly config: Pick<MemberConfig, 'snapshotCount' | 'snapshotCatchupEntries'>;
   readonly start: { readonly snapshotIndex: number };
   readonly v2Json: () => Uint8Array;
@@ -90,11 +92,14 @@ export class TakenSnapshots {
   }
 
   async #take(at: { index: number; term: number; confState: ConfState }, data: Uint8Array): Promise<void> {
-    const { backend, snapshots, wal, storage, config, logger } = this.deps;
+    const { backend, snapshots, wal, storage, config, logger, failpoints } = this.deps;
     await backend.commit();
+    failpoints?.hit('raftBeforeSaveSnap');
     snapshots.save({ data, metadata: at });
     wal.saveSnapshot(at);
+    failpoints?.hit('raftAfterSaveSnap');
     wal.releaseTo(at.index);
+    failpoints?.hit('raftAfterWALRelease');
     logger.info('saved snapshot', { 'snapshot-index': at.index });
     storage.createSnapshot(at.index, { confState: at.confState, data });
     if (this.deps.holdsLog()) {
