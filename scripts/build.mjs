@@ -160,7 +160,7 @@ async function makeBundle(set, commands, manifest, names) {
     ([path, file]) => `${JSON.stringify(path)}: () => import(${JSON.stringify(file)}).then((m) => m.default),`,
   );
   const contents = `
-    import { makeBundle } from ${source('src/cli/bundle.ts')};
+    import { makeBundle } from ${source('src/start/bundle.ts')};
     import { ${sets[set]} as program } from ${source('src/cli/program.ts')};
     const manifest = ${JSON.stringify(manifest)};
     const load = { ${load.join('\n')} };

@@ -89,7 +89,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   // The same of the v2 client.
   'src/client/v2/os-edges.ts': ['src/lib/os/'],
   // The words of the process itself are read before there is a command.
-  'src/cli/bundle.ts': ['src/lib/os/raw-process.ts'],
+  'src/start/bundle.ts': ['src/lib/os/raw-process.ts'],
   // Looks for the native routine and does without where there is none.
   'src/lib/crc32c.ts': ['node:module'],
 };

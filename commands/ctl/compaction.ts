@@ -1,7 +1,7 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import { asInt64 } from '../../src/cli/kv-operations.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import { asInt64 } from '../../src/ctl/kv-operations.js';
 import { parseInteger } from '../../src/lib/go/number.js';
 
 export default class Compaction extends CtlCommand {
@@ -17,7 +17,7 @@ export default class Compaction extends CtlCommand {
     if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'compaction command needs 1 argument');
     const revision = parseInteger(text, { base: 10, bits: 64 });
     const globals = this.globals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     await session.client.kv.compact(asInt64(Number(revision)), { physical: flags.physical, ...session.limits });
     this.print(`compacted revision ${revision}`);

@@ -1,8 +1,8 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
-import { clusterFlag } from '../../src/cli/endpoint-flags.js';
 import { ExitCode, exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import { EtcdError } from '../../src/client/errors.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import { clusterFlag } from '../../src/ctl/endpoint-flags.js';
 import { differenceOf } from '../../src/lib/emulate.js';
 
 export default class Defrag extends CtlCommand {
@@ -16,13 +16,13 @@ export default class Defrag extends CtlCommand {
     const { flags } = this.input(Defrag);
     if (flags['data-dir'] !== '') {
       this.note('Use `etcdutl defrag` instead. The --data-dir is going to be decomissioned in v3.6.\n');
-      const { defragmentOffline } = await import('../../src/start/defragment-offline.js');
+      const { defragmentOffline } = await import('../../src/utl/defragment-offline.js');
       await defragmentOffline(flags['data-dir'], { timeoutMs: 0 }, this.io);
       return;
     }
     const globals = this.globals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
-    const { clusterEndpoints } = await import('../../src/start/cluster-endpoints.js');
+    const { openSession } = await import('../../src/ctl/session.js');
+    const { clusterEndpoints } = await import('../../src/ctl/cluster-endpoints.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
     const { formatDuration } = await import('../../src/lib/go/duration.js');
     await using session = await openSession(globals, this.io);

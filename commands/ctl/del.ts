@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
-import { warnOfRange } from '../../src/cli/del-warning.js';
-import { delFlags, delOperation } from '../../src/cli/kv-operations.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import { warnOfRange } from '../../src/ctl/del-warning.js';
+import { delFlags, delOperation } from '../../src/ctl/kv-operations.js';
 import { osClock } from '../../src/lib/os/clock.js';
 
 export default class Del extends CtlCommand {
@@ -14,7 +14,7 @@ export default class Del extends CtlCommand {
     if (isDoubtful && end !== undefined)
       await warnOfRange({ key, end }, this.emulate, { stderr: this.io.stderr, clock: osClock });
     const globals = this.globals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.del(await session.client.kv.delete(key, { ...options, end, ...session.limits }));
   }

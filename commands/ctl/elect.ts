@@ -1,9 +1,9 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import type { Printer } from '../../src/cli/print/printer.js';
 import { Election, type Leader } from '../../src/client/concurrency/election.js';
 import { Session } from '../../src/client/concurrency/session.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import type { Printer } from '../../src/ctl/print/printer.js';
 import { aborted, stopSignals } from '../../src/lib/os/stop-signals.js';
 
 export default class Elect extends CtlCommand {
@@ -21,7 +21,7 @@ export default class Elect extends CtlCommand {
     }
     const globals = this.globals();
     using stop = stopSignals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     await using open = await openSession(globals, this.io);
     if (proposal === undefined && !flags.listen) fail(ExitCode.badArgs, 'no proposal argument but -l not set');
     if (proposal !== undefined && flags.listen) fail(ExitCode.badArgs, 'proposal given but -l is set');

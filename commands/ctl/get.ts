@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
-import { getFlags, getOperation } from '../../src/cli/kv-operations.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import { getFlags, getOperation } from '../../src/ctl/kv-operations.js';
 
 export default class Get extends CtlCommand {
   static override summary = 'Print a key or a range of keys';
@@ -11,7 +11,7 @@ export default class Get extends CtlCommand {
     const { args, flags } = this.input(Get);
     const { key, end, options } = getOperation(args, flags);
     const globals = this.globals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { printer } = session;
     const answer = await session.client.kv.get(key, { ...options, end, ...session.limits });

@@ -1,7 +1,7 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { CliError, ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import type { Mutex } from '../../src/client/concurrency/mutex.js';
+import { CtlCommand } from '../../src/ctl/command.js';
 import { aborted, stopSignals } from '../../src/lib/os/stop-signals.js';
 
 export default class Lock extends CtlCommand {
@@ -20,7 +20,7 @@ export default class Lock extends CtlCommand {
     const globals = this.globals();
     // Whoever interrupts even now is to find the lock free.
     using stop = stopSignals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     const { Session } = await import('../../src/client/concurrency/session.js');
     const { Mutex } = await import('../../src/client/concurrency/mutex.js');
     await using open = await openSession(globals, this.io);

@@ -1,7 +1,7 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import { asInt64 } from '../../src/cli/kv-operations.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import { asInt64 } from '../../src/ctl/kv-operations.js';
 
 const reportEveryMs = 30_000;
 
@@ -29,7 +29,7 @@ export default class MakeMirror extends CtlCommand {
     const [target] = args;
     if (target === undefined || args.length !== 1) fail(ExitCode.badArgs, 'make-mirror takes one destination argument');
     const globals = this.globals();
-    const { clientOptions, connect, openClient } = await import('../../src/start/open-client.js');
+    const { clientOptions, connect, openClient } = await import('../../src/ctl/open-client.js');
     const { mirror } = await import('../../src/client/mirror.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
     const there = {

@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
+import { CtlCommand } from '../../src/ctl/command.js';
 import { NumberError, parseUnsigned } from '../../src/lib/go/number.js';
 
 export default class MoveLeader extends CtlCommand {
@@ -12,8 +12,8 @@ export default class MoveLeader extends CtlCommand {
     if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'move-leader command needs 1 argument');
     const target = parseTarget(text);
     const globals = this.globals();
-    const { clientOptions, connect } = await import('../../src/start/open-client.js');
-    const { printerFor } = await import('../../src/start/ctl-session.js');
+    const { clientOptions, connect } = await import('../../src/ctl/open-client.js');
+    const { printerFor } = await import('../../src/ctl/session.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
     const options = await clientOptions(globals, this.io);
     const deadlineMs = osClock.monotonicMs() + globals['command-timeout'];

@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
-import { parsePutLease, putFlags, putNeedsValue, putOperation } from '../../src/cli/kv-operations.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import { parsePutLease, putFlags, putNeedsValue, putOperation } from '../../src/ctl/kv-operations.js';
 
 export default class Put extends CtlCommand {
   static override summary = 'Store a value under a key';
@@ -20,7 +20,7 @@ Without a value (and without --ignore-value) it is read from standard input:
     const { key, value = await this.#valueFromStdin(), options } = putOperation(args, flags);
     const lease = parsePutLease(flags);
     const globals = this.globals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.put(await session.client.kv.put(key, value, { ...options, lease, ...session.limits }));
   }

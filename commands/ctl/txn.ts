@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { CtlCommand } from '../../src/ctl/command.js';
 import { osClock } from '../../src/lib/os/clock.js';
 
 export default class Txn extends CtlCommand {
@@ -25,11 +25,11 @@ ended by an empty line:
     const { args, flags } = this.input(Txn);
     if (args.length !== 0) fail(ExitCode.badArgs, 'txn command does not accept argument');
     const globals = this.globals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { readLines } = await import('../../src/cli/stdin.js');
-    const { readTransaction } = await import('../../src/cli/txn/read-transaction.js');
-    const { warnOfRange } = await import('../../src/cli/del-warning.js');
+    const { readTransaction } = await import('../../src/ctl/txn/read-transaction.js');
+    const { warnOfRange } = await import('../../src/ctl/del-warning.js');
     const lines = readLines(this.io.stdin);
     const transaction = await readTransaction(lines, {
       prompt: (text) => flags.interactive && this.print(text),

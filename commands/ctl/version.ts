@@ -1,4 +1,4 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
+import { CtlCommand } from '../../src/ctl/command.js';
 import { fullVersionOf } from '../../src/lib/emulate.js';
 
 export default class Version extends CtlCommand {

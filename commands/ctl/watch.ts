@@ -1,6 +1,7 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { ExitCode, exitSilently, fail } from '../../src/cli/exit.js';
-import type { Printer } from '../../src/cli/print/printer.js';
+import type { Client } from '../../src/client/client.js';
+import { CtlCommand } from '../../src/ctl/command.js';
+import type { Printer } from '../../src/ctl/print/printer.js';
 import {
   FlagError,
   interactiveLine,
@@ -10,8 +11,7 @@ import {
   type WatchTarget,
   watchFlags,
   watchTarget,
-} from '../../src/cli/watch/watch-args.js';
-import type { Client } from '../../src/client/client.js';
+} from '../../src/ctl/watch/watch-args.js';
 import { goQuote } from '../../src/lib/go/quote.js';
 
 export default class Watch extends CtlCommand {
@@ -26,7 +26,7 @@ export default class Watch extends CtlCommand {
     const env = this.#watchEnv();
     const target = flags.interactive ? undefined : this.#target({ args, beforeDash: argsBeforeDash }, flags, env);
     const globals = this.globals();
-    const { openSession } = await import('../../src/start/ctl-session.js');
+    const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer } = session;
     if (target === undefined) return await this.#interactive(client, printer, env);
@@ -67,7 +67,7 @@ export default class Watch extends CtlCommand {
     follow: (target: WatchTarget, flags: WatchFlags) => void,
   ): Promise<never> {
     const { readLines } = await import('../../src/cli/stdin.js');
-    const { cutWords, shown } = await import('../../src/cli/words.js');
+    const { cutWords, shown } = await import('../../src/ctl/words.js');
     for await (const { text, complete } of readLines(this.io.stdin)) {
       if (!complete) break;
       const line = this.#readLine(shown(text), cutWords(text).map(shown), env);
@@ -95,8 +95,8 @@ export default class Watch extends CtlCommand {
   }
 
   async #follow(client: Client, printer: Printer, target: WatchTarget, flags: WatchFlags): Promise<void> {
-    const { asInt64 } = await import('../../src/cli/kv-operations.js');
-    const { eventVariables, followWatch } = await import('../../src/cli/watch/follow-watch.js');
+    const { asInt64 } = await import('../../src/ctl/kv-operations.js');
+    const { eventVariables, followWatch } = await import('../../src/ctl/watch/follow-watch.js');
     const watch = client.watch(target.key, {
       end: target.rangeEnd,
       prefix: flags.prefix,

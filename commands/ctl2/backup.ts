@@ -1,7 +1,7 @@
-import { Ctl2Command } from '../../src/cli/ctl2/command.js';
-import { Ctl2Exit } from '../../src/cli/ctl2/exit.js';
 import { exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { Ctl2Command } from '../../src/ctl/v2/command.js';
+import { Ctl2Exit } from '../../src/ctl/v2/exit.js';
 
 export default class Backup extends Ctl2Command {
   static override summary = 'Copy the data directory of a member';
@@ -17,7 +17,7 @@ export default class Backup extends Ctl2Command {
   override async run(): Promise<void> {
     const flags = this.flagsOf(Backup);
     const { backup } = await import('../../src/datadir/backup.js');
-    const { datedLogger } = await import('../../src/cli/ctl2/dated-logger.js');
+    const { datedLogger } = await import('../../src/ctl/v2/dated-logger.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
     const { osRandom } = await import('../../src/lib/os/random.js');

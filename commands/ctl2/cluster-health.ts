@@ -1,7 +1,7 @@
-import { KeysCommand } from '../../src/cli/ctl2/command.js';
-import { Ctl2Exit } from '../../src/cli/ctl2/exit.js';
 import { exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { KeysCommand } from '../../src/ctl/v2/command.js';
+import { Ctl2Exit } from '../../src/ctl/v2/exit.js';
 
 const REST_MS = 10_000;
 
@@ -13,8 +13,8 @@ export default class ClusterHealth extends KeysCommand {
   override async run(): Promise<void> {
     const { forever } = this.flagsOf(ClusterHealth);
     const globals = this.globals();
-    const { openV2ClientUnsynced, v2Tls } = await import('../../src/start/open-v2-client.js');
-    const { checkMembers } = await import('../../src/cli/ctl2/member-health.js');
+    const { openV2ClientUnsynced, v2Tls } = await import('../../src/ctl/v2/open-client.js');
+    const { checkMembers } = await import('../../src/ctl/v2/member-health.js');
     const { createHttpClient } = await import('../../src/lib/os/http-client.js');
     const { osNetwork } = await import('../../src/lib/os/net.js');
     const { osClock } = await import('../../src/lib/os/clock.js');

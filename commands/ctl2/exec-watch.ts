@@ -1,8 +1,8 @@
-import { KeysCommand } from '../../src/cli/ctl2/command.js';
-import { execWatchArguments, watchVariables } from '../../src/cli/ctl2/exec-watch.js';
-import { Ctl2Exit } from '../../src/cli/ctl2/exit.js';
 import { exitSilently, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { KeysCommand } from '../../src/ctl/v2/command.js';
+import { execWatchArguments, watchVariables } from '../../src/ctl/v2/exec-watch.js';
+import { Ctl2Exit } from '../../src/ctl/v2/exit.js';
 
 export default class ExecWatch extends KeysCommand {
   static override summary = 'Run a program at each change of a key';
@@ -14,7 +14,7 @@ export default class ExecWatch extends KeysCommand {
 
   override async run(): Promise<void> {
     const flags = this.flagsOf(ExecWatch);
-    const { openV2Client } = await import('../../src/start/open-v2-client.js');
+    const { openV2Client } = await import('../../src/ctl/v2/open-client.js');
     const { runCommand } = await import('../../src/lib/os/run-command.js');
     const { stopSignals } = await import('../../src/lib/os/stop-signals.js');
     await using client = await openV2Client(this.globals(), this.io);

@@ -1,5 +1,5 @@
-import { KeysCommand } from '../../src/cli/ctl2/command.js';
 import { flag } from '../../src/cli/flags.js';
+import { KeysCommand } from '../../src/ctl/v2/command.js';
 
 export default class Ls extends KeysCommand {
   static override summary = 'List a directory';
@@ -14,9 +14,9 @@ export default class Ls extends KeysCommand {
   override async run(): Promise<void> {
     const flags = this.flagsOf(Ls);
     const globals = this.globals();
-    const { openV2Client } = await import('../../src/start/open-v2-client.js');
-    const { printKey } = await import('../../src/cli/ctl2/print.js');
-    const { listing } = await import('../../src/cli/ctl2/listing.js');
+    const { openV2Client } = await import('../../src/ctl/v2/open-client.js');
+    const { printKey } = await import('../../src/ctl/v2/print.js');
+    const { listing } = await import('../../src/ctl/v2/listing.js');
     await using client = await openV2Client(globals, this.io);
     const response = await client.keys.get(this.args[0] ?? '/', {
       sort: flags.sort,

@@ -1,6 +1,6 @@
-import { KeysCommand } from '../../src/cli/ctl2/command.js';
-import { ttlOf } from '../../src/cli/ctl2/ttl.js';
 import { flag } from '../../src/cli/flags.js';
+import { KeysCommand } from '../../src/ctl/v2/command.js';
+import { ttlOf } from '../../src/ctl/v2/ttl.js';
 
 export default class Mk extends KeysCommand {
   static override summary = 'Make a key that is not there yet';
@@ -13,8 +13,8 @@ export default class Mk extends KeysCommand {
   override async run(): Promise<void> {
     const flags = this.flagsOf(Mk);
     const globals = this.globals();
-    const { openV2Client } = await import('../../src/start/open-v2-client.js');
-    const { printKey } = await import('../../src/cli/ctl2/print.js');
+    const { openV2Client } = await import('../../src/ctl/v2/open-client.js');
+    const { printKey } = await import('../../src/ctl/v2/print.js');
     await using client = await openV2Client(globals, this.io);
     const key = this.keyArgument();
     const value = await this.valueArgument();

@@ -1,6 +1,6 @@
-import { KeysCommand } from '../../src/cli/ctl2/command.js';
-import { removeKey } from '../../src/cli/ctl2/remove-key.js';
 import { flag } from '../../src/cli/flags.js';
+import { KeysCommand } from '../../src/ctl/v2/command.js';
+import { removeKey } from '../../src/ctl/v2/remove-key.js';
 
 export default class Rm extends KeysCommand {
   static override summary = 'Remove a key, or a directory';
@@ -15,7 +15,7 @@ export default class Rm extends KeysCommand {
   override async run(): Promise<void> {
     const flags = this.flagsOf(Rm);
     const globals = this.globals();
-    const { openV2Client } = await import('../../src/start/open-v2-client.js');
+    const { openV2Client } = await import('../../src/ctl/v2/open-client.js');
     await using client = await openV2Client(globals, this.io);
     await removeKey({ client, io: this.io, output: globals.output }, this.keyArgument(), {
       dir: flags.dir,

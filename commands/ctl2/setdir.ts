@@ -1,6 +1,6 @@
-import { KeysCommand } from '../../src/cli/ctl2/command.js';
-import { makeDirectory } from '../../src/cli/ctl2/directories.js';
 import { flag } from '../../src/cli/flags.js';
+import { KeysCommand } from '../../src/ctl/v2/command.js';
+import { makeDirectory } from '../../src/ctl/v2/directories.js';
 
 export default class Setdir extends KeysCommand {
   static override summary = 'Make a directory, in place of a key too';
@@ -9,7 +9,7 @@ export default class Setdir extends KeysCommand {
 
   override async run(): Promise<void> {
     const globals = this.globals();
-    const { openV2Client } = await import('../../src/start/open-v2-client.js');
+    const { openV2Client } = await import('../../src/ctl/v2/open-client.js');
     await using client = await openV2Client(globals, this.io);
     const options = { ttl: this.flagsOf(Setdir).ttl, timeoutMs: globals['total-timeout'] };
     await makeDirectory({ client, io: this.io, output: globals.output }, this.keyArgument(), options);

@@ -1,5 +1,5 @@
-import { KeysCommand } from '../../src/cli/ctl2/command.js';
 import { flag } from '../../src/cli/flags.js';
+import { KeysCommand } from '../../src/ctl/v2/command.js';
 
 export default class Watch extends KeysCommand {
   static override summary = 'Wait for changes of a key';
@@ -13,8 +13,8 @@ export default class Watch extends KeysCommand {
   override async run(): Promise<void> {
     const flags = this.flagsOf(Watch);
     const globals = this.globals();
-    const { openV2Client } = await import('../../src/start/open-v2-client.js');
-    const { printKey } = await import('../../src/cli/ctl2/print.js');
+    const { openV2Client } = await import('../../src/ctl/v2/open-client.js');
+    const { printKey } = await import('../../src/ctl/v2/print.js');
     const { stopSignals } = await import('../../src/lib/os/stop-signals.js');
     await using client = await openV2Client(globals, this.io);
     const key = this.keyArgument();

@@ -86,7 +86,7 @@ export default class Start extends BaseCommand {
     const { startEtcd } = await import('../../src/start/start-etcd.js');
     const { ListenerError } = await import('../../src/start/tls-server.js');
     const failpoints = await this.failpoints();
-    const { InitDaemon } = await import('../../src/start/tell-init.js');
+    const { InitDaemon } = await import('../../src/lib/os/init-daemon.js');
     const init = new InitDaemon(log, this.io.env.NOTIFY_SOCKET);
     let running: Running;
     try {

@@ -1,6 +1,6 @@
 import { ExitCode, exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import { UtlCommand } from '../../src/cli/utl-command.js';
+import { UtlCommand } from '../../src/utl/command.js';
 
 export default class Backup extends UtlCommand {
   static override summary =
@@ -16,7 +16,7 @@ export default class Backup extends UtlCommand {
   override async run(): Promise<void> {
     const { flags } = this.input(Backup);
     const { backup } = await import('../../src/datadir/backup.js');
-    const { consoleLogger } = await import('../../src/cli/console-logger.js');
+    const { consoleLogger } = await import('../../src/utl/console-logger.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
     const { osRandom } = await import('../../src/lib/os/random.js');

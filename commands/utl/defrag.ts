@@ -1,6 +1,6 @@
 import { ExitCode, exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import { UtlCommand } from '../../src/cli/utl-command.js';
+import { UtlCommand } from '../../src/utl/command.js';
 
 export default class Defrag extends UtlCommand {
   static override summary = "Rewrite a stopped member's database without the space it no longer uses";
@@ -12,7 +12,7 @@ export default class Defrag extends UtlCommand {
   override async run(): Promise<void> {
     const { flags } = this.input(Defrag);
     const dataDir = flags['data-dir'];
-    const { defragmentOffline } = await import('../../src/start/defragment-offline.js');
+    const { defragmentOffline } = await import('../../src/utl/defragment-offline.js');
     try {
       await defragmentOffline(dataDir, { timeoutMs: flags.timeout }, this.io);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import { UtlCommand } from '../../src/cli/utl-command.js';
+import { UtlCommand } from '../../src/utl/command.js';
 
 export default class Dump extends UtlCommand {
   static override summary = 'Show what is in a log, .snap file or database, or in all files of a data directory';
@@ -21,7 +21,7 @@ export default class Dump extends UtlCommand {
     if (format === 'protobuf' || format === 'fields')
       fail(ExitCode.badFeature, `${format} not supported as output format`);
     const { dump } = await import('../../src/datadir/dump.js');
-    const { recordJson, renderTable } = await import('../../src/cli/print/records.js');
+    const { recordJson, renderTable } = await import('../../src/ctl/print/records.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
     const tables = new Map<string, { head: string[]; rows: string[][] }>();
     const options = { bucket: flags.bucket === '' ? undefined : flags.bucket, fromIndex: flags['from-index'] };

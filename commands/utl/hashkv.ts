@@ -1,6 +1,6 @@
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import { UtlCommand } from '../../src/cli/utl-command.js';
+import { UtlCommand } from '../../src/utl/command.js';
 
 export default class HashKV extends UtlCommand {
   static override summary = 'Print the hash that a member with this database would give';
@@ -14,7 +14,7 @@ export default class HashKV extends UtlCommand {
     const format = this.writeOut();
     const { hashKv } = await import('../../src/datadir/hash-kv.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
-    const { renderRecord } = await import('../../src/cli/print/records.js');
+    const { renderRecord } = await import('../../src/ctl/print/records.js');
     const { hash, hashRevision, compactRevision } = hashKv(osDisk, path, flags.rev);
     const record = { hash, hashRevision, compactRevision };
     const names = { hash: 'Hash', hashRevision: 'Hash revision', compactRevision: 'Compact revision' };

@@ -1,6 +1,6 @@
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
-import { UtlCommand } from '../../src/cli/utl-command.js';
+import { UtlCommand } from '../../src/utl/command.js';
 
 export default class Migrate extends UtlCommand {
   static override summary = 'Move the data directory of a stopped member to another storage version';
@@ -14,7 +14,7 @@ export default class Migrate extends UtlCommand {
     const { flags } = this.input(Migrate);
     const { migrate, parseStorageVersion } = await import('../../src/datadir/migrate.js');
     const { DataDirError } = await import('../../src/datadir/errors.js');
-    const { consoleLogger } = await import('../../src/cli/console-logger.js');
+    const { consoleLogger } = await import('../../src/utl/console-logger.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
     let target: ReturnType<typeof parseStorageVersion>;
     try {

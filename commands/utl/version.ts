@@ -1,5 +1,5 @@
-import { UtlCommand } from '../../src/cli/utl-command.js';
 import { fullVersionOf } from '../../src/lib/emulate.js';
+import { UtlCommand } from '../../src/utl/command.js';
 
 export default class Version extends UtlCommand {
   static override summary = 'Print the version of etcdutl';

@@ -1,6 +1,6 @@
 /** What may stand next on a command line: answers the hidden `__complete`, which the shells' completion scripts call with the words so far. */
 
-import { outputFormats } from './global-flags.js';
+import { outputFormats } from '../ctl/global-flags.js';
 import type { FlagNote, Manifest } from './manifest.js';
 import { notesOfFlags } from './manifest.js';
 import type { Program } from './program.js';

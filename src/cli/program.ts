@@ -2,10 +2,10 @@
  * The programs that are built of commands in folders, and what differs between them: groups, global flags, where usage goes.
  */
 
-import { ctl2GlobalFlags } from './ctl2/global-flags.js';
+import { ctlGlobalFlags } from '../ctl/global-flags.js';
+import { ctl2GlobalFlags } from '../ctl/v2/global-flags.js';
 import type { FlagTable } from './flags.js';
 import { flag } from './flags.js';
-import { ctlGlobalFlags } from './global-flags.js';
 
 export interface Topic {
   readonly summary: string;

@@ -23,6 +23,7 @@ import { osClock } from '../lib/os/clock.js';
 import { hostName } from '../lib/os/host-name.js';
 import type { HttpTls } from '../lib/os/http-get.js';
 import { osNetwork } from '../lib/os/net.js';
+import { readTlsFiles } from '../lib/os/tls-files.js';
 import { rawBytes } from '../lib/raw-text.js';
 import { Cluster } from '../proto/gen/etcdserverpb.js';
 import { EndpointSync } from '../proxy/grpc/endpoint-sync.js';
@@ -38,7 +39,6 @@ import { ListenAddressError, parseListenAddress } from './listen-address.js';
 import { Ports } from './ports.js';
 import { relayMetrics } from './relay-metrics.js';
 import { StartRefusal } from './start-refusal.js';
-import { readTlsFiles } from './tls-files.js';
 
 export interface RunningGrpcProxy {
   readonly address: NetworkAddress;

@@ -8,8 +8,8 @@ import { goQuote } from '../lib/go/quote.js';
 import type { TlsMaterial, TlsPeer, TlsServerOptions } from '../lib/network.js';
 import { refusalOfAddress } from '../lib/os/client-address.js';
 import { readFile } from '../lib/os/read-file.js';
+import { readPair } from '../lib/os/tls-files.js';
 import { certificatesOf } from '../lib/os/tls-verify.js';
-import { readPair } from './tls-files.js';
 
 /** Options that a listener does not start with; etcd logs it as "listener failed". */
 export class ListenerError extends Error {

@@ -1,7 +1,7 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import type { Client } from '../../../src/client/client.js';
 import { EtcdError } from '../../../src/client/errors.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 import { wireErrors } from '../../../src/proto/errors.js';
 
 export default class AuthEnable extends CtlCommand {
@@ -11,7 +11,7 @@ export default class AuthEnable extends CtlCommand {
     const { args } = this.input(AuthEnable);
     if (args.length !== 0) fail(ExitCode.badArgs, 'auth enable command does not accept any arguments');
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     await enable(session.client, session.limits);
     this.print('Authentication Enabled');

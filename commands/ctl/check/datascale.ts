@@ -1,9 +1,9 @@
-import { loadHelp, loadNamed, scaleLoads, scalePairBytes } from '../../../src/cli/check/load.js';
-import { errorLines } from '../../../src/cli/check/load-report.js';
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import type { CtlGlobals } from '../../../src/cli/global-flags.js';
+import { loadHelp, loadNamed, scaleLoads, scalePairBytes } from '../../../src/ctl/check/load.js';
+import { errorLines } from '../../../src/ctl/check/load-report.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import type { CtlGlobals } from '../../../src/ctl/global-flags.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -22,8 +22,8 @@ export default class CheckDatascale extends CtlCommand {
     const { flags } = this.input(CheckDatascale);
     const load = scaleLoads[loadNamed(flags.load)];
     const globals = this.globals();
-    const { cleanUp, openLoadClients, refuseUsedPrefix } = await import('../../../src/start/check-load.js');
-    const { writeLoad } = await import('../../../src/start/write-load.js');
+    const { cleanUp, openLoadClients, refuseUsedPrefix } = await import('../../../src/ctl/check/check-load.js');
+    const { writeLoad } = await import('../../../src/ctl/check/write-load.js');
     const { prefix } = flags;
     await using clients = await openLoadClients(globals, this.io, load.clients);
     await refuseUsedPrefix(clients.first, prefix, `etcdctl del --prefix ${prefix}`);
@@ -52,7 +52,7 @@ export default class CheckDatascale extends CtlCommand {
   }
 
   async #residentBytes(globals: CtlGlobals, endpoint: string, when: 'before' | 'after'): Promise<number> {
-    const { residentMemoryBytes } = await import('../../../src/start/resident-memory.js');
+    const { residentMemoryBytes } = await import('../../../src/ctl/check/resident-memory.js');
     try {
       return await residentMemoryBytes(globals, endpoint);
     } catch (error) {

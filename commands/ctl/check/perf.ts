@@ -1,8 +1,8 @@
-import { loadHelp, loadNamed, perfLoads, perfSeconds } from '../../../src/cli/check/load.js';
-import { judgeLoad } from '../../../src/cli/check/load-report.js';
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
+import { loadHelp, loadNamed, perfLoads, perfSeconds } from '../../../src/ctl/check/load.js';
+import { judgeLoad } from '../../../src/ctl/check/load-report.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class CheckPerf extends CtlCommand {
   static override summary = 'Write for a minute, and say whether the cluster was fast enough';
@@ -18,8 +18,8 @@ export default class CheckPerf extends CtlCommand {
     const { flags } = this.input(CheckPerf);
     const load = perfLoads[loadNamed(flags.load)];
     const globals = this.globals();
-    const { cleanUp, openLoadClients, refuseUsedPrefix } = await import('../../../src/start/check-load.js');
-    const { writeLoad } = await import('../../../src/start/write-load.js');
+    const { cleanUp, openLoadClients, refuseUsedPrefix } = await import('../../../src/ctl/check/check-load.js');
+    const { writeLoad } = await import('../../../src/ctl/check/write-load.js');
     const { stopSignals } = await import('../../../src/lib/os/stop-signals.js');
     const { prefix } = flags;
     await using clients = await openLoadClients(globals, this.io, load.clients);

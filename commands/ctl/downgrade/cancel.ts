@@ -1,4 +1,4 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 import { DowngradeRequest_DowngradeAction } from '../../../src/proto/gen/etcdserverpb.js';
 
 export default class DowngradeCancel extends CtlCommand {
@@ -6,7 +6,7 @@ export default class DowngradeCancel extends CtlCommand {
 
   override async run(): Promise<void> {
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     const action = DowngradeRequest_DowngradeAction.CANCEL;

@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
-import { downgradeTarget } from '../../../src/cli/downgrade-target.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { downgradeTarget } from '../../../src/ctl/downgrade-target.js';
 import { DowngradeRequest_DowngradeAction } from '../../../src/proto/gen/etcdserverpb.js';
 
 export default class DowngradeEnable extends CtlCommand {
@@ -10,7 +10,7 @@ export default class DowngradeEnable extends CtlCommand {
     const { args } = this.input(DowngradeEnable);
     const target = downgradeTarget(args);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     const action = DowngradeRequest_DowngradeAction.ENABLE;

@@ -1,10 +1,10 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
-import { clusterFlag } from '../../../src/cli/endpoint-flags.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { asInt64 } from '../../../src/cli/kv-operations.js';
-import type { EndpointHashKV as Row } from '../../../src/cli/print/printer.js';
 import { EtcdError } from '../../../src/client/errors.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { clusterFlag } from '../../../src/ctl/endpoint-flags.js';
+import { asInt64 } from '../../../src/ctl/kv-operations.js';
+import type { EndpointHashKV as Row } from '../../../src/ctl/print/printer.js';
 
 export default class EndpointHashKV extends CtlCommand {
   static override summary = "Print a hash of each member's keys and their history: the same on all when they agree";
@@ -16,8 +16,8 @@ export default class EndpointHashKV extends CtlCommand {
   override async run(): Promise<void> {
     const { flags } = this.input(EndpointHashKV);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
-    const { clusterEndpoints } = await import('../../../src/start/cluster-endpoints.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
+    const { clusterEndpoints } = await import('../../../src/ctl/cluster-endpoints.js');
     await using session = await openSession(globals, this.io);
     const rows: Row[] = [];
     let failure: EtcdError | undefined;

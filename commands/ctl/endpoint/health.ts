@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
-import { clusterFlag } from '../../../src/cli/endpoint-flags.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { clusterFlag } from '../../../src/ctl/endpoint-flags.js';
 
 export default class EndpointHealth extends CtlCommand {
   static override summary = 'Say of each endpoint whether its member can serve';
@@ -9,10 +9,10 @@ export default class EndpointHealth extends CtlCommand {
   override async run(): Promise<void> {
     const { flags } = this.input(EndpointHealth);
     const globals = this.globals();
-    const { clientOptions, connect } = await import('../../../src/start/open-client.js');
-    const { clusterEndpoints } = await import('../../../src/start/cluster-endpoints.js');
-    const { checkHealth } = await import('../../../src/start/check-health.js');
-    const { printerFor } = await import('../../../src/start/ctl-session.js');
+    const { clientOptions, connect } = await import('../../../src/ctl/open-client.js');
+    const { clusterEndpoints } = await import('../../../src/ctl/cluster-endpoints.js');
+    const { checkHealth } = await import('../../../src/ctl/check-health.js');
+    const { printerFor } = await import('../../../src/ctl/session.js');
     const printer = await printerFor(globals, this.io);
     const options = await clientOptions(globals, this.io);
     await using client = flags.cluster ? await connect(options) : undefined;

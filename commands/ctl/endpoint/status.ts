@@ -1,8 +1,8 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
-import { clusterFlag } from '../../../src/cli/endpoint-flags.js';
 import { ExitCode, exitSilently } from '../../../src/cli/exit.js';
-import type { EndpointStatus as Row } from '../../../src/cli/print/printer.js';
 import { EtcdError } from '../../../src/client/errors.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { clusterFlag } from '../../../src/ctl/endpoint-flags.js';
+import type { EndpointStatus as Row } from '../../../src/ctl/print/printer.js';
 
 export default class EndpointStatus extends CtlCommand {
   static override summary = 'Print the state of the member behind each endpoint';
@@ -14,8 +14,8 @@ index, raft applied index, errors.`;
   override async run(): Promise<void> {
     const { flags } = this.input(EndpointStatus);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
-    const { clusterEndpoints } = await import('../../../src/start/cluster-endpoints.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
+    const { clusterEndpoints } = await import('../../../src/ctl/cluster-endpoints.js');
     await using session = await openSession(globals, this.io);
     const rows: Row[] = [];
     let hasFailed = false;

@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
-import { asInt64 } from '../../../src/cli/kv-operations.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { asInt64 } from '../../../src/ctl/kv-operations.js';
 import { NumberError, parseInteger } from '../../../src/lib/go/number.js';
 
 export default class LeaseGrant extends CtlCommand {
@@ -13,9 +13,9 @@ export default class LeaseGrant extends CtlCommand {
     if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'lease grant command needs TTL argument');
     const ttlSeconds = parseTtl(text);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    const { wrapError } = await import('../../../src/cli/wrap-error.js');
+    const { wrapError } = await import('../../../src/ctl/wrap-error.js');
     const granted = session.client.lease.grant(ttlSeconds, session.limits);
     session.printer.grant(await wrapError(granted, (why) => `failed to grant lease (${why})`));
   }

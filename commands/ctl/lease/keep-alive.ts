@@ -1,7 +1,7 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { parseLeaseArg } from '../../../src/cli/ids.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { parseLeaseArg } from '../../../src/ctl/ids.js';
 
 export default class LeaseKeepAlive extends CtlCommand {
   static override summary = 'Keep a lease alive, again and again or once';
@@ -18,17 +18,17 @@ export default class LeaseKeepAlive extends CtlCommand {
     }
     const lease = parseLeaseArg(text);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer } = session;
     if (flags.once) {
-      const { orBadConnection } = await import('../../../src/cli/wrap-error.js');
+      const { orBadConnection } = await import('../../../src/ctl/wrap-error.js');
       printer.keepAlive(await orBadConnection(client.lease.keepAliveOnce(lease)));
       return;
     }
     for await (const renewal of client.keepAlive(lease)) printer.keepAlive(renewal);
     if (printer.format === 'simple') {
-      const { leaseText } = await import('../../../src/cli/print/go-text.js');
+      const { leaseText } = await import('../../../src/ctl/print/go-text.js');
       this.print(`lease ${leaseText(lease)} expired or revoked.`);
     }
   }

@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
-import { parseLeaseArg } from '../../../src/cli/ids.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { parseLeaseArg } from '../../../src/ctl/ids.js';
 
 export default class LeaseRevoke extends CtlCommand {
   static override summary = 'End a lease and delete its keys';
@@ -12,9 +12,9 @@ export default class LeaseRevoke extends CtlCommand {
     if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'lease revoke command needs 1 argument');
     const lease = parseLeaseArg(text);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    const { wrapError } = await import('../../../src/cli/wrap-error.js');
+    const { wrapError } = await import('../../../src/ctl/wrap-error.js');
     const revoked = session.client.lease.revoke(lease, session.limits);
     session.printer.revoke(lease, await wrapError(revoked, (why) => `failed to revoke lease (${why})`));
   }

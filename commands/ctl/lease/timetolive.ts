@@ -1,7 +1,7 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { parseLeaseArg } from '../../../src/cli/ids.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { parseLeaseArg } from '../../../src/ctl/ids.js';
 
 export default class LeaseTimeToLive extends CtlCommand {
   static override summary = 'Print how long a lease has to live';
@@ -17,10 +17,10 @@ export default class LeaseTimeToLive extends CtlCommand {
       fail(ExitCode.badArgs, 'lease timetolive command needs lease ID as argument');
     }
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const lease = parseLeaseArg(text);
-    const { orBadConnection } = await import('../../../src/cli/wrap-error.js');
+    const { orBadConnection } = await import('../../../src/ctl/wrap-error.js');
     const answer = await orBadConnection(session.client.lease.timeToLive(lease, { keys: flags.keys }));
     session.printer.timeToLive(answer, { keys: flags.keys });
   }

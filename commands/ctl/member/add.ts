@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 import { goQuote } from '../../../src/lib/go/quote.js';
 
 export default class MemberAdd extends CtlCommand {
@@ -22,7 +22,7 @@ export default class MemberAdd extends CtlCommand {
     const peerUrls = flags['peer-urls'];
     if (peerUrls === '') fail(ExitCode.badArgs, 'member peer urls not provided');
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     const answer = await client.cluster.add(peerUrls.split(','), { isLearner: flags.learner, ...limits });

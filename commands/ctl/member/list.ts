@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { flag } from '../../../src/cli/flags.js';
-import { isSerializable } from '../../../src/cli/kv-operations.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { isSerializable } from '../../../src/ctl/kv-operations.js';
 
 export default class MemberList extends CtlCommand {
   static override summary = 'Print all members of the cluster';
@@ -14,7 +14,7 @@ export default class MemberList extends CtlCommand {
     const { flags } = this.input(MemberList);
     const linearizable = !isSerializable(flags.consistency);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.memberList(await session.client.cluster.list({ linearizable, ...session.limits }));
   }

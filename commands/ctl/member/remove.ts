@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
-import { parseMemberArg } from '../../../src/cli/ids.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { parseMemberArg } from '../../../src/ctl/ids.js';
 
 export default class MemberRemove extends CtlCommand {
   static override summary = 'Remove a member from the cluster';
@@ -12,7 +12,7 @@ export default class MemberRemove extends CtlCommand {
     if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'member ID is not provided');
     const member = parseMemberArg(text);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.memberRemove(member, await session.client.cluster.remove(member, session.limits));
   }

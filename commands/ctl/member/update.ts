@@ -1,7 +1,7 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { parseMemberArg } from '../../../src/cli/ids.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { parseMemberArg } from '../../../src/ctl/ids.js';
 
 export default class MemberUpdate extends CtlCommand {
   static override summary = 'Change where the other members reach a member';
@@ -18,7 +18,7 @@ export default class MemberUpdate extends CtlCommand {
     const peerUrls = flags['peer-urls'];
     if (peerUrls === '') fail(ExitCode.badArgs, 'member peer urls not provided');
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     printer.memberUpdate(member, await client.cluster.update(member, peerUrls.split(','), limits));

@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class RoleDelete extends CtlCommand {
   static override summary = 'Delete a role';
@@ -12,7 +12,7 @@ export default class RoleDelete extends CtlCommand {
       fail(ExitCode.badArgs, 'role delete command requires role name as its argument');
     }
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.roleDelete(name, await session.client.auth.roleDelete(name));
   }

@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
-import { permissionFlags, permissionRange } from '../../../src/cli/permission-range.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { permissionFlags, permissionRange } from '../../../src/ctl/permission-range.js';
 import { Permission_Type } from '../../../src/proto/gen/authpb.js';
 
 export default class RoleGrantPermission extends CtlCommand {
@@ -18,7 +18,7 @@ export default class RoleGrantPermission extends CtlCommand {
     const type = permissionType(permission);
     const { key, rangeEnd } = permissionRange(first, end, flags);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const answer = await session.client.auth.roleGrantPermission(role, { type, key, rangeEnd });
     session.printer.roleGrantPermission(role, answer);

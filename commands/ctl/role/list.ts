@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class RoleList extends CtlCommand {
   static override summary = 'Print all roles';
@@ -8,7 +8,7 @@ export default class RoleList extends CtlCommand {
     const { args } = this.input(RoleList);
     if (args.length !== 0) fail(ExitCode.badArgs, 'role list command requires no arguments');
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.roleList(await session.client.auth.roleList());
   }

@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
-import { permissionFlags, permissionRange } from '../../../src/cli/permission-range.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { permissionFlags, permissionRange } from '../../../src/ctl/permission-range.js';
 import { rawText } from '../../../src/lib/raw-text.js';
 
 export default class RoleRevokePermission extends CtlCommand {
@@ -17,7 +17,7 @@ export default class RoleRevokePermission extends CtlCommand {
     }
     const { key, rangeEnd } = permissionRange(first, end, flags);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const answer = await session.client.auth.roleRevokePermission(role, key, rangeEnd);
     session.printer.roleRevokePermission(

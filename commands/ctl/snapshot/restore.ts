@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { flag } from '../../../src/cli/flags.js';
-import { checkRestoreInput, restoreFlags } from '../../../src/cli/snapshot-flags.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
+import { checkRestoreInput, restoreFlags } from '../../../src/utl/snapshot-flags.js';
 
 export default class SnapshotRestore extends CtlCommand {
   static override summary = 'Make the data directory of a new cluster from a snapshot file (etcdutl has this too)';
@@ -15,7 +15,7 @@ export default class SnapshotRestore extends CtlCommand {
     const { args, flags } = this.input(SnapshotRestore);
     this.note('Deprecated: Use `etcdutl snapshot restore` instead.\n');
     const path = checkRestoreInput(args, flags);
-    const { restoreFromFlags } = await import('../../../src/start/restore-snapshot.js');
+    const { restoreFromFlags } = await import('../../../src/utl/restore-snapshot.js');
     await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.io);
   }
 }

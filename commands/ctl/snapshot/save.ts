@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 import { differenceOf } from '../../../src/lib/emulate.js';
 
 export default class SnapshotSave extends CtlCommand {
@@ -11,9 +11,9 @@ export default class SnapshotSave extends CtlCommand {
     const [path] = args;
     if (path === undefined || args.length !== 1) fail(ExitCode.badArgs, 'snapshot save expects one argument');
     const globals = this.globals();
-    const { clientOptions } = await import('../../../src/start/open-client.js');
-    const { saveSnapshot } = await import('../../../src/start/save-snapshot.js');
-    const { progressLogger } = await import('../../../src/cli/client-logger.js');
+    const { clientOptions } = await import('../../../src/ctl/open-client.js');
+    const { saveSnapshot } = await import('../../../src/ctl/save-snapshot.js');
+    const { progressLogger } = await import('../../../src/ctl/client-logger.js');
     const options = await clientOptions(globals, this.io);
     // A snapshot takes as long as it takes, unless someone said otherwise.
     const timeoutMs = globals.changed.has('command-timeout') ? globals['command-timeout'] : undefined;

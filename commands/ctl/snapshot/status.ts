@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class SnapshotStatus extends CtlCommand {
   static override summary = 'Show what a snapshot file holds (etcdutl has this too)';
@@ -12,7 +12,7 @@ export default class SnapshotStatus extends CtlCommand {
     if (path === undefined || args.length !== 1)
       fail(ExitCode.badArgs, 'snapshot status requires exactly one argument');
     const globals = this.globals();
-    const { showSnapshotStatus } = await import('../../../src/start/show-snapshot-status.js');
+    const { showSnapshotStatus } = await import('../../../src/utl/show-snapshot-status.js');
     await showSnapshotStatus(path, { format: globals['write-out'], emulate: globals.emulate }, this.io);
   }
 }

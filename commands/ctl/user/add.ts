@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { type FlagValues, flag } from '../../../src/cli/flags.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 const flags = {
   interactive: flag.bool('ask for the password; with =false it is read from standard input', { default: true }),
@@ -21,7 +21,7 @@ export default class UserAdd extends CtlCommand {
     }
     const { user, password } = await this.#credentials(text, input.flags);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.userAdd(user, await session.client.auth.userAdd(user, password));
   }
@@ -36,7 +36,7 @@ export default class UserAdd extends CtlCommand {
     const colon = text.indexOf(':');
     if (colon === 0) fail(ExitCode.badArgs, 'empty user name is not allowed');
     if (colon > 0) return { user: text.slice(0, colon), password: text.slice(colon + 1) };
-    const { newPassword } = await import('../../../src/cli/new-password.js');
+    const { newPassword } = await import('../../../src/ctl/new-password.js');
     return { user: text, password: await newPassword(this.io, text, given) };
   }
 }

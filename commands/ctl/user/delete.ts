@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class UserDelete extends CtlCommand {
   static override summary = 'Delete a user';
@@ -12,7 +12,7 @@ export default class UserDelete extends CtlCommand {
       fail(ExitCode.badArgs, 'user delete command requires user name as its argument');
     }
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.userDelete(name, await session.client.auth.userDelete(name));
   }

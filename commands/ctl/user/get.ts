@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class UserGet extends CtlCommand {
   static override summary = 'Print the roles of a user';
@@ -16,7 +16,7 @@ export default class UserGet extends CtlCommand {
       fail(ExitCode.badArgs, 'user get command requires user name as its argument');
     }
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer } = session;
     const answer = await client.auth.userGet(name);

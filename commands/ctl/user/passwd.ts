@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class UserPasswd extends CtlCommand {
   static override summary = "Change a user's password";
@@ -15,10 +15,10 @@ export default class UserPasswd extends CtlCommand {
     if (user === undefined || args.length !== 1) {
       fail(ExitCode.badArgs, 'user passwd command requires user name as its argument');
     }
-    const { newPassword } = await import('../../../src/cli/new-password.js');
+    const { newPassword } = await import('../../../src/ctl/new-password.js');
     const password = await newPassword(this.io, user, flags);
     const globals = this.globals();
-    const { openSession } = await import('../../../src/start/ctl-session.js');
+    const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     session.printer.userChangePassword(await session.client.auth.userChangePassword(user, password));
   }

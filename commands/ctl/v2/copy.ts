@@ -1,6 +1,6 @@
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 export default class V2Copy extends CtlCommand {
   static override summary = 'Copy keys of the v2 API to v3, of a cluster that runs';
@@ -17,8 +17,8 @@ export default class V2Copy extends CtlCommand {
   override async run(): Promise<void> {
     const { args, flags } = this.input(V2Copy);
     const globals = this.globals();
-    const { clientOptions, connect } = await import('../../../src/start/open-client.js');
-    const { readTlsFiles } = await import('../../../src/start/tls-files.js');
+    const { clientOptions, connect } = await import('../../../src/ctl/open-client.js');
+    const { readTlsFiles } = await import('../../../src/lib/os/tls-files.js');
     const { V2Client } = await import('../../../src/client/v2/client.js');
     const { describeCopy, planCopy, runCopy } = await import('../../../src/client/v2/copy.js');
     const options = await clientOptions(globals, this.io);

@@ -1,4 +1,4 @@
-import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
+import { AccountCommand } from '../../../src/ctl/v2/account-command.js';
 
 export default class AuthEnable extends AccountCommand {
   static override summary = 'Ask for users and passwords from now on';
@@ -6,7 +6,7 @@ export default class AuthEnable extends AccountCommand {
 
   override async run(): Promise<void> {
     this.noArguments();
-    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    const { client, call } = await this.connect(import('../../../src/ctl/v2/open-client.js'));
     await using _closed = client;
     await client.auth.enable(call);
     this.print('Authentication Enabled');

@@ -1,4 +1,4 @@
-import { ClusterCommand } from '../../../src/cli/ctl2/command.js';
+import { ClusterCommand } from '../../../src/ctl/v2/command.js';
 import { goQuote } from '../../../src/lib/go/quote.js';
 
 export default class MemberAdd extends ClusterCommand {
@@ -11,7 +11,7 @@ export default class MemberAdd extends ClusterCommand {
       this.refuse('Provide a name and a single member peerURL');
     }
     const globals = this.globals();
-    const { openV2Client } = await import('../../../src/start/open-v2-client.js');
+    const { openV2Client } = await import('../../../src/ctl/v2/open-client.js');
     await using client = await openV2Client(globals, this.io);
     const call = { timeoutMs: globals['total-timeout'] };
     const added = await client.members.add([url], call);

@@ -1,4 +1,4 @@
-import { ClusterCommand } from '../../../src/cli/ctl2/command.js';
+import { ClusterCommand } from '../../../src/ctl/v2/command.js';
 
 export default class MemberList extends ClusterCommand {
   static override summary = 'List the members of the cluster';
@@ -7,7 +7,7 @@ export default class MemberList extends ClusterCommand {
   override async run(): Promise<void> {
     this.noArguments();
     const globals = this.globals();
-    const { openV2Client } = await import('../../../src/start/open-v2-client.js');
+    const { openV2Client } = await import('../../../src/ctl/v2/open-client.js');
     await using client = await openV2Client(globals, this.io);
     const call = { timeoutMs: globals['total-timeout'] };
     const members = await client.members.list(call);

@@ -1,5 +1,5 @@
-import { ClusterCommand } from '../../../src/cli/ctl2/command.js';
 import { exitSilently } from '../../../src/cli/exit.js';
+import { ClusterCommand } from '../../../src/ctl/v2/command.js';
 
 export default class MemberRemove extends ClusterCommand {
   static override summary = 'Remove a member from the cluster';
@@ -8,7 +8,7 @@ export default class MemberRemove extends ClusterCommand {
   override async run(): Promise<void> {
     const id = this.onlyArgument('Provide a single member ID');
     const globals = this.globals();
-    const { openV2Client } = await import('../../../src/start/open-v2-client.js');
+    const { openV2Client } = await import('../../../src/ctl/v2/open-client.js');
     await using client = await openV2Client(globals, this.io);
     const call = { timeoutMs: globals['total-timeout'] };
     const members = await client.members.list(call).catch((error: Error) => {

@@ -1,4 +1,4 @@
-import { ClusterCommand } from '../../../src/cli/ctl2/command.js';
+import { ClusterCommand } from '../../../src/ctl/v2/command.js';
 
 export default class MemberUpdate extends ClusterCommand {
   static override summary = 'Tell the cluster new addresses of a member';
@@ -12,7 +12,7 @@ export default class MemberUpdate extends ClusterCommand {
       );
     }
     const globals = this.globals();
-    const { openV2Client } = await import('../../../src/start/open-v2-client.js');
+    const { openV2Client } = await import('../../../src/ctl/v2/open-client.js');
     await using client = await openV2Client(globals, this.io);
     await client.members.update(id, urls.split(','), { timeoutMs: globals['total-timeout'] });
     this.print(`Updated member with ID ${id} in cluster`);

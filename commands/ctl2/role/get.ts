@@ -1,4 +1,4 @@
-import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
+import { AccountCommand } from '../../../src/ctl/v2/account-command.js';
 
 export default class RoleGet extends AccountCommand {
   static override summary = 'Show what a role may read and write';
@@ -6,7 +6,7 @@ export default class RoleGet extends AccountCommand {
 
   override async run(): Promise<void> {
     const name = this.roleArgument();
-    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    const { client, call } = await this.connect(import('../../../src/ctl/v2/open-client.js'));
     await using _closed = client;
     const { role, read, write } = await client.auth.role(name, call);
     const rows = (patterns: readonly string[]): string => patterns.map((pattern) => `\t${pattern}\n`).join('');

@@ -1,5 +1,5 @@
-import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
 import { flag } from '../../../src/cli/flags.js';
+import { AccountCommand } from '../../../src/ctl/v2/account-command.js';
 
 export default class RoleGrant extends AccountCommand {
   static override summary = 'Let a role read or write';
@@ -13,11 +13,11 @@ export default class RoleGrant extends AccountCommand {
 
   override async run(): Promise<void> {
     const flags = this.flagsOf(RoleGrant);
-    const { accessOf } = await import('../../../src/cli/ctl2/access.js');
+    const { accessOf } = await import('../../../src/ctl/v2/access.js');
     const asked = accessOf(flags);
     if (asked.t === 'refuse') this.refuse(asked.message);
     const name = this.roleArgument();
-    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    const { client, call } = await this.connect(import('../../../src/ctl/v2/open-client.js'));
     await using _closed = client;
     const before = await client.auth.role(name, call);
     const after = await client.auth.grantAccess(name, [flags.path], asked.access, call);

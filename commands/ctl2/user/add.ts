@@ -1,4 +1,4 @@
-import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
+import { AccountCommand } from '../../../src/ctl/v2/account-command.js';
 
 export default class UserAdd extends AccountCommand {
   static override summary = 'Add a user';
@@ -6,7 +6,7 @@ export default class UserAdd extends AccountCommand {
 
   override async run(): Promise<void> {
     const given = this.userArgument();
-    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    const { client, call } = await this.connect(import('../../../src/ctl/v2/open-client.js'));
     await using _closed = client;
     const colon = given.indexOf(':');
     const name = colon < 0 ? given : given.slice(0, colon);

@@ -1,5 +1,5 @@
-import { AccountCommand } from '../../../src/cli/ctl2/account-command.js';
 import { flag } from '../../../src/cli/flags.js';
+import { AccountCommand } from '../../../src/ctl/v2/account-command.js';
 
 export default class UserRevoke extends AccountCommand {
   static override summary = 'Take roles from a user';
@@ -10,7 +10,7 @@ export default class UserRevoke extends AccountCommand {
     const { roles } = this.flagsOf(UserRevoke);
     if (roles.length === 0) this.refuse('No roles specified; please use `--roles`');
     const name = this.userArgument();
-    const { client, call } = await this.connect(import('../../../src/start/open-v2-client.js'));
+    const { client, call } = await this.connect(import('../../../src/ctl/v2/open-client.js'));
     await using _closed = client;
     await client.auth.revokeRoles(name, roles, call);
     this.print(`User ${name} updated`);

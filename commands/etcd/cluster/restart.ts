@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../../src/cli/base-command.js';
-import { clusterFlags, tellCluster } from '../../../src/cli/cluster-control.js';
+import { clusterFlags, tellCluster } from '../../../src/etcd/cluster-control.js';
 
 export default class ClusterRestart extends BaseCommand {
   static override summary = 'Start a member of the cluster that `etcd cluster up` runs again';

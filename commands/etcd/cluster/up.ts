@@ -28,7 +28,7 @@ show what happens when a member dies and comes back.`;
     const { size } = flags;
     if (argsBeforeDash > 0) fail(ExitCode.badArgs, `cluster up takes flags alone, not ${args[0]}`);
     if (size < 1 || size > MAX_SIZE) fail(ExitCode.badArgs, `--size must be between 1 and ${MAX_SIZE}, not ${size}`);
-    const { LocalCluster } = await import('../../../src/start/local-cluster.js');
+    const { LocalCluster } = await import('../../../src/etcd/local-cluster.js');
     const { aborted, stopSignals } = await import('../../../src/lib/os/stop-signals.js');
     using signals = stopSignals();
     const cluster = await LocalCluster.start({

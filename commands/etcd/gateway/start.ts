@@ -49,7 +49,7 @@ export default class GatewayStart extends BaseCommand {
         },
         log,
       );
-      const { InitDaemon } = await import('../../../src/start/tell-init.js');
+      const { InitDaemon } = await import('../../../src/lib/os/init-daemon.js');
       new InitDaemon(log, this.io.env.NOTIFY_SOCKET).ready();
       gateway.serve();
     } catch (error) {

@@ -111,7 +111,7 @@ export default class GrpcProxyStart extends BaseCommand {
         },
         log,
       );
-      const { InitDaemon } = await import('../../../src/start/tell-init.js');
+      const { InitDaemon } = await import('../../../src/lib/os/init-daemon.js');
       new InitDaemon(log, this.io.env.NOTIFY_SOCKET).ready();
     } catch (error) {
       if (!(error instanceof StartRefusal)) throw error;

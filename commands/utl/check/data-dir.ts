@@ -1,6 +1,6 @@
 import { ExitCode, exitSilently, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { UtlCommand } from '../../../src/cli/utl-command.js';
+import { UtlCommand } from '../../../src/utl/command.js';
 
 export default class CheckDataDir extends UtlCommand {
   static override summary =

@@ -1,6 +1,6 @@
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { UtlCommand } from '../../../src/cli/utl-command.js';
+import { UtlCommand } from '../../../src/utl/command.js';
 
 export default class CheckV2Store extends UtlCommand {
   static override summary = 'Tell whether keys of v2 are left: 3.6 and later do not start with them';

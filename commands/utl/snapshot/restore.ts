@@ -1,6 +1,6 @@
 import { flag } from '../../../src/cli/flags.js';
-import { checkRestoreInput, restoreFlags } from '../../../src/cli/snapshot-flags.js';
-import { UtlCommand } from '../../../src/cli/utl-command.js';
+import { UtlCommand } from '../../../src/utl/command.js';
+import { checkRestoreInput, restoreFlags } from '../../../src/utl/snapshot-flags.js';
 
 export default class SnapshotRestore extends UtlCommand {
   static override summary = 'Make the data directory of a new cluster from a snapshot file';
@@ -13,7 +13,7 @@ export default class SnapshotRestore extends UtlCommand {
   override async run(): Promise<void> {
     const { args, flags } = this.input(SnapshotRestore);
     const path = checkRestoreInput(args, flags);
-    const { restoreFromFlags } = await import('../../../src/start/restore-snapshot.js');
+    const { restoreFromFlags } = await import('../../../src/utl/restore-snapshot.js');
     // An empty folder name stands for the default, as it does for etcdutl.
     await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.io);
   }

@@ -1,5 +1,5 @@
 import { ExitCode, fail } from '../../../src/cli/exit.js';
-import { UtlCommand } from '../../../src/cli/utl-command.js';
+import { UtlCommand } from '../../../src/utl/command.js';
 
 export default class SnapshotStatus extends UtlCommand {
   static override summary = 'Show hash, revision, number of keys and size of a snapshot file';
@@ -11,7 +11,7 @@ export default class SnapshotStatus extends UtlCommand {
     if (path === undefined || args.length !== 1)
       fail(ExitCode.badArgs, 'snapshot status requires exactly one argument');
     const format = this.writeOut();
-    const { showSnapshotStatus } = await import('../../../src/start/show-snapshot-status.js');
+    const { showSnapshotStatus } = await import('../../../src/utl/show-snapshot-status.js');
     await showSnapshotStatus(path, { format, emulate: this.emulate }, this.io);
   }
 }

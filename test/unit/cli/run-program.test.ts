@@ -1,7 +1,6 @@
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { BaseCommand } from '../../../src/cli/base-command.js';
-import { CtlCommand } from '../../../src/cli/ctl-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
 import { noteOfCommand } from '../../../src/cli/manifest.js';
@@ -9,6 +8,7 @@ import type { Program } from '../../../src/cli/program.js';
 import { etcdctl, etcdutl } from '../../../src/cli/program.js';
 import type { Runnable } from '../../../src/cli/run-program.js';
 import { runProgram } from '../../../src/cli/run-program.js';
+import { CtlCommand } from '../../../src/ctl/command.js';
 
 class Get extends CtlCommand {
   static override summary = 'Read keys';

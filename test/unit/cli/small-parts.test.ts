@@ -1,13 +1,13 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { errorLines, judgeLoad, LoadRecorder } from '../../../src/cli/check/load-report.js';
-import { clientLogger, progressLogger } from '../../../src/cli/client-logger.js';
-import { warnOfRange } from '../../../src/cli/del-warning.js';
-import { newPassword } from '../../../src/cli/new-password.js';
-import { permissionRange } from '../../../src/cli/permission-range.js';
-import { humanSize } from '../../../src/cli/print/tables.js';
 import { askPassword } from '../../../src/cli/prompt.js';
 import type { Terminal } from '../../../src/cli/terminal.js';
+import { errorLines, judgeLoad, LoadRecorder } from '../../../src/ctl/check/load-report.js';
+import { clientLogger, progressLogger } from '../../../src/ctl/client-logger.js';
+import { warnOfRange } from '../../../src/ctl/del-warning.js';
+import { newPassword } from '../../../src/ctl/new-password.js';
+import { permissionRange } from '../../../src/ctl/permission-range.js';
+import { humanSize } from '../../../src/ctl/print/tables.js';
 import { scanQuoted } from '../../../src/lib/go/unquote.js';
 import { ManualClock } from '../../support/manual-clock.js';
 

@@ -1,4 +1,0 @@
-/** Flags of the commands that go from endpoint to endpoint. */
-import { flag } from './flags.js';
-
-export const clusterFlag = { cluster: flag.bool('ask all members that the cluster knows of') } as const;

@@ -1,0 +1,54 @@
+/** Whether a member can serve: it answers a linearizable read, and no alarm is active. As etcdctl's `endpoint health`. */
+
+import { Client } from '../client/client.js';
+import { EtcdError } from '../client/errors.js';
+import type { ClientOptions } from '../client/options.js';
+import { osEdges } from '../client/os-edges.js';
+import { formatDuration } from '../lib/go/duration.js';
+import { AlarmType } from '../proto/gen/etcdserverpb.js';
+import type { EndpointHealth } from './print/printer.js';
+
+const anyKey = 'health';
+const permissionDenied = 'etcdserver: permission denied';
+
+export async function checkHealth(
+  options: ClientOptions,
+  endpoint: string,
+  limits: { readonly timeoutMs: number },
+): Promise<EndpointHealth> {
+  const client = new Client({ ...options, endpoints: [endpoint] });
+  const { clock } = osEdges;
+  const unhealthy = (took: string, error: string): EndpointHealth => ({ endpoint, health: false, took, error });
+  try {
+    try {
+      await client.logIn();
+    } catch (error) {
+      return unhealthy('', messageOf(error));
+    }
+    const startMs = clock.monotonicMs();
+    const problem = await client.kv.get(anyKey, limits).then(noProblem, messageOf);
+    const took = formatDuration(BigInt(Math.round((clock.monotonicMs() - startMs) * 1e6)));
+    // A refusal went through consensus, too.
+    if (problem !== '' && problem !== permissionDenied) return unhealthy(took, problem);
+    const left = { timeoutMs: limits.timeoutMs - (clock.monotonicMs() - startMs) };
+    const alarms = await client.maintenance.alarms(left).catch(() => undefined);
+    if (alarms === undefined) return unhealthy(took, 'Unable to fetch the alarm list');
+    if (alarms.alarms.length === 0) return { endpoint, health: true, took, error: '' };
+    const names = alarms.alarms.map(({ alarm }) => alarmNames[alarm] ?? 'UNKNOWN ').join('');
+    return unhealthy(took, `Active Alarm(s): ${names}`);
+  } finally {
+    await client.close();
+  }
+}
+
+const alarmNames: Readonly<Record<number, string>> = {
+  [AlarmType.NOSPACE]: 'NOSPACE ',
+  [AlarmType.CORRUPT]: 'CORRUPT ',
+};
+
+const noProblem = (): string => '';
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof EtcdError)) throw error;
+  return error.message;
+}

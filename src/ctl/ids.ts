@@ -1,0 +1,26 @@
+/** Ids on the command line are hexadecimal: leases signed, members not. */
+
+import { ExitCode, fail } from '../cli/exit.js';
+import { NumberError, parseInteger, parseUnsigned } from '../lib/go/number.js';
+
+/** A lease id; `message` makes the error's text of Go's reason. */
+export function parseHexId(text: string, message: (why: string) => string): bigint {
+  try {
+    return parseInteger(text, { base: 16, bits: 64 });
+  } catch (error) {
+    if (!(error instanceof NumberError)) throw error;
+    return fail(ExitCode.badArgs, message(error.message));
+  }
+}
+
+export const parseLeaseArg = (text: string): bigint =>
+  parseHexId(text, (why) => `bad lease ID arg (${why}), expecting ID in Hex`);
+
+export function parseMemberArg(text: string): bigint {
+  try {
+    return parseUnsigned(text, { base: 16, bits: 64 });
+  } catch (error) {
+    if (!(error instanceof NumberError)) throw error;
+    return fail(ExitCode.badArgs, `bad member ID arg (${error.message}), expecting ID in Hex`);
+  }
+}

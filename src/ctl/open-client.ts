@@ -1,0 +1,95 @@
+/**
+ * Makes a v3 client of etcdctl's global flags: endpoints, TLS files, user. The order of the checks, their words and exit codes are etcdctl's
+ * (ctlv3/command/global.go).
+ */
+
+import { ExitCode, fail } from '../cli/exit.js';
+import type { Terminal } from '../cli/terminal.js';
+import { Client } from '../client/client.js';
+import { EtcdError } from '../client/errors.js';
+import type { ClientOptions, ClientTls } from '../client/options.js';
+import { clientLogger } from './client-logger.js';
+import type { CtlGlobals } from './global-flags.js';
+
+/** Options that several clients of one command can share; the endpoints as the flags name them. Ends the command for what makes no sense. */
+export async function clientOptions(
+  globals: CtlGlobals,
+  io: Terminal,
+  how: { withUser?: boolean; passwordPrompt?: string } = {},
+): Promise<ClientOptions> {
+  const user = how.withUser === false ? undefined : await credentials(globals, io, how.passwordPrompt ?? 'Password: ');
+  return {
+    endpoints: await endpointsOf(globals, io),
+    tls: await tlsOf(globals),
+    ...user,
+    token: globals['auth-jwt-token'],
+    dialTimeoutMs: globals['dial-timeout'],
+    keepAlive: { timeMs: globals['keepalive-time'], timeoutMs: globals['keepalive-timeout'] },
+    maxSendBytes: globals['max-request-bytes'],
+    maxReceiveBytes: globals['max-recv-bytes'],
+    logger: clientLogger(io),
+  };
+}
+
+/** A client that is logged in. Ends the command with code 2 when that fails. */
+export async function openClient(globals: CtlGlobals, io: Terminal): Promise<Client> {
+  return connect(await clientOptions(globals, io));
+}
+
+export async function connect(options: ClientOptions): Promise<Client> {
+  try {
+    const client = new Client(options);
+    try {
+      await client.logIn();
+      return client;
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+  } catch (error) {
+    if (!(error instanceof EtcdError)) throw error;
+    return fail(ExitCode.badConnection, error.message);
+  }
+}
+
+/** The endpoints as written, blanks around them removed. */
+async function endpointsOf(globals: CtlGlobals, io: Terminal): Promise<readonly string[]> {
+  const domain = globals['discovery-srv'];
+  if (domain !== '') {
+    const { discoverEndpoints } = await import('./discover-endpoints.js');
+    const found = await discoverEndpoints(globals, io);
+    if (found.length > 0) return found;
+  }
+  return globals.endpoints.map((endpoint) => endpoint.trim());
+}
+
+async function credentials(
+  globals: CtlGlobals,
+  io: Terminal,
+  prompt: string,
+): Promise<{ username?: string; password?: string }> {
+  const { user, password } = globals;
+  if (user === '' || globals['auth-jwt-token'] !== '') return {};
+  if (password !== '') return { username: user, password };
+  const colon = user.indexOf(':');
+  if (colon >= 0) return { username: user.slice(0, colon), password: user.slice(colon + 1) };
+  const { askPassword } = await import('../cli/prompt.js');
+  return { username: user, password: await askPassword(io, prompt) };
+}
+
+async function tlsOf(globals: CtlGlobals): Promise<ClientTls | undefined> {
+  const { cert, key, cacert: ca } = globals;
+  const serverName = globals['insecure-discovery'] ? '' : globals['discovery-srv'];
+  const isWanted = cert !== '' || key !== '' || ca !== '' || serverName !== '';
+  if (!isWanted && globals['insecure-transport']) return undefined;
+  const { readTlsFiles } = await import('../lib/os/tls-files.js');
+  try {
+    return {
+      ...readTlsFiles({ cert, key, ca }),
+      serverName: serverName === '' ? undefined : serverName,
+      insecureSkipVerify: globals['insecure-skip-tls-verify'],
+    };
+  } catch (error) {
+    return fail(ExitCode.badArgs, error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Fetches a member's database into a file. It is written beside its place and renamed when it is whole and on the disk, so a snapshot that is there
+ * under its name is complete. As clientv3's snapshot package.
+ */
+
+import { Client } from '../client/client.js';
+import { EtcdError } from '../client/errors.js';
+import type { ClientOptions } from '../client/options.js';
+import { osEdges } from '../client/os-edges.js';
+import type { DiskFile } from '../lib/disk.js';
+import { pathErrorText, systemErrorText } from '../lib/go/system-error.js';
+import type { Logger } from '../lib/logger.js';
+import { osDisk } from '../lib/os/disk.js';
+import { humanSize } from './print/tables.js';
+
+/** The database is whole sectors, the checksum follows. */
+const sectorBytes = 512;
+const checksumBytes = 32;
+/** Only the owner may read what may hold anything. */
+const privateMode = 0o600;
+
+export class SnapshotError extends Error {
+  override readonly name = 'SnapshotError';
+}
+
+/** Resolves with the server's version, '' from those that do not tell. Throws SnapshotError or EtcdError. */
+export async function saveSnapshot(
+  options: ClientOptions,
+  path: string,
+  how: { readonly timeoutMs: number | undefined; readonly logger: Logger },
+): Promise<string> {
+  const { logger } = how;
+  const [endpoint] = options.endpoints;
+  if (endpoint === undefined || options.endpoints.length !== 1) {
+    const given = `[${options.endpoints.join(' ')}]`;
+    throw new SnapshotError(`snapshot must be requested to one selected node, not multiple ${given}`);
+  }
+  await using client = new Client(options);
+  await client.logIn();
+  const partPath = `${path}.part`;
+  const file = openPart(partPath);
+  try {
+    logger.info('created temporary db file', { path: partPath });
+    logger.info('fetching snapshot', { endpoint });
+    const { size, version } = await fetchInto(file, client, how.timeoutMs);
+    if (size % sectorBytes !== checksumBytes) {
+      throw new SnapshotError(`sha256 checksum not found [bytes: ${size}]`);
+    }
+    file.sync();
+    logger.info('fetched snapshot', { endpoint, size: humanSize(size), took: 'now' });
+    renamePart(partPath, path);
+    logger.info('saved', { path });
+    return version;
+  } finally {
+    file.close();
+    if (osDisk.stat(partPath) !== undefined) osDisk.remove(partPath);
+  }
+}
+
+function openPart(path: string): DiskFile {
+  try {
+    const file = osDisk.open(path, 'open-or-create', privateMode);
+    file.truncate(0);
+    return file;
+  } catch (error) {
+    throw new SnapshotError(`could not open ${path} (${pathErrorText('open', path, error)})`, { cause: error });
+  }
+}
+
+function renamePart(from: string, to: string): void {
+  try {
+    osDisk.rename(from, to);
+  } catch (cause) {
+    const reason = systemErrorText(String((cause as { code?: unknown }).code));
+    throw new SnapshotError(`could not rename ${from} to ${to} (rename ${from} ${to}: ${reason})`, { cause });
+  }
+}
+
+async function fetchInto(
+  file: DiskFile,
+  client: Client,
+  timeoutMs: number | undefined,
+): Promise<{ size: number; version: string }> {
+  const stop = new AbortController();
+  const cancelTimer =
+    timeoutMs === undefined ? undefined : osEdges.clock.after(timeoutMs, () => stop.abort(new Error('too late')));
+  let size = 0;
+  let version = '';
+  try {
+    for await (const piece of client.maintenance.snapshot({ signal: stop.signal })) {
+      file.write([piece.blob], size);
+      size += piece.blob.length;
+      if (piece.version !== '') version = piece.version;
+    }
+    return { size, version };
+  } catch (error) {
+    if (stop.signal.aborted) throw new SnapshotError('context deadline exceeded', { cause: error });
+    if (error instanceof EtcdError) throw error;
+    throw new SnapshotError(error instanceof Error ? error.message : String(error), { cause: error });
+  } finally {
+    cancelTimer?.();
+  }
+}

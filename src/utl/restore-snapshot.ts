@@ -1,0 +1,33 @@
+/** `snapshot restore` with the texts of its flags. */
+
+import type { Terminal } from '../cli/terminal.js';
+import { parseInitialCluster, parseUrlList, textsOf } from '../config/listen-url.js';
+import { restoreSnapshot } from '../datadir/restore.js';
+import { osClock } from '../lib/os/clock.js';
+import { osDisk } from '../lib/os/disk.js';
+import { lookUpHost } from '../lib/os/look-up.js';
+import { consoleLogger } from './console-logger.js';
+import type { RestoreFlags } from './snapshot-flags.js';
+
+/** Rejects in etcdutl's words. */
+export async function restoreFromFlags(
+  snapshot: string,
+  dataDir: string,
+  flags: RestoreFlags,
+  io: Terminal,
+): Promise<void> {
+  const peerURLs = textsOf(parseUrlList(flags['initial-advertise-peer-urls']));
+  const members = parseInitialCluster(flags['initial-cluster']);
+  const options = {
+    snapshot,
+    dataDir,
+    walDir: flags['wal-dir'],
+    skipHashCheck: flags['skip-hash-check'],
+    bumpRevision: flags['bump-revision'],
+    name: flags.name,
+    token: flags['initial-cluster-token'],
+    peerURLs,
+    members,
+  };
+  await restoreSnapshot(options, { disk: osDisk, clock: osClock, logger: consoleLogger(io), lookUpHost });
+}
