@@ -21,8 +21,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, `dist.${process.pid}`);
 const finalDist = join(root, 'dist');
 
-/** Command set → the program it belongs to, as exported by `src/cli/program.ts`. */
-const sets = { etcd: 'etcd', ctl: 'etcdctl', ctl2: 'etcdctl2', utl: 'etcdutl' };
+/** Command set → the name and the file of the program it belongs to. */
+const sets = {
+  etcd: ['etcd', 'src/etcd/program.ts'],
+  ctl: ['etcdctl', 'src/ctl/program.ts'],
+  ctl2: ['etcdctl2', 'src/ctl/v2/program.ts'],
+  utl: ['etcdutl', 'src/utl/program.ts'],
+};
 
 /** What the package exports → the file it begins in. */
 const libraries = { client: 'src/client/index.ts', server: 'src/start/server.ts' };
@@ -156,12 +161,13 @@ async function makeManifests(commandSets) {
 }
 
 async function makeBundle(set, commands, manifest, names) {
+  const [programName, programFile] = sets[set];
   const load = [...commands].map(
     ([path, file]) => `${JSON.stringify(path)}: () => import(${JSON.stringify(file)}).then((m) => m.default),`,
   );
   const contents = `
     import { makeBundle } from ${source('src/start/bundle.ts')};
-    import { ${sets[set]} as program } from ${source('src/cli/program.ts')};
+    import { ${programName} as program } from ${source(programFile)};
     const manifest = ${JSON.stringify(manifest)};
     const load = { ${load.join('\n')} };
     const bundle = makeBundle(${JSON.stringify(set)}, { program, manifest, load }, ${JSON.stringify(names)});

@@ -5,9 +5,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { clientPage, memberPage, v2ClientPage } from '../src/cli/man.js';
 import type { CommandStatics, Manifest } from '../src/cli/manifest.js';
 import { noteOfCommand } from '../src/cli/manifest.js';
-import { etcd, etcdctl, etcdctl2, etcdutl } from '../src/cli/program.js';
 import type { OptionTable } from '../src/config/option.js';
 import { options } from '../src/config/options.js';
+import { etcdctl } from '../src/ctl/program.js';
+import { etcdctl2 } from '../src/ctl/v2/program.js';
+import { etcd } from '../src/etcd/program.js';
+import { etcdutl } from '../src/utl/program.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

@@ -1,8 +1,8 @@
 /** What may stand next on a command line: answers the hidden `__complete`, which the shells' completion scripts call with the words so far. */
 
-import { outputFormats } from '../ctl/global-flags.js';
 import type { FlagNote, Manifest } from './manifest.js';
 import { notesOfFlags } from './manifest.js';
+import { outputFormats } from './output-format.js';
 import type { Program } from './program.js';
 import { helpFlag } from './program.js';
 import { childrenOf, resolveCommand } from './resolve.js';

@@ -3,9 +3,10 @@
 import { BaseCommand } from '../cli/base-command.js';
 import { ExitCode, exitSilently, fail } from '../cli/exit.js';
 import type { FlagValues } from '../cli/flags.js';
+import { isOutputFormat } from '../cli/output-format.js';
 import { parseEmulatedVersion } from '../lib/emulate.js';
 import type { CtlGlobals } from './global-flags.js';
-import { applyEnvironment, ctlGlobalFlags, isOutputFormat, variableOf } from './global-flags.js';
+import { applyEnvironment, ctlGlobalFlags, variableOf } from './global-flags.js';
 
 const prefix = 'ETCDCTL';
 

@@ -8,6 +8,7 @@
 
 import type { FlagTable, FlagValues } from '../cli/flags.js';
 import { flag } from '../cli/flags.js';
+import type { OutputFormat } from '../cli/output-format.js';
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { defaultEmulatedVersion } from '../lib/emulate.js';
 
@@ -43,11 +44,6 @@ export type CtlGlobals = FlagValues<typeof ctlGlobalFlags> & {
   /** Names that were given, by flag or by variable. */
   readonly changed: ReadonlySet<string>;
 };
-
-export const outputFormats = ['fields', 'json', 'protobuf', 'simple', 'table'] as const;
-export type OutputFormat = (typeof outputFormats)[number];
-
-export const isOutputFormat = (text: string): text is OutputFormat => outputFormats.some((format) => format === text);
 
 export const variableOf = (prefix: string, name: string): string =>
   `${prefix}_${name.toUpperCase().replaceAll('-', '_')}`;

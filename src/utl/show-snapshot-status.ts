@@ -1,7 +1,7 @@
 /** `snapshot status`, printed. */
 
+import type { OutputFormat } from '../cli/output-format.js';
 import type { Terminal } from '../cli/terminal.js';
-import type { OutputFormat } from '../ctl/global-flags.js';
 import { createPrinter } from '../ctl/print/index.js';
 import { snapshotStatus } from '../datadir/snapshot-file.js';
 import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';

@@ -1,6 +1,7 @@
 /** The printer of an output format. Loaded when a command has something to print, so that each run loads one format only. */
+
+import type { OutputFormat } from '../../cli/output-format.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
-import type { OutputFormat } from '../global-flags.js';
 import type { Output, Printer } from './printer.js';
 
 export type { Output, Printer } from './printer.js';

@@ -1,8 +1,8 @@
 /** Records of plain fields in any output format: for answers that no printer of the protocol's messages knows. */
 
 import { ExitCode, fail } from '../../cli/exit.js';
+import type { OutputFormat } from '../../cli/output-format.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import type { OutputFormat } from '../global-flags.js';
 import { borders, drawTable } from './table-printer.js';
 
 export type Cell = string | number | bigint | boolean;

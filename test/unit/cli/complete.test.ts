@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { candidatesFor } from '../../../src/cli/complete.js';
 import { completionScript, shells } from '../../../src/cli/completion-scripts.js';
 import type { CommandNote } from '../../../src/cli/manifest.js';
-import { etcdctl } from '../../../src/cli/program.js';
+import { etcdctl } from '../../../src/ctl/program.js';
 
 const note = (summary: string): CommandNote => ({
   summary,

@@ -5,10 +5,11 @@ import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
 import { noteOfCommand } from '../../../src/cli/manifest.js';
 import type { Program } from '../../../src/cli/program.js';
-import { etcdctl, etcdutl } from '../../../src/cli/program.js';
 import type { Runnable } from '../../../src/cli/run-program.js';
 import { runProgram } from '../../../src/cli/run-program.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
+import { etcdctl } from '../../../src/ctl/program.js';
+import { etcdutl } from '../../../src/utl/program.js';
 
 class Get extends CtlCommand {
   static override summary = 'Read keys';

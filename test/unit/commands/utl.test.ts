@@ -14,9 +14,9 @@ import Migrate from '../../../commands/utl/migrate.js';
 import SnapshotRestore from '../../../commands/utl/snapshot/restore.js';
 import SnapshotStatus from '../../../commands/utl/snapshot/status.js';
 import { noteOfCommand } from '../../../src/cli/manifest.js';
-import { etcdutl } from '../../../src/cli/program.js';
 import { runProgram } from '../../../src/cli/run-program.js';
 import { osDisk } from '../../../src/lib/os/disk.js';
+import { etcdutl } from '../../../src/utl/program.js';
 import { unpack } from '../../support/tar.js';
 
 const fixture = (name: string): URL => new URL(`../../fixtures/datadir/${name}`, import.meta.url);

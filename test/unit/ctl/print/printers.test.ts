@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OutputFormat } from '../../../../src/ctl/global-flags.js';
+import type { OutputFormat } from '../../../../src/cli/output-format.js';
 import { createPrinter } from '../../../../src/ctl/print/index.js';
 import type { Printer } from '../../../../src/ctl/print/printer.js';
 import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
