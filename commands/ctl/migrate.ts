@@ -1,5 +1,5 @@
-import { CtlCommand } from '../../src/cli/ctl-command.js';
 import { flag } from '../../src/cli/flags.js';
+import { CtlCommand } from '../../src/ctl/command.js';
 
 const NS_PER_MS = 1_000_000n;
 
