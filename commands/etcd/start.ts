@@ -58,11 +58,24 @@ export default class Start extends BaseCommand {
 
   private async openLog(options: LogOptions, lines: readonly LogLine[], version: EmulatedVersion): Promise<OsLogger> {
     const { createLogger } = await import('../../src/lib/os/logger.js');
-    const log = createLogger({
-      ...options,
-      timestampDigits: differenceOf('logTimestampDigits', version),
-      wallMs: this.io.wallMs,
-    });
+    const { LogOutputError } = await import('../../src/lib/os/log-output-error.js');
+    const open = (outputs: readonly string[]): OsLogger =>
+      createLogger({
+        ...options,
+        outputs,
+        timestampDigits: differenceOf('logTimestampDigits', version),
+        wallMs: this.io.wallMs,
+      });
+    let log: OsLogger;
+    try {
+      log = open(options.outputs);
+    } catch (error) {
+      if (!(error instanceof LogOutputError)) throw error;
+      const fallback = open(['stderr']);
+      for (const { level, message, fields } of lines) if (message === 'Running: ') fallback[level](message, fields);
+      fallback.warn('failed to verify flags', { error: error.message });
+      exitSilently(1);
+    }
     for (const { level, message, fields } of lines) log[level](message, fields);
     return log;
   }

@@ -95,6 +95,12 @@ export interface MemberOptions extends MemberConfig {
   readonly authToken: string;
   /** How long a simple token lives after its last use; 0 = 300. */
   readonly authTokenTtlSeconds: number;
+  /** `--auto-compaction-mode` as given, also where there is nothing to compact. */
+  readonly autoCompactionMode: string;
+  /** How often hashes of compactions would be compared, also where they are not. */
+  readonly compactHashCheckTimeMs: number;
+  /** A start defragments a database that it would free so much of; 0 = never. */
+  readonly bootstrapDefragThresholdMegabytes: number;
   /** Skips fsync: for tests only, a crash then loses what was acknowledged. */
   readonly unsafeNoFsync: boolean;
 

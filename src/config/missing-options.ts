@@ -27,7 +27,7 @@ const missing =
 
 const refused = missing('refuse');
 const idle = missing('warn');
-const { bool, durationMs, int, string, uint64 } = kinds;
+const { bool, durationMs, int, string } = kinds;
 
 const stages = ['not-yet', 'write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'] as const;
 const v2Stage: Kind<string> = {
@@ -69,8 +69,6 @@ export const missingOptions = {
   // Checks and tuning
   'memory-mlock': idle(bool, false),
   'experimental-memory-mlock': idle(bool, false),
-  'bootstrap-defrag-threshold-megabytes': idle(uint64, 0),
-  'experimental-bootstrap-defrag-threshold-megabytes': idle(uint64, 0),
   'backend-bbolt-freelist-type': idle(string, 'map'),
   'experimental-backend-bbolt-freelist-type': idle(string, 'map'),
   'raft-read-timeout': idle(durationMs, 5_000, null),

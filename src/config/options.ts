@@ -400,6 +400,14 @@ export const options = {
   'experimental-downgrade-check-time': tuning(kinds.durationMs, 5_000, '', { olderNameOf: 'downgrade-check-time' }),
   'experimental-enable-lease-checkpoint': tuning(kinds.bool, false, '', hidden),
   'experimental-enable-lease-checkpoint-persist': tuning(kinds.bool, false, '', hidden),
+  'bootstrap-defrag-threshold-megabytes': tuning(
+    kinds.uint64,
+    0,
+    'Defragment at the start when that frees so many megabytes; 0 = never.',
+  ),
+  'experimental-bootstrap-defrag-threshold-megabytes': tuning(kinds.uint64, 0, '', {
+    olderNameOf: 'bootstrap-defrag-threshold-megabytes',
+  }),
   'experimental-stop-grpc-service-on-defrag': tuning(kinds.bool, false, '', hidden),
   'experimental-txn-mode-write-with-shared-buffer': tuning(kinds.bool, true, '', hidden),
 

@@ -3,10 +3,9 @@ import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
 import { FatalStartError } from './fatal-start-error.js';
 
-/** Throws FatalStartError for both at once, and the system's error for a folder that cannot be read. */
+/** Throws FatalStartError for both at once, and for a folder that cannot be read. */
 export function dataDirKind(disk: Disk, dataDir: string, logger: Logger): 'member' | 'proxy' | 'empty' {
-  if (disk.stat(dataDir) === undefined) return 'empty';
-  const names = disk.list(dataDir);
+  const names = namesIn(disk, dataDir);
   for (const filename of names) {
     if (filename === 'member' || filename === 'proxy') continue;
     logger.warn('found invalid file under data directory', { filename, 'data-dir': dataDir });
@@ -18,4 +17,14 @@ export function dataDirKind(disk: Disk, dataDir: string, logger: Logger): 'membe
   const kind = isMember ? 'member' : 'proxy';
   logger.info('server has been already initialized', { 'data-dir': dataDir, 'dir-type': kind });
   return kind;
+}
+
+function namesIn(disk: Disk, dir: string): readonly string[] {
+  try {
+    return disk.list(dir);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if ('code' in error && error.code === 'ENOENT') return [];
+    throw new FatalStartError('failed to list data directory', { dir, error: error.message });
+  }
 }

@@ -33,6 +33,7 @@ import { osRandom } from '../lib/os/random.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
 import { decide } from '../member/bootstrap/decide.js';
 import { openParts } from '../member/bootstrap/open.js';
+import { walDirOf } from '../member/bootstrap/paths.js';
 import type { DiskObserver } from '../member/bootstrap/types.js';
 import { addClusterMetrics } from '../member/cluster-metrics.js';
 import { Member } from '../member/member.js';
@@ -40,13 +41,17 @@ import { MemberMetrics } from '../member/metrics.js';
 import { addHandlingHistogram } from '../member/rpc-metrics.js';
 import { requestTimeoutMs } from '../member/types.js';
 import type { PeerTransport } from '../peer/transport.js';
+import { hasWal } from '../wal/index.js';
 import { makeTokens } from './auth-tokens.js';
+import { maybeDefragment } from './bootstrap-defrag.js';
 import { clientApi } from './client-api.js';
 import { ConnectionLimit } from './connection-limit.js';
 import { discover } from './discover.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
+import { prepareDirectories } from './prepare-directories.js';
+import { startingFields } from './starting-record.js';
 import { v2Handlers } from './v2-face.js';
 
 export interface RunningMember {
@@ -85,7 +90,10 @@ export async function startMember(
     await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
     // A signal ends a process that still waits for others, as it ends etcd's.
     const { signal } = new AbortController();
-    return await startOn(ports, await discover(options, { disk: osDisk, logger, signal }), logger, failpoints);
+    const isInitialized = hasWal(osDisk, walDirOf(options));
+    const found = await discover(options, { disk: osDisk, logger, signal });
+    logger.info('starting an etcd server', startingFields(found, { isInitialized }));
+    return await startOn(ports, found, logger, failpoints);
   } catch (cause) {
     await ports.close({ graceMs: 0, busy: () => false });
     throw cause;
@@ -144,6 +152,7 @@ async function startOn(
   };
   const open = async (): Promise<Member> => {
     try {
+      prepareDirectories(world.disk, options, logger);
       const decision = await decide(options, { ...world, lookUpHost, calls: peers.transport.calls });
       return new Member(options, world, openParts(decision, options, world, observer));
     } catch (cause) {
@@ -164,6 +173,7 @@ async function startOn(
       { counts, health, metrics, backlog: ports.backlog },
       peers.transport,
     );
+    await maybeDefragment(member.backend, options.bootstrapDefragThresholdMegabytes, logger);
     ports.serve('peer', faces.peer);
     await member.start();
     logger.info('ready to serve client requests');

@@ -35,3 +35,9 @@ export function pathErrorText(action: string, path: string, error: unknown): str
   const reason = code === undefined ? (error instanceof Error ? error.message : String(error)) : systemErrorText(code);
   return `${action} ${path}: ${reason}`;
 }
+
+/** The same error, its message as Go would word it; everything else of it stays as it is. */
+export function inGoWords<T>(error: T, action: string, path: string): T {
+  if (error instanceof Error && 'code' in error) error.message = pathErrorText(action, path, error);
+  return error;
+}

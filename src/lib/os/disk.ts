@@ -1,37 +1,83 @@
-/** Files of this machine, through node:fs. */
+/** Files of this machine, through node:fs; what fails has Go's words. */
 import fs from 'node:fs';
+import { dirname } from 'node:path';
 import type { Disk, DiskFile } from '../disk.js';
+import { inGoWords } from '../go/system-error.js';
 import { rawText, textOrBytes } from '../raw-text.js';
 import { nativeCalls } from './native.js';
 
 export const osDisk: Disk = {
   open(path, how, mode = 0o666) {
-    return new OsFile(path, fs.openSync(textOrBytes(path), openFlags[how], mode));
+    return new OsFile(
+      path,
+      wording('open', path, () => fs.openSync(textOrBytes(path), openFlags[how], mode)),
+    );
   },
   rename(from, to) {
-    fs.renameSync(textOrBytes(from), textOrBytes(to));
+    wording('rename', `${from} ${to}`, () => fs.renameSync(textOrBytes(from), textOrBytes(to)));
   },
   remove(path, how) {
-    if (how?.recursive === true) fs.rmSync(textOrBytes(path), { recursive: true, force: true });
-    else fs.unlinkSync(textOrBytes(path));
+    const name = textOrBytes(path);
+    wording('remove', path, () => {
+      if (how?.recursive === true) fs.rmSync(name, { recursive: true, force: true });
+      else fs.unlinkSync(name);
+    });
   },
-  makeDir(path, mode = 0o777) {
-    fs.mkdirSync(textOrBytes(path), { recursive: true, mode });
+  makeDir,
+  list(path) {
+    try {
+      return fs.readdirSync(textOrBytes(path), 'buffer').sort(Buffer.compare).map(rawText);
+    } catch (error) {
+      throw inGoWords(error, codeOf(error) === 'ENOTDIR' ? 'readdirent' : 'open', path);
+    }
   },
-  list: (path) => fs.readdirSync(textOrBytes(path), 'buffer').sort(Buffer.compare).map(rawText),
   stat(path) {
-    const stat = fs.statSync(textOrBytes(path), { throwIfNoEntry: false });
+    const stat = wording('stat', path, () => statOf(path));
     return stat && { isDirectory: stat.isDirectory(), size: stat.size, mode: stat.mode };
   },
   syncDir(path) {
-    const fd = fs.openSync(textOrBytes(path), 'r');
+    const fd = wording('open', path, () => fs.openSync(textOrBytes(path), 'r'));
     try {
-      fs.fsyncSync(fd);
+      wording('sync', path, () => fs.fsyncSync(fd));
     } finally {
       fs.closeSync(fd);
     }
   },
 };
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
+
+function wording<T>(action: string, path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw inGoWords(error, action, path);
+  }
+}
+
+/** What is below a file is not there. */
+function statOf(path: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(textOrBytes(path), { throwIfNoEntry: false });
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** With the folders above it, as Go's MkdirAll. Node's own never ends where a folder takes none, as in /proc. */
+function makeDir(path: string, mode = 0o777): void {
+  if (statOf(path)?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path && statOf(parent) === undefined) makeDir(parent, mode);
+  wording('mkdir', path, () => {
+    try {
+      fs.mkdirSync(textOrBytes(path), mode);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST' || statOf(path)?.isDirectory() !== true) throw error;
+    }
+  });
+}
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 const openFlags = {
@@ -83,7 +129,7 @@ class OsFile implements DiskFile {
         position = this.#writeSome(chunks.slice(from, from + mostChunksAtOnce), position);
       }
     } catch (error) {
-      throw this.#named(error);
+      throw this.#named(error, 'write');
     }
   }
 
@@ -109,33 +155,33 @@ class OsFile implements DiskFile {
   }
 
   sync(): void {
-    this.#attempt(fs.fsyncSync);
+    this.#attempt('sync', fs.fsyncSync);
   }
 
   syncData(): void {
-    this.#attempt(fs.fdatasyncSync);
+    this.#attempt('fdatasync', fs.fdatasyncSync);
   }
 
   syncDataAsync(): Promise<void> {
     const fd = this.#openFd();
     return new Promise((resolve, reject) => {
-      fs.fdatasync(fd, (error) => (error ? reject(this.#named(error)) : resolve()));
+      fs.fdatasync(fd, (error) => (error ? reject(this.#named(error, 'fdatasync')) : resolve()));
     });
   }
 
   truncate(size: number): void {
-    this.#attempt((fd) => fs.ftruncateSync(fd, size));
+    this.#attempt('truncate', (fd) => fs.ftruncateSync(fd, size));
   }
 
   allocate(size: number): void {
-    this.#attempt((fd) => {
+    this.#attempt('fallocate', (fd) => {
       if (!nativeCalls().fallocate(fd, size) && fs.fstatSync(fd).size < size) fs.ftruncateSync(fd, size);
     });
   }
 
   tryLock(kind: 'wal' | 'db', how?: { shared?: boolean }): boolean {
     const shared = how?.shared === true;
-    return this.#attempt((fd) =>
+    return this.#attempt('flock', (fd) =>
       kind === 'wal' ? nativeCalls().lockByDescription(fd, { shared }) : nativeCalls().flock(fd, { shared }),
     );
   }
@@ -147,17 +193,18 @@ class OsFile implements DiskFile {
     fs.closeSync(fd);
   }
 
-  #attempt<T>(call: (fd: number) => T): T {
+  #attempt<T>(action: string, call: (fd: number) => T): T {
     try {
       return call(this.#openFd());
     } catch (error) {
-      throw this.#named(error);
+      throw this.#named(error, action);
     }
   }
 
   /** Calls on a descriptor fail without saying on which file. */
-  #named(error: unknown): unknown {
-    return error instanceof Error && !('path' in error) ? Object.assign(error, { path: this.path }) : error;
+  #named(error: unknown, action: string): unknown {
+    if (error instanceof Error && !('path' in error)) Object.assign(error, { path: this.path });
+    return inGoWords(error, action, this.path);
   }
 
   #openFd(): number {

@@ -10,7 +10,12 @@
  * Writes are synchronous: a record is out before the next step is taken, so the last words of a dying process are there to read.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { goQuote } from '../go/quote.js';
+import { pathErrorText } from '../go/system-error.js';
 import type { LogFields, Logger } from '../logger.js';
+import { textOrBytes } from '../raw-text.js';
+import { openJournal } from './journal.js';
+import { LogOutputError } from './log-output-error.js';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';
 
@@ -25,35 +30,58 @@ export interface OsLogger extends Logger {
 export interface LoggerOptions {
   readonly level: Level;
   readonly format: 'json' | 'console';
-  /** `stderr`, `stdout`, or the path of a file to append to. */
+  /** `stderr`, `stdout`, `systemd/journal`, or the path of a file to append to. */
   readonly outputs: readonly string[];
   /** Digits of a second in `ts`; etcd 3.4 has 3, later ones 6. */
   readonly timestampDigits: number;
   readonly wallMs: () => number;
+  /** Where systemd's journal listens. */
+  readonly journalSocket?: string;
 }
 
 const order: readonly Level[] = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
 
-/** Throws the system's error when a file cannot be opened. */
+interface Output {
+  write(line: string, level: Level): void;
+  close(): void;
+}
+
+/** Throws LogOutputError. */
 export function createLogger(options: LoggerOptions): OsLogger {
-  const outputs = options.outputs.map((output) => {
-    if (output === 'stderr') return { fd: 2, isOurs: false };
-    if (output === 'stdout') return { fd: 1, isOurs: false };
-    return { fd: openSync(output, 'a', 0o644), isOurs: true };
-  });
-  const write = (line: string): void => {
-    for (const { fd } of outputs) writeAll(fd, line);
+  const outputs = options.outputs.map((output) => openOutput(output, options));
+  const write = (line: string, level: Level): void => {
+    for (const output of outputs) output.write(line, level);
   };
   const close = (): void => {
-    for (const { fd, isOurs } of outputs.splice(0)) if (isOurs) closeSync(fd);
+    for (const output of outputs.splice(0)) output.close();
   };
   return new ZapLogger({ ...options, minimum: order.indexOf(options.level), write, close, sampler: new Sampler() }, {});
 }
 
+function openOutput(output: string, { journalSocket }: LoggerOptions): Output {
+  if (output === 'stderr') return descriptor(2);
+  if (output === 'stdout') return descriptor(1);
+  if (output === 'systemd/journal') {
+    const journal = openJournal(journalSocket);
+    // What the journal does not take is not lost.
+    return { write: (line, level) => journal(line, level) || writeAll(2, line), close: () => {} };
+  }
+  let fd: number;
+  try {
+    fd = openSync(textOrBytes(output), 'a', 0o644);
+  } catch (cause) {
+    const text = `open sink ${goQuote(output)}: ${pathErrorText('open', output, cause)}`;
+    throw new LogOutputError(text, { cause });
+  }
+  return { ...descriptor(fd), close: () => closeSync(fd) };
+}
+
+const descriptor = (fd: number): Output => ({ write: (line) => writeAll(fd, line), close: () => {} });
+
 interface Sink extends LoggerOptions {
   readonly minimum: number;
   readonly sampler: Sampler;
-  readonly write: (line: string) => void;
+  readonly write: (line: string, level: Level) => void;
   readonly close: () => void;
 }
 
@@ -98,12 +126,12 @@ class ZapLogger implements OsLogger {
     if (format === 'console') {
       const name = typeof logger === 'string' ? `${logger}\t` : '';
       const shown = members(rest);
-      write(`${ts}\t${level}\t${name}${String(caller)}\t${message}${shown === '' ? '' : `\t{${shown}}`}\n`);
+      write(`${ts}\t${level}\t${name}${String(caller)}\t${message}${shown === '' ? '' : `\t{${shown}}`}\n`, level);
       return;
     }
     const head = members({ level, ts, logger, caller, msg: message });
     const tail = members(rest);
-    write(`{${head}${tail === '' ? '' : `,${tail}`}}\n`);
+    write(`{${head}${tail === '' ? '' : `,${tail}`}}\n`, level);
   }
 }
 

@@ -9,7 +9,7 @@ import type { StoreOperation } from './operation.js';
 
 const PUT_OVERHEAD_BYTES = 256;
 export const LEASE_GRANT_COST_BYTES = 64;
-const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
+export const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
 
 /** Bytes that `--quota-backend-bytes` stands for: 0 = the default of 2 GiB, negative = no limit. */
 export function quotaBytes(option: number): number {

@@ -6,13 +6,12 @@ import { openBackend } from '../../backend/backend.js';
 import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
-import type { Disk } from '../../lib/disk.js';
 import type { Logger } from '../../lib/logger.js';
-import { parentOf } from '../../lib/path.js';
 import { snapshotFiles } from '../../wal/index.js';
 import type { Wal, WalOptions } from '../../wal/types.js';
 import type { MemberConfig, MemberWorld } from '../types.js';
 import { assemble } from './assemble.js';
+import { makeDurableDir } from './durable-dir.js';
 import { BackendAheadError, reading } from './errors.js';
 import { joiningLog } from './join.js';
 import { newLog } from './new-cluster.js';
@@ -112,20 +111,6 @@ function closeQuietly(wal: Wal, logger: Logger): void {
     wal.close();
   } catch (cause) {
     logger.warn('failed to close the log', { error: String(cause) });
-  }
-}
-
-/** A new folder is only there after a power failure if the one that names it was synced. */
-function makeDurableDir(disk: Disk, dir: string): void {
-  if (disk.stat(dir) !== undefined) return;
-  const parent = parentOf(dir);
-  if (parent !== dir) makeDurableDir(disk, parent);
-  disk.makeDir(dir, 0o700);
-  try {
-    disk.syncDir(parent);
-  } catch (cause) {
-    // Above the data directory we may be allowed to make a folder, but not to open the one it is in.
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw cause;
   }
 }
 

@@ -1,11 +1,15 @@
 /** Whether the database may still grow: the quota, and the alarm that is raised where it would be exceeded. */
 import type { FileBackend } from '../../backend/options.js';
+import { humanBytes } from '../../lib/go/bytes.js';
 import type { Logger } from '../../lib/logger.js';
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../../proto/gen/etcdserverpb.js';
 import type { Alarms } from '../apply/alarms.js';
 import type { Propose } from '../apply/operation.js';
-import { quotaBytes } from '../apply/quota.js';
+import { DEFAULT_QUOTA_BYTES, quotaBytes } from '../apply/quota.js';
 import { EtcdError } from '../etcd-error.js';
+
+/** What etcd was tried with. Beyond it starts and snapshots take long. */
+const MAX_QUOTA_BYTES = 8 * 1024 ** 3;
 
 export interface SpaceDeps {
   readonly backend: Pick<FileBackend, 'sizeBytes'>;
@@ -23,6 +27,7 @@ export class Space {
 
   constructor(readonly deps: SpaceDeps) {
     this.quotaBytes = quotaBytes(deps.quotaOption);
+    tell(deps.quotaOption, deps.logger);
   }
 
   /** Whether the backend may grow by so many bytes. */
@@ -60,4 +65,26 @@ export class Space {
       logger.warn('failed to raise alarm', { error: String(cause) });
     }
   }
+}
+
+/** As etcd's NewBackendQuota: of each member once. */
+function tell(quotaOption: number, logger: Logger): void {
+  const name = { 'quota-name': 'v3-applier' };
+  const sized = (bytes: number) => ({ ...name, 'quota-size-bytes': bytes, 'quota-size': humanBytes(bytes) });
+  if (quotaOption < 0) {
+    logger.info('disabled backend quota', { ...name, 'quota-size-bytes': quotaOption });
+    return;
+  }
+  if (quotaOption === 0) {
+    logger.info('enabled backend quota with default value', sized(DEFAULT_QUOTA_BYTES));
+    return;
+  }
+  if (quotaOption > MAX_QUOTA_BYTES) {
+    logger.warn('quota exceeds the maximum value', {
+      ...sized(quotaOption),
+      'quota-maximum-size-bytes': MAX_QUOTA_BYTES,
+      'quota-maximum-size': humanBytes(MAX_QUOTA_BYTES),
+    });
+  }
+  logger.info('enabled backend quota', sized(quotaOption));
 }
