@@ -48,7 +48,8 @@ const table: Readonly<Record<string, Part>> = {
   'src/api': {
     // The edge that turns the stores' own errors into wire errors must know them.
     parts: ['member', 'datadir', 'mvcc', 'auth', 'grpc', 'proto', 'v2'],
-    types: ['backend'],
+    // Raft's status is shown as it is.
+    types: ['backend', 'raft'],
     // Websockets: the gateway's streams for pages in browsers.
     packages: ['prom-client', 'ws'],
   },

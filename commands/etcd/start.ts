@@ -104,7 +104,7 @@ export default class Start extends BaseCommand {
     let running: Running;
     try {
       using _ = init.extending();
-      running = await startEtcd(options, log, failpoints);
+      running = await startEtcd(options, log, { failpoints, setLogLevel: (level) => log.setLevel(level) });
     } catch (error) {
       if (error instanceof ListenerError) {
         log.fatal('listener failed', { error: error.message });

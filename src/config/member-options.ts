@@ -107,6 +107,8 @@ export interface MemberOptions extends MemberConfig {
   /** What `--feature-gates` and older switches turn on. */
   readonly features: Features;
   readonly metrics: 'basic' | 'extensive';
+  /** Whether profiles are served; with the log at debug they are anyway. */
+  readonly enablePprof: boolean;
   readonly log: LogOptions;
 }
 

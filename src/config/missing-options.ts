@@ -54,7 +54,6 @@ export const missingOptions = {
   ),
   'log-package-levels': idle(string, ''),
   debug: idle(bool, false),
-  'enable-pprof': idle(bool, false),
   'enable-distributed-tracing': refused(bool, false),
   'distributed-tracing-address': idle(string, 'localhost:4317'),
   'distributed-tracing-service-name': idle(string, 'etcd'),

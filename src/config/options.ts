@@ -340,6 +340,7 @@ export const options = {
   'log-format': logging(kinds.string, 'json', "Form of the log: 'json' or 'console'."),
 
   metrics: observability(kinds.string, 'basic', "'extensive' adds histograms of every RPC to the metrics."),
+  'enable-pprof': observability(kinds.bool, false, 'Serve profiles of the process under /debug/pprof/.'),
   'listen-metrics-urls': observability(
     kinds.urls,
     parseUrlList(''),

@@ -269,6 +269,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     warningUnaryRequestDurationMs: values['warning-unary-request-duration'],
     unsafeNoFsync: values['unsafe-no-fsync'],
     metrics: values.metrics === 'extensive' ? 'extensive' : 'basic',
+    enablePprof: values['enable-pprof'],
     log: logOptionsOf(values),
   };
 }

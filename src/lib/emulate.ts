@@ -80,6 +80,8 @@ const differences = {
   // Plain HTTP
   /** `/health` tells why; 3.4.23 tells only whether. */
   healthTellsReason: row(false, true, true, true),
+  /** `PUT /config/local/log` changes the log's level. */
+  setsLogLevel: row(true, false, false, false),
   /** The type of `/metrics` as the Prometheus library of that version has it. */
   metricsType: row(
     'text/plain; version=0.0.4; charset=utf-8',

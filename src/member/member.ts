@@ -10,6 +10,7 @@ import type { Lessor } from '../lease/lessor.js';
 import { fullVersionOf } from '../lib/emulate.js';
 import type { MvccStore } from '../mvcc/store.js';
 import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
+import type { Status } from '../raft/status.js';
 import type { Authorizer } from './apply/authorize.js';
 import type { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
@@ -243,6 +244,12 @@ export class Member {
     options?: ProposeOptions,
   ): Promise<ResultOf<K>> {
     return this.proposals.propose(operation, options);
+  }
+
+  // ---- for operators
+
+  raftStatus(): Status {
+    return this.parts.node.status();
   }
 
   // ---- for the metrics

@@ -5,13 +5,12 @@
 import { parseInitialCluster } from '../config/listen-url.js';
 import type { MemberOptions } from '../config/member-options.js';
 import { FullError } from '../discovery/join.js';
-import type { Failpoints } from '../lib/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import { osDisk } from '../lib/os/disk.js';
 import { dataDirKind } from './data-dir-kind.js';
 import { clusterOfOptions, JoinError } from './discover.js';
 import { FatalStartError } from './fatal-start-error.js';
-import { startMember } from './start-member.js';
+import { type HostParts, startMember } from './start-member.js';
 import { startProxy } from './start-proxy.js';
 
 /** What runs, as far as the process that runs it minds. */
@@ -22,7 +21,7 @@ export interface Running {
 }
 
 /** Rejects with FatalStartError, and as `startMember`. */
-export async function startEtcd(options: MemberOptions, logger: Logger, failpoints?: Failpoints): Promise<Running> {
+export async function startEtcd(options: MemberOptions, logger: Logger, host?: HostParts): Promise<Running> {
   const kind = dataDirKind(osDisk, options.dataDir, logger);
   const isProxy = kind === 'proxy' || (kind === 'empty' && options.v2Proxy.mode !== 'off');
   if (isProxy) {
@@ -30,7 +29,7 @@ export async function startEtcd(options: MemberOptions, logger: Logger, failpoin
     return runProxy(options, logger, async () => peerUrlsOf(await clusterOfOptions(options, { logger, signal })));
   }
   try {
-    return await startMember(options, logger, failpoints);
+    return await startMember(options, logger, host);
   } catch (error) {
     const full = error instanceof JoinError && error.cause instanceof FullError ? error.cause : undefined;
     const { discovery } = options;

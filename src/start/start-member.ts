@@ -17,7 +17,7 @@ import { createRouter } from '../api/http/router.js';
 import type { HttpHandler } from '../api/http/types.js';
 import { versionHandler } from '../api/http/version.js';
 import { RpcCounts } from '../api/v3/register.js';
-import type { MemberOptions } from '../config/member-options.js';
+import type { LogLevel, MemberOptions } from '../config/member-options.js';
 import type { Failpoints } from '../lib/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
@@ -46,6 +46,7 @@ import { makeTokens } from './auth-tokens.js';
 import { maybeDefragment } from './bootstrap-defrag.js';
 import { clientApi } from './client-api.js';
 import { ConnectionLimit } from './connection-limit.js';
+import { debugHandlers } from './debug-face.js';
 import { discover } from './discover.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
@@ -64,12 +65,15 @@ export interface RunningMember {
   close(): Promise<void>;
 }
 
+/** What a member has of the process that it is alone in; one among others goes without. */
+export interface HostParts {
+  readonly failpoints?: Failpoints | undefined;
+  /** From now on. */
+  readonly setLogLevel?: ((level: LogLevel) => void) | undefined;
+}
+
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
-export async function startMember(
-  given: MemberOptions,
-  logger: Logger,
-  failpoints?: Failpoints,
-): Promise<RunningMember> {
+export async function startMember(given: MemberOptions, logger: Logger, host: HostParts = {}): Promise<RunningMember> {
   const options = withOwnCertificates(given, logger);
   const ports = new Ports({
     network: osNetwork,
@@ -93,19 +97,14 @@ export async function startMember(
     const isInitialized = hasWal(osDisk, walDirOf(options));
     const found = await discover(options, { disk: osDisk, logger, signal });
     logger.info('starting an etcd server', startingFields(found, { isInitialized }));
-    return await startOn(ports, found, logger, failpoints);
+    return await startOn(ports, found, logger, host);
   } catch (cause) {
     await ports.close({ graceMs: 0, busy: () => false });
     throw cause;
   }
 }
 
-async function startOn(
-  ports: Ports,
-  options: MemberOptions,
-  logger: Logger,
-  failpoints: Failpoints | undefined,
-): Promise<RunningMember> {
+async function startOn(ports: Ports, options: MemberOptions, logger: Logger, host: HostParts): Promise<RunningMember> {
   let stopped: (outcome: undefined) => void = () => {};
   let failed: (cause: unknown) => void = () => {};
   const ended = new Promise<undefined>((resolve, reject) => {
@@ -146,7 +145,7 @@ async function startOn(
     tokens,
     transport: peers.transport,
     logger,
-    failpoints,
+    failpoints: host.failpoints,
     onRemoved: () => stopped(undefined),
     onFatal: failed,
   };
@@ -172,6 +171,7 @@ async function startOn(
       logger,
       { counts, health, metrics, backlog: ports.backlog },
       peers.transport,
+      host,
     );
     await maybeDefragment(member.backend, options.bootstrapDefragThresholdMegabytes, logger);
     ports.serve('peer', faces.peer);
@@ -215,6 +215,7 @@ function facesOf(
   logger: Logger,
   measured: Measured,
   transport: PeerTransport,
+  { setLogLevel }: HostParts,
 ): Record<PortKind, PortFaces> {
   const { grpc, gateway } = clientApi(member, options, {
     logger,
@@ -244,11 +245,12 @@ function facesOf(
   };
   const health = healthHandler(source, logger, measured.health);
   const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });
+  const debug = debugHandlers(member, options, measured.counts, setLogLevel);
   const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
   const http = createRouter({
     access,
     targetHandlers: v2Handlers(member, options, measured.metrics.v2Http),
-    handlers: [...gateway, version, health, metrics],
+    handlers: [...gateway, version, health, metrics, ...debug],
   });
   return {
     peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },
@@ -296,7 +298,7 @@ function memberMetrics(
   };
   member.maintenance.onDone = (what, tookMs) => metrics.done(what, tookMs);
   counts.onRequest = (type, version) => metrics.clientRequest(type, version);
-  if (isExtensive) counts.onHandled = addHandlingHistogram(metrics.registry);
+  if (isExtensive) counts.addHandledListener(addHandlingHistogram(metrics.registry));
   return metrics;
 }
 

@@ -89,6 +89,8 @@ const kindNames = {
 /** `OK`, `InvalidArgument` …: as go-grpc-prometheus spells the codes. */
 const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, code === 0 ? 'OK' : name]));
 
+type HandledListener = (rpc: Readonly<RpcCount>, seconds: number, code: string) => void;
+
 export class RpcCounts implements ServerObserver {
   readonly #byPath = new Map<string, RpcCount>();
   /** Calls under way that end by themselves. */
@@ -97,8 +99,13 @@ export class RpcCounts implements ServerObserver {
   /** Told of each request and the version that its client says it is of. */
   onRequest: ((type: 'unary' | 'stream', version: string | undefined) => void) | undefined;
   /** Told of each call that has ended, where times are wanted. */
-  onHandled: ((rpc: Readonly<RpcCount>, seconds: number) => void) | undefined;
+  readonly #handledListeners: HandledListener[] = [];
   sentBytes = 0;
+
+  /** Times of calls are only measured where somebody wants them. */
+  addHandledListener(listener: HandledListener): void {
+    this.#handledListeners.push(listener);
+  }
 
   add({ method: { path, kind } }: { readonly method: Pick<ServiceEntry['method'], 'path' | 'kind'> }): void {
     const [, service = '', method = ''] = path.split('/');
@@ -127,8 +134,8 @@ export class RpcCounts implements ServerObserver {
     if (kind === 'unary') this.runningUnary--;
     const count = this.#byPath.get(path);
     if (count === undefined) return;
-    if (tookMs !== undefined) this.onHandled?.(count, tookMs / 1000);
     const name = codeNames.get(code) ?? 'Unknown';
+    if (tookMs !== undefined) for (const told of this.#handledListeners) told(count, tookMs / 1000, name);
     count.handled[name] = (count.handled[name] ?? 0) + 1;
   }
 

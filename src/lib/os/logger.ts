@@ -23,6 +23,8 @@ export interface OsLogger extends Logger {
   /** Only writes; to end the process is the caller's business. */
   fatal(message: string, fields?: LogFields): void;
   with(fields: LogFields): OsLogger;
+  /** The least severe level that is written from now on, by all loggers made of this one. */
+  setLevel(level: Level): void;
   /** Closes the files among the outputs; later records are lost. */
   close(): void;
 }
@@ -79,7 +81,7 @@ function openOutput(output: string, { journalSocket }: LoggerOptions): Output {
 const descriptor = (fd: number): Output => ({ write: (line) => writeAll(fd, line), close: () => {} });
 
 interface Sink extends LoggerOptions {
-  readonly minimum: number;
+  minimum: number;
   readonly sampler: Sampler;
   readonly write: (line: string, level: Level) => void;
   readonly close: () => void;
@@ -111,6 +113,9 @@ class ZapLogger implements OsLogger {
   }
   with(fields: LogFields): OsLogger {
     return new ZapLogger(this.#sink, { ...this.#bound, ...fields });
+  }
+  setLevel(level: Level): void {
+    this.#sink.minimum = order.indexOf(level);
   }
   close(): void {
     this.#sink.close();
