@@ -55,8 +55,9 @@ export class LocalCalls {
   /** `sizeBytes` of the request as it came. Rejects with GrpcError. */
   async unary(path: string, request: unknown, sizeBytes: number, caller: LocalCaller): Promise<LocalAnswer> {
     const { method, handler } = this.#entry(path);
-    const { observer } = this.options;
-    const call = new LocalCall(path, caller, this.options.clock);
+    const { clock, observer } = this.options;
+    const beganMs = clock.monotonicMs();
+    const call = new LocalCall(path, caller, clock);
     observer.started?.(path, 'unary');
     observer.received?.(path, sizeBytes);
     let code: Code = Code.Ok;
@@ -72,15 +73,16 @@ export class LocalCalls {
       throw error;
     } finally {
       call.end();
-      observer.handled?.(path, 'unary', code);
+      observer.handled?.(path, 'unary', code, clock.monotonicMs() - beganMs);
     }
   }
 
   /** Starts a call with streams; it ends when its handler does or the caller goes away. */
   stream(path: string, requests: AsyncIterable<unknown>, caller: LocalCaller): LocalStream {
     const { method, handler } = this.#entry(path);
-    const { observer } = this.options;
-    const call = new LocalCall(path, caller, this.options.clock);
+    const { clock, observer } = this.options;
+    const beganMs = clock.monotonicMs();
+    const call = new LocalCall(path, caller, clock);
     const stream = new LocalStream(method, call, {
       requests,
       onSent: (bytes) => observer.sent?.(path, bytes),
@@ -98,7 +100,7 @@ export class LocalCalls {
         stream.finish(error);
       } finally {
         call.end();
-        observer.handled?.(path, method.kind, code);
+        observer.handled?.(path, method.kind, code, clock.monotonicMs() - beganMs);
       }
     };
     void run();
