@@ -90,9 +90,9 @@ async function main(path: string): Promise<void> {
   const hub = new WatchHub(store, { wake: () => {} });
   const streams = Array.from({ length: 100 }, () => hub.openStream({ onReady: () => {}, maxResponseBytes: 1e9 }));
   for (const [at, stream] of streams.entries()) {
-    stream.watch({ key: open, rangeEnd: open, startRevision: 0, watchId: 0 });
+    stream.watch({ key: open, rangeEnd: open, startRevision: 0, watchId: 0n });
     for (const key of keys.slice(at * 10, at * 10 + 10)) {
-      stream.watch({ key, rangeEnd: new Uint8Array(0), startRevision: 0, watchId: 0 });
+      stream.watch({ key, rangeEnd: new Uint8Array(0), startRevision: 0, watchId: 0n });
     }
   }
   await measure('put with 100 watchers of everything, per event', 10_000 * 100, async () => {

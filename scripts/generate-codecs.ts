@@ -43,6 +43,7 @@ const bigNames = new Set([
   'targetID',
   'leader',
   'lease',
+  'watch_id',
   'NodeID',
   'ClusterID',
   'Expiration',

@@ -63,7 +63,7 @@ const maxQueuedEvents = 10_000;
 const firstReopenDelayMs = 1;
 const longestReopenDelayMs = 100;
 /** The watch id of what concerns all watches of a stream. */
-const allWatches = -1;
+const allWatches = -1n;
 
 const noHeader: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
@@ -108,7 +108,7 @@ class OneWatch implements Watch {
   readonly request: WatchCreateRequest;
   readonly started: Promise<number>;
   /** The server's number for it on the present stream; undefined while it is not taken up. */
-  id: number | undefined;
+  id: bigint | undefined;
   nextRevision: number;
   /** Parts of an answer that the server has split. */
   fragments: Event[] | undefined;
@@ -151,7 +151,7 @@ class OneWatch implements Watch {
     return this.#end !== undefined;
   }
 
-  start(id: number, revision: number): void {
+  start(id: bigint, revision: number): void {
     this.id = id;
     this.fragments = undefined;
     // Only the first time: a watch without a revision is one from here on, whatever happens to its stream.
@@ -228,7 +228,7 @@ class SharedStream {
   readonly #requireLeader: boolean;
   readonly #stop = new AbortController();
   readonly #watches = new Set<OneWatch>();
-  readonly #byId = new Map<number, OneWatch>();
+  readonly #byId = new Map<bigint, OneWatch>();
   /** Create requests sent and not answered, in the order they were sent; a canceled one stays until its answer has come. */
   #starting: OneWatch[] = [];
   #stream: ClientStream<WatchRequest, WatchResponse> | undefined;

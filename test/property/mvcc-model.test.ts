@@ -283,7 +283,7 @@ interface Open {
   noPut: boolean;
   noDelete: boolean;
   stream: WatchStreamHandle;
-  id: number;
+  id: bigint;
   got: WatchMessage[];
 }
 

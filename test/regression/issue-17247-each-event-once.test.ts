@@ -8,7 +8,7 @@ import { type Change, requestOf } from '../support/store-model.js';
 test('a watcher hears of each change of a transaction once, live and from history', async () => {
   await using opened = await InProcessMember.open(new MemoryDisk(), memberConfig('/data'));
   const { member } = opened;
-  const everything = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]), watchId: 0, prevKv: true };
+  const everything = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]), watchId: 0n, prevKv: true };
   const watch = (startRevision: number) => {
     const stream = member.hub.openStream({ onReady: () => {}, maxResponseBytes: 1 << 20 });
     expect(stream.watch({ ...everything, startRevision })).toMatchObject({ t: 'created' });

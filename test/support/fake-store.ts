@@ -27,7 +27,7 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin
 
 interface StoreWatch {
   readonly stream: FakeStream;
-  readonly id: number;
+  readonly id: bigint;
   readonly key: string;
   readonly end: string;
   /** The first revision that was not handed out yet. */
@@ -94,7 +94,7 @@ export class FakeStore {
       }
       if (requestUnion.case !== 'createRequest') continue;
       const { key, rangeEnd, startRevision } = requestUnion.value;
-      const id = this.#watches.length;
+      const id = BigInt(this.#watches.length);
       const next = startRevision === 0 ? this.#revision + 1 : startRevision;
       this.#watches.push({ stream, id, key: latin1(key), end: latin1(rangeEnd), next });
       stream.answer(WatchResponse.create({ header: this.#header(), watchId: id, created: true }));

@@ -160,7 +160,7 @@ class KeyWatch implements Disposable {
     });
     for (const key of asked.keys) {
       const { startRevision, rangeEnd } = asked;
-      this.#stream.watch({ key, rangeEnd, startRevision, watchId: 0 });
+      this.#stream.watch({ key, rangeEnd, startRevision, watchId: 0n });
     }
     signal.addEventListener('abort', this.#onAbort);
   }

@@ -23,7 +23,7 @@ import { type Handlers, toGrpcError } from './service.js';
 
 /** What etcd adds to max-request-bytes for the frame around a message, also the mark from which a fragmented answer is cut. */
 export const GRPC_OVERHEAD_BYTES = 512 * 1024;
-const REFUSED_WATCH_ID = -1;
+const REFUSED_WATCH_ID = -1n;
 /** What sending any message costs, beside its bytes: about as much as copying so many. */
 const MESSAGE_COST_BYTES = 4096;
 /** What a watch without a key begins at. */
@@ -134,7 +134,7 @@ class Sender {
     this.#pull();
   }
 
-  cancel(watchId: number): void {
+  cancel(watchId: bigint): void {
     if (this.watches.cancel(watchId)) this.#answer({ watchId, canceled: true });
   }
 

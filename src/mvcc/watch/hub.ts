@@ -309,6 +309,6 @@ export class WatchHub implements StoreListener {
   }
 }
 
-function eventsMessage(watchId: number, revision: number, events: readonly Uint8Array[]) {
+function eventsMessage(watchId: bigint, revision: number, events: readonly Uint8Array[]) {
   return { watchId, revision, events, fragment: false, compactRevision: 0, canceled: false };
 }

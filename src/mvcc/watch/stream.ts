@@ -17,6 +17,9 @@ const bufferedBytes = 2 * 1024 * 1024;
 /** Header, ids and flags of a response, at most; counts against `maxResponseBytes`. */
 const envelopeBytes = 64;
 
+/** Whom a requested progress is for. */
+const ALL_WATCHES = -1n;
+
 interface Waiting {
   /** Whose events these are: dropped when it was cancelled meanwhile. undefined = sent in any case. */
   readonly watcher: Watcher<WatchStream> | undefined;
@@ -24,12 +27,12 @@ interface Waiting {
 }
 
 export class WatchStream implements WatchStreamHandle {
-  readonly watchers = new Map<number, Watcher<WatchStream>>();
+  readonly watchers = new Map<bigint, Watcher<WatchStream>>();
   /** Watchers whose next message found the buffer full. */
   readonly blocked = new Set<Watcher<WatchStream>>();
   private readonly queue: Waiting[] = [];
   private queuedBytes = 0;
-  private nextId = 0;
+  private nextId = 0n;
   private closed = false;
 
   constructor(
@@ -51,8 +54,8 @@ export class WatchStream implements WatchStreamHandle {
     const end = endOf(options.rangeEnd);
     if (end !== undefined && end <= start) return { t: 'refused', reason: 'empty-range' };
     if (options.startRevision < 0 && this.hub.refusesNegativeStart) return { t: 'refused', reason: 'compacted' };
-    if (options.watchId !== 0 && this.watchers.has(options.watchId)) return { t: 'refused', reason: 'duplicate-id' };
-    const watchId = options.watchId === 0 ? this.freeId() : options.watchId;
+    if (options.watchId !== 0n && this.watchers.has(options.watchId)) return { t: 'refused', reason: 'duplicate-id' };
+    const watchId = options.watchId === 0n ? this.freeId() : options.watchId;
 
     const watcher = new Watcher<WatchStream>(this, watchId, start, end, options.startRevision, options.startRevision, {
       put: options.noPut !== true,
@@ -66,7 +69,7 @@ export class WatchStream implements WatchStreamHandle {
     return { t: 'created', watchId };
   }
 
-  cancel(watchId: number): boolean {
+  cancel(watchId: bigint): boolean {
     const watcher = this.watchers.get(watchId);
     if (watcher === undefined) return false;
     this.hub.dismiss(watcher, 'cancelled');
@@ -79,7 +82,7 @@ export class WatchStream implements WatchStreamHandle {
       if (this.watchers.size === 0) return;
       for (const watcher of this.watchers.values()) if (!isAt(watcher, revision)) return;
     }
-    this.offer(undefined, progress(-1, revision));
+    this.offer(undefined, progress(ALL_WATCHES, revision));
   }
 
   notifyProgress(): void {
@@ -134,7 +137,7 @@ export class WatchStream implements WatchStreamHandle {
     return true;
   }
 
-  private freeId(): number {
+  private freeId(): bigint {
     while (this.watchers.has(this.nextId)) this.nextId++;
     return this.nextId++;
   }
@@ -172,7 +175,7 @@ function isAt(watcher: Watcher<WatchStream>, revision: number): boolean {
   return watcher.state === 'synced' && watcher.startRevision <= revision;
 }
 
-function progress(watchId: number, revision: number): WatchMessage {
+function progress(watchId: bigint, revision: number): WatchMessage {
   return { watchId, revision, events: [], fragment: false, compactRevision: 0, canceled: false };
 }
 

@@ -16,7 +16,7 @@ export interface WatchOptions {
   /** 0 = from the next change on; beyond the current revision: from there on. Negative ones are refused (as compacted). */
   readonly startRevision: number;
   /** 0 = the hub chooses the next free one of the stream, from 0. */
-  readonly watchId: number;
+  readonly watchId: bigint;
   readonly noPut?: boolean;
   readonly noDelete?: boolean;
   readonly prevKv?: boolean;
@@ -26,13 +26,13 @@ export interface WatchOptions {
 }
 
 export type WatchMade =
-  | { readonly t: 'created'; readonly watchId: number }
+  | { readonly t: 'created'; readonly watchId: bigint }
   /** Answer created + canceled with id -1 and the reason's text. */
   | { readonly t: 'refused'; readonly reason: 'duplicate-id' | 'empty-range' | 'compacted' };
 
 /** What to put into a WatchResponse (the header's cluster, member and term are the handler's). */
 export interface WatchMessage {
-  readonly watchId: number;
+  readonly watchId: bigint;
   /** For the header: the store's revision when the message was made; 0 in a compaction's cancel. */
   readonly revision: number;
   /** Encoded `mvccpb.Event`s; empty = progress or cancel. */
@@ -53,7 +53,7 @@ export interface WatchStreamOptions {
 export interface WatchStreamHandle {
   watch(options: WatchOptions): WatchMade;
   /** False for an unknown id: then nothing is to be answered. */
-  cancel(watchId: number): boolean;
+  cancel(watchId: bigint): boolean;
   /**
    * Asks for a message with watch id -1 and the current revision, delivered through `take()` behind all events up to it. From 3.5.8 on it comes only
    * when every watch of the stream is synced, else not at all; `always` is 3.4's way.

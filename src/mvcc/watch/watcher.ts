@@ -19,7 +19,7 @@ export class Watcher<Stream = unknown> {
 
   constructor(
     readonly stream: Stream,
-    readonly id: number,
+    readonly id: bigint,
     /** latin1. */
     readonly start: string,
     /** Exclusive; undefined = the one key. `noEnd` = to the last key. */

@@ -2616,7 +2616,7 @@ export interface WatchCreateRequest {
   progressNotify: boolean;
   filters: WatchCreateRequest_FilterType[];
   prevKv: boolean;
-  watchId: number;
+  watchId: bigint;
   fragment: boolean;
 }
 
@@ -2625,8 +2625,8 @@ export function writeWatchCreateRequest(w: Writer, m: WatchCreateRequest): void 
     w.bool(m.fragment);
     w.byte(64);
   }
-  if (m.watchId !== 0) {
-    w.int64(m.watchId);
+  if (m.watchId !== 0n) {
+    w.big(m.watchId);
     w.byte(56);
   }
   if (m.prevKv) {
@@ -2664,7 +2664,7 @@ export function readWatchCreateRequest(r: Reader, end: number): WatchCreateReque
   let progressNotify: boolean = false;
   let filters: WatchCreateRequest_FilterType[] = [];
   let prevKv: boolean = false;
-  let watchId: number = 0;
+  let watchId: bigint = 0n;
   let fragment: boolean = false;
   while (r.pos < end) {
     const tag = r.tag(end);
@@ -2693,7 +2693,7 @@ export function readWatchCreateRequest(r: Reader, end: number): WatchCreateReque
         prevKv = r.bool(end);
         break;
       case 56:
-        watchId = r.int64(end);
+        watchId = r.int64Big(end);
         break;
       case 64:
         fragment = r.bool(end);
@@ -2714,7 +2714,7 @@ export const WatchCreateRequest: Codec<WatchCreateRequest> = {
     progressNotify: init.progressNotify ?? false,
     filters: init.filters ?? [],
     prevKv: init.prevKv ?? false,
-    watchId: init.watchId ?? 0,
+    watchId: init.watchId ?? 0n,
     fragment: init.fragment ?? false,
   }),
   encode(message) {
@@ -2726,23 +2726,23 @@ export const WatchCreateRequest: Codec<WatchCreateRequest> = {
 };
 
 export interface WatchCancelRequest {
-  watchId: number;
+  watchId: bigint;
 }
 
 export function writeWatchCancelRequest(w: Writer, m: WatchCancelRequest): void {
-  if (m.watchId !== 0) {
-    w.int64(m.watchId);
+  if (m.watchId !== 0n) {
+    w.big(m.watchId);
     w.byte(8);
   }
 }
 
 export function readWatchCancelRequest(r: Reader, end: number): WatchCancelRequest {
-  let watchId: number = 0;
+  let watchId: bigint = 0n;
   while (r.pos < end) {
     const tag = r.tag(end);
     switch (tag) {
       case 8:
-        watchId = r.int64(end);
+        watchId = r.int64Big(end);
         break;
       default:
         r.skipUnknown(tag, end, 'WatchCancelRequest', '1 WatchId');
@@ -2754,7 +2754,7 @@ export function readWatchCancelRequest(r: Reader, end: number): WatchCancelReque
 export const WatchCancelRequest: Codec<WatchCancelRequest> = {
   typeName: 'etcdserverpb.WatchCancelRequest',
   create: (init: Partial<WatchCancelRequest> = {}): WatchCancelRequest => ({
-    watchId: init.watchId ?? 0,
+    watchId: init.watchId ?? 0n,
   }),
   encode(message) {
     const w = writer.begin();
@@ -2791,7 +2791,7 @@ export const WatchProgressRequest: Codec<WatchProgressRequest> = {
 
 export interface WatchResponse {
   header: ResponseHeader | undefined;
-  watchId: number;
+  watchId: bigint;
   created: boolean;
   canceled: boolean;
   compactRevision: number;
@@ -2803,7 +2803,7 @@ export interface WatchResponse {
 /** {@link WatchResponse} for encoding: some sub-messages may be bytes already. */
 export interface SplicedWatchResponse {
   header: ResponseHeader | undefined;
-  watchId: number;
+  watchId: bigint;
   created: boolean;
   canceled: boolean;
   compactRevision: number;
@@ -2843,8 +2843,8 @@ export function writeWatchResponse(w: Writer, m: SplicedWatchResponse): void {
     w.bool(m.created);
     w.byte(24);
   }
-  if (m.watchId !== 0) {
-    w.int64(m.watchId);
+  if (m.watchId !== 0n) {
+    w.big(m.watchId);
     w.byte(16);
   }
   {
@@ -2860,7 +2860,7 @@ export function writeWatchResponse(w: Writer, m: SplicedWatchResponse): void {
 
 export function readWatchResponse(r: Reader, end: number): WatchResponse {
   let header: ResponseHeader | undefined = undefined;
-  let watchId: number = 0;
+  let watchId: bigint = 0n;
   let created: boolean = false;
   let canceled: boolean = false;
   let compactRevision: number = 0;
@@ -2874,7 +2874,7 @@ export function readWatchResponse(r: Reader, end: number): WatchResponse {
         header = readResponseHeader(r, r.stop(end));
         break;
       case 16:
-        watchId = r.int64(end);
+        watchId = r.int64Big(end);
         break;
       case 24:
         created = r.bool(end);
@@ -2905,7 +2905,7 @@ export const WatchResponse: SplicedCodec<WatchResponse, SplicedWatchResponse> = 
   typeName: 'etcdserverpb.WatchResponse',
   create: (init: Partial<WatchResponse> = {}): WatchResponse => ({
     header: init.header ?? undefined,
-    watchId: init.watchId ?? 0,
+    watchId: init.watchId ?? 0n,
     created: init.created ?? false,
     canceled: init.canceled ?? false,
     compactRevision: init.compactRevision ?? 0,
@@ -2915,7 +2915,7 @@ export const WatchResponse: SplicedCodec<WatchResponse, SplicedWatchResponse> = 
   }),
   createSpliced: (init: Partial<SplicedWatchResponse> = {}): SplicedWatchResponse => ({
     header: init.header ?? undefined,
-    watchId: init.watchId ?? 0,
+    watchId: init.watchId ?? 0n,
     created: init.created ?? false,
     canceled: init.canceled ?? false,
     compactRevision: init.compactRevision ?? 0,

@@ -373,7 +373,7 @@ export const jsonFields: Readonly<Record<string, readonly string[]>> = {
     'responses responses responses etcdserverpb.ResponseOp r',
   ],
   'etcdserverpb.WatchCancelRequest': [
-    'watch_id watchId watchId int64 -',
+    'watch_id watchId watchId int64 b',
   ],
   'etcdserverpb.WatchCreateRequest': [
     'key key key bytes -',
@@ -382,7 +382,7 @@ export const jsonFields: Readonly<Record<string, readonly string[]>> = {
     'progress_notify progressNotify progressNotify bool -',
     'filters filters filters etcdserverpb.WatchCreateRequest.FilterType r',
     'prev_kv prevKv prevKv bool -',
-    'watch_id watchId watchId int64 -',
+    'watch_id watchId watchId int64 b',
     'fragment fragment fragment bool -',
   ],
   'etcdserverpb.WatchProgressRequest': [],
@@ -393,7 +393,7 @@ export const jsonFields: Readonly<Record<string, readonly string[]>> = {
   ],
   'etcdserverpb.WatchResponse': [
     'header header header etcdserverpb.ResponseHeader -',
-    'watch_id watchId watchId int64 -',
+    'watch_id watchId watchId int64 b',
     'created created created bool -',
     'canceled canceled canceled bool -',
     'compact_revision compactRevision compactRevision int64 -',

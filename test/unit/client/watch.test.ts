@@ -22,10 +22,10 @@ beforeEach(() => {
 const header = (revision: number) => ResponseHeader.create({ revision });
 const event = (key: string, modRevision: number) =>
   Event.create({ kv: KeyValue.create({ key: Buffer.from(key), modRevision }) });
-const created = (watchId: number, revision: number) =>
-  WatchResponse.create({ header: header(revision), watchId, created: true });
-const events = (watchId: number, revision: number, ...list: ReturnType<typeof event>[]) =>
-  WatchResponse.create({ header: header(revision), watchId, events: list });
+const created = (watch: number, revision: number) =>
+  WatchResponse.create({ header: header(revision), watchId: BigInt(watch), created: true });
+const events = (watch: number, revision: number, ...list: ReturnType<typeof event>[]) =>
+  WatchResponse.create({ header: header(revision), watchId: BigInt(watch), events: list });
 
 /** The stream that is open now, after what led to it has run its course. */
 async function openStream(): Promise<FakeStream> {
@@ -104,7 +104,7 @@ describe('a watch', () => {
     const watch = client.watch('k', { revision: 1 });
     const stream = await openStream();
     stream.answer(created(0, 9));
-    stream.answer(WatchResponse.create({ header: header(0), watchId: 0, canceled: true, compactRevision: 4 }));
+    stream.answer(WatchResponse.create({ header: header(0), watchId: 0n, canceled: true, compactRevision: 4 }));
     await expect(watch.next()).resolves.toMatchObject({ value: { canceled: true, compactRevision: 4 } });
     const end = await watch.next().catch((error: unknown) => error);
     expect(end).toBeInstanceOf(WatchCanceledError);
@@ -121,7 +121,7 @@ describe('a watch', () => {
     stream.answer(
       WatchResponse.create({
         header: header(9),
-        watchId: -1,
+        watchId: -1n,
         created: true,
         canceled: true,
         cancelReason: 'etcdserver: permission denied',
@@ -136,7 +136,7 @@ describe('a watch', () => {
       (stream) =>
         stream.answer(
           WatchResponse.create({
-            watchId: -1,
+            watchId: -1n,
             created: true,
             canceled: true,
             cancelReason: 'mvcc: watcher range is empty',
@@ -170,7 +170,7 @@ describe('a watch', () => {
     const next = watch.next();
     watch.cancel();
     await expect(next).resolves.toMatchObject({ done: true });
-    expect(requests(stream).at(-1)).toEqual({ case: 'cancelRequest', value: { watchId: 1 } });
+    expect(requests(stream).at(-1)).toEqual({ case: 'cancelRequest', value: { watchId: 1n } });
     other.cancel();
     await settle();
     expect(stream.isCanceled).toBe(true);

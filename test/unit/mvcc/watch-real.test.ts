@@ -46,7 +46,7 @@ function kvJson(kv: KeyValue): object {
 function toJson(message: WatchMessage): object {
   return {
     header: message.revision === 0 ? {} : { revision: String(message.revision) },
-    ...(message.watchId !== 0 && { watch_id: String(message.watchId) }),
+    ...(message.watchId !== 0n && { watch_id: String(message.watchId) }),
     ...(message.canceled && { canceled: true }),
     ...(message.compactRevision !== 0 && { compact_revision: String(message.compactRevision) }),
     ...(message.events.length > 0 && {
@@ -64,23 +64,23 @@ function toJson(message: WatchMessage): object {
 
 function handle(parts: Watching, stream: WatchStreamHandle, request: WireRequest): object[] {
   const header = { revision: String(parts.store.currentRevision) };
-  const withId = (id: number) => (id === 0 ? {} : { watch_id: String(id) });
+  const withId = (id: bigint) => (id === 0n ? {} : { watch_id: String(id) });
   if (request.create_request !== undefined) {
     const { key, range_end = '', start_revision = '0', watch_id = '0', prev_kv, filters = [] } = request.create_request;
     const made = stream.watch({
       key: Buffer.from(key, 'base64'),
       rangeEnd: Buffer.from(range_end, 'base64'),
       startRevision: Number(start_revision),
-      watchId: Number(watch_id),
+      watchId: BigInt(watch_id),
       prevKv: prev_kv === true,
       noPut: filters.includes('NOPUT'),
       noDelete: filters.includes('NODELETE'),
     });
     if (made.t === 'created') return [{ header, ...withId(made.watchId), created: true }];
-    return [{ header, ...withId(-1), created: true, canceled: true, cancel_reason: refusalReasons[made.reason] }];
+    return [{ header, ...withId(-1n), created: true, canceled: true, cancel_reason: refusalReasons[made.reason] }];
   }
   if (request.cancel_request !== undefined) {
-    const id = Number(request.cancel_request.watch_id);
+    const id = BigInt(request.cancel_request.watch_id);
     return stream.cancel(id) ? [{ header, ...withId(id), canceled: true }] : [];
   }
   stream.requestProgress();

@@ -25,7 +25,7 @@ export function watchOf(
   more: Partial<Omit<WatchOptions, 'key' | 'rangeEnd'>> & { end?: string } = {},
 ): WatchOptions {
   const { end = '', ...rest } = more;
-  return { key: bytes(key), rangeEnd: bytes(end), startRevision: 0, watchId: 0, ...rest };
+  return { key: bytes(key), rangeEnd: bytes(end), startRevision: 0, watchId: 0n, ...rest };
 }
 
 export interface PlainEvent {

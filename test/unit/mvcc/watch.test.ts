@@ -31,9 +31,9 @@ describe('live events', () => {
     });
     const expected = ['a@2', 'b@3', 'c@4', 'd@5', '-a@5', '-b@5', 'e@5'];
     const got = drain(hub, live);
-    const of = (id: number) => got.filter((message) => message.watchId === id).flatMap((message) => events(message));
-    expect(of(0).map((it) => `${it.kind === 'delete' ? '-' : ''}${it.key}@${it.mod}`)).toEqual(expected);
-    expect(of(1).map((it) => it.kind)).toEqual(['put', 'delete']);
+    const of = (id: bigint) => got.filter((message) => message.watchId === id).flatMap((message) => events(message));
+    expect(of(0n).map((it) => `${it.kind === 'delete' ? '-' : ''}${it.key}@${it.mod}`)).toEqual(expected);
+    expect(of(1n).map((it) => it.kind)).toEqual(['put', 'delete']);
     const late = openStream(hub);
     late.watch(watchOf('a', { end: 'z', startRevision: 2 }));
     expect(drainEvents(hub, late)).toEqual(expected);
@@ -68,8 +68,8 @@ describe('live events', () => {
   test('filters leave out kinds, and messages that become empty', () => {
     const { hub, store } = openHub();
     const stream = openStream(hub);
-    stream.watch(watchOf('a', { noPut: true, watchId: 1 }));
-    stream.watch(watchOf('a', { noDelete: true, watchId: 2 }));
+    stream.watch(watchOf('a', { noPut: true, watchId: 1n }));
+    stream.watch(watchOf('a', { noDelete: true, watchId: 2n }));
     put(store, 'a');
     del(store, 'a');
     expect(drain(hub, stream).map((message) => `${message.watchId}@${message.revision}`)).toEqual(['2@2', '1@3']);
@@ -118,35 +118,35 @@ describe('ids', () => {
   test('are the next free ones from 0, around those the client chose', () => {
     const { hub } = openHub();
     const stream = openStream(hub);
-    const id = (watchId: number) => stream.watch(watchOf('a', { watchId }));
-    expect(id(1)).toEqual({ t: 'created', watchId: 1 });
-    expect(id(0)).toEqual({ t: 'created', watchId: 0 });
-    expect(id(0)).toEqual({ t: 'created', watchId: 2 });
-    expect(id(1)).toEqual({ t: 'refused', reason: 'duplicate-id' });
-    expect(stream.cancel(2)).toBe(true);
-    expect(stream.cancel(2)).toBe(false);
-    expect(id(0)).toEqual({ t: 'created', watchId: 3 });
+    const id = (watchId: bigint) => stream.watch(watchOf('a', { watchId }));
+    expect(id(1n)).toEqual({ t: 'created', watchId: 1n });
+    expect(id(0n)).toEqual({ t: 'created', watchId: 0n });
+    expect(id(0n)).toEqual({ t: 'created', watchId: 2n });
+    expect(id(1n)).toEqual({ t: 'refused', reason: 'duplicate-id' });
+    expect(stream.cancel(2n)).toBe(true);
+    expect(stream.cancel(2n)).toBe(false);
+    expect(id(0n)).toEqual({ t: 'created', watchId: 3n });
   });
 
   test('#14563: cancelling one watch leaves the others, id 0 too', () => {
     const { hub, store } = openHub();
     const stream = openStream(hub);
-    for (const watchId of [0, 5, 6]) stream.watch(watchOf('a', { watchId }));
-    stream.cancel(5);
+    for (const watchId of [0n, 5n, 6n]) stream.watch(watchOf('a', { watchId }));
+    stream.cancel(5n);
     put(store, 'a');
-    expect(drain(hub, stream).map((message) => message.watchId)).toEqual([0, 6]);
-    stream.cancel(0);
+    expect(drain(hub, stream).map((message) => message.watchId)).toEqual([0n, 6n]);
+    stream.cancel(0n);
     put(store, 'a');
-    expect(drain(hub, stream).map((message) => message.watchId)).toEqual([6]);
+    expect(drain(hub, stream).map((message) => message.watchId)).toEqual([6n]);
   });
 
   test('nothing comes for an id after its cancel, not even what was waiting', () => {
     const { hub, store } = openHub();
     const stream = openStream(hub);
-    stream.watch(watchOf('a', { watchId: 3 }));
+    stream.watch(watchOf('a', { watchId: 3n }));
     put(store, 'a');
-    stream.cancel(3);
-    stream.watch(watchOf('b', { watchId: 3 }));
+    stream.cancel(3n);
+    stream.watch(watchOf('b', { watchId: 3n }));
     put(store, 'b');
     expect(drainEvents(hub, stream)).toEqual(['b@3']);
   });
@@ -255,7 +255,7 @@ describe('slow readers', () => {
   test('#17529: a compaction behind a slow reader ends its watch with the reason, no event is lost silently', () => {
     const { hub, store } = openHub();
     const stream = openStream(hub);
-    stream.watch(watchOf('a', { watchId: 7 }));
+    stream.watch(watchOf('a', { watchId: 7n }));
     for (let index = 0; index < 200; index++) put(store, 'a', String(index));
     void store.compact(180);
     work(store);
@@ -263,7 +263,7 @@ describe('slow readers', () => {
     const mods = messages.flatMap((message) => events(message).map((it) => it.mod));
     expect(mods).toEqual(Array.from({ length: 128 }, (_, index) => index + 2));
     expect(messages.at(-1)).toEqual({
-      watchId: 7,
+      watchId: 7n,
       revision: 0,
       events: [],
       fragment: false,
@@ -271,7 +271,7 @@ describe('slow readers', () => {
       canceled: true,
     });
     expect(stream.size).toBe(0);
-    expect(stream.cancel(7)).toBe(false);
+    expect(stream.cancel(7n)).toBe(false);
   });
 
   test('a compaction behind a slow reader that ends below what it missed takes nothing away', () => {
@@ -335,13 +335,13 @@ describe('compaction', () => {
     const stream = openStream(hub);
     stream.watch(watchOf('a'));
     for (let index = 0; index < 128; index++) put(store, 'a');
-    stream.watch(watchOf('b', { startRevision: 2, watchId: 9 }));
+    stream.watch(watchOf('b', { startRevision: 2, watchId: 9n }));
     void store.compact(100);
     settle(hub);
     expect(stream.size).toBe(2);
     const messages = drain(hub, stream);
     expect(messages).toHaveLength(129);
-    expect(messages.at(-1)).toMatchObject({ watchId: 9, canceled: true, compactRevision: 100 });
+    expect(messages.at(-1)).toMatchObject({ watchId: 9n, canceled: true, compactRevision: 100 });
   });
 });
 
@@ -419,10 +419,10 @@ describe('progress', () => {
     stream.requestProgress();
     expect(stream.take()).toBe(undefined);
     stream.requestProgress({ always: true });
-    expect(stream.take()).toMatchObject({ watchId: -1, revision: 2 });
+    expect(stream.take()).toMatchObject({ watchId: -1n, revision: 2 });
     settle(hub);
     stream.requestProgress();
-    expect(drain(hub, stream).map((message) => message.watchId)).toEqual([0, -1]);
+    expect(drain(hub, stream).map((message) => message.watchId)).toEqual([0n, -1n]);
   });
 
   test('#20221: a watch for the future gets none before its start', () => {
@@ -435,15 +435,15 @@ describe('progress', () => {
     put(store, 'b');
     put(store, 'b');
     stream.notifyProgress();
-    expect(stream.take()).toMatchObject({ watchId: 0, revision: 3 });
+    expect(stream.take()).toMatchObject({ watchId: 0n, revision: 3 });
   });
 
   test('#17566: a quiet watch is told at every tick, a busy one only after a quiet interval', () => {
     const { hub, store } = openHub();
     const stream = openStream(hub);
-    stream.watch(watchOf('quiet', { progressNotify: true, watchId: 1 }));
-    stream.watch(watchOf('busy', { progressNotify: true, watchId: 2 }));
-    stream.watch(watchOf('other', { watchId: 3 }));
+    stream.watch(watchOf('quiet', { progressNotify: true, watchId: 1n }));
+    stream.watch(watchOf('busy', { progressNotify: true, watchId: 2n }));
+    stream.watch(watchOf('other', { watchId: 3n }));
     const tick = () => {
       stream.notifyProgress();
       return drain(hub, stream).map((message) => `${message.watchId}@${message.revision}`);
@@ -504,12 +504,12 @@ describe('fragments', () => {
   test('of a cancelled watch are not sent to the end', () => {
     const { hub, store } = openHub();
     const stream = openStream(hub, 100);
-    stream.watch(watchOf('a', { end: 'b', fragment: true, watchId: 4 }));
+    stream.watch(watchOf('a', { end: 'b', fragment: true, watchId: 4n }));
     write(store, (txn) => {
       for (const key of ['a1', 'a2', 'a3']) txn.put(bytes(key), bytes('x'.repeat(100)), 0n);
     });
     expect(stream.take()?.fragment).toBe(true);
-    stream.cancel(4);
+    stream.cancel(4n);
     expect(stream.take()).toBe(undefined);
   });
 });

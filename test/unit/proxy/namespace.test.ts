@@ -43,7 +43,7 @@ describe('a namespace', () => {
   });
 
   it('passes on cancellations of watches as they are', () => {
-    const request: WatchRequest = { requestUnion: { case: 'cancelRequest', value: { watchId: 4 } } };
+    const request: WatchRequest = { requestUnion: { case: 'cancelRequest', value: { watchId: 4n } } };
     expect(ns('ns/').addWatch(request)).toEqual(request);
   });
 });

@@ -60,7 +60,7 @@ const watchFrom = (startRevision: number) => ({
   key: Buffer.from([0]),
   rangeEnd: Buffer.from([0]),
   startRevision,
-  watchId: 0,
+  watchId: 0n,
 });
 
 describe('a follower that lags', () => {
