@@ -21,8 +21,8 @@ export class SimCrash extends Error {
 export interface SimPlan {
   /** The step (counted from 1) at which the power fails: a change that was being made has been made, but is not durable. */
   readonly crashAt?: number;
-  /** The step that fails, e.g. with ENOSPC or EIO. A failing write may have written some sectors, a failing sync has made nothing durable. */
-  readonly failAt?: { readonly step: number; readonly code: string };
+  /** The step that fails, e.g. with ENOSPC or EIO. A failing write may have written some sectors, a failing sync has made nothing durable. `lasting`: so does every one after it. */
+  readonly failAt?: { readonly step: number; readonly code: string; readonly lasting?: boolean };
 }
 
 const sectorSize = 512;
@@ -42,9 +42,9 @@ class Content {
   }
 
   sector(number: number): Buffer {
-    const copy = Buffer.alloc(sectorSize);
-    this.bytes.copy(copy, 0, number * sectorSize, (number + 1) * sectorSize);
-    return copy;
+    const copy = Buffer.allocUnsafe(sectorSize);
+    const copied = this.bytes.copy(copy, 0, number * sectorSize, (number + 1) * sectorSize);
+    return copied === sectorSize ? copy : copy.fill(0, copied);
   }
 
   /** Runs `change`, which touches `[from, to)` only, and notes what may be lost of it. */
@@ -88,9 +88,13 @@ class Content {
     }
     this.bytes.fill(0, size);
     this.size = size;
+    this.unlock();
+    this.sync();
+  }
+
+  unlock(): void {
     this.exclusive = undefined;
     this.shared.clear();
-    this.sync();
   }
 }
 
@@ -109,6 +113,13 @@ class Folder {
   sync(): void {
     this.durable = new Map(this.entries);
     this.pending.length = 0;
+  }
+
+  unlock(): void {
+    for (const node of this.entries.values()) {
+      if ('folder' in node) node.folder.unlock();
+      else node.content.unlock();
+    }
   }
 
   crash(random: Random): void {
@@ -130,6 +141,8 @@ export class SimDisk implements Disk {
   #boot = 0;
   /** Steps since the last `restart` or `plan`. */
   steps = 0;
+  /** How long an asynchronous sync takes. */
+  beforeAsyncSync: (() => Promise<void>) | undefined;
 
   constructor(private readonly random: Random) {}
 
@@ -142,6 +155,12 @@ export class SimDisk implements Disk {
   /** The machine comes up again after losing power: draws what was kept, and forgets all open files, locks and plans. */
   restart(): void {
     this.#root.crash(this.random);
+    this.reopen();
+  }
+
+  /** The process that used it is gone and another one comes, while the power stays on: open files and locks are forgotten, nothing else. */
+  reopen(): void {
+    this.#root.unlock();
     this.#crashed = false;
     this.#boot++;
     this.plan({});
@@ -246,7 +265,7 @@ export class SimDisk implements Disk {
   step(syscall: string, path: string, before?: () => void, after?: () => void): void {
     this.steps++;
     const { crashAt, failAt } = this.#plan;
-    if (failAt?.step === this.steps) throw systemError(failAt.code, syscall, path);
+    if (failAt !== undefined && this.#fails(failAt, this.steps)) throw systemError(failAt.code, syscall, path);
     before?.();
     if (crashAt === this.steps) {
       this.#crashed = true;
@@ -257,7 +276,12 @@ export class SimDisk implements Disk {
 
   /** The part of a chunk that a failing write gets done. */
   willFail(): boolean {
-    return this.#plan.failAt?.step === this.steps + 1;
+    const { failAt } = this.#plan;
+    return failAt !== undefined && this.#fails(failAt, this.steps + 1);
+  }
+
+  #fails({ step, lasting = false }: NonNullable<SimPlan['failAt']>, at: number): boolean {
+    return lasting ? at >= step : at === step;
   }
 
   draw(bound: number): number {
@@ -345,6 +369,8 @@ class SimFile implements DiskFile {
   }
 
   async syncDataAsync(): Promise<void> {
+    this.#check();
+    await this.disk.beforeAsyncSync?.();
     this.syncData();
   }
 

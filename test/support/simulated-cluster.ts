@@ -197,7 +197,7 @@ export class SimulatedCluster implements AsyncDisposable {
 }
 
 /** As the peer port answers beside raft. */
-function answering(member: Member): PeerAnswering {
+export function answering(member: Member): PeerAnswering {
   const { cluster, peerAnswers, serverVersion } = member;
   const handlers = [
     peerPromoteHandler(peerAnswers, silentLogger),

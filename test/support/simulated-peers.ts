@@ -46,6 +46,16 @@ export class PeerNetwork {
     return new SimulatedTransport(this);
   }
 
+  /** How long the next thing takes from one to another. */
+  delayMs(): number {
+    return this.latencyMs;
+  }
+
+  /** A database on its way. */
+  carry(_from: NodeId, _to: NodeId, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    return chunks;
+  }
+
   /** One way. */
   cut(from: NodeId, to: NodeId): void {
     this.#cut.add(`${from}/${to}`);
@@ -102,7 +112,7 @@ export class PeerNetwork {
 
   /** Whoever answers on `url`, where the asking member reaches it. */
   async answersAt(from: NodeId | undefined, url: string): Promise<PeerAnswering> {
-    await new Promise<void>((resolve) => this.clock.after(this.latencyMs, resolve));
+    await new Promise<void>((resolve) => this.clock.after(this.delayMs(), resolve));
     const answers = this.#answers.get(url);
     const owner = [...this.#running.values()].find(({ local }) => local.peerUrls.includes(url));
     const isCut =
@@ -136,7 +146,7 @@ class SimulatedTransport implements Transport {
     for (const message of messages) {
       if (!this.#peers.has(message.to) || !this.network.pass(message)) continue;
       const bytes = codec.encode(message);
-      this.network.clock.after(this.network.latencyMs, () => this.#deliver(message, bytes));
+      this.network.clock.after(this.network.delayMs(), () => this.#deliver(message, bytes));
     }
   }
 
@@ -144,7 +154,8 @@ class SimulatedTransport implements Transport {
     const bytes = codec.encode(message);
     const send = async (): Promise<void> => {
       const target = this.#reach(message.to);
-      await target.processSnapshot(codec.decode(bytes), database.chunks());
+      const chunks = this.network.carry(message.from, message.to, database.chunks());
+      await target.processSnapshot(codec.decode(bytes), chunks);
     };
     send()
       .then(
@@ -176,8 +187,8 @@ class SimulatedTransport implements Transport {
   /** To the handlers of whoever listens there, and back. */
   async #ask({ body, headers = {}, method, signal, url: text }: HttpAsk): Promise<HttpAnswer> {
     const url = new URL(text);
-    const answering = await this.network.answersAt(this.#local?.id, url.origin);
-    const response = await answering(
+    const answering = await orAborted(signal, this.network.answersAt(this.#local?.id, url.origin));
+    const asked = answering(
       {
         method,
         target: url.pathname + url.search,
@@ -191,6 +202,7 @@ class SimulatedTransport implements Transport {
       },
       url,
     );
+    const response = await orAborted(signal, asked);
     return {
       status: response.status,
       headers: Object.fromEntries(
@@ -223,6 +235,17 @@ class SimulatedTransport implements Transport {
       this.#receiver?.reportUnreachable(message.to);
     }
   }
+}
+
+/** A caller that has given up is not kept by whoever does not answer. */
+function orAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
 }
 
 async function* chunksOf(body: HttpAsk['body']): AsyncGenerator<Uint8Array> {

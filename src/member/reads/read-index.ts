@@ -90,13 +90,13 @@ export class ReadIndexQueue {
 
   /** Every 100 ms or so: repeats an unanswered round, refuses readers whose time is over, drops those whose callers are gone. */
   tick(nowMs: number): void {
-    const timeout = new EtcdError('timeout');
     const expire = (all: Reader[]): Reader[] => {
       const readers = all.filter((reader) => !isAbandoned(reader));
       const late = readers.filter((reader) => reader.deadlineMs <= nowMs);
       if (late.length === 0) return readers;
       this.counters.slow++;
-      for (const reader of late) reader.done({ ok: false, error: timeout });
+      const error = new EtcdError('timeout');
+      for (const reader of late) reader.done({ ok: false, error });
       return readers.filter((reader) => reader.deadlineMs > nowMs);
     };
     this.#gathering = expire(this.#gathering);

@@ -1,5 +1,5 @@
 /**
- * Builds the core with a mutant's change in it: the sources are bundled into a temporary folder, and what the mutant replaces is replaced on the way. The
+ * Builds the core, or whole members, with a mutant's change in it: the sources are bundled into a temporary folder, and what the mutant replaces is replaced on the way. The
  * sources themselves are not touched.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import type { simulateMembers } from '../members/simulation.js';
 import type { Core } from '../raft/core.js';
 import type { Mutant } from './mutants.js';
 
-const raftFolder = fileURLToPath(new URL('../../../src/raft/', import.meta.url));
-const entryPoint = fileURLToPath(new URL('../raft/core.ts', import.meta.url));
+const below = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
@@ -30,26 +30,60 @@ export function mutate(source: string, { name, file, replace }: Mutant): string 
   return mutated;
 }
 
-/** Builds the mutant, lends it to `use`, and removes the build. */
-export async function withMutant<T>(mutant: Mutant, use: (core: Core) => T): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'raft-mutant-'));
+interface Target {
+  readonly entryPoint: string;
+  /** The mutant's file is below it. */
+  readonly sources: string;
+  /** Where the build goes; packages are found from there. */
+  readonly outFolder: string;
+}
+
+/** Builds the mutant, lends the module to `use`, and removes the build. */
+async function withBuild<M, T>(mutant: Mutant, target: Target, use: (module: M) => Promise<T> | T): Promise<T> {
+  const folder = mkdtempSync(join(target.outFolder, 'mutant-'));
   try {
-    const outfile = join(folder, 'core.mjs');
+    const outfile = join(folder, 'mutant.mjs');
     const plugin: Plugin = {
       name: 'mutate',
       setup({ onLoad }) {
-        const path = join(raftFolder, mutant.file);
+        const path = join(target.sources, mutant.file);
         onLoad({ filter: new RegExp(`${escapeRegExp(path)}$`) }, () => ({
           contents: mutate(readFileSync(path, 'utf8'), mutant),
           loader: 'ts',
         }));
       },
     };
-    const options = { bundle: true, format: 'esm', platform: 'node', target: 'node20', logLevel: 'silent' } as const;
-    await build({ ...options, entryPoints: [entryPoint], outfile, plugins: [plugin] });
-    const { core } = (await import(pathToFileURL(outfile).href)) as { readonly core: Core };
-    return use(core);
+    await build({
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      packages: 'external',
+      logLevel: 'silent',
+      entryPoints: [target.entryPoint],
+      outfile,
+      plugins: [plugin],
+    });
+    return await use((await import(pathToFileURL(outfile).href)) as M);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A core with the mutant in it. */
+export function withMutant<T>(mutant: Mutant, use: (core: Core) => Promise<T> | T): Promise<T> {
+  const target = { entryPoint: below('../raft/core.ts'), sources: below('../../../src/raft/'), outFolder: tmpdir() };
+  return withBuild<{ readonly core: Core }, T>(mutant, target, ({ core }) => use(core));
+}
+
+/** The simulation of whole members with the mutant in them. */
+export function withMemberMutant<T>(mutant: Mutant, use: (simulate: typeof simulateMembers) => Promise<T>): Promise<T> {
+  const target = {
+    entryPoint: below('../members/simulation.ts'),
+    sources: below('../../../src/'),
+    outFolder: below('../../../node_modules/'),
+  };
+  return withBuild<{ readonly simulateMembers: typeof simulateMembers }, T>(mutant, target, (module) =>
+    use(module.simulateMembers),
+  );
 }

@@ -6,7 +6,7 @@ export interface Mutant {
   readonly name: string;
   /** What it breaks. */
   readonly why: string;
-  /** Below `src/raft`. */
+  /** Below `src/raft`; of members, below `src`. */
   readonly file: string;
   readonly replace: readonly (readonly [place: string, by: string])[];
 }

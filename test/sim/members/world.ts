@@ -1,0 +1,148 @@
+/**
+ * Time for all members of a run. Each life of a member has a clock of its own: it runs a little fast or slow, its wall clock jumps, it stands still while the process is
+ * paused, and nothing of it happens any more once the process is gone.
+ */
+import type { Clock } from '../../../src/lib/clock.js';
+import { EventQueue } from '../raft/event-queue.js';
+
+/** Chains of promises longer than this go on with the next event; that is the same in each run. */
+const PROMISE_TURNS = 16;
+
+export class World implements Clock {
+  /** Events that did something. */
+  steps = 0;
+  readonly #queue = new EventQueue();
+  readonly #soon: (() => void)[] = [];
+
+  monotonicMs(): number {
+    return this.#queue.now;
+  }
+
+  wallMs(): number {
+    return 1_700_000_000_000 + Math.floor(this.#queue.now);
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    let isWanted = true;
+    this.#queue.after(Math.max(0, delayMs), () => {
+      if (!isWanted) return;
+      isWanted = false;
+      this.steps++;
+      run();
+    });
+    return () => {
+      isWanted = false;
+    };
+  }
+
+  every(periodMs: number, run: () => void): () => void {
+    let cancel = (): void => {};
+    const again = (): void => {
+      cancel = this.after(periodMs, () => {
+        again();
+        run();
+      });
+    };
+    again();
+    return () => cancel();
+  }
+
+  soon(run: () => void): void {
+    this.#soon.push(run);
+  }
+
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.after(delayMs, resolve));
+  }
+
+  /** The next event, and all that comes of it at once. */
+  async step(): Promise<void> {
+    const before = this.steps;
+    while (this.steps === before && this.#queue.step());
+    await this.drain();
+  }
+
+  async drain(): Promise<void> {
+    for (;;) {
+      for (let i = 0; i < PROMISE_TURNS; i++) await undefined;
+      const turn = this.#soon.splice(0);
+      if (turn.length === 0) return;
+      for (const run of turn) run();
+    }
+  }
+}
+
+export class LifeClock implements Clock {
+  isPaused = false;
+  isOver = false;
+  wallOffsetMs = 0;
+  #held: (() => void)[] = [];
+
+  /** `rate`: 1.01 is one percent fast. */
+  constructor(
+    readonly world: World,
+    readonly rate: number,
+  ) {}
+
+  monotonicMs(): number {
+    return 5_000 + this.world.monotonicMs() * this.rate;
+  }
+
+  wallMs(): number {
+    return this.world.wallMs() + this.wallOffsetMs;
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    let isWanted = true;
+    this.world.after(delayMs / this.rate, () =>
+      this.run(() => {
+        if (isWanted) run();
+      }),
+    );
+    return () => {
+      isWanted = false;
+    };
+  }
+
+  /** One that fell due several times while the process stood still comes once. */
+  every(periodMs: number, run: () => void): () => void {
+    let cancel = (): void => {};
+    const again = (): void => {
+      cancel = this.after(periodMs, () => {
+        again();
+        run();
+      });
+    };
+    again();
+    return () => cancel();
+  }
+
+  soon(run: () => void): void {
+    this.world.soon(() => this.run(run));
+  }
+
+  /** Now, or when the process goes on. */
+  run(what: () => void): void {
+    if (this.isOver) return;
+    if (this.isPaused) this.#held.push(what);
+    else what();
+  }
+
+  /** Never settles for a process that is gone. */
+  whenRunning(): Promise<void> {
+    return new Promise((resolve) => this.run(resolve));
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const run of held) this.world.soon(() => this.run(run));
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.#held = [];
+  }
+}
