@@ -17,6 +17,20 @@ const QUIET_MS = 32_000;
 const BUCKETS = ['alarm', 'auth', 'authRoles', 'authUsers', 'cluster', 'lease', 'members', 'members_removed'] as const;
 
 export async function calm(cluster: SimCluster, operator: Operator, watches: readonly WatchClient[]): Promise<void> {
+  await recover(cluster, operator);
+  await cluster.pass(QUIET_MS);
+  await cluster.until(() => isSettled(cluster), RETRY_MS * 10);
+  must(isSettled(cluster), 'a cluster stays well', () => describe(cluster));
+  await checkAlike(cluster, operator);
+  cluster.checked(() => checkLeases(cluster));
+  for (const life of members(cluster)) checkTidy(life);
+  await cluster.pass(100);
+  for (const watch of watches) watch.checkComplete();
+  if (cluster.failure !== undefined) throw cluster.failure;
+}
+
+/** Resolves when all members serve and have applied the same. */
+export async function recover(cluster: SimCluster, operator: Operator): Promise<void> {
   cluster.isResting = true;
   cluster.trace('all is made well');
   cluster.network.calm();
@@ -34,15 +48,6 @@ export async function calm(cluster: SimCluster, operator: Operator, watches: rea
     for (const place of cluster.places) if (!place.isRetired && place.lives > 0) cluster.start(place);
     await cluster.until(() => isSettled(cluster), RETRY_MS);
   }
-  await cluster.pass(QUIET_MS);
-  await cluster.until(() => isSettled(cluster), RETRY_MS * 10);
-  must(isSettled(cluster), 'a cluster stays well', () => describe(cluster));
-  await checkAlike(cluster, operator);
-  cluster.checked(() => checkLeases(cluster));
-  for (const life of members(cluster)) checkTidy(life);
-  await cluster.pass(100);
-  for (const watch of watches) watch.checkComplete();
-  if (cluster.failure !== undefined) throw cluster.failure;
 }
 
 /** Those that belong to the cluster. */

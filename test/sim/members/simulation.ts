@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../../../src/lib/logger.js';
 import { streamOf } from '../raft/draws.js';
-import { calm } from './calm.js';
+import { calm, recover } from './calm.js';
 import { SimCluster } from './cluster.js';
 import { kvClient } from './kv-client.js';
 import { leaseClient } from './lease-client.js';
@@ -65,7 +65,7 @@ export async function simulateMembers(options: SimulateOptions): Promise<Outcome
   let failure: Outcome['failure'];
   try {
     cluster.begin();
-    await calm(cluster, operator, []);
+    await recover(cluster, operator);
     for (let i = 0; i < scenario.clients; i++) start(cluster, kvClient(cluster, `c${i}`, streamOf(seed, 30 + i)));
     for (let i = 0; i < 2; i++)
       start(cluster, leaseClient(cluster, `l${i}`, streamOf(seed, 50 + i), BigInt(1 + i) * 1_000_000n));
