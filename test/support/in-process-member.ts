@@ -34,7 +34,7 @@ const refuse = () => Promise.reject(new Error('connect: connection refused'));
 /** Nobody else can be asked anything. */
 const noCalls = { members: refuse, version: refuse, downgradeEnabled: refuse };
 
-const nobodyWatches = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {}, onSnapshotSave() {} };
+export const nobodyWatches = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {}, onSnapshotSave() {} };
 
 /** How much simulated time anything may take. */
 const patienceMs = 60_000;

@@ -11,6 +11,7 @@ import { openParts } from '../../../src/member/bootstrap/open.js';
 import { Member } from '../../../src/member/member.js';
 import type { MemberConfig } from '../../../src/member/types.js';
 import { fakePasswords } from '../../support/fake-passwords.js';
+import { nobodyWatches } from '../../support/in-process-member.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { answering } from '../../support/simulated-cluster.js';
 import { SimDisk } from '../disk.js';
@@ -61,8 +62,6 @@ export class Life {
     this.#end(new Error('connection reset by peer'));
   }
 }
-
-const noObserver = { onWalSync() {}, onWalWrite() {}, onBackendCommit() {} };
 
 export class Place {
   readonly disk: SimDisk;
@@ -150,7 +149,7 @@ export class Place {
       },
       onFatal: (cause: unknown) => this.#fatal(life, cause),
     };
-    const member = new Member(config, world, openParts(decision, config, world, noObserver));
+    const member = new Member(config, world, openParts(decision, config, world, nobodyWatches));
     life.member = member;
     this.deps.opened(life);
     return member;
