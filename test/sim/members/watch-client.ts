@@ -18,7 +18,7 @@ const RANGES = [
   { key: 'a', end: 'zz' },
   { key: 'l', end: 'm' },
 ] as const;
-const WATCH_ID = 7;
+const WATCH_ID = 7n;
 
 export class WatchClient {
   /** All matching events up to it were told. */
