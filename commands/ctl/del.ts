@@ -16,6 +16,6 @@ export default class Del extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.del(await session.client.kv.delete(key, { ...options, end, ...session.limits }));
+    session.printer.print('del', await session.client.kv.delete(key, { ...options, end, ...session.limits }));
   }
 }

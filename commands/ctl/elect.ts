@@ -45,12 +45,12 @@ async function campaign(
   signal: AbortSignal,
 ): Promise<void> {
   await election.campaign(proposal, { signal });
-  printer.get(await session.client.kv.get(election.key));
+  printer.print('get', await session.client.kv.get(election.key));
   await Promise.race([aborted(signal), session.done]);
   if (!signal.aborted) fail(ExitCode.error, 'elect: session expired');
   await election.resign();
 }
 
 function show(printer: Printer, { kv, header }: Leader): void {
-  printer.get({ header, kvs: [kv], more: false, count: 0 });
+  printer.print('get', { header, kvs: [kv], more: false, count: 0 });
 }

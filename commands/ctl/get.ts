@@ -22,6 +22,6 @@ export default class Get extends CtlCommand {
     if (valueOnly && printer.format !== 'simple') {
       fail(ExitCode.badArgs, 'print-value-only is only for `--write-out=simple`');
     }
-    printer.get(answer, { valueOnly });
+    printer.print(valueOnly ? 'values' : 'get', answer);
   }
 }

@@ -37,7 +37,7 @@ export default class Lock extends CtlCommand {
     }
     const answer = await client.kv.get(mutex.key);
     if (answer.kvs.length === 0) fail(ExitCode.error, 'lock lost on init');
-    printer.get(answer);
+    printer.print('get', answer);
     await Promise.race([aborted(stop.signal), session.done]);
     if (!stop.signal.aborted) fail(ExitCode.error, 'session expired');
     await mutex.unlock();

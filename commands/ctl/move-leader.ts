@@ -23,7 +23,8 @@ export default class MoveLeader extends CtlCommand {
       const { header, leader } = await client.maintenance.status(endpoint, limits());
       if (header?.memberId !== leader) continue;
       const printer = await printerFor(globals, this.io);
-      printer.moveLeader(leader, target, await client.maintenance.moveLeader(target, limits()));
+      const answer = await client.maintenance.moveLeader(target, limits());
+      printer.print('moveLeader', { from: leader, to: target, answer });
       return;
     }
     fail(ExitCode.badArgs, `no leader endpoint given at [${options.endpoints.join(' ')}]`);

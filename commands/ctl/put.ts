@@ -22,7 +22,7 @@ Without a value (and without --ignore-value) it is read from standard input:
     const globals = this.globals();
     const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.put(await session.client.kv.put(key, value, { ...options, lease, ...session.limits }));
+    session.printer.print('put', await session.client.kv.put(key, value, { ...options, lease, ...session.limits }));
   }
 
   async #valueFromStdin(): Promise<Uint8Array> {

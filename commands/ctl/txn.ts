@@ -36,6 +36,6 @@ ended by an empty line:
       onDoubt: (range) => warnOfRange(range, globals.emulate, { stderr: this.io.stderr, clock: osClock }),
     });
     this.io.stdin.destroy();
-    session.printer.txn(await session.client.kv.txn(transaction));
+    session.printer.print('txn', await session.client.kv.txn(transaction));
   }
 }

@@ -6,7 +6,7 @@ import type { ClientOptions } from '../client/options.js';
 import { osEdges } from '../client/os-edges.js';
 import { formatDuration } from '../lib/go/duration.js';
 import { AlarmType } from '../proto/gen/etcdserverpb.js';
-import type { EndpointHealth } from './print/printer.js';
+import type { EndpointHealth } from './print/answers.js';
 
 const anyKey = 'health';
 const permissionDenied = 'etcdserver: permission denied';

@@ -19,5 +19,8 @@ export async function showSnapshotStatus(
   const printer = await createPrinter(how.format, out, { hex: false, emulate: how.emulate });
   const countUserKeys = differenceOf('snapshotStatusCountsUserKeys', how.emulate);
   const { version, ...status } = snapshotStatus(osDisk, path, { countUserKeys });
-  printer.snapshotStatus(differenceOf('snapshotStatusHasVersion', how.emulate) ? { ...status, version } : status);
+  printer.print(
+    'snapshotStatus',
+    differenceOf('snapshotStatusHasVersion', how.emulate) ? { ...status, version } : status,
+  );
 }

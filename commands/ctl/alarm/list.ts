@@ -10,6 +10,6 @@ export default class AlarmList extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.alarm(await session.client.maintenance.alarms(session.limits));
+    session.printer.print('alarm', await session.client.maintenance.alarms(session.limits));
   }
 }

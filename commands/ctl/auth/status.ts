@@ -10,6 +10,6 @@ export default class AuthStatus extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.authStatus(await session.client.auth.status(session.limits));
+    session.printer.print('authStatus', await session.client.auth.status(session.limits));
   }
 }

@@ -10,6 +10,7 @@ export default class DowngradeCancel extends CtlCommand {
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     const action = DowngradeRequest_DowngradeAction.CANCEL;
-    printer.downgrade('cancel', await client.maintenance.downgrade(action, '', limits));
+    const answer = await client.maintenance.downgrade(action, '', limits);
+    printer.print('downgrade', { action: 'cancel', answer });
   }
 }

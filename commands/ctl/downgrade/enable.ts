@@ -14,6 +14,7 @@ export default class DowngradeEnable extends CtlCommand {
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     const action = DowngradeRequest_DowngradeAction.ENABLE;
-    printer.downgrade('enable', await client.maintenance.downgrade(action, target, limits));
+    const answer = await client.maintenance.downgrade(action, target, limits);
+    printer.print('downgrade', { action: 'enable', answer });
   }
 }

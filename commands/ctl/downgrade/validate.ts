@@ -14,6 +14,7 @@ export default class DowngradeValidate extends CtlCommand {
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     const action = DowngradeRequest_DowngradeAction.VALIDATE;
-    printer.downgrade('validate', await client.maintenance.downgrade(action, target, limits));
+    const answer = await client.maintenance.downgrade(action, target, limits);
+    printer.print('downgrade', { action: 'validate', answer });
   }
 }

@@ -4,7 +4,7 @@ import { EtcdError } from '../../../src/client/errors.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
 import { clusterFlag } from '../../../src/ctl/endpoint-flags.js';
 import { asInt64 } from '../../../src/ctl/kv-operations.js';
-import type { EndpointHashKV as Row } from '../../../src/ctl/print/printer.js';
+import type { EndpointHashKV as Row } from '../../../src/ctl/print/answers.js';
 
 export default class EndpointHashKV extends CtlCommand {
   static override summary = "Print a hash of each member's keys and their history: the same on all when they agree";
@@ -31,7 +31,7 @@ export default class EndpointHashKV extends CtlCommand {
         this.note(`Failed to get the hash of endpoint ${endpoint} (${error.message})`);
       }
     }
-    session.printer.endpointHashKV(rows);
+    session.printer.print('endpointHashKV', rows);
     if (failure !== undefined) fail(ExitCode.error, failure.message);
   }
 }

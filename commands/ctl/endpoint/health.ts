@@ -19,7 +19,7 @@ export default class EndpointHealth extends CtlCommand {
     const endpoints = client === undefined ? globals.endpoints : await clusterEndpoints(globals, flags, client);
     const limits = { timeoutMs: globals['command-timeout'] };
     const list = await Promise.all(endpoints.map((endpoint) => checkHealth(options, endpoint, limits)));
-    printer.endpointHealth(list);
+    printer.print('endpointHealth', list);
     if (list.some(({ error }) => error !== '')) fail(ExitCode.error, 'unhealthy cluster');
   }
 }

@@ -2,7 +2,7 @@ import { ExitCode, exitSilently } from '../../../src/cli/exit.js';
 import { EtcdError } from '../../../src/client/errors.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
 import { clusterFlag } from '../../../src/ctl/endpoint-flags.js';
-import type { EndpointStatus as Row } from '../../../src/ctl/print/printer.js';
+import type { EndpointStatus as Row } from '../../../src/ctl/print/answers.js';
 
 export default class EndpointStatus extends CtlCommand {
   static override summary = 'Print the state of the member behind each endpoint';
@@ -28,7 +28,7 @@ index, raft applied index, errors.`;
         this.note(`Failed to get the status of endpoint ${endpoint} (${error.message})`);
       }
     }
-    session.printer.endpointStatus(rows);
+    session.printer.print('endpointStatus', rows);
     if (hasFailed) exitSilently(ExitCode.error);
   }
 }

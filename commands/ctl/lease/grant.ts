@@ -17,7 +17,7 @@ export default class LeaseGrant extends CtlCommand {
     await using session = await openSession(globals, this.io);
     const { wrapError } = await import('../../../src/ctl/wrap-error.js');
     const granted = session.client.lease.grant(ttlSeconds, session.limits);
-    session.printer.grant(await wrapError(granted, (why) => `failed to grant lease (${why})`));
+    session.printer.print('grant', await wrapError(granted, (why) => `failed to grant lease (${why})`));
   }
 }
 

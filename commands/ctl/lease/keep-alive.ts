@@ -23,10 +23,10 @@ export default class LeaseKeepAlive extends CtlCommand {
     const { client, printer } = session;
     if (flags.once) {
       const { orBadConnection } = await import('../../../src/ctl/wrap-error.js');
-      printer.keepAlive(await orBadConnection(client.lease.keepAliveOnce(lease)));
+      printer.print('keepAlive', await orBadConnection(client.lease.keepAliveOnce(lease)));
       return;
     }
-    for await (const renewal of client.keepAlive(lease)) printer.keepAlive(renewal);
+    for await (const renewal of client.keepAlive(lease)) printer.print('keepAlive', renewal);
     if (printer.format === 'simple') {
       const { leaseText } = await import('../../../src/ctl/print/go-text.js');
       this.print(`lease ${leaseText(lease)} expired or revoked.`);

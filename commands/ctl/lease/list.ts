@@ -8,6 +8,6 @@ export default class LeaseList extends CtlCommand {
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { orBadConnection } = await import('../../../src/ctl/wrap-error.js');
-    session.printer.leases(await orBadConnection(session.client.lease.list()));
+    session.printer.print('leases', await orBadConnection(session.client.lease.list()));
   }
 }

@@ -16,6 +16,7 @@ export default class LeaseRevoke extends CtlCommand {
     await using session = await openSession(globals, this.io);
     const { wrapError } = await import('../../../src/ctl/wrap-error.js');
     const revoked = session.client.lease.revoke(lease, session.limits);
-    session.printer.revoke(lease, await wrapError(revoked, (why) => `failed to revoke lease (${why})`));
+    const answer = await wrapError(revoked, (why) => `failed to revoke lease (${why})`);
+    session.printer.print('revoke', { lease, answer });
   }
 }

@@ -22,6 +22,6 @@ export default class LeaseTimeToLive extends CtlCommand {
     const lease = parseLeaseArg(text);
     const { orBadConnection } = await import('../../../src/ctl/wrap-error.js');
     const answer = await orBadConnection(session.client.lease.timeToLive(lease, { keys: flags.keys }));
-    session.printer.timeToLive(answer, { keys: flags.keys });
+    session.printer.print(flags.keys ? 'timeToLiveKeys' : 'timeToLive', answer);
   }
 }

@@ -26,7 +26,7 @@ export default class MemberAdd extends CtlCommand {
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
     const answer = await client.cluster.add(peerUrls.split(','), { isLearner: flags.learner, ...limits });
-    printer.memberAdd(answer);
+    printer.print('memberAdd', answer);
     if (printer.format !== 'simple') return;
     const members = answer.members.flatMap((member) =>
       member.peerURLs.map((url) => `${member.ID === answer.member?.ID ? name : member.name}=${url}`),

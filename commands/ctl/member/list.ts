@@ -16,6 +16,6 @@ export default class MemberList extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.memberList(await session.client.cluster.list({ linearizable, ...session.limits }));
+    session.printer.print('memberList', await session.client.cluster.list({ linearizable, ...session.limits }));
   }
 }

@@ -14,6 +14,7 @@ export default class MemberPromote extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.memberPromote(member, await session.client.cluster.promote(member, session.limits));
+    const answer = await session.client.cluster.promote(member, session.limits);
+    session.printer.print('memberPromote', { member, answer });
   }
 }

@@ -14,6 +14,7 @@ export default class MemberRemove extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.memberRemove(member, await session.client.cluster.remove(member, session.limits));
+    const answer = await session.client.cluster.remove(member, session.limits);
+    session.printer.print('memberRemove', { member, answer });
   }
 }

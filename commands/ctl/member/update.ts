@@ -21,6 +21,7 @@ export default class MemberUpdate extends CtlCommand {
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const { client, printer, limits } = session;
-    printer.memberUpdate(member, await client.cluster.update(member, peerUrls.split(','), limits));
+    const answer = await client.cluster.update(member, peerUrls.split(','), limits);
+    printer.print('memberUpdate', { member, answer });
   }
 }

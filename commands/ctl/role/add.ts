@@ -14,6 +14,7 @@ export default class RoleAdd extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.roleAdd(name, await session.client.auth.roleAdd(name));
+    const answer = await session.client.auth.roleAdd(name);
+    session.printer.print('roleAdd', { role: name, answer });
   }
 }

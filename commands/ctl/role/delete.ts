@@ -14,6 +14,7 @@ export default class RoleDelete extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.roleDelete(name, await session.client.auth.roleDelete(name));
+    const answer = await session.client.auth.roleDelete(name);
+    session.printer.print('roleDelete', { role: name, answer });
   }
 }

@@ -14,6 +14,7 @@ export default class RoleGet extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.roleGet(name, await session.client.auth.roleGet(name));
+    const answer = await session.client.auth.roleGet(name);
+    session.printer.print('roleGet', { role: name, answer });
   }
 }

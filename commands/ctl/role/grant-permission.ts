@@ -21,7 +21,7 @@ export default class RoleGrantPermission extends CtlCommand {
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const answer = await session.client.auth.roleGrantPermission(role, { type, key, rangeEnd });
-    session.printer.roleGrantPermission(role, answer);
+    session.printer.print('roleGrantPermission', { role, answer });
   }
 }
 

@@ -10,6 +10,6 @@ export default class RoleList extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.roleList(await session.client.auth.roleList());
+    session.printer.print('roleList', await session.client.auth.roleList());
   }
 }

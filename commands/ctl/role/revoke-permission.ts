@@ -20,11 +20,11 @@ export default class RoleRevokePermission extends CtlCommand {
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
     const answer = await session.client.auth.roleRevokePermission(role, key, rangeEnd);
-    session.printer.roleRevokePermission(
+    session.printer.print('roleRevokePermission', {
       role,
-      first,
-      typeof rangeEnd === 'string' ? rangeEnd : rawText(Buffer.from(rangeEnd)),
+      key: first,
+      rangeEnd: typeof rangeEnd === 'string' ? rangeEnd : rawText(Buffer.from(rangeEnd)),
       answer,
-    );
+    });
   }
 }

@@ -23,7 +23,8 @@ export default class UserAdd extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.userAdd(user, await session.client.auth.userAdd(user, password));
+    const answer = await session.client.auth.userAdd(user, password);
+    session.printer.print('userAdd', { user, answer });
   }
 
   /** No password at all is something else than an empty one. */

@@ -14,6 +14,7 @@ export default class UserDelete extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.userDelete(name, await session.client.auth.userDelete(name));
+    const answer = await session.client.auth.userDelete(name);
+    session.printer.print('userDelete', { user: name, answer });
   }
 }

@@ -21,13 +21,13 @@ export default class UserGet extends CtlCommand {
     const { client, printer } = session;
     const answer = await client.auth.userGet(name);
     if (!flags.detail) {
-      printer.userGet(name, answer);
+      printer.print('userGet', { user: name, answer });
       return;
     }
     this.print(`User: ${name}`);
     for (const role of answer.roles) {
       this.print('');
-      printer.roleGet(role, await client.auth.roleGet(role));
+      printer.print('roleGet', { role, answer: await client.auth.roleGet(role) });
     }
   }
 }

@@ -14,6 +14,7 @@ export default class UserGrantRole extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.userGrantRole(user, role, await session.client.auth.userGrantRole(user, role));
+    const answer = await session.client.auth.userGrantRole(user, role);
+    session.printer.print('userGrantRole', { user, role, answer });
   }
 }

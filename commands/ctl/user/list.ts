@@ -10,6 +10,6 @@ export default class UserList extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.userList(await session.client.auth.userList());
+    session.printer.print('userList', await session.client.auth.userList());
   }
 }

@@ -20,6 +20,6 @@ export default class UserPasswd extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.userChangePassword(await session.client.auth.userChangePassword(user, password));
+    session.printer.print('userChangePassword', await session.client.auth.userChangePassword(user, password));
   }
 }

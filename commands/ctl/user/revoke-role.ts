@@ -14,6 +14,7 @@ export default class UserRevokeRole extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    session.printer.userRevokeRole(user, role, await session.client.auth.userRevokeRole(user, role));
+    const answer = await session.client.auth.userRevokeRole(user, role);
+    session.printer.print('userRevokeRole', { user, role, answer });
   }
 }

@@ -1,26 +1,35 @@
 /** The printer of an output format. Loaded when a command has something to print, so that each run loads one format only. */
-
 import type { OutputFormat } from '../../cli/output-format.js';
-import type { EmulatedVersion } from '../../lib/emulate.js';
-import type { Output, Printer } from './printer.js';
+import { type Output, type Printer, type PrintOptions, printerOf } from './printer.js';
 
 export type { Output, Printer } from './printer.js';
 
-export async function createPrinter(
-  format: OutputFormat,
-  out: Output,
-  how: { hex: boolean; emulate: EmulatedVersion },
-): Promise<Printer> {
+export async function createPrinter(format: OutputFormat, out: Output, options: PrintOptions): Promise<Printer> {
   switch (format) {
-    case 'simple':
-      return new (await import('./simple-printer.js')).SimplePrinter(out, how);
-    case 'fields':
-      return new (await import('./fields-printer.js')).FieldsPrinter(out, how.emulate);
-    case 'json':
-      return new (await import('./json-printer.js')).JsonPrinter(out, how);
-    case 'protobuf':
-      return new (await import('./protobuf-printer.js')).ProtobufPrinter(out);
-    case 'table':
-      return new (await import('./table-printer.js')).TablePrinter(out, how.emulate);
+    case 'simple': {
+      const { SIMPLE } = await import('./simple.js');
+      return printerOf(format, { renderers: SIMPLE, write: (lines) => lines.to(out) }, options);
+    }
+    case 'fields': {
+      const { FIELDS } = await import('./fields.js');
+      const write = (lines: readonly string[]): void => out.stdout(lines.map((line) => `${line}\n`).join(''));
+      return printerOf(format, { renderers: FIELDS, write }, options);
+    }
+    case 'json': {
+      const { JSON_LINES } = await import('./json.js');
+      return printerOf(format, { renderers: JSON_LINES, write: (line) => out.stdout(`${line}\n`) }, options);
+    }
+    case 'protobuf': {
+      const { PROTOBUF } = await import('./protobuf.js');
+      return printerOf(format, { renderers: PROTOBUF, write: (bytes) => out.stdout(bytes) }, options);
+    }
+    case 'table': {
+      const { TABLES, drawAs } = await import('./table.js');
+      return printerOf(
+        format,
+        { renderers: TABLES, write: (table) => out.stdout(drawAs(table, options.emulate)) },
+        options,
+      );
+    }
   }
 }

@@ -1,43 +1,11 @@
 /**
- * How answers are shown. One printer per output format, for all commands; what a format cannot show it refuses with exit code 4.
- * The formats are etcdctl's, byte for byte (etcdctl/ctlv3/command/printer*.go).
+ * A printer shows answers in one output format, for all commands. A format is a table: a kind of answer → how it is rendered. A kind without a row
+ * is refused with exit code 4. The formats are etcdctl's, byte for byte (etcdctl/ctlv3/command/printer*.go).
  */
-import type {
-  AlarmResponse,
-  AuthRoleAddResponse,
-  AuthRoleDeleteResponse,
-  AuthRoleGetResponse,
-  AuthRoleGrantPermissionResponse,
-  AuthRoleListResponse,
-  AuthRoleRevokePermissionResponse,
-  AuthStatusResponse,
-  AuthUserAddResponse,
-  AuthUserChangePasswordResponse,
-  AuthUserDeleteResponse,
-  AuthUserGetResponse,
-  AuthUserGrantRoleResponse,
-  AuthUserListResponse,
-  AuthUserRevokeRoleResponse,
-  DeleteRangeResponse,
-  DowngradeResponse,
-  HashKVResponse,
-  LeaseGrantResponse,
-  LeaseKeepAliveResponse,
-  LeaseLeasesResponse,
-  LeaseRevokeResponse,
-  LeaseTimeToLiveResponse,
-  MemberAddResponse,
-  MemberListResponse,
-  MemberPromoteResponse,
-  MemberRemoveResponse,
-  MemberUpdateResponse,
-  MoveLeaderResponse,
-  PutResponse,
-  RangeResponse,
-  StatusResponse,
-  TxnResponse,
-  WatchResponse,
-} from '../../proto/gen/etcdserverpb.js';
+import { ExitCode, fail } from '../../cli/exit.js';
+import type { OutputFormat } from '../../cli/output-format.js';
+import type { EmulatedVersion } from '../../lib/emulate.js';
+import type { Answers, Kind } from './answers.js';
 
 /** Where printers write. Text is UTF-8 unless given as bytes. */
 export interface Output {
@@ -45,73 +13,33 @@ export interface Output {
   stderr(text: string): void;
 }
 
-export interface EndpointHealth {
-  readonly endpoint: string;
-  readonly health: boolean;
-  /** As Go prints a duration: `1.234567ms`. */
-  readonly took: string;
-  readonly error: string;
+export interface PrintOptions {
+  /** `--hex`. */
+  readonly hex: boolean;
+  readonly emulate: EmulatedVersion;
 }
-export interface EndpointStatus {
-  readonly endpoint: string;
-  readonly status: StatusResponse;
-}
-export interface EndpointHashKV {
-  readonly endpoint: string;
-  readonly hashKV: HashKVResponse;
-}
-export interface SnapshotStatus {
-  readonly hash: number;
-  readonly revision: number;
-  readonly totalKey: number;
-  readonly totalSize: number;
-  readonly version?: string | undefined;
-}
-
-/** What a printer's method `M` is called with. */
-export type Answer<M extends keyof Printer> = Printer[M] extends (...args: infer A) => void ? A : never;
 
 export interface Printer {
-  readonly format: 'simple' | 'fields' | 'json' | 'protobuf' | 'table';
+  readonly format: OutputFormat;
+  print<K extends Kind>(kind: K, data: Answers[K]): void;
+}
 
-  get(answer: RangeResponse, how?: { valueOnly: boolean }): void;
-  put(answer: PutResponse): void;
-  del(answer: DeleteRangeResponse): void;
-  txn(answer: TxnResponse): void;
-  watch(answer: WatchResponse): void;
+/** The table of a format whose answers are rendered as `Rendered`. */
+export type Renderers<Rendered> = {
+  readonly [K in Kind]?: (data: Answers[K], options: PrintOptions) => Rendered;
+};
 
-  grant(answer: LeaseGrantResponse): void;
-  revoke(lease: bigint, answer: LeaseRevokeResponse): void;
-  keepAlive(answer: LeaseKeepAliveResponse): void;
-  timeToLive(answer: LeaseTimeToLiveResponse, how: { keys: boolean }): void;
-  leases(answer: LeaseLeasesResponse): void;
-
-  memberAdd(answer: MemberAddResponse): void;
-  memberRemove(member: bigint, answer: MemberRemoveResponse): void;
-  memberUpdate(member: bigint, answer: MemberUpdateResponse): void;
-  memberPromote(member: bigint, answer: MemberPromoteResponse): void;
-  memberList(answer: MemberListResponse): void;
-
-  endpointHealth(list: readonly EndpointHealth[]): void;
-  endpointStatus(list: readonly EndpointStatus[]): void;
-  endpointHashKV(list: readonly EndpointHashKV[]): void;
-  moveLeader(from: bigint, to: bigint, answer: MoveLeaderResponse): void;
-  alarm(answer: AlarmResponse): void;
-  snapshotStatus(status: SnapshotStatus): void;
-  downgrade(action: 'validate' | 'enable' | 'cancel', answer: DowngradeResponse): void;
-
-  roleAdd(role: string, answer: AuthRoleAddResponse): void;
-  roleGet(role: string, answer: AuthRoleGetResponse): void;
-  roleDelete(role: string, answer: AuthRoleDeleteResponse): void;
-  roleList(answer: AuthRoleListResponse): void;
-  roleGrantPermission(role: string, answer: AuthRoleGrantPermissionResponse): void;
-  roleRevokePermission(role: string, key: string, rangeEnd: string, answer: AuthRoleRevokePermissionResponse): void;
-  userAdd(user: string, answer: AuthUserAddResponse): void;
-  userGet(user: string, answer: AuthUserGetResponse): void;
-  userList(answer: AuthUserListResponse): void;
-  userChangePassword(answer: AuthUserChangePasswordResponse): void;
-  userGrantRole(user: string, role: string, answer: AuthUserGrantRoleResponse): void;
-  userRevokeRole(user: string, role: string, answer: AuthUserRevokeRoleResponse): void;
-  userDelete(user: string, answer: AuthUserDeleteResponse): void;
-  authStatus(answer: AuthStatusResponse): void;
+export function printerOf<Rendered>(
+  format: OutputFormat,
+  { renderers, write }: { readonly renderers: Renderers<Rendered>; readonly write: (rendered: Rendered) => void },
+  options: PrintOptions,
+): Printer {
+  return {
+    format,
+    print<K extends Kind>(kind: K, data: Answers[K]): void {
+      const render: ((data: Answers[K], options: PrintOptions) => Rendered) | undefined = renderers[kind];
+      if (render === undefined) fail(ExitCode.badFeature, `${format} not supported as output format`);
+      write(render(data, options));
+    },
+  };
 }

@@ -2,8 +2,8 @@
 
 import { ExitCode, fail } from '../../cli/exit.js';
 import type { OutputFormat } from '../../cli/output-format.js';
-import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import { borders, drawTable } from './table-printer.js';
+import type { EmulatedVersion } from '../../lib/emulate.js';
+import { drawAs } from './table.js';
 
 export type Cell = string | number | bigint | boolean;
 export type RecordOfCells = Readonly<Record<string, Cell>>;
@@ -20,11 +20,11 @@ export const recordJson = (record: RecordOfCells): string =>
 export function renderRecord<Name extends string>(
   record: Readonly<Record<Name, Cell>>,
   names: Readonly<Record<Name, string>>,
-  how: { readonly format: OutputFormat; readonly emulate: EmulatedVersion },
+  options: { readonly format: OutputFormat; readonly emulate: EmulatedVersion },
 ): string {
   const cells = Object.entries<Cell>(record);
   const nameOf = (field: string): string => names[field as Name];
-  switch (how.format) {
+  switch (options.format) {
     case 'json':
       return `${recordJson(record)}\n`;
     case 'fields':
@@ -33,7 +33,7 @@ export function renderRecord<Name extends string>(
       return renderTable(
         cells.map(([field]) => nameOf(field)),
         [cells.map(([, cell]) => String(cell))],
-        how.emulate,
+        options.emulate,
       );
     case 'simple':
       return `${cells.map(([, cell]) => String(cell)).join(', ')}\n`;
@@ -46,4 +46,4 @@ export const renderTable = (
   head: readonly string[],
   rows: readonly (readonly string[])[],
   emulate: EmulatedVersion,
-): string => drawTable({ head, rows }, borders[differenceOf('tableBorder', emulate)]);
+): string => drawAs({ head, rows }, emulate);

@@ -1,7 +1,7 @@
 /** Rows of the answers that can be tables; the simple format prints the same cells joined by commas. */
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { MemberListResponse } from '../../proto/gen/etcdserverpb.js';
-import type { EndpointHashKV, EndpointHealth, EndpointStatus, SnapshotStatus } from './printer.js';
+import type { EndpointHashKV, EndpointHealth, EndpointStatus, SnapshotStatus } from './answers.js';
 
 export interface Table {
   readonly head: readonly string[];
@@ -99,14 +99,14 @@ export function snapshotTable(status: SnapshotStatus): Table {
   };
 }
 
-const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
 
 /** Bytes for people, in powers of 1000, one decimal below 10: `25 kB`, `2.1 MB`. */
 export function humanSize(bytes: number): string {
   if (bytes < 10) return `${bytes} B`;
   const power = Math.floor(Math.log(bytes) / Math.log(1000));
   const value = Math.floor((bytes / 1000 ** power) * 10 + 0.5) / 10;
-  return `${value < 10 ? value.toFixed(1) : roundHalfToEven(value)} ${units[power] ?? ''}`;
+  return `${value < 10 ? value.toFixed(1) : roundHalfToEven(value)} ${UNITS[power] ?? ''}`;
 }
 
 /** As Go's `%.0f`. */

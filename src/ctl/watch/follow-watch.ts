@@ -28,7 +28,8 @@ export async function followWatch(watch: Watch, follower: Follower): Promise<voi
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
     follower.note(`watch was canceled (${error.message})`);
-    follower.printer.watch(
+    follower.printer.print(
+      'watch',
       WatchResponse.create({ header: last?.header, compactRevision: last?.compactRevision ?? 0, canceled: true }),
     );
   }
@@ -36,7 +37,7 @@ export async function followWatch(watch: Watch, follower: Follower): Promise<voi
 
 async function report({ header, events }: WatchBatch, follower: Follower): Promise<void> {
   if (events.length === 0) follower.progress(header.revision);
-  follower.printer.watch(WatchResponse.create({ header, events: [...events] }));
+  follower.printer.print('watch', WatchResponse.create({ header, events: [...events] }));
   for (const event of events) await follower.onEvent(event, header);
 }
 

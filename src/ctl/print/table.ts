@@ -1,8 +1,7 @@
 /** Boxes, for the few answers that are lists of rows. Cells to the right, heads in capitals and centred, as etcdctl's table library sets them. */
 import CliTable, { type CharName } from 'cli-table3';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import type { Answer, Output } from './printer.js';
-import { RefusingPrinter } from './refusing-printer.js';
+import type { Renderers } from './printer.js';
 import { hashKVTable, healthTable, memberTable, snapshotTable, statusTable, type Table } from './tables.js';
 
 interface Border {
@@ -14,47 +13,25 @@ interface Border {
   readonly bottom: readonly [string, string, string];
 }
 
-export const borders: Readonly<Record<'ascii' | 'box', Border>> = {
+const BORDERS: Readonly<Record<'ascii' | 'box', Border>> = {
   ascii: { line: '-', side: '|', top: ['+', '+', '+'], middle: ['+', '+', '+'], bottom: ['+', '+', '+'] },
   box: { line: '─', side: '│', top: ['┌', '┬', '┐'], middle: ['├', '┼', '┤'], bottom: ['└', '┴', '┘'] },
 };
 
-export class TablePrinter extends RefusingPrinter {
-  override readonly format = 'table';
-  readonly #emulate: EmulatedVersion;
+export const TABLES: Renderers<Table> = {
+  memberList: (answer) => memberTable(answer),
+  endpointHealth: (list) => healthTable(list),
+  endpointStatus: (list, { emulate }) => statusTable(list, emulate),
+  endpointHashKV: (list, { emulate }) => hashKVTable(list, emulate),
+  snapshotStatus: (status) => snapshotTable(status),
+};
 
-  constructor(out: Output, emulate: EmulatedVersion) {
-    super(out);
-    this.#emulate = emulate;
-  }
-
-  override memberList(...[answer]: Answer<'memberList'>): void {
-    this.#draw(memberTable(answer));
-  }
-
-  override endpointHealth(...[list]: Answer<'endpointHealth'>): void {
-    this.#draw(healthTable(list));
-  }
-
-  override endpointStatus(...[list]: Answer<'endpointStatus'>): void {
-    this.#draw(statusTable(list, this.#emulate));
-  }
-
-  override endpointHashKV(...[list]: Answer<'endpointHashKV'>): void {
-    this.#draw(hashKVTable(list, this.#emulate));
-  }
-
-  override snapshotStatus(...[status]: Answer<'snapshotStatus'>): void {
-    this.#draw(snapshotTable(status));
-  }
-
-  #draw(table: Table): void {
-    this.out.stdout(drawTable(table, borders[differenceOf('tableBorder', this.#emulate)]));
-  }
-}
+/** With the borders of a version. */
+export const drawAs = (table: Table, emulate: EmulatedVersion): string =>
+  drawTable(table, BORDERS[differenceOf('tableBorder', emulate)]);
 
 /** Widths are counted in columns of a terminal: `日本` takes four. */
-export function drawTable({ head, rows }: Table, border: Border): string {
+function drawTable({ head, rows }: Table, border: Border): string {
   const heads = head.map((name) => name.toUpperCase().replaceAll('_', ' '));
   const table = new CliTable({
     colAligns: head.map(() => 'right'),
