@@ -17,6 +17,7 @@ import { nameOf } from './go-text.js';
 import type { Renderers } from './printer.js';
 
 type FieldLines = readonly string[];
+type Cell = string | number | bigint | boolean;
 
 export const FIELDS: Renderers<FieldLines> = {
   get,
@@ -167,7 +168,7 @@ function timeToLive(
 
 function statusFields(endpoint: string, status: StatusResponse, emulate: EmulatedVersion): FieldLines {
   const isWide = differenceOf('statusHasStorageVersion', emulate);
-  const wide = (...line: Parameters<typeof field>): FieldLines => (isWide ? [field(...line)] : []);
+  const wide = (name: string, value: Cell): FieldLines => (isWide ? [field(name, value)] : []);
   return [
     ...headerFields(status.header),
     field('Version', goQuote(status.version)),
@@ -211,6 +212,6 @@ function keyValue(prefix: string, kv: KeyValue): FieldLines {
   ];
 }
 
-function field(name: string, value: string | number | bigint | boolean): string {
+function field(name: string, value: Cell): string {
   return `"${name}" : ${value}`;
 }
