@@ -79,8 +79,14 @@ const table: Readonly<Record<string, Part>> = {
       // A bundle of the v2 client's commands runs them its own way.
       'ctl',
     ],
-    // A proxy has no member to keep its metrics.
-    packages: ['prom-client'],
+    // A proxy has no member to keep its metrics; traces are sent only where they are asked for.
+    packages: [
+      'prom-client',
+      '@opentelemetry/api',
+      '@opentelemetry/exporter-trace-otlp-grpc',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace-base',
+    ],
   },
   commands: { parts: ['cli', 'ctl', 'utl', 'etcd', 'client', 'config', 'datadir', 'start', 'proto'] },
 };

@@ -109,6 +109,14 @@ export interface MemberOptions extends MemberConfig {
   readonly metrics: 'basic' | 'extensive';
   /** Whether profiles are served; with the log at debug they are anyway. */
   readonly enablePprof: boolean;
+  readonly distributedTracing: DistributedTracingOptions | undefined;
+  /** A peer that is silent, or takes nothing, for so long is taken for gone. */
+  readonly raftReadTimeoutMs: number;
+  readonly raftWriteTimeoutMs: number;
+  /** Other processes may listen on the same ports. */
+  readonly socketReusePort: boolean;
+  /** No page of the process is swapped out. */
+  readonly memoryMlock: boolean;
   readonly log: LogOptions;
 }
 
@@ -147,4 +155,24 @@ export interface LogOptions {
   readonly format: 'json' | 'console';
   /** `stderr`, `stdout`, or a file's path; `default` has become `stderr`. Never empty. */
   readonly outputs: readonly string[];
+  /** The one file among the outputs is put aside when it gets too large. */
+  readonly rotation?: LogRotation | undefined;
+}
+
+/** 0 = no bound, but for the size: 100 megabytes. */
+export interface LogRotation {
+  readonly maxSizeMegabytes: number;
+  readonly maxAgeDays: number;
+  readonly maxBackups: number;
+  readonly localTime: boolean;
+  readonly compress: boolean;
+}
+
+/** Where spans of calls go, and how many of them. */
+export interface DistributedTracingOptions {
+  readonly address: string;
+  readonly serviceName: string;
+  readonly instanceId: string;
+  /** Of calls whose callers have not decided it themselves. */
+  readonly samplesPerMillion: number;
 }

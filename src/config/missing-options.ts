@@ -27,7 +27,7 @@ const missing =
 
 const refused = missing('refuse');
 const idle = missing('warn');
-const { bool, durationMs, int, string } = kinds;
+const { bool, string } = kinds;
 
 const stages = ['not-yet', 'write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'] as const;
 const v2Stage: Kind<string> = {
@@ -46,34 +46,8 @@ export const missingOptions = {
   'experimental-enable-v2v3': refused(string, ''),
   'v2-deprecation': idle(v2Stage, 'not-yet'),
 
-  // Logs, metrics, traces
-  'enable-log-rotation': refused(bool, false),
-  'log-rotation-config-json': idle(
-    string,
-    '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}',
-  ),
+  // Of packages that are not ours
   'log-package-levels': idle(string, ''),
-  debug: idle(bool, false),
-  'enable-distributed-tracing': refused(bool, false),
-  'distributed-tracing-address': idle(string, 'localhost:4317'),
-  'distributed-tracing-service-name': idle(string, 'etcd'),
-  'distributed-tracing-instance-id': idle(string, ''),
-  'distributed-tracing-sampling-rate': idle(int, 0),
-  'experimental-enable-distributed-tracing': refused(bool, false),
-  'experimental-distributed-tracing-address': idle(string, 'localhost:4317'),
-  'experimental-distributed-tracing-service-name': idle(string, 'etcd'),
-  'experimental-distributed-tracing-instance-id': idle(string, ''),
-  'experimental-distributed-tracing-sampling-rate': idle(int, 0),
-
-  // Checks and tuning
-  'memory-mlock': idle(bool, false),
-  'experimental-memory-mlock': idle(bool, false),
-  'backend-bbolt-freelist-type': idle(string, 'map'),
-  'experimental-backend-bbolt-freelist-type': idle(string, 'map'),
-  'raft-read-timeout': idle(durationMs, 5_000, null),
-  'raft-write-timeout': idle(durationMs, 5_000, null),
-  'socket-reuse-port': idle(bool, false, 'socket-options.reuse-port'),
-  'socket-reuse-address': idle(bool, false, 'socket-options.reuse-address'),
 } satisfies OptionTable;
 
 /** What to do about a missing option that was given `value`: nothing, when that is its default. */

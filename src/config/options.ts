@@ -337,15 +337,81 @@ export const options = {
   logger: logging(kinds.string, 'zap', 'Kind of log; zap is the only one.'),
   'log-outputs': logging(kinds.list, ['default'], "Where the log goes: 'stdout', 'stderr' ('default'), or files."),
   'log-level': logging(kinds.string, 'info', 'Least severe level to log: debug, info, warn, error, panic, fatal.'),
+  'enable-log-rotation': logging(kinds.bool, false, 'Put the log file aside when it gets too large.'),
+  'log-rotation-config-json': logging(
+    kinds.string,
+    '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}',
+    'When to put it aside (MB), and what of it to keep (days, files; 0: all).',
+  ),
+  debug: logging(kinds.bool, false, '', hidden),
   'log-format': logging(kinds.string, 'json', "Form of the log: 'json' or 'console'."),
 
   metrics: observability(kinds.string, 'basic', "'extensive' adds histograms of every RPC to the metrics."),
   'enable-pprof': observability(kinds.bool, false, 'Serve profiles of the process under /debug/pprof/.'),
+  'enable-distributed-tracing': observability(kinds.bool, false, 'Send traces of calls to an OpenTelemetry collector.'),
+  'distributed-tracing-address': observability(
+    kinds.string,
+    'localhost:4317',
+    'Where the collector takes OTLP over gRPC.',
+  ),
+  'distributed-tracing-service-name': observability(
+    kinds.string,
+    'etcd',
+    "Traces' service.name: the same for all members.",
+  ),
+  'distributed-tracing-instance-id': observability(
+    kinds.string,
+    '',
+    "Traces' service.instance.id: another for each member.",
+  ),
+  'distributed-tracing-sampling-rate': observability(
+    kinds.int,
+    0,
+    'Calls of each million to trace, where callers leave it open.',
+  ),
+  'experimental-enable-distributed-tracing': observability(kinds.bool, false, '', {
+    olderNameOf: 'enable-distributed-tracing',
+  }),
+  'experimental-distributed-tracing-address': observability(kinds.string, 'localhost:4317', '', {
+    olderNameOf: 'distributed-tracing-address',
+  }),
+  'experimental-distributed-tracing-service-name': observability(kinds.string, 'etcd', '', {
+    olderNameOf: 'distributed-tracing-service-name',
+  }),
+  'experimental-distributed-tracing-instance-id': observability(kinds.string, '', '', {
+    olderNameOf: 'distributed-tracing-instance-id',
+  }),
+  'experimental-distributed-tracing-sampling-rate': observability(kinds.int, 0, '', {
+    olderNameOf: 'distributed-tracing-sampling-rate',
+  }),
   'listen-metrics-urls': observability(
     kinds.urls,
     parseUrlList(''),
     'More addresses to serve metrics and health on, next to those for clients.',
   ),
+
+  'raft-read-timeout': member(
+    kinds.durationMs,
+    5_000,
+    'Silence of a peer after which it is taken for gone (at least 5s).',
+    {
+      fileKey: null,
+    },
+  ),
+  'raft-write-timeout': member(kinds.durationMs, 5_000, 'The same of a peer that takes nothing (at least 5s).', {
+    fileKey: null,
+  }),
+  'socket-reuse-port': member(kinds.bool, false, 'Let other processes listen on the same ports.', {
+    fileKey: 'socket-options.reuse-port',
+  }),
+  'socket-reuse-address': member(kinds.bool, false, 'Listen on ports whose last connections linger; always so.', {
+    fileKey: 'socket-options.reuse-address',
+  }),
+  'memory-mlock': tuning(kinds.bool, false, 'Keep all memory of the process from being swapped out.'),
+  'experimental-memory-mlock': tuning(kinds.bool, false, '', { olderNameOf: 'memory-mlock' }),
+  // How bbolt keeps the free pages in memory; ours does it one way, and the file is the same.
+  'backend-bbolt-freelist-type': tuning(kinds.string, 'map', '', hidden),
+  'experimental-backend-bbolt-freelist-type': tuning(kinds.string, 'map', '', hidden),
 
   'compaction-batch-limit': tuning(kinds.int, 0, 'Revisions to remove in one step of a compaction (0: 1000).'),
   'compaction-sleep-interval': tuning(kinds.durationMs, 0, 'Rest between two steps of a compaction (0: 10ms).'),

@@ -31,7 +31,14 @@ import { missingOptions, neglectOf } from './missing-options.js';
 import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
 import { defaultsOf, legacyFlags, options } from './options.js';
-import { logOptionsOf, parseLogLevel, toMemberOptions, unsetAdvertiseClientUrls, verify } from './validate.js';
+import {
+  LEAST_RAFT_TIMEOUT_MS,
+  logOptionsOf,
+  parseLogLevel,
+  toMemberOptions,
+  unsetAdvertiseClientUrls,
+  verify,
+} from './validate.js';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -175,6 +182,8 @@ class Reader {
     if (parseLogLevel(values['log-level']) === undefined) {
       return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
     }
+    for (const name of ['raft-read-timeout', 'raft-write-timeout'] as const)
+      if (values[name] < LEAST_RAFT_TIMEOUT_MS) this.#add('info', `${name} increased to minimum value: 5s`, {});
     const complaint = verify(values, this.emulate, areClientUrlsUnset);
     if (complaint !== undefined) return this.refuse(complaint);
     if (values['listen-client-http-urls'].length === 0) {

@@ -2,6 +2,7 @@
  * The checks that etcd makes of its options before it starts, in its order and words (etcd's server/embed/config.go, Validate), and what a member gets of
  * them. Two stages, since etcd logs their failures differently: `verify` ends in "failed to verify flags", `toMemberOptions` in "discovery failed".
  */
+
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { durationToMs, formatMs, parseDuration } from '../lib/go/duration.js';
 import { goQuote } from '../lib/go/quote.js';
@@ -9,6 +10,7 @@ import { opensslCiphers, parseTlsVersion } from '../lib/go/tls.js';
 import { checkDiscovery, discoveryOptions } from './discovery.js';
 import { type Features, featuresOf, parseFeatureGates } from './feature-gates.js';
 import { parseInitialCluster, textsOf } from './listen-url.js';
+import { parseLogRotation } from './log-rotation.js';
 import type { ListenUrl, LogLevel, LogOptions, MemberOptions, V2ProxyOptions } from './member-options.js';
 import type { Values } from './options.js';
 
@@ -29,8 +31,21 @@ export function verify(values: Values, emulate: EmulatedVersion, areClientUrlsUn
     (areClientUrlsUnset && !mayBeProxy(values) ? unsetAdvertiseClientUrls : undefined) ??
     checkCompaction(values) ??
     checkFeatures(values) ??
+    checkTracing(values) ??
     checkTls(values)
   );
+}
+
+/** Lower ones are raised. */
+export const LEAST_RAFT_TIMEOUT_MS = 5_000;
+
+function checkTracing(values: Values): string | undefined {
+  if (!values['enable-distributed-tracing']) return undefined;
+  const rate = values['distributed-tracing-sampling-rate'];
+  // The spelling is etcd's.
+  const invalid = (why: string): string => `distributed tracing configurition is not valid: (${why})`;
+  if (rate < 0) return invalid('tracing sampling rate must be positive');
+  return rate > 1_000_000 ? invalid('tracing sampling rate must be less than 1000000') : undefined;
 }
 
 export const unsetAdvertiseClientUrls =
@@ -42,7 +57,16 @@ function checkLog(values: Values): string | undefined {
   if (values.logger !== 'zap') return `unknown logger option ${goQuote(values.logger)}`;
   const outputs = values['log-outputs'];
   if (outputs.length > 1 && outputs.includes('default')) return 'multi logoutput for "default" is not supported yet';
-  if (outputs.includes('systemd/journal')) return 'log output "systemd/journal" is not supported by etcd-ts';
+  if (outputs.length > 1 && outputs.includes('systemd/journal')) {
+    const shown = [...outputs].sort().map(goQuote).join(' ');
+    return `running with systemd/journal but other '--log-outputs' values ([${shown}]) are configured with 'default'; override 'default' value with something else`;
+  }
+  if (values['enable-log-rotation']) {
+    const files = outputs.filter((output) => !['default', 'stderr', 'stdout', 'systemd/journal'].includes(output));
+    if (files.length !== 1) return '--log-outputs requires a single file path when --log-rotate-config-json is defined';
+    const rotation = parseLogRotation(values['log-rotation-config-json']);
+    if (rotation instanceof Error) return rotation.message;
+  }
   const format = values['log-format'];
   if (format !== 'json' && format !== 'console') return `unknown log format: ${format}, supported values json, console`;
   return undefined;
@@ -58,10 +82,13 @@ export function parseLogLevel(text: string): LogLevel | undefined {
 
 export function logOptionsOf(values: Values): LogOptions {
   const outputs = values['log-outputs'].map((output) => (output === 'default' ? 'stderr' : output));
+  const rotation = values['enable-log-rotation'] ? parseLogRotation(values['log-rotation-config-json']) : undefined;
   return {
-    level: parseLogLevel(values['log-level']) ?? 'info',
+    // 3.4's older switch.
+    level: values.debug ? 'debug' : (parseLogLevel(values['log-level']) ?? 'info'),
     format: values['log-format'] === 'console' ? 'console' : 'json',
     outputs: outputs.length === 0 ? ['stderr'] : outputs,
+    ...(rotation !== undefined && !(rotation instanceof Error) ? { rotation } : {}),
   };
 }
 
@@ -270,6 +297,18 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     unsafeNoFsync: values['unsafe-no-fsync'],
     metrics: values.metrics === 'extensive' ? 'extensive' : 'basic',
     enablePprof: values['enable-pprof'],
+    distributedTracing: values['enable-distributed-tracing']
+      ? {
+          address: values['distributed-tracing-address'],
+          serviceName: values['distributed-tracing-service-name'],
+          instanceId: values['distributed-tracing-instance-id'],
+          samplesPerMillion: values['distributed-tracing-sampling-rate'],
+        }
+      : undefined,
+    raftReadTimeoutMs: Math.max(LEAST_RAFT_TIMEOUT_MS, values['raft-read-timeout']),
+    raftWriteTimeoutMs: Math.max(LEAST_RAFT_TIMEOUT_MS, values['raft-write-timeout']),
+    socketReusePort: values['socket-reuse-port'],
+    memoryMlock: values['memory-mlock'],
     log: logOptionsOf(values),
   };
 }

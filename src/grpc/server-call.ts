@@ -59,6 +59,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   private knownMetadata: Metadata | undefined;
   private deadline: Deadline | undefined;
   readonly #beganMs: number;
+  #tellEnd: ((code: Code) => void) | undefined;
 
   constructor(
     protected readonly host: CallHost,
@@ -68,6 +69,13 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   ) {
     this.#beganMs = host.options.clock.monotonicMs();
     host.options.observer?.started?.(head.path, kind);
+    const { began } = host.options;
+    if (began === undefined) return;
+    this.#tellEnd = began({
+      path: head.path,
+      header: (name) => head.fields.find((field) => field.name === name)?.value,
+      peerAddress: stream.session.peer.address,
+    });
   }
 
   get path(): string {
@@ -203,6 +211,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     if (this.heldBytes > 0) this.letGo(this.heldBytes);
     if (this.deadline !== undefined) this.host.deadlines.clear(this.deadline);
     this.host.running.delete(this);
+    this.#tellEnd?.(code);
     const { observer, clock } = this.host.options;
     observer?.handled?.(this.head.path, this.kind, code, clock.monotonicMs() - this.#beganMs);
   }

@@ -155,6 +155,14 @@ export interface ChannelOptions {
 }
 
 /** Told of every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not throw. */
+/** What of a call is known when it begins. */
+export interface ObservedCall {
+  readonly path: string;
+  /** The first value of the caller's metadata under a lower-case name. */
+  header(name: string): string | undefined;
+  readonly peerAddress: string;
+}
+
 export interface ServerObserver {
   started?(path: string, kind: Method<unknown, unknown>['kind']): void;
   handled?(path: string, kind: Method<unknown, unknown>['kind'], code: Code, tookMs?: number): void;
@@ -171,6 +179,8 @@ export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number | undefined;
   readonly maxSendBytes?: number | undefined;
   readonly observer?: ServerObserver | undefined;
+  /** Told of each call; what it returns is told how the call ended. */
+  readonly began?: ((call: ObservedCall) => (code: Code) => void) | undefined;
   /** Told of handlers that threw something other than a GrpcError (the client gets Unknown with its message). */
   readonly onError?: ((error: unknown, path: string) => void) | undefined;
 }

@@ -78,6 +78,8 @@ export interface Admission {
 }
 
 export interface ListenOptions {
+  /** Other processes may listen on the same port; the system shares connections out. */
+  readonly reusePort?: boolean | undefined;
   readonly admission?: Admission | undefined;
   /** With `plaintext` false or left out every connection must begin a TLS handshake. */
   readonly tls?: TlsServerOptions | undefined;

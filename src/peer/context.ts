@@ -20,6 +20,9 @@ export interface PeerDeps {
   readonly logger: Logger;
   readonly metrics: PeerMetrics;
   readonly emulate: EmulatedVersion;
+  /** A stream that is silent, or takes nothing, for so long is given up; 5 s when not given. */
+  readonly readTimeoutMs?: number;
+  readonly writeTimeoutMs?: number;
 }
 
 export interface PeerContext extends PeerDeps {

@@ -134,8 +134,8 @@ export class StreamReader {
         url: target,
         headers: { ...raftHeaders(context), 'X-Raft-To': hex(peerId) },
         signal: this.#stop.signal,
-        headersTimeoutMs: CONNECTION_TIMEOUT_MS,
-        bodyTimeoutMs: CONNECTION_TIMEOUT_MS,
+        headersTimeoutMs: context.readTimeoutMs ?? CONNECTION_TIMEOUT_MS,
+        bodyTimeoutMs: context.readTimeoutMs ?? CONNECTION_TIMEOUT_MS,
       });
       await this.#check(answer);
       return answer;

@@ -72,7 +72,7 @@ export class StreamWriter {
   heartbeat(nowMs: number): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    if (connection.stalledMs(nowMs) <= CONNECTION_TIMEOUT_MS) connection.beat();
+    if (connection.stalledMs(nowMs) <= (this.context.writeTimeoutMs ?? CONNECTION_TIMEOUT_MS)) connection.beat();
     else this.#lost(connection, 'heartbeat', 'i/o timeout');
   }
 

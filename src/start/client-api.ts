@@ -13,6 +13,7 @@ import type { Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
 import { EtcdError } from '../member/etcd-error.js';
 import type { Member } from '../member/member.js';
+import type { Tracing } from './tracing.js';
 
 export interface ClientApi {
   readonly grpc: GrpcServer;
@@ -23,7 +24,17 @@ export interface ClientApi {
 export function clientApi(
   member: Member,
   options: MemberOptions,
-  { logger, counts, backlog }: { logger: Logger; counts: RpcCounts; backlog: { readonly bytes: number } },
+  {
+    logger,
+    counts,
+    backlog,
+    tracing,
+  }: {
+    logger: Logger;
+    counts: RpcCounts;
+    backlog: { readonly bytes: number };
+    tracing: Pick<Tracing, 'began'> | undefined;
+  },
 ): ClientApi {
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
   const commonNames = options.clientTls.clientCertAuth;
@@ -33,6 +44,7 @@ export function clientApi(
     clock: osClock,
     maxReceiveBytes,
     observer: counts,
+    began: tracing?.began,
     held: { refusal: () => toGrpcError(new EtcdError('tooManyRequests'), options.emulate) },
     onError,
   });

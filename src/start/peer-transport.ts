@@ -30,7 +30,15 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
     verifyPeer: nameCheck(options.peerTls),
   });
   const metrics = new PeerMetrics();
-  const transport = createPeerTransport({ clock: osClock, http, logger, metrics, emulate: options.emulate });
+  const transport = createPeerTransport({
+    clock: osClock,
+    http,
+    logger,
+    metrics,
+    emulate: options.emulate,
+    readTimeoutMs: options.raftReadTimeoutMs,
+    writeTimeoutMs: options.raftWriteTimeoutMs,
+  });
   return { transport, metrics };
 }
 

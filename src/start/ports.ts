@@ -31,6 +31,7 @@ export interface PortsDeps {
   readonly logger: Logger;
   readonly keepalive: KeepaliveOptions;
   readonly maxConcurrentStreams: number;
+  readonly reusePort?: boolean | undefined;
   /** Shared by all that clients connect to. */
   readonly clientAdmission?: Admission | undefined;
 }
@@ -66,6 +67,7 @@ export class Ports {
       const listener = await this.deps.network.listen(addressOf(url), (connection) => gate.enter(connection), {
         tls: secure && tls !== undefined ? tlsServerOptions(tls) : undefined,
         plaintext: plain,
+        reusePort: this.deps.reusePort,
         admission: kind === 'client' || kind === 'http' ? this.deps.clientAdmission : undefined,
         onReject: (error, remoteAddress, serverName) => {
           const port = kind === 'peer' ? 'peer' : 'client';

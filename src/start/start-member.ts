@@ -25,6 +25,7 @@ import { osClock } from '../lib/os/clock.js';
 import { descriptorLimit, openDescriptors } from '../lib/os/descriptors.js';
 import { osDisk } from '../lib/os/disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
+import { nativeCalls } from '../lib/os/native.js';
 import { osNetwork } from '../lib/os/net.js';
 import { openFileLimit } from '../lib/os/open-files.js';
 import { osPasswords } from '../lib/os/passwords.js';
@@ -53,6 +54,7 @@ import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
 import { prepareDirectories } from './prepare-directories.js';
 import { startingFields } from './starting-record.js';
+import type { Tracing } from './tracing.js';
 import { v2Handlers } from './v2-face.js';
 
 export interface RunningMember {
@@ -75,6 +77,7 @@ export interface HostParts {
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
 export async function startMember(given: MemberOptions, logger: Logger, host: HostParts = {}): Promise<RunningMember> {
   const options = withOwnCertificates(given, logger);
+  if (options.memoryMlock) nativeCalls().lockMemory();
   const ports = new Ports({
     network: osNetwork,
     clock: osClock,
@@ -85,6 +88,7 @@ export async function startMember(given: MemberOptions, logger: Logger, host: Ho
       timeoutMs: options.grpcKeepaliveTimeoutMs,
     },
     maxConcurrentStreams: options.maxConcurrentStreams,
+    reusePort: options.socketReusePort,
     clientAdmission: new ConnectionLimit(openFileLimit()),
   });
   try {
@@ -161,15 +165,18 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   };
   const member = await open();
   const counts = new RpcCounts();
+  let tracing: Tracing | undefined;
   try {
     const health: HealthCounters = { success: 0, failures: 0 };
     metrics = memberMetrics(member, counts, health, { isExtensive: options.metrics === 'extensive' });
     peers.metrics.registerIn(metrics.registry);
+    if (options.distributedTracing !== undefined)
+      tracing = await (await import('./tracing.js')).openTracing(options.distributedTracing, logger);
     const faces = facesOf(
       member,
       options,
       logger,
-      { counts, health, metrics, backlog: ports.backlog },
+      { counts, health, metrics, backlog: ports.backlog, tracing },
       peers.transport,
       host,
     );
@@ -195,6 +202,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
       await member.leaderTransfer.handOver();
       await ports.close({ graceMs: requestTimeoutMs(options), busy: () => counts.runningUnary > 0 });
       await member.stop();
+      await tracing?.close();
       stopped(undefined);
     },
   };
@@ -206,6 +214,7 @@ interface Measured {
   readonly metrics: MemberMetrics;
   /** What waits to be sent on all connections. */
   readonly backlog: { readonly bytes: number };
+  readonly tracing: Tracing | undefined;
 }
 
 /** What each kind of port answers. */
@@ -221,6 +230,7 @@ function facesOf(
     logger,
     counts: measured.counts,
     backlog: measured.backlog,
+    tracing: measured.tracing,
   });
   const version = versionHandler({
     serverVersion: member.serverVersion,

@@ -16,6 +16,7 @@ import type { LogFields, Logger } from '../logger.js';
 import { textOrBytes } from '../raw-text.js';
 import { openJournal } from './journal.js';
 import { LogOutputError } from './log-output-error.js';
+import { RotatingFile, type RotationOptions } from './rotating-file.js';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';
 
@@ -34,6 +35,8 @@ export interface LoggerOptions {
   readonly format: 'json' | 'console';
   /** `stderr`, `stdout`, `systemd/journal`, or the path of a file to append to. */
   readonly outputs: readonly string[];
+  /** Of the file among the outputs. */
+  readonly rotation?: RotationOptions | undefined;
   /** Digits of a second in `ts`; etcd 3.4 has 3, later ones 6. */
   readonly timestampDigits: number;
   readonly wallMs: () => number;
@@ -60,7 +63,7 @@ export function createLogger(options: LoggerOptions): OsLogger {
   return new ZapLogger({ ...options, minimum: order.indexOf(options.level), write, close, sampler: new Sampler() }, {});
 }
 
-function openOutput(output: string, { journalSocket }: LoggerOptions): Output {
+function openOutput(output: string, { journalSocket, rotation, wallMs }: LoggerOptions): Output {
   if (output === 'stderr') return descriptor(2);
   if (output === 'stdout') return descriptor(1);
   if (output === 'systemd/journal') {
@@ -70,6 +73,7 @@ function openOutput(output: string, { journalSocket }: LoggerOptions): Output {
   }
   let fd: number;
   try {
+    if (rotation !== undefined) return new RotatingFile(output, rotation, wallMs);
     fd = openSync(textOrBytes(output), 'a', 0o644);
   } catch (cause) {
     const text = `open sink ${goQuote(output)}: ${pathErrorText('open', output, cause)}`;

@@ -13,6 +13,10 @@ export interface NativeCalls {
   fallocate(fd: number, size: number): boolean;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
   sendDatagram(path: string, message: string): void;
+  /** Keeps all memory, present and to come, from being swapped out. Throws the system's error. */
+  lockMemory(): void;
+  /** A descriptor that listens on an address that others may listen on as well. Throws the system's error. */
+  listenShared(address: string, port: number): number;
 }
 
 /** The addon did not load, so nothing can keep a second process out. `cause` says why. */
@@ -60,6 +64,8 @@ function load(): NativeCalls {
   const libc = koffi.load(null);
   const linux = process.platform === 'linux';
   const sendDatagram = datagramSender(libc, koffi);
+  const lockMemory = memoryLocker(libc, koffi);
+  const listenShared = sharedListener(libc, koffi);
   const flockCall = libc.func('int flock(int fd, int operation)');
 
   function flock(fd: number, { shared }: { shared: boolean }): boolean {
@@ -67,7 +73,8 @@ function load(): NativeCalls {
     return refusedOrThrow('flock', koffi.errno());
   }
   // Other systems have no such lock; real etcd takes flock there for the WAL as well.
-  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false, sendDatagram };
+  if (!linux)
+    return { lockByDescription: flock, flock, fallocate: () => false, sendDatagram, lockMemory, listenShared };
 
   // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own, and the same layout
   // up to padding: all other fields are zero (whole file, from its start).
@@ -77,6 +84,8 @@ function load(): NativeCalls {
   const fallocateCall = libc.func(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t size)`);
   return {
     sendDatagram,
+    lockMemory,
+    listenShared,
     flock,
     lockByDescription(fd, { shared }) {
       const lock = new Uint8Array(32);
@@ -95,6 +104,73 @@ function load(): NativeCalls {
       return true;
     },
   };
+}
+
+/** What is there, what will be, and each page of it only once it is used: the runtime reserves far more than it ever does. */
+const MCL_CURRENT = 1;
+const MCL_FUTURE = 2;
+const MCL_ONFAULT = 4;
+
+function memoryLocker(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCalls['lockMemory'] {
+  return () => {
+    const lock = libc.func('int mlockall(int flags)');
+    if (lock(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) !== 0) throw systemError('mlockall', koffi.errno());
+  };
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_REUSEPORT = 15;
+const BACKLOG = 511;
+
+/** Node has an option for it from 22.12 on only. */
+function sharedListener(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCalls['listenShared'] {
+  return (host, port) => {
+    if (process.platform !== 'linux') throw systemError('setsockopt', osConstants.errno.ENOTSUP);
+    const socketCall = libc.func('int socket(int domain, int type, int protocol)');
+    const setOption = libc.func('int setsockopt(int fd, int level, int name, uint8_t *value, uint32_t size)');
+    const bindCall = libc.func('int bind(int fd, uint8_t *address, uint32_t size)');
+    const listenCall = libc.func('int listen(int fd, int backlog)');
+    const closeCall = libc.func('int close(int fd)');
+    const fd = socketCall(host.includes(':') ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) throw systemError('socket', koffi.errno());
+    const check = (call: string, result: number): void => {
+      if (result === 0) return;
+      const errno = koffi.errno();
+      closeCall(fd);
+      throw systemError(call, errno);
+    };
+    const on = new Uint8Array(Uint32Array.of(1).buffer);
+    for (const name of [SO_REUSEADDR, SO_REUSEPORT])
+      check('setsockopt', setOption(fd, SOL_SOCKET, name, on, on.length));
+    const address = socketAddress(host, port);
+    check('bind', bindCall(fd, address, address.length));
+    check('listen', listenCall(fd, BACKLOG));
+    return fd;
+  };
+}
+
+/** struct sockaddr_in or sockaddr_in6: family, port, (flow,) address (, scope). */
+function socketAddress(host: string, port: number): Uint8Array {
+  const isWide = host.includes(':');
+  const bytes = Buffer.alloc(isWide ? 28 : 16);
+  bytes.set(new Uint8Array(Uint16Array.of(isWide ? AF_INET6 : AF_INET).buffer));
+  bytes.writeUInt16BE(port, 2);
+  if (isWide) bytes.set(ipv6Bytes(host), 8);
+  else bytes.set(host.split('.').map(Number), 4);
+  return bytes;
+}
+
+function ipv6Bytes(host: string): Uint8Array {
+  const [head = '', tail] = new URL(`http://[${host}]`).hostname.slice(1, -1).split('::');
+  const words = (part: string): number[] =>
+    part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16));
+  const [front, back] = [words(head), words(tail ?? '')];
+  const zeros = new Array<number>(8 - front.length - back.length).fill(0);
+  return Uint8Array.from([...front, ...zeros, ...back].flatMap((word) => [word >> 8, word & 255]));
 }
 
 const AF_UNIX = 1;

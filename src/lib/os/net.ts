@@ -19,6 +19,7 @@ import type {
   TlsPeer,
   TlsServerOptions,
 } from '../network.js';
+import { nativeCalls } from './native.js';
 import { handshakeError, refusalOfClient, tlsTexts } from './tls-verify.js';
 
 export const osNetwork: Network = { listen, dial };
@@ -61,7 +62,14 @@ function listen(
   if (address.t === 'unix') rmSync(address.path, { force: true });
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(goError('listen', address, 'bind', error)));
-    server.listen(address.t === 'tcp' ? { host: address.host, port: address.port } : { path: address.path }, () => {
+    let target: net.ListenOptions;
+    try {
+      target = listenTarget(address, options);
+    } catch (error) {
+      reject(goError('listen', address, 'bind', error as NodeJS.ErrnoException));
+      return;
+    }
+    server.listen(target, () => {
       server.removeAllListeners('error');
       // Accepting can fail for want of descriptors; the next connection may do better.
       server.on('error', (error) => options.onReject?.(error, '', ''));
@@ -77,6 +85,13 @@ function listen(
       });
     });
   });
+}
+
+function listenTarget(address: NetworkAddress, { reusePort }: ListenOptions): net.ListenOptions & { fd?: number } {
+  if (address.t === 'unix') return { path: address.path };
+  if (reusePort !== true) return { host: address.host, port: address.port };
+  const host = address.host === 'localhost' ? '127.0.0.1' : address.host === '' ? '::' : address.host;
+  return { fd: nativeCalls().listenShared(host, address.port) };
 }
 
 function boundAddress(server: net.Server, asked: NetworkAddress): NetworkAddress {

@@ -359,6 +359,18 @@ describe('checks', () => {
       { features: { InitialCorruptCheck: true, LeaseCheckpoint: false, TxnModeWriteWithSharedBuffer: true } },
     ],
     ['TLS', ['--tls-min-version=TLS1.3', '--client-crl-file=x.crl'], { clientTls: { minVersion: 'TLSv1.3' } }],
+    [
+      'a log that is rotated',
+      ['--enable-log-rotation', '--log-outputs=stderr,/l', '--log-rotation-config-json={"maxsize":7,"Compress":true}'],
+      { log: { outputs: ['/l', 'stderr'], rotation: { maxSizeMegabytes: 7, maxBackups: 0, compress: true } } },
+    ],
+    [
+      'traces',
+      ['--experimental-enable-distributed-tracing', '--experimental-distributed-tracing-sampling-rate=1000000'],
+      { distributedTracing: { address: 'localhost:4317', serviceName: 'etcd', samplesPerMillion: 1_000_000 } },
+    ],
+    ['sockets', ['--socket-reuse-port', '--raft-read-timeout=1s'], { socketReusePort: true, raftReadTimeoutMs: 5000 }],
+    ['the older debug switch', ['--debug'], { log: { level: 'debug' } }],
     ['no retention', ['--auto-compaction-retention='], { autoCompaction: { mode: 'off' } }],
     ['origins', ['--cors=http://b:1,http://a:1'], { cors: ['http://a:1', 'http://b:1'] }],
   ])('take the flags of %s', (_name, words, wanted) => {
@@ -386,11 +398,44 @@ describe('checks', () => {
     );
   });
 
+  const oneFile = '--log-outputs requires a single file path when --log-rotate-config-json is defined';
+  it.each([
+    [['--enable-log-rotation'], oneFile],
+    [['--enable-log-rotation', '--log-outputs=/a,/b'], oneFile],
+    [
+      ['--enable-log-rotation', '--log-outputs=/a', '--log-rotation-config-json=x'],
+      "improperly formatted log rotation config: invalid character 'x' looking for beginning of value",
+    ],
+    [
+      ['--enable-log-rotation', '--log-outputs=/a', '--log-rotation-config-json={"maxsize":"q"}'],
+      'invalid log rotation config: json: cannot unmarshal string into Go struct field logRotationConfig.Logger.maxsize of type int',
+    ],
+    [
+      ['--log-outputs=systemd/journal,stderr'],
+      `running with systemd/journal but other '--log-outputs' values (["stderr" "systemd/journal"]) are configured with 'default'; override 'default' value with something else`,
+    ],
+    [
+      ['--enable-distributed-tracing', '--distributed-tracing-sampling-rate=-1'],
+      'distributed tracing configurition is not valid: (tracing sampling rate must be positive)',
+    ],
+    [
+      ['--enable-distributed-tracing', '--distributed-tracing-sampling-rate=1000001'],
+      'distributed tracing configurition is not valid: (tracing sampling rate must be less than 1000000)',
+    ],
+  ])('refuse %j as etcd does', (words, message) => {
+    expect(refusal(read(words))).toBe(message);
+  });
+
+  it('raise timeouts of raft that are too low, and say so', () => {
+    const outcome = read(['--raft-write-timeout=1s']);
+    expect(outcome.t !== 'exit' && outcome.lines[0]?.message).toBe('raft-write-timeout increased to minimum value: 5s');
+  });
+
   it('say what an option without effect is', () => {
-    const outcome = read(['--memory-mlock']);
+    const outcome = read(['--log-package-levels', 'raft=DEBUG']);
     expect(outcome.t !== 'exit' && outcome.lines[0]).toMatchObject({
       level: 'warn',
-      message: '--memory-mlock is taken but does nothing in etcd-ts',
+      message: '--log-package-levels is taken but does nothing in etcd-ts',
     });
   });
 

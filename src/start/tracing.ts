@@ -1,0 +1,115 @@
+/**
+ * Traces of calls for OpenTelemetry, as etcd's embed/config_tracing.go and otelgrpc make them: a span for each call, its parent taken from the caller's
+ * `traceparent`, sent in batches over OTLP/gRPC. The packages are loaded only where tracing is asked for.
+ */
+import type { Span, SpanContext } from '@opentelemetry/api';
+import type { DistributedTracingOptions } from '../config/member-options.js';
+import { Code, type ObservedCall } from '../grpc/types.js';
+import type { Logger } from '../lib/logger.js';
+
+export interface Tracing {
+  /** A call has begun; what is returned is told how it ended. */
+  began(call: ObservedCall): (code: Code) => void;
+  /** Sends what waits; gives up after a while where nobody takes it. */
+  close(): Promise<void>;
+}
+
+const MILLION = 1_000_000;
+/** Of a server's spans, by the conventions: the others are the caller's mistakes. */
+const SERVER_FAILURES: ReadonlySet<Code> = new Set([
+  Code.Unknown,
+  Code.DeadlineExceeded,
+  Code.Unimplemented,
+  Code.Internal,
+  Code.Unavailable,
+  Code.DataLoss,
+]);
+/** Beyond this the end of the member does not wait for a collector. */
+const FLUSH_TIMEOUT_MS = 2000;
+
+export async function openTracing(
+  { address, serviceName, instanceId, samplesPerMillion }: DistributedTracingOptions,
+  logger: Logger,
+): Promise<Tracing> {
+  const [api, { OTLPTraceExporter }, { resourceFromAttributes }, sdk] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('@opentelemetry/exporter-trace-otlp-grpc'),
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/sdk-trace-base'),
+  ]);
+  const provider = new sdk.BasicTracerProvider({
+    resource: resourceFromAttributes({
+      'service.name': serviceName,
+      ...(instanceId === '' ? {} : { 'service.instance.id': instanceId }),
+    }),
+    sampler: new sdk.ParentBasedSampler({
+      root:
+        samplesPerMillion === 0
+          ? new sdk.AlwaysOffSampler()
+          : new sdk.TraceIdRatioBasedSampler(samplesPerMillion / MILLION),
+    }),
+    spanProcessors: [
+      new sdk.BatchSpanProcessor(new OTLPTraceExporter({ url: `http://${address}`, timeoutMillis: FLUSH_TIMEOUT_MS }), {
+        exportTimeoutMillis: FLUSH_TIMEOUT_MS,
+      }),
+    ],
+  });
+  const tracer = provider.getTracer('etcd-ts/otelgrpc');
+  logger.info('distributed tracing setup enabled');
+
+  return {
+    began({ path, header, peerAddress }) {
+      const [, service = '', method = ''] = path.split('/');
+      const parent = parentOf(header('traceparent'), header('tracestate'), api.createTraceState);
+      const context = parent === undefined ? api.ROOT_CONTEXT : api.trace.setSpanContext(api.ROOT_CONTEXT, parent);
+      const attributes = {
+        'rpc.system': 'grpc',
+        'rpc.service': service,
+        'rpc.method': method,
+        ...addressAttributes(peerAddress),
+      };
+      const span = tracer.startSpan(path.slice(1), { kind: api.SpanKind.SERVER, attributes }, context);
+      return (code) => end(span, code, api.SpanStatusCode.ERROR);
+    },
+    async close() {
+      try {
+        await provider.shutdown();
+      } catch (cause) {
+        logger.warn('failed to flush traces', { error: cause instanceof Error ? cause.message : String(cause) });
+      }
+    },
+  };
+}
+
+function end(span: Span, code: Code, error: number): void {
+  span.setAttribute('rpc.grpc.status_code', code);
+  if (SERVER_FAILURES.has(code)) span.setStatus({ code: error });
+  span.end();
+}
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header; later versions may have more fields behind these. */
+const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+function parentOf(
+  traceparent: string | undefined,
+  tracestate: string | undefined,
+  createTraceState: (text: string) => NonNullable<SpanContext['traceState']>,
+): SpanContext | undefined {
+  const match = TRACEPARENT.exec(traceparent?.trim() ?? '');
+  if (match === null) return undefined;
+  const [, version, traceId = '', spanId = '', flags = '', more] = match;
+  if (/^0+$/.test(traceId) || /^0+$/.test(spanId) || (version === '00' && more !== undefined)) return undefined;
+  return {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16) & 1,
+    isRemote: true,
+    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
+  };
+}
+
+function addressAttributes(address: string): Record<string, string | number> {
+  const match = /^\[?(.*?)\]?:(\d+)$/.exec(address);
+  if (match === null) return {};
+  return { 'net.sock.peer.addr': match[1] ?? '', 'net.sock.peer.port': Number(match[2]) };
+}
