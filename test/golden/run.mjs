@@ -5,6 +5,7 @@
  *   --mix NAME      ours (our server, our clients), our-server (real clients), our-clients (real server); may come again; default: all that can run
  *   --corpus DIR    where golden.mjs is; default ../shared/golden beside the project, or $GOLDEN_CORPUS
  *   --real DIR      where real etcd, etcdctl and etcdutl are; default $REAL_ETCD; without it only `ours` runs
+ *   --real34 DIR    the same of 3.4, which area `v2` was recorded from; default $REAL_ETCD_34
  *   --jobs N        scenarios at once
  *   --update        write what fails now into known-failures.txt instead of complaining
  *
@@ -27,6 +28,7 @@ const { values: options, positionals: areas } = parseArgs({
     mix: { type: 'string', multiple: true },
     corpus: { type: 'string', default: process.env.GOLDEN_CORPUS ?? join(root, '../shared/golden') },
     real: { type: 'string', default: process.env.REAL_ETCD ?? '' },
+    real34: { type: 'string', default: process.env.REAL_ETCD_34 ?? '' },
     jobs: { type: 'string', default: '2' },
     update: { type: 'boolean', default: false },
   },
@@ -50,15 +52,24 @@ function folderOf(area) {
 }
 
 const ours = (name) => join(root, 'bin', name);
-const real = (name) => join(options.real, name);
+const programs = (etcd, clients) => ({
+  GOLDEN_ETCD: etcd('etcd'),
+  GOLDEN_ETCDCTL: clients('etcdctl'),
+  GOLDEN_ETCDUTL: clients('etcdutl'),
+});
+/** By mix; `real` names a real program. */
 const mixes = {
-  ours: { GOLDEN_ETCD: ours('etcd'), GOLDEN_ETCDCTL: ours('etcdctl'), GOLDEN_ETCDUTL: ours('etcdutl') },
-  'our-server': { GOLDEN_ETCD: ours('etcd'), GOLDEN_ETCDCTL: real('etcdctl'), GOLDEN_ETCDUTL: real('etcdutl') },
-  'our-clients': { GOLDEN_ETCD: real('etcd'), GOLDEN_ETCDCTL: ours('etcdctl'), GOLDEN_ETCDUTL: ours('etcdutl') },
+  ours: () => programs(ours, ours),
+  'our-server': (real) => programs(ours, real),
+  'our-clients': (real) => programs(real, ours),
 };
 
+/** Real programs of the version that an area was recorded from. */
+const isOld = (folder) => folder === join(scenarios, 'v2');
+const realFor = (folder) => (isOld(folder) ? options.real34 : options.real);
+
 /** What the real programs cannot play: scenarios of another version than theirs are skipped where a real one takes part. */
-function replay(mix, paths, jobs) {
+function replay({ mix, real }, paths, jobs) {
   const versionArgs = mix === 'ours' ? [] : ['--match-version'];
   const args = [
     join(options.corpus, 'golden.mjs'),
@@ -71,7 +82,7 @@ function replay(mix, paths, jobs) {
   ];
   const child = spawn(process.execPath, [...args, ...paths], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...mixes[mix], NODE_EXTRA_CA_CERTS: undefined },
+    env: { ...process.env, ...mixes[mix]((name) => join(real, name)), NODE_EXTRA_CA_CERTS: undefined },
   });
   return new Promise((resolve, reject) => {
     const chunks = [];
@@ -89,25 +100,32 @@ function replay(mix, paths, jobs) {
 
 const nameOf = (file) => relative(scenarios, file);
 
+/** Results of areas that are played with the same programs. */
+async function runAreas(plan, paths, known) {
+  const results = await replay(plan, paths, options.jobs);
+  const retried = results.filter(({ status, file }) => status === 'failed' && !known.has(nameOf(file)));
+  if (retried.length === 0) return results;
+  const files = retried.map(({ file }) => file);
+  for (const second of await replay(plan, files, 1)) {
+    const index = results.findIndex(({ file }) => file === second.file);
+    if (second.status === 'passed') console.log(`${plan.mix}: ${nameOf(second.file)} failed once, then passed`);
+    results[index] = second;
+  }
+  return results;
+}
+
 async function runMix(mix, paths) {
   const known = new Set(
     linesOf(listFile)
       .filter((line) => line.startsWith(`${mix} `))
       .map((line) => line.slice(mix.length + 1)),
   );
-  const results = await replay(mix, paths, options.jobs);
-  const retried = results.filter(({ status, file }) => status === 'failed' && !known.has(nameOf(file)));
-  if (retried.length > 0) {
-    const again = await replay(
-      mix,
-      retried.map(({ file }) => file),
-      1,
-    );
-    for (const second of again) {
-      const index = results.findIndex(({ file }) => file === second.file);
-      if (second.status === 'passed') console.log(`${mix}: ${nameOf(second.file)} failed once, then passed`);
-      results[index] = second;
-    }
+  const results = [];
+  const real = (path) => (mix === 'ours' ? '' : realFor(path));
+  for (const folder of new Set(paths.map(real))) {
+    const group = paths.filter((path) => real(path) === folder);
+    if (mix !== 'ours' && folder === '') console.log(`${mix}: no real programs for ${group.map(nameOf).join(', ')}`);
+    else results.push(...(await runAreas({ mix, real: folder }, group, known)));
   }
   return { mix, known, results };
 }
@@ -150,7 +168,7 @@ function updateList(outcomes) {
 }
 
 const paths = (areas.length > 0 ? areas : linesOf(join(here, 'areas.txt'))).map(folderOf);
-const possible = options.real === '' ? ['ours'] : Object.keys(mixes);
+const possible = paths.some((path) => realFor(path) !== '') ? Object.keys(mixes) : ['ours'];
 const outcomes = [];
 const totals = [];
 for (const mix of options.mix ?? possible) {
