@@ -77,6 +77,8 @@ export interface MemberOptions extends MemberConfig {
   readonly selfSignedCertValidityYears: number;
   /** Whether /v2 is served. */
   readonly enableV2: boolean;
+  /** Below which v3 keys those of /v2 lie; empty: they are in a store of their own. */
+  readonly v2OverV3Prefix: string;
   /** Origins whose pages may call; `*` = any, empty = any too, as in etcd. */
   readonly cors: readonly string[];
   /** Whether to be a proxy of the v2 API instead of a member, and how. */

@@ -43,7 +43,6 @@ export const missingOptions = {
   'next-cluster-version-compatible': refused(bool, false),
 
   // The v2 API
-  'experimental-enable-v2v3': refused(string, ''),
   'v2-deprecation': idle(v2Stage, 'not-yet'),
 
   // Of packages that are not ours

@@ -313,6 +313,11 @@ export const options = {
   'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
   'tls-max-version': security(kinds.string, '', 'Newest version of TLS to take: TLS1.2, TLS1.3, or the newest.'),
   'enable-v2': clustering(kinds.bool, false, 'Serve the v2 API.'),
+  'experimental-enable-v2v3': clustering(
+    kinds.string,
+    '',
+    'With --enable-v2: keep its keys as v3 keys that begin with this, without TTLs.',
+  ),
   proxy: v2Proxy(
     oneOf('off', 'readonly', 'on'),
     'off',

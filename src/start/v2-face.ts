@@ -1,8 +1,10 @@
 /** The v2 API of a member: what its handlers need, out of the member's parts. */
 import type { TargetHandler } from '../api/http/router.js';
 import { v2Handler } from '../api/v2/handler.js';
+import { V2OverV3 } from '../api/v2/over-v3/server.js';
 import type { V2Members, V2Observer, V2Passwords } from '../api/v2/types.js';
 import type { MemberOptions } from '../config/member-options.js';
+import { latin1Text } from '../lib/latin1.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
 import type { Member } from '../member/member.js';
@@ -27,12 +29,14 @@ const passwords: V2Passwords = {
 export function v2Handlers(member: Member, options: MemberOptions, observer: V2Observer): TargetHandler[] {
   if (!options.enableV2) return [];
   const { cluster, v2, v2Stats } = member;
+  const prefix = options.v2OverV3Prefix;
+  const source = prefix === '' ? v2 : new V2OverV3(member, latin1Text(Buffer.from(prefix)));
   return [
     v2Handler({
       server: {
         clusterIdHex: cluster.id.toString(16),
         nowNs: () => v2.nowNs,
-        do: (request) => v2.do(request),
+        do: (request) => source.do(request),
         nowMs: () => member.clock.monotonicMs(),
         observer,
       },

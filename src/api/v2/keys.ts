@@ -5,12 +5,11 @@ import { V2Error } from '../../v2/error.js';
 import { eventJson, isCreated } from '../../v2/event.js';
 import type { V2Request } from '../../v2/request.js';
 import { KEYS_PREFIX } from '../../v2/store.js';
-import type { Watcher } from '../../v2/watcher-hub.js';
 import type { Target } from '../http/target.js';
 import type { V2Access } from './auth/access.js';
 import { readKeyRequest } from './key-request.js';
 import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod, storeError } from './responses.js';
-import type { V2Answer, V2Server } from './types.js';
+import type { EventSource, V2Answer, V2Server } from './types.js';
 
 /** Beyond it, what the path's directories would cost in snapshots grows out of proportion: they carry each one's whole path. */
 const MAX_PATHS_CHARACTERS = 512 * 1024 * 1024;
@@ -66,7 +65,7 @@ function isTooDeep(key: string): boolean {
   return segments * key.length > MAX_PATHS_CHARACTERS;
 }
 
-function answerWatch(watcher: Watcher, stream: boolean, signal: AbortSignal, place: Headers): HttpResponse {
+function answerWatch(watcher: EventSource, stream: boolean, signal: AbortSignal, place: Headers): HttpResponse {
   const leave = (): void => watcher.remove();
   signal.addEventListener('abort', leave, { once: true });
   if (signal.aborted) leave();
@@ -77,7 +76,7 @@ function answerWatch(watcher: Watcher, stream: boolean, signal: AbortSignal, pla
   };
 }
 
-async function* events(watcher: Watcher, stream: boolean, done: () => void): AsyncGenerator<Uint8Array> {
+async function* events(watcher: EventSource, stream: boolean, done: () => void): AsyncGenerator<Uint8Array> {
   try {
     do {
       const event = await watcher.next();

@@ -9,8 +9,11 @@ export interface V2Answer {
   readonly raftTerm: number;
   readonly result:
     | { readonly t: 'event'; readonly event: Event }
-    | { readonly t: 'watcher'; readonly watcher: Watcher };
+    | { readonly t: 'watcher'; readonly watcher: EventSource };
 }
+
+/** What a watch sees. */
+export type EventSource = Pick<Watcher, 'next' | 'remove' | 'startIndex'>;
 
 /** Told of requests for keys that are no watches, by method. */
 export interface V2Observer {
