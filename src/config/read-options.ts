@@ -110,6 +110,18 @@ function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: Surrou
   return `etcd Version: ${fullVersionOf[emulate]}\nGit SHA: etcd-ts\nGo Version: none, Node.js ${nodeVersion}\nGo OS/Arch: ${platform}\n`;
 }
 
+/** What 3.6 no longer has. */
+const v2Options: ReadonlySet<string> = new Set([
+  'enable-v2',
+  'experimental-enable-v2v3',
+  'proxy',
+  'proxy-failure-wait',
+  'proxy-refresh-interval',
+  'proxy-dial-timeout',
+  'proxy-write-timeout',
+  'proxy-read-timeout',
+]);
+
 class Reader {
   readonly #lines: LogLine[] = [];
   #log: LogOptions = { level: 'info', format: 'json', outputs: ['stderr'] };
@@ -189,6 +201,7 @@ class Reader {
     if (values['listen-client-http-urls'].length === 0) {
       this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});
     }
+    if (differenceOf('warnsOfV2Options', this.emulate)) this.#warnOfV2Options(given);
     this.#add('info', 'Running: ', { args: this.args });
     this.#warnOfPlainPeers(values);
     for (const url of values['listen-client-urls']) {
@@ -207,6 +220,13 @@ class Reader {
       const message = error instanceof Error ? error.message : String(error);
       appendAll(this.#lines, startFailure(message, this.emulate));
       return this.#refused();
+    }
+  }
+
+  #warnOfV2Options(given: ReadonlyMap<string, unknown>): void {
+    for (const name of [...given.keys()].sort()) {
+      if (!v2Options.has(name)) continue;
+      this.#add('warn', `--${name} is deprecated in 3.5 and will be decommissioned in 3.6.`, {});
     }
   }
 

@@ -37,6 +37,8 @@ const differences = {
   logTimestampDigits: row(3, 6, 6, 6),
   /** How a left-over word of the command line is quoted in the refusal. */
   strayWordQuote: row("'", "'", '"', '"'),
+  /** Options of the v2 API and its proxy are called deprecated. */
+  warnsOfV2Options: row(false, true, false, false),
   /** Whether a start-up error is logged twice, first as the warning `failed to start etcd`. */
   warnsFailedToStart: row(false, true, false, false),
   /** `--snapshot-count` when not given. */

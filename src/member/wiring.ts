@@ -164,8 +164,13 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     membershipRestored: () => peers.reconnect(),
     fail,
   });
+  const v2Stats = new V2Stats({ name: config.name, cluster, store: parts.v2, leadership, clock });
   const outbox = new Outbox({
-    send: (messages) => world.transport.send(messages),
+    send: (messages) => {
+      const beganMs = clock.monotonicMs();
+      world.transport.send(messages);
+      v2Stats.sent(messages, clock.monotonicMs() - beganMs);
+    },
     sendSnapshot: (message) => raftSnapshots.send(message),
     isRemoved: (id) => cluster.isRemoved(id),
     leadership,
@@ -231,6 +236,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     receiver: new Receiver({
       cluster,
       loop,
+      v2Stats,
       logger,
       failpoints,
       receiveSnapshot: (message, database) => raftSnapshots.receive(message, database),
@@ -267,7 +273,6 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     propose,
     failpoints,
   });
-  const v2Stats = new V2Stats({ name: config.name, cluster, store: parts.v2, leadership, clock });
   const v2 = new V2Service({
     store: parts.v2,
     node,

@@ -259,7 +259,7 @@ function facesOf(
   const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
   const http = createRouter({
     access,
-    targetHandlers: v2Handlers(member, options, measured.metrics.v2Http),
+    targetHandlers: v2Handlers(member, options, { observer: measured.metrics.v2Http, logger }),
     handlers: [...gateway, version, health, metrics, ...debug],
   });
   return {

@@ -4,7 +4,9 @@ import { v2Handler } from '../api/v2/handler.js';
 import { V2OverV3 } from '../api/v2/over-v3/server.js';
 import type { V2Members, V2Observer, V2Passwords } from '../api/v2/types.js';
 import type { MemberOptions } from '../config/member-options.js';
+import { differenceOf } from '../lib/emulate.js';
 import { latin1Text } from '../lib/latin1.js';
+import type { Logger } from '../lib/logger.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
 import type { Member } from '../member/member.js';
@@ -26,8 +28,15 @@ const passwords: V2Passwords = {
 };
 
 /** None where v2 is off: its paths are then unknown ones. */
-export function v2Handlers(member: Member, options: MemberOptions, observer: V2Observer): TargetHandler[] {
+export function v2Handlers(
+  member: Member,
+  options: MemberOptions,
+  { observer, logger }: { readonly observer: V2Observer; readonly logger: Logger },
+): TargetHandler[] {
   if (!options.enableV2) return [];
+  if (differenceOf('warnsOfV2Options', options.emulate)) {
+    logger.warn('Flag `enable-v2` is deprecated and will get removed in etcd 3.6.');
+  }
   const { cluster, v2, v2Stats } = member;
   const prefix = options.v2OverV3Prefix;
   const source = prefix === '' ? v2 : new V2OverV3(member, latin1Text(Buffer.from(prefix)));

@@ -111,6 +111,9 @@ async function send(
 ): Promise<void> {
   const { status, headers, body, trailers, broken } = answer;
   const headOnly = message.method === 'HEAD';
+  // Of a connection that stays open nothing need be said in HTTP/1.1, and etcd says nothing.
+  if (message.httpVersion === '1.1' && message.complete && response.shouldKeepAlive)
+    response.removeHeader('Connection');
   // The rest of a request that nobody reads stands in the way of the next one: the connection ends with the answer.
   response.once('finish', () => {
     if (!message.complete) message.destroy();

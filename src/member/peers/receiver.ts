@@ -6,10 +6,12 @@ import { messageTypeName } from '../../raftpb/describe.js';
 import { type Message, MessageType, type NodeId } from '../../raftpb/types.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
 import type { Cluster } from '../membership/cluster.js';
+import type { V2Stats } from '../v2/v2-stats.js';
 
 export interface ReceiverDeps {
   readonly cluster: Cluster;
   readonly loop: Pick<RaftLoop, 'receive' | 'reportUnreachable' | 'reportSnapshot'>;
+  readonly v2Stats: Pick<V2Stats, 'received' | 'failed'>;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
   /** Resolves when the database is on disk and its message taken. */
@@ -44,6 +46,7 @@ export class Receiver implements RaftReceiver {
     const { failpoints } = this.deps;
     if (message.type === MessageType.MsgHeartbeat && failpoints?.hit('raftDropHeartbeat') !== undefined) return;
     if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
+    this.deps.v2Stats.received(message);
     return this.deps.loop.receive(message);
   }
 
@@ -53,6 +56,7 @@ export class Receiver implements RaftReceiver {
   }
 
   reportUnreachable(id: NodeId): void {
+    this.deps.v2Stats.failed(id);
     this.deps.loop.reportUnreachable(id);
   }
 
