@@ -33,6 +33,21 @@ function refusal(outcome: ReadOptions): unknown {
 const file = (text: string) => ({ readFile: () => text });
 const fromFile = (text: string, env: Record<string, string> = {}) => read(['--config-file', 'c.yml'], env, file(text));
 
+describe('options of the v2 API', () => {
+  it('are called deprecated by 3.5 alone, in the order of their names', () => {
+    const warned = (version: string): string[] => {
+      const outcome = read([`--emulate-version=${version}`, '--proxy-dial-timeout=900', '--enable-v2']);
+      const lines = outcome.t === 'exit' ? [] : outcome.lines;
+      return lines.map(({ message }) => message).filter((message) => message.includes('decommissioned in 3.6'));
+    };
+    expect(warned('3.4')).toEqual([]);
+    expect(warned('3.5')).toEqual([
+      '--enable-v2 is deprecated in 3.5 and will be decommissioned in 3.6.',
+      '--proxy-dial-timeout is deprecated in 3.5 and will be decommissioned in 3.6.',
+    ]);
+  });
+});
+
 describe('TLS files beside peers in clear', () => {
   it('are warned of', () => {
     const outcome = read(['--peer-cert-file', 'c', '--peer-key-file', 'k', '--peer-client-cert-auth']);
@@ -234,7 +249,7 @@ describe('help and version', () => {
 
   it('show only options that work', () => {
     const help = read(['--help']);
-    expect(help.t === 'exit' && help.stdout).not.toMatch(/--(experimental-)/);
+    expect(help.t === 'exit' && help.stdout).not.toMatch(/--experimental-(?!enable-v2v3)/);
   });
 });
 

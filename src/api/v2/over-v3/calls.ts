@@ -24,6 +24,7 @@ export interface V3Face {
   readonly propose: Propose;
   readonly hub: { openStream(options: WatchStreamOptions): WatchStreamHandle };
   readonly currentRevision: number;
+  readonly store: { readonly compactRevision: number };
 }
 
 /** A key of v3. */
@@ -50,6 +51,11 @@ export class V3Calls {
 
   get revision(): number {
     return this.face.currentRevision;
+  }
+
+  /** What was before it is gone. */
+  get compactRevision(): number {
+    return this.face.store.compactRevision;
   }
 
   /** All of them as of one revision, which no earlier write is behind. */

@@ -38,12 +38,14 @@ export class WatcherOverV3 {
   ) {
     const { revision } = calls;
     this.startIndex = indexOf(revision);
+    const since = watched.since === 0n ? 0 : Number(watched.since) + 1;
+    if (since !== 0 && since < calls.compactRevision) throw this.#cleared(calls.compactRevision);
     this.#stream = calls.face.hub.openStream({ onReady: () => this.#wake(), maxResponseBytes: MAX_MESSAGE_BYTES });
     const start = `${paths.prefix}/`;
     this.#stream.watch({
       key: latin1Bytes(start),
       rangeEnd: endOf(start),
-      startRevision: watched.since === 0n ? 0 : Number(watched.since) + 1,
+      startRevision: since,
       watchId: 0,
       prevKv: true,
     });
@@ -64,9 +66,7 @@ export class WatcherOverV3 {
       }
       if (message.canceled) {
         this.remove();
-        const asked = `${indexOf(message.compactRevision)}/${this.watched.since}`;
-        const cause = `the requested history has been cleared [${asked}]`;
-        throw new V2Error('eventIndexCleared', cause, indexOf(this.calls.revision));
+        throw this.#cleared(message.compactRevision);
       }
       this.#read(message.events, message.revision);
     }
@@ -77,6 +77,11 @@ export class WatcherOverV3 {
     this.#ended = true;
     this.#stream.close();
     this.#wake();
+  }
+
+  #cleared(compactRevision: number): V2Error {
+    const cause = `the requested history has been cleared [${indexOf(compactRevision)}/${this.watched.since}]`;
+    return new V2Error('eventIndexCleared', cause, this.startIndex);
   }
 
   #read(encoded: readonly Uint8Array[], revision: number): void {
