@@ -46,7 +46,7 @@ export class WatcherOverV3 {
       key: latin1Bytes(start),
       rangeEnd: endOf(start),
       startRevision: since,
-      watchId: 0,
+      watchId: 0n,
       prevKv: true,
     });
   }
