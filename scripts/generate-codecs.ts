@@ -50,6 +50,11 @@ const bigNames = new Set([
   'Time',
 ]);
 
+const fullName = (field: DescField): string => `${field.parent.typeName}.${field.name}`;
+
+/** Ends of ranges that, given though empty, mean to the last key. */
+const openEnds = new Set(['etcdserverpb.RangeRequest.range_end', 'etcdserverpb.Compare.range_end']);
+
 /** proto2 scalars that etcd holds as pointers: absent and zero differ. All other proto2 scalars are written even when zero. */
 const nullable = new Set(['etcdserverpb.Request.PrevExist', 'etcdserverpb.Request.Refresh']);
 
@@ -211,7 +216,7 @@ for (const [packageName, fileName] of Object.entries(files)) {
     if (field.enum !== undefined) return { write: 'int32', read: 'int32', wireType: 0 };
     switch (field.scalar) {
       case ScalarType.BYTES:
-        return { write: 'bytes', read: 'bytes', wireType: 2 };
+        return { write: 'bytes', read: openEnds.has(fullName(field)) ? 'rangeEnd' : 'bytes', wireType: 2 };
       case ScalarType.STRING:
         return { write: 'string', read: isProto2(field.parent) ? 'looseString' : 'string', wireType: 2 };
       case ScalarType.BOOL:

@@ -8,6 +8,7 @@
 import { goSort } from '../lib/go/sort.js';
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import type { Logger } from '../lib/logger.js';
+import { rawBytes, rawText } from '../lib/raw-text.js';
 import { type Permission, Permission_Type as PermType, Role, User } from '../proto/gen/authpb.js';
 import type {
   AuthRoleGrantPermissionRequest,
@@ -130,7 +131,7 @@ export class AuthStore {
     if (this.#users.has(request.name)) throw new AuthError('userAlreadyExists');
     const options = request.options ?? { noPassword: false };
     const password = options.noPassword ? new Uint8Array(0) : this.#password(request, seed);
-    this.#putUser(request.name, { name: Buffer.from(request.name), password, roles: [], options });
+    this.#putUser(request.name, { name: rawBytes(request.name), password, roles: [], options });
     this.#changed('added a user', { 'user-name': request.name });
   }
 
@@ -138,7 +139,7 @@ export class AuthStore {
     if (this.#enabled && name === ROOT_USER) throw this.#invalidManagement("cannot delete 'root' user", name);
     const user = this.#mustFindUser(name);
     this.#users.delete(name);
-    this.#backend.delete('authUsers', Buffer.from(name));
+    this.#backend.delete('authUsers', rawBytes(name));
     this.deps.tokens.forgetUser(name);
     this.#changed('deleted a user', { 'user-name': name, 'user-roles': user.roles });
   }
@@ -197,7 +198,7 @@ export class AuthStore {
   addRole(name: string): void {
     if (name.length === 0) throw new AuthError('roleEmpty');
     if (this.#roles.has(name)) throw new AuthError('roleAlreadyExists');
-    this.#putRole(name, { name: Buffer.from(name), keyPermission: [] });
+    this.#putRole(name, { name: rawBytes(name), keyPermission: [] });
     this.#changed('created a role', { 'role-name': name });
   }
 
@@ -206,7 +207,7 @@ export class AuthStore {
     if (this.#enabled && name === ROOT_ROLE) throw this.#invalidManagement("cannot delete 'root' role", name);
     this.#mustFindRole(name);
     this.#roles.delete(name);
-    this.#backend.delete('authRoles', Buffer.from(name));
+    this.#backend.delete('authRoles', rawBytes(name));
     for (const [username, user] of this.#users) {
       if (!user.roles.includes(name)) continue;
       this.#putUser(username, { ...user, roles: user.roles.filter((other) => other !== name) });
@@ -336,12 +337,12 @@ export class AuthStore {
 
   #putUser(name: string, user: User): void {
     this.#users.set(name, user);
-    this.#backend.put('authUsers', Buffer.from(name), User.encode(user));
+    this.#backend.put('authUsers', rawBytes(name), User.encode(user));
   }
 
   #putRole(name: string, role: Role): void {
     this.#roles.set(name, role);
-    this.#backend.put('authRoles', Buffer.from(name), Role.encode(role));
+    this.#backend.put('authRoles', rawBytes(name), Role.encode(role));
   }
 
   #changed(what: string, fields: Readonly<Record<string, unknown>>): void {
@@ -365,7 +366,7 @@ export class AuthStore {
     this.#revision = revision === undefined ? 0 : Number(Buffer.from(revision).readBigUInt64BE());
     const each = (bucket: AuthBucket, visit: (name: string, value: Uint8Array) => void): void =>
       backend.range(bucket, new Uint8Array(0), undefined, 0, (key, value) => {
-        visit(Buffer.from(key).toString(), Uint8Array.from(value));
+        visit(rawText(Buffer.from(key)), Uint8Array.from(value));
       });
     each('authUsers', (name, value) => this.#users.set(name, User.decode(value)));
     each('authRoles', (name, value) => this.#roles.set(name, Role.decode(value)));
@@ -399,7 +400,7 @@ function withPermission(permissions: readonly Permission[], granted: Permission)
 }
 
 function inByteOrder(names: string[]): string[] {
-  return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return names.sort((a, b) => Buffer.compare(rawBytes(a), rawBytes(b)));
 }
 
 /** Undefined when Go's decoder would refuse it. */

@@ -11,10 +11,12 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { ProtoDecodeError } from '../lib/codec.js';
-import { rawBytes } from '../lib/raw-text.js';
+import { rawBytes, rawText } from '../lib/raw-text.js';
 
 /** What an absent bytes field is; never written to, being empty. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
+/** What an end that is given, and empty, is read as: to the last key. Told from one that a client wrote out by being this very array. */
+export const OPEN_END: Uint8Array = Uint8Array.of(0);
 
 // One 64-bit cell seen as two halves. All machines Node runs on are little-endian.
 const cell = new BigUint64Array(1);
@@ -306,15 +308,20 @@ export class Reader {
     return start === stop ? NO_BYTES : this.buf.subarray(start, stop);
   }
 
+  /** Go tells an empty slice from none: its range ends nowhere. */
+  rangeEnd(end: number): Uint8Array {
+    const bytes = this.bytes(end);
+    return bytes.length === 0 ? OPEN_END : bytes;
+  }
+
+  /** Up to 3.6 etcd takes any bytes in a string, and stores them: they come as lone surrogates, see `lib/raw-text.ts`. */
   string(end: number): string {
     const stop = this.stop(end);
     const start = this.pos;
     this.pos = stop;
     const { buf } = this;
     const view = Buffer.from(buf.buffer, buf.byteOffset + start, stop - start);
-    // etcd-diff: up to 3.6 etcd takes any bytes in a string; 3.7 and the protobuf rules do not.
-    if (!isUtf8(view)) throw new ProtoDecodeError('string field contains invalid UTF-8');
-    return view.toString('utf8');
+    return isUtf8(view) ? view.toString('utf8') : rawText(view);
   }
 
   /** proto2 strings are not validated; what is not UTF-8 in them becomes U+FFFD. */

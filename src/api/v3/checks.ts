@@ -20,9 +20,11 @@ export interface CheckOptions {
 
 export function checkRange(request: RangeRequest, options: CheckOptions): void {
   if (request.key.length === 0) throw new EtcdError('emptyKey');
-  if (options.refuseUnknownSort && (request.sortOrder > 2 || request.sortTarget > 4))
+  if (options.refuseUnknownSort && (!isKnown(request.sortOrder, 2) || !isKnown(request.sortTarget, 4)))
     throw new EtcdError('invalidSortOption');
 }
+
+const isKnown = (choice: number, last: number): boolean => choice >= 0 && choice <= last;
 
 export function checkPut(request: PutRequest): void {
   if (request.key.length === 0) throw new EtcdError('emptyKey');

@@ -16,6 +16,7 @@ import type { AnswerQueue } from './answer-queue.js';
 import { type CheckOptions, checkDeleteRange, checkPut, checkRange, checkTxn } from './checks.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
+import { withoutOpenEnds } from './open-ends.js';
 import { rangeStream } from './range-stream.js';
 import type { Handlers } from './service.js';
 
@@ -93,7 +94,7 @@ export function kvHandlers(member: MemberFace, guard: Guard, answers: AnswerQueu
       const cost = txnCost(request);
       if (cost > 0 && !member.space.fits(cost)) await member.space.refuse();
       const response = await guard.as(call, (identity) =>
-        member.propose({ kind: 'txn', request }, { identity, caller: call }),
+        member.propose({ kind: 'txn', request: withoutOpenEnds(request) }, { identity, caller: call }),
       );
       return TxnResponse.encode(complete(response));
     },

@@ -1,6 +1,7 @@
 /** bcrypt by a prebuilt native module, loaded with the first password: most members never see one. */
 import { createRequire } from 'node:module';
 import type { Passwords } from '../passwords.js';
+import { rawBytes } from '../raw-text.js';
 
 type Bcrypt = typeof import('@node-rs/bcrypt');
 
@@ -15,7 +16,7 @@ function bcrypt(): Bcrypt {
 const asGo = (hash: string): string => hash.replace(/^\$2.\$/, '$2a$');
 
 export const osPasswords: Passwords = {
-  hash: async (password, { cost, salt }) => asGo(await bcrypt().hash(password, cost, salt)),
-  hashNow: (password, { cost, salt }) => asGo(bcrypt().hashSync(password, cost, salt)),
-  verify: (password, hash) => bcrypt().verify(password, hash),
+  hash: async (password, { cost, salt }) => asGo(await bcrypt().hash(rawBytes(password), cost, salt)),
+  hashNow: (password, { cost, salt }) => asGo(bcrypt().hashSync(rawBytes(password), cost, salt)),
+  verify: (password, hash) => bcrypt().verify(rawBytes(password), hash),
 };

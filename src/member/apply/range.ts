@@ -70,8 +70,9 @@ function passesFilter(request: RangeRequest, kv: KeyValue): boolean {
   );
 }
 
-/** Key order ascending is how the store answers; a target without an order means ascending. */
+/** Key order ascending is how the store answers; a target without an order means ascending, an order that nobody knows none. */
 function isSorted(request: RangeRequest): boolean {
+  if (request.sortOrder < SortOrder.NONE || request.sortOrder > SortOrder.DESCEND) return false;
   return request.sortOrder === SortOrder.NONE ? request.sortTarget !== SortTarget.KEY : !isKeyAscending(request);
 }
 

@@ -49,7 +49,8 @@ export function isSerializableTxn(txn: TxnRequest): boolean {
 /** Throws EtcdError; then nothing has changed. */
 export function checkedPath(reader: KeyReader, txn: TxnRequest, context: TxnContext): Path {
   const path = choosePath(reader, txn);
-  checkBranch(reader, txn, path, context);
+  checkPuts(reader, txn, path, context);
+  checkRanges(txn, path, context);
   return path;
 }
 
@@ -159,12 +160,20 @@ function choosePath(reader: KeyReader, txn: TxnRequest): Path {
   return { succeeded, nested };
 }
 
-function checkBranch(reader: KeyReader, txn: TxnRequest, path: Path, context: TxnContext): void {
+/** All puts, those of nested transactions too, before the first range. */
+function checkPuts(reader: KeyReader, txn: TxnRequest, path: Path, context: TxnContext): void {
+  let nested = 0;
+  for (const { request } of branch(txn, path)) {
+    if (request.case === 'requestPut') checkPutOfTxn(reader, request.value, context);
+    else if (request.case === 'requestTxn') checkPuts(reader, request.value, nestedPath(path, nested++), context);
+  }
+}
+
+function checkRanges(txn: TxnRequest, path: Path, context: TxnContext): void {
   let nested = 0;
   for (const { request } of branch(txn, path)) {
     if (request.case === 'requestRange') checkRevision(request.value.revision, context);
-    else if (request.case === 'requestPut') checkPutOfTxn(reader, request.value, context);
-    else if (request.case === 'requestTxn') checkBranch(reader, request.value, nestedPath(path, nested++), context);
+    else if (request.case === 'requestTxn') checkRanges(request.value, nestedPath(path, nested++), context);
   }
 }
 

@@ -1233,7 +1233,7 @@ export function readRangeRequest(r: Reader, end: number): RangeRequest {
         key = r.bytes(end);
         break;
       case 18:
-        rangeEnd = r.bytes(end);
+        rangeEnd = r.rangeEnd(end);
         break;
       case 24:
         limit = r.int64(end);
@@ -1976,7 +1976,7 @@ export function readCompare(r: Reader, end: number): Compare {
         targetUnion = { case: 'lease', value: r.int64Big(end) };
         break;
       case 514:
-        rangeEnd = r.bytes(end);
+        rangeEnd = r.rangeEnd(end);
         break;
       default:
         r.skipUnknown(tag, end, 'Compare', '1 Result 2 Target 3 Key 4 Version 5 CreateRevision 6 ModRevision 7 Value 8 Lease 64 RangeEnd');

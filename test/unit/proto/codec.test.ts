@@ -161,10 +161,11 @@ describe('malformed input is refused with the words of etcd', () => {
     expect(() => RangeRequest.decode(fromHex(bytes))).toThrow(new ProtoDecodeError(message));
   });
 
-  test('a string that is not UTF-8', () => {
-    expect(() => WatchResponse.decode(fromHex('3202c328'))).toThrow(
-      new ProtoDecodeError('string field contains invalid UTF-8'),
-    );
+  test('a string that is not UTF-8 keeps its bytes', () => {
+    const bytes = fromHex('3202c328');
+    const { cancelReason } = WatchResponse.decode(bytes);
+    expect(cancelReason).toBe('\udcc3(');
+    expect(WatchResponse.encode(WatchResponse.create({ cancelReason }))).toEqual(bytes);
   });
 
   test('a bare v2 request is no InternalRaftRequest: its method is read as a sub-message and fails', () => {
