@@ -1,6 +1,7 @@
 /**
- * What the store costs: commits of puts in key order, random gets, a scan, opening, defragmentation, and the memory they take.
- * `npx tsx bench/bolt.ts [keys]`; a million keys of 17 bytes with 290-byte values by default, in a temporary folder.
+ * What the store costs: commits of puts in key order, random gets, a scan, opening, defragmentation, and the memory
+ * they take. `npx tsx bench/bolt.ts [keys]`; a million keys of 17 bytes with 290-byte values by default, in a temporary
+ * folder.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

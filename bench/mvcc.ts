@@ -1,6 +1,7 @@
 /**
- * What the multi-version store costs over a real database file: puts of new and known keys, reads of one key, ranges, counting, watchers, restore, compaction,
- * and the memory of the index. `npx tsx bench/mvcc.ts [keys]`; 200 000 random keys of 16 bytes with 256-byte values by default.
+ * What the multi-version store costs over a real database file: puts of new and known keys, reads of one key, ranges,
+ * counting, watchers, restore, compaction, and the memory of the index. `npx tsx bench/mvcc.ts [keys]`; 200 000 random
+ * keys of 16 bytes with 256-byte values by default.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,9 @@
 /**
- * CPU of the consensus core alone: `npx tsx bench/raft.ts`. All nodes of a group run in this process, storage in memory, messages handed over as they are.
+ * CPU of the consensus core alone: `npx tsx bench/raft.ts`. All nodes of a group run in this process, storage in
+ * memory, messages handed over as they are.
  *
- * 1. A group of 3, batches of 100 proposals: one call with 100 entries each, as the member's loop does, and 100 calls with one entry each.
+ * 1. A group of 3, batches of 100 proposals: one call with 100 entries each, as the member's loop does, and 100 calls
+ *    with one entry each.
  * 2. A leader with 7 followers and a growing number of entries in flight: the time per entry must stay the same.
  * 3. The codec: one MsgApp with an entry of 256 bytes.
  */

@@ -1,6 +1,7 @@
 /**
  * How much a unary echo call costs on the transport alone: `npx tsx bench/transport.ts [--seconds N]`.
- * A server and a load generator, each in a process of its own, our client generating the load against our server and against
+ * A server and a load generator, each in a process of its own, our client generating the load against our server and
+ * against
  * @grpc/grpc-js in turn. Prints calls/s, the server's CPU time per call and the latency's 50th and 99th percentile.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -164,7 +165,8 @@ async function main(args: readonly string[]): Promise<void> {
     for (const kind of ['ours', 'grpc-js'] as const) {
       const { callsPerSecond, cpuPerCallUs, p50Ms, p99Ms } = await measure(kind, load, seconds);
       console.log(
-        `${kind.padEnd(8)} ${String(load.clients).padStart(7)} ${String(load.connections).padStart(5)} ${callsPerSecond.toFixed(0).padStart(9)}` +
+        `${kind.padEnd(8)} ${String(load.clients).padStart(7)} ${String(load.connections).padStart(5)} ` +
+          `${callsPerSecond.toFixed(0).padStart(9)}` +
           ` ${cpuPerCallUs.toFixed(1).padStart(16)} ${p50Ms.toFixed(2).padStart(8)} ${p99Ms.toFixed(2).padStart(8)}`,
       );
     }

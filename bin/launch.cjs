@@ -1,9 +1,9 @@
 /**
- * Loads a program's bundle as fast as Node can: one file, compiled from V8's code cache, which the build keeps beside it. A cache that does not
- * fit (another Node version) is passed over; V8 then compiles the source as usual.
+ * Loads a program's bundle as fast as Node can: one file, compiled from V8's code cache, which the build keeps beside
+ * it. A cache that does not fit (another Node version) is passed over; V8 then compiles the source as usual.
  *
- * A bundle is the text of one function `(exports, require, module, __filename, __dirname)`; it exports `set`, `asGiven`, `choose` and `run`, see
- * `src/cli/bundle.ts`.
+ * A bundle is the text of one function `(exports, require, module, __filename, __dirname)`; it exports `set`,
+ * `asGiven`, `choose` and `run`, see `src/cli/bundle.ts`.
  */
 'use strict';
 const { existsSync, readFileSync } = require('node:fs');
@@ -31,7 +31,8 @@ function loadBundle(set, folder = dist) {
 }
 
 /**
- * What Go's runtime takes and forgets ends a Node process, or opens its debugger's port (SIGUSR1). https://pkg.go.dev/os/signal#hdr-Default_behavior_of_signals_in_Go_programs
+ * What Go's runtime takes and forgets ends a Node process, or opens its debugger's port (SIGUSR1).
+ * https://pkg.go.dev/os/signal#hdr-Default_behavior_of_signals_in_Go_programs
  */
 const forgotten = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGXCPU'];
 
@@ -81,7 +82,10 @@ async function launch(program) {
   process.exit(code);
 }
 
-/** Nobody reads any more: that is no error, and there is nothing left to do. A full disk goes unnoticed, as it does with Go's Println. */
+/**
+ * Nobody reads any more: that is no error, and there is nothing left to do. A full disk goes unnoticed, as it does with
+ * Go's Println.
+ */
 function endOnClosedPipe(error) {
   if (error.code === 'EPIPE') process.exit(0);
 }

@@ -1,4 +1,7 @@
-/** `npm run bench [-- options]`: builds what is stale, bundles the benchmark (a development loader would slow its clients down) and runs it. */
+/**
+ * `npm run bench [-- options]`: builds what is stale, bundles the benchmark (a development loader would slow its
+ * clients down) and runs it.
+ */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';

@@ -5,11 +5,12 @@
  *   dist/<set>.js.cache  V8's compiled code for it, made after a warm-up run
  *   dist/packages/       packages that few runs need, one file each
  *   dist/manifest.json   what help, completion and man pages are made from
- *   dist/lib/            the library, as ES modules: client.js (`etcd-ts`) and server.js (`etcd-ts/server`), with the parts that both use
+ *   dist/lib/            the library, as ES modules: client.js (`etcd-ts`) and server.js (`etcd-ts/server`), with the
+ *                        parts that both use
  *   dist/types/          its types
  *
- * `--if-stale` does nothing when `dist/` is newer than every source; `--only ctl,utl` makes some sets alone. The new folder takes the old one's place
- * when all of it is there, so a build that fails leaves things as they were.
+ * `--if-stale` does nothing when `dist/` is newer than every source; `--only ctl,utl` makes some sets alone. The new
+ * folder takes the old one's place when all of it is there, so a build that fails leaves things as they were.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -32,10 +33,16 @@ const sets = {
 /** What the package exports → the file it begins in. */
 const libraries = { client: 'src/client/index.ts', server: 'src/start/server.ts' };
 
-/** Left out of the bundles and found in node_modules at run time: modules with native parts, and those that load files of their own. */
+/**
+ * Left out of the bundles and found in node_modules at run time: modules with native parts, and those that load files
+ * of their own.
+ */
 const native = ['koffi', '@node-rs/*', '@opentelemetry/*', '@peculiar/x509'];
 
-/** A file of their own each, `dist/packages/<name>.js`: few runs need them, and what is not in a bundle costs its start nothing. */
+/**
+ * A file of their own each, `dist/packages/<name>.js`: few runs need them, and what is not in a bundle costs its start
+ * nothing.
+ */
 const apart = ['undici', 'execa', 'ora', 'cli-table3', 'ws'];
 const apartPlugin = {
   name: 'packages-apart',
@@ -47,8 +54,9 @@ const apartPlugin = {
 };
 
 /**
- * Built-in modules that few runs of a command need, each some milliseconds to load: they are loaded when something of them is first used. The stand-in
- * is its own prototype, so that the copy which esbuild makes of a module for named imports falls through to it.
+ * Built-in modules that few runs of a command need, each some milliseconds to load: they are loaded when something of
+ * them is first used. The stand-in is its own prototype, so that the copy which esbuild makes of a module for named
+ * imports falls through to it.
  */
 const lazyBuiltins = [
   'child_process',
@@ -136,7 +144,9 @@ async function makeManifests(commandSets) {
       rows.push(`[${JSON.stringify(set)}, ${JSON.stringify(path)}, noteOfCommand(C${rows.length})],`);
     }
   }
-  const contents = `import { noteOfCommand } from ${source('src/cli/manifest.ts')};\n${imports.join('\n')}\nexport const rows = [${rows.join('\n')}];`;
+  const contents =
+    `import { noteOfCommand } from ` +
+    `${source('src/cli/manifest.ts')};\n${imports.join('\n')}\nexport const rows = [${rows.join('\n')}];`;
   const outfile = join(dist, 'manifest-maker.cjs');
   await build({
     ...shared,
@@ -184,7 +194,8 @@ async function makeBundle(set, commands, manifest, names) {
     outfile,
     banner: {
       js:
-        '(function (exports, require, module, __filename, __dirname) {var bundleUrl = require("node:url").pathToFileURL(__filename).href;' +
+        '(function (exports, require, module, __filename, __dirname) {var bundleUrl = ' +
+        'require("node:url").pathToFileURL(__filename).href;' +
         lazyBuiltinSource,
     },
     plugins: [apartPlugin, lazyBuiltinsPlugin],
@@ -223,7 +234,10 @@ async function makeLibraries() {
   writeFileSync(join(out, 'package.json'), '{ "type": "module" }\n');
 }
 
-/** The compiler writes the types of all of `src` that the libraries are made of; those that their users can see are kept. */
+/**
+ * The compiler writes the types of all of `src` that the libraries are made of; those that their users can see are
+ * kept.
+ */
 function makeTypes() {
   const out = join(dist, 'types');
   const compiler = join(root, 'node_modules/typescript/bin/tsc');

@@ -1,6 +1,7 @@
 /**
- * `npm run generate`: writes all that is generated from `src/proto/*.proto` — our codecs into `<out>`, their protobuf-es twins into `<out>/es`.
- * The default `<out>` is `src/proto/gen`; the test for stale files passes a temporary one.
+ * `npm run generate`: writes all that is generated from `src/proto/*.proto` — our codecs into `<out>`, their
+ * protobuf-es twins into `<out>/es`. The default `<out>` is `src/proto/gen`; the test for stale files passes a
+ * temporary one.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Writes `src/proto/*.proto` from an inventory of etcd's protobuf surface (a JSON file: packages → messages, enums, services).
- * It ran once: the committed `.proto` files are the source from then on. It stays for the day a new etcd version adds fields.
+ * Writes `src/proto/*.proto` from an inventory of etcd's protobuf surface (a JSON file: packages → messages, enums,
+ * services). It ran once: the committed `.proto` files are the source from then on. It stays for the day a new etcd
+ * version adds fields.
  *
  *     npx tsx scripts/protos-from-inventory.ts <inventory.json>
  */

@@ -1,6 +1,6 @@
 /**
- * `npm run -s simulate -- --seed N --steps N`: one simulated run of the consensus core (`test/sim/raft`), with `--members N` of a cluster of whole members
- * (`test/sim/members`). The same numbers give the same run.
+ * `npm run -s simulate -- --seed N --steps N`: one simulated run of the consensus core (`test/sim/raft`), with
+ * `--members N` of a cluster of whole members (`test/sim/members`). The same numbers give the same run.
  *
  *   --members N   so many whole members, to begin with
  *   --seed N      where to begin; a random one otherwise, printed
@@ -11,7 +11,8 @@
  *   --logs        of whole members: what they log
  *   --mutant M    with a fault built into it (`test/sim/mutants`), to see it found
  *
- * Ends with 1 when a run breaks a rule; then prints the seed, what was broken, the events before it and the command that shows it again.
+ * Ends with 1 when a run breaks a rule; then prints the seed, what was broken, the events before it and the command
+ * that shows it again.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';

@@ -1,6 +1,6 @@
 /**
- * `npm start`: installs what is missing, builds what is stale, and runs a member on 127.0.0.1:2379 that keeps its data in `default.etcd`.
- * Words after `--` go to the member: `npm start -- --name a`.
+ * `npm start`: installs what is missing, builds what is stale, and runs a member on 127.0.0.1:2379 that keeps its data
+ * in `default.etcd`. Words after `--` go to the member: `npm start -- --name a`.
  */
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
@@ -13,7 +13,10 @@ const words = process.argv.slice(2);
 const isOurSetUp = words.length === 0 && !Object.keys(process.env).some((name) => name.startsWith('ETCD_'));
 const member = spawn(join(root, 'bin/etcd'), words, { cwd: root, stdio: 'inherit' });
 
-/** The member ends as it sees fit; we end the same way. A terminal sends Ctrl-C to both, a service manager signals only us. */
+/**
+ * The member ends as it sees fit; we end the same way. A terminal sends Ctrl-C to both, a service manager signals only
+ * us.
+ */
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => member.kill(signal));
 process.on('SIGINT', () => {
   if (!process.stdin.isTTY) member.kill('SIGINT');
@@ -36,7 +39,8 @@ function greetWhenServing() {
   socket.on('connect', () => {
     socket.destroy();
     console.error(
-      '\netcd-ts serves http://127.0.0.1:2379, data in default.etcd; try: ./bin/etcdctl put hello world && ./bin/etcdctl get hello\n',
+      '\netcd-ts serves http://127.0.0.1:2379, data in default.etcd; try: ./bin/etcdctl put hello world && ' +
+        './bin/etcdctl get hello\n',
     );
   });
   socket.on('error', () => {

@@ -1,4 +1,7 @@
-/** What `npm start` and `npm test` share: they work in a fresh clone with nothing installed, and are quick the second time. Node alone, no packages. */
+/**
+ * What `npm start` and `npm test` share: they work in a fresh clone with nothing installed, and are quick the second
+ * time. Node alone, no packages.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +16,9 @@ export function run(command, args, env = process.env) {
   return status === 0;
 }
 
-/** npm writes this file when an installation is whole; an older one than the lock file says that packages have changed. */
+/**
+ * npm writes this file when an installation is whole; an older one than the lock file says that packages have changed.
+ */
 const installed = join(root, 'node_modules', '.package-lock.json');
 
 export function installIfMissing() {

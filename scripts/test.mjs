@@ -1,4 +1,7 @@
-/** `npm test`: installs what is missing, builds what is stale, then type check, lint and all tests. Words after `--` go to vitest. */
+/**
+ * `npm test`: installs what is missing, builds what is stale, then type check, lint and all tests. Words after `--` go
+ * to vitest.
+ */
 import { join } from 'node:path';
 import { buildIfStale, installIfMissing, root, run } from './steps.mjs';
 

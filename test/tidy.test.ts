@@ -1,6 +1,7 @@
 /**
- * Reads every source file and says where the tree is not as it is meant to be: an import against its direction, a cycle, a clock or a file touched
- * outside the folders that may. The table is the design: to change it is a decision, not a repair.
+ * Reads every source file and says where the tree is not as it is meant to be: an import against its direction, a
+ * cycle, a clock or a file touched outside the folders that may. The table is the design: to change it is a decision,
+ * not a repair.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -126,6 +127,8 @@ const bannedGlobals: readonly (readonly [RegExp, string])[] = [
   [/\bprocess\.(?!version\b)\w/, 'the process: take what you need of it'],
 ];
 
+const MAX_COLUMNS = 120;
+
 interface Import {
   readonly from: string;
   readonly isType: boolean;
@@ -177,6 +180,11 @@ const nameOf = (file: string): string => {
 const targetOf = (file: string, from: string): string => normalize(join(dirname(file), from)).replace(/\.js$/, '.ts');
 
 const sources = [...filesBelow('src'), ...filesBelow('commands')].filter((file) => !file.includes('/gen/'));
+/** What is written by hand, tests and scripts included. */
+const everything = (): string[] => [
+  ...sources,
+  ...['test', 'bench', 'scripts'].flatMap((folder) => filesBelow(folder, /\.(ts|[cm]js)$/)),
+];
 const importsByFile = new Map(sources.map((file) => [file, importsOf(readFileSync(join(root, file), 'utf8'))]));
 
 describe('the tree', () => {
@@ -271,12 +279,9 @@ describe('the tree', () => {
   });
 
   it('exports no value that nobody else uses', () => {
-    const everything = [
-      ...sources,
-      ...['test', 'bench', 'scripts'].flatMap((folder) => filesBelow(folder, /\.(ts|[cm]js)$/)),
-    ];
+    const files = everything();
     const wordsByFile = new Map(
-      everything.map((file) => [
+      files.map((file) => [
         file,
         new Set(withoutComments(readFileSync(join(root, file), 'utf8')).match(/[\w$]+/g)),
       ]),
@@ -285,7 +290,7 @@ describe('the tree', () => {
     for (const file of sources) {
       if (file.startsWith('commands/') || entryPoints.includes(file)) continue;
       for (const name of exportedValues(readFileSync(join(root, file), 'utf8'))) {
-        const isUsed = everything.some((other) => other !== file && wordsByFile.get(other)?.has(name) === true);
+        const isUsed = files.some((other) => other !== file && wordsByFile.get(other)?.has(name) === true);
         if (!isUsed) unused.push(`${file}: ${name}`);
       }
     }
@@ -303,6 +308,16 @@ describe('the tree', () => {
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  it('has no line over 120 columns, comments included', () => {
+    const long: string[] = [];
+    for (const file of everything()) {
+      if (file.includes('/gen/') || file.includes('/fixtures/')) continue;
+      for (const [at, line] of readFileSync(join(root, file), 'utf8').split('\n').entries())
+        if (line.length > MAX_COLUMNS) long.push(`${file}:${at + 1}`);
+    }
+    expect(long).toEqual([]);
   });
 
   it('finds what it looks for', () => {

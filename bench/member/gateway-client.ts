@@ -1,4 +1,7 @@
-/** A lean HTTP/1.1 client for the benchmark: one request at a time on one connection, so that the load generator costs less than what it measures. */
+/**
+ * A lean HTTP/1.1 client for the benchmark: one request at a time on one connection, so that the load generator costs
+ * less than what it measures.
+ */
 import { connect, type Socket } from 'node:net';
 
 export class GatewayClient {
@@ -30,7 +33,8 @@ export class GatewayClient {
 
   post(path: string, body: string): Promise<void> {
     this.#socket.write(
-      `POST ${path} HTTP/1.1\r\nHost: ${this.host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `POST ${path} HTTP/1.1\r\nHost: ${this.host}\r\nContent-Type: application/json\r\nContent-Length: ` +
+        `${body.length}\r\n\r\n${body}`,
     );
     return new Promise((resolve, reject) => {
       this.#answer = { resolve, reject };

@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --only TEXT --members N]`: the same loads on our member and, where a real etcd is found, on it, alternating in one run.
- * With several members connections are spread over them, and CPU is that of all.
- * Prints medians over the rounds: throughput, latency percentiles, server CPU per operation, and ratios ours/etcd.
+ * `npm run bench [-- --seconds N --rounds N --only TEXT --members N]`: the same loads on our member and, where a real
+ * etcd is found, on it, alternating in one run. With several members connections are spread over them, and CPU is that
+ * of all. Prints medians over the rounds: throughput, latency percentiles, server CPU per operation, and ratios
+ * ours/etcd.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -38,7 +39,8 @@ async function main(): Promise<void> {
   if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd'), members));
   else console.log('no real etcd found: measuring ours alone');
   console.log(
-    `${members} member${members === 1 ? '' : 's'}, ${rounds} rounds of ${seconds} s, 16-byte keys, 256-byte values; medians\n`,
+    `${members} member${members === 1 ? '' : 's'}, ${rounds} rounds of ${seconds} s, 16-byte keys, 256-byte ` +
+      `values; medians\n`,
   );
   console.log(
     row([

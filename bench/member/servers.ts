@@ -17,7 +17,10 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Folder of a real etcd's programs: `REAL_ETCD`, or what the tool beside the project prints; undefined when there is none. */
+/**
+ * Folder of a real etcd's programs: `REAL_ETCD`, or what the tool beside the project prints; undefined when there is
+ * none.
+ */
 export function findRealEtcd(root: string): string | undefined {
   const named = process.env.REAL_ETCD;
   if (named !== undefined) return named;

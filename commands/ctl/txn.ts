@@ -5,8 +5,8 @@ import { osClock } from '../../src/lib/os/clock.js';
 
 export default class Txn extends CtlCommand {
   static override summary = 'Do several operations at once, if conditions hold';
-  static override description =
-    `Reads from standard input: conditions, what to do when all of them hold, what to do otherwise. One a line, each part
+  static override description = `Reads from standard input: conditions, what to do when all of them hold, what to do \
+otherwise. One a line, each part
 ended by an empty line:
 
   mod("key1") > "0"

@@ -10,7 +10,10 @@ import type { OsLogger } from '../../src/lib/os/logger.js';
 import { readFile } from '../../src/lib/os/read-file.js';
 import type { Running } from '../../src/start/start-etcd.js';
 
-/** Runs a member, or a proxy of the v2 API, until a signal ends it. Its words are read by the option table in `src/config`, as Go's flag package reads them. */
+/**
+ * Runs a member, or a proxy of the v2 API, until a signal ends it. Its words are read by the option table in
+ * `src/config`, as Go's flag package reads them.
+ */
 export default class Start extends BaseCommand {
   static override summary = 'Run a member, or a proxy of the v2 API';
 
@@ -158,7 +161,10 @@ function endingSignal(): Promise<EndingSignal> {
   });
 }
 
-/** The parent shall see that a signal ended us. Process 1 has no default action for signals, so it exits well. Never resolves. */
+/**
+ * The parent shall see that a signal ended us. Process 1 has no default action for signals, so it exits well. Never
+ * resolves.
+ */
 function reraise(signal: EndingSignal): Promise<never> {
   if (process.pid === 1) process.exit(0);
   process.removeAllListeners(signal);

@@ -5,7 +5,8 @@ import { UtlCommand } from '../../src/utl/command.js';
 export default class Dump extends UtlCommand {
   static override summary = 'Show what is in a log, .snap file or database, or in all files of a data directory';
   static override description =
-    'One line a record: of the log with file and offset, of the database by bucket. Passwords and tokens are not shown. As simple text (cells with tabs between), table, or json (one object a line).';
+    'One line a record: of the log with file and offset, of the database by bucket. Passwords and tokens are not ' +
+    'shown. As simple text (cells with tabs between), table, or json (one object a line).';
   static override usage = '<path> [flags]';
   static override flags = {
     bucket: flag.string('', 'show this bucket of the database alone'),

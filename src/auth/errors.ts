@@ -1,7 +1,7 @@
 /**
- * What authentication and authorization refuse. Each has a row in the catalogue of wire errors, which is what clients get nearly everywhere; the texts here are
- * the ones of the store itself, which etcd lets through untranslated in a few calls (Defragment, Hash, HashKV, Snapshot).
- * Source: etcd's server/auth/store.go.
+ * What authentication and authorization refuse. Each has a row in the catalogue of wire errors, which is what clients
+ * get nearly everywhere; the texts here are the ones of the store itself, which etcd lets through untranslated in a few
+ * calls (Defragment, Hash, HashKV, Snapshot). Source: etcd's server/auth/store.go.
  */
 import type { WireErrorName } from '../proto/errors.js';
 

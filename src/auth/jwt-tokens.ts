@@ -1,7 +1,7 @@
 /**
- * JSON Web Tokens (RFC 7519, signed as RFC 7515 and 7518): claims `username`, `revision` of the auth store, `exp`. Members share keys, not tokens; a token is good
- * until it expires or the store moves on. Written by node:crypto, since a call must know at once who makes it and the libraries only answer later.
- * Source: etcd's server/auth/jwt.go.
+ * JSON Web Tokens (RFC 7519, signed as RFC 7515 and 7518): claims `username`, `revision` of the auth store, `exp`.
+ * Members share keys, not tokens; a token is good until it expires or the store moves on. Written by node:crypto, since
+ * a call must know at once who makes it and the libraries only answer later. Source: etcd's server/auth/jwt.go.
  */
 import {
   constants,
@@ -171,7 +171,10 @@ function keySigner(
   };
 }
 
-/** `etcd-diff:` keys that do not belong together, or not to the method, are refused at the start; 3.5.30 starts, and then no login succeeds. */
+/**
+ * `etcd-diff:` keys that do not belong together, or not to the method, are refused at the start; 3.5.30 starts, and
+ * then no login succeeds.
+ */
 function keysOf({ method, privateKey, publicKey }: JwtOptions) {
   const priv = privateKey === undefined ? undefined : readKey(() => createPrivateKey(privateKey));
   const pub = publicKey === undefined ? undefined : readKey(() => createPublicKey(publicKey));

@@ -1,12 +1,12 @@
 /**
- * The keys that a user may read (or write), as disjoint intervals in rising order. Intervals that touch or overlap are one, whichever roles they came from: a
- * range is permitted when one of them contains all of it.
+ * The keys that a user may read (or write), as disjoint intervals in rising order. Intervals that touch or overlap are
+ * one, whichever roles they came from: a range is permitted when one of them contains all of it.
  *
  *     granted   [a, c)  [b, d)  {d}  [x, …      kept   [a, d\0)  [x, …
  *
- * Ends as in requests: empty = the single key, `\0` = to the last key. Requests are checked as they came, before anything else makes an end of theirs
- * (GHSA-xg4h-6gfc-h4m8: a watch's `\0`, already turned into "no end", passed for a single key).
- * Source: etcd's server/auth/range_perm_cache.go and pkg/adt.
+ * Ends as in requests: empty = the single key, `\0` = to the last key. Requests are checked as they came, before
+ * anything else makes an end of theirs (GHSA-xg4h-6gfc-h4m8: a watch's `\0`, already turned into "no end", passed for a
+ * single key). Source: etcd's server/auth/range_perm_cache.go and pkg/adt.
  */
 import { latin1Text } from '../lib/latin1.js';
 import type { Permission } from '../proto/gen/authpb.js';
@@ -25,7 +25,10 @@ export class KeyRanges {
     this.#intervals = merged([...permissions].map(({ key, rangeEnd }) => intervalOf(key, rangeEnd)));
   }
 
-  /** Whether all of `[key, rangeEnd)` is granted; of a range without keys (end <= key), whether an interval lies across it, as etcd has it. */
+  /**
+   * Whether all of `[key, rangeEnd)` is granted; of a range without keys (end <= key), whether an interval lies across
+   * it, as etcd has it.
+   */
   contains(key: Uint8Array, rangeEnd: Uint8Array): boolean {
     const { start, end } = intervalOf(key, rangeEnd);
     const found = this.#last(start);

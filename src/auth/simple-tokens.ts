@@ -1,7 +1,7 @@
 /**
- * Simple tokens: 16 random letters, a dot, the raft index of the login. Every member learns them from the log, so a client may take its token anywhere; a member
- * that has not applied that index yet waits for it. Each member forgets a token some time after its last use there. They live in memory only.
- * Source: etcd's server/auth/simple_token.go.
+ * Simple tokens: 16 random letters, a dot, the raft index of the login. Every member learns them from the log, so a
+ * client may take its token anywhere; a member that has not applied that index yet waits for it. Each member forgets a
+ * token some time after its last use there. They live in memory only. Source: etcd's server/auth/simple_token.go.
  */
 import type { Random } from '../lib/random.js';
 import type { Login, TokenAnswer, Tokens } from './types.js';

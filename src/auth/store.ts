@@ -1,8 +1,9 @@
 /**
- * Users, roles and what they permit, over the buckets `auth`, `authUsers` and `authRoles`. Synchronous; changed by applied entries alone, so all members agree.
+ * Users, roles and what they permit, over the buckets `auth`, `authUsers` and `authRoles`. Synchronous; changed by
+ * applied entries alone, so all members agree.
  *
- * Invariants: users and roles in memory are the buckets' content; `revision` rises with every change of users, roles or of their being in force (turning
- * authentication on is none), and what it was is written with the change.
+ * Invariants: users and roles in memory are the buckets' content; `revision` rises with every change of users, roles or
+ * of their being in force (turning authentication on is none), and what it was is written with the change.
  * Format: facts "data-dir 5". Source: etcd's server/auth/store.go.
  */
 import { goSort } from '../lib/go/sort.js';
@@ -35,8 +36,8 @@ export interface AuthStoreDeps {
   readonly logger: Logger;
   readonly tokens: Tokens;
   /**
-   * For entries of 3.4 and older, which carry the password itself: its bcrypt text. `seed` tells entries apart and is the same on every member, so that ours
-   * agree on the salt.
+   * For entries of 3.4 and older, which carry the password itself: its bcrypt text. `seed` tells entries apart and is
+   * the same on every member, so that ours agree on the salt.
    */
   readonly hashNow: (password: string, seed: string) => string;
 }
@@ -383,8 +384,8 @@ function isOn(perm: Permission, key: Uint8Array, rangeEnd: Uint8Array): boolean 
 }
 
 /**
- * In order of keys. Only the first permission on the key is looked at for being the same, and ties are left as Go's sorting leaves them: the order of what
- * is stored must be the same on every member, whoever wrote it.
+ * In order of keys. Only the first permission on the key is looked at for being the same, and ties are left as Go's
+ * sorting leaves them: the order of what is stored must be the same on every member, whoever wrote it.
  */
 function withPermission(permissions: readonly Permission[], granted: Permission): Permission[] {
   const result = [...permissions];

@@ -1,6 +1,7 @@
 /**
- * `--auth-token`: `simple`, or `jwt` with the files of its keys: `jwt,sign-method=RS256,priv-key=FILE,pub-key=FILE,ttl=10m`. Source: etcd's server/auth/store.go and
- * options.go; refusals as seen of 3.5.30.
+ * `--auth-token`: `simple`, or `jwt` with the files of its keys:
+ * `jwt,sign-method=RS256,priv-key=FILE,pub-key=FILE,ttl=10m`. Source: etcd's server/auth/store.go and options.go;
+ * refusals as seen of 3.5.30.
  */
 import { durationToMs, parseDuration } from '../lib/go/duration.js';
 

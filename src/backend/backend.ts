@@ -5,8 +5,9 @@
  *                │                                        │
  *            next batch ◀──── puts go on ────────────  reads see it from here on
  *
- * Closing a batch, changing the tree and writing its pages happen in one synchronous step, so a read finds each entry either in the buffer or in
- * the file, never in neither. Only one commit is under way at a time; all that comes meanwhile is one next batch.
+ * Closing a batch, changing the tree and writing its pages happen in one synchronous step, so a read finds each entry
+ * either in the buffer or in the file, never in neither. Only one commit is under way at a time; all that comes
+ * meanwhile is one next batch.
  */
 import { type Bolt, openBolt } from '../bolt/bolt.js';
 import { compactInto, successor } from '../bolt/compact.js';
@@ -42,8 +43,8 @@ export function openBackend(options: BackendOptions): FileBackend {
 }
 
 /**
- * Defragmentations that were killed left copies as large as the database (#14246). Only to be called with the database's lock held: who has it is the
- * only one who may be making such a copy.
+ * Defragmentations that were killed left copies as large as the database (#14246). Only to be called with the
+ * database's lock held: who has it is the only one who may be making such a copy.
  */
 function removeLeftovers({ disk, path, logger }: BackendOptions): void {
   const folder = folderOf(path);
@@ -101,7 +102,10 @@ class BoltBackend implements FileBackend {
   /** The one after it, for all who asked meanwhile. */
   #next: Promise<void> | undefined;
   #lastCommitMs: number | undefined;
-  /** While the file is being exchanged, by defragmentation or by another database: resolves when it is over. Commits wait for it. */
+  /**
+   * While the file is being exchanged, by defragmentation or by another database: resolves when it is over. Commits
+   * wait for it.
+   */
   #exchange: Promise<void> | undefined;
   /** Databases that wait to take this one's place: a defragmentation under way gives up. */
   #replacements = 0;
@@ -301,14 +305,16 @@ class BoltBackend implements FileBackend {
   }
 
   /**
-   * Until the new file is renamed over the old one, everything is as before: a crash leaves a `db.tmp.*` that nobody reads, and the entries put
-   * meanwhile are in the log. They wait in the buffer, since a commit to the old file would be lost.
+   * Until the new file is renamed over the old one, everything is as before: a crash leaves a `db.tmp.*` that nobody
+   * reads, and the entries put meanwhile are in the log. They wait in the buffer, since a commit to the old file would
+   * be lost.
    */
   async defrag(): Promise<void> {
     for (;;) {
       await this.#exchange;
       await this.commit();
-      // A commit or an exchange may have begun between the one awaited and now; none begins once the next lines have run.
+      // A commit or an exchange may have begun between the one awaited and now; none begins once the next lines have
+      // run.
       if (this.#committing !== undefined || this.#exchange !== undefined) continue;
       this.#assertUsable();
       const work = this.#defragNow();
@@ -500,8 +506,8 @@ class BoltBackend implements FileBackend {
   }
 
   /**
-   * What was put and not yet committed goes: it belongs to the old database, whose place the other takes with all that was ever put there. From the
-   * exchange to the end of `replaced` nobody else runs.
+   * What was put and not yet committed goes: it belongs to the old database, whose place the other takes with all that
+   * was ever put there. From the exchange to the end of `replaced` nobody else runs.
    */
   async #replaceAfter(
     before: readonly (Promise<void> | undefined)[],

@@ -4,8 +4,8 @@
  *     put/delete ──▶ write buffer ──commit──▶ bolt transaction ──2 fsyncs──▶ file
  *     get/range  ──▶ write buffer, then what is being committed, then the file (all three are seen as one)
  *
- * Everything runs on the member's one thread, so there are no locks and no separate read and write transactions: a reader between two
- * calls sees all that was put. Only syncing waits, and never blocks a reader or writer.
+ * Everything runs on the member's one thread, so there are no locks and no separate read and write transactions: a
+ * reader between two calls sees all that was put. Only syncing waits, and never blocks a reader or writer.
  */
 import type { Caller } from '../lib/caller.js';
 
@@ -21,7 +21,10 @@ export type BucketName =
   | 'members_removed'
   | 'cluster';
 
-/** Return `false` to stop early. Both byte arrays are borrowed: valid until the next call on the backend; copy what you keep. */
+/**
+ * Return `false` to stop early. Both byte arrays are borrowed: valid until the next call on the backend; copy what you
+ * keep.
+ */
 export type Visit = (key: Uint8Array, value: Uint8Array) => unknown;
 
 export interface BackendReader {
@@ -33,22 +36,37 @@ export interface BackendReader {
 
 export interface Backend extends BackendReader {
   createBucket(bucket: BucketName): void;
-  /** Keeps both arrays: the caller must not change them afterwards. `append`: the key is greater than all in the bucket (the hot path). */
+  /**
+   * Keeps both arrays: the caller must not change them afterwards. `append`: the key is greater than all in the bucket
+   * (the hot path).
+   */
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array, how?: { append?: boolean }): void;
   delete(bucket: BucketName, key: Uint8Array): void;
 
-  /** `hook` runs right before every commit closes its batch; what it puts is in the same bolt transaction (consistent index, conf state). */
+  /**
+   * `hook` runs right before every commit closes its batch; what it puts is in the same bolt transaction (consistent
+   * index, conf state).
+   */
   onBeforeCommit(hook: () => void): void;
   /** Resolves when all that was put before the call is durable. Rejects, for good, on any write or sync error. */
   commit(): Promise<void>;
-  /** Starts a commit when 10 000 operations or 100 ms have gathered since the last one. The member calls it at least every 100 ms. */
+  /**
+   * Starts a commit when 10 000 operations or 100 ms have gathered since the last one. The member calls it at least
+   * every 100 ms.
+   */
   tick(nowMs: number): void;
 
   /** A consistent view as of the last commit, unmoved by later commits; must be closed. */
   openView(): BackendReader & { close(): void };
-  /** Commits, then streams the database file (high-water * page size bytes, no trailer) as of that moment while writes go on. */
+  /**
+   * Commits, then streams the database file (high-water * page size bytes, no trailer) as of that moment while writes
+   * go on.
+   */
   snapshot(): Promise<BackendSnapshot>;
-  /** CRC-32C over bucket names, keys and values in order, without the `(bucket, key)` pairs in `ignore`; sliced. facts: ids-and-hashes 4. */
+  /**
+   * CRC-32C over bucket names, keys and values in order, without the `(bucket, key)` pairs in `ignore`; sliced. facts:
+   * ids-and-hashes 4.
+   */
   hash(ignore: (bucket: string, key: Uint8Array) => boolean, caller?: Caller): Promise<number>;
 
   /** High-water mark * page size: what clients are told and what the quota counts. */

@@ -1,8 +1,9 @@
 /**
  * What was put or deleted in one bucket since the last commit closed, in key order, laid over the file by reads.
  *
- * Two parallel arrays, ascending keys; an undefined value is a deletion. `key` records come in order, so the common put is a push; anything
- * else costs one move of at most some ten thousand pointers. Arrays of the caller are kept, not copied.
+ * Two parallel arrays, ascending keys; an undefined value is a deletion. `key` records come in order, so the common put
+ * is a push; anything else costs one move of at most some ten thousand pointers. Arrays of the caller are kept, not
+ * copied.
  */
 import { compareBytes, lowerBound } from '../bolt/page.js';
 

@@ -2,14 +2,17 @@
  * A bbolt file, open.
  *
  * A commit, in the order that makes it survive a crash at any point:
- *   1. changed pages go to pages that neither the last durable state nor a reader reaches; new readers see them from here on
+ *   1. changed pages go to pages that neither the last durable state nor a reader reaches; new readers see them from
+ *      here on
  *   2. fdatasync: all of the new tree is on disk, still reached from nowhere
- *   3. the meta page of the other parity is written: at worst torn, and then its checksum is wrong and the old one counts
+ *   3. the meta page of the other parity is written: at worst torn, and then its checksum is wrong and the old one
+ *      counts
  *   4. fdatasync: the commit is durable; only now may pages that it freed be used again
- * An error anywhere in it leaves the file at the last durable commit and this handle failed for good: after a failed sync nobody knows what
- * the kernel still holds.
+ * An error anywhere in it leaves the file at the last durable commit and this handle failed for good: after a failed
+ * sync nobody knows what the kernel still holds.
  *
- * The free list is never written (bbolt's and etcd's NoFreelistSync): it is rebuilt from what is reachable when the file is opened.
+ * The free list is never written (bbolt's and etcd's NoFreelistSync): it is rebuilt from what is reachable when the
+ * file is opened.
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
 import type { Failpoints } from '../lib/failpoints.js';
@@ -45,8 +48,8 @@ const GROW_BYTES = 16 << 20;
 const WRITE_CHUNKS = 256;
 
 /**
- * Opens the database at `path`, creating it (4096-byte pages) when it is absent or empty, unless `readOnly`. Throws BoltError: ERR_BOLT_LOCKED,
- * ERR_BOLT_FORMAT, ERR_BOLT_CORRUPT; or the disk's error.
+ * Opens the database at `path`, creating it (4096-byte pages) when it is absent or empty, unless `readOnly`. Throws
+ * BoltError: ERR_BOLT_LOCKED, ERR_BOLT_FORMAT, ERR_BOLT_CORRUPT; or the disk's error.
  */
 export function openBolt(disk: Disk, path: string, options: BoltOptions = {}): Bolt {
   const readOnly = options.readOnly ?? false;
@@ -175,7 +178,10 @@ export class Bolt {
     return { free: this.#free?.count ?? 0, pending: this.#free?.pendingCount ?? 0 };
   }
 
-  /** Whether a page is one that no state needs, now or as soon as readers and the commit under way are done with it; as of this call. */
+  /**
+   * Whether a page is one that no state needs, now or as soon as readers and the commit under way are done with it; as
+   * of this call.
+   */
   unusedPages(): (id: number) => boolean {
     const free = this.#free;
     if (free === undefined) return () => false;
@@ -193,8 +199,8 @@ export class Bolt {
   }
 
   /**
-   * A top-level bucket of the newest state, for use within the current call: the next commit may overwrite what it reads. `key` is the name as
-   * latin1 text.
+   * A top-level bucket of the newest state, for use within the current call: the next commit may overwrite what it
+   * reads. `key` is the name as latin1 text.
    */
   latestBucket(name: Uint8Array, key: string): PageBucket | undefined {
     return this.#state.bucket(name, key);
@@ -269,7 +275,8 @@ export class Bolt {
     const stored = this.#storedFreelist;
     for (let id = 2; id < meta.highWater; id++) {
       if (((used[id >>> 5] as number) & (1 << (id & 31))) !== 0) continue;
-      // The stored list belongs to the durable state: it must stay readable until the next commit says that there is none.
+      // The stored list belongs to the durable state: it must stay readable until the next commit says that there is
+      // none.
       if (stored !== undefined && id >= stored.start && id < stored.start + stored.count) continue;
       free.add(id);
     }

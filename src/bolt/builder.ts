@@ -1,6 +1,7 @@
 /**
- * Writes a whole database densely: entries come in key order, pages leave in file order, and only one page of each tree level is in memory.
- * How defragmentation and copies are made. The file is new, nobody reads it yet, and it is whole only after `finish`.
+ * Writes a whole database densely: entries come in key order, pages leave in file order, and only one page of each tree
+ * level is in memory. How defragmentation and copies are made. The file is new, nobody reads it yet, and it is whole
+ * only after `finish`.
  */
 import type { DiskFile } from '../lib/disk.js';
 import { encodeMeta } from './meta.js';

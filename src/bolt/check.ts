@@ -1,8 +1,10 @@
 /**
- * Whether every page of a file is what its place says: reached once or free, its keys in order and within what its parent promises. As bbolt's
- * Tx.Check, with a report instead of a panic: a damaged page is one line in it, and the walk goes on beside it.
+ * Whether every page of a file is what its place says: reached once or free, its keys in order and within what its
+ * parent promises. As bbolt's Tx.Check, with a report instead of a panic: a damaged page is one line in it, and the
+ * walk goes on beside it.
  *
- * Holds one number a page and the pages of one path; no damage makes it endless, since a page met twice is not entered again.
+ * Holds one number a page and the pages of one path; no damage makes it endless, since a page met twice is not entered
+ * again.
  */
 import type { Bolt } from './bolt.js';
 import { BoltError } from './errors.js';
@@ -22,7 +24,10 @@ import type { BoltCheckProblem, BoltCheckReport } from './types.js';
 
 const MAX_PROBLEMS = 1000;
 
-/** Checks the newest state. For a file open for writing also that what is not reachable is free, and nothing else. No commit may be under way. */
+/**
+ * Checks the newest state. For a file open for writing also that what is not reachable is free, and nothing else. No
+ * commit may be under way.
+ */
 export function checkBolt(bolt: Bolt): BoltCheckReport {
   const check = new Check(bolt.pager);
   check.tree(bolt.meta.rootId, { low: undefined, high: undefined, depth: 0, nesting: 0 });

@@ -1,5 +1,6 @@
 /**
- * A dense copy of one state into a new file: same buckets, keys, values and sequences, no free pages. As bbolt's Compact.
+ * A dense copy of one state into a new file: same buckets, keys, values and sequences, no free pages. As bbolt's
+ * Compact.
  */
 import type { DiskFile } from '../lib/disk.js';
 import { BucketBuilder, FileBuilder } from './builder.js';
@@ -12,8 +13,8 @@ const STEP_ENTRIES = 500;
 const STEP_BYTES = 256 << 10;
 
 /**
- * Copies a pinned state step by step: run the generator to its end, doing other things between the steps as you like. `file` must be empty; it
- * is durable at the end.
+ * Copies a pinned state step by step: run the generator to its end, doing other things between the steps as you like.
+ * `file` must be empty; it is durable at the end.
  */
 export function* compactInto(
   source: { readonly root: ReadBucket; readonly meta: Meta },

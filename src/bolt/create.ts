@@ -1,8 +1,10 @@
 /**
- * A new, empty database: two meta pages (transactions 0 and 1), an empty stored free list, an empty root leaf. As bbolt's db.init.
+ * A new, empty database: two meta pages (transactions 0 and 1), an empty stored free list, an empty root leaf. As
+ * bbolt's db.init.
  *
- * etcd-diff: made beside the path and renamed into place, so that a crash leaves either no database or a whole one; bbolt writes in place, and
- * then refuses the torn file at the next start. The leftover's name is one that etcd removes too.
+ * etcd-diff: made beside the path and renamed into place, so that a crash leaves either no database or a whole one;
+ * bbolt writes in place, and then refuses the torn file at the next start. The leftover's name is one that etcd removes
+ * too.
  */
 import type { Disk } from '../lib/disk.js';
 import { BoltError } from './errors.js';

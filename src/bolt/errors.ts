@@ -1,6 +1,6 @@
 /**
- * What can go wrong with a bbolt file. All carry the file's path, and the byte offset where one is known, so that an operator can be told
- * what to look at. Match on `code`.
+ * What can go wrong with a bbolt file. All carry the file's path, and the byte offset where one is known, so that an
+ * operator can be told what to look at. Match on `code`.
  */
 export type BoltErrorCode =
   /** The file is not a bbolt database at all, or of a format version we do not know. */
@@ -13,7 +13,10 @@ export type BoltErrorCode =
   | 'ERR_BOLT_FAILED'
   /** The handle or the transaction was closed. */
   | 'ERR_BOLT_CLOSED'
-  /** The caller asked for something the format has no room for: an empty key, a key over 32 768 bytes, a bucket where a value is … */
+  /**
+   * The caller asked for something the format has no room for: an empty key, a key over 32 768 bytes, a bucket where a
+   * value is …
+   */
   | 'ERR_BOLT_USAGE';
 
 export class BoltError extends Error {

@@ -1,11 +1,12 @@
 /**
  * Which pages may be written.
  *
- *     in use ──free(tx n)──▶ pending(n) ──release, once n is durable and no reader needs it──▶ free ──allocate──▶ in use
+ *     in use ──free(tx n)──▶ pending(n) ──release, once n is durable and no reader needs it──▶ free ──allocate──▶ in
+ *     use
  *
- * Invariant: a page is free only when neither the last durable state nor any pinned reader's state reaches it. A page that transaction `a`
- * brought to life and transaction `n` freed is seen by readers of the states a … n−1 only; so a reader that stays open for long keeps what
- * it sees, and not everything that comes and goes meanwhile.
+ * Invariant: a page is free only when neither the last durable state nor any pinned reader's state reaches it. A page
+ * that transaction `a` brought to life and transaction `n` freed is seen by readers of the states a … n−1 only; so a
+ * reader that stays open for long keeps what it sees, and not everything that comes and goes meanwhile.
  *
  * One bit a page: 256 KiB for an 8 GiB file.
  */
@@ -24,7 +25,9 @@ export class FreePages {
   #pending: Pending[] = [];
   /** Which transaction allocated a page; only kept while readers are open. */
   #born = new Map<number, number>();
-  /** The readers' states when `release` last looked; older pending pages need no second look while it stays the same. */
+  /**
+   * The readers' states when `release` last looked; older pending pages need no second look while it stays the same.
+   */
   #lastPinned = '';
   /** By run length: no run of that many free pages starts below. */
   #lowest = new Map<number, number>();
@@ -84,8 +87,8 @@ export class FreePages {
   }
 
   /**
-   * Makes pending pages free that no state in `pinned` (transaction ids, any order) reaches. To be called between transactions, when the
-   * last one is durable.
+   * Makes pending pages free that no state in `pinned` (transaction ids, any order) reaches. To be called between
+   * transactions, when the last one is durable.
    */
   release(pinned: readonly number[]): void {
     const key = pinned.join();

@@ -1,11 +1,12 @@
 /**
  * The two meta pages, 0 and 1, that say where everything is.
  *
- *     from byte 16 of the page: magic u32 | version u32 | page size u32 | flags u32 | root page u64 | root sequence u64 |
- *     freelist page u64 (all ones = not stored) | high-water page u64 | txid u64 | FNV-1a 64 of the 56 bytes before it
+ *     from byte 16 of the page: magic u32 | version u32 | page size u32 | flags u32 | root page u64 | root sequence u64
+ *     | freelist page u64 (all ones = not stored) | high-water page u64 | txid u64 | FNV-1a 64 of the 56 bytes before
+ *     it
  *
- * Transaction n writes page n mod 2, so the one before it survives a torn write; the valid one with the higher txid counts.
- * Source: bbolt's db.go (meta) and bucket.go.
+ * Transaction n writes page n mod 2, so the one before it survives a torn write; the valid one with the higher txid
+ * counts. Source: bbolt's db.go (meta) and bucket.go.
  */
 import { BoltError } from './errors.js';
 import { FLAG_META, PAGE_HEADER_BYTES, readU32, readU64, writePageHeader, writeU32, writeU64 } from './page.js';
@@ -47,7 +48,9 @@ function writeBigU64(data: Uint8Array, at: number, value: bigint): void {
   writeU32(data, at + 4, Number(value >> 32n));
 }
 
-/** A whole meta page; `pageId` 0 or 1 is given apart from the txid because a streamed copy writes one state into both. */
+/**
+ * A whole meta page; `pageId` 0 or 1 is given apart from the txid because a streamed copy writes one state into both.
+ */
 export function encodeMeta(meta: Meta, pageId: 0 | 1): Uint8Array {
   const data = new Uint8Array(meta.pageSize);
   writePageHeader(data, { id: pageId, flags: FLAG_META, count: 0, overflow: 0 });
@@ -64,7 +67,9 @@ export function encodeMeta(meta: Meta, pageId: 0 | 1): Uint8Array {
   return data;
 }
 
-/** What one meta page says, or in words why it cannot be believed. `data` holds at least `META_END` bytes of the page. */
+/**
+ * What one meta page says, or in words why it cannot be believed. `data` holds at least `META_END` bytes of the page.
+ */
 export function decodeMeta(data: Uint8Array): Meta | { readonly invalid: string; readonly foreign: boolean } {
   if (data.length < META_END) return { invalid: `meta page is cut short: ${data.length} bytes`, foreign: true };
   if (readU32(data, 16) !== MAGIC) return { invalid: 'not a bbolt database (wrong magic number)', foreign: true };
@@ -93,8 +98,8 @@ export function decodeMeta(data: Uint8Array): Meta | { readonly invalid: string;
 }
 
 /**
- * The newer valid meta of a file. `readAt` returns up to `size` bytes, fewer at the file's end. Where page 0 is unreadable, the page size is
- * not known, so page 1 is looked for at every size there is.
+ * The newer valid meta of a file. `readAt` returns up to `size` bytes, fewer at the file's end. Where page 0 is
+ * unreadable, the page size is not known, so page 1 is looked for at every size there is.
  */
 export function readMetas(path: string, readAt: (position: number, size: number) => Uint8Array): Meta {
   const first = decodeMeta(readAt(0, META_END));

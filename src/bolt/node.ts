@@ -1,6 +1,6 @@
 /**
- * A page taken apart so that it can be changed: what a write transaction holds of a bucket's tree. Only pages on a changed path become
- * nodes; a branch node's other children stay page ids.
+ * A page taken apart so that it can be changed: what a write transaction holds of a bucket's tree. Only pages on a
+ * changed path become nodes; a branch node's other children stay page ids.
  *
  * Invariants: keys ascend; `sizeBytes` is what the node would take on disk; `pageId` 0 = it stands on no page yet.
  */
@@ -48,7 +48,9 @@ export class LeafNode {
     return lowerBound(this.keys, key);
   }
 
-  /** False, and nothing changed, when the key is there as a bucket and should become a value, or the other way round. */
+  /**
+   * False, and nothing changed, when the key is there as a bucket and should become a value, or the other way round.
+   */
   put(key: Uint8Array, value: Uint8Array, isBucket: boolean): boolean {
     const index = this.lowerBound(key);
     const found = this.keys[index];
@@ -193,8 +195,8 @@ export function nodeFrom(page: Page, pager: Pager): TreeNode {
 const MIN_ELEMENTS = 2;
 
 /**
- * Where to cut a node into pages: the end index of each piece. A piece is filled up to `fillPercent`; what is left over stays one piece while it
- * fits a page. As bbolt's node.split.
+ * Where to cut a node into pages: the end index of each piece. A piece is filled up to `fillPercent`; what is left over
+ * stays one piece while it fits a page. As bbolt's node.split.
  */
 export function splitPoints(node: TreeNode, pageSize: number, fillPercent: number): number[] {
   const count = node.keys.length;

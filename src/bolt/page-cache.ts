@@ -1,6 +1,6 @@
 /**
- * Pages in memory, bounded by bytes. Clock replacement: a hit sets a mark, the hand clears marks and drops the first page without one; that
- * keeps the branch pages and the tail of the log while a hit stays one map lookup.
+ * Pages in memory, bounded by bytes. Clock replacement: a hit sets a mark, the hand clears marks and drops the first
+ * page without one; that keeps the branch pages and the tail of the log while a hit stays one map lookup.
  *
  * A page's bytes are never reused, only let go of, so what a reader borrowed stays as it was.
  */
@@ -63,8 +63,8 @@ export class PageCache {
   }
 
   /**
-   * Frees an eighth of the bound at once, so that the cost of a round is shared by many insertions. A second round, where the first freed
-   * too little, finds no marks any more and so frees enough.
+   * Frees an eighth of the bound at once, so that the cost of a round is shared by many insertions. A second round,
+   * where the first freed too little, finds no marks any more and so frees enough.
    */
   #shrink(): void {
     const target = this.#limitBytes - this.#limitBytes / 8;

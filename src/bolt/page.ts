@@ -1,13 +1,16 @@
 /**
  * One page of a bbolt file, as it lies on disk: little-endian, read in place, never changed.
  *
- *     header (16 bytes):  id u64 | flags u16 | count u16 | overflow u32      overflow: following pages that belong to this one
- *     leaf element i   at 16+16i:  flags u32 (1 = bucket) | pos u32 | ksize u32 | vsize u32      key at element start + pos, value after it
- *     branch element i at 16+16i:  pos u32 | ksize u32 | child id u64                            key <= every key under the child
+ *     header (16 bytes):  id u64 | flags u16 | count u16 | overflow u32      overflow: following pages that belong to
+ *                                                                            this one
+ *     leaf element i   at 16+16i:  flags u32 (1 = bucket) | pos u32 | ksize u32 | vsize u32      key at element start +
+ *                                                                                                pos, value after it
+ *     branch element i at 16+16i:  pos u32 | ksize u32 | child id u64                            key <= every key under
+ *                                                                                                the child
  *
- * A `Page` has passed its check: every element lies inside the page's bytes, so the accessors need none. Order of keys is not checked
- * here (`check.ts` does); a wrong order can give wrong answers but never an endless walk (`read-bucket.ts` guards that).
- * Source of the format: bbolt's page.go, as of 1.3.
+ * A `Page` has passed its check: every element lies inside the page's bytes, so the accessors need none. Order of keys
+ * is not checked here (`check.ts` does); a wrong order can give wrong answers but never an endless walk
+ * (`read-bucket.ts` guards that). Source of the format: bbolt's page.go, as of 1.3.
  */
 import { BoltError } from './errors.js';
 
@@ -29,7 +32,10 @@ export const readU32 = (data: Uint8Array, at: number): number =>
     ((data[at + 3] as number) << 24)) >>>
   0;
 
-/** Page and transaction ids are far below 2^53 in any file that can exist; a larger value comes out inexact, and fails the range checks. */
+/**
+ * Page and transaction ids are far below 2^53 in any file that can exist; a larger value comes out inexact, and fails
+ * the range checks.
+ */
 export const readU64 = (data: Uint8Array, at: number): number => readU32(data, at) + readU32(data, at + 4) * 4294967296;
 
 function writeU16(data: Uint8Array, at: number, value: number): void {
@@ -156,7 +162,9 @@ export class Page {
     return low;
   }
 
-  /** Index of the child under which `key` belongs: the last whose key is <= it, or the first child. Branch pages only. */
+  /**
+   * Index of the child under which `key` belongs: the last whose key is <= it, or the first child. Branch pages only.
+   */
   childFor(key: Uint8Array): number {
     let low = 0;
     let high = this.count;
@@ -192,8 +200,8 @@ export function parseHeader(data: Uint8Array, place: PagePlace): { leaf: boolean
 }
 
 /**
- * Checks that all of the page's elements lie within `data` (the page with its overflow). `highWater` bounds the children.
- * `place.id` is 0 for an inline page.
+ * Checks that all of the page's elements lie within `data` (the page with its overflow). `highWater` bounds the
+ * children. `place.id` is 0 for an inline page.
  */
 export function parsePage(data: Uint8Array, place: PagePlace, highWater: number): Page {
   const { leaf, count } = parseHeader(data, place);

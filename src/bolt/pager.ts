@@ -1,8 +1,8 @@
 /**
  * Pages of one file by id: from the cache, or read and checked. All reads of a bbolt file come through here.
  *
- * Node has no mmap, so a page costs one pread the first time. Single pages are read one by one and cached; a scan reads ahead into a window
- * of its own and leaves the cache to those that need it.
+ * Node has no mmap, so a page costs one pread the first time. Single pages are read one by one and cached; a scan reads
+ * ahead into a window of its own and leaves the cache to those that need it.
  */
 import type { DiskFile } from '../lib/disk.js';
 import { BoltError } from './errors.js';

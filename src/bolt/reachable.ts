@@ -1,9 +1,10 @@
 /**
  * Finds every page that is in use, when a file is opened that stores no free list.
  *
- * Level by level: all pages of one level of all trees are read in the order they lie in the file, neighbours in one read. So a file of
- * gigabytes costs one sequential sweep, whatever order its keys are in. A page met twice, or outside the file, ends it with an error;
- * no damage makes it endless or needs more than one bit a page and the list of one level.
+ * Level by level: all pages of one level of all trees are read in the order they lie in the file, neighbours in one
+ * read. So a file of gigabytes costs one sequential sweep, whatever order its keys are in. A page met twice, or outside
+ * the file, ends it with an error; no damage makes it endless or needs more than one bit a page and the list of one
+ * level.
  */
 import { type Page, type PagePlace, parseBucketHeader, parseHeader, parsePage } from './page.js';
 import type { Pager } from './pager.js';

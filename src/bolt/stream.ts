@@ -1,11 +1,15 @@
 /**
- * A database file as one reader's state has it, byte for byte what can be opened again. Pages that the state does not reach may hold anything, and
- * may change while the file is streamed. As bbolt's Tx.WriteTo: both meta pages tell of this one state, the first as the newer.
+ * A database file as one reader's state has it, byte for byte what can be opened again. Pages that the state does not
+ * reach may hold anything, and may change while the file is streamed. As bbolt's Tx.WriteTo: both meta pages tell of
+ * this one state, the first as the newer.
  */
 import { encodeMeta, type Meta } from './meta.js';
 import type { Pager } from './pager.js';
 
-/** Chunks of `chunkBytes` (the last one shorter), `meta.highWater * meta.pageSize` bytes in all. The state must stay pinned meanwhile. */
+/**
+ * Chunks of `chunkBytes` (the last one shorter), `meta.highWater * meta.pageSize` bytes in all. The state must stay
+ * pinned meanwhile.
+ */
 export function* streamState(pager: Pager, meta: Meta, chunkBytes: number): Generator<Uint8Array, void, void> {
   const { pageSize } = meta;
   const head = Buffer.concat([

@@ -1,8 +1,8 @@
 /**
  * Reading one bucket's tree of pages: find a key, walk a range.
  *
- * A damaged file may hold loops. No walk is endless: the depth is bounded, every leaf but a root has entries, and each leaf's keys must come
- * after those of the leaf before it, so a page met again is noticed.
+ * A damaged file may hold loops. No walk is endless: the depth is bounded, every leaf but a root has entries, and each
+ * leaf's keys must come after those of the leaf before it, so a page met again is noticed.
  */
 import type { Page } from './page.js';
 import { compareBytes } from './page.js';

@@ -1,17 +1,20 @@
 /**
- * The face of a bbolt file: buckets of ordered byte keys, one writer, any number of readers, each seeing one commit's state unmoved.
- * Opened by `openBolt` in `bolt.ts`.
+ * The face of a bbolt file: buckets of ordered byte keys, one writer, any number of readers, each seeing one commit's
+ * state unmoved. Opened by `openBolt` in `bolt.ts`.
  */
 
-/** Return `false` to stop. Bytes are borrowed: never written again, but they keep a whole page alive, so copy what you keep for long. */
+/**
+ * Return `false` to stop. Bytes are borrowed: never written again, but they keep a whole page alive, so copy what you
+ * keep for long.
+ */
 export type VisitEntry = (key: Uint8Array, value: Uint8Array, isBucket: boolean) => unknown;
 
 export interface ReadBucket {
   /** Borrowed bytes; undefined when absent or when `key` names a nested bucket. */
   get(key: Uint8Array): Uint8Array | undefined;
   /**
-   * Visits `[start, end)` in byte order; undefined = from the first, to the last. A nested bucket is visited with its stored header as
-   * value and `isBucket` true. Returns false when the visitor stopped it.
+   * Visits `[start, end)` in byte order; undefined = from the first, to the last. A nested bucket is visited with its
+   * stored header as value and `isBucket` true. Returns false when the visitor stopped it.
    */
   range(start: Uint8Array | undefined, end: Uint8Array | undefined, visit: VisitEntry): boolean;
   /** The nested bucket of that name, or undefined. */
@@ -21,9 +24,14 @@ export interface ReadBucket {
 }
 
 export interface WriteBucket extends ReadBucket {
-  /** Share of a page filled when a node is split: 0.1 … 1. 0.5 by default; 0.9 suits keys that only grow. Lives as long as the transaction. */
+  /**
+   * Share of a page filled when a node is split: 0.1 … 1. 0.5 by default; 0.9 suits keys that only grow. Lives as long
+   * as the transaction.
+   */
   fillPercent: number;
-  /** Keeps both arrays until the commit. Throws ERR_BOLT_USAGE for an empty or too long key, or one that names a bucket. */
+  /**
+   * Keeps both arrays until the commit. Throws ERR_BOLT_USAGE for an empty or too long key, or one that names a bucket.
+   */
   put(key: Uint8Array, value: Uint8Array): void;
   /** Returns whether there was such a key. */
   delete(key: Uint8Array): boolean;
@@ -54,8 +62,9 @@ export interface WriteTx {
   /** Writes, syncs, writes the meta page, syncs. An error fails the handle for good. */
   commit(): void;
   /**
-   * The same with the two syncs on the thread pool. New readers see the commit as soon as the call returns; the promise resolves when it is
-   * durable, and only then may the next write transaction begin. Rejects when a write or sync failed: the handle has then failed for good.
+   * The same with the two syncs on the thread pool. New readers see the commit as soon as the call returns; the promise
+   * resolves when it is durable, and only then may the next write transaction begin. Rejects when a write or sync
+   * failed: the handle has then failed for good.
    */
   commitAsync(): Promise<void>;
   /** Throws the changes away. Nothing was written yet. */

@@ -3,8 +3,9 @@
  *
  *     page id / inline page ──first change on a path──▶ nodes ──rebalance──▶ nodes of sane size ──spill──▶ new pages
  *
- * Nothing is written before the commit; then each changed node is cut into page-sized pieces, written to fresh pages, and its old page is
- * freed (copy on write). Sizes, split and merge rules are bbolt's (node.go, bucket.go), so that its check accepts what we write.
+ * Nothing is written before the commit; then each changed node is cut into page-sized pieces, written to fresh pages,
+ * and its old page is freed (copy on write). Sizes, split and merge rules are bbolt's (node.go, bucket.go), so that its
+ * check accepts what we write.
  */
 import { latin1Text } from '../lib/latin1.js';
 import { BoltError } from './errors.js';
@@ -74,7 +75,9 @@ export class NodeBucket implements WriteBucket {
   readonly #isTop: boolean;
   /** Nested buckets opened by this transaction. */
   readonly #opened = new Map<string, { readonly name: Uint8Array; readonly bucket: NodeBucket }>();
-  /** The leaf the last change went to, and the keys that belong to it: `[low, high)`. Changes mostly come in key order. */
+  /**
+   * The leaf the last change went to, and the keys that belong to it: `[low, high)`. Changes mostly come in key order.
+   */
   #lastLeaf: LeafNode | undefined;
   #lastLow: Uint8Array | undefined;
   #lastHigh: Uint8Array | undefined;

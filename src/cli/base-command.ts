@@ -1,7 +1,9 @@
 /**
- * What all commands share: how words become flags and arguments, where output goes, what an error looks like and which exit code it has.
+ * What all commands share: how words become flags and arguments, where output goes, what an error looks like and which
+ * exit code it has.
  *
- * A command is one file, its path its name: `commands/ctl/lease/grant.ts` is `etcdctl lease grant`. It parses, makes one call, prints:
+ * A command is one file, its path its name: `commands/ctl/lease/grant.ts` is `etcdctl lease grant`. It parses, makes
+ * one call, prints:
  *
  * ```ts
  * export default class LeaseGrant extends CtlCommand {
@@ -20,7 +22,8 @@
  * }
  * ```
  *
- * Commands throw: `fail(code, text)` for what they refuse themselves; anything else ends as `Error: <message>`, exit code 1.
+ * Commands throw: `fail(code, text)` for what they refuse themselves; anything else ends as `Error: <message>`, exit
+ * code 1.
  */
 import { Command } from '@oclif/core/command';
 import type { EmulatedVersion } from '../lib/emulate.js';

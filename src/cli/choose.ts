@@ -1,6 +1,7 @@
 /**
- * From a program's name and its words to a command set and the words for it. The names mean: `etcd` runs a member and knows the client's commands
- * too, `etcdctl` is the client, of the v2 API where `ETCDCTL_API=2` says so, `etcdutl` works on files.
+ * From a program's name and its words to a command set and the words for it. The names mean: `etcd` runs a member and
+ * knows the client's commands too, `etcdctl` is the client, of the v2 API where `ETCDCTL_API=2` says so, `etcdutl`
+ * works on files.
  */
 import { defaultEmulatedVersion, parseEmulatedVersion } from '../lib/emulate.js';
 

@@ -1,4 +1,7 @@
-/** What may stand next on a command line: answers the hidden `__complete`, which the shells' completion scripts call with the words so far. */
+/**
+ * What may stand next on a command line: answers the hidden `__complete`, which the shells' completion scripts call
+ * with the words so far.
+ */
 
 import type { FlagNote, Manifest } from './manifest.js';
 import { notesOfFlags } from './manifest.js';

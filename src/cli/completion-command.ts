@@ -7,11 +7,18 @@ import { flag } from './flags.js';
 const flags = { 'no-descriptions': flag.bool('complete names alone, without what they are for') };
 
 const howTo: Readonly<Record<Shell, string>> = {
-  bash: 'For this shell:\n\n\tsource <(PROGRAM completion bash)\n\nFor every new one, put the script into a file that your .bashrc sources.',
-  fish: 'For this shell:\n\n\tPROGRAM completion fish | source\n\nFor every new one:\n\n\tPROGRAM completion fish > ~/.config/fish/completions/PROGRAM.fish',
+  bash:
+    'For this shell:\n\n\tsource <(PROGRAM completion bash)\n\nFor every new one, put the script into a file ' +
+    'that your .bashrc sources.',
+  fish:
+    'For this shell:\n\n\tPROGRAM completion fish | source\n\nFor every new one:\n\n\tPROGRAM completion ' +
+    'fish > ~/.config/fish/completions/PROGRAM.fish',
   powershell:
-    'For this shell:\n\n\tPROGRAM completion powershell | Out-String | Invoke-Expression\n\nFor every new one, add that line to your profile.',
-  zsh: 'For this shell:\n\n\tsource <(PROGRAM completion zsh)\n\nFor every new one, put the script into a file _PROGRAM in a folder of your $fpath.',
+    'For this shell:\n\n\tPROGRAM completion powershell | Out-String | Invoke-Expression\n\nFor every new one, ' +
+    'add that line to your profile.',
+  zsh:
+    'For this shell:\n\n\tsource <(PROGRAM completion zsh)\n\nFor every new one, put the script into a file ' +
+    '_PROGRAM in a folder of your $fpath.',
 };
 
 export function completionCommand(program: 'etcdctl' | 'etcdutl', shell: Shell): typeof BaseCommand {

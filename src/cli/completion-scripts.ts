@@ -1,6 +1,7 @@
 /**
- * Scripts that teach a shell to complete a program's commands. Each asks the program itself (`__complete`), so a script stays right when commands
- * change. They need nothing but the shell: the one for bash works without the bash-completion package.
+ * Scripts that teach a shell to complete a program's commands. Each asks the program itself (`__complete`), so a script
+ * stays right when commands change. They need nothing but the shell: the one for bash works without the bash-completion
+ * package.
  */
 export const shells = ['bash', 'fish', 'powershell', 'zsh'] as const;
 export type Shell = (typeof shells)[number];

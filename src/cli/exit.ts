@@ -1,5 +1,6 @@
 /**
- * How a command ends other than well. Codes are etcdctl's (etcd's pkg/cobrautl/error.go); `Error: <message>` goes to stderr.
+ * How a command ends other than well. Codes are etcdctl's (etcd's pkg/cobrautl/error.go); `Error: <message>` goes to
+ * stderr.
  */
 export const ExitCode = {
   /** A server's refusal, an unknown flag or command, anything unforeseen. */

@@ -1,6 +1,7 @@
 /**
- * Flags of the client programs. A flag is one row: type, default, help. It has the shape that oclif wants of a flag, and in `go` what pflag's
- * parser needs, so that values, errors and help read as etcdctl's do (https://pkg.go.dev/github.com/spf13/pflag).
+ * Flags of the client programs. A flag is one row: type, default, help. It has the shape that oclif wants of a flag,
+ * and in `go` what pflag's parser needs, so that values, errors and help read as etcdctl's do
+ * (https://pkg.go.dev/github.com/spf13/pflag).
  *
  * ```ts
  * static override flags = {

@@ -1,6 +1,7 @@
 /**
- * Help, from the manifest alone. Two layouts, since etcdctl up to 3.6 has its own and etcdutl has cobra's. The bones (section names, usage line,
- * how a flag and its default are written) are etcd's, since scripts and tests look for them; what is said in them is ours.
+ * Help, from the manifest alone. Two layouts, since etcdctl up to 3.6 has its own and etcdutl has cobra's. The bones
+ * (section names, usage line, how a flag and its default are written) are etcd's, since scripts and tests look for
+ * them; what is said in them is ours.
  */
 
 import type { EmulatedVersion } from '../lib/emulate.js';

@@ -1,6 +1,6 @@
 /**
- * What is known of a program's commands without loading them: made at build time from the command classes, embedded in the bundle. Names are
- * resolved and help is printed from it, so that only the command that runs is ever loaded.
+ * What is known of a program's commands without loading them: made at build time from the command classes, embedded in
+ * the bundle. Names are resolved and help is printed from it, so that only the command that runs is ever loaded.
  */
 import type { AnyFlag, FlagTable } from './flags.js';
 

@@ -1,6 +1,7 @@
 /**
- * oclif's configuration, made from what is embedded in the bundle. oclif's own loader reads package.json, scans folders for commands and plugins
- * and looks for themes below HOME; this one touches no file and no variable, since start-up time counts and HOME need not be set.
+ * oclif's configuration, made from what is embedded in the bundle. oclif's own loader reads package.json, scans folders
+ * for commands and plugins and looks for themes below HOME; this one touches no file and no variable, since start-up
+ * time counts and HOME need not be set.
  */
 import { Config } from '@oclif/core/config';
 import type { EmulatedVersion } from '../lib/emulate.js';

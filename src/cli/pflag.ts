@@ -1,6 +1,7 @@
 /**
- * Reads the words behind a command as pflag does: `--name=v`, `--name v`, `-n v`, `-nv`, bundled short flags, booleans alone or with `=`,
- * flags and arguments mixed, `--` before words that are no flags. Source of the rules and texts: https://github.com/spf13/pflag (flag.go).
+ * Reads the words behind a command as pflag does: `--name=v`, `--name v`, `-n v`, `-nv`, bundled short flags, booleans
+ * alone or with `=`, flags and arguments mixed, `--` before words that are no flags. Source of the rules and texts:
+ * https://github.com/spf13/pflag (flag.go).
  */
 
 import { goQuote } from '../lib/go/quote.js';

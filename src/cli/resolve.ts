@@ -1,6 +1,7 @@
 /**
- * Finds the command that a command line means, as cobra does: flags may stand before it and between its words, and any prefix that fits one
- * name only will do (`mem li`, `compact`). Source of the rules: https://github.com/spf13/cobra (command.go: Find, stripFlags, findNext).
+ * Finds the command that a command line means, as cobra does: flags may stand before it and between its words, and any
+ * prefix that fits one name only will do (`mem li`, `compact`). Source of the rules: https://github.com/spf13/cobra
+ * (command.go: Find, stripFlags, findNext).
  */
 import type { FlagTable } from './flags.js';
 import type { Manifest } from './manifest.js';

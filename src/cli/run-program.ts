@@ -1,5 +1,6 @@
 /**
- * From the words of a command line to an exit code: finds the command, loads it, runs it, prints what went wrong. Never throws.
+ * From the words of a command line to an exit code: finds the command, loads it, runs it, prints what went wrong. Never
+ * throws.
  */
 
 import type { EmulatedVersion } from '../lib/emulate.js';

@@ -10,8 +10,8 @@ export async function readAll(stdin: Readable): Promise<Buffer> {
 }
 
 /**
- * Lines without their `\n`, in latin1 (each char one byte, so that keys and values of any bytes pass through). The last one may have no `\n`;
- * `complete` tells, since bufio's readers treat it as the end of input.
+ * Lines without their `\n`, in latin1 (each char one byte, so that keys and values of any bytes pass through). The last
+ * one may have no `\n`; `complete` tells, since bufio's readers treat it as the end of input.
  */
 export async function* readLines(
   stdin: Readable,
@@ -28,8 +28,8 @@ export async function* readLines(
 }
 
 /**
- * The first word of the first line, as Go's `Scanf("%s")`: nothing is read beyond the blank that ends it, and an empty line has none. Bytes that are
- * no UTF-8 are kept.
+ * The first word of the first line, as Go's `Scanf("%s")`: nothing is read beyond the blank that ends it, and an empty
+ * line has none. Bytes that are no UTF-8 are kept.
  */
 export async function readWord(stdin: Readable): Promise<string> {
   let typed = '';

@@ -1,4 +1,7 @@
-/** Flags that etcd has and a command here does not honour: known, so that nobody has to guess, not in the help, and refused by name. */
+/**
+ * Flags that etcd has and a command here does not honour: known, so that nobody has to guess, not in the help, and
+ * refused by name.
+ */
 import type { FlagTable } from './flags.js';
 import { flag } from './flags.js';
 

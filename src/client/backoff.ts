@@ -5,8 +5,8 @@ const retryWaitMs = 25;
 const retryJitterPercent = 10;
 
 /**
- * How long to wait before the `attempt`-th repetition of a call (1 = the first). As clientv3: the attempts of one round over a quorum
- * of the endpoints follow each other at once, then there is a short pause.
+ * How long to wait before the `attempt`-th repetition of a call (1 = the first). As clientv3: the attempts of one round
+ * over a quorum of the endpoints follow each other at once, then there is a short pause.
  */
 export function retryDelayMs(attempt: number, endpointCount: number, random: Random): number {
   const quorum = Math.floor(endpointCount / 2) + 1;
@@ -19,7 +19,10 @@ const connectBaseMs = 1000;
 const connectGrowth = 1.6;
 const connectMaxMs = 120_000;
 
-/** gRPC's connection backoff before the attempt after `failures` failed ones in a row: 1 s, × 1.6, at most 120 s, ± 20 %. */
+/**
+ * gRPC's connection backoff before the attempt after `failures` failed ones in a row: 1 s, × 1.6, at most 120 s, ± 20
+ * %.
+ */
 export function reconnectDelayMs(failures: number, random: Random): number {
   const delay = Math.min(connectBaseMs * connectGrowth ** Math.max(0, failures - 1), connectMaxMs);
   return delay * (0.8 + random.below(401) / 1000);

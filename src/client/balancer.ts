@@ -6,8 +6,9 @@
  *               ▲  │ failed
  *               └──┘ after gRPC's backoff
  *
- * Every endpoint is kept connected from the first call on, so that failover costs nothing. Invariant: a slot has at most one attempt or
- * one pending backoff at a time. A call is handed out only over a connection that was up, so "never sent" needs no repetition elsewhere.
+ * Every endpoint is kept connected from the first call on, so that failover costs nothing. Invariant: a slot has at
+ * most one attempt or one pending backoff at a time. A call is handed out only over a connection that was up, so "never
+ * sent" needs no repetition elsewhere.
  */
 import { type Channel, GrpcError } from '../grpc/types.js';
 import type { Clock } from '../lib/clock.js';
@@ -70,7 +71,10 @@ export class Balancer {
     return undefined;
   }
 
-  /** As `pick`, waiting for a connection; rejects with the signal's reason when it aborts, and when the balancer is closed. */
+  /**
+   * As `pick`, waiting for a connection; rejects with the signal's reason when it aborts, and when the balancer is
+   * closed.
+   */
   async ready(signal: AbortSignal | undefined): Promise<Channel> {
     if (this.#isClosed) throw new GrpcError(1, 'grpc: the client connection is closing');
     signal?.throwIfAborted();

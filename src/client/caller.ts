@@ -1,8 +1,10 @@
 /**
- * Makes calls over the balancer: deadline, token, repetition, clientv3's error texts. All services of the client share one.
+ * Makes calls over the balancer: deadline, token, repetition, clientv3's error texts. All services of the client share
+ * one.
  *
- * A unary call without trouble costs one pick, one metadata map (shared by all calls) and one promise: no timer, no signal of its own, since the
- * transport keeps the deadline. Only a call that has to wait for a connection arms a timer here.
+ * A unary call without trouble costs one pick, one metadata map (shared by all calls) and one promise: no timer, no
+ * signal of its own, since the transport keeps the deadline. Only a call that has to wait for a connection arms a timer
+ * here.
  */
 import { type CallOptions, type Channel, type ClientStream, Code, GrpcError, type Metadata } from '../grpc/types.js';
 import type { Clock } from '../lib/clock.js';
@@ -84,7 +86,10 @@ export class Caller {
     return this.#repeat(first, method, request, { deadline, signal, policy: options.policy ?? 'non-repeatable' });
   }
 
-  /** Opens a stream over a connection that is up, waiting for one if need be; the token is renewed first, as clientv3 does for every stream. Throws EtcdError. */
+  /**
+   * Opens a stream over a connection that is up, waiting for one if need be; the token is renewed first, as clientv3
+   * does for every stream. Throws EtcdError.
+   */
   async stream<I, O>(method: Method<I, O>, options: StreamOptions = {}): Promise<ClientStream<I, O>> {
     const { signal } = options;
     try {

@@ -8,8 +8,8 @@
  * for await (const { events } of client.watch('greet', { prefix: true })) console.log(events);
  * ```
  *
- * Nothing is connected before the first call. `close()` ends watches and kept leases and drops the connections; a process is kept alive by an
- * open client only while something is under way.
+ * Nothing is connected before the first call. `close()` ends watches and kept leases and drops the connections; a
+ * process is kept alive by an open client only while something is under way.
  */
 import { Code } from '../grpc/types.js';
 import { AuthClient } from './auth.js';
@@ -118,7 +118,8 @@ export class Client {
   }
 
   #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
-    const target = `etcd-endpoints://0x${this.#edges.random.uint64().toString(16).padStart(10, '0').slice(0, 10)}/${endpoints[0]?.authority ?? ''}`;
+    const id = this.#edges.random.uint64().toString(16).padStart(10, '0').slice(0, 10);
+    const target = `etcd-endpoints://0x${id}/${endpoints[0]?.authority ?? ''}`;
     return new Caller(balancer, this.#edges, { logger: this.#options.logger, target });
   }
 

@@ -1,7 +1,8 @@
 /**
- * An endpoint as users write it, understood: where to connect, which name the certificate must carry, whether TLS is meant.
- * Forms: `host:port`, `http://host:port`, `https://host:port`, `unix:path`, `unix://path`, `unix:///path` and the same with `unixs`.
- * Follows clientv3 (client/v3/internal/endpoint): `unix` with two slashes is a path relative to the working folder.
+ * An endpoint as users write it, understood: where to connect, which name the certificate must carry, whether TLS is
+ * meant. Forms: `host:port`, `http://host:port`, `https://host:port`, `unix:path`, `unix://path`, `unix:///path` and
+ * the same with `unixs`. Follows clientv3 (client/v3/internal/endpoint): `unix` with two slashes is a path relative to
+ * the working folder.
  */
 
 /** `require` and `drop` come from the scheme; `optional` = TLS if the client was given any TLS setting. */

@@ -1,5 +1,6 @@
 /**
- * What a call of the client fails with. The messages are those of clientv3, word for word: tools print them and scripts compare them.
+ * What a call of the client fails with. The messages are those of clientv3, word for word: tools print them and scripts
+ * compare them.
  *  - an error that etcd names (`etcdserver: …`): its bare text
  *  - the caller's own deadline or cancellation: `context deadline exceeded`, `context canceled`
  *  - anything else: `rpc error: code = Name desc = text`

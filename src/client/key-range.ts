@@ -6,7 +6,9 @@ export type Bytes = string | Uint8Array;
 
 export const toBytes = (value: Bytes): Uint8Array => (typeof value === 'string' ? rawBytes(value) : value);
 
-/** One key, or with one of the options a range: `[key, end)`, all keys that begin with `key`, all keys from `key` on. */
+/**
+ * One key, or with one of the options a range: `[key, end)`, all keys that begin with `key`, all keys from `key` on.
+ */
 export interface RangeSelection {
   readonly end?: Bytes | undefined;
   readonly prefix?: boolean | undefined;

@@ -1,6 +1,6 @@
 /**
- * The texts that clientv3 recognizes and shows bare (rpctypes' table); any other status is shown with its code. A few of etcd's own messages
- * are missing from that table, and so are they here.
+ * The texts that clientv3 recognizes and shows bare (rpctypes' table); any other status is shown with its code. A few
+ * of etcd's own messages are missing from that table, and so are they here.
  */
 import { type WireErrorName, wireErrors } from '../proto/errors.js';
 

@@ -126,8 +126,8 @@ const signs: Readonly<Record<CompareSign, Compare_CompareResult>> = {
 const { VERSION, CREATE, MOD, VALUE, LEASE } = Compare_CompareTarget;
 
 /**
- * Conditions of a transaction: `compare.version('k', '=', 0)` holds when there is no key `k`. With a range every key in it must fulfil
- * the condition.
+ * Conditions of a transaction: `compare.version('k', '=', 0)` holds when there is no key `k`. With a range every key in
+ * it must fulfil the condition.
  */
 export const compare = {
   version: (key: Bytes, sign: CompareSign, value: number, range?: RangeSelection): Compare =>

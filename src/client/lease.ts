@@ -1,8 +1,9 @@
 /**
  * Leases: grant, revoke, look at, keep alive.
  *
- * All kept-alive leases share one stream. Each is renewed when a third of its time has passed, and given up when it has not been answered
- * for as long as it lives (it is expired then, whatever the server thinks). Invariant: `deadlineMs >= nextMs`, both on the monotonic clock.
+ * All kept-alive leases share one stream. Each is renewed when a third of its time has passed, and given up when it has
+ * not been answered for as long as it lives (it is expired then, whatever the server thinks). Invariant: `deadlineMs >=
+ * nextMs`, both on the monotonic clock.
  */
 import { type ClientStream, Code, GrpcError } from '../grpc/types.js';
 import {

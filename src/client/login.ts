@@ -1,4 +1,7 @@
-/** The token of a client that logs in: got when connecting, got again when the server no longer knows it. One log-in at a time. */
+/**
+ * The token of a client that logs in: got when connecting, got again when the server no longer knows it. One log-in at
+ * a time.
+ */
 
 import type { AuthClient } from './auth.js';
 import type { TokenSource } from './caller.js';

@@ -1,6 +1,7 @@
 /**
- * Copies keys from one cluster to another and follows their changes: first everything as of one revision, a page at a time, then what the watch
- * reports, all changes of one revision in one transaction. As clientv3's mirror package and etcdctl's make-mirror.
+ * Copies keys from one cluster to another and follows their changes: first everything as of one revision, a page at a
+ * time, then what the watch reports, all changes of one revision in one transaction. As clientv3's mirror package and
+ * etcdctl's make-mirror.
  */
 
 import type { RequestOp } from '../proto/gen/etcdserverpb.js';

@@ -18,7 +18,10 @@ export interface ClientTls {
 }
 
 export interface ClientOptions {
-  /** `host:port`, `http(s)://host:port`, `unix(s)://path`; at least one. Calls go round robin over those that can be reached. */
+  /**
+   * `host:port`, `http(s)://host:port`, `unix(s)://path`; at least one. Calls go round robin over those that can be
+   * reached.
+   */
   readonly endpoints: readonly string[];
   /** Used by endpoints that do not say otherwise by their scheme. */
   readonly tls?: ClientTls | undefined;
@@ -29,7 +32,9 @@ export interface ClientOptions {
   readonly token?: string | undefined;
   /** For logging in while connecting; 0 = wait as long as it takes. */
   readonly dialTimeoutMs?: number | undefined;
-  /** Ping a silent connection after `timeMs` while calls are running, drop it when no answer came within `timeoutMs`. */
+  /**
+   * Ping a silent connection after `timeMs` while calls are running, drop it when no answer came within `timeoutMs`.
+   */
   readonly keepAlive?: { readonly timeMs: number; readonly timeoutMs: number } | undefined;
   /** Largest request; default 2 MiB. */
   readonly maxSendBytes?: number | undefined;

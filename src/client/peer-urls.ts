@@ -1,6 +1,6 @@
 /**
- * Checks member URLs before they are sent, as clientv3 does (client/pkg/types.NewURLs), with its and Go's words. A URL that passed
- * here can still be refused by the server.
+ * Checks member URLs before they are sent, as clientv3 does (client/pkg/types.NewURLs), with its and Go's words. A URL
+ * that passed here can still be refused by the server.
  */
 import { Code } from '../grpc/types.js';
 import { type GoUrl, parseGoUrl, splitHostPort, UrlError } from '../lib/go/url.js';

@@ -1,7 +1,8 @@
 /**
- * Which failed calls are made again. As clientv3 (client/v3/retry.go): a call that may be repeated (reads, and writes that come out the same
- * when done twice) is repeated while servers say Unavailable; any other is not, since a lost answer does not say whether it was done. Calls that were
- * never sent are no failures at all: they wait in the balancer.
+ * Which failed calls are made again. As clientv3 (client/v3/retry.go): a call that may be repeated (reads, and writes
+ * that come out the same when done twice) is repeated while servers say Unavailable; any other is not, since a lost
+ * answer does not say whether it was done. Calls that were never sent are no failures at all: they wait in the
+ * balancer.
  */
 import { Code, type GrpcError } from '../grpc/types.js';
 import type { CallLimits } from './options.js';

@@ -1,14 +1,15 @@
 /**
- * Watches. All watches of a client share one gRPC stream (two, when some require a leader and some do not); after a loss the stream is opened
- * again, on another endpoint if need be, and every watch goes on behind the last event that it was given: nothing is missed, nothing comes twice.
+ * Watches. All watches of a client share one gRPC stream (two, when some require a leader and some do not); after a
+ * loss the stream is opened again, on another endpoint if need be, and every watch goes on behind the last event that
+ * it was given: nothing is missed, nothing comes twice.
  *
  *   starting ──create──▶ open ──canceled by server──▶ ended
  *      ▲                  │
  *      └──stream lost─────┘
  *
- * Invariants: create requests are answered in the order they were sent, so `#starting` is a queue; `nextRevision` of a watch is one behind
- * everything it was told. Events wait for their reader in the watch; while more than `maxQueuedEvents` wait anywhere on the stream, it is not read,
- * which makes the server hold back.
+ * Invariants: create requests are answered in the order they were sent, so `#starting` is a queue; `nextRevision` of a
+ * watch is one behind everything it was told. Events wait for their reader in the watch; while more than
+ * `maxQueuedEvents` wait anywhere on the stream, it is not read, which makes the server hold back.
  */
 import { type ClientStream, Code, GrpcError } from '../grpc/types.js';
 import {
@@ -40,7 +41,10 @@ export interface WatchOptions extends RangeSelection {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What one message of the server told: events of one or more revisions, or (no events) progress up to the header's revision. */
+/**
+ * What one message of the server told: events of one or more revisions, or (no events) progress up to the header's
+ * revision.
+ */
 export interface WatchBatch {
   readonly header: ResponseHeader;
   readonly events: readonly Event[];
@@ -49,11 +53,14 @@ export interface WatchBatch {
 }
 
 /**
- * `for await (const { events } of watch)`. Ends after `cancel()` (leaving the loop cancels too); throws WatchCanceledError when the server ended
- * it, and EtcdError when it cannot go on.
+ * `for await (const { events } of watch)`. Ends after `cancel()` (leaving the loop cancels too); throws
+ * WatchCanceledError when the server ended it, and EtcdError when it cannot go on.
  */
 export interface Watch extends AsyncIterableIterator<WatchBatch> {
-  /** Resolves with the revision at which the server took the watch up for the first time; rejects when the watch ends before. */
+  /**
+   * Resolves with the revision at which the server took the watch up for the first time; rejects when the watch ends
+   * before.
+   */
   readonly started: Promise<number>;
   cancel(): void;
 }
@@ -229,7 +236,9 @@ class SharedStream {
   readonly #stop = new AbortController();
   readonly #watches = new Set<OneWatch>();
   readonly #byId = new Map<bigint, OneWatch>();
-  /** Create requests sent and not answered, in the order they were sent; a canceled one stays until its answer has come. */
+  /**
+   * Create requests sent and not answered, in the order they were sent; a canceled one stays until its answer has come.
+   */
   #starting: OneWatch[] = [];
   #stream: ClientStream<WatchRequest, WatchResponse> | undefined;
   #progressWanted = 0;
@@ -408,7 +417,10 @@ function toBatch(response: WatchResponse, header: ResponseHeader, events: readon
   return { header, events, compactRevision: response.compactRevision, canceled: response.canceled };
 }
 
-/** Unavailable passes; Internal may be a connection's last gasp. Anything else will not get better. As clientv3's isHaltErr, plus `no leader`. */
+/**
+ * Unavailable passes; Internal may be a connection's last gasp. Anything else will not get better. As clientv3's
+ * isHaltErr, plus `no leader`.
+ */
 function isHopeless(error: GrpcError | EtcdError): boolean {
   if (error.message === 'etcdserver: no leader') return true;
   return error.code !== Code.Unavailable && error.code !== Code.Internal;

@@ -1,6 +1,7 @@
 /**
- * The configuration file: YAML (or JSON), keys named as flags save for a few maps. Unknown keys are passed over; wrong types are refused in the words of
- * Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when there is such a file.
+ * The configuration file: YAML (or JSON), keys named as flags save for a few maps. Unknown keys are passed over; wrong
+ * types are refused in the words of Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when
+ * there is such a file.
  */
 import { parseAllDocuments } from 'yaml';
 import type { OptionTable } from './option.js';
@@ -83,7 +84,10 @@ export function readConfigFile(text: string, table: OptionTable): ConfigFile {
   return { t: 'ok', given };
 }
 
-/** Go's JSON decoder takes keys in any case. They come in the order of their bytes, so that of two spellings the last counts. */
+/**
+ * Go's JSON decoder takes keys in any case. They come in the order of their bytes, so that of two spellings the last
+ * counts.
+ */
 function withLowerKeys(map: object): Readonly<Record<string, unknown>> {
   const entries = Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, value]) => [key.toLowerCase(), value]));

@@ -1,4 +1,7 @@
-/** The ways in which the members of a new cluster find each other, other than by naming them. One at most. (etcd's server/embed/config.go) */
+/**
+ * The ways in which the members of a new cluster find each other, other than by naming them. One at most. (etcd's
+ * server/embed/config.go)
+ */
 import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import type { DiscoveryOptions } from './member-options.js';
 import type { Values } from './options.js';
@@ -24,7 +27,8 @@ export function checkDiscovery(values: Values, emulate: EmulatedVersion): string
   const isV3 = values['discovery-endpoints'].length > 0 || v3.some((name) => values[`discovery-${name}`] !== '');
   if (isV2 && isV3) {
     return (
-      'both v2 discovery settings (discovery, discovery-proxy) and v3 discovery settings (discovery-token, discovery-endpoints, ' +
+      'both v2 discovery settings (discovery, discovery-proxy) and v3 discovery settings (discovery-token, ' +
+      'discovery-endpoints, ' +
       'discovery-cert, discovery-key, discovery-cacert, discovery-user, discovery-password) are set'
     );
   }

@@ -14,8 +14,8 @@ export type Environment =
   | { readonly t: 'error'; readonly message: string; readonly lines: readonly LogLine[] };
 
 /**
- * `onCommandLine` are the flags that were given there. Variables are gone through in the order of the flags' names; a legacy flag's variable counts as
- * known. An empty value is no value, but is still in the way of a flag.
+ * `onCommandLine` are the flags that were given there. Variables are gone through in the order of the flags' names; a
+ * legacy flag's variable counts as known. An empty value is no value, but is still in the way of a flag.
  */
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -73,6 +73,7 @@ const recognized = (variable: string, text: string): LogLine => ({
 const shadowed = (variable: string): LogLine => ({
   level: 'fatal',
   message:
-    'conflicting environment variable is shadowed by corresponding command-line flag (either unset environment variable or disable flag))',
+    'conflicting environment variable is shadowed by corresponding command-line flag (either unset environment ' +
+    'variable or disable flag))',
   fields: { 'environment-variable': variable },
 });

@@ -1,6 +1,6 @@
 /**
- * `--feature-gates A=true,B=false`: which of etcd's features are on. Some are older switches under a new name, some are always as they are here.
- * Texts: etcd's pkg/featuregate/feature_gate.go.
+ * `--feature-gates A=true,B=false`: which of etcd's features are on. Some are older switches under a new name, some are
+ * always as they are here. Texts: etcd's pkg/featuregate/feature_gate.go.
  */
 import { parseBool } from '../lib/go/number.js';
 import type { Kind } from './option.js';

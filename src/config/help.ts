@@ -36,7 +36,10 @@ export function longHelp(table: OptionTable): string {
     const rows = Object.entries(table).filter(([, option]) => option.section === section && isShown(option));
     return rows.length === 0 ? '' : `${title}:\n${rows.map(([name, option]) => row(name, option)).join('')}\n`;
   });
-  return `${shortUsage}\nEvery flag has a variable too: ETCD_ and its name in capitals, with _ for -.\n\n${sections.join('')}`;
+  return (
+    `${shortUsage}\nEvery flag has a variable too: ETCD_ and its name in capitals, with _ for ` +
+    `-.\n\n${sections.join('')}`
+  );
 }
 
 const isShown = (option: Option<unknown>): boolean => option.isHidden !== true && option.olderNameOf === undefined;

@@ -1,8 +1,13 @@
-/** Lists of URLs as etcd's flags take them: comma-separated, each checked, the list sorted and without duplicates. (etcd's client/pkg/types/urls.go) */
+/**
+ * Lists of URLs as etcd's flags take them: comma-separated, each checked, the list sorted and without duplicates.
+ * (etcd's client/pkg/types/urls.go)
+ */
 import { parseGoUrl, splitHostPort } from '../lib/go/url.js';
 import type { ListenUrl } from './member-options.js';
 
-/** Throws an Error in etcd's words, e.g. `URL must not contain a path: http://a:1/x`. An empty text is an empty list. */
+/**
+ * Throws an Error in etcd's words, e.g. `URL must not contain a path: http://a:1/x`. An empty text is an empty list.
+ */
 export function parseUrlList(text: string): readonly ListenUrl[] {
   if (text === '') return [];
   const byText = new Map(
@@ -36,8 +41,8 @@ function parseUrl(text: string): ListenUrl {
 export const textsOf = (urls: readonly ListenUrl[]): readonly string[] => urls.map((url) => url.text);
 
 /**
- * `name=url,name=url` to URLs by name; a name may come again with another URL (the same one twice is for the member's start to refuse). A word without `=` is a URL-less name, which fails.
- * (etcd's client/pkg/types/urlsmap.go)
+ * `name=url,name=url` to URLs by name; a name may come again with another URL (the same one twice is for the member's
+ * start to refuse). A word without `=` is a URL-less name, which fails. (etcd's client/pkg/types/urlsmap.go)
  */
 export function parseInitialCluster(text: string): ReadonlyMap<string, readonly string[]> {
   const urls = new Map<string, string[]>();

@@ -1,6 +1,7 @@
 /**
- * What a member is told at its start: the checked outcome of command line, environment and configuration file, for `start/` to build a member from.
- * Every default is filled in; nothing further in reads a flag or a variable. Names follow etcd's flags; units stand last.
+ * What a member is told at its start: the checked outcome of command line, environment and configuration file, for
+ * `start/` to build a member from. Every default is filled in; nothing further in reads a flag or a variable. Names
+ * follow etcd's flags; units stand last.
  */
 import type { TlsVersion } from '../lib/go/tls.js';
 import type { MemberConfig } from '../member/types.js';
@@ -28,7 +29,10 @@ export interface TlsOptions {
   readonly clientKeyFile: string;
   readonly clientCertAuth: boolean;
   readonly trustedCaFile: string;
-  /** Common names, or names and addresses that a client's certificate is for, of which one must fit; empty = any. Not both. */
+  /**
+   * Common names, or names and addresses that a client's certificate is for, of which one must fit; empty = any. Not
+   * both.
+   */
   readonly allowedCns?: readonly string[] | undefined;
   readonly allowedHostnames?: readonly string[] | undefined;
   /** Certificates of clients that are no longer taken; PEM or DER. */
@@ -66,7 +70,10 @@ export interface V2ProxyOptions {
 /** What the member is, and the ports it is served on. */
 export interface MemberOptions extends MemberConfig {
   readonly listenClientUrls: readonly ListenUrl[];
-  /** Addresses that speak only HTTP (gateway, v2, health), so that `listenClientUrls` speaks only gRPC; empty = one port for both. */
+  /**
+   * Addresses that speak only HTTP (gateway, v2, health), so that `listenClientUrls` speaks only gRPC; empty = one port
+   * for both.
+   */
   readonly listenClientHttpUrls: readonly ListenUrl[];
   readonly listenPeerUrls: readonly ListenUrl[];
   readonly listenMetricsUrls: readonly ListenUrl[];

@@ -1,7 +1,8 @@
 /**
- * Options that real etcd knows and this program does not honour yet. They are recognized, so that nobody has to guess: one whose neglect would change
- * what a user relies on is refused, the others are taken and a warning says that they do nothing. A value equal to the default is always fine.
- * An option moves to `options.ts` when the part that it drives is there.
+ * Options that real etcd knows and this program does not honour yet. They are recognized, so that nobody has to guess:
+ * one whose neglect would change what a user relies on is refused, the others are taken and a warning says that they do
+ * nothing. A value equal to the default is always fine. An option moves to `options.ts` when the part that it drives is
+ * there.
  */
 
 import type { Kind, Option, OptionTable } from './option.js';

@@ -1,6 +1,6 @@
 /**
- * What a row of the option table says, and the types its values may have. One row serves the command line, the environment, the configuration file,
- * help, the man page and completion.
+ * What a row of the option table says, and the types its values may have. One row serves the command line, the
+ * environment, the configuration file, help, the man page and completion.
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { durationToMs, formatMs, parseDuration } from '../lib/go/duration.js';
@@ -181,7 +181,9 @@ export interface Option<T> {
   readonly initial: T;
   readonly section: Section;
   readonly help: string;
-  /** Key in the configuration file where it is not the flag's name (dots lead into maps); null = the file cannot say it. */
+  /**
+   * Key in the configuration file where it is not the flag's name (dots lead into maps); null = the file cannot say it.
+   */
   readonly fileKey?: string | null;
   /** The flag whose older name this is; its value goes there. */
   readonly olderNameOf?: string;

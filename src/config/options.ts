@@ -1,7 +1,7 @@
 /**
- * Every option of `etcd` that this program honours, each described once. The flag, its `ETCD_*` variable, its key in the configuration file, its help,
- * man page, completion and errors all come from its row; `member-options.ts` is what a member gets of them. What real etcd knows beyond these stands
- * in `missing-options.ts`.
+ * Every option of `etcd` that this program honours, each described once. The flag, its `ETCD_*` variable, its key in
+ * the configuration file, its help, man page, completion and errors all come from its row; `member-options.ts` is what
+ * a member gets of them. What real etcd knows beyond these stands in `missing-options.ts`.
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { defaultEmulatedVersion, differenceOf } from '../lib/emulate.js';

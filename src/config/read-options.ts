@@ -1,9 +1,11 @@
 /**
- * From the words of a command line, the environment and perhaps a file to the options of a member, or to the way in which etcd refuses them:
+ * From the words of a command line, the environment and perhaps a file to the options of a member, or to the way in
+ * which etcd refuses them:
  *
  *   1. flags                      mistakes: Go's words and the short usage, exit 2
  *   2. words that are no flags    exit 1; `--help`, `--version`: exit 0
- *   3. a file, if one is named (then nothing else counts), else variables where no flag stands (a variable beside its flag is fatal)
+ *   3. a file, if one is named (then nothing else counts), else variables where no flag stands (a variable beside its
+ *      flag is fatal)
  *   4. the checks of `validate.ts`: "failed to verify flags", exit 1
  *   5. what turns out when the member is put together: "discovery failed", exit 1
  *
@@ -107,7 +109,10 @@ const exit = (exitCode: number, stdout: string, stderr = ''): ReadOptions => ({ 
 
 /** Four lines, as scripts expect them. */
 function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: Surroundings): string {
-  return `etcd Version: ${fullVersionOf[emulate]}\nGit SHA: etcd-ts\nGo Version: none, Node.js ${nodeVersion}\nGo OS/Arch: ${platform}\n`;
+  return (
+    `etcd Version: ${fullVersionOf[emulate]}\nGit SHA: etcd-ts\nGo Version: none, Node.js ` +
+    `${nodeVersion}\nGo OS/Arch: ${platform}\n`
+  );
 }
 
 /** What 3.6 no longer has. */
@@ -173,7 +178,8 @@ class Reader {
     if (file.t === 'error') return this.refuse(file.message);
     this.#add(
       'info',
-      'loaded server configuration, other configuration command line flags and environment variables will be ignored if provided',
+      'loaded server configuration, other configuration command line flags and environment variables will be ' +
+        'ignored if provided',
       { path },
     );
     return this.#finish(file.given, false);
@@ -245,7 +251,9 @@ class Reader {
     }
   }
 
-  /** An option under its older name gives its value to the newer one; both at once is a mistake. Returns the complaint. */
+  /**
+   * An option under its older name gives its value to the newer one; both at once is a mistake. Returns the complaint.
+   */
   #applyOlderNames(merged: Record<string, unknown>, given: ReadonlyMap<string, unknown>): string | undefined {
     for (const [name, option] of Object.entries(options as OptionTable)) {
       const newer = option.olderNameOf;
@@ -264,9 +272,9 @@ class Reader {
   }
 
   /**
-   * Two defaults follow from other options: an advertised address that was not given, where the member listens on 0.0.0.0, becomes the machine's;
-   * the initial cluster that was not given, where only the name was, becomes this member under its name (embed.UpdateDefaultClusterFromName), or
-   * nothing where its members are to be found.
+   * Two defaults follow from other options: an advertised address that was not given, where the member listens on
+   * 0.0.0.0, becomes the machine's; the initial cluster that was not given, where only the name was, becomes this
+   * member under its name (embed.UpdateDefaultClusterFromName), or nothing where its members are to be found.
    */
   #withDerivedNames(values: Values, given: ReadonlyMap<string, unknown>): Values {
     const peers = this.#advertised(

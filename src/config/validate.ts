@@ -1,6 +1,7 @@
 /**
- * The checks that etcd makes of its options before it starts, in its order and words (etcd's server/embed/config.go, Validate), and what a member gets of
- * them. Two stages, since etcd logs their failures differently: `verify` ends in "failed to verify flags", `toMemberOptions` in "discovery failed".
+ * The checks that etcd makes of its options before it starts, in its order and words (etcd's server/embed/config.go,
+ * Validate), and what a member gets of them. Two stages, since etcd logs their failures differently: `verify` ends in
+ * "failed to verify flags", `toMemberOptions` in "discovery failed".
  */
 
 import type { EmulatedVersion } from '../lib/emulate.js';
@@ -16,7 +17,10 @@ import type { Values } from './options.js';
 
 const maximumElectionMs = 50_000;
 
-/** The first complaint, or undefined. `areClientUrlsUnset`: listen addresses were given on the command line, addresses to advertise were not. */
+/**
+ * The first complaint, or undefined. `areClientUrlsUnset`: listen addresses were given on the command line, addresses
+ * to advertise were not.
+ */
 export function verify(values: Values, emulate: EmulatedVersion, areClientUrlsUnset: boolean): string | undefined {
   return (
     checkLog(values) ??
@@ -349,8 +353,8 @@ const hourMs = 3_600_000;
 const wholeNumber = /^[+-]?\d+$/;
 
 /**
- * A retention that is a whole number is hours or revisions; else it is a duration, which in revision mode counts as its nanoseconds (sic).
- * (etcd's server/embed/etcd.go, parseCompactionRetention)
+ * A retention that is a whole number is hours or revisions; else it is a duration, which in revision mode counts as its
+ * nanoseconds (sic). (etcd's server/embed/etcd.go, parseCompactionRetention)
  */
 function autoCompaction(mode: string, text: string): MemberOptions['autoCompaction'] {
   // In clusters that were set up by hand the empty text means what 0 does.

@@ -1,4 +1,6 @@
-/** Whether a member can serve: it answers a linearizable read, and no alarm is active. As etcdctl's `endpoint health`. */
+/**
+ * Whether a member can serve: it answers a linearizable read, and no alarm is active. As etcdctl's `endpoint health`.
+ */
 
 import { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';

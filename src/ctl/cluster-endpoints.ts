@@ -1,4 +1,7 @@
-/** The endpoints that commands about single members go through: those given, or with `--cluster` all that the members advertise. With authentication on the members are told to users alone. */
+/**
+ * The endpoints that commands about single members go through: those given, or with `--cluster` all that the members
+ * advertise. With authentication on the members are told to users alone.
+ */
 import { ExitCode, fail } from '../cli/exit.js';
 import type { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';

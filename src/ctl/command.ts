@@ -17,8 +17,8 @@ export abstract class CtlCommand extends BaseCommand {
   #globals: CtlGlobals | undefined;
 
   /**
-   * The global flags, variables laid over them. Call it once the arguments are checked, when a client is about to be made: that is when etcdctl
-   * reads the variables, refuses a shadowed one, and looks at `--write-out`.
+   * The global flags, variables laid over them. Call it once the arguments are checked, when a client is about to be
+   * made: that is when etcdctl reads the variables, refuses a shadowed one, and looks at `--write-out`.
    */
   protected globals(): CtlGlobals {
     this.#globals ??= this.#readGlobals();
@@ -33,7 +33,8 @@ export abstract class CtlCommand extends BaseCommand {
     if (outcome.t === 'shadowed') {
       this.#log(
         'fatal',
-        'conflicting environment variable is shadowed by corresponding command-line flag (either unset environment variable or disable flag))',
+        'conflicting environment variable is shadowed by corresponding command-line flag (either unset ' +
+          'environment variable or disable flag))',
         {
           'environment-variable': outcome.variable,
         },

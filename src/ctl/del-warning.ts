@@ -23,7 +23,8 @@ export async function warnOfRange(
       return;
     case 'pause':
       stderr.write(
-        `Warning: Keys between ${goQuote(range.key)} and ${goQuote(range.end)} will be deleted. Please interrupt the command within next 2 seconds to cancel. You can provide \`--range\` flag to avoid the delay.\n`,
+        `Warning: Keys between ${goQuote(range.key)} and ${goQuote(range.end)} will be deleted. Please interrupt ` +
+          `the command within next 2 seconds to cancel. You can provide \`--range\` flag to avoid the delay.\n`,
       );
       await new Promise<void>((resolve) => {
         clock.after(pauseMs, resolve);

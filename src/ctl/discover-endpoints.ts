@@ -1,4 +1,7 @@
-/** Endpoints from DNS SRV records (`--discovery-srv`): `_etcd-client-ssl._tcp` with TLS and `_etcd-client._tcp` without. As etcd's client/pkg/srv. */
+/**
+ * Endpoints from DNS SRV records (`--discovery-srv`): `_etcd-client-ssl._tcp` with TLS and `_etcd-client._tcp` without.
+ * As etcd's client/pkg/srv.
+ */
 import { ExitCode, fail } from '../cli/exit.js';
 import type { Terminal } from '../cli/terminal.js';
 import { goQuote } from '../lib/go/quote.js';

@@ -1,9 +1,10 @@
 /**
- * etcdctl's global flags: one table for parsing, `ETCDCTL_*` variables, help and completion, and the typed record that commands read.
+ * etcdctl's global flags: one table for parsing, `ETCDCTL_*` variables, help and completion, and the typed record that
+ * commands read.
  *
- * Rules of the variables (etcd's pkg/flags): they are read when a command first needs a client, and not before, so a command that stops at its
- * arguments never sees them; a variable beside its flag is fatal, even an empty one; an unknown variable draws a warning; a value that cannot be
- * read is passed over.
+ * Rules of the variables (etcd's pkg/flags): they are read when a command first needs a client, and not before, so a
+ * command that stops at its arguments never sees them; a variable beside its flag is fatal, even an empty one; an
+ * unknown variable draws a warning; a value that cannot be read is passed over.
  */
 
 import type { FlagTable, FlagValues } from '../cli/flags.js';
@@ -58,7 +59,10 @@ export type EnvOutcome =
       readonly unrecognized: readonly string[];
     };
 
-/** Lays the variables over what the command line left at its defaults. `known` are variables of the same prefix that are no flags. */
+/**
+ * Lays the variables over what the command line left at its defaults. `known` are variables of the same prefix that are
+ * no flags.
+ */
 export function applyEnvironment(
   table: FlagTable,
   given: { readonly values: Readonly<Record<string, unknown>>; readonly changed: ReadonlySet<string> },

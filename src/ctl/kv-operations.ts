@@ -1,6 +1,6 @@
 /**
- * The words of `get`, `put` and `del` turned into requests: used by the commands themselves and by the lines of `txn`. Checks, their order
- * and their words are etcdctl's (ctlv3/command/{get,put,del}_command.go).
+ * The words of `get`, `put` and `del` turned into requests: used by the commands themselves and by the lines of `txn`.
+ * Checks, their order and their words are etcdctl's (ctlv3/command/{get,put,del}_command.go).
  */
 
 import { ExitCode, fail } from '../cli/exit.js';

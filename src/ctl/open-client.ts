@@ -1,6 +1,6 @@
 /**
- * Makes a v3 client of etcdctl's global flags: endpoints, TLS files, user. The order of the checks, their words and exit codes are etcdctl's
- * (ctlv3/command/global.go).
+ * Makes a v3 client of etcdctl's global flags: endpoints, TLS files, user. The order of the checks, their words and
+ * exit codes are etcdctl's (ctlv3/command/global.go).
  */
 
 import { ExitCode, fail } from '../cli/exit.js';
@@ -11,7 +11,10 @@ import type { ClientOptions, ClientTls } from '../client/options.js';
 import { clientLogger } from './client-logger.js';
 import type { CtlGlobals } from './global-flags.js';
 
-/** Options that several clients of one command can share; the endpoints as the flags name them. Ends the command for what makes no sense. */
+/**
+ * Options that several clients of one command can share; the endpoints as the flags name them. Ends the command for
+ * what makes no sense.
+ */
 export async function clientOptions(
   globals: CtlGlobals,
   io: Terminal,

@@ -1,4 +1,7 @@
-/** The keys that a permission is about: one, `[key, end)`, a prefix, or all from a key on. As etcdctl's `role` commands read them. */
+/**
+ * The keys that a permission is about: one, `[key, end)`, a prefix, or all from a key on. As etcdctl's `role` commands
+ * read them.
+ */
 
 import { ExitCode, fail } from '../cli/exit.js';
 import { type FlagValues, flag } from '../cli/flags.js';

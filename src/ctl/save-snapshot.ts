@@ -1,6 +1,6 @@
 /**
- * Fetches a member's database into a file. It is written beside its place and renamed when it is whole and on the disk, so a snapshot that is there
- * under its name is complete. As clientv3's snapshot package.
+ * Fetches a member's database into a file. It is written beside its place and renamed when it is whole and on the disk,
+ * so a snapshot that is there under its name is complete. As clientv3's snapshot package.
  */
 
 import { Client } from '../client/client.js';

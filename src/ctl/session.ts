@@ -1,4 +1,7 @@
-/** What nearly every command of etcdctl works with: a client that is logged in, the printer of the wanted format, the time it has. */
+/**
+ * What nearly every command of etcdctl works with: a client that is logged in, the printer of the wanted format, the
+ * time it has.
+ */
 
 import type { Terminal } from '../cli/terminal.js';
 import type { Client } from '../client/client.js';

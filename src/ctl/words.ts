@@ -1,6 +1,7 @@
 /**
- * Cuts a line of an interactive command into words: bare ones, 'single-quoted' as they are, "double-quoted" with Go's escapes. Lines are latin1
- * strings, one character a byte. As etcdctl (ctlv3/command/util.go, argify), with its blind spots: an unclosed quote is skipped.
+ * Cuts a line of an interactive command into words: bare ones, 'single-quoted' as they are, "double-quoted" with Go's
+ * escapes. Lines are latin1 strings, one character a byte. As etcdctl (ctlv3/command/util.go, argify), with its blind
+ * spots: an unclosed quote is skipped.
  */
 
 import { ExitCode, fail } from '../cli/exit.js';

@@ -1,8 +1,10 @@
 /**
- * `etcdutl backup`, the way before v3 snapshots: a copy of a data directory from which one new member can be started with `--force-new-cluster`.
+ * `etcdutl backup`, the way before v3 snapshots: a copy of a data directory from which one new member can be started
+ * with `--force-new-cluster`.
  *
- * The copy must not act as the original: the members are replaced by one that nobody can reach, in the database and in the v2 store of the newest
- * snapshot; entries of the log that change members become empty ones. Source: etcd 3.5's etcdutl/etcdutl/backup_command.go.
+ * The copy must not act as the original: the members are replaced by one that nobody can reach, in the database and in
+ * the v2 store of the newest snapshot; entries of the log that change members become empty ones. Source: etcd 3.5's
+ * etcdutl/etcdutl/backup_command.go.
  */
 import { bucketBytes } from '../backend/buckets.js';
 import { openBolt } from '../bolt/bolt.js';
@@ -102,7 +104,9 @@ interface Folder {
   readonly [field: string]: unknown;
 }
 
-/** The same snapshot with `member` as the only one, in its configuration and in its v2 store, whose other content stays. */
+/**
+ * The same snapshot with `member` as the only one, in its configuration and in its v2 store, whose other content stays.
+ */
 function lonelySnapshot(snapshot: Snapshot, member: ClusterMember): Snapshot {
   const store = JSON.parse(Buffer.from(snapshot.data).toString()) as { Root?: Folder };
   const cluster = store.Root?.Children?.['0'];

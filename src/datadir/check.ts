@@ -1,10 +1,12 @@
 /**
- * `etcdutl check data-dir`: whether a member could start from a data directory, and where not, why, where, and what to do. Reads only.
+ * `etcdutl check data-dir`: whether a member could start from a data directory, and where not, why, where, and what to
+ * do. Reads only.
  *
  * What must hold for a start, and is checked in this order (facts: data-dir 2 and 3; etcd's server/verify/verify.go):
  *   log        every record whole and in chain, from one segment on without a gap; one owner
  *   snapshots  the newest committed marker of the log has a readable `.snap` file
- *   database   every page sound; the applied index neither behind the newest snapshot (unless a received database waits beside it) nor beyond the log
+ *   database   every page sound; the applied index neither behind the newest snapshot (unless a received database waits
+ *              beside it) nor beyond the log
  *   contents   revisions in order and readable, members alike in database and snapshot
  */
 import { bucketBytes, bucketNames } from '../backend/buckets.js';
@@ -39,7 +41,9 @@ import { hasCustomV2Content } from './v2-content.js';
 import { membershipFromV2Snapshot } from './v2-snapshot.js';
 
 export interface Finding {
-  /** `note`: worth knowing. `warning`: a start puts it right. `error`: the member cannot start, or must not be trusted. */
+  /**
+   * `note`: worth knowing. `warning`: a start puts it right. `error`: the member cannot start, or must not be trusted.
+   */
   readonly level: 'note' | 'warning' | 'error';
   /** What was found and where. */
   readonly what: string;
@@ -47,7 +51,8 @@ export interface Finding {
 }
 
 const rebuild =
-  'if the cluster has other healthy members, remove this one, empty its data directory and add it again; if not, restore from a snapshot';
+  'if the cluster has other healthy members, remove this one, empty its data directory and add it again; if not, ' +
+  'restore from a snapshot';
 
 /** Never throws for what is wrong with the directory: that is a finding. */
 export function checkDataDir(disk: Disk, dataDir: string, walDir: string | undefined): Finding[] {
@@ -107,7 +112,8 @@ class Check {
     const { NodeID, ClusterID } = Metadata.decode(metadata);
     const last = entries.at(-1)?.index ?? from.index;
     this.#note(
-      `log of member ${NodeID.toString(16)} in cluster ${ClusterID.toString(16)}: ${segments.length} segments from index ${first?.firstIndex ?? 0}, ` +
+      `log of member ${NodeID.toString(16)} in cluster ${ClusterID.toString(16)}: ${segments.length} segments ` +
+        `from index ${first?.firstIndex ?? 0}, ` +
         `last entry ${last}, committed ${commit}, term ${hardState.term}`,
     );
     if (hardState.commit > last) {
@@ -135,7 +141,9 @@ class Check {
     }
     const newest = this.#markers.at(-1);
     if (newest !== undefined && newest.index > 0 && this.#snapshot?.metadata.index !== newest.index) {
-      const wanted = `the log's newest snapshot (index ${newest.index}, term ${newest.term}) has no readable .snap file in ${snapDir}`;
+      const wanted =
+        `the log's newest snapshot (index ${newest.index}, term ${newest.term}) has no readable ` +
+        `.snap file in ${snapDir}`;
       if (this.#snapshot === undefined && this.#oldestIndex() > 0) {
         this.#error(`${wanted}, and the log does not reach back to its beginning`, rebuild);
       } else {
@@ -302,7 +310,10 @@ function remedyOf(error: unknown): string {
   return rebuild;
 }
 
-/** A record must be a KeyValue of the revision that its key says; restoring with a raised revision leaves one that is empty. */
+/**
+ * A record must be a KeyValue of the revision that its key says; restoring with a raised revision leaves one that is
+ * empty.
+ */
 function recordProblem(key: Uint8Array, value: Uint8Array): string | undefined {
   if (value.length === 0) return undefined;
   let kv: KeyValue;

@@ -1,7 +1,7 @@
 /**
- * One member as the cluster knows it, and the JSON etcd keeps it in (bucket `members`, context of a configuration change,
- * `GET /members`): `{"id":N,"peerURLs":[…],"isLearner":true?,"name":"…"?,"clientURLs":[…]?}`. The id is a bare number above 2^53, so
- * neither JSON.parse nor JSON.stringify may touch it.
+ * One member as the cluster knows it, and the JSON etcd keeps it in (bucket `members`, context of a configuration
+ * change, `GET /members`): `{"id":N,"peerURLs":[…],"isLearner":true?,"name":"…"?,"clientURLs":[…]?}`. The id is a bare
+ * number above 2^53, so neither JSON.parse nor JSON.stringify may touch it.
  */
 export interface ClusterMember {
   readonly id: bigint;
@@ -28,7 +28,10 @@ export function memberToJson(member: ClusterMember): string {
   return `{${rest.join(',')}}`;
 }
 
-/** Throws SyntaxError on anything that is not such an object. Go writes the id first and no key before it can hold quotes. */
+/**
+ * Throws SyntaxError on anything that is not such an object. Go writes the id first and no key before it can hold
+ * quotes.
+ */
 export function memberFromJson(text: string): ClusterMember {
   return memberFromFields(JSON.parse(text.replace(/^(\s*\{\s*"id"\s*:\s*)(\d+)/, '$1"$2"')));
 }

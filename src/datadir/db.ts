@@ -1,5 +1,6 @@
 /**
- * A database file opened offline, by commands that work on it for a moment. It is locked as a member locks it: shared to read, alone to write.
+ * A database file opened offline, by commands that work on it for a moment. It is locked as a member locks it: shared
+ * to read, alone to write.
  */
 
 import { bucketBytes } from '../backend/buckets.js';

@@ -8,8 +8,8 @@ import { DataDirError } from './errors.js';
 import { dbPathOf, snapDirOf } from './names.js';
 
 /**
- * Copies into `db.tmp` and renames that over `db`, so that a crash leaves one or the other. Throws DataDirError, BoltError
- * (see `isLocked`: the caller decides how long to wait), system errors.
+ * Copies into `db.tmp` and renames that over `db`, so that a crash leaves one or the other. Throws DataDirError,
+ * BoltError (see `isLocked`: the caller decides how long to wait), system errors.
  */
 export function defragment(disk: Disk, dataDir: string, logger: Logger): void {
   const path = dbPathOf(dataDir);

@@ -1,6 +1,6 @@
 /**
- * `etcdutl dump`: what is in a data directory's files, row by row, for people and for scripts. Reads without locks and changes nothing; rows are handed out
- * as they are read, so that a log of any size can be looked at.
+ * `etcdutl dump`: what is in a data directory's files, row by row, for people and for scripts. Reads without locks and
+ * changes nothing; rows are handed out as they are read, so that a log of any size can be looked at.
  */
 import { bucketNames } from '../backend/buckets.js';
 import { decodeAlarm } from '../backend/schema/alarm.js';
@@ -48,8 +48,8 @@ export interface DumpOptions {
 }
 
 /**
- * `path`: a data directory, a folder of segments, a segment, a `.snap` file or a database. Throws DataDirError for anything else, and what reading the
- * files throws.
+ * `path`: a data directory, a folder of segments, a segment, a `.snap` file or a database. Throws DataDirError for
+ * anything else, and what reading the files throws.
  */
 export function dump(disk: Disk, path: string, options: DumpOptions, visit: VisitRow): void {
   const stat = disk.stat(path);
@@ -239,7 +239,10 @@ const decoders: Readonly<Record<BucketName, (key: Uint8Array, value: Uint8Array)
   authRoles: (key, value) => {
     const may = Role.decode(value).keyPermission.map((permission) => {
       const end = permission.rangeEnd.length === 0 ? '' : `, ${goQuoteBytes(permission.rangeEnd)}`;
-      return `${['READ', 'WRITE', 'READWRITE'][permission.permType] ?? permission.permType} [${goQuoteBytes(permission.key)}${end}]`;
+      return (
+        `${['READ', 'WRITE', 'READWRITE'][permission.permType] ?? permission.permType} ` +
+        `[${goQuoteBytes(permission.key)}${end}]`
+      );
     });
     return { key: text(key), value: may.join(' ') };
   },

@@ -12,7 +12,10 @@ export interface FileHashKv {
   readonly compactRevision: number;
 }
 
-/** `revision` 0 = the newest. Nothing is changed in the file. Throws DataDirError, also for a revision it does not have, and BoltError. */
+/**
+ * `revision` 0 = the newest. Nothing is changed in the file. Throws DataDirError, also for a revision it does not have,
+ * and BoltError.
+ */
 export function hashKv(disk: Disk, path: string, revision: number): FileHashKv {
   return readDb(disk, path, (tx) => {
     const reader = backendReader(tx);

@@ -1,4 +1,6 @@
-/** Whether what a member is told of itself agrees with what it is told of its cluster. (etcd's server/config/config.go) */
+/**
+ * Whether what a member is told of itself agrees with what it is told of its cluster. (etcd's server/config/config.go)
+ */
 import { goQuote } from '../lib/go/quote.js';
 import { type UrlResolver, urlsDifference } from '../lib/go/same-urls.js';
 import { DataDirError } from './errors.js';
@@ -23,7 +25,10 @@ export async function verifyInitialCluster(cluster: InitialCluster, resolver: Ur
   refuseDuplicates(members);
 }
 
-/** Of one that is joined: what it is told of itself is not compared, since its members say what they know. Throws DataDirError. */
+/**
+ * Of one that is joined: what it is told of itself is not compared, since its members say what they know. Throws
+ * DataDirError.
+ */
 export function verifyJoining(cluster: InitialCluster): void {
   localUrls(cluster);
   refuseDuplicates(cluster.members);
@@ -39,7 +44,10 @@ function mismatch(name: string, advertised: readonly string[], expected: readonl
   const unadvertised = [...new Set(expected)].filter((url) => !advertised.includes(url));
   if (unadvertised.length > 0) {
     const missing = unadvertised.map((url) => `${name}=${url}`).join(',');
-    return `--initial-cluster has ${missing} but missing from --initial-advertise-peer-urls=${advertised.join(',')} (${why})`;
+    return (
+      `--initial-cluster has ${missing} but missing from ` +
+      `--initial-advertise-peer-urls=${advertised.join(',')} (${why})`
+    );
   }
   const told = advertised.map((url) => `${name}=${url}`).join(',');
   const unexpected = advertised.filter((url) => !expected.includes(url));

@@ -1,10 +1,10 @@
 /**
- * `etcdctl migrate`: the v2 keys of a stopped member become v3 keys in its database, each at the revision that was its index. The v2 store is put together
- * again from the newest snapshot and the log behind it; hidden keys and empty directories are left out. Source: etcd 3.4's
- * etcdctl/ctlv3/command/migrate_command.go.
+ * `etcdctl migrate`: the v2 keys of a stopped member become v3 keys in its database, each at the revision that was its
+ * index. The v2 store is put together again from the newest snapshot and the log behind it; hidden keys and empty
+ * directories are left out. Source: etcd 3.4's etcdctl/ctlv3/command/migrate_command.go.
  *
- * `etcd-diff:` lifetimes become leases, where etcd makes keys of them that stay; and a database that holds keys is left alone, where etcd writes
- * among them.
+ * `etcd-diff:` lifetimes become leases, where etcd makes keys of them that stay; and a database that holds keys is left
+ * alone, where etcd writes among them.
  */
 import { bucketBytes } from '../backend/buckets.js';
 import type { WriteTx } from '../bolt/types.js';
@@ -88,7 +88,9 @@ function rebuildStore(disk: Disk, { dataDir, walDir }: MigrateV2Options, nowNs: 
   return store;
 }
 
-/** What the entry did to the store when it was applied; changes of members have a part there too, and move the index. */
+/**
+ * What the entry did to the store when it was applied; changes of members have a part there too, and move the index.
+ */
 function replay(store: V2Store, entry: Entry, nowNs: bigint): void {
   const asked = requestOf(entry);
   try {
@@ -135,7 +137,10 @@ const v2RequestOf = (request: Request) => ({
   refresh: request.Refresh,
 });
 
-/** A directory that goes at a time gives what is below one lease; what goes earlier has its own, named by the index that made it so. */
+/**
+ * A directory that goes at a time gives what is below one lease; what goes earlier has its own, named by the index that
+ * made it so.
+ */
 function collect(top: NodeView | undefined, skipsTtl: boolean) {
   const keys: Moved[] = [];
   const leases = new Map<bigint, number>();

@@ -1,7 +1,7 @@
 /**
- * `etcdutl migrate`: moves a data directory between storage versions. 3.6 added the key `storageVersion` and nothing else, so that moving means writing,
- * changing or removing it; going down is refused while the log holds what the older version would not understand.
- * Source: etcd 3.6's server/storage/schema and storage/wal/version.go.
+ * `etcdutl migrate`: moves a data directory between storage versions. 3.6 added the key `storageVersion` and nothing
+ * else, so that moving means writing, changing or removing it; going down is refused while the log holds what the older
+ * version would not understand. Source: etcd 3.6's server/storage/schema and storage/wal/version.go.
  */
 import { bucketBytes } from '../backend/buckets.js';
 import { confStateKey, storageVersionKey, termKey } from '../backend/schema/meta.js';
@@ -49,7 +49,10 @@ export function storageVersionOf(tx: Pick<ReadTx, 'bucket'>): StorageVersion {
   return [3, 5];
 }
 
-/** `force`: set the version even where the log or an unknown version says no. Throws DataDirError, BoltError, log errors. */
+/**
+ * `force`: set the version even where the log or an unknown version says no. Throws DataDirError, BoltError, log
+ * errors.
+ */
 export function migrate(
   disk: Disk,
   dataDir: string,
@@ -86,7 +89,10 @@ function reasonAgainst(
   if (compare(target, current) > 0) return undefined;
   const needed = walVersion(disk, walDirOf(dataDir));
   if (compare(target, needed) >= 0) return undefined;
-  return `cannot downgrade storage, WAL contains newer entries, as the target version (${full(target)}) is lower than the version (${full(needed)}) detected from WAL logs`;
+  return (
+    `cannot downgrade storage, WAL contains newer entries, as the target version (${full(target)}) is lower ` +
+    `than the version (${full(needed)}) detected from WAL logs`
+  );
 }
 
 /** The oldest version that understands the log after its newest snapshot. */

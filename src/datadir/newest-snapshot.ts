@@ -1,4 +1,7 @@
-/** The newest readable `.snap` file, for tools that look and change nothing: unreadable ones are passed over where they are. */
+/**
+ * The newest readable `.snap` file, for tools that look and change nothing: unreadable ones are passed over where they
+ * are.
+ */
 import type { Disk } from '../lib/disk.js';
 import type { Snapshot } from '../raftpb/types.js';
 import { parseSnapshotName, readSnapshotFile, SnapshotFileError, type WalPosition } from '../wal/index.js';

@@ -1,6 +1,6 @@
 /**
- * `etcdutl snapshot restore`: a new data directory from a snapshot file, with a new log, new ids and the membership that the command line names.
- * Keys, leases, users and roles are those of the snapshot. facts: data-dir 7.
+ * `etcdutl snapshot restore`: a new data directory from a snapshot file, with a new log, new ids and the membership
+ * that the command line names. Keys, leases, users and roles are those of the snapshot. facts: data-dir 7.
  */
 import { bucketBytes } from '../backend/buckets.js';
 import { memberKey } from '../backend/schema/members.js';
@@ -33,8 +33,8 @@ export interface RestoreOptions extends InitialCluster {
   readonly walDir: string | undefined;
   readonly skipHashCheck: boolean;
   /**
-   * Raises the current revision by this much and has the first start compact up to there, so that clients which saw revisions after the snapshot
-   * see none twice, and watchers are told instead of waiting. 0 = no change.
+   * Raises the current revision by this much and has the first start compact up to there, so that clients which saw
+   * revisions after the snapshot see none twice, and watchers are told instead of waiting. 0 = no change.
    */
   readonly bumpRevision: number;
 }

@@ -1,6 +1,7 @@
 /**
- * Snapshot files: a database as `snapshot save` received it, followed by the SHA-256 of it. Databases are whole pages, so a size 32 beyond a
- * multiple of 512 tells that the sum is there. A database copied out of a data directory has none.
+ * Snapshot files: a database as `snapshot save` received it, followed by the SHA-256 of it. Databases are whole pages,
+ * so a size 32 beyond a multiple of 512 tells that the sum is there. A database copied out of a data directory has
+ * none.
  */
 import { createHash } from 'node:crypto';
 import { bucketBytes } from '../backend/buckets.js';
@@ -78,8 +79,8 @@ const hashSize = 32;
 const pieceSizeBytes = 1024 * 1024;
 
 /**
- * Copies the database in `from` to the new file `to`, without the sum, and durable. Throws DataDirError when the sum is missing or wrong, unless
- * `skipHashCheck`; then there is no new file.
+ * Copies the database in `from` to the new file `to`, without the sum, and durable. Throws DataDirError when the sum is
+ * missing or wrong, unless `skipHashCheck`; then there is no new file.
  */
 export function copySnapshot(disk: Disk, from: string, to: string, how: { readonly skipHashCheck: boolean }): void {
   const source = openSource(disk, from);
@@ -109,7 +110,10 @@ export function copySnapshot(disk: Disk, from: string, to: string, how: { readon
   }
 }
 
-/** Without its sum a file is believed, so it must at least be a database. An empty one would be restored as an empty store. */
+/**
+ * Without its sum a file is believed, so it must at least be a database. An empty one would be restored as an empty
+ * store.
+ */
 function checkDatabase(source: DiskFile, size: number): void {
   if (source.size() < hashSize) throw new DataDirError(`seek ${source.path}: invalid argument`);
   const readAt = (position: number, length: number): Uint8Array => {

@@ -10,7 +10,10 @@ interface StoreNode {
   readonly Children?: Readonly<Record<string, StoreNode>> | null;
 }
 
-/** `data`: the JSON of a raft snapshot. As etcd's IsMetaStoreOnly: folders other than `/0` must be empty. Throws SyntaxError. */
+/**
+ * `data`: the JSON of a raft snapshot. As etcd's IsMetaStoreOnly: folders other than `/0` must be empty. Throws
+ * SyntaxError.
+ */
 export function hasCustomV2Content(data: Uint8Array): boolean {
   const { Root } = JSON.parse(Buffer.from(data).toString()) as { Root?: StoreNode };
   const folders = Object.entries(Root?.Children ?? {});

@@ -1,6 +1,7 @@
 /**
- * The membership in the v2 store, where 3.4 and 3.5 look for it (3.6 and later believe the database). Every change of the members changes these nodes, one
- * index each, or two for a removal, as in etcd: so that the stores of all members, whatever their version, count alike.
+ * The membership in the v2 store, where 3.4 and 3.5 look for it (3.6 and later believe the database). Every change of
+ * the members changes these nodes, one index each, or two for a removal, as in etcd: so that the stores of all members,
+ * whatever their version, count alike.
  *
  *     /0/members/<hex>/raftAttributes  {"peerURLs":[…],"isLearner":true?}     /0/removed_members/<hex>  ""
  *     /0/members/<hex>/attributes      {"name":"…","clientURLs":[…]}          /0/version                3.5.0

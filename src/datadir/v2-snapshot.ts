@@ -1,6 +1,7 @@
 /**
- * The v2 store's JSON inside a raft snapshot, as far as membership goes. 3.4 and 3.5 restore members, removed ids and cluster version from it (3.6 and later from
- * the database), so it must be there and right; 3.6 refuses an empty one. Paths: `v2-membership.ts`; the whole form: `v2/snapshot.ts`.
+ * The v2 store's JSON inside a raft snapshot, as far as membership goes. 3.4 and 3.5 restore members, removed ids and
+ * cluster version from it (3.6 and later from the database), so it must be there and right; 3.6 refuses an empty one.
+ * Paths: `v2-membership.ts`; the whole form: `v2/snapshot.ts`.
  */
 import { saveStore } from '../v2/snapshot.js';
 import { V2Store } from '../v2/store.js';

@@ -1,4 +1,6 @@
-/** What keeps a member from finding its cluster, in etcd's words (server/etcdserver/api/v2discovery and v3discovery). */
+/**
+ * What keeps a member from finding its cluster, in etcd's words (server/etcdserver/api/v2discovery and v3discovery).
+ */
 const texts = {
   invalidUrl: 'discovery: invalid URL',
   invalidPeerUrl: 'discovery: invalid peer URL',

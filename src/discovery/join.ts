@@ -3,10 +3,12 @@
  *
  *   1. Read size and members. Full, and we are not among the first `size`: there is no place for us.
  *   2. Register.
- *   3. Read again, then wait until `size` members are there. The first `size` in order are the cluster, late ones are none of it.
+ *   3. Read again, then wait until `size` members are there. The first `size` in order are the cluster, late ones are
+ *      none of it.
  *
- * A service that cannot be reached is asked again, after 2, 4, 8 … at most 256 seconds, for ever: an operator who starts members before the service is
- * right, not wrong. Source: etcd's v2discovery/discovery.go and v3discovery/discovery.go.
+ * A service that cannot be reached is asked again, after 2, 4, 8 … at most 256 seconds, for ever: an operator who
+ * starts members before the service is right, not wrong. Source: etcd's v2discovery/discovery.go and
+ * v3discovery/discovery.go.
  */
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
@@ -42,7 +44,10 @@ export interface Self {
   readonly value: string;
 }
 
-/** The text of `--initial-cluster`. Rejects with `DiscoveryError`; `full` comes as `FullError`, with the cluster that is. */
+/**
+ * The text of `--initial-cluster`. Rejects with `DiscoveryError`; `full` comes as `FullError`, with the cluster that
+ * is.
+ */
 export async function joinThrough(self: Self, deps: JoinDeps): Promise<string> {
   const attempt = new Attempt(self.id, deps);
   const seen = await attempt.check();

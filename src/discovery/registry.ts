@@ -1,6 +1,7 @@
 /**
- * Where the members of a cluster that begins find each other: a token, under which a size is written, and under which each member registers its name and
- * peer URLs. Two services keep such registries: v2 keys over HTTP (`v2-registry.ts`) and v3 keys over gRPC (`v3-registry.ts`).
+ * Where the members of a cluster that begins find each other: a token, under which a size is written, and under which
+ * each member registers its name and peer URLs. Two services keep such registries: v2 keys over HTTP (`v2-registry.ts`)
+ * and v3 keys over gRPC (`v3-registry.ts`).
  */
 export interface Registration {
   /** The member's id in hex, as it stands in the key. */

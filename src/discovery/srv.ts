@@ -1,7 +1,8 @@
 /**
- * A cluster that begins from DNS: SRV records `_etcd-server-ssl._tcp.<domain>` (https) and `_etcd-server._tcp.<domain>` (http) name its members' peer
- * addresses. Which of them is this member follows from the addresses that it advertises; the others get numbers for names, since real ones are learnt
- * when they publish themselves. Source: etcd's client/pkg/srv/srv.go, GetCluster, and embed.Config.GetDNSClusterNames.
+ * A cluster that begins from DNS: SRV records `_etcd-server-ssl._tcp.<domain>` (https) and `_etcd-server._tcp.<domain>`
+ * (http) name its members' peer addresses. Which of them is this member follows from the addresses that it advertises;
+ * the others get numbers for names, since real ones are learnt when they publish themselves. Source: etcd's
+ * client/pkg/srv/srv.go, GetCluster, and embed.Config.GetDNSClusterNames.
  */
 
 import { goQuote } from '../lib/go/quote.js';
@@ -97,7 +98,9 @@ async function lookUp(
     const expected = isOwn ? advertisedPeerUrls.map((each) => new URL(each).protocol) : [];
     if (isOwn && !expected.includes(`${scheme}:`)) {
       logger.error('failed to bootstrap from DNS', {
-        error: `bootstrap at ${url} from DNS for ${service} has scheme mismatch with expected peer ${advertisedPeerUrls.join(',')}`,
+        error:
+          `bootstrap at ${url} from DNS for ${service} has scheme mismatch with expected peer ` +
+          `${advertisedPeerUrls.join(',')}`,
       });
       continue;
     }

@@ -1,6 +1,7 @@
 /**
- * Tokens of a discovery service that is our own cluster: the same token serves members that know v3 discovery and, where the cluster answers v2, those that
- * know v2 discovery. Both look in the same place: the path that etcd's public service used.
+ * Tokens of a discovery service that is our own cluster: the same token serves members that know v3 discovery and,
+ * where the cluster answers v2, those that know v2 discovery. Both look in the same place: the path that etcd's public
+ * service used.
  */
 import { request } from 'undici';
 import type { Client } from '../client/client.js';

@@ -1,6 +1,7 @@
 /**
- * A registry in v2 keys (`--discovery URL`): size in `<token>/_config/size`, members in `<token>/<id>`, found by listing and waiting. Whatever the URL
- * leads to, no more than a megabyte of an answer is read, and no question but a wait for members is open for more than some seconds.
+ * A registry in v2 keys (`--discovery URL`): size in `<token>/_config/size`, members in `<token>/<id>`, found by
+ * listing and waiting. Whatever the URL leads to, no more than a megabyte of an answer is read, and no question but a
+ * wait for members is open for more than some seconds.
  */
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { Clock } from '../lib/clock.js';

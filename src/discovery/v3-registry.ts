@@ -1,6 +1,7 @@
 /**
- * A registry in v3 keys (`--discovery-token`, `--discovery-endpoints`): size in `/_etcd/registry/<token>/_config/size`, members in
- * `/_etcd/registry/<token>/members/<id>`, found by a range and a watch. Source: etcd's v3discovery/discovery.go.
+ * A registry in v3 keys (`--discovery-token`, `--discovery-endpoints`): size in `/_etcd/registry/<token>/_config/size`,
+ * members in `/_etcd/registry/<token>/members/<id>`, found by a range and a watch. Source: etcd's
+ * v3discovery/discovery.go.
  */
 import type { Client } from '../client/client.js';
 import type { KeyValue } from '../proto/gen/mvccpb.js';

@@ -21,7 +21,10 @@ export interface ServiceOptions {
 
 export interface Offer {
   readonly token: string;
-  /** undefined where the cluster does not answer v2, or only over TLS, which v2 discovery's members could not be told to trust. */
+  /**
+   * undefined where the cluster does not answer v2, or only over TLS, which v2 discovery's members could not be told to
+   * trust.
+   */
   readonly v2Url: string | undefined;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Members of one cluster on this machine, each a process of its own, started and ended together: for trying things out. A second terminal reaches them through
- * a socket in the cluster's folder, whose path stands in a file that is the same for all clusters of a user.
+ * Members of one cluster on this machine, each a process of its own, started and ended together: for trying things out.
+ * A second terminal reaches them through a socket in the cluster's folder, whose path stands in a file that is the same
+ * for all clusters of a user.
  */
 import { type ChildProcess, startChild } from '../lib/os/child-process.js';
 import { osClock } from '../lib/os/clock.js';

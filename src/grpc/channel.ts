@@ -1,5 +1,6 @@
 /**
- * The client's end of one address. It connects when first needed, and again after a loss with growing waits between attempts.
+ * The client's end of one address. It connects when first needed, and again after a loss with growing waits between
+ * attempts.
  *
  *     idle ──call──▶ connecting ──server's SETTINGS──▶ ready ──connection lost──▶ idle
  *                        │ ▲                             (calls not yet sent wait through it all)
@@ -7,7 +8,8 @@
  *                        ▼
  *                 transient-failure: calls fail at once with the attempt's error, unless they wait for ready
  *
- * As grpc-go's channel with pick_first and one address; so are its texts. Queued calls are bounded by their makers, who each await one.
+ * As grpc-go's channel with pick_first and one address; so are its texts. Queued calls are bounded by their makers, who
+ * each await one.
  */
 import type { Duplex } from 'node:stream';
 import { Session } from '../http2/session.js';

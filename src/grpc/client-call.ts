@@ -1,7 +1,8 @@
 /**
- * One call of the client, from the moment it is made: it may wait for a connection, be sent, be tried once more on another connection when
- * the server says it never looked at it, and ends once: with OK, with the server's status, by deadline, cancellation or loss.
- * Texts and codes of what a client makes up itself are grpc-go's (internal/transport/http2_client.go, stream.go).
+ * One call of the client, from the moment it is made: it may wait for a connection, be sent, be tried once more on
+ * another connection when the server says it never looked at it, and ends once: with OK, with the server's status, by
+ * deadline, cancellation or loss. Texts and codes of what a client makes up itself are grpc-go's
+ * (internal/transport/http2_client.go, stream.go).
  */
 
 import { ErrorCode, errorCodeName } from '../http2/error-code.js';

@@ -1,6 +1,6 @@
 /**
- * The deadlines of all calls of one server or channel on one timer: setting and clearing one costs two list links, where a timer each
- * costs a microsecond per call. Fires up to `grainMs` late, never early.
+ * The deadlines of all calls of one server or channel on one timer: setting and clearing one costs two list links,
+ * where a timer each costs a microsecond per call. Fires up to `grainMs` late, never early.
  * Invariant: `armedFor` is the earliest tick that holds a deadline, or earlier.
  */
 import type { Clock } from '../lib/clock.js';

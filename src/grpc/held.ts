@@ -1,6 +1,7 @@
 /**
- * What calls take up, in bytes, by connection and in all: requests that are not whole yet, and those being served. A peer may open as many streams as it
- * likes and put a message that never ends into each; flow control bounds each of them, this bounds them together.
+ * What calls take up, in bytes, by connection and in all: requests that are not whole yet, and those being served. A
+ * peer may open as many streams as it likes and put a message that never ends into each; flow control bounds each of
+ * them, this bounds them together.
  */
 import { Code, GrpcError, type HeldLimits } from './types.js';
 

@@ -1,7 +1,7 @@
 /**
- * The receiving half of a streaming call: bytes go in as they come, messages come out as they are asked for. The peer's window is
- * given back when a message is taken, or as its parts arrive while somebody waits for it, so a handler that does not read stops the sender.
- * Invariant: `waiting` is not empty only while no whole message is held.
+ * The receiving half of a streaming call: bytes go in as they come, messages come out as they are asked for. The peer's
+ * window is given back when a message is taken, or as its parts arrive while somebody waits for it, so a handler that
+ * does not read stops the sender. Invariant: `waiting` is not empty only while no whole message is held.
  */
 import type { MessageReader } from './message-reader.js';
 import type { GrpcError } from './types.js';
@@ -44,7 +44,10 @@ export class Inbox<T> implements AsyncIterable<T> {
     this.reader.keep();
   }
 
-  /** The sender has ended in order, or (with `error`) the call has failed: what is held is still delivered before that is said. */
+  /**
+   * The sender has ended in order, or (with `error`) the call has failed: what is held is still delivered before that
+   * is said.
+   */
   end(error?: GrpcError): void {
     if (this.ended || this.error !== undefined) return;
     this.ended = true;

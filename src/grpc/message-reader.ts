@@ -1,6 +1,7 @@
 /**
- * Cuts a stream's bytes into messages: `compressed 8 | length 32 | message`. Bytes that nobody has asked for yet are kept in one
- * buffer of our own, not as views: a message of one byte a frame must not cost a hundred, nor hold a socket's whole buffer.
+ * Cuts a stream's bytes into messages: `compressed 8 | length 32 | message`. Bytes that nobody has asked for yet are
+ * kept in one buffer of our own, not as views: a message of one byte a frame must not cost a hundred, nor hold a
+ * socket's whole buffer.
  */
 import { readUint32 } from '../http2/frame.js';
 import { decompress, type Encoding } from './compression.js';
@@ -63,7 +64,9 @@ export class MessageReader {
     this.borrowed = false;
   }
 
-  /** The next whole message (a view; what came before it is gone), or undefined when more is needed. Throws GrpcError. */
+  /**
+   * The next whole message (a view; what came before it is gone), or undefined when more is needed. Throws GrpcError.
+   */
   next(): Buffer | undefined {
     if (this.size < prefixBytes) return undefined;
     const flag = this.held[this.start] ?? 0;

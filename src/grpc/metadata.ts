@@ -1,6 +1,6 @@
 /**
- * Metadata to and from header fields. Names that gRPC and HTTP use themselves do not show; values of `-bin` names are base64 on the
- * wire, with or without padding, several joined by commas. (PROTOCOL-HTTP2.md, "Custom-Metadata")
+ * Metadata to and from header fields. Names that gRPC and HTTP use themselves do not show; values of `-bin` names are
+ * base64 on the wire, with or without padding, several joined by commas. (PROTOCOL-HTTP2.md, "Custom-Metadata")
  */
 import type { HeaderField, HeaderList } from '../http2/types.js';
 import type { Metadata } from './types.js';
@@ -36,7 +36,10 @@ export function metadataOf(fields: HeaderList): Metadata {
   return metadata;
 }
 
-/** Fields for what a caller or handler set. Throws TypeError, in grpc-go's words, for names or values that HTTP cannot carry. */
+/**
+ * Fields for what a caller or handler set. Throws TypeError, in grpc-go's words, for names or values that HTTP cannot
+ * carry.
+ */
 export function fieldsOf(metadata: Metadata): HeaderField[] {
   const fields: HeaderField[] = [];
   for (const [name, values] of metadata) {

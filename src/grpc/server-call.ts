@@ -1,7 +1,8 @@
 /**
  * What the server's calls of all kinds share: the neutral call a handler sees, headers, the one end of it.
- * Hot path: a call allocates this object and nothing that its handler does not ask for; AbortController, Metadata and extra headers are made
- * at first use. Invariant: `end` runs once, by whatever comes first: the handler's answer, the deadline, the client, the connection.
+ * Hot path: a call allocates this object and nothing that its handler does not ask for; AbortController, Metadata and
+ * extra headers are made at first use. Invariant: `end` runs once, by whatever comes first: the handler's answer, the
+ * deadline, the client, the connection.
  */
 
 import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from '../http2/types.js';

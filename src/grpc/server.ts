@@ -1,6 +1,7 @@
 /**
- * The server's side of gRPC: a table of methods. It owns no socket and no session; whoever does hands it each stream that is gRPC's.
- * Texts and codes of refusals are grpc-go's (internal/transport/http2_server.go `operateHeaders`, server.go `handleStream`), since clients show them.
+ * The server's side of gRPC: a table of methods. It owns no socket and no session; whoever does hands it each stream
+ * that is gRPC's. Texts and codes of refusals are grpc-go's (internal/transport/http2_server.go `operateHeaders`,
+ * server.go `handleStream`), since clients show them.
  */
 import type { HeaderField, HeaderList, Http2Stream, StreamListener } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';

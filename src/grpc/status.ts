@@ -1,4 +1,7 @@
-/** Status on the wire: trailers, percent-encoding, and what HTTP's and HTTP/2's own codes mean as gRPC's. (PROTOCOL-HTTP2.md, http-grpc-status-mapping.md) */
+/**
+ * Status on the wire: trailers, percent-encoding, and what HTTP's and HTTP/2's own codes mean as gRPC's.
+ * (PROTOCOL-HTTP2.md, http-grpc-status-mapping.md)
+ */
 
 import { ErrorCode, errorCodeName } from '../http2/error-code.js';
 import type { HeaderField, HeaderList } from '../http2/types.js';

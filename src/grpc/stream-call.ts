@@ -1,4 +1,7 @@
-/** One streaming call on the server, of any of the three kinds: messages in as an async iterable, messages out by `send`. */
+/**
+ * One streaming call on the server, of any of the three kinds: messages in as an async iterable, messages out by
+ * `send`.
+ */
 import type { Http2Stream } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
 import { Inbox, type InboxOwner } from './inbox.js';

@@ -1,4 +1,7 @@
-/** Error codes of RFC 9113 section 7, and the two errors by which the parsers say how much is lost: the stream or the connection. */
+/**
+ * Error codes of RFC 9113 section 7, and the two errors by which the parsers say how much is lost: the stream or the
+ * connection.
+ */
 
 export const ErrorCode = {
   NoError: 0x0,

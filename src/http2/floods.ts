@@ -1,7 +1,7 @@
 /**
- * Frames that cost the sender nothing and us something. Each kind has a bucket of tokens, refilled with time; a peer that empties
- * one is told to calm down (ENHANCE_YOUR_CALM) and let go. The figures lie far above what any client does in earnest: a process that
- * cancels a thousand calls at once, again and again each ten seconds, passes.
+ * Frames that cost the sender nothing and us something. Each kind has a bucket of tokens, refilled with time; a peer
+ * that empties one is told to calm down (ENHANCE_YOUR_CALM) and let go. The figures lie far above what any client does
+ * in earnest: a process that cancels a thousand calls at once, again and again each ten seconds, passes.
  */
 import type { Clock } from '../lib/clock.js';
 import { ConnectionError, ErrorCode } from './error-code.js';
@@ -19,8 +19,8 @@ export const streamErrors: Flood = { what: 'malformed or refused streams', burst
 /** Each must be answered (CVE-2019-9515, CVE-2019-9512). */
 export const settingsFlood: Flood = { what: 'SETTINGS frames', burst: 100, perSecond: 10 };
 /**
- * grpc-go pings once a round trip while data flows, to measure bandwidth: thousands a second on loopback. Answers that are not read are bounded by the
- * outbox; this only bounds the work.
+ * grpc-go pings once a round trip while data flows, to measure bandwidth: thousands a second on loopback. Answers that
+ * are not read are bounded by the outbox; this only bounds the work.
  */
 export const pingFlood: Flood = { what: 'PING frames', burst: 20_000, perSecond: 20_000 };
 /** DATA that carries nothing and ends nothing (CVE-2019-9518). */

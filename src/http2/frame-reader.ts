@@ -1,17 +1,22 @@
 /**
- * Cuts what the socket brings into frames. Frames that lie whole in a chunk are handed over in place; only one that is split
- * between chunks is copied, into a buffer of exactly its size, which `maxFrameBytes` bounds.
+ * Cuts what the socket brings into frames. Frames that lie whole in a chunk are handed over in place; only one that is
+ * split between chunks is copied, into a buffer of exactly its size, which `maxFrameBytes` bounds.
  */
 import { ConnectionError, ErrorCode } from './error-code.js';
 import { frameHeaderBytes, readUint31 } from './frame.js';
 
 export interface FrameSink {
-  /** The payload is `bytes[start, end)`. Returns false to stop reading: the session is over, or takes no more for now. */
+  /**
+   * The payload is `bytes[start, end)`. Returns false to stop reading: the session is over, or takes no more for now.
+   */
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): boolean;
 }
 
 export class FrameReader {
-  /** The beginning of a frame whose rest has not come: its header (filled to `held`), then, when that is complete, all of it. */
+  /**
+   * The beginning of a frame whose rest has not come: its header (filled to `held`), then, when that is complete, all
+   * of it.
+   */
   private partial: Buffer | undefined;
   private held = 0;
   private stopped = false;
@@ -22,8 +27,8 @@ export class FrameReader {
   ) {}
 
   /**
-   * How many bytes were taken: all, unless the sink wanted no more; the rest is then to be pushed later. Throws ConnectionError(FRAME_SIZE_ERROR)
-   * for a frame above the limit, before its payload is waited for.
+   * How many bytes were taken: all, unless the sink wanted no more; the rest is then to be pushed later. Throws
+   * ConnectionError(FRAME_SIZE_ERROR) for a frame above the limit, before its payload is waited for.
    */
   push(chunk: Buffer): number {
     this.stopped = false;

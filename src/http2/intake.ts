@@ -1,8 +1,9 @@
 /**
- * How much all connections together bring in within one turn of the event loop. A read of a socket can hold thousands of requests, and forty sockets can
- * be readable at once: taken in whole, the work of all would stand before the next word of anybody else. So a turn takes in for some milliseconds; the
- * connections that have more are not read meanwhile, and go on in the next turns: in rotation, some frames each, so that one more with a single request
- * is served within a round.
+ * How much all connections together bring in within one turn of the event loop. A read of a socket can hold thousands
+ * of requests, and forty sockets can be readable at once: taken in whole, the work of all would stand before the next
+ * word of anybody else. So a turn takes in for some milliseconds; the connections that have more are not read
+ * meanwhile, and go on in the next turns: in rotation, some frames each, so that one more with a single request is
+ * served within a round.
  */
 import type { Clock } from '../lib/clock.js';
 

@@ -1,6 +1,7 @@
 /**
- * Is the peer still there, and does it ask that too often? As grpc-go's transport (internal/transport/http2_client.go `keepalive`,
- * http2_server.go `keepalive` and `handlePing`): a ping after `timeMs` without a byte received, the end after `timeoutMs` without an answer.
+ * Is the peer still there, and does it ask that too often? As grpc-go's transport (internal/transport/http2_client.go
+ * `keepalive`, http2_server.go `keepalive` and `handlePing`): a ping after `timeMs` without a byte received, the end
+ * after `timeoutMs` without an answer.
  */
 import type { Clock } from '../lib/clock.js';
 import type { KeepaliveOptions } from './types.js';
@@ -94,7 +95,10 @@ export class PingPolicy {
   private readonly permitWithoutStream: boolean;
   private lastPingMs = Number.NEGATIVE_INFINITY;
   private strikes = 0;
-  /** Set by the session with each HEADERS or DATA it sends: pings that answer our traffic (bandwidth probes) are no offence. */
+  /**
+   * Set by the session with each HEADERS or DATA it sends: pings that answer our traffic (bandwidth probes) are no
+   * offence.
+   */
   sentSincePing = false;
 
   constructor(

@@ -1,6 +1,6 @@
 /**
- * RFC 9113 section 8.1–8.3: is a decoded header list a request, a response or trailers? A list that is none is malformed, which
- * is an error of its stream alone (PROTOCOL_ERROR).
+ * RFC 9113 section 8.1–8.3: is a decoded header list a request, a response or trailers? A list that is none is
+ * malformed, which is an error of its stream alone (PROTOCOL_ERROR).
  */
 import { type Field, FieldKind } from './hpack/field.js';
 

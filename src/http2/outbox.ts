@@ -1,7 +1,8 @@
 /**
- * What one turn of the event loop has to say on a connection: frames are written one after another into slabs, and leave in one
- * write. A slab is never written twice, so the socket may keep what it was given for as long as it likes; when it is full the next is
- * allocated, as large as the connection has lately been busy. Small: an idle connection holds 1 KiB.
+ * What one turn of the event loop has to say on a connection: frames are written one after another into slabs, and
+ * leave in one write. A slab is never written twice, so the socket may keep what it was given for as long as it likes;
+ * when it is full the next is allocated, as large as the connection has lately been busy. Small: an idle connection
+ * holds 1 KiB.
  */
 const minSlab = 1024;
 const maxSlab = 256 * 1024;

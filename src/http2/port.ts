@@ -1,6 +1,6 @@
 /**
- * One port for all that etcd serves: the first bytes of a connection decide whether it speaks HTTP/2 (the preface: prior knowledge in
- * clear, or what ALPN has agreed on) or HTTP/1. As the cmux in etcd's embed/serve.go.
+ * One port for all that etcd serves: the first bytes of a connection decide whether it speaks HTTP/2 (the preface:
+ * prior knowledge in clear, or what ALPN has agreed on) or HTTP/1. As the cmux in etcd's embed/serve.go.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';

@@ -1,4 +1,7 @@
-/** The last few streams of a kind that are gone, so that frames still under way for them are told from frames that break a rule. */
+/**
+ * The last few streams of a kind that are gone, so that frames still under way for them are told from frames that break
+ * a rule.
+ */
 const kept = 256;
 
 export class RecentIds {

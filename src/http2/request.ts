@@ -1,6 +1,7 @@
 /**
  * Plain requests over HTTP/2, for handlers that know nothing of it: health, version, metrics, the JSON gateway, v2.
- * The body arrives as it is read (the client's window is given back chunk by chunk), the answer's as the client takes it.
+ * The body arrives as it is read (the client's window is given back chunk by chunk), the answer's as the client takes
+ * it.
  */
 import { type HttpRequest, type HttpResponse, type HttpService, pourBody } from '../lib/http.js';
 import { ErrorCode } from './error-code.js';

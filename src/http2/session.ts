@@ -1,13 +1,15 @@
 /**
  * One HTTP/2 connection (RFC 9113), either role, over any Duplex.
  *
- *     socket ─data─▶ FrameReader ─frame─▶ Session ─▶ Stream.listener          (synchronously, while the chunk is parsed)
- *     Stream.send… ─▶ Outbox, or the stream's queue while a window or the socket is full ─flush, once a turn─▶ socket.write
+ *     socket ─data─▶ FrameReader ─frame─▶ Session ─▶ Stream.listener          (synchronously, while the chunk is
+ *                                                                             parsed)
+ *     Stream.send… ─▶ Outbox, or the stream's queue while a window or the socket is full ─flush, once a turn─▶
+ *     socket.write
  *
- * Hot path: a unary gRPC call is to cost 5–7 µs in all, so frames are parsed in place and written straight into the outbox, and
- * header lists that come again are copied as bytes.
- * What a peer can make us hold is bounded: unread data by the connection's window, header blocks by `maxHeaderListBytes`, our answers by
- * ceasing to read while it does not read, the rest by `floods.ts`.
+ * Hot path: a unary gRPC call is to cost 5–7 µs in all, so frames are parsed in place and written straight into the
+ * outbox, and header lists that come again are copied as bytes.
+ * What a peer can make us hold is bounded: unread data by the connection's window, header blocks by
+ * `maxHeaderListBytes`, our answers by ceasing to read while it does not read, the rest by `floods.ts`.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
@@ -229,7 +231,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       this.endIfIdle();
       return;
     }
-    // 1. Tell the client to open no more streams. 2. What it opened before it read that arrives before its answer to this ping.
+    // 1. Tell the client to open no more streams. 2. What it opened before it read that arrives before its answer to
+    //    this ping.
     // 3. From then on the last stream is known. (RFC 9113 section 6.8)
     this.writeGoAway(maxStreamId, ErrorCode.NoError, gracefulStop);
     const settle = (): void => {
@@ -255,7 +258,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     this.socket.destroy();
   }
 
-  // ── the socket ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── the socket
+  // ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private readonly onData = (chunk: Buffer): void => {
     if (this.closed) return;
@@ -272,7 +276,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       const taken = this.reader.push(rest);
       if (taken < rest.length && !this.closed) this.waitForIntake(rest.subarray(taken));
     } catch (error) {
-      // Anything else than a ConnectionError is our own fault; it must not take the process, and the peer learns that it was us.
+      // Anything else than a ConnectionError is our own fault; it must not take the process, and the peer learns that
+      // it was us.
       if (error instanceof ConnectionError) this.destroy(error.code, error.message);
       else this.destroy(ErrorCode.InternalError, `internal error: ${error instanceof Error ? error.message : ''}`);
     }
@@ -374,7 +379,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     return !this.socketFull;
   }
 
-  // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── the end
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Every stream is lost, the socket gets what is written, then its end; a peer that does not hang up is cut off. */
   private finish(end: SessionEnd): void {
@@ -395,7 +401,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     const socket = this.socket;
     if (socket.destroyed) return;
     this.writeOut();
-    // What still comes is read and dropped: closing with unread bytes would reset the connection and take our last words with it.
+    // What still comes is read and dropped: closing with unread bytes would reset the connection and take our last
+    // words with it.
     socket.off('data', this.onData);
     socket.off('drain', this.onDrain);
     socket.resume();
@@ -434,7 +441,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     if (stream.remoteEnded) {
       this.closeStream(stream, { t: 'done' });
     } else if (this.role === 'server') {
-      // The answer is complete and the rest of the request of no use: ask the client to stop, without an error (section 8.1).
+      // The answer is complete and the rest of the request of no use: ask the client to stop, without an error (section
+      // 8.1).
       this.writeReset(stream.id, ErrorCode.NoError);
       this.recentlyReset.add(stream.id);
       this.closeStream(stream, { t: 'done' });
@@ -461,7 +469,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     gate.count();
   }
 
-  // ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── sending
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   writeHeaders(stream: Stream, fields: HeaderList, end: boolean): void {
     const block = this.encoder.encode(fields);
@@ -672,7 +681,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     this.destroy(ErrorCode.NoError, 'keepalive ping failed to receive ACK within timeout');
   }
 
-  // ── receiving ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── receiving
+  // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): boolean {
     if (!this.settingsSeen && (type !== FrameType.Settings || (flags & Flag.Ack) !== 0)) {

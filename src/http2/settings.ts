@@ -47,7 +47,10 @@ export function encodeSettings(own: Settings, role: 'client' | 'server'): Buffer
   return payload;
 }
 
-/** Applies a payload (whose length is a multiple of six) to `settings`, in order; unknown ones are ignored. `from` is the role of the sender. */
+/**
+ * Applies a payload (whose length is a multiple of six) to `settings`, in order; unknown ones are ignored. `from` is
+ * the role of the sender.
+ */
 export function applySettings(
   settings: Settings,
   bytes: Buffer,

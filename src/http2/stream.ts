@@ -1,7 +1,8 @@
 /**
- * One stream's state; the session moves it. States of RFC 9113 section 5.1 in two booleans: open (neither ended), half-closed
- * (one ended), closed (both, or reset: then the session has forgotten the stream).
- * Invariants: `queue` is undefined exactly when `queuedBytes` is 0; `unconsumed` is what `data` handed out and `consume` has not got back.
+ * One stream's state; the session moves it. States of RFC 9113 section 5.1 in two booleans: open (neither ended),
+ * half-closed (one ended), closed (both, or reset: then the session has forgotten the stream).
+ * Invariants: `queue` is undefined exactly when `queuedBytes` is 0; `unconsumed` is what `data` handed out and
+ * `consume` has not got back.
  */
 import type { ErrorCode } from './error-code.js';
 import type { HeaderList, Http2Session, Http2Stream, StreamListener } from './types.js';

@@ -18,12 +18,18 @@ export type HeaderList = readonly HeaderField[];
 export type StreamEnd =
   /** Both sides have ended it in order. */
   | { readonly t: 'done' }
-  /** By RST_STREAM: `local` when we sent it. `unprocessed`: the peer says it never looked at it, so it is safe to try again. */
+  /**
+   * By RST_STREAM: `local` when we sent it. `unprocessed`: the peer says it never looked at it, so it is safe to try
+   * again.
+   */
   | { readonly t: 'reset'; readonly code: ErrorCode; readonly local: boolean; readonly unprocessed: boolean }
   /** The connection went away under it. */
   | { readonly t: 'lost'; readonly reason: SessionEnd; readonly unprocessed: boolean };
 
-/** Why a session is no more: `code` of the GOAWAY sent or received (NO_ERROR if the socket just ended), in words in `message`. */
+/**
+ * Why a session is no more: `code` of the GOAWAY sent or received (NO_ERROR if the socket just ended), in words in
+ * `message`.
+ */
 export interface SessionEnd {
   readonly code: ErrorCode;
   /** `error reading from server: EOF`-like text of what happened to the socket, or the rule that was broken. */
@@ -36,7 +42,10 @@ export interface SessionEnd {
 export interface StreamListener {
   /** Client only: the final response's header fields (1xx are skipped). */
   headers(fields: HeaderList, end: boolean): void;
-  /** `bytes` is a view into the socket's buffer: copy what outlives the call by long. Give the window back with `stream.consume`. */
+  /**
+   * `bytes` is a view into the socket's buffer: copy what outlives the call by long. Give the window back with
+   * `stream.consume`.
+   */
   data(bytes: Buffer, end: boolean): void;
   trailers(fields: HeaderList): void;
   /** The queue of unsent bytes has fallen below the mark after `sendData` returned false. */
@@ -55,8 +64,8 @@ export interface Http2Stream {
   readonly localEnded: boolean;
   sendHeaders(fields: HeaderList, end: boolean): void;
   /**
-   * Queues `bytes`, preceded by the few bytes of `prefix` if given; both are copied or sent before the next turn unless the windows are shut, and
-   * borrowed until then. `false`: enough is queued, wait for `writable`.
+   * Queues `bytes`, preceded by the few bytes of `prefix` if given; both are copied or sent before the next turn unless
+   * the windows are shut, and borrowed until then. `false`: enough is queued, wait for `writable`.
    */
   sendData(bytes: Uint8Array, end: boolean, prefix?: Uint8Array): boolean;
   /** The same for bytes that lie in several pieces, which must stay as they are until they are sent. */
@@ -75,7 +84,10 @@ export interface KeepaliveOptions {
   readonly timeoutMs?: number | undefined;
   /** Client: ping also while no stream is open. Server: let clients do so. Default false. */
   readonly permitWithoutStream?: boolean | undefined;
-  /** Server: pings closer together than this earn a strike; the third ends the connection ("too_many_pings"). Default 5 s; 0 = allow all. */
+  /**
+   * Server: pings closer together than this earn a strike; the third ends the connection ("too_many_pings"). Default 5
+   * s; 0 = allow all.
+   */
   readonly minTimeMs?: number | undefined;
 }
 
@@ -83,7 +95,10 @@ export interface KeepaliveOptions {
 export interface SessionLimits {
   /** Streams the peer may have open at once; more are answered with REFUSED_STREAM. Default 2^32 - 1, as etcd. */
   readonly maxConcurrentStreams?: number | undefined;
-  /** Of a decoded header list by RFC 9113's measure (name + value + 32 each). Default 16 MiB on the client, 1 MiB on the server. */
+  /**
+   * Of a decoded header list by RFC 9113's measure (name + value + 32 each). Default 16 MiB on the client, 1 MiB on the
+   * server.
+   */
   readonly maxHeaderListBytes?: number | undefined;
   readonly maxFrameBytes?: number | undefined;
   /** What we let the peer send ahead on one stream. Default 1 MiB. */
@@ -145,7 +160,10 @@ export interface Http2Session {
   /** True from the first GOAWAY in either direction on. */
   readonly closing: boolean;
   readonly closed: boolean;
-  /** Client: opens a stream, or gives undefined when the peer's limit of concurrent streams is reached or the session is closing. */
+  /**
+   * Client: opens a stream, or gives undefined when the peer's limit of concurrent streams is reached or the session is
+   * closing.
+   */
   request(fields: HeaderList, end: boolean, listener: StreamListener): Http2Stream | undefined;
   /** Resolves with the round trip in milliseconds; rejects when the session ends. */
   ping(): Promise<number>;

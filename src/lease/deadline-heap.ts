@@ -1,4 +1,7 @@
-/** Leases by the time something is due for them: a binary heap that knows where each lease stands, so that a renewal moves one entry. */
+/**
+ * Leases by the time something is due for them: a binary heap that knows where each lease stands, so that a renewal
+ * moves one entry.
+ */
 export class DeadlineHeap {
   private readonly ids: bigint[] = [];
   private readonly times: number[] = [];

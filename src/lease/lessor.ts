@@ -3,10 +3,11 @@
  *
  *     grant, revoke, checkpoint, attach, detach    from apply, on every member alike, never dependent on the time
  *     promote, demote                              this member became the leader, or is it no more
- *     renew, takeExpired, takeCheckpoints          the leader's business; expiry only proposes a revoke, which comes back through apply
+ *     renew, takeExpired, takeCheckpoints          the leader's business; expiry only proposes a revoke, which comes
+ *                                                  back through apply
  *
- * Invariants: `leaseOf(key)` is `id` exactly when the lease `id` holds the key; a deadline is finite exactly while primary; the deadline heap
- * is empty on all but the primary (#11731: on followers it once grew for ever).
+ * Invariants: `leaseOf(key)` is `id` exactly when the lease `id` holds the key; a deadline is finite exactly while
+ * primary; the deadline heap is empty on all but the primary (#11731: on followers it once grew for ever).
  * On disk a lease is its id, TTL and remaining TTL at the last checkpoint, never a deadline: clocks of members differ.
  * Source: etcd's server/lease/lessor.go.
  */
@@ -24,7 +25,10 @@ import type {
 } from './types.js';
 
 export const maxLeaseTtlSeconds = 9_000_000_000;
-/** Revocations a second the expiry of leases may cause; half of them per call of `takeExpired`, which comes twice a second. */
+/**
+ * Revocations a second the expiry of leases may cause; half of them per call of `takeExpired`, which comes twice a
+ * second.
+ */
 const revokeRate = 1000;
 const checkpointBatchSize = 1000;
 const checkpointBatchesPerLoop = 500;
@@ -56,7 +60,10 @@ export class Lessor {
     this.load();
   }
 
-  /** How revoked leases' keys are deleted. Set once, before anything is applied: the store needs the lessor, the lessor the store. */
+  /**
+   * How revoked leases' keys are deleted. Set once, before anything is applied: the store needs the lessor, the lessor
+   * the store.
+   */
   setKeyDeleter(open: () => LeaseKeyDeleter): void {
     this.openDeleter = open;
   }
@@ -153,8 +160,9 @@ export class Lessor {
   // ---- the leader's
 
   /**
-   * This member leads from now on: every lease gets its (remaining) TTL anew, plus an election timeout for its owner to find the new leader. Leases that
-   * would end in one heap are spread, so that their revocation does not starve everything else.
+   * This member leads from now on: every lease gets its (remaining) TTL anew, plus an election timeout for its owner to
+   * find the new leader. Leases that would end in one heap are spread, so that their revocation does not starve
+   * everything else.
    */
   promote(nowMs: number): void {
     this.primary = true;
@@ -175,7 +183,8 @@ export class Lessor {
   renew(id: bigint, nowMs: number): Renewal {
     if (!this.primary) throw new NotPrimaryError();
     const lease = this.mustFind(id);
-    // Expired means that its revocation may be on its way already: a success now would promise what the next entry takes back (#20615).
+    // Expired means that its revocation may be on its way already: a success now would promise what the next entry
+    // takes back (#20615).
     if (lease.deadlineMs <= nowMs) return { t: 'expired' };
     if (this.options.checkpointIntervalSeconds !== undefined && lease.remainingTtlSeconds > 0)
       return { t: 'checkpoint-first' };
@@ -183,7 +192,9 @@ export class Lessor {
     return { t: 'renewed', ttlSeconds: lease.ttlSeconds };
   }
 
-  /** `gone` is called once: when the lease is revoked, or this member stops leading. The returned function calls it off. */
+  /**
+   * `gone` is called once: when the lease is revoked, or this member stops leading. The returned function calls it off.
+   */
   onGone(id: bigint, gone: (why: 'revoked' | 'demoted') => void): () => void {
     const set = this.waiting.get(id) ?? new Set();
     this.waiting.set(id, set);
@@ -194,7 +205,10 @@ export class Lessor {
     };
   }
 
-  /** undefined for an unknown lease. On a member that does not lead, nothing has run yet (`remainingSeconds` is Infinity there). */
+  /**
+   * undefined for an unknown lease. On a member that does not lead, nothing has run yet (`remainingSeconds` is Infinity
+   * there).
+   */
   remaining(id: bigint, nowMs: number): LeaseRemaining | undefined {
     const lease = this.leases.get(id);
     if (lease === undefined) return undefined;
@@ -212,8 +226,8 @@ export class Lessor {
   }
 
   /**
-   * Leases to revoke through raft; call it every 500 ms. At most 500 at a time, and each again after `expiredRetryMs` if it is still there
-   * (its revocation may have been lost with a leader).
+   * Leases to revoke through raft; call it every 500 ms. At most 500 at a time, and each again after `expiredRetryMs`
+   * if it is still there (its revocation may have been lost with a leader).
    */
   takeExpired(nowMs: number): bigint[] {
     const taken: bigint[] = [];
@@ -263,7 +277,10 @@ export class Lessor {
     if (ttlSeconds > interval) this.checkpoints.set(lease.id, nowMs + interval * 1000);
   }
 
-  /** Walks the leases by deadline, in windows of a second: beyond three quarters of the revoke rate the rest of a window is put off. */
+  /**
+   * Walks the leases by deadline, in windows of a second: beyond three quarters of the revoke rate the rest of a window
+   * is put off.
+   */
   private spreadPileUps(nowMs: number): void {
     const perSecond = (3 * revokeRate) / 4;
     const sorted = [...this.leases.values()].sort((a, b) => a.deadlineMs - b.deadlineMs);

@@ -1,8 +1,8 @@
 /**
  * What the lessor offers and what it needs. Rules: etcd's server/lease/lessor.go.
  *
- * Time never stands in here: whoever calls hands in `nowMs` of a clock that does not go back. Granting and revoking come from apply and must not
- * depend on the time; only the leader ("primary") holds deadlines.
+ * Time never stands in here: whoever calls hands in `nowMs` of a clock that does not go back. Granting and revoking
+ * come from apply and must not depend on the time; only the leader ("primary") holds deadlines.
  */
 
 /** How the lessor deletes the keys of a revoked lease: in one write transaction. mvcc's transactions are such. */
@@ -18,9 +18,14 @@ export interface LessorOptions {
   readonly electionTimeoutMs: number;
   /** Undefined = no checkpoints are scheduled. */
   readonly checkpointIntervalSeconds?: number;
-  /** Whether remaining TTLs are written to disk (3.5: by flag; from cluster version 3.6 on). Asked at each checkpoint. */
+  /**
+   * Whether remaining TTLs are written to disk (3.5: by flag; from cluster version 3.6 on). Asked at each checkpoint.
+   */
   readonly persistCheckpoints?: () => boolean;
-  /** A lease that expired and was handed out, but is still there, is handed out again after this long: the server's request timeout. */
+  /**
+   * A lease that expired and was handed out, but is still there, is handed out again after this long: the server's
+   * request timeout.
+   */
   readonly expiredRetryMs: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Whoever waits for an answer: an `AbortSignal`, or a call that is asked instead of listened to, since a signal for each would cost more than most
- * answers do. Work in steps asks before each of them whether anybody still waits.
+ * Whoever waits for an answer: an `AbortSignal`, or a call that is asked instead of listened to, since a signal for
+ * each would cost more than most answers do. Work in steps asks before each of them whether anybody still waits.
  */
 export interface Caller {
   /** Cancelled, out of time, or disconnected: nobody will see the answer. */

@@ -9,7 +9,10 @@ export interface Clock {
   wallMs(): number;
   /** Calls `run` once after `delayMs`; the returned function cancels it (harmless when it ran already). */
   after(delayMs: number, run: () => void): () => void;
-  /** Calls `run` once the I/O events of this turn of the event loop have been handled (as setImmediate): batches what one turn brought. */
+  /**
+   * Calls `run` once the I/O events of this turn of the event loop have been handled (as setImmediate): batches what
+   * one turn brought.
+   */
   soon(run: () => void): void;
   /** Calls `run` every `periodMs` until cancelled. */
   every(periodMs: number, run: () => void): () => void;

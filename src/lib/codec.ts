@@ -1,4 +1,7 @@
-/** How a message type crosses the wire. Generated for every protobuf message in `src/proto/gen`; raft's own by hand in `src/raftpb`. */
+/**
+ * How a message type crosses the wire. Generated for every protobuf message in `src/proto/gen`; raft's own by hand in
+ * `src/raftpb`.
+ */
 export interface Codec<T> {
   /** Fully qualified protobuf name, e.g. `etcdserverpb.RangeRequest`. */
   readonly typeName: string;
@@ -10,8 +13,8 @@ export interface Codec<T> {
 }
 
 /**
- * A codec whose encoder also takes some sub-messages as bytes that are already encoded (`S` allows them, `T` does not), so that stored
- * records and client requests travel on untouched. Decoding always gives whole messages.
+ * A codec whose encoder also takes some sub-messages as bytes that are already encoded (`S` allows them, `T` does not),
+ * so that stored records and client requests travel on untouched. Decoding always gives whole messages.
  */
 export interface SplicedCodec<T extends S, S> extends Codec<T> {
   /** As `create`, for a message with encoded parts. */

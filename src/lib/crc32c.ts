@@ -1,27 +1,34 @@
 /**
  * CRC-32C (Castagnoli), as the WAL, `.snap` files, snapshot status and HashKV use it.
  *
- * A hybrid, since both ends matter: WAL records are a few hundred bytes, hashes run over gigabytes. Measured on one core:
+ * A hybrid, since both ends matter: WAL records are a few hundred bytes, hashes run over gigabytes. Measured on one
+ * core:
  *
  *     bytes        16     64    300   1000   65536
  *     table      37 ns  68 ns 397 ns 1.3 µs  84 µs
  *     native    115 ns 142 ns 239 ns 0.4 µs  13 µs
  *
- * so the table answers below `nativeFrom`, the prebuilt addon above it. The addon is loaded by the first long input and is optional:
- * where there is none for the platform, the table does all.
+ * so the table answers below `nativeFrom`, the prebuilt addon above it. The addon is loaded by the first long input and
+ * is optional: where there is none for the platform, the table does all.
  */
 import { createRequire } from 'node:module';
 
 const nativeFrom = 200;
 
-/** Continues `crc` (0 to begin) over `bytes[start, end)`; the result is unsigned. `crc32c(crc32c(0, a), b)` is the CRC of a followed by b. */
+/**
+ * Continues `crc` (0 to begin) over `bytes[start, end)`; the result is unsigned. `crc32c(crc32c(0, a), b)` is the CRC
+ * of a followed by b.
+ */
 export function crc32c(crc: number, bytes: Uint8Array, start = 0, end = bytes.length): number {
   if (end - start < nativeFrom) return crc32cByTable(crc, bytes, start, end);
   native ??= loadNative();
   return native(crc, bytes, start, end);
 }
 
-/** The same in plain JavaScript, eight bytes a step ("slicing by 8"). Exported so that a test can hold the two against each other. */
+/**
+ * The same in plain JavaScript, eight bytes a step ("slicing by 8"). Exported so that a test can hold the two against
+ * each other.
+ */
 export function crc32cByTable(crc: number, bytes: Uint8Array, start = 0, end = bytes.length): number {
   let c = ~crc;
   let i = start;

@@ -1,6 +1,6 @@
 /**
- * A list of revoked certificates, of which etcd looks at the serial numbers alone: neither who signed it nor how old it is counts.
- * https://www.rfc-editor.org/rfc/rfc5280#section-5.1
+ * A list of revoked certificates, of which etcd looks at the serial numbers alone: neither who signed it nor how old it
+ * is counts. https://www.rfc-editor.org/rfc/rfc5280#section-5.1
  */
 import { DerError, DerTag, derOf, derValues } from './der.js';
 

@@ -1,5 +1,6 @@
 /**
- * DER, as far as certificates need it: a tag, a length, a content; constructed values hold values. https://www.itu.int/rec/T-REC-X.690
+ * DER, as far as certificates need it: a tag, a length, a content; constructed values hold values.
+ * https://www.itu.int/rec/T-REC-X.690
  *
  *     tag 1 byte │ length < 128: 1 byte; else 0x80 + count, then that many bytes, big-endian │ content
  */

@@ -1,12 +1,13 @@
 /**
  * Files as a part may see them. Real ones in `lib/os/disk.ts`, simulated ones (unsynced writes lost, torn sectors,
  * ENOSPC at any call, crash at any call) in `test/sim`. Errors are Node system errors with `code` and `path`.
- * A call is synchronous unless its name ends in `Async`: page-cache writes cost a microsecond or so, so only syncing is worth
- * the thread pool.
+ * A call is synchronous unless its name ends in `Async`: page-cache writes cost a microsecond or so, so only syncing is
+ * worth the thread pool.
  */
 export interface Disk {
   /**
-   * `read`: must exist, read-only. `write`: must exist, read and write. `create`: must not exist. `open-or-create`: either, content kept.
+   * `read`: must exist, read-only. `write`: must exist, read and write. `create`: must not exist. `open-or-create`:
+   * either, content kept.
    */
   open(path: string, how: 'read' | 'write' | 'create' | 'open-or-create', mode?: number): DiskFile;
   rename(from: string, to: string): void;
@@ -35,8 +36,9 @@ export interface DiskFile {
   /** Makes sure `size` bytes from the start are allocated on disk, extending the file with zeros. */
   allocate(size: number): void;
   /**
-   * Takes the lock that real etcd takes on this kind of file, without waiting: `wal` = open-file-description lock on the whole
-   * file, `db` = flock. Returns false when another process (or another open file) holds it. Closing the file releases it.
+   * Takes the lock that real etcd takes on this kind of file, without waiting: `wal` = open-file-description lock on
+   * the whole file, `db` = flock. Returns false when another process (or another open file) holds it. Closing the file
+   * releases it.
    */
   tryLock(kind: 'wal' | 'db', how?: { shared?: boolean }): boolean;
   close(): void;

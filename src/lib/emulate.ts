@@ -1,6 +1,7 @@
 /**
- * Which etcd we are. Versions differ in small ways; `--emulate-version` chooses, and each difference is one row of `differences`, read where it
- * matters (`differenceOf('hashkvHasRevision', version)`). Nobody compares versions with `if` in passing. What newer versions only add is always there.
+ * Which etcd we are. Versions differ in small ways; `--emulate-version` chooses, and each difference is one row of
+ * `differences`, read where it matters (`differenceOf('hashkvHasRevision', version)`). Nobody compares versions with
+ * `if` in passing. What newer versions only add is always there.
  */
 export const emulatedVersions = ['3.4', '3.5', '3.6', '3.7'] as const;
 export type EmulatedVersion = (typeof emulatedVersions)[number];
@@ -104,7 +105,9 @@ const differences = {
   memberAddNeedsAllConnected: row(true, false, false, false),
 
   // Clients
-  /** What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause. */
+  /**
+   * What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause.
+   */
   delRangeWarning: row<'none' | 'announce' | 'pause'>('none', 'announce', 'pause', 'pause'),
   /** `endpoint hashkv` shows the revision that was hashed. */
   hashkvHasRevision: since36,

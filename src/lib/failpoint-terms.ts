@@ -7,8 +7,8 @@
  *     act   = "off" | "return" | "sleep" | "panic" | "print"
  *     value = a whole number, a quoted string, true, false, or nothing
  *
- * A count goes down each time it is asked, as in gofail's runtime/terms.go. `etcd-diff:` a chance may be a whole number (`50%`, where gofail insists on
- * `50.0%`), and `break`, which starts a debugger for Go programs, is not known.
+ * A count goes down each time it is asked, as in gofail's runtime/terms.go. `etcd-diff:` a chance may be a whole number
+ * (`50%`, where gofail insists on `50.0%`), and `break`, which starts a debugger for Go programs, is not known.
  */
 import { durationToMs, parseDuration } from './go/duration.js';
 import type { Random } from './random.js';

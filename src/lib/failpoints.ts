@@ -1,7 +1,8 @@
 /**
- * Named points at which a running member can be made to fail, wait or answer otherwise: etcd's own names, driven through gofail's protocol, so that etcd's
- * crash and robustness tools work on this program too. A part holds `Failpoints | undefined` and calls `failpoints?.hit('walBeforeSync')`: without
- * the variables that switch them on there is nothing to call.
+ * Named points at which a running member can be made to fail, wait or answer otherwise: etcd's own names, driven
+ * through gofail's protocol, so that etcd's crash and robustness tools work on this program too. A part holds
+ * `Failpoints | undefined` and calls `failpoints?.hit('walBeforeSync')`: without the variables that switch them on
+ * there is nothing to call.
  */
 
 import { type Act, parseTerms, type Term } from './failpoint-terms.js';
@@ -62,7 +63,10 @@ const NAMES = [
 
 export type FailpointName = (typeof NAMES)[number];
 
-/** What the parts of a member see. Both answer with the value of a `return` (`''` when it has none), or undefined: go on as usual. */
+/**
+ * What the parts of a member see. Both answer with the value of a `return` (`''` when it has none), or undefined: go on
+ * as usual.
+ */
 export interface Failpoints {
   /** In the midst of work that nobody else may come into: a `sleep` holds up the whole process. */
   hit(name: FailpointName): string | undefined;
@@ -72,7 +76,10 @@ export interface Failpoints {
 
 /** What an act does to the process. */
 export interface FailpointEffects {
-  /** Ends the process at once, as an unrecovered panic ends a Go program: nothing is closed, nothing that is not on disk gets there. */
+  /**
+   * Ends the process at once, as an unrecovered panic ends a Go program: nothing is closed, nothing that is not on disk
+   * gets there.
+   */
   panic(message: string): never;
   /** Holds up the process. */
   sleepNow(ms: number): void;

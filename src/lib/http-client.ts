@@ -1,8 +1,14 @@
-/** HTTP/1.1 as a part may ask for it. Real one in `lib/os/http-client.ts`. Redirects are answers like any other: nobody follows them. */
+/**
+ * HTTP/1.1 as a part may ask for it. Real one in `lib/os/http-client.ts`. Redirects are answers like any other: nobody
+ * follows them.
+ */
 
 export interface HttpAsk {
   readonly method: string;
-  /** Of `http`, `https`, `unix` or `unixs`; the host of the latter two is a socket's path, with the port that Go would add (80). */
+  /**
+   * Of `http`, `https`, `unix` or `unixs`; the host of the latter two is a socket's path, with the port that Go would
+   * add (80).
+   */
   readonly url: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** An iterable is sent chunk by chunk as it is taken, without its length. */
@@ -21,8 +27,8 @@ export interface HttpAnswer {
   /** The same as they came, a pair for each line. */
   readonly fields: readonly (readonly [string, string])[];
   /**
-   * Arrives as it is read; ending the iteration early, or aborting the request's signal, closes the connection. Rejects where the body breaks off. Must be
-   * iterated or left by `discard`.
+   * Arrives as it is read; ending the iteration early, or aborting the request's signal, closes the connection. Rejects
+   * where the body breaks off. Must be iterated or left by `discard`.
    */
   readonly body: AsyncIterable<Uint8Array>;
   /** Not interested in the body. */

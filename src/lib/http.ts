@@ -1,6 +1,6 @@
 /**
- * One HTTP call as a part may see it, whichever way it came (HTTP/1 or HTTP/2, in clear or over TLS). Adapters: `lib/os/http-server.ts` for
- * HTTP/1, `http2/request.ts` for HTTP/2. Handlers know neither.
+ * One HTTP call as a part may see it, whichever way it came (HTTP/1 or HTTP/2, in clear or over TLS). Adapters:
+ * `lib/os/http-server.ts` for HTTP/1, `http2/request.ts` for HTTP/2. Handlers know neither.
  */
 import type { Duplex } from 'node:stream';
 import type { TlsPeer } from './network.js';
@@ -26,8 +26,9 @@ export interface HttpRequest {
   /** Aborted when the caller is gone before the whole response was handed over. */
   readonly signal: AbortSignal;
   /**
-   * There for an HTTP/1.1 request that asks to go on with another protocol (websocket): hands over the socket, after which nothing that the
-   * handler returns is sent. The first bytes after the request's head come before those still to be read.
+   * There for an HTTP/1.1 request that asks to go on with another protocol (websocket): hands over the socket, after
+   * which nothing that the handler returns is sent. The first bytes after the request's head come before those still to
+   * be read.
    */
   readonly upgrade?: (() => { readonly socket: Duplex; readonly head: Uint8Array }) | undefined;
 }
@@ -36,9 +37,10 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /**
-   * Text and bytes are sent with their length; an iterable is sent chunk by chunk as the caller takes it, its headers at once. When the caller goes
-   * away it is asked for nothing more and `return()` is called; one that is waiting then has the request's `signal` to end by. One that throws
-   * breaks the response off, so that the caller sees that it is not whole.
+   * Text and bytes are sent with their length; an iterable is sent chunk by chunk as the caller takes it, its headers
+   * at once. When the caller goes away it is asked for nothing more and `return()` is called; one that is waiting then
+   * has the request's `signal` to end by. One that throws breaks the response off, so that the caller sees that it is
+   * not whole.
    */
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Breaks a streamed body off when it is aborted, even where the caller takes nothing any more. */

@@ -1,6 +1,6 @@
 /**
- * Bytes as latin1 strings, one character a byte: they hash, compare and sort in byte order at native speed. The form in which indexes and lines of the
- * terminal hold keys.
+ * Bytes as latin1 strings, one character a byte: they hash, compare and sort in byte order at native speed. The form in
+ * which indexes and lines of the terminal hold keys.
  */
 
 /** The bytes `[start, end)`. Always a flat string, which keeps nothing larger alive. */

@@ -1,4 +1,7 @@
-/** For lists that may be as long as a peer likes: spread into arguments (`push(...list)`), each element takes up stack, and the process ends. */
+/**
+ * For lists that may be as long as a peer likes: spread into arguments (`push(...list)`), each element takes up stack,
+ * and the process ends.
+ */
 
 export function appendAll<T>(list: T[], more: Iterable<T>): void {
   for (const each of more) list.push(each);

@@ -1,11 +1,15 @@
 /**
- * The network as a part may see it: ends of byte streams and how they come about. Real one in `lib/os/net.ts`, simulated ones in `test/sim`.
- * Errors of dialing carry Go's words (`dial tcp 127.0.0.1:1: connect: connection refused`), since clients compare and print them; the
- * system error is their `cause`, its code (`ECONNREFUSED`) their `code`.
+ * The network as a part may see it: ends of byte streams and how they come about. Real one in `lib/os/net.ts`,
+ * simulated ones in `test/sim`. Errors of dialing carry Go's words (`dial tcp 127.0.0.1:1: connect: connection
+ * refused`), since clients compare and print them; the system error is their `cause`, its code (`ECONNREFUSED`) their
+ * `code`.
  */
 import type { Duplex } from 'node:stream';
 
-/** Where to listen or dial. A port of 0 lets the system choose; `host` may be a name, an IPv4 or an IPv6 address without brackets. */
+/**
+ * Where to listen or dial. A port of 0 lets the system choose; `host` may be a name, an IPv4 or an IPv6 address without
+ * brackets.
+ */
 export type NetworkAddress =
   | { readonly t: 'tcp'; readonly host: string; readonly port: number }
   | { readonly t: 'unix'; readonly path: string };
@@ -27,16 +31,19 @@ export interface TlsMaterial {
 export interface TlsServerOptions extends TlsMaterial {
   /** Ask for a client certificate and refuse the connection when it is missing or not signed by `ca`. */
   readonly requireClientCert?: boolean | undefined;
-  /** Serial numbers (lower-case hex) that are refused in a client's chain; asked for at each handshake. Throws when they cannot be had. */
+  /**
+   * Serial numbers (lower-case hex) that are refused in a client's chain; asked for at each handshake. Throws when they
+   * cannot be had.
+   */
   readonly revokedSerials?: (() => ReadonlySet<string>) | undefined;
   /**
-   * Called before each handshake, so that renewed certificate files take effect; overrides the fields above. Answer with the same object
-   * while nothing has changed.
+   * Called before each handshake, so that renewed certificate files take effect; overrides the fields above. Answer
+   * with the same object while nothing has changed.
    */
   readonly reload?: (() => TlsMaterial) | undefined;
   /**
-   * A reason to refuse a peer whose certificate has passed (wrong common name or host name, called from another address …); undefined = accept. May take
-   * its time: the connection is handed over after it.
+   * A reason to refuse a peer whose certificate has passed (wrong common name or host name, called from another address
+   * …); undefined = accept. May take its time: the connection is handed over after it.
    */
   readonly verifyPeer?:
     | ((peer: TlsPeer, remoteAddress: string) => string | undefined | Promise<string | undefined>)
@@ -52,7 +59,10 @@ export interface TlsClientOptions extends TlsMaterial {
 export interface TlsPeer {
   /** The protocol that ALPN agreed on. */
   readonly alpn: string | undefined;
-  /** Of the peer's verified certificate: the last of several, `''` for none, as Go reads a subject. Undefined without a certificate. */
+  /**
+   * Of the peer's verified certificate: the last of several, `''` for none, as Go reads a subject. Undefined without a
+   * certificate.
+   */
   readonly commonName: string | undefined;
   /** DNS names and IP addresses of the peer's verified certificate. */
   readonly altNames: readonly string[];
@@ -83,13 +93,22 @@ export interface ListenOptions {
   readonly admission?: Admission | undefined;
   /** With `plaintext` false or left out every connection must begin a TLS handshake. */
   readonly tls?: TlsServerOptions | undefined;
-  /** With `tls`: also take connections in clear on the same port (the first byte decides, as etcd does when both schemes share an address). */
+  /**
+   * With `tls`: also take connections in clear on the same port (the first byte decides, as etcd does when both schemes
+   * share an address).
+   */
   readonly plaintext?: boolean | undefined;
   /** A handshake that takes longer is cut off; 0 = never. Default 10 s. */
   readonly handshakeTimeoutMs?: number | undefined;
-  /** A peer that has ended its half can still be written to; otherwise the socket ends its own half by itself. For sockets in clear. */
+  /**
+   * A peer that has ended its half can still be written to; otherwise the socket ends its own half by itself. For
+   * sockets in clear.
+   */
   readonly halfOpen?: boolean | undefined;
-  /** Called for connections that failed before they could be handed over (TLS refused, no handshake). `serverName` is what the client asked for. */
+  /**
+   * Called for connections that failed before they could be handed over (TLS refused, no handshake). `serverName` is
+   * what the client asked for.
+   */
   readonly onReject?: ((error: Error, remoteAddress: string, serverName: string) => void) | undefined;
 }
 

@@ -1,4 +1,7 @@
-/** Bytes that lie in several pieces, to be sent as one message without being copied together. None of them may change afterwards. */
+/**
+ * Bytes that lie in several pieces, to be sent as one message without being copied together. None of them may change
+ * afterwards.
+ */
 export class Pieces {
   constructor(
     readonly list: readonly Uint8Array[],

@@ -1,6 +1,7 @@
 /**
- * Text that may hold bytes which are no UTF-8: an argument of a command line, a variable, a file's name. Such a byte becomes a lone surrogate, which no
- * text has otherwise, and goes out as the byte that it was: 0x80 is U+DC80, 0xFF is U+DCFF. https://peps.python.org/pep-0383/
+ * Text that may hold bytes which are no UTF-8: an argument of a command line, a variable, a file's name. Such a byte
+ * becomes a lone surrogate, which no text has otherwise, and goes out as the byte that it was: 0x80 is U+DC80, 0xFF is
+ * U+DCFF. https://peps.python.org/pep-0383/
  */
 
 const LOWEST = 0xdc00;

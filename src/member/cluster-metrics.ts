@@ -1,4 +1,7 @@
-/** The member's metrics about the others: promotions of learners, heartbeats. Source: etcd's server/etcdserver/metrics.go. */
+/**
+ * The member's metrics about the others: promotions of learners, heartbeats. Source: etcd's
+ * server/etcdserver/metrics.go.
+ */
 import { Counter, type Registry } from 'prom-client';
 
 export interface ClusterFigures {

@@ -10,7 +10,7 @@ export class EtcdError extends Error {
 }
 
 /**
- * A refusal as a value. Where a thousand clients may be refused in one turn, a stack trace each would cost more than the refusals; results of
- * applied entries are such values too.
+ * A refusal as a value. Where a thousand clients may be refused in one turn, a stack trace each would cost more than
+ * the refusals; results of applied entries are such values too.
  */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error };

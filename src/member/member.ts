@@ -1,9 +1,10 @@
 /**
- * One member: everything between an API call and the disk, put together and kept in step. It knows no socket; faces (`src/api`) call it, the
- * raft transport is handed in. What it does stands in its parts (`wiring.ts`
+ * One member: everything between an API call and the disk, put together and kept in step. It knows no socket; faces
+ * (`src/api`) call it, the raft transport is handed in. What it does stands in its parts (`wiring.ts`
  * puts them together); here is their life.
  *
- * Life: `openParts` (finds or makes the data directory, replays the log) → `start` (ticks; resolves once the member has published itself) → `stop`.
+ * Life: `openParts` (finds or makes the data directory, replays the log) → `start` (ticks; resolves once the member has
+ * published itself) → `stop`.
  */
 import type { FileBackend } from '../backend/options.js';
 import type { Lessor } from '../lease/lessor.js';

@@ -1,6 +1,7 @@
 /**
- * The member's metrics, under etcd's names and help texts. Parts keep plain numbers; they are read when somebody scrapes, so that counting on the
- * hot path costs an increment. One registry a member: two members in one process never meet in a global.
+ * The member's metrics, under etcd's names and help texts. Parts keep plain numbers; they are read when somebody
+ * scrapes, so that counting on the hot path costs an increment. One registry a member: two members in one process never
+ * meet in a global.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
@@ -257,7 +258,10 @@ export class MemberMetrics {
 
 type Scalar = readonly ['gauge' | 'counter', string, (figures: MemberFigures) => number | boolean];
 
-/** Name → type, help, where the number comes from. etcd calls some of its counters gauges, and scrapers have got used to it. */
+/**
+ * Name → type, help, where the number comes from. etcd calls some of its counters gauges, and scrapers have got used to
+ * it.
+ */
 const scalars: Readonly<Record<string, Scalar>> = {
   etcd_server_has_leader: ['gauge', 'Whether or not a leader exists. 1 is existence, 0 is not.', (f) => f.hasLeader],
   etcd_server_is_leader: ['gauge', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', (f) => f.isLeader],

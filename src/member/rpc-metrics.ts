@@ -1,4 +1,6 @@
-/** `grpc_server_*`, as go-grpc-prometheus names and describes them: a member and a gRPC proxy count their calls alike. */
+/**
+ * `grpc_server_*`, as go-grpc-prometheus names and describes them: a member and a gRPC proxy count their calls alike.
+ */
 import { Counter, Histogram, type Registry } from 'prom-client';
 
 export interface RpcFigures {
@@ -12,7 +14,10 @@ export interface RpcFigures {
   readonly handled: Readonly<Record<string, number>>;
 }
 
-/** A series for each status there is, at 0 from the start: what begins to exist with its first failure has no rate before it. */
+/**
+ * A series for each status there is, at 0 from the start: what begins to exist with its first failure has no rate
+ * before it.
+ */
 const unhandled: Readonly<Record<string, number>> = Object.fromEntries(
   [
     'OK',

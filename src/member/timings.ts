@@ -1,4 +1,7 @@
-/** Histograms of what a member times beside calls, under etcd's names, help texts and buckets. Durations come in milliseconds. */
+/**
+ * Histograms of what a member times beside calls, under etcd's names, help texts and buckets. Durations come in
+ * milliseconds.
+ */
 import { Histogram, type Registry } from 'prom-client';
 
 /** Rounded to what a decimal says: `0.0128`, not what binary doubling leaves of it. */

@@ -9,7 +9,10 @@ import type { Passwords } from '../lib/passwords.js';
 import type { Random } from '../lib/random.js';
 import type { Transport } from '../peer/types.js';
 
-/** Checked and complete: defaults are filled in by whoever reads flags. Meanings and units as etcd's flags of the same names. */
+/**
+ * Checked and complete: defaults are filled in by whoever reads flags. Meanings and units as etcd's flags of the same
+ * names.
+ */
 export interface MemberConfig {
   readonly emulate: EmulatedVersion;
   readonly name: string;
@@ -17,7 +20,10 @@ export interface MemberConfig {
   readonly dataDir: string;
   /** `''` = `<dataDir>/member/wal`. */
   readonly walDir: string;
-  /** Size at which the log starts a new segment; 64 000 000 bytes unless a test wants to see cuts sooner. No flag sets it. */
+  /**
+   * Size at which the log starts a new segment; 64 000 000 bytes unless a test wants to see cuts sooner. No flag sets
+   * it.
+   */
   readonly walSegmentBytes?: number;
   /** Sorted, without duplicates, as etcd keeps them. */
   readonly advertiseClientUrls: readonly string[];
@@ -62,7 +68,10 @@ export interface MemberConfig {
   readonly corruptCheckIntervalMs: number;
   /** The leader compares the hashes that compactions leave on the members, each so many milliseconds; 0 = never. */
   readonly compactHashCheckIntervalMs: number;
-  /** The leader tells how long leases still live, so that a new leader need not begin anew; written down by apply when `leaseCheckpointPersist`. */
+  /**
+   * The leader tells how long leases still live, so that a new leader need not begin anew; written down by apply when
+   * `leaseCheckpointPersist`.
+   */
   readonly leaseCheckpoint: boolean;
   readonly leaseCheckpointPersist: boolean;
   readonly warningApplyDurationMs: number;

@@ -1,6 +1,6 @@
 /**
- * What the v2 store and its HTTP API count, as etcd's api/v2store/metrics.go and api/v2http/metrics.go name it. Reads and writes include those that
- * fail; etcd's counters of failures are registered nowhere and never shown.
+ * What the v2 store and its HTTP API count, as etcd's api/v2store/metrics.go and api/v2http/metrics.go name it. Reads
+ * and writes include those that fail; etcd's counters of failures are registered nowhere and never shown.
  */
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { doubling } from './timings.js';
@@ -58,7 +58,9 @@ export class V2HttpMetrics {
     });
     this.#duration = new Histogram({
       name: 'etcd_http_successful_duration_seconds',
-      help: 'Bucketed histogram of processing time (s) of successfully handled requests (non-watches), by method (GET/PUT etc.).',
+      help:
+        'Bucketed histogram of processing time (s) of successfully handled requests (non-watches), by method ' +
+        '(GET/PUT etc.).',
       labelNames: ['method'],
       buckets: doubling(0.0005, 13),
       registers,

@@ -1,6 +1,7 @@
 /**
- * v2 requests as entries carry them: etcdserverpb.Request. By hand, since its text may be any bytes and its numbers any of 64 bits, and a member that reads them otherwise than
- * the others parts ways with them. As gogo/protobuf writes proto2: every field that can't be absent is there.
+ * v2 requests as entries carry them: etcdserverpb.Request. By hand, since its text may be any bytes and its numbers any
+ * of 64 bits, and a member that reads them otherwise than the others parts ways with them. As gogo/protobuf writes
+ * proto2: every field that can't be absent is there.
  */
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import { Reader, Writer } from '../proto/wire.js';

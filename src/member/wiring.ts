@@ -1,6 +1,6 @@
 /**
- * How the parts of a member are put together: each is given what it needs of the others, and nothing is started. What needs a part that is made later is given a
- * function that asks for it when it is called.
+ * How the parts of a member are put together: each is given what it needs of the others, and nothing is started. What
+ * needs a part that is made later is given a function that asks for it when it is called.
  */
 import { AuthStore } from '../auth/store.js';
 import { differenceOf } from '../lib/emulate.js';

@@ -1,12 +1,13 @@
 /**
- * HashKV: a CRC-32C over the records up to a revision, without those that a compaction has dropped or is about to drop. So members with the same compact
- * revision agree, however far each has come with dropping.
+ * HashKV: a CRC-32C over the records up to a revision, without those that a compaction has dropped or is about to drop.
+ * So members with the same compact revision agree, however far each has come with dropping.
  *
  *     crc("key") then, for each record of the bucket in order, with C = compact revision and R = the asked one:
  *       main > R                                               skip
  *       main <= C, some key is alive at R, and a compaction
  *         at R would drop the record                           skip   (C's own dropping may be under way)
- *       main == C and it is a tombstone                        skip   (older versions have deleted it, newer ones keep it)
+ *       main == C and it is a tombstone                        skip   (older versions have deleted it, newer ones keep
+ *                                                                     it)
  *       else                                                   raw key (17 or 18 bytes), raw value
  *
  * Source: etcd's mvcc/hash.go.
@@ -26,7 +27,10 @@ export class KvHasher {
 
   constructor(
     private readonly index: KeyIndex,
-    /** `forCompaction`: the records are those of a compaction at `revision`, after one at `compactRevision`; then tombstones at `revision` count as kept. */
+    /**
+     * `forCompaction`: the records are those of a compaction at `revision`, after one at `compactRevision`; then
+     * tombstones at `revision` count as kept.
+     */
     readonly at: { readonly revision: number; readonly compactRevision: number; readonly forCompaction: boolean },
   ) {
     this.anyKept = someKept(index, at);

@@ -1,9 +1,9 @@
 /**
- * Work on the whole store, cut into steps: compactions and hashes, one at a time in the order they were asked for, as etcd's scheduler runs them. So a
- * hash never sees a compaction half done that began after it.
+ * Work on the whole store, cut into steps: compactions and hashes, one at a time in the order they were asked for, as
+ * etcd's scheduler runs them. So a hash never sees a compaction half done that began after it.
  *
- * A step handles a batch of records and then lets the member go on with heartbeats and requests. Changes made between two steps
- * do not matter: they have higher revisions than the job looks at.
+ * A step handles a batch of records and then lets the member go on with heartbeats and requests. Changes made between
+ * two steps do not matter: they have higher revisions than the job looks at.
  */
 import type { Backend } from '../backend/types.js';
 import type { Caller } from '../lib/caller.js';
@@ -52,8 +52,8 @@ class RecordCursor {
 }
 
 /**
- * Drops from backend and index what no reader at or above `revision` can see. Until it is done, a restart resumes it: the store has written
- * scheduledCompactRev before, and writes finishedCompactRev in `done`, behind the last deletion.
+ * Drops from backend and index what no reader at or above `revision` can see. Until it is done, a restart resumes it:
+ * the store has written scheduledCompactRev before, and writes finishedCompactRev in `done`, behind the last deletion.
  */
 export class CompactionJob implements Job {
   readonly kind = 'compaction';

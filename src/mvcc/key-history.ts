@@ -1,11 +1,13 @@
 /**
- * What the index knows of one key: which changes it had since the last compaction. Values stay in the backend, found by revision.
+ * What the index knows of one key: which changes it had since the last compaction. Values stay in the backend, found by
+ * revision.
  *
- * Most keys of most stores were written once and never again. Such a key's history is a plain number, its revision (sub 0, version 1); any other
- * is a `KeyHistory`. With a million keys that is the difference between 55 and 170 bytes a key.
+ * Most keys of most stores were written once and never again. Such a key's history is a plain number, its revision (sub
+ * 0, version 1); any other is a `KeyHistory`. With a million keys that is the difference between 55 and 170 bytes a
+ * key.
  *
- * etcd keeps a list of generations, each from a creation to the tombstone that ends it. A flat list with marked tombstones says the same.
- * Source: etcd's server/storage/mvcc/key_index.go.
+ * etcd keeps a list of generations, each from a creation to the tombstone that ends it. A flat list with marked
+ * tombstones says the same. Source: etcd's server/storage/mvcc/key_index.go.
  */
 
 import type { Revision } from './types.js';
@@ -64,8 +66,8 @@ export interface Found {
 }
 
 /**
- * The newest change at or below `atMain` into `out`; false if there is none (the key did not exist yet, or what was there is compacted).
- * `out` is filled rather than made: this runs once per key of a range.
+ * The newest change at or below `atMain` into `out`; false if there is none (the key did not exist yet, or what was
+ * there is compacted). `out` is filled rather than made: this runs once per key of a range.
  */
 export function findAt(history: History, atMain: number, out: Found): boolean {
   if (typeof history === 'number') {
@@ -99,8 +101,9 @@ export function findAt(history: History, atMain: number, out: Found): boolean {
 }
 
 /**
- * Whether a compaction at `atMain` keeps this very change: it is the key's newest at or below `atMain`, and the key is alive then. A tombstone exactly at
- * `atMain` is kept too (so that a watch from there sees the deletion: #18089), but is not part of what hashes compare (`forHash`).
+ * Whether a compaction at `atMain` keeps this very change: it is the key's newest at or below `atMain`, and the key is
+ * alive then. A tombstone exactly at `atMain` is kept too (so that a watch from there sees the deletion: #18089), but
+ * is not part of what hashes compare (`forHash`).
  */
 export function isKept(history: History, atMain: number, change: Revision, how: { forHash: boolean }): boolean {
   if (!findAt(history, atMain, scratch)) return false;

@@ -4,10 +4,12 @@
  *     firsts   a ............ k ............ t ......        first key of each leaf (binary search here …)
  *     leaves  [a b d e . .]  [k l m . . .]  [t v w x y .]    (… then inside the leaf)
  *
- * Two levels suffice: a million keys are about ten thousand leaves, and inserting a leaf moves that many pointers once per some dozens of keys.
- * Each leaf counts its living keys, so counting a range at the current revision reads leaves, not keys.
+ * Two levels suffice: a million keys are about ten thousand leaves, and inserting a leaf moves that many pointers once
+ * per some dozens of keys. Each leaf counts its living keys, so counting a range at the current revision reads leaves,
+ * not keys.
  *
- * Keys are latin1 strings: they sort in byte order and compare at native speed. Keys must be flat strings, not slices of larger ones.
+ * Keys are latin1 strings: they sort in byte order and compare at native speed. Keys must be flat strings, not slices
+ * of larger ones.
  *
  * Measured against sorted-btree, and why this one: docs/decisions/0002-key-index.md.
  */
@@ -76,8 +78,8 @@ export class KeyIndex {
   }
 
   /**
-   * Records a put at `main`, `sub`. What the stored KeyValue has to say of it goes into `placed`; the answer is kept in one
-   * object, since this runs once per put.
+   * Records a put at `main`, `sub`. What the stored KeyValue has to say of it goes into `placed`; the answer is kept in
+   * one object, since this runs once per put.
    */
   put(key: string, main: number, sub: number): Placed {
     const leafAt = this.leafOf(key);
@@ -183,8 +185,8 @@ export class KeyIndex {
   }
 
   /**
-   * Compaction, a leaf at a time: gives each history of the leaf that holds `from` (or follows it) to `change`, and returns where to go on, or
-   * undefined at the end. Keys whose history becomes undefined are removed.
+   * Compaction, a leaf at a time: gives each history of the leaf that holds `from` (or follows it) to `change`, and
+   * returns where to go on, or undefined at the end. Keys whose history becomes undefined are removed.
    */
   sweepLeaf(from: string, change: (history: History) => History | undefined): string | undefined {
     const leafAt = this.leafOf(from);

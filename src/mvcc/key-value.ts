@@ -1,7 +1,8 @@
 /**
  * Stored `KeyValue` bytes: small pieces that save decoding a whole record where its key is all that matters.
  *
- *     1 key (bytes)  2 create_revision  3 mod_revision  4 version  5 value (bytes)  6 lease      zero fields are left out
+ *     1 key (bytes)  2 create_revision  3 mod_revision  4 version  5 value (bytes)  6 lease      zero fields are left
+ *                                                                                                out
  */
 import { latin1Text } from '../lib/latin1.js';
 import { type KeyValue, readKeyValue } from '../proto/gen/mvccpb.js';

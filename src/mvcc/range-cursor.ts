@@ -1,6 +1,6 @@
 /**
- * A range read in slices, for ranges so large that reading them at once would hold up heartbeats. It shows one revision throughout: later changes have
- * higher ones, and the store lets no compaction drop what an open cursor may still read.
+ * A range read in slices, for ranges so large that reading them at once would hold up heartbeats. It shows one revision
+ * throughout: later changes have higher ones, and the store lets no compaction drop what an open cursor may still read.
  */
 import { InterruptedError } from './errors.js';
 import { owned } from './key-value.js';
@@ -23,7 +23,10 @@ export class RangeCursor {
     this.next = interval.start;
   }
 
-  /** The next `limit` stored `KeyValue`s in key order, owned by the caller; fewer at the end. Throws InterruptedError when the store was restored or closed. */
+  /**
+   * The next `limit` stored `KeyValue`s in key order, owned by the caller; fewer at the end. Throws InterruptedError
+   * when the store was restored or closed.
+   */
   read(limit: number): Uint8Array[] {
     const kvs: Uint8Array[] = [];
     this.visit(limit, (record) => kvs.push(owned(record)));
@@ -31,8 +34,8 @@ export class RangeCursor {
   }
 
   /**
-   * The same without copies: `visit` gets up to `limit` of them, fewer where it answers false. They are borrowed from pages that are never written
-   * again, and keep those in memory. Returns how many there were.
+   * The same without copies: `visit` gets up to `limit` of them, fewer where it answers false. They are borrowed from
+   * pages that are never written again, and keep those in memory. Returns how many there were.
    */
   visit(limit: number, visit: (record: Uint8Array) => unknown): number {
     if (this.interrupted) throw new InterruptedError();

@@ -1,4 +1,6 @@
-/** Reads of the key index and the backend together, as of one revision. Source: etcd's mvcc/kvstore_txn.go, rangeKeys. */
+/**
+ * Reads of the key index and the backend together, as of one revision. Source: etcd's mvcc/kvstore_txn.go, rangeKeys.
+ */
 import type { BackendReader } from '../backend/types.js';
 import { latin1Text } from '../lib/latin1.js';
 import { CompactedError, FutureRevisionError } from './errors.js';
@@ -80,7 +82,10 @@ export class RecordReader {
     return { kvs, count };
   }
 
-  /** Up to `limit` records of the interval as of `atMain`, borrowed, until `visit` answers false; `last` is the key of the last one. */
+  /**
+   * Up to `limit` records of the interval as of `atMain`, borrowed, until `visit` answers false; `last` is the key of
+   * the last one.
+   */
   visit(
     interval: Interval,
     atMain: number,

@@ -1,8 +1,8 @@
 /**
  * Reads the `key` bucket back into an index. Source: etcd's mvcc/kvstore.go, restore.
  *
- * The current revision is the last record's, but not below a finished or scheduled compaction: where the newest change was a tombstone, the compaction
- * may have deleted it before the crash, and revisions must never go back (#17780).
+ * The current revision is the last record's, but not below a finished or scheduled compaction: where the newest change
+ * was a tombstone, the compaction may have deleted it before the crash, and revisions must never go back (#17780).
  */
 import type { BackendReader } from '../backend/types.js';
 import { latin1Text } from '../lib/latin1.js';
@@ -38,7 +38,8 @@ export function restore(backend: BackendReader): Restored {
       if (leased.size > 0) leased.delete(key);
       return;
     }
-    // A restore with a bumped revision leaves a record that is no KeyValue at all: it counts as a key '' that nobody can ask for.
+    // A restore with a bumped revision leaves a record that is no KeyValue at all: it counts as a key '' that nobody
+    // can ask for.
     const change = { main, sub, created: kv.createRevision, version: Math.max(kv.version, 1) };
     const before = histories.get(key);
     const history = extended(before, change);

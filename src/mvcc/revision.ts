@@ -1,6 +1,6 @@
 /**
- * Keys of the backend's `key` bucket: big-endian main (8 bytes), `_`, big-endian sub (8 bytes); a tombstone has a `t` behind that.
- * So byte order is the order of changes. Source: etcd's server/storage/mvcc/revision.go.
+ * Keys of the backend's `key` bucket: big-endian main (8 bytes), `_`, big-endian sub (8 bytes); a tombstone has a `t`
+ * behind that. So byte order is the order of changes. Source: etcd's server/storage/mvcc/revision.go.
  */
 export const revisionKeyBytes = 17;
 const tombstoneKeyBytes = 18;

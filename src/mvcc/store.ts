@@ -1,8 +1,9 @@
 /**
- * The multi-version store: every change ever made (since the last compaction) under its revision, and an index from keys to revisions.
+ * The multi-version store: every change ever made (since the last compaction) under its revision, and an index from
+ * keys to revisions.
  *
- * Invariants: `compactRevision <= currentRevision`; the index names a record of the backend for every change it holds from the compacted
- * revision on; at most one write transaction is open. Source: etcd's server/storage/mvcc/kvstore.go.
+ * Invariants: `compactRevision <= currentRevision`; the index names a record of the backend for every change it holds
+ * from the compacted revision on; at most one write transaction is open. Source: etcd's server/storage/mvcc/kvstore.go.
  */
 import type { Backend } from '../backend/types.js';
 import { AbandonedError, type Caller } from '../lib/caller.js';
@@ -37,7 +38,10 @@ export interface MvccOptions {
   readonly failpoints?: Failpoints | undefined;
 }
 
-/** Hashes waiting beyond this are refused (BusyError): each reads the whole store, and a compaction behind them would never come. */
+/**
+ * Hashes waiting beyond this are refused (BusyError): each reads the whole store, and a compaction behind them would
+ * never come.
+ */
 const maxJobs = 128;
 
 export class MvccStore implements KeyReader, WriteTarget {
@@ -107,7 +111,8 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   /**
-   * `range` in slices: checks and counts as it does (except that a single key is a range of one), and pins the revision. Close it when done.
+   * `range` in slices: checks and counts as it does (except that a single key is a range of one), and pins the
+   * revision. Close it when done.
    */
   openRange(key: Uint8Array, end: Uint8Array | undefined, revision: number): RangeCursor {
     const { count } = this.range(key, end, { revision, limit: 0, countOnly: true });
@@ -149,8 +154,9 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   /**
-   * From now on revisions below `revision` are gone; the space is won back by `work`. The promise is for those who wait for that ("physical"): true when
-   * finished, false when closed or restored before. Throws CompactedError at or below the compacted revision, FutureRevisionError above the current one.
+   * From now on revisions below `revision` are gone; the space is won back by `work`. The promise is for those who wait
+   * for that ("physical"): true when finished, false when closed or restored before. Throws CompactedError at or below
+   * the compacted revision, FutureRevisionError above the current one.
    */
   compact(revision: number): Promise<boolean> {
     if (revision <= this.compactedAt) throw new CompactedError(revision, this.compactedAt);
@@ -192,8 +198,8 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   /**
-   * The hash members compare; given up once `caller` is gone. `revision` 0 = now, below it = of nothing at all, as in etcd. At exactly the last
-   * compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
+   * The hash members compare; given up once `caller` is gone. `revision` 0 = now, below it = of nothing at all, as in
+   * etcd. At exactly the last compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
    * InterruptedError or BusyError, and like `range`.
    */
   async hashKV(revision: number, caller?: Caller): Promise<KvHash> {
@@ -225,20 +231,24 @@ export class MvccStore implements KeyReader, WriteTarget {
     return this.hashes.all();
   }
 
-  /** What `work` would go on with. etcd commits and sleeps (10 ms) after each batch of a compaction; hashes run through. */
+  /**
+   * What `work` would go on with. etcd commits and sleeps (10 ms) after each batch of a compaction; hashes run through.
+   */
   get pendingWork(): 'none' | 'compaction' | 'hash' {
     return this.jobs[0]?.kind ?? 'none';
   }
 
-  /** The step that `work` would make is one of a compaction's sweep over the index, which follows that over the records. */
+  /**
+   * The step that `work` would make is one of a compaction's sweep over the index, which follows that over the records.
+   */
   get isSweepingIndex(): boolean {
     const job = this.jobs[0];
     return job instanceof CompactionJob && job.isSweepingIndex;
   }
 
   /**
-   * Handles up to `limit` records of the first job in the queue; false when there is nothing left to do. A compaction waits (and the answer is true) while
-   * a range below its revision is being read in slices.
+   * Handles up to `limit` records of the first job in the queue; false when there is nothing left to do. A compaction
+   * waits (and the answer is true) while a range below its revision is being read in slices.
    */
   work(limit: number): boolean {
     const job = this.jobs[0];
@@ -248,7 +258,9 @@ export class MvccStore implements KeyReader, WriteTarget {
     return this.jobs.length > 0;
   }
 
-  /** Goes on with another backend (a snapshot from the leader). What was under way is interrupted; listeners are told. */
+  /**
+   * Goes on with another backend (a snapshot from the leader). What was under way is interrupted; listeners are told.
+   */
   restore(backend: Backend): void {
     if (this.writing) throw new Error('a write transaction is open');
     this.close();

@@ -2,9 +2,11 @@
  * What mvcc offers and what it needs of others. The pieces:
  *
  *     apply ──▶ WriteTxn ──▶ key index (latin1 key → revisions)      watchers ◀── WatchHub ◀── each finished WriteTxn
- *                     └────▶ backend bucket `key` (revision → KeyValue bytes) ◀── catch-up of slow watchers, compaction, hashes
+ *                     └────▶ backend bucket `key` (revision → KeyValue bytes) ◀── catch-up of slow watchers,
+ *                     compaction, hashes
  *
- * All of it is synchronous and runs on the member's one thread. Long work (compaction, hashes) is cut into steps that the member calls.
+ * All of it is synchronous and runs on the member's one thread. Long work (compaction, hashes) is cut into steps that
+ * the member calls.
  */
 
 /**
@@ -34,15 +36,19 @@ export interface RangeOptions {
 
 /** Reads as one state of the store; both the store and a write transaction (which sees its own changes) are one. */
 export interface KeyReader {
-  /** `end` undefined or empty = the one key; `[0]` = all keys from `key` on; otherwise `[key, end)`, empty when `end <= key`. */
+  /**
+   * `end` undefined or empty = the one key; `[0]` = all keys from `key` on; otherwise `[key, end)`, empty when `end <=
+   * key`.
+   */
   range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult;
   /** Stored `KeyValue` bytes of one key as of now, owned by the caller; undefined when it does not exist. */
   get(key: Uint8Array): Uint8Array | undefined;
 }
 
 /**
- * A write transaction: everything in it has one main revision. It is the only one open, and nothing but it writes until `end`.
- * Changes show in the store at once (its own reads see them), under a revision that other readers cannot name before `end`.
+ * A write transaction: everything in it has one main revision. It is the only one open, and nothing but it writes until
+ * `end`. Changes show in the store at once (its own reads see them), under a revision that other readers cannot name
+ * before `end`.
  */
 export interface WriteTransaction extends KeyReader {
   /** Current revision + 1 once something changed, else the current one. */
@@ -55,7 +61,9 @@ export interface WriteTransaction extends KeyReader {
   end(): number;
 }
 
-/** Which lease each key hangs on: mvcc tells it of every change. Keys are latin1 strings. Implemented by `src/lease`. */
+/**
+ * Which lease each key hangs on: mvcc tells it of every change. Keys are latin1 strings. Implemented by `src/lease`.
+ */
 export interface KeyLeases {
   /** 0n = none. */
   leaseOf(key: string): bigint;

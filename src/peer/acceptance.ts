@@ -20,7 +20,8 @@ const localTypes: ReadonlySet<number> = new Set([
 const knownTypes: ReadonlySet<number> = new Set(Object.values(MessageType));
 
 /**
- * `take` it; `ignore` it without a word, as etcd does with what is no business of peers; or `refuse` it, which its sender may hear.
+ * `take` it; `ignore` it without a word, as etcd does with what is no business of peers; or `refuse` it, which its
+ * sender may hear.
  */
 export type Acceptance = { readonly t: 'take' | 'ignore' } | { readonly t: 'refuse'; readonly error: Error };
 

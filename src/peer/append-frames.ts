@@ -2,11 +2,13 @@
  * Frames of the msgapp stream ("msgappv2"). The first byte tells the kind:
  *
  *   0x00  heartbeat of the connection, nothing more
- *   0x01  entries that continue the last frame: 8 bytes count k; k times 8 bytes length and a raftpb.Entry; 8 bytes commit index
+ *   0x01  entries that continue the last frame: 8 bytes count k; k times 8 bytes length and a raftpb.Entry; 8 bytes
+ *         commit index
  *   0x02  8 bytes length and a whole raftpb.Message
  *
- * Both ends remember (term, index) of what went over this connection, beginning with (0, 0): after 0x02 the message's term and its last entry's index
- * (its own index when it has none), after 0x01 the index k further. 0x01 stands for the MsgApp that goes on exactly there in the same term; k may be 0.
+ * Both ends remember (term, index) of what went over this connection, beginning with (0, 0): after 0x02 the message's
+ * term and its last entry's index (its own index when it has none), after 0x01 the index k further. 0x01 stands for the
+ * MsgApp that goes on exactly there in the same term; k may be 0.
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { type Writer, writer } from '../proto/wire.js';
@@ -35,7 +37,9 @@ const HEARTBEAT = 0;
 const APP_ENTRIES = 1;
 const APP = 2;
 
-/** More entries than the largest MsgApp of any version could hold, were they all empty (512 KiB of entries of 6 bytes). */
+/**
+ * More entries than the largest MsgApp of any version could hold, were they all empty (512 KiB of entries of 6 bytes).
+ */
 const MAX_ENTRIES = 1 << 20;
 
 /** (term, index) of what went over the connection last. */

@@ -1,4 +1,7 @@
-/** Bytes as they arrive, taken in the pieces that a frame asks for. Holds what has arrived and is not taken yet, nothing else. */
+/**
+ * Bytes as they arrive, taken in the pieces that a frame asks for. Holds what has arrived and is not taken yet, nothing
+ * else.
+ */
 
 const noBytes = new Uint8Array(0);
 

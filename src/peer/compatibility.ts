@@ -1,4 +1,7 @@
-/** Whether two servers may talk: their versions, and the cluster they belong to. Source: etcd's rafthttp checkClusterCompatibilityFromHeader. */
+/**
+ * Whether two servers may talk: their versions, and the cluster they belong to. Source: etcd's rafthttp
+ * checkClusterCompatibilityFromHeader.
+ */
 import { type EmulatedVersion, fullVersionOf } from '../lib/emulate.js';
 import type { HttpRequest } from '../lib/http.js';
 import { hex, MIN_CLUSTER_VERSION, type PeerContext } from './context.js';

@@ -8,7 +8,10 @@ import type { NodeId } from '../raftpb/types.js';
 import type { PeerMetrics } from './metrics.js';
 import type { LocalMember, RaftReceiver } from './types.js';
 
-/** A peer that is silent, or takes nothing, for so long is taken for gone. As etcd's ConnReadTimeout and ConnWriteTimeout. */
+/**
+ * A peer that is silent, or takes nothing, for so long is taken for gone. As etcd's ConnReadTimeout and
+ * ConnWriteTimeout.
+ */
 export const CONNECTION_TIMEOUT_MS = 5000;
 
 /** Told by every version from 3.0 on: which clusters a server can be a member of. */

@@ -1,6 +1,6 @@
 /**
- * What all frames between peers have in common: lengths and counts are 8 bytes, big-endian, and a reader is fed as bytes arrive. A length is a claim:
- * nothing is set aside for it, and one beyond its limit ends the connection.
+ * What all frames between peers have in common: lengths and counts are 8 bytes, big-endian, and a reader is fed as
+ * bytes arrive. A length is a claim: nothing is set aside for it, and one beyond its limit ends the connection.
  */
 import type { Writer } from '../proto/wire.js';
 import type { Message } from '../raftpb/types.js';
@@ -26,8 +26,8 @@ export interface FrameEncoder {
 export interface FrameDecoder {
   push(chunk: Uint8Array): void;
   /**
-   * The next message that is there as a whole, heartbeats of the connection included; undefined until more arrives. Its entries are views of what
-   * was pushed. Throws `FrameError`, or the codec's error, at what is no frame.
+   * The next message that is there as a whole, heartbeats of the connection included; undefined until more arrives. Its
+   * entries are views of what was pushed. Throws `FrameError`, or the codec's error, at what is no frame.
    */
   next(): Message | undefined;
   /** Bytes of frames read so far. */

@@ -1,4 +1,7 @@
-/** What the peer port answers under `/raft`, each check in etcd's order with etcd's words. Source: etcd's rafthttp/http.go. */
+/**
+ * What the peer port answers under `/raft`, each check in etcd's order with etcd's words. Source: etcd's
+ * rafthttp/http.go.
+ */
 
 import { fullVersionOf } from '../lib/emulate.js';
 import { BodyTooLargeError, collectBody, type HttpRequest, type HttpResponse } from '../lib/http.js';
@@ -199,7 +202,9 @@ function openStream(peer: Peer, kind: StreamKind, request: HttpRequest): Pick<Ht
   return { body, broken };
 }
 
-/** Folder and name, as `/raft/stream/msgapp/8e9e05c52164694d` has them; both empty where there are more or fewer parts. */
+/**
+ * Folder and name, as `/raft/stream/msgapp/8e9e05c52164694d` has them; both empty where there are more or fewer parts.
+ */
 function splitPath(path: string): readonly [kind: string, from: string] {
   const [, , , kind, from, ...more] = path.split('/');
   return kind === undefined || from === undefined || more.length > 0 ? ['', ''] : [kind, from];

@@ -1,6 +1,6 @@
 /**
- * What the streams of one peer bring, on its way to the member. Proposals have a bound of their own: they wait while there is no leader, and the messages
- * that elect one must get past them.
+ * What the streams of one peer bring, on its way to the member. Proposals have a bound of their own: they wait while
+ * there is no leader, and the messages that elect one must get past them.
  */
 import { messageTypeName } from '../raftpb/describe.js';
 import { type Message, MessageType } from '../raftpb/types.js';

@@ -1,4 +1,7 @@
-/** What a transport counts, under etcd's names, help texts and buckets; labelled series begin with their first value, as etcd's do. */
+/**
+ * What a transport counts, under etcd's names, help texts and buckets; labelled series begin with their first value, as
+ * etcd's do.
+ */
 import { Counter, Gauge, Histogram, type Metric, type Registry } from 'prom-client';
 
 const doubling = (from: number, count: number): number[] =>

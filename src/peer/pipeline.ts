@@ -1,4 +1,7 @@
-/** Messages to a peer that has no stream open: each is a request of its own, four at a time. As etcd's rafthttp/pipeline.go. */
+/**
+ * Messages to a peer that has no stream open: each is a request of its own, four at a time. As etcd's
+ * rafthttp/pipeline.go.
+ */
 import { messageCodec } from '../raftpb/codec.js';
 import type { Message, NodeId } from '../raftpb/types.js';
 import { errorText, hex, type PeerContext } from './context.js';

@@ -1,6 +1,7 @@
 /**
- * Asks a peer every 4 seconds how it is: so the round trip is known, and how far its clock is from ours. Etcd has two for each peer, one over the
- * connections of the streams and one over those of snapshots; operators look for their names.
+ * Asks a peer every 4 seconds how it is: so the round trip is known, and how far its clock is from ours. Etcd has two
+ * for each peer, one over the connections of the streams and one over those of snapshots; operators look for their
+ * names.
  */
 import { formatMs } from '../lib/go/duration.js';
 import { goStatusText } from '../lib/go/http-status.js';

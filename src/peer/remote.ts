@@ -1,6 +1,6 @@
 /**
- * A server that is not known as a member, or not yet: while a joiner replays the log it must answer members that it has not read of so far. All it gets is
- * a pipeline to the URLs that the sender told.
+ * A server that is not known as a member, or not yet: while a joiner replays the log it must answer members that it has
+ * not read of so far. All it gets is a pipeline to the URLs that the sender told.
  */
 import type { Message, NodeId } from '../raftpb/types.js';
 import { hex, type PeerContext } from './context.js';

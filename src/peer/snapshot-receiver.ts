@@ -1,4 +1,7 @@
-/** Takes a leader's snapshot: the frame of its message, then the database up to the end of the request. The member stores both. */
+/**
+ * Takes a leader's snapshot: the frame of its message, then the database up to the end of the request. The member
+ * stores both.
+ */
 
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { humanBytes } from '../lib/go/bytes.js';
@@ -11,7 +14,10 @@ import { FrameError } from './frames.js';
 import { MessageFrameDecoder } from './message-frames.js';
 import { SnapshotSaveError } from './types.js';
 
-/** For the message with the v2 store in it; the database behind it has no limit. As etcd's, by version; a terabyte is none. */
+/**
+ * For the message with the v2 store in it; the database behind it has no limit. As etcd's, by version; a terabyte is
+ * none.
+ */
 const LIMIT_BYTES: Readonly<Record<EmulatedVersion, number>> = {
   '3.4': 512 * 1024 * 1024,
   '3.5': 512 * 1024 * 1024,
@@ -63,7 +69,8 @@ export class SnapshotReceiver {
       metrics.snapshotReceiveFailures.inc(from);
       return { status: 400, text: 'wrong raft message type' };
     }
-    // Before its database is stored, not after as in etcd: what comes from a removed member, or for another one, fills no disk.
+    // Before its database is stored, not after as in etcd: what comes from a removed member, or for another one, fills
+    // no disk.
     const acceptance = acceptanceOf(message, this.context);
     if (acceptance.t !== 'take') {
       metrics.snapshotReceiveFailures.inc(from);

@@ -1,6 +1,7 @@
 /**
- * Sends a snapshot of the store: the frame of its message, the database's bytes right behind it, up to the end of the request. Nothing tells their length
- * and nothing their hash; a transfer that breaks off is broken off visibly, and begun anew from the start when raft asks for it.
+ * Sends a snapshot of the store: the frame of its message, the database's bytes right behind it, up to the end of the
+ * request. Nothing tells their length and nothing their hash; a transfer that breaks off is broken off visibly, and
+ * begun anew from the start when raft asks for it.
  */
 import { humanBytes } from '../lib/go/bytes.js';
 import type { Message, NodeId } from '../raftpb/types.js';
@@ -11,7 +12,9 @@ import { post } from './post.js';
 import type { DatabaseSource } from './types.js';
 import type { UrlPicker } from './url-picker.js';
 
-/** The receiver has everything and makes it durable; a peer that takes no more bytes for so long is given up as well. */
+/**
+ * The receiver has everything and makes it durable; a peer that takes no more bytes for so long is given up as well.
+ */
 const ANSWER_TIMEOUT_MS = 120_000;
 
 export class SnapshotSender {

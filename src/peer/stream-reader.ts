@@ -1,6 +1,7 @@
 /**
- * Reads one of the two streams of a peer, for as long as it is a peer: dial, read until the connection ends, dial again. At most one attempt in 100 ms;
- * 5 seconds of silence end a connection, since a living peer sends a heartbeat every 1.7.
+ * Reads one of the two streams of a peer, for as long as it is a peer: dial, read until the connection ends, dial
+ * again. At most one attempt in 100 ms; 5 seconds of silence end a connection, since a living peer sends a heartbeat
+ * every 1.7.
  */
 
 import { goQuote } from '../lib/go/quote.js';

@@ -1,10 +1,12 @@
 /**
- * Sends messages to a peer in the body of the stream that the peer has asked for. What one turn of the event loop brings is one piece: the body's
- * reader is woken by the first message and takes all that are queued by then. A new stream of the same kind replaces the old one.
+ * Sends messages to a peer in the body of the stream that the peer has asked for. What one turn of the event loop
+ * brings is one piece: the body's reader is woken by the first message and takes all that are queued by then. A new
+ * stream of the same kind replaces the old one.
  *
  *   push ─▶ queue (4096 messages, 50 MiB) ─▶ encode ─▶ body of the response ─▶ socket
  *
- * A full queue, and a stream that ends with messages in its queue, is for raft to hear: it must not wait for an answer to them.
+ * A full queue, and a stream that ends with messages in its queue, is for raft to hear: it must not wait for an answer
+ * to them.
  */
 import type { HttpRequest } from '../lib/http.js';
 import type { Message, NodeId } from '../raftpb/types.js';

@@ -1,5 +1,6 @@
 /**
- * Etcd's peer protocol over HTTP, both directions: `Transport` for the member, `handle` for the peer port. Source of behaviour: etcd's rafthttp.
+ * Etcd's peer protocol over HTTP, both directions: `Transport` for the member, `handle` for the peer port. Source of
+ * behaviour: etcd's rafthttp.
  *
  * Nothing begins before `start`; one timer serves the heartbeats of all connections.
  */

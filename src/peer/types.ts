@@ -1,16 +1,23 @@
 /**
- * What a member and its transport to the other members want of each other. The real transport speaks etcd's peer protocol over HTTP
- * (`transport.ts`), a simulated one lives in `test/sim`. Source of behaviour: etcd's server/etcdserver/api/rafthttp.
+ * What a member and its transport to the other members want of each other. The real transport speaks etcd's peer
+ * protocol over HTTP (`transport.ts`), a simulated one lives in `test/sim`. Source of behaviour: etcd's
+ * server/etcdserver/api/rafthttp.
  */
 import type { Message, NodeId } from '../raftpb/types.js';
 
-/** Handed to a member with the rest of its world. Nothing here waits or throws: what cannot go is dropped and reported, as raft allows. */
+/**
+ * Handed to a member with the rest of its world. Nothing here waits or throws: what cannot go is dropped and reported,
+ * as raft allows.
+ */
 export interface Transport {
   /** Called once, before anything else: whom to tell what comes in. Connections begin with `addPeer`. */
   start(local: LocalMember, receiver: RaftReceiver): void;
   /** In order for each peer. Messages to unknown ids are dropped. Never given a MsgSnap. */
   send(messages: readonly Message[]): void;
-  /** The database behind a MsgSnap is read as it is sent; `close` is called when that is over. The outcome is reported to the receiver. */
+  /**
+   * The database behind a MsgSnap is read as it is sent; `close` is called when that is over. The outcome is reported
+   * to the receiver.
+   */
   sendSnapshot(message: Message, database: DatabaseSource): void;
   /** A member of the cluster: connections to it are held in both directions. */
   addPeer(id: NodeId, urls: readonly string[]): void;
@@ -35,14 +42,15 @@ export interface RaftReceiver {
   /** Has been removed from the cluster: it may neither connect nor send. */
   isRemoved(id: NodeId): boolean;
   /**
-   * A message of a peer, never one of a kind that only a node itself may send, never MsgSnap. Called in the order in which they came, without waiting for
-   * the promise. Resolves when it was taken (a proposal: when a leader was there to take it); a stopped member, a sender that was removed, or a
-   * message not meant for us rejects.
+   * A message of a peer, never one of a kind that only a node itself may send, never MsgSnap. Called in the order in
+   * which they came, without waiting for the promise. Resolves when it was taken (a proposal: when a leader was there
+   * to take it); a stopped member, a sender that was removed, or a message not meant for us rejects.
    */
   process(message: Message): Promise<void>;
   /**
-   * A snapshot of the leader: its message and the database's bytes. Resolves when the message was taken, after the bytes were made durable; rejects
-   * and leaves no file behind when either fails: with `SnapshotSaveError` where it was the bytes. Iterating them throws where they break off.
+   * A snapshot of the leader: its message and the database's bytes. Resolves when the message was taken, after the
+   * bytes were made durable; rejects and leaves no file behind when either fails: with `SnapshotSaveError` where it was
+   * the bytes. Iterating them throws where they break off.
    */
   processSnapshot(message: Message, database: AsyncIterable<Uint8Array>): Promise<void>;
   reportUnreachable(id: NodeId): void;
@@ -64,8 +72,8 @@ export interface DatabaseSource {
 }
 
 /**
- * Requests to the peer URLs of other members. Each takes one of them, and a signal that ends it; each rejects with `PeerCallError` where a
- * member answers with a status, with the system's error where nobody answers.
+ * Requests to the peer URLs of other members. Each takes one of them, and a signal that ends it; each rejects with
+ * `PeerCallError` where a member answers with a status, with the system's error where nobody answers.
  */
 export interface PeerCalls {
   /** `GET /members`: the JSON as it came and the id of the cluster. */

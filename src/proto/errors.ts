@@ -1,13 +1,17 @@
 /**
- * The catalogue of errors that cross the wire: name → gRPC status code and exact message. Server and client both read it, and other clients compare the
- * texts, so a message is part of the protocol. Parts of the server throw small errors of their own; one map at the API edge turns them into these.
- * Source: etcd's api/v3rpc/rpctypes and what its servers were seen to answer.
+ * The catalogue of errors that cross the wire: name → gRPC status code and exact message. Server and client both read
+ * it, and other clients compare the texts, so a message is part of the protocol. Parts of the server throw small errors
+ * of their own; one map at the API edge turns them into these. Source: etcd's api/v3rpc/rpctypes and what its servers
+ * were seen to answer.
  *
- * Some codes look wrong and are not: where etcd's server returns the client-side type of an error, gRPC makes it Unknown (`tooManyRequests`,
- * `memberNotEnoughStarted`), whatever etcd's own table says.
+ * Some codes look wrong and are not: where etcd's server returns the client-side type of an error, gRPC makes it
+ * Unknown (`tooManyRequests`, `memberNotEnoughStarted`), whatever etcd's own table says.
  */
 
-/** A row: gRPC status code (see `Code` in `src/grpc/types.ts`) and message. `since36` is what etcd answers from 3.6 on, where that differs. */
+/**
+ * A row: gRPC status code (see `Code` in `src/grpc/types.ts`) and message. `since36` is what etcd answers from 3.6 on,
+ * where that differs.
+ */
 export interface WireError {
   readonly code: number;
   readonly message: string;

@@ -1,13 +1,14 @@
 /**
  * The protobuf wire format as the generated codecs use it: one writer, one reader.
- * Source: https://protobuf.dev/programming-guides/encoding/ ; refusals follow the codec etcd 3.4–3.6 are built with (gogo/protobuf), texts included.
+ * Source: https://protobuf.dev/programming-guides/encoding/ ; refusals follow the codec etcd 3.4–3.6 are built with
+ * (gogo/protobuf), texts included.
  *
- * The writer goes from the last byte to the first. So a sub-message's length is known when its prefix is due, and neither a size
- * pass nor a guess is needed. One scratch buffer serves all messages (encoding is synchronous and never calls out); the
- * finished bytes are copied out of it.
+ * The writer goes from the last byte to the first. So a sub-message's length is known when its prefix is due, and
+ * neither a size pass nor a guess is needed. One scratch buffer serves all messages (encoding is synchronous and never
+ * calls out); the finished bytes are copied out of it.
  *
- * 64-bit integers are plain numbers unless they are ids (bigint). A number beyond 2^53 saturates instead of failing: clients do
- * send `limit = MaxInt64`, and every use of such a field compares.
+ * 64-bit integers are plain numbers unless they are ids (bigint). A number beyond 2^53 saturates instead of failing:
+ * clients do send `limit = MaxInt64`, and every use of such a field compares.
  */
 import { isUtf8 } from 'node:buffer';
 import { ProtoDecodeError } from '../lib/codec.js';
@@ -24,7 +25,9 @@ const cellSigned = new BigInt64Array(cell.buffer);
 const half = new Uint32Array(cell.buffer);
 
 const scratchSizeBytes = 64 * 1024;
-/** A scratch buffer grown by a large message is kept up to this size, so that one huge answer does not stay in memory. */
+/**
+ * A scratch buffer grown by a large message is kept up to this size, so that one huge answer does not stay in memory.
+ */
 const keptScratchSizeBytes = 4 * 1024 * 1024;
 
 export class Writer {
@@ -178,7 +181,10 @@ export class Writer {
 /** Shared by all codecs of the process: it holds nothing between two calls of `encode`. */
 export const writer = new Writer();
 
-/** Transactions and their operations, two levels each. etcd allows 128 operations, so at most that many nested transactions. */
+/**
+ * Transactions and their operations, two levels each. etcd allows 128 operations, so at most that many nested
+ * transactions.
+ */
 const maxDepth = 1000;
 
 export class Reader {
@@ -189,7 +195,10 @@ export class Reader {
 
   constructor(readonly buf: Uint8Array) {}
 
-  /** A message that may hold itself begins: a megabyte of nested transactions must be an error, not an overflow of the stack. */
+  /**
+   * A message that may hold itself begins: a megabyte of nested transactions must be an error, not an overflow of the
+   * stack.
+   */
   enter(): void {
     if (++this.depth > maxDepth) throw new ProtoDecodeError('proto: exceeded maximum recursion depth');
   }
@@ -334,8 +343,8 @@ export class Reader {
   }
 
   /**
-   * Passes over an unknown field. A known field with another wire type ends up here too and is refused. `fields` lists the known ones as
-   * `number name number name …`, in Go's spelling, for the error alone.
+   * Passes over an unknown field. A known field with another wire type ends up here too and is refused. `fields` lists
+   * the known ones as `number name number name …`, in Go's spelling, for the error alone.
    */
   skipUnknown(tag: number, end: number, message: string, fields: string): void {
     const number = tag >>> 3;

@@ -1,10 +1,16 @@
-/** Why the core did not take what it was given. Values, not exceptions: compare by identity. The texts are the reference's. */
+/**
+ * Why the core did not take what it was given. Values, not exceptions: compare by identity. The texts are the
+ * reference's.
+ */
 export interface RaftError {
   readonly code: 'proposal-dropped' | 'step-local-message' | 'step-peer-not-found';
   readonly message: string;
 }
 
-/** No leader, leadership is being transferred, this node was removed, or too many bytes are uncommitted. The proposer may try again. */
+/**
+ * No leader, leadership is being transferred, this node was removed, or too many bytes are uncommitted. The proposer
+ * may try again.
+ */
 export const proposalDropped: RaftError = { code: 'proposal-dropped', message: 'raft proposal dropped' };
 /** A message that only this node itself may make came in through `step`. */
 export const stepLocalMessage: RaftError = {

@@ -1,6 +1,6 @@
 /**
- * How the core speaks: whole sentences, the same as the reference's, because traces compare them word for word. An adapter outside turns them into
- * log records.
+ * How the core speaks: whole sentences, the same as the reference's, because traces compare them word for word. An
+ * adapter outside turns them into log records.
  */
 export interface RaftLogger {
   debug(sentence: string): void;

@@ -1,5 +1,6 @@
 /**
- * The Raft state machine: messages, ticks and proposals in, messages and log entries out. Pure and synchronous; `RawNode` is its face.
+ * The Raft state machine: messages, ticks and proposals in, messages and log entries out. Pure and synchronous;
+ * `RawNode` is its face.
  *
  *                       election timeout                       quorum of votes
  *     StateFollower ────────────────────────▶ StateCandidate ──────────────────▶ StateLeader
@@ -8,8 +9,8 @@
  *        │   └──────────────────┘ pre-votes          │ a quorum of refusals           │ no word from a quorum
  *        └───────────────────────────────────────────┴────────────────────────────────┘
  *
- * `msgs` may be sent at once. `msgsAfterAppend` are promises — votes and acknowledgements, also the node's own to itself — and leave only when all that
- * was handed out before is on stable storage.
+ * `msgs` may be sent at once. `msgsAfterAppend` are promises — votes and acknowledgements, also the node's own to
+ * itself — and leave only when all that was handed out before is on stable storage.
  *
  * Source of behaviour: etcd-io/raft raft.go (v3.7); the Raft paper and thesis by section where they say the same.
  */
@@ -99,10 +100,15 @@ export class Raft {
   private heartbeatElapsed = 0;
   /** No configuration change is proposed while one at or below this index may be unapplied. */
   private pendingConfIndex: Index = 0;
-  /** Payload bytes appended by this leader and not known to be applied; an estimate that never blocks an empty entry. */
+  /**
+   * Payload bytes appended by this leader and not known to be applied; an estimate that never blocks an empty entry.
+   */
   private uncommittedSize = 0;
   private readOnly = new ReadOnlyQueue();
-  /** Reads that came before this leader had committed an entry of its term: until then its commit index may be behind (thesis §6.4). */
+  /**
+   * Reads that came before this leader had committed an entry of its term: until then its commit index may be behind
+   * (thesis §6.4).
+   */
   private pendingReads: Message[] = [];
 
   /** `config` was checked and completed by `RawNode`. */
@@ -131,7 +137,8 @@ export class Raft {
     const last = this.log.lastEntryId();
     const peers = this.tracker.voterIds().map(hex).join(',');
     this.logger.info(
-      `newRaft ${hex(this.id)} [peers: [${peers}], term: ${this.term}, commit: ${this.log.committed}, applied: ${this.log.applied}, lastindex: ${last.index}, lastterm: ${last.term}]`,
+      `newRaft ${hex(this.id)} [peers: [${peers}], term: ${this.term}, commit: ${this.log.committed}, applied: ` +
+        `${this.log.applied}, lastindex: ${last.index}, lastterm: ${last.term}]`,
     );
   }
 
@@ -201,7 +208,9 @@ export class Raft {
     this.maybeSendAppend(to, this.mustFindProgress(to), true);
   }
 
-  /** Sends what the follower lacks, or at least the commit index if `sendIfEmpty`. Returns whether a message went out. */
+  /**
+   * Sends what the follower lacks, or at least the commit index if `sendIfEmpty`. Returns whether a message went out.
+   */
   private maybeSendAppend(to: NodeId, progress: Progress, sendIfEmpty: boolean): boolean {
     if (progress.paused) return false;
     const { log } = this;
@@ -244,7 +253,8 @@ export class Raft {
     if (isEmptySnapshot(snapshot)) throw new RaftPanic('need non-empty snapshot');
     const { index, term } = snapshot.metadata;
     this.logger.debug(
-      `${me} [firstindex: ${this.log.firstIndex()}, commit: ${this.log.committed}] sent snapshot[index: ${index}, term: ${term}] to ${target} [${progress}]`,
+      `${me} [firstindex: ${this.log.firstIndex()}, commit: ${this.log.committed}] sent snapshot[index: ` +
+        `${index}, term: ${term}] to ${target} [${progress}]`,
     );
     progress.becomeSnapshot(index);
     this.logger.debug(`${me} paused sending replication messages to ${target} [${progress}]`);
@@ -274,14 +284,17 @@ export class Raft {
 
   // Log
 
-  /** Applied entries and their configuration are done with; where the joint configuration is to be left by itself, that is proposed now. */
+  /**
+   * Applied entries and their configuration are done with; where the joint configuration is to be left by itself, that
+   * is proposed now.
+   */
   private appliedTo(index: Index, sizeBytes: number): void {
     const applied = Math.max(index, this.log.applied);
     this.log.appliedTo(applied, sizeBytes);
     const { config } = this.tracker;
     if (!config.autoLeave || applied < this.pendingConfIndex || this.state !== 'StateLeader') return;
-    // Without data it decodes to "leave the joint configuration", and no size limit can refuse it. A running leadership transfer can: then either
-    // the new leader does it, or this one at the next applied entry.
+    // Without data it decodes to "leave the joint configuration", and no size limit can refuse it. A running leadership
+    // transfer can: then either the new leader does it, or this one at the next applied entry.
     const leave = makeMessage({
       type: MessageType.MsgProp,
       entries: [makeEntry({ type: EntryType.EntryConfChangeV2 })],
@@ -383,7 +396,8 @@ export class Raft {
     const own = this.mustFindProgress(this.id);
     own.becomeReplicate();
     own.recentActive = true;
-    // There may be an unapplied configuration change anywhere in the log. Waiting for all of it is simpler than looking.
+    // There may be an unapplied configuration change anywhere in the log. Waiting for all of it is simpler than
+    // looking.
     this.pendingConfIndex = this.log.lastIndex();
     // Older terms' entries are committed through one of this term (paper §5.4.2, §8).
     if (!this.appendEntries([makeEntry()])) throw new RaftPanic('empty entry was dropped');
@@ -480,7 +494,8 @@ export class Raft {
       }
       const last = this.log.lastEntryId();
       this.logger.info(
-        `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}] sent ${messageTypeName(request)} request to ${hex(id)} at term ${this.term}`,
+        `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}] sent ${messageTypeName(request)} request ` +
+          `to ${hex(id)} at term ${this.term}`,
       );
       const context = type === 'transfer' ? transferContext : NO_BYTES;
       this.send({ type: request, to: id, term, index: last.index, logTerm: last.term, context });
@@ -531,15 +546,18 @@ export class Raft {
       if (inLease && !isTransfer(message)) {
         // Someone who was cut off, or removed, must not depose a leader that is heard of (thesis §4.2.3).
         this.logger.info(
-          `${this.voteDecision('ignored', message)}: lease is not expired (remaining ticks: ${this.electionTimeout - this.electionElapsed})`,
+          `${this.voteDecision('ignored', message)}: lease is not expired (remaining ticks: ` +
+            `${this.electionTimeout - this.electionElapsed})`,
         );
         return false;
       }
     }
-    // A pre-vote asks about a term that nobody is in yet. Granted, it is followed by a real vote; refused, the answer carries the refuser's term.
+    // A pre-vote asks about a term that nobody is in yet. Granted, it is followed by a real vote; refused, the answer
+    // carries the refuser's term.
     if (type === MessageType.MsgPreVote || (type === MessageType.MsgPreVoteResp && !message.reject)) return true;
     this.logger.info(
-      `${hex(this.id)} [term: ${this.term}] received a ${messageTypeName(type)} message with higher term from ${hex(message.from)} [term: ${message.term}]`,
+      `${hex(this.id)} [term: ${this.term}] received a ${messageTypeName(type)} message with higher term from ` +
+        `${hex(message.from)} [term: ${message.term}]`,
     );
     const fromLeader = type === MessageType.MsgApp || type === MessageType.MsgHeartbeat || type === MessageType.MsgSnap;
     this.becomeFollower(message.term, fromLeader ? message.from : NONE);
@@ -549,31 +567,40 @@ export class Raft {
   private answerLowerTerm(message: Message): void {
     const { type, from } = message;
     if ((this.checkQuorum || this.preVote) && (type === MessageType.MsgHeartbeat || type === MessageType.MsgApp)) {
-      // This node's term ran ahead while it was cut off, and its vote requests are now ignored under the leader's lease (or are pre-votes, which
-      // raise no term). Silence would leave it stuck: the answer's term makes that leader step down and a new election settle it.
+      // This node's term ran ahead while it was cut off, and its vote requests are now ignored under the leader's lease
+      // (or are pre-votes, which raise no term). Silence would leave it stuck: the answer's term makes that leader step
+      // down and a new election settle it.
       this.send({ type: MessageType.MsgAppResp, to: from });
     } else if (type === MessageType.MsgPreVote) {
-      // A node with a higher term but a shorter log, while pre-vote is being rolled out: without an answer neither could win.
+      // A node with a higher term but a shorter log, while pre-vote is being rolled out: without an answer neither
+      // could win.
       this.logger.info(this.voteDecision('rejected', message));
       this.send({ type: MessageType.MsgPreVoteResp, to: from, term: this.term, reject: true });
     } else if (type === MessageType.MsgStorageAppendResp) {
-      // The entries may have been replaced since; whether they are stable cannot be said. The snapshot is: it holds committed state.
+      // The entries may have been replaced since; whether they are stable cannot be said. The snapshot is: it holds
+      // committed state.
       if (message.index !== 0) {
         this.logger.info(
-          `${hex(this.id)} [term: ${this.term}] ignored entry appends from a ${messageTypeName(type)} message with lower term [term: ${message.term}]`,
+          `${hex(this.id)} [term: ${this.term}] ignored entry appends from a ${messageTypeName(type)} message ` +
+            `with lower term [term: ${message.term}]`,
         );
       }
       if (message.snapshot !== undefined) this.appliedSnapshot(message.snapshot);
     } else {
       this.logger.info(
-        `${hex(this.id)} [term: ${this.term}] ignored a ${messageTypeName(type)} message with lower term from ${hex(from)} [term: ${message.term}]`,
+        `${hex(this.id)} [term: ${this.term}] ignored a ${messageTypeName(type)} message with lower term from ` +
+          `${hex(from)} [term: ${message.term}]`,
       );
     }
   }
 
   private voteDecision(decision: 'ignored' | 'rejected', message: Message): string {
     const last = this.log.lastEntryId();
-    return `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(this.vote)}] ${decision} ${messageTypeName(message.type)} from ${hex(message.from)} [logterm: ${message.logTerm}, index: ${message.index}] at term ${this.term}`;
+    return (
+      `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(this.vote)}] ${decision} ` +
+      `${messageTypeName(message.type)} from ${hex(message.from)} [logterm: ${message.logTerm}, index: ` +
+      `${message.index}] at term ${this.term}`
+    );
   }
 
   private applied(entries: readonly Entry[]): void {
@@ -598,7 +625,9 @@ export class Raft {
     // Learners vote too when asked: the one who asks may know of a promotion that this node has not applied yet.
     const last = this.log.lastEntryId();
     this.logger.info(
-      `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(this.vote)}] cast ${messageTypeName(type)} for ${hex(from)} [logterm: ${message.logTerm}, index: ${message.index}] at term ${this.term}`,
+      `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(this.vote)}] cast ` +
+        `${messageTypeName(type)} for ${hex(from)} [logterm: ${message.logTerm}, index: ${message.index}] at ` +
+        `term ${this.term}`,
     );
     // With the request's term: a pre-candidate asks about the next one, and would ignore an answer of the present one.
     this.send({ type: voteResponseType(type), to: from, term });
@@ -658,7 +687,8 @@ export class Raft {
         return undefined;
       case MessageType.MsgTimeoutNow:
         this.logger.info(
-          `${me} [term ${this.term}] received MsgTimeoutNow from ${hex(message.from)} and starts an election to get leadership.`,
+          `${me} [term ${this.term}] received MsgTimeoutNow from ${hex(message.from)} and starts an election to ` +
+            `get leadership.`,
         );
         // Never a pre-vote: the leader itself asked for it, nobody comes back from a partition here.
         this.hup('transfer');
@@ -674,7 +704,8 @@ export class Raft {
         const [entry] = message.entries;
         if (entry === undefined || message.entries.length !== 1) {
           this.logger.error(
-            `${me} invalid format of MsgReadIndexResp from ${hex(message.from)}, entries count: ${message.entries.length}`,
+            `${me} invalid format of MsgReadIndexResp from ${hex(message.from)}, entries count: ` +
+              `${message.entries.length}`,
           );
           return undefined;
         }
@@ -699,9 +730,11 @@ export class Raft {
       return;
     }
     this.logger.debug(
-      `${hex(this.id)} [logterm: ${log.termOrZero(index)}, index: ${index}] rejected MsgApp [logterm: ${logTerm}, index: ${index}] from ${hex(from)}`,
+      `${hex(this.id)} [logterm: ${log.termOrZero(index)}, index: ${index}] rejected MsgApp [logterm: ` +
+        `${logTerm}, index: ${index}] from ${hex(from)}`,
     );
-    // The leader's entry before `index` has term `logTerm` at most, so ours of higher terms cannot match: tell it where to look next (paper §5.3).
+    // The leader's entry before `index` has term `logTerm` at most, so ours of higher terms cannot match: tell it where
+    // to look next (paper §5.3).
     const hint = log.findConflictByTerm({ index: Math.min(index, log.lastIndex()), term: logTerm });
     this.send({
       type: MessageType.MsgAppResp,
@@ -724,7 +757,8 @@ export class Raft {
     const term = snapshot?.metadata.term ?? 0;
     const restored = snapshot !== undefined && this.restore(snapshot);
     this.logger.info(
-      `${hex(this.id)} [commit: ${this.log.committed}] ${restored ? 'restored' : 'ignored'} snapshot [index: ${index}, term: ${term}]`,
+      `${hex(this.id)} [commit: ${this.log.committed}] ${restored ? 'restored' : 'ignored'} snapshot [index: ` +
+        `${index}, term: ${term}]`,
     );
     this.send({
       type: MessageType.MsgAppResp,
@@ -747,14 +781,16 @@ export class Raft {
     // Learners of the next configuration are voters of the outgoing one.
     if (![confState.voters, confState.learners, confState.votersOutgoing].some((ids) => ids.includes(this.id))) {
       this.logger.warn(
-        `${me} attempted to restore snapshot but it is not in the ConfState ${describeConfState(confState)}; should never happen`,
+        `${me} attempted to restore snapshot but it is not in the ConfState ${describeConfState(confState)}; ` +
+          `should never happen`,
       );
       return false;
     }
     if (this.log.matchTerm({ term, index })) {
       const last = this.log.lastEntryId();
       this.logger.info(
-        `${me} [commit: ${this.log.committed}, lastindex: ${last.index}, lastterm: ${last.term}] fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`,
+        `${me} [commit: ${this.log.committed}, lastindex: ${last.index}, lastterm: ${last.term}] fast-forwarded ` +
+          `commit to snapshot [index: ${index}, term: ${term}]`,
       );
       this.log.commitTo(index);
       return false;
@@ -763,7 +799,8 @@ export class Raft {
     this.restoreConfiguration(confState);
     const last = this.log.lastEntryId();
     this.logger.info(
-      `${me} [commit: ${this.log.committed}, lastindex: ${last.index}, lastterm: ${last.term}] restored snapshot [index: ${index}, term: ${term}]`,
+      `${me} [commit: ${this.log.committed}, lastindex: ${last.index}, lastterm: ${last.term}] restored snapshot ` +
+        `[index: ${index}, term: ${term}]`,
     );
     return true;
   }
@@ -842,7 +879,8 @@ export class Raft {
         return this.handlePropose(message);
       case MessageType.MsgReadIndex:
         // A read before this term's first commit could miss entries that an earlier leader acknowledged (thesis §6.4).
-        // etcd-diff: a single voter waits for it too. After a restart its commit index may be behind what it acknowledged.
+        // etcd-diff: a single voter waits for it too. After a restart its commit index may be behind what it
+        // acknowledged.
         if (this.committedInTerm()) this.answerReadIndex(message);
         else this.pendingReads.push(message);
         return undefined;
@@ -895,7 +933,8 @@ export class Raft {
     if (!this.tracker.progress.has(this.id)) return proposalDropped;
     if (this.leadTransferee !== NONE) {
       this.logger.debug(
-        `${me} [term ${this.term}] transfer leadership to ${hex(this.leadTransferee)} is in progress; dropping proposal`,
+        `${me} [term ${this.term}] transfer leadership to ${hex(this.leadTransferee)} is in progress; dropping ` +
+          `proposal`,
       );
       return proposalDropped;
     }
@@ -906,7 +945,10 @@ export class Raft {
     return undefined;
   }
 
-  /** A configuration change that must not be proposed now becomes an empty entry: its proposer finds it missing when that is applied. */
+  /**
+   * A configuration change that must not be proposed now becomes an empty entry: its proposer finds it missing when
+   * that is applied.
+   */
   private checkConfChanges(entries: readonly Entry[]): readonly Entry[] {
     return entries.map((entry, position) => {
       const change = confChangeOf(entry);
@@ -923,7 +965,8 @@ export class Raft {
       }
       if (refused !== undefined && !this.disableConfChangeValidation) {
         this.logger.info(
-          `${hex(this.id)} ignoring conf change ${describeConfChange(change)} at config ${describeConfig(config)}: ${refused}`,
+          `${hex(this.id)} ignoring conf change ${describeConfChange(change)} at config ` +
+            `${describeConfig(config)}: ${refused}`,
         );
         return makeEntry();
       }
@@ -934,9 +977,11 @@ export class Raft {
 
   private handleAppendRejected({ from, index, rejectHint, logTerm }: Message, progress: Progress): void {
     this.logger.debug(
-      `${hex(this.id)} received MsgAppResp(rejected, hint: (index ${rejectHint}, term ${logTerm})) from ${hex(from)} for index ${index}`,
+      `${hex(this.id)} received MsgAppResp(rejected, hint: (index ${rejectHint}, term ${logTerm})) from ` +
+        `${hex(from)} for index ${index}`,
     );
-    // The follower has term `logTerm` at `rejectHint`. Where this log has higher terms, the two cannot agree: skip them all at once.
+    // The follower has term `logTerm` at `rejectHint`. Where this log has higher terms, the two cannot agree: skip them
+    // all at once.
     const probe = logTerm > 0 ? this.log.findConflictByTerm({ index: rejectHint, term: logTerm }).index : rejectHint;
     if (!progress.maybeDecreaseTo(index, probe)) return;
     this.logger.debug(`${hex(this.id)} decreased progress of ${hex(from)} to [${progress}]`);
@@ -955,7 +1000,8 @@ export class Raft {
         // However it got there: as soon as the log reaches down to what the follower has, it is caught up from the log.
         if (progress.match + 1 >= this.log.firstIndex()) {
           this.logger.debug(
-            `${hex(this.id)} recovered from needing snapshot, resumed sending replication messages to ${hex(from)} [${progress}]`,
+            `${hex(this.id)} recovered from needing snapshot, resumed sending replication messages to ` +
+              `${hex(from)} [${progress}]`,
           );
           progress.becomeProbe();
           progress.becomeReplicate();
@@ -997,7 +1043,8 @@ export class Raft {
     if (reject) progress.pendingSnapshot = 0;
     progress.becomeProbe();
     this.logger.debug(
-      `${hex(this.id)} snapshot ${reject ? 'failed' : 'succeeded'}, resumed sending replication messages to ${hex(from)} [${progress}]`,
+      `${hex(this.id)} snapshot ${reject ? 'failed' : 'succeeded'}, resumed sending replication messages to ` +
+        `${hex(from)} [${progress}]`,
     );
     // Next goes out on the follower's acknowledgement, or after a heartbeat.
     progress.appendFlowPaused = true;
@@ -1014,7 +1061,8 @@ export class Raft {
     if (previous !== NONE) {
       if (previous === transferee) {
         this.logger.info(
-          `${me} [term ${this.term}] transfer leadership to ${target} is in progress, ignores request to same node ${target}`,
+          `${me} [term ${this.term}] transfer leadership to ${target} is in progress, ignores request to same ` +
+            `node ${target}`,
         );
         return;
       }
@@ -1056,7 +1104,8 @@ export class Raft {
 
   private answerReadIndex(request: Message): void {
     // Nobody else could have become leader without this node's vote, if the only voter is this node.
-    // etcd-diff: there a leader that was removed and leads on takes itself for the only voter that is left, and answers although it may be deposed.
+    // etcd-diff: there a leader that was removed and leads on takes itself for the only voter that is left, and answers
+    // although it may be deposed.
     const onlyVoter = this.tracker.singleton && this.tracker.isVoter(this.id);
     if (onlyVoter || this.readOnlyOption === 'lease-based') {
       this.respondToRead(request, this.log.committed);

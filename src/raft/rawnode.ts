@@ -7,33 +7,39 @@
  *
  * For each Ready, in this order:
  * 1. Persist `snapshot`, if there is one: first the snapshot itself, then what refers to it. It replaces the whole log.
- * 2. Persist `entries` and `hardState` as one batch, entries first or together: a hard state whose commit index points past the log does not load.
- *    `entries` void everything persisted earlier at the first one's index and above. With `mustSync` the batch must be durable before going on;
- *    without, it is only a commit index that moved, which is learned again after a crash.
- * 3. Put the same into the `Storage` (`MemoryStorage`: `applySnapshot`, `append`, `setHardState`). From here on the core reads it there.
- * 4. Send `messages`, in any order between receivers and in this order to each. They contain acknowledgements and votes, so none may leave before 2 —
- *    except on the leader, whose MsgApps promise nothing of its own: it may send `messages` at the beginning and write while its followers do
- *    (thesis §10.2.1). After sending a MsgSnap its fate must be told by `reportSnapshot`; messages that cannot be sent, by `reportUnreachable`.
- * 5. Apply `snapshot`, then `committedEntries`, in order. Each configuration change among them goes through `applyConfChange`, refused ones with
- *    nodeId NONE. Entries may be committed while the leader's own write of them is under way, but not for a group with one voter.
- *    Applying may be done later and elsewhere, as long as configuration changes are handed to `applyConfChange` before the `advance` of their Ready:
- *    what is applied is taken as known to `applied` then.
+ * 2. Persist `entries` and `hardState` as one batch, entries first or together: a hard state whose commit index points
+ *    past the log does not load. `entries` void everything persisted earlier at the first one's index and above. With
+ *    `mustSync` the batch must be durable before going on; without, it is only a commit index that moved, which is
+ *    learned again after a crash.
+ * 3. Put the same into the `Storage` (`MemoryStorage`: `applySnapshot`, `append`, `setHardState`). From here on the
+ *    core reads it there.
+ * 4. Send `messages`, in any order between receivers and in this order to each. They contain acknowledgements and
+ *    votes, so none may leave before 2 — except on the leader, whose MsgApps promise nothing of its own: it may send
+ *    `messages` at the beginning and write while its followers do (thesis §10.2.1). After sending a MsgSnap its fate
+ *    must be told by `reportSnapshot`; messages that cannot be sent, by `reportUnreachable`.
+ * 5. Apply `snapshot`, then `committedEntries`, in order. Each configuration change among them goes through
+ *    `applyConfChange`, refused ones with nodeId NONE. Entries may be committed while the leader's own write of them is
+ *    under way, but not for a group with one voter. Applying may be done later and elsewhere, as long as configuration
+ *    changes are handed to `applyConfChange` before the `advance` of their Ready: what is applied is taken as known to
+ *    `applied` then.
  * 6. `readStates`: a read with that context is linearizable as soon as the state machine has applied `index`.
  * 7. `advance()`. The node acknowledges its own entries and votes, which may commit more: so `hasReady` again.
  *
- * `ready()` must be followed by `advance()` before the next `ready()`; `tick`, `step` and proposals may come in between.
+ * `ready()` must be followed by `advance()` before the next `ready()`; `tick`, `step` and proposals may come in
+ * between.
  *
  * # With `asyncStorageWrites`
  *
- * Messages go out at once. Two of the receivers are local: LOCAL_APPEND_THREAD gets MsgStorageAppend (entries, hard state in term, vote and commit —
- * all zero: unchanged —, snapshot), LOCAL_APPLY_THREAD gets MsgStorageApply (entries). Each target works through its messages in order, and when one is
- * done — for MsgStorageAppend: durable — sends its `responses`: those to the own node through `step`, others over the network. `advance` is not called, and
- * any number of Readys may be under way.
+ * Messages go out at once. Two of the receivers are local: LOCAL_APPEND_THREAD gets MsgStorageAppend (entries, hard
+ * state in term, vote and commit — all zero: unchanged —, snapshot), LOCAL_APPLY_THREAD gets MsgStorageApply (entries).
+ * Each target works through its messages in order, and when one is done — for MsgStorageAppend: durable — sends its
+ * `responses`: those to the own node through `step`, others over the network. `advance` is not called, and any number
+ * of Readys may be under way.
  *
  * # After a crash
  *
- * Storage with the last durable snapshot, entries and hard state, and `applied` as the state machine remembers it. Committed entries above `applied` come
- * again.
+ * Storage with the last durable snapshot, entries and hard state, and `applied` as the state machine remembers it.
+ * Committed entries above `applied` come again.
  *
  * Source of behaviour: etcd-io/raft rawnode.go, bootstrap.go and doc.go (v3.7).
  */
@@ -155,8 +161,9 @@ export class RawNode {
   }
 
   /**
-   * A brand-new group, the same on each of its nodes: one committed ConfChangeAddNode entry of term 1 per peer, to be written, applied and handed to
-   * `applyConfChange` as any other (they are in force at once, too). The log must be empty. Groups that exist are joined without it.
+   * A brand-new group, the same on each of its nodes: one committed ConfChangeAddNode entry of term 1 per peer, to be
+   * written, applied and handed to `applyConfChange` as any other (they are in force at once, too). The log must be
+   * empty. Groups that exist are joined without it.
    */
   bootstrap(peers: readonly Peer[]): void {
     if (peers.length === 0) throw new RangeError('must provide at least one peer to Bootstrap');
@@ -186,8 +193,8 @@ export class RawNode {
   }
 
   /**
-   * A message from another node or, with asynchronous storage writes, a response of a local target. Refuses local messages that came from elsewhere,
-   * and responses of nodes that are not in the configuration.
+   * A message from another node or, with asynchronous storage writes, a response of a local target. Refuses local
+   * messages that came from elsewhere, and responses of nodes that are not in the configuration.
    */
   step(message: Message): RaftError | undefined {
     const { type, from } = message;
@@ -202,7 +209,10 @@ export class RawNode {
     return this.raft.step(makeMessage({ type: MessageType.MsgHup }));
   }
 
-  /** Entries with these data, in this order, as one append. On a follower they go to the leader. May be lost without word: propose again. */
+  /**
+   * Entries with these data, in this order, as one append. On a follower they go to the leader. May be lost without
+   * word: propose again.
+   */
   propose(...data: readonly Uint8Array[]): RaftError | undefined {
     return this.proposeAll(data);
   }
@@ -212,7 +222,10 @@ export class RawNode {
     return this.proposeEntries(data.map((bytes) => makeEntry({ data: bytes })));
   }
 
-  /** A ConfChange is proposed in its v1 form, a ConfChangeV2 in its v2 form. One that cannot be now becomes an empty entry. */
+  /**
+   * A ConfChange is proposed in its v1 form, a ConfChangeV2 in its v2 form. One that cannot be now becomes an empty
+   * entry.
+   */
   proposeConfChange(change: ConfChange | ConfChangeV2): RaftError | undefined {
     const entry = isConfChangeV2(change)
       ? makeEntry({ type: EntryType.EntryConfChangeV2, data: confChangeV2Codec['3.5'].encode(change) })
@@ -225,8 +238,8 @@ export class RawNode {
   }
 
   /**
-   * To be called for every committed change, in order; with nodeId NONE where the application refuses it, which leaves the configuration as it is.
-   * Returns the configuration now in force, for the next snapshot.
+   * To be called for every committed change, in order; with nodeId NONE where the application refuses it, which leaves
+   * the configuration as it is. Returns the configuration now in force, for the next snapshot.
    */
   applyConfChange(change: ConfChange | ConfChangeV2): ConfState {
     return this.raft.applyConfChange(asConfChangeV2(change));
@@ -250,7 +263,9 @@ export class RawNode {
     );
   }
 
-  /** Entries may be applied before they are stable locally only where one Ready is written before the next one is made. */
+  /**
+   * Entries may be applied before they are stable locally only where one Ready is written before the next one is made.
+   */
   private get applying(): { readonly allowUnstable: boolean } {
     return { allowUnstable: !this.asyncStorageWrites };
   }
@@ -315,7 +330,8 @@ export class RawNode {
     snapshot: Snapshot | undefined,
     promises: Message[],
   ): Message {
-    // The answer for the leader itself comes last: its own MsgAppResp moves the commit index while the entries are still at hand in the unstable log.
+    // The answer for the leader itself comes last: its own MsgAppResp moves the commit index while the entries are
+    // still at hand in the unstable log.
     const responses = promises;
     if (this.raft.log.hasNextOrInProgressUnstableEntries || snapshot !== undefined) {
       responses.push(this.storageAppendResponse(snapshot));
@@ -335,10 +351,11 @@ export class RawNode {
 
   /**
    * Says that the log is stable up to its present end. Two guards make that true when it arrives, however late:
-   * 1. Term. Entries x of term 1 are handed out; a leader of term 2 replaces them by y; one of term 3 by x again, the very same entries. The answer for
-   *    the first write must not vouch for the third, which is still under way. Its term, 1, is below the node's by then: it is dropped.
-   * 2. That is why every append, even without entries, vouches for the whole unstable log: the answer that was dropped has to be made up for by a later
-   *    one, and the writes are done in order.
+   * 1. Term. Entries x of term 1 are handed out; a leader of term 2 replaces them by y; one of term 3 by x again, the
+   *    very same entries. The answer for the first write must not vouch for the third, which is still under way. Its
+   *    term, 1, is below the node's by then: it is dropped.
+   * 2. That is why every append, even without entries, vouches for the whole unstable log: the answer that was dropped
+   *    has to be made up for by a later one, and the writes are done in order.
    */
   private storageAppendResponse(snapshot: Snapshot | undefined): Message {
     const { log } = this.raft;
@@ -383,7 +400,10 @@ export class RawNode {
     for (const message of steps) this.raft.step(message);
   }
 
-  /** Asks for the index from which on a read is linearizable; the answer is a ReadState with `context`, or nothing: ask again, with another context. */
+  /**
+   * Asks for the index from which on a read is linearizable; the answer is a ReadState with `context`, or nothing: ask
+   * again, with another context.
+   */
   readIndex(context: Uint8Array): void {
     this.raft.step(makeMessage({ type: MessageType.MsgReadIndex, entries: [makeEntry({ data: context })] }));
   }
@@ -403,7 +423,10 @@ export class RawNode {
     this.raft.step(makeMessage({ type: MessageType.MsgUnreachable, from: id }));
   }
 
-  /** What became of the MsgSnap to `id`. Without it nothing more is sent there until the follower acknowledges something. */
+  /**
+   * What became of the MsgSnap to `id`. Without it nothing more is sent there until the follower acknowledges
+   * something.
+   */
   reportSnapshot(id: NodeId, { ok }: { readonly ok: boolean }): void {
     this.raft.step(makeMessage({ type: MessageType.MsgSnapStatus, from: id, reject: !ok }));
   }

@@ -1,7 +1,7 @@
 /**
- * Linearizable reads that wait for word from a quorum that the leader is still the leader (Raft thesis §6.4). A heartbeat carries the newest
- * request's context; its acknowledgement confirms all requests before it too, so that any number of reads share one round.
- * Source of behaviour: etcd-io/raft read_only.go.
+ * Linearizable reads that wait for word from a quorum that the leader is still the leader (Raft thesis §6.4). A
+ * heartbeat carries the newest request's context; its acknowledgement confirms all requests before it too, so that any
+ * number of reads share one round. Source of behaviour: etcd-io/raft read_only.go.
  */
 import { latin1Text } from '../lib/latin1.js';
 import type { Index, Message, NodeId } from '../raftpb/types.js';

@@ -1,4 +1,7 @@
-/** What a node hands out. Source of behaviour: etcd-io/raft, `Ready`, `SoftState`, `ReadState`, `Status`. The contract is told in `rawnode.ts`. */
+/**
+ * What a node hands out. Source of behaviour: etcd-io/raft, `Ready`, `SoftState`, `ReadState`, `Status`. The contract
+ * is told in `rawnode.ts`.
+ */
 import type { Entry, HardState, Index, Message, NodeId, Snapshot } from '../raftpb/types.js';
 
 export type StateType = 'StateFollower' | 'StateCandidate' | 'StateLeader' | 'StatePreCandidate';
@@ -24,15 +27,17 @@ export interface Ready {
   /** To be persisted before messages that depend on it go out. Undefined when it did not change. */
   readonly hardState: HardState | undefined;
   readonly readStates: readonly ReadState[];
-  /** To be persisted. They may replace entries persisted earlier: what is at and above the first one's index is void. */
+  /**
+   * To be persisted. They may replace entries persisted earlier: what is at and above the first one's index is void.
+   */
   readonly entries: readonly Entry[];
   /** To be persisted, and to be applied before `committedEntries`. Undefined when there is none. */
   readonly snapshot: Snapshot | undefined;
   /** To be applied, in order; they were handed out in `entries` of this or an earlier Ready. */
   readonly committedEntries: readonly Entry[];
   /**
-   * To be sent. Without asynchronous storage writes: after `entries`, `hardState` and `snapshot` are persisted (a leader may send its MsgApps while
-   * it writes). With them: at once; the two local targets are among the receivers.
+   * To be sent. Without asynchronous storage writes: after `entries`, `hardState` and `snapshot` are persisted (a
+   * leader may send its MsgApps while it writes). With them: at once; the two local targets are among the receivers.
    */
   readonly messages: readonly Message[];
   /** Whether persisting must be durable (fsync) before going on: there are entries, or term or vote changed. */

@@ -1,4 +1,6 @@
-/** A node's state at one moment, for metrics, `endpoint status` and traces. Source of behaviour: etcd-io/raft status.go. */
+/**
+ * A node's state at one moment, for metrics, `endpoint status` and traces. Source of behaviour: etcd-io/raft status.go.
+ */
 import type { HardState, Index, NodeId } from '../raftpb/types.js';
 import type { SoftState } from './ready.js';
 import type { ProgressMap, TrackerConfig } from './tracker/tracker.js';

@@ -1,9 +1,11 @@
 /**
- * Raft's messages on the wire, on peer streams and in the WAL. By hand, for it is a hot path and numbers must not become bigint.
+ * Raft's messages on the wire, on peer streams and in the WAL. By hand, for it is a hot path and numbers must not
+ * become bigint.
  *
- * etcd 3.4–3.6 write their non-nullable proto2 fields even when zero, 3.4 and 3.5 an empty snapshot on every message, 3.6 a vote; 3.7 leaves zero
- * values out. All of them read either. Byte fields are left out when empty. Unknown fields are passed over.
- * Source: etcd-io/raft raftpb/raft.proto (v3.7), field by field; what is written when was seen in files and streams of the real versions.
+ * etcd 3.4–3.6 write their non-nullable proto2 fields even when zero, 3.4 and 3.5 an empty snapshot on every message,
+ * 3.6 a vote; 3.7 leaves zero values out. All of them read either. Byte fields are left out when empty. Unknown fields
+ * are passed over. Source: etcd-io/raft raftpb/raft.proto (v3.7), field by field; what is written when was seen in
+ * files and streams of the real versions.
  */
 import type { Codec } from '../lib/codec.js';
 import { type EmulatedVersion, emulatedVersions } from '../lib/emulate.js';
@@ -354,7 +356,8 @@ function readMessage(r: Reader, end: number): Message {
           tag,
           end,
           'Message',
-          '1 Type 2 To 3 From 4 Term 5 LogTerm 6 Index 7 Entries 8 Commit 9 Snapshot 10 Reject 11 RejectHint 12 Context 13 Vote 14 Responses',
+          '1 Type 2 To 3 From 4 Term 5 LogTerm 6 Index 7 Entries 8 Commit 9 Snapshot 10 Reject 11 RejectHint 12 ' +
+            'Context 13 Vote 14 Responses',
         );
     }
   }
@@ -491,7 +494,10 @@ function versioned<T>(
   return Object.fromEntries(emulatedVersions.map((version) => [version, make(forms[version])])) as VersionedCodec<T>;
 }
 
-/** Writes what the codecs' `encode` gives into a writer that others write to as well: frames of many messages are one piece of memory. */
+/**
+ * Writes what the codecs' `encode` gives into a writer that others write to as well: frames of many messages are one
+ * piece of memory.
+ */
 export interface PartWriter {
   entry(w: Writer, entry: Entry): void;
   message(w: Writer, message: Message): void;

@@ -1,5 +1,6 @@
 /**
- * Messages as one reads them in logs and traces, in the reference's words. Source of behaviour: etcd-io/raft util.go, raftpb/confchange.go.
+ * Messages as one reads them in logs and traces, in the reference's words. Source of behaviour: etcd-io/raft util.go,
+ * raftpb/confchange.go.
  */
 import { goQuoteBytes } from '../lib/go/quote.js';
 import { confChangeCodec, confChangeV2Codec } from './codec.js';
@@ -86,7 +87,10 @@ export function describeHardState({ term, vote, commit }: HardState): string {
 
 export function describeConfState(state: ConfState): string {
   const ids = (list: readonly NodeId[]): string => `[${list.join(' ')}]`;
-  return `Voters:${ids(state.voters)} VotersOutgoing:${ids(state.votersOutgoing)} Learners:${ids(state.learners)} LearnersNext:${ids(state.learnersNext)} AutoLeave:${state.autoLeave}`;
+  return (
+    `Voters:${ids(state.voters)} VotersOutgoing:${ids(state.votersOutgoing)} ` +
+    `Learners:${ids(state.learners)} LearnersNext:${ids(state.learnersNext)} AutoLeave:${state.autoLeave}`
+  );
 }
 
 export const describeSnapshot = ({ metadata }: Snapshot): string =>
@@ -102,7 +106,9 @@ function describeTarget(id: NodeId): string {
 /** `1->2 MsgApp Term:1 Log:1/10 Commit:10 Entries:[1/11 EntryNormal "x"]`; several entries or responses one a line. */
 export function describeMessage(message: Message, indent = ''): string {
   const { entries, snapshot, responses } = message;
-  let text = `${indent}${describeTarget(message.from)}->${describeTarget(message.to)} ${messageTypeName(message.type)} Term:${message.term} Log:${message.logTerm}/${message.index}`;
+  let text =
+    `${indent}${describeTarget(message.from)}->${describeTarget(message.to)} ` +
+    `${messageTypeName(message.type)} Term:${message.term} Log:${message.logTerm}/${message.index}`;
   if (message.reject) text += ` Rejected (Hint: ${message.rejectHint})`;
   if (message.commit !== 0) text += ` Commit:${message.commit}`;
   if (message.vote !== NONE) text += ` Vote:${message.vote}`;

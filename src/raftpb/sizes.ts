@@ -1,4 +1,7 @@
-/** Encoded sizes, as the limits of the core count them: those of etcd 3.4–3.6, which write zero-valued fields. Source: etcd-io/raft util.go. */
+/**
+ * Encoded sizes, as the limits of the core count them: those of etcd 3.4–3.6, which write zero-valued fields. Source:
+ * etcd-io/raft util.go.
+ */
 import type { Entry } from './types.js';
 
 /** Bytes of `value` as a varint; `0 <= value <= 2^53`. */

@@ -1,9 +1,10 @@
 /**
- * Raft's messages as plain values. They are never changed after they were handed on: an entry that stands in the log is the same object that stands
- * in messages, in Ready and in the WAL's batch, so that an entry costs one allocation, whatever its travels.
+ * Raft's messages as plain values. They are never changed after they were handed on: an entry that stands in the log is
+ * the same object that stands in messages, in Ready and in the WAL's batch, so that an entry costs one allocation,
+ * whatever its travels.
  *
- * Node ids are bigint (all 64 bits are used); terms and indexes are plain numbers; absent byte fields are empty arrays. Bytes are borrowed: whoever
- * proposes an entry or decodes a message must not write to its buffer afterwards.
+ * Node ids are bigint (all 64 bits are used); terms and indexes are plain numbers; absent byte fields are empty arrays.
+ * Bytes are borrowed: whoever proposes an entry or decodes a message must not write to its buffer afterwards.
  * Source: etcd-io/raft's raftpb/raft.proto (v3.7); names and numbers are the wire's.
  */
 

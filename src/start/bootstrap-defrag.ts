@@ -1,4 +1,7 @@
-/** `--bootstrap-defrag-threshold-megabytes`: a database that would become so much smaller is made so before the member serves. */
+/**
+ * `--bootstrap-defrag-threshold-megabytes`: a database that would become so much smaller is made so before the member
+ * serves.
+ */
 import type { FileBackend } from '../backend/options.js';
 import { humanBytes } from '../lib/go/bytes.js';
 import type { Logger } from '../lib/logger.js';

@@ -1,7 +1,8 @@
 /**
- * Descriptors are shared by clients' connections and by the member's own files: clients get what is left when so many are kept for the log, the database,
- * snapshots and peers. Source: etcd's embed/etcd.go, `reservedInternalFDNum`.
- * `etcd-diff:` etcd counts by listener and lets those beyond wait in the system's queue; here all client listeners share one count, and those beyond are closed.
+ * Descriptors are shared by clients' connections and by the member's own files: clients get what is left when so many
+ * are kept for the log, the database, snapshots and peers. Source: etcd's embed/etcd.go, `reservedInternalFDNum`.
+ * `etcd-diff:` etcd counts by listener and lets those beyond wait in the system's queue; here all client listeners
+ * share one count, and those beyond are closed.
  */
 import type { Admission } from '../lib/network.js';
 import { FatalStartError } from './fatal-start-error.js';

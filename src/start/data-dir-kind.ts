@@ -1,4 +1,6 @@
-/** What a data directory was used for before, which decides what a start on it becomes. As etcd's identifyDataDirOrDie. */
+/**
+ * What a data directory was used for before, which decides what a start on it becomes. As etcd's identifyDataDirOrDie.
+ */
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
 import { FatalStartError } from './fatal-start-error.js';

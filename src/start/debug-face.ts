@@ -1,4 +1,7 @@
-/** What a member shows of itself to those who look for what it is busy with: figures always, profiles and calls where options ask for them. */
+/**
+ * What a member shows of itself to those who look for what it is busy with: figures always, profiles and calls where
+ * options ask for them.
+ */
 import { debugRequestsHandler, RequestLog } from '../api/http/debug-requests.js';
 import { debugVarsHandler } from '../api/http/debug-vars.js';
 import { logLevelHandler } from '../api/http/log-level.js';
@@ -12,7 +15,10 @@ import { descriptorLimit } from '../lib/os/descriptors.js';
 import { commandLine, memoryFigures, osProfiler } from '../lib/os/profiler.js';
 import type { Member } from '../member/member.js';
 
-/** `--log-level=debug` shows what `--enable-pprof` does, and calls too. `setLogLevel` is there for a member that is alone in its process. */
+/**
+ * `--log-level=debug` shows what `--enable-pprof` does, and calls too. `setLogLevel` is there for a member that is
+ * alone in its process.
+ */
 export function debugHandlers(
   member: Member,
   { enablePprof, log }: Pick<MemberOptions, 'enablePprof' | 'log'>,

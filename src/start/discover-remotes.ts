@@ -1,6 +1,6 @@
 /**
- * The endpoints behind a gateway from SRV records, with their priorities and weights. Unless told otherwise only those are taken that speak TLS and whose
- * certificate fits the domain. As etcd's etcdmain/util.go, discoverEndpoints.
+ * The endpoints behind a gateway from SRV records, with their priorities and weights. Unless told otherwise only those
+ * are taken that speak TLS and whose certificate fits the domain. As etcd's etcdmain/util.go, discoverEndpoints.
  */
 import type { Logger } from '../lib/logger.js';
 import { type FoundService, lookUpServices } from '../lib/os/look-up.js';

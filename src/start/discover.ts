@@ -1,6 +1,6 @@
 /**
- * How a member that begins a cluster learns who the others are, where they are not named: by a v2 or v3 token, or by SRV records. Yields the options as they
- * are with the members named, so that what follows knows one way to begin.
+ * How a member that begins a cluster learns who the others are, where they are not named: by a v2 or v3 token, or by
+ * SRV records. Yields the options as they are with the members named, so that what follows knows one way to begin.
  */
 import { Client } from '../client/client.js';
 import { parseInitialCluster } from '../config/listen-url.js';
@@ -87,7 +87,10 @@ export async function discover(
   }
 }
 
-/** The cluster that the options name, or lead to, for one that takes no part in it: a proxy. Rejects with an Error in etcd's words. */
+/**
+ * The cluster that the options name, or lead to, for one that takes no part in it: a proxy. Rejects with an Error in
+ * etcd's words.
+ */
 export async function clusterOfOptions(
   options: MemberOptions,
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },

@@ -1,4 +1,7 @@
-/** Failpoints of this process, as gofail's variables ask for them: `GOFAIL_FAILPOINTS` sets some, `GOFAIL_HTTP` says where they can be set later. */
+/**
+ * Failpoints of this process, as gofail's variables ask for them: `GOFAIL_FAILPOINTS` sets some, `GOFAIL_HTTP` says
+ * where they can be set later.
+ */
 import { failpointService } from '../api/http/failpoints.js';
 import { FailpointSet, type Failpoints, parseFailpoints } from '../lib/failpoints.js';
 import { splitHostPort } from '../lib/go/url.js';

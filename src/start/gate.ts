@@ -1,4 +1,7 @@
-/** Holds connections until there is somebody to take them: ports are open long before a member is ready, and what comes meanwhile waits. */
+/**
+ * Holds connections until there is somebody to take them: ports are open long before a member is ready, and what comes
+ * meanwhile waits.
+ */
 export class Gate<Connection> {
   #waiting: Connection[] = [];
   #serve: ((connection: Connection) => void) | undefined;

@@ -1,4 +1,7 @@
-/** What a gRPC proxy is told at its start; `commands/etcd/grpc-proxy/start.ts` reads it from flags. Names follow etcd's flags, units stand last. */
+/**
+ * What a gRPC proxy is told at its start; `commands/etcd/grpc-proxy/start.ts` reads it from flags. Names follow etcd's
+ * flags, units stand last.
+ */
 
 /** Paths of PEM files, `''` = not given. */
 export interface ProxyTlsFiles {
@@ -32,7 +35,10 @@ export interface GrpcProxyOptions {
   readonly keepaliveTimeoutMs: number;
   /** Towards the cluster. */
   readonly clusterTls: ProxyTlsFiles & { readonly insecureSkipVerify: boolean };
-  /** Towards clients; with a `ca` they must show a certificate. Versions and suites as etcd's flags name them, `''` and none = the library's choice. */
+  /**
+   * Towards clients; with a `ca` they must show a certificate. Versions and suites as etcd's flags name them, `''` and
+   * none = the library's choice.
+   */
   readonly listenTls: ProxyTlsFiles & {
     readonly crl: string;
     readonly minVersion: string;

@@ -1,6 +1,6 @@
 /**
- * The ports of a member: bound early, served once there is something to serve, closed in order. One HTTP/2 and HTTP/1 port per listening address;
- * what it answers depends on its kind.
+ * The ports of a member: bound early, served once there is something to serve, closed in order. One HTTP/2 and HTTP/1
+ * port per listening address; what it answers depends on its kind.
  */
 import type { ListenUrl, TlsOptions } from '../config/member-options.js';
 import { isGrpc } from '../grpc/server.js';
@@ -19,7 +19,10 @@ import { tlsServerOptions } from './tls-server.js';
 
 export type PortKind = 'peer' | 'client' | 'http' | 'metrics';
 
-/** What is answered on a port. Without `grpc`, gRPC calls are refused; without `http`, plain requests are (415), as etcd does with split listeners. */
+/**
+ * What is answered on a port. Without `grpc`, gRPC calls are refused; without `http`, plain requests are (415), as etcd
+ * does with split listeners.
+ */
 export interface PortFaces {
   readonly grpc?: GrpcServer | undefined;
   readonly http?: HttpService | undefined;
@@ -121,8 +124,8 @@ export class Ports {
   }
 
   /**
-   * No new connections and calls; answers under way get up to `graceMs` as long as `busy` says so. Streams that never end by themselves (watches, keep-alives)
-   * are then ended with Unavailable, at which clients go elsewhere.
+   * No new connections and calls; answers under way get up to `graceMs` as long as `busy` says so. Streams that never
+   * end by themselves (watches, keep-alives) are then ended with Unavailable, at which clients go elsewhere.
    * `etcd-diff:` etcd lets an open watch delay its stop for the whole grace time.
    */
   async close(how: { graceMs: number; busy: () => boolean }): Promise<void> {

@@ -1,4 +1,7 @@
-/** The folders that a member keeps its data in: made, looked at and tried before anything else happens. As etcd's NewServer. */
+/**
+ * The folders that a member keeps its data in: made, looked at and tried before anything else happens. As etcd's
+ * NewServer.
+ */
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
 import { touchDir } from '../member/bootstrap/durable-dir.js';

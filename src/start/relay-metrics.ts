@@ -1,4 +1,7 @@
-/** `/metrics` of a proxy is that of a member of the cluster: the first that answers. As etcd's proxy/grpcproxy/metrics.go. */
+/**
+ * `/metrics` of a proxy is that of a member of the cluster: the first that answers. As etcd's
+ * proxy/grpcproxy/metrics.go.
+ */
 import { type HttpHandler, textError } from '../api/http/types.js';
 import { type HttpTls, httpGet } from '../lib/os/http-get.js';
 

@@ -9,7 +9,10 @@ export type { Logger } from '../lib/logger.js';
 export interface MemberSettings {
   /** Made where it is missing; kept after the end. */
   readonly dataDir: string;
-  /** What `etcd` takes on its command line, dashes and all: `['--quota-backend-bytes=1073741824']`. Neither variables nor files count. */
+  /**
+   * What `etcd` takes on its command line, dashes and all: `['--quota-backend-bytes=1073741824']`. Neither variables
+   * nor files count.
+   */
   readonly flags?: readonly string[] | undefined;
   /** Default: silence. */
   readonly logger?: Logger | undefined;
@@ -22,8 +25,8 @@ export class MemberOptionsError extends Error {
 }
 
 /**
- * One member on 127.0.0.1, on free ports unless `flags` say otherwise. It tells others the addresses that `--advertise-client-urls` names: name fixed ports
- * where somebody will ask the cluster for them.
+ * One member on 127.0.0.1, on free ports unless `flags` say otherwise. It tells others the addresses that
+ * `--advertise-client-urls` names: name fixed ports where somebody will ask the cluster for them.
  */
 export class Member implements AsyncDisposable {
   /** Where clients are served, as `127.0.0.1:2379` or `unix://path`: what a client takes for `endpoints`. */
@@ -41,7 +44,10 @@ export class Member implements AsyncDisposable {
     ended.catch(() => {});
   }
 
-  /** Resolves when clients are served. Throws MemberOptionsError, or what keeps the member from starting; then nothing is left open. */
+  /**
+   * Resolves when clients are served. Throws MemberOptionsError, or what keeps the member from starting; then nothing
+   * is left open.
+   */
   static async start({ dataDir, flags = [], logger = silentLogger }: MemberSettings): Promise<Member> {
     const any = 'http://127.0.0.1:0';
     const words = [

@@ -1,6 +1,6 @@
 /**
- * A member, or a proxy of the v2 API: the data directory decides when it was used before, else the flags; and a member that finds its cluster full becomes a
- * proxy of it. As etcd's startEtcdOrProxyV2.
+ * A member, or a proxy of the v2 API: the data directory decides when it was used before, else the flags; and a member
+ * that finds its cluster full becomes a proxy of it. As etcd's startEtcdOrProxyV2.
  */
 import { parseInitialCluster } from '../config/listen-url.js';
 import type { MemberOptions } from '../config/member-options.js';
@@ -15,7 +15,10 @@ import { startProxy } from './start-proxy.js';
 
 /** What runs, as far as the process that runs it minds. */
 export interface Running {
-  /** Resolves after `close`, for a member that was removed from its cluster before; rejects when it had to stop by itself. */
+  /**
+   * Resolves after `close`, for a member that was removed from its cluster before; rejects when it had to stop by
+   * itself.
+   */
   readonly ended: Promise<undefined>;
   close(): Promise<void>;
 }

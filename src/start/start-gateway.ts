@@ -1,4 +1,7 @@
-/** Composition root of `etcd gateway`: checks the addresses, binds the port, joins connections to endpoints. Order and texts of the checks: etcd's etcdmain/gateway.go. */
+/**
+ * Composition root of `etcd gateway`: checks the addresses, binds the port, joins connections to endpoints. Order and
+ * texts of the checks: etcd's etcdmain/gateway.go.
+ */
 import { goQuote } from '../lib/go/quote.js';
 import { splitHostPort } from '../lib/go/url.js';
 import type { Logger } from '../lib/logger.js';

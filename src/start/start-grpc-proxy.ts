@@ -1,6 +1,6 @@
 /**
- * Composition root of `etcd grpc-proxy`: a gRPC server whose calls are answered by the cluster, and the proxy's own health and metrics.
- * Order and texts: etcd's etcdmain/grpc_proxy.go.
+ * Composition root of `etcd grpc-proxy`: a gRPC server whose calls are answered by the cluster, and the proxy's own
+ * health and metrics. Order and texts: etcd's etcdmain/grpc_proxy.go.
  */
 import { X509Certificate } from 'node:crypto';
 import { proxyMetrics } from '../api/http/proxy-metrics.js';
@@ -214,7 +214,8 @@ function versionOf(flag: string, text: string) {
 }
 
 /**
- * undefined without TLS flags. A certificate with a common name would make the cluster take every caller for that user, so it is refused.
+ * undefined without TLS flags. A certificate with a common name would make the cluster take every caller for that user,
+ * so it is refused.
  */
 function clusterTls({ clusterTls: files }: GrpcProxyOptions): ClientTls | undefined {
   if (!hasFiles(files) && files.ca === '' && !files.insecureSkipVerify) return undefined;

@@ -1,7 +1,9 @@
 /**
- * Composition root of a member: files, listeners, the member, its faces. Everything a member needs comes together here and nowhere else.
+ * Composition root of a member: files, listeners, the member, its faces. Everything a member needs comes together here
+ * and nowhere else.
  *
- *   1. Listeners are bound (peer, then client, then metrics): an address in use ends the start before anything is written. Connections wait.
+ *   1. Listeners are bound (peer, then client, then metrics): an address in use ends the start before anything is
+ *      written. Connections wait.
  *   2. Where the members of a new cluster are to be found, they are.
  *   3. The data directory is opened or made, the log replayed.
  *   4. Once the member has published itself, clients are served and the waiting connections are let in.

@@ -1,6 +1,7 @@
 /**
- * Composition root of a v2 proxy (`etcd --proxy on`, a data directory that was a proxy's, or discovery that found its cluster full): listeners for
- * clients, the cluster's endpoints asked for now and then, requests passed on to them. Order and texts: etcd's etcdmain/etcd.go, startProxy.
+ * Composition root of a v2 proxy (`etcd --proxy on`, a data directory that was a proxy's, or discovery that found its
+ * cluster full): listeners for clients, the cluster's endpoints asked for now and then, requests passed on to them.
+ * Order and texts: etcd's etcdmain/etcd.go, startProxy.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { metricsHandler } from '../api/http/metrics.js';
@@ -38,8 +39,8 @@ const KEEP_ALIVE_MS = 4000;
 const CONFIG_PATH = '/v2/config/local/proxy';
 
 /**
- * `peerUrls` are where to ask for the cluster, unless the data directory knows better; asked for when it does not. Rejects with what etcd says when it cannot
- * start; then nothing is left open.
+ * `peerUrls` are where to ask for the cluster, unless the data directory knows better; asked for when it does not.
+ * Rejects with what etcd says when it cannot start; then nothing is left open.
  */
 export async function startProxy(
   given: MemberOptions,
@@ -240,7 +241,10 @@ function configuration(request: HttpRequest, director: Director): HttpResponse {
   };
 }
 
-/** Members add headers for pages of other origins too, so that passed-on answers have each of them twice, as etcd's have. */
+/**
+ * Members add headers for pages of other origins too, so that passed-on answers have each of them twice, as etcd's
+ * have.
+ */
 function bothHeaders(own: Readonly<Record<string, string>>, theirs: HttpResponse['headers']): HttpResponse['headers'] {
   const all: Record<string, string | readonly string[]> = { ...theirs };
   for (const [name, value] of Object.entries(own)) {

@@ -1,4 +1,7 @@
-/** The record `starting an etcd server`: all that a member was told, in etcd's order. Harnesses look for single fields of it. As embed's print. */
+/**
+ * The record `starting an etcd server`: all that a member was told, in etcd's order. Harnesses look for single fields
+ * of it. As embed's print.
+ */
 import type { DiscoveryOptions, ListenUrl, MemberOptions } from '../config/member-options.js';
 import { fullVersionOf } from '../lib/emulate.js';
 import { formatMs } from '../lib/go/duration.js';

@@ -1,6 +1,7 @@
 /**
- * From the TLS options of a listener to what it is opened with: the files are checked before anything else happens, and read again at each handshake,
- * so that renewed certificates and revocation lists take effect without a restart. Order and texts: etcd's client/pkg/transport/listener.go.
+ * From the TLS options of a listener to what it is opened with: the files are checked before anything else happens, and
+ * read again at each handshake, so that renewed certificates and revocation lists take effect without a restart. Order
+ * and texts: etcd's client/pkg/transport/listener.go.
  */
 import type { PeerTlsOptions, TlsOptions } from '../config/member-options.js';
 import { revokedSerials } from '../lib/crl.js';
@@ -63,7 +64,8 @@ function checkFiles(tls: TlsOptions): void {
 }
 
 /**
- * `etcd-diff:` up to 3.6 etcd starts with a CA file that has no certificate in it, and refuses everybody; later versions do not start either.
+ * `etcd-diff:` up to 3.6 etcd starts with a CA file that has no certificate in it, and refuses everybody; later
+ * versions do not start either.
  */
 function readAuthorities(path: string): Buffer {
   const file = readFile(path);
@@ -84,7 +86,10 @@ function peerCheck(tls: PeerTlsOptions): TlsServerOptions['verifyPeer'] {
   return (peer, remoteAddress) => refusalOfName?.(peer) ?? refusalOfAddress(peer, remoteAddress);
 }
 
-/** Which of the certificates that come from the right authority are taken: by their common name, or by what they are issued for. */
+/**
+ * Which of the certificates that come from the right authority are taken: by their common name, or by what they are
+ * issued for.
+ */
 export function nameCheck({
   allowedCns = [],
   allowedHostnames = [],

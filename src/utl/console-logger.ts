@@ -1,4 +1,7 @@
-/** How the offline tools get on, as etcdutl's logger (zap's console encoder) shows it: time, level, message and fields, with tabs between, on stderr. */
+/**
+ * How the offline tools get on, as etcdutl's logger (zap's console encoder) shows it: time, level, message and fields,
+ * with tabs between, on stderr.
+ */
 
 import type { Terminal } from '../cli/terminal.js';
 import type { LogFields, Logger } from '../lib/logger.js';

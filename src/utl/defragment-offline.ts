@@ -26,7 +26,8 @@ export async function defragmentOffline(dataDir: string, how: { timeoutMs: numbe
         isTold = true;
         const path = goQuote(dbPathOf(dataDir));
         io.stderr.write(
-          `waiting for etcd to close and release its lock on ${path}. To defrag a running etcd instance, omit --data-dir.\n`,
+          `waiting for etcd to close and release its lock on ${path}. To defrag a running etcd instance, omit ` +
+            `--data-dir.\n`,
         );
       }
       await new Promise<void>((resolve) => {

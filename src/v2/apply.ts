@@ -1,4 +1,7 @@
-/** A request onto the store: which of its operations is meant. Reads by GET and HEAD do not go through the log. As etcd's applierV2store. */
+/**
+ * A request onto the store: which of its operations is meant. Reads by GET and HEAD do not go through the log. As
+ * etcd's applierV2store.
+ */
 import type { Event } from './event.js';
 import type { V2Request } from './request.js';
 import type { Expiry, V2Store } from './store.js';

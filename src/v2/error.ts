@@ -1,6 +1,6 @@
 /**
- * The refusals of the v2 API: number, message, HTTP status. Numbers and texts are part of the protocol: clients compare both.
- * Source: etcd's server/etcdserver/api/v2error/error.go.
+ * The refusals of the v2 API: number, message, HTTP status. Numbers and texts are part of the protocol: clients compare
+ * both. Source: etcd's server/etcdserver/api/v2error/error.go.
  */
 export const v2Errors = {
   keyNotFound: { code: 100, message: 'Key not found', status: 404 },
@@ -26,7 +26,10 @@ export const v2Errors = {
 
 export type V2ErrorName = keyof typeof v2Errors;
 
-/** `cause` says what it is about (bytes as latin1, like all text of the store); `index` is the store's when it was refused. */
+/**
+ * `cause` says what it is about (bytes as latin1, like all text of the store); `index` is the store's when it was
+ * refused.
+ */
 export class V2Error extends Error {
   override readonly name = 'V2Error';
 

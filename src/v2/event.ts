@@ -1,10 +1,15 @@
-/** What happened to a key, as answers and watchers tell it. Keys are whole paths of the store; those who show them cut the namespace off. */
+/**
+ * What happened to a key, as answers and watchers tell it. Keys are whole paths of the store; those who show them cut
+ * the namespace off.
+ */
 import { jsonString } from './json.js';
 import { formatTime } from './time.js';
 
 export type Action = 'get' | 'create' | 'set' | 'update' | 'delete' | 'compareAndSwap' | 'compareAndDelete' | 'expire';
 
-/** A node as of a moment. `value` is there for files that are shown with it, `nodes` for directories that are listed. */
+/**
+ * A node as of a moment. `value` is there for files that are shown with it, `nodes` for directories that are listed.
+ */
 export interface NodeView {
   readonly key: string;
   readonly value?: string | undefined;

@@ -1,4 +1,7 @@
-/** The last events, of all keys together, so that a watcher may ask for what has just passed. A ring, laid out as etcd keeps it in snapshots. */
+/**
+ * The last events, of all keys together, so that a watcher may ask for what has just passed. A ring, laid out as etcd
+ * keeps it in snapshots.
+ */
 import { V2Error } from './error.js';
 import type { Event } from './event.js';
 import { cleanPath } from './path.js';
@@ -52,7 +55,10 @@ export class EventHistory {
     this.#startIndex = this.#events[this.#front]?.node.modifiedIndex ?? 0;
   }
 
-  /** The first event from `index` on that a watcher of `key` wants; undefined when it has yet to come. Throws V2Error for what is forgotten. */
+  /**
+   * The first event from `index` on that a watcher of `key` wants; undefined when it has yet to come. Throws V2Error
+   * for what is forgotten.
+   */
   scan(key: string, recursive: boolean, index: bigint, storeIndex: number): Event | undefined {
     if (index < BigInt(this.#startIndex)) {
       const cause = `the requested history has been cleared [${this.#startIndex}/${index}]`;
@@ -70,7 +76,10 @@ export class EventHistory {
   }
 }
 
-/** A directory that goes concerns those below it. As in etcd, a plain comparison of beginnings decides: `/a` counts for `/ab`, too. */
+/**
+ * A directory that goes concerns those below it. As in etcd, a plain comparison of beginnings decides: `/a` counts for
+ * `/ab`, too.
+ */
 function concerns({ action, node, prevNode }: Event, key: string, recursive: boolean): boolean {
   if (node.key === key) return true;
   if (recursive) {

@@ -1,4 +1,7 @@
-/** JSON as Go's encoding/json writes it, from text that is bytes as latin1. The result is latin1, too: bytes ready to be sent. */
+/**
+ * JSON as Go's encoding/json writes it, from text that is bytes as latin1. The result is latin1, too: bytes ready to be
+ * sent.
+ */
 
 /** Nothing in it needs an escape. */
 const plain = /^[ !#-%'-;=?-[\]-~]*$/;

@@ -1,6 +1,7 @@
 /**
- * One node of the tree: a file with a value, or a directory with children. Nodes know their names, not their paths: a path of ten thousand segments
- * would otherwise be kept ten thousand times. For the same path's sake nothing here goes down the tree by calling itself.
+ * One node of the tree: a file with a value, or a directory with children. Nodes know their names, not their paths: a
+ * path of ten thousand segments would otherwise be kept ten thousand times. For the same path's sake nothing here goes
+ * down the tree by calling itself.
  */
 import type { NodeView } from './event.js';
 import { isHiddenName } from './path.js';

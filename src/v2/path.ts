@@ -34,7 +34,10 @@ export function isHiddenName(name: string): boolean {
 
 const UNDERSCORE = 0x5f;
 
-/** Whether `key` is hidden to a watcher of `watched`: something below there is. A watcher below `key` (it is a directory that goes) sees it. */
+/**
+ * Whether `key` is hidden to a watcher of `watched`: something below there is. A watcher below `key` (it is a directory
+ * that goes) sees it.
+ */
 export function isHiddenTo(watched: string, key: string): boolean {
   return watched.length <= key.length && cleanPath(`/${key.slice(watched.length)}`).includes('/_');
 }

@@ -1,11 +1,14 @@
 /**
- * The store as raft snapshots carry it: etcd's own JSON, so that data directories and members of mixed clusters go back and forth. facts: ids-and-hashes 6.
+ * The store as raft snapshots carry it: etcd's own JSON, so that data directories and members of mixed clusters go back
+ * and forth. facts: ids-and-hashes 6.
  *
- *     { Root: node, WatcherHub: { EventHistory: { Queue: { Events, Size, Front, Back, Capacity }, StartIndex, LastIndex } },
+ *     { Root: node, WatcherHub: { EventHistory: { Queue: { Events, Size, Front, Back, Capacity }, StartIndex, LastIndex
+ *     } },
  *       CurrentIndex, Stats, CurrentVersion: 2 }
  *     node: { Path, CreatedIndex, ModifiedIndex, ExpireTime, Value, Children: { name: node } | null for a file }
  *
- * Children stand in byte order of their names. Written and read level by level without a call for each: the tree may be deep.
+ * Children stand in byte order of their names. Written and read level by level without a call for each: the tree may be
+ * deep.
  */
 import { type Action, type Event, type NodeView, storedEventJson } from './event.js';
 import { HISTORY_CAPACITY } from './history.js';
@@ -28,7 +31,8 @@ export function saveStore(store: V2Store): Uint8Array {
   }
   const { events, size, front, back, startIndex, lastIndex } = store.hub.history.state;
   const list = events.map((event) => (event === undefined ? 'null' : storedEventJson(event)));
-  const queue = `{"Events":[${list.join(',')}],"Size":${size},"Front":${front},"Back":${back},"Capacity":${events.length}}`;
+  const queue =
+    `{"Events":[${list.join(',')}],"Size":${size},"Front":${front},"Back":${back},` + `"Capacity":${events.length}}`;
   text += `,"WatcherHub":{"EventHistory":{"Queue":${queue},"StartIndex":${startIndex},"LastIndex":${lastIndex}}}`;
   text += `,"CurrentIndex":${store.index},"Stats":${store.stats.toJson(store.hub.count)},"CurrentVersion":2}`;
   chunks.push(Buffer.from(text, 'latin1'));

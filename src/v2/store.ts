@@ -1,7 +1,7 @@
 /**
- * The v2 store: a tree of files and directories under one index, which every successful change raises by one. Synchronous and without a clock: what it does
- * follows from the request alone, so all members do the same. `nowNs` only serves the `ttl` that answers show beside the time of expiry.
- * As etcd's v2store.
+ * The v2 store: a tree of files and directories under one index, which every successful change raises by one.
+ * Synchronous and without a clock: what it does follows from the request alone, so all members do the same. `nowNs`
+ * only serves the `ttl` that answers show beside the time of expiry. As etcd's v2store.
  */
 import { V2Error } from './error.js';
 import type { Action, Event } from './event.js';
@@ -259,7 +259,10 @@ export class V2Store {
     };
   }
 
-  /** The directory at `key[0, length)`, made where it is missing. Fails before it makes anything: a file can only be above what is missing. */
+  /**
+   * The directory at `key[0, length)`, made where it is missing. Fails before it makes anything: a file can only be
+   * above what is missing.
+   */
   #makeFolders(key: string, length: number, index: number): Node {
     let node = this.#root;
     for (let from = 1; from <= length; ) {
@@ -325,7 +328,10 @@ export class V2Store {
     throw this.#error('testFailed', causes.join(' '));
   }
 
-  /** Watchers of all that goes are told first, then everybody along the path: so a stream of exactly this path hears of it twice. */
+  /**
+   * Watchers of all that goes are told first, then everybody along the path: so a stream of exactly this path hears of
+   * it twice.
+   */
   #remove(node: Node, key: string, action: Action, nowNs: bigint): Event {
     this.#index++;
     const { isDir: dir, createdIndex } = node;

@@ -1,6 +1,6 @@
 /**
- * Points in time as the store keeps them: nanoseconds since the Unix epoch. Milliseconds would do for us, but times of members and data directories of
- * real etcd have nanoseconds, and equal stores must stay equal.
+ * Points in time as the store keeps them: nanoseconds since the Unix epoch. Milliseconds would do for us, but times of
+ * members and data directories of real etcd have nanoseconds, and equal stores must stay equal.
  */
 
 /** How Go's encoding/json writes a time in UTC: nanoseconds without trailing zeros. */

@@ -1,6 +1,6 @@
 /**
- * Nodes with a TTL, the next to expire first. Members must expire keys that are due at the same moment in the same order, so this sifts exactly as the heap
- * of Go's library does: equal elements then come out equally everywhere.
+ * Nodes with a TTL, the next to expire first. Members must expire keys that are due at the same moment in the same
+ * order, so this sifts exactly as the heap of Go's library does: equal elements then come out equally everywhere.
  */
 import type { Node } from './node.js';
 

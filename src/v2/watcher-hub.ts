@@ -1,6 +1,7 @@
 /**
- * Who waits for changes of which path. A change is told to watchers of its key, and to recursive ones of every directory above it; each has room for a
- * hundred events that it has not taken yet. One that is further behind is let go, and costs nobody else anything.
+ * Who waits for changes of which path. A change is told to watchers of its key, and to recursive ones of every
+ * directory above it; each has room for a hundred events that it has not taken yet. One that is further behind is let
+ * go, and costs nobody else anything.
  */
 import type { Event } from './event.js';
 import { EventHistory } from './history.js';

@@ -2,13 +2,15 @@
  * Reads the records of one segment in order, a piece of the file at a time, and tells apart the three ways it can end:
  *
  *     end       the file ends, or a length word of zero: nothing was written after the last record
- *     torn      (last segment only) a record of which some sectors never reached the disk: a crash before its sync, nobody was told of it
+ *     torn      (last segment only) a record of which some sectors never reached the disk: a crash before its sync,
+ *               nobody was told of it
  *     corrupt   anything else: bytes that were durable have changed
  *
- * The rule for "torn" is etcd's: the file ends inside the record; or checksum or structure are wrong, and one of the record's pieces, cut at
- * the 512-byte sectors of the file, is all zero, as preallocated space is. Disks write a sector wholly or not at all.
- * etcd-diff: a length word is only believed when the record's own head agrees, and a zero one only when the rest of its sector is zero too.
- * Length words never span sectors, so a wrong one is no torn write; etcd takes it for one and cuts off every acknowledged entry after it.
+ * The rule for "torn" is etcd's: the file ends inside the record; or checksum or structure are wrong, and one of the
+ * record's pieces, cut at the 512-byte sectors of the file, is all zero, as preallocated space is. Disks write a sector
+ * wholly or not at all. etcd-diff: a length word is only believed when the record's own head agrees, and a zero one
+ * only when the rest of its sector is zero too. Length words never span sectors, so a wrong one is no torn write; etcd
+ * takes it for one and cuts off every acknowledged entry after it.
  */
 import { crc32c } from '../lib/crc32c.js';
 import type { DiskFile } from '../lib/disk.js';
@@ -109,8 +111,8 @@ export class SegmentReader {
   }
 
   /**
-   * Has bytes `[at, at + size)` of the file, which are inside it, in the piece, and returns where in the piece. A record longer than a piece gets
-   * one of its own.
+   * Has bytes `[at, at + size)` of the file, which are inside it, in the piece, and returns where in the piece. A
+   * record longer than a piece gets one of its own.
    */
   #load(at: number, size: number): number {
     const from = at - this.#pieceAt;
@@ -163,8 +165,8 @@ function decodeRecord(body: Buffer): Pick<WalRecord, 'type' | 'crc' | 'data'> | 
 const longestHeadSize = 14;
 
 /**
- * What stands before the data. Undefined when `[at, end)` is cut short or not in the order in which all versions write: type, crc, data.
- * By hand, since it is read for every record: a log of 100 000 entries is read in half the time.
+ * What stands before the data. Undefined when `[at, end)` is cut short or not in the order in which all versions write:
+ * type, crc, data. By hand, since it is read for every record: a log of 100 000 entries is read in half the time.
  */
 function parseHead(
   bytes: Buffer,

@@ -2,10 +2,11 @@
  * Gathers the records of one save in one buffer, for one write, and carries the rolling CRC on.
  *
  * Every record holds the CRC-32C of the data of all records up to and including itself, over all segments: record i has
- * `crc32c(crc of record i - 1, data of record i)`. The CRC record that heads a segment repeats the value reached, without adding to it.
+ * `crc32c(crc of record i - 1, data of record i)`. The CRC record that heads a segment repeats the value reached,
+ * without adding to it.
  *
- * The hot path of every write to the cluster, so entries go straight into the buffer: 0.5 µs for one of 300 bytes, most of it CRC.
- * Bytes are those of etcd 3.4–3.6, which write zero-valued fields (3.7 reads them all the same).
+ * The hot path of every write to the cluster, so entries go straight into the buffer: 0.5 µs for one of 300 bytes, most
+ * of it CRC. Bytes are those of etcd 3.4–3.6, which write zero-valued fields (3.7 reads them all the same).
  */
 import { crc32c } from '../lib/crc32c.js';
 import { varintSize } from '../raftpb/sizes.js';

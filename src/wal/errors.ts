@@ -1,4 +1,6 @@
-/** What can be wrong with a log, each with the file and the offset where it was seen. `code` is what callers match on. */
+/**
+ * What can be wrong with a log, each with the file and the offset where it was seen. `code` is what callers match on.
+ */
 
 /** A log that must not be used as it is. The message says what was found, where, and what to do. */
 export class WalCorruptError extends Error {
@@ -15,7 +17,8 @@ export class WalCorruptError extends Error {
 }
 
 const remedy =
-  'nothing was changed; restore this member from a snapshot, or remove it from its cluster and add it anew with an empty data directory';
+  'nothing was changed; restore this member from a snapshot, or remove it from its cluster and add it anew with ' +
+  'an empty data directory';
 
 /** The last record was only partly written. `openWal` repairs it in the last segment; elsewhere it is corruption. */
 export class WalTornError extends WalCorruptError {

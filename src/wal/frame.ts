@@ -5,8 +5,8 @@
  *     bits 56–58  padding size, (8 - n mod 8) mod 8
  *     bit  63     set iff there is padding
  *
- * Frames start at multiples of 8, so a length word never spans two disk sectors: it is on disk wholly or not at all. A word of
- * zero ends the segment. The body is a protobuf `walpb.Record { type = 1; crc = 2; data = 3 }`.
+ * Frames start at multiples of 8, so a length word never spans two disk sectors: it is on disk wholly or not at all. A
+ * word of zero ends the segment. The body is a protobuf `walpb.Record { type = 1; crc = 2; data = 3 }`.
  * Source: etcd's server/storage/wal/encoder.go.
  */
 

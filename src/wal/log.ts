@@ -1,10 +1,12 @@
 /**
- * The log being written. Its tail is one preallocated segment; the rest are only held locked until `releaseTo` lets them go.
+ * The log being written. Its tail is one preallocated segment; the rest are only held locked until `releaseTo` lets
+ * them go.
  *
  *     save ─▶ encoder ─one write─▶ tail ─sync─▶ durable          tail full ─▶ cut: next segment
  *
  * Cutting, in the order that survives a crash after any step (as etcd's wal.go, cut):
- *   1. the tail is truncated to its records and synced: it will be read to its very end, not to a zero word, and no save waits any more;
+ *   1. the tail is truncated to its records and synced: it will be read to its very end, not to a zero word, and no
+ *      save waits any more;
  *   2. the preallocated `N.tmp` gets the head of a segment (crc, metadata, state) and is synced;
  *   3. it is renamed to its final name: before this, a restart finds the old tail as the last segment;
  *   4. the folder is synced, and only then entries go into it.
@@ -22,8 +24,9 @@ import type { Wal, WalOptions, WalSnapshot } from './types.js';
 export const defaultSegmentSizeBytes = 64_000_000;
 
 /**
- * Up to this many entries in a batch the sync is done in the call: the few callers who wait get their answer 0.2 ms sooner than through the
- * thread pool, and there is little else the process could do meanwhile. With more, gathering the next batch during the sync wins.
+ * Up to this many entries in a batch the sync is done in the call: the few callers who wait get their answer 0.2 ms
+ * sooner than through the thread pool, and there is little else the process could do meanwhile. With more, gathering
+ * the next batch during the sync wins.
  */
 const mostEntriesSyncedInCall = 8;
 const mostUnwrittenBytes = 4096;
@@ -123,7 +126,8 @@ export class Log implements Wal {
         this.#encoder.state(encodeHardState(hardState));
         this.#state = hardState;
       }
-      // A commit index that is lost is found again; it waits for company, which saves a write for every batch of entries.
+      // A commit index that is lost is found again; it waits for company, which saves a write for every batch of
+      // entries.
       if (!mustSync && this.#encoder.size < mostUnwrittenBytes) return;
       this.#flush();
       if (this.#position >= this.#segmentSizeBytes) this.#cut();
@@ -233,8 +237,8 @@ export class Log implements Wal {
   }
 
   /**
-   * Allocates the next segment ahead, so that cutting does not wait for it. A full disk is no reason to fail before the space is needed:
-   * then the cut tries again, and fails if it must.
+   * Allocates the next segment ahead, so that cutting does not wait for it. A full disk is no reason to fail before the
+   * space is needed: then the cut tries again, and fails if it must.
    */
   #prepareNext(how?: { mustSucceed: true }): void {
     const path = `${this.dir}/${this.#nextCount % 2}.tmp`;

@@ -1,6 +1,6 @@
 /**
- * Contents of the log's records and of `.snap` files, in the form of etcd 3.4–3.6: zero-valued fields are written. 3.7, which leaves them out,
- * reads them all the same.
+ * Contents of the log's records and of `.snap` files, in the form of etcd 3.4–3.6: zero-valued fields are written. 3.7,
+ * which leaves them out, reads them all the same.
  */
 import { Snapshot as WalSnapshotMessage } from '../proto/gen/walpb.js';
 import { confStateCodec, entryCodec, hardStateCodec, snapshotCodec } from '../raftpb/codec.js';

@@ -1,8 +1,9 @@
 /**
  * Making a log, and opening one to go on writing.
  *
- * A new log is built in `<dir>.tmp` and renamed, so that a crash leaves either a whole log or none. Opening takes the locks of all
- * segments it reads; with them held it repairs a torn last record (once a copy `*.broken` exists) and clears what stands after the last record.
+ * A new log is built in `<dir>.tmp` and renamed, so that a crash leaves either a whole log or none. Opening takes the
+ * locks of all segments it reads; with them held it repairs a torn last record (once a copy `*.broken` exists) and
+ * clears what stands after the last record.
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
 import { parentOf } from '../lib/path.js';
@@ -16,8 +17,8 @@ import { hasWal, type SegmentFile, segmentsFrom } from './segments.js';
 import type { OpenedWal, Wal, WalOptions, WalPosition } from './types.js';
 
 /**
- * A new log in `dir`, whose parent must exist; `metadata` is marshalled `etcdserverpb.Metadata`, kept. Durable on return.
- * Throws an error with code EEXIST when there is a log already, and system errors.
+ * A new log in `dir`, whose parent must exist; `metadata` is marshalled `etcdserverpb.Metadata`, kept. Durable on
+ * return. Throws an error with code EEXIST when there is a log already, and system errors.
  */
 export function createWal(disk: Disk, dir: string, metadata: Uint8Array, options: WalOptions): Wal {
   if (hasWal(disk, dir))
@@ -40,7 +41,8 @@ export function createWal(disk: Disk, dir: string, metadata: Uint8Array, options
     file.write([head.bytes()], 0);
     file.sync();
     disk.syncDir(building);
-    // An empty folder (a mount point's, or made by hand) is replaced by the rename; anything else in it is in our way, as for etcd.
+    // An empty folder (a mount point's, or made by hand) is replaced by the rename; anything else in it is in our way,
+    // as for etcd.
     if (disk.stat(dir) !== undefined && disk.list(dir).length > 0) disk.remove(dir, { recursive: true });
     disk.rename(building, dir);
     disk.syncDir(parentOf(dir));
@@ -61,8 +63,8 @@ export function createWal(disk: Disk, dir: string, metadata: Uint8Array, options
 }
 
 /**
- * Reads the log after `from` and opens it for writing. Throws WalNotFoundError, WalLockedError, WalSnapshotError, WalCorruptError
- * (nothing was changed then) and system errors.
+ * Reads the log after `from` and opens it for writing. Throws WalNotFoundError, WalLockedError, WalSnapshotError,
+ * WalCorruptError (nothing was changed then) and system errors.
  */
 export function openWal(disk: Disk, dir: string, from: WalPosition, options: WalOptions): OpenedWal {
   const segments = lockAll(disk, segmentsFrom(disk, dir, from.index));
@@ -76,7 +78,8 @@ export function openWal(disk: Disk, dir: string, from: WalPosition, options: Wal
     const tail = segments.at(-1);
     if (tail === undefined) throw new WalNotFoundError(dir);
     const repaired = end.torn && repair(disk, tail.file, end.torn, options);
-    // What stands after a zero word was never synced. Left there, the part of it that new records do not cover would be read as records.
+    // What stands after a zero word was never synced. Left there, the part of it that new records do not cover would be
+    // read as records.
     tail.file.truncate(end.position);
     tail.file.allocate(Math.max(end.position, options.segmentSizeBytes ?? defaultSegmentSizeBytes));
     const { metadata, hardState } = contents;

@@ -1,9 +1,12 @@
-/** Removes old files of one kind, so that `keep` remain: `--max-wals` and `--max-snapshots`. Source: etcd's fileutil/purge.go. */
+/**
+ * Removes old files of one kind, so that `keep` remain: `--max-wals` and `--max-snapshots`. Source: etcd's
+ * fileutil/purge.go.
+ */
 import type { Disk } from '../lib/disk.js';
 
 /**
- * The oldest go first; the first one that is locked (a segment still needed) ends it, since what remains must be without a gap.
- * `suffix`: `.wal`, `.snap` or `.snap.db`. `keep` 0 = all. Returns the paths removed.
+ * The oldest go first; the first one that is locked (a segment still needed) ends it, since what remains must be
+ * without a gap. `suffix`: `.wal`, `.snap` or `.snap.db`. `keep` 0 = all. Returns the paths removed.
  */
 export function purge(disk: Disk, dir: string, suffix: string, keep: number): string[] {
   if (keep === 0) return [];

@@ -1,8 +1,9 @@
 /**
  * Reading a log: the records of its segments in order, put together to entries and state.
  *
- * An entry may be written more than once: a new leader replaces what its predecessor left uncommitted. So the last record of an index
- * counts, and it takes all later ones with it. Source: etcd's server/storage/wal/wal.go, ReadAll and ValidSnapshotEntries.
+ * An entry may be written more than once: a new leader replaces what its predecessor left uncommitted. So the last
+ * record of an index counts, and it takes all later ones with it. Source: etcd's server/storage/wal/wal.go, ReadAll and
+ * ValidSnapshotEntries.
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
 import type { Entry, HardState } from '../raftpb/types.js';
@@ -24,8 +25,8 @@ export interface ReadEnd {
 }
 
 /**
- * Hands every record to `visit`. A torn record in the last segment ends the reading; all else that is wrong throws (WalCorruptError, system errors).
- * `files` are the opened segments, in order, left open.
+ * Hands every record to `visit`. A torn record in the last segment ends the reading; all else that is wrong throws
+ * (WalCorruptError, system errors). `files` are the opened segments, in order, left open.
  */
 export function readRecords(files: readonly DiskFile[], visit: (record: WalRecord) => void): ReadEnd {
   let crc = 0;
@@ -67,8 +68,8 @@ export function readWal(disk: Disk, dir: string, from: WalPosition): WalContents
 }
 
 /**
- * Markers of snapshots that can be started from: those whose index is committed, in the order they were written. Reads all segments,
- * without locks; a torn last record is passed over.
+ * Markers of snapshots that can be started from: those whose index is committed, in the order they were written. Reads
+ * all segments, without locks; a torn last record is passed over.
  */
 export function walSnapshots(disk: Disk, dir: string): WalSnapshot[] {
   const first = listSegments(disk, dir)[0];
@@ -179,8 +180,8 @@ export class Collector {
 }
 
 /**
- * The checksum covers a record's data but not its type, so one flipped bit can make an entry a hard state or the other way round. What raft
- * never writes gives it away.
+ * The checksum covers a record's data but not its type, so one flipped bit can make an entry a hard state or the other
+ * way round. What raft never writes gives it away.
  */
 function implausible(record: WalRecord, reason: string): never {
   throw new WalCorruptError(record.file, record.offset, reason);

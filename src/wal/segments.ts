@@ -22,8 +22,8 @@ export function listSegments(disk: Disk, dir: string): SegmentFile[] {
 }
 
 /**
- * The last segment that begins at or before `index`, and all after it: what has to be read for the entries after `index`.
- * Throws WalNotFoundError; WalCorruptError when a segment between them is missing.
+ * The last segment that begins at or before `index`, and all after it: what has to be read for the entries after
+ * `index`. Throws WalNotFoundError; WalCorruptError when a segment between them is missing.
  */
 export function segmentsFrom(disk: Disk, dir: string, index: number): SegmentFile[] {
   const all = listSegments(disk, dir);

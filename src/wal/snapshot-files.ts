@@ -1,6 +1,7 @@
 /**
- * `.snap` files: `snappb.snapshot { crc = 1; data = 2 }`, where data is a marshalled raftpb.Snapshot and crc its CRC-32C.
- * Named `<term>-<index>.snap`, so the newest is the last in reverse order. Source: etcd's server/etcdserver/api/snap/snapshotter.go.
+ * `.snap` files: `snappb.snapshot { crc = 1; data = 2 }`, where data is a marshalled raftpb.Snapshot and crc its
+ * CRC-32C. Named `<term>-<index>.snap`, so the newest is the last in reverse order. Source: etcd's
+ * server/etcdserver/api/snap/snapshotter.go.
  */
 import type { Clock } from '../lib/clock.js';
 import { crc32c } from '../lib/crc32c.js';
@@ -56,7 +57,8 @@ export function snapshotFiles(disk: Disk, dir: string, logger: Logger, measured?
       const beganMs = nowMs();
       const data = encodeSnapshot(snapshot);
       const path = `${dir}/${snapshotName({ term, index })}`;
-      // etcd-diff: etcd writes in place; a crash then leaves a broken file under a good name. The prefix is one that etcd clears away too.
+      // etcd-diff: etcd writes in place; a crash then leaves a broken file under a good name. The prefix is one that
+      // etcd clears away too.
       const building = `${dir}/tmp-${snapshotName({ term, index })}`;
       const bytes = SnapFile.encode({ crc: crc32c(0, data), data });
       const marshalMs = nowMs() - beganMs;

@@ -1,4 +1,7 @@
-/** Appends to the log in the folder it is given until it is killed; tells every index that is durable, on a line of its own. */
+/**
+ * Appends to the log in the folder it is given until it is killed; tells every index that is durable, on a line of its
+ * own.
+ */
 import { mkdirSync } from 'node:fs';
 import { silentLogger } from '../../src/lib/logger.js';
 import { osClock } from '../../src/lib/os/clock.js';

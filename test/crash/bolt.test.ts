@@ -1,7 +1,8 @@
 /**
- * The database on a disk that forgets. A scripted workload (puts, deletes, commits, defragmentation, reopening) is run once to count its steps,
- * then once for every step with the power failing there, and once with the disk failing there. After the restart the database must open, pass
- * its check, and hold the state of the last acknowledged commit, or of the one that was under way.
+ * The database on a disk that forgets. A scripted workload (puts, deletes, commits, defragmentation, reopening) is run
+ * once to count its steps, then once for every step with the power failing there, and once with the disk failing there.
+ * After the restart the database must open, pass its check, and hold the state of the last acknowledged commit, or of
+ * the one that was under way.
  */
 import { describe, expect, test } from 'vitest';
 import { openBackend } from '../../src/backend/backend.js';

@@ -1,4 +1,7 @@
-/** Defragmenting offline while the power fails: at every step there is a database, and it holds what it held (issue 14685). */
+/**
+ * Defragmenting offline while the power fails: at every step there is a database, and it holds what it held (issue
+ * 14685).
+ */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';

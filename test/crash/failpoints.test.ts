@@ -1,6 +1,6 @@
 /**
- * A member that ends at each durable step in turn, made to by gofail's protocol as etcd's own robustness tests do it. It goes on from what the crash before
- * left behind, and everything it ever acknowledged is there.
+ * A member that ends at each durable step in turn, made to by gofail's protocol as etcd's own robustness tests do it.
+ * It goes on from what the crash before left behind, and everything it ever acknowledged is there.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { EtcdError } from '../../src/client/errors.js';

@@ -1,8 +1,9 @@
 /**
- * A whole member on a disk that forgets. A scripted workload (puts, transactions, deletions, leases, compactions, a defragmentation, requests that are
- * refused) with a raft snapshot every few entries and tiny log segments is run once to count the steps the disk takes, then with the power failing at
- * every one of them. The member must always start again, and hold the state after some operation between the last acknowledged one and the last one
- * proposed: all that was acknowledged, nothing that was refused, nothing out of order.
+ * A whole member on a disk that forgets. A scripted workload (puts, transactions, deletions, leases, compactions, a
+ * defragmentation, requests that are refused) with a raft snapshot every few entries and tiny log segments is run once
+ * to count the steps the disk takes, then with the power failing at every one of them. The member must always start
+ * again, and hold the state after some operation between the last acknowledged one and the last one proposed: all that
+ * was acknowledged, nothing that was refused, nothing out of order.
  */
 import { describe, expect, test } from 'vitest';
 import { checkDataDir } from '../../src/datadir/check.js';

@@ -1,7 +1,8 @@
 /**
- * Clients load a member while it is killed with SIGKILL again and again. Whatever it acknowledged is in its history afterwards, at the revision it said and
- * with the value it was given; what it refused is not, nor is what a transaction decided against; no revision is left out or told twice; and what a
- * revision hashed to before a kill is what it hashes to after the next. Where REAL_ETCD names the folder of a real etcd's programs, the directory changes
+ * Clients load a member while it is killed with SIGKILL again and again. Whatever it acknowledged is in its history
+ * afterwards, at the revision it said and with the value it was given; what it refused is not, nor is what a
+ * transaction decided against; no revision is left out or told twice; and what a revision hashed to before a kill is
+ * what it hashes to after the next. Where REAL_ETCD names the folder of a real etcd's programs, the directory changes
  * hands at every kill, too.
  */
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * A member that installs a leader's snapshot while the power fails, or a write does: at every step. It must always start again, with what it had before or
- * with what the leader sent, whole, and take the snapshot when it comes again (etcd #11949, #12237, #12492, #14246).
+ * A member that installs a leader's snapshot while the power fails, or a write does: at every step. It must always
+ * start again, with what it had before or with what the leader sent, whole, and take the snapshot when it comes again
+ * (etcd #11949, #12237, #12492, #14246).
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkDataDir } from '../../src/datadir/check.js';

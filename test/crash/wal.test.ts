@@ -1,7 +1,8 @@
 /**
- * The log on a disk that forgets. A scripted workload (appends, replaced entries, cuts, snapshots, purges) is run once to count its steps, then
- * once for every step with the power failing there. After every restart the log must open and hold what was acknowledged: its content must be
- * that after some record between the last synced one and the last one handed to `save`.
+ * The log on a disk that forgets. A scripted workload (appends, replaced entries, cuts, snapshots, purges) is run once
+ * to count its steps, then once for every step with the power failing there. After every restart the log must open and
+ * hold what was acknowledged: its content must be that after some record between the last synced one and the last one
+ * handed to `save`.
  */
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.js';

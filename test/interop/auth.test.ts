@@ -1,6 +1,6 @@
 /**
- * A real etcd answers the permission matrix as the fixture says, so that comparing with the fixture compares with it; and users, passwords and permissions of a data
- * directory are the same to it and to us.
+ * A real etcd answers the permission matrix as the fixture says, so that comparing with the fixture compares with it;
+ * and users, passwords and permissions of a data directory are the same to it and to us.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

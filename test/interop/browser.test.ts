@@ -1,6 +1,7 @@
 /**
- * A page in a real browser, of another origin than the member: puts by `fetch`, watches by `WebSocket`, with a user's token. Runs where a Chromium is
- * found (`BROWSER`, or one of the usual names in PATH); elsewhere it says that it did not.
+ * A page in a real browser, of another origin than the member: puts by `fetch`, watches by `WebSocket`, with a user's
+ * token. Runs where a Chromium is found (`BROWSER`, or one of the usual names in PATH); elsewhere it says that it did
+ * not.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -55,7 +56,8 @@ const run = async () => {
   const nobody = await call('/v3/kv/put', { key: btoa('a') });
   const { token } = await call('/v3/auth/authenticate', { name: 'root', password: 'secret' });
   const authorized = { Authorization: token };
-  const heard = await watchOne(btoa('a'), token, () => call('/v3/kv/put', { key: btoa('a'), value: btoa('1') }, authorized));
+  const put = () => call('/v3/kv/put', { key: btoa('a'), value: btoa('1') }, authorized);
+  const heard = await watchOne(btoa('a'), token, put);
   const range = await call('/v3/kv/range?text=1', { key: 'a' }, authorized);
   return { nobody: nobody.message, heard: atob(heard.value), read: range.kvs[0].value };
 };

@@ -1,5 +1,6 @@
 /**
- * The client library over real connections: against our own member always, against a real etcd where REAL_ETCD names the folder with its binaries.
+ * The client library over real connections: against our own member always, against a real etcd where REAL_ETCD names
+ * the folder with its binaries.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Three members on loopback: all ours, and mixed with real ones (REAL_ETCD: the folder of real etcd's programs; REAL_ETCD_34: those of 3.4). */
+/**
+ * Three members on loopback: all ours, and mixed with real ones (REAL_ETCD: the folder of real etcd's programs;
+ * REAL_ETCD_34: those of 3.4).
+ */
 import { describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/index.js';
 import { type Runner, startCluster } from '../support/cluster.js';

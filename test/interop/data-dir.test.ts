@@ -1,5 +1,6 @@
 /**
- * One data directory, used in turn by a real etcd (killed at any moment) and by us. Runs where REAL_ETCD names the folder of its binaries.
+ * One data directory, used in turn by a real etcd (killed at any moment) and by us. Runs where REAL_ETCD names the
+ * folder of its binaries.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 /**
- * Members that are not told of each other: by a token in v3 keys, by a token in v2 keys, by SRV records; ours, and with real ones among them and as the service.
+ * Members that are not told of each other: by a token in v3 keys, by a token in v2 keys, by SRV records; ours, and with
+ * real ones among them and as the service.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

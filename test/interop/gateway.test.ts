@@ -1,6 +1,7 @@
 /**
- * Random sequences of requests, valid and not, through gRPC and through the JSON gateway: our member and a real etcd answer each alike, and hold the same
- * at the end. Runs where REAL_ETCD names the folder with the binaries of 3.5. `GATEWAY_SEED` replays one seed, `GATEWAY_STEPS` makes more steps.
+ * Random sequences of requests, valid and not, through gRPC and through the JSON gateway: our member and a real etcd
+ * answer each alike, and hold the same at the end. Runs where REAL_ETCD names the folder with the binaries of 3.5.
+ * `GATEWAY_SEED` replays one seed, `GATEWAY_STEPS` makes more steps.
  */
 import { describe, expect, test } from 'vitest';
 import { parseJson } from '../../src/api/gateway/json/parse.js';

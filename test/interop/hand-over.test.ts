@@ -1,7 +1,8 @@
 /**
- * One data directory in the hands of a real etcd and of ours, in turn: a random workload on one, stop (or kill), the other serves the same directory, and so on.
- * Whoever serves must hold every version of every key, the leases and the members, and give the same hash at each revision. Snapshots saved from either
- * are the same to the tools of both, and restored by one are served by the other.
+ * One data directory in the hands of a real etcd and of ours, in turn: a random workload on one, stop (or kill), the
+ * other serves the same directory, and so on. Whoever serves must hold every version of every key, the leases and the
+ * members, and give the same hash at each revision. Snapshots saved from either are the same to the tools of both, and
+ * restored by one are served by the other.
  *
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */
@@ -133,7 +134,10 @@ function send(client: Client, operation: Operation): Promise<unknown> {
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** What a server holds, in the words of `StoreModel.describe`; where it was compacted is told by the model, as no request asks for it. */
+/**
+ * What a server holds, in the words of `StoreModel.describe`; where it was compacted is told by the model, as no
+ * request asks for it.
+ */
 async function describeServer(client: Client, compacted: number): Promise<string> {
   const { kvs, header } = await client.kv.get('', { prefix: true });
   const revision = header?.revision ?? 0;

@@ -1,5 +1,6 @@
 /**
- * Our locks keep a real etcd out of a data directory, and its locks keep us out. Runs where REAL_ETCD names the folder with its binaries.
+ * Our locks keep a real etcd out of a data directory, and its locks keep us out. Runs where REAL_ETCD names the folder
+ * with its binaries.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

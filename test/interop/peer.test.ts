@@ -1,6 +1,7 @@
 /**
- * The peer protocol with a real member: it bootstraps a cluster of two with us as the other, over our transport alone. Behind the transport stands no raft, only
- * a follower that says yes to everything, or pretends to lead; what is seen is what the two say to each other.
+ * The peer protocol with a real member: it bootstraps a cluster of two with us as the other, over our transport alone.
+ * Behind the transport stands no raft, only a follower that says yes to everything, or pretends to lead; what is seen
+ * is what the two say to each other.
  *
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */

@@ -1,6 +1,6 @@
 /**
- * Snapshots between real members and ours: whoever joins when the log's beginning is gone gets the leader's database. And a member of a real cluster whose
- * directory is served by ours from then on, with flags that are no longer true.
+ * Snapshots between real members and ours: whoever joins when the log's beginning is gone gets the leader's database.
+ * And a member of a real cluster whose directory is served by ours from then on, with flags that are no longer true.
  *
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */

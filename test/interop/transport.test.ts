@@ -1,6 +1,6 @@
 /**
- * grpc-go on the other side, in both roles: stock etcdctl calls a stand-in of ours, our channel calls a real etcd. Runs where REAL_ETCD names the folder
- * with its binaries.
+ * grpc-go on the other side, in both roles: stock etcdctl calls a stand-in of ours, our channel calls a real etcd. Runs
+ * where REAL_ETCD names the folder with its binaries.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -154,7 +154,9 @@ describe.runIf(real !== '')('our channel to a real etcd', () => {
       await exited;
       expect(await failureOf(channel.unary(method('KV/Range'), rangeRequest))).toMatchObject({
         code: 14,
-        message: `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:${client}: connect: connection refused"`,
+        message:
+          `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:${client}: connect: ` +
+          `connection refused"`,
       });
     } finally {
       etcd.kill('SIGKILL');

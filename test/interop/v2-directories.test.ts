@@ -1,4 +1,7 @@
-/** The classic tour by curl; and a data directory with v2 content that goes from etcd 3.4 to us and back (where REAL_ETCD_34 names real programs). */
+/**
+ * The classic tour by curl; and a data directory with v2 content that goes from etcd 3.4 to us and back (where
+ * REAL_ETCD_34 names real programs).
+ */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
  * The v2 API beside etcd 3.4's: the same random requests to both, whose answers, indexes and stores must be the same.
- * Runs where REAL_ETCD_34 names a folder with real programs. V2_REQUESTS is how many requests a sequence has, V2_SEED where they begin.
+ * Runs where REAL_ETCD_34 names a folder with real programs. V2_REQUESTS is how many requests a sequence has, V2_SEED
+ * where they begin.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPrograms, MemberHome, type MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';

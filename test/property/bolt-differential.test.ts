@@ -1,7 +1,7 @@
 /**
- * bolt against an ordered map: over a million random operations in all, `check` clean and every entry compared after each commit, readers of
- * earlier states unmoved. A failure names its seed; `BOLT_SEED` replays one. `BOLT_KEEP` names a folder that gets the file of every 25th commit,
- * for another implementation's check.
+ * bolt against an ordered map: over a million random operations in all, `check` clean and every entry compared after
+ * each commit, readers of earlier states unmoved. A failure names its seed; `BOLT_SEED` replays one. `BOLT_KEEP` names
+ * a folder that gets the file of every 25th commit, for another implementation's check.
  */
 import { writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';

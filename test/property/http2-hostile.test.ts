@@ -1,4 +1,7 @@
-/** Whatever a peer sends: HPACK, frames, sessions and gRPC framing end in an error or go on; they never throw past their edge, hang or bloat. */
+/**
+ * Whatever a peer sends: HPACK, frames, sessions and gRPC framing end in an error or go on; they never throw past their
+ * edge, hang or bloat.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MessageReader } from '../../src/grpc/message-reader.js';
@@ -148,7 +151,8 @@ describe('a session', () => {
           });
         }
         for (const piece of cut(sent, sizes)) if (!peer.socket.writableEnded) peer.send(piece);
-        // A frame that was cut off swallows what follows, so a ping can get no answer: the session then waits, which is right.
+        // A frame that was cut off swallows what follows, so a ping can get no answer: the session then waits, which is
+        // right.
         for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
         expect(peer.goAway()?.code).not.toBe(2); // INTERNAL_ERROR: our own fault
         expect(peer.session.openStreams).toBeLessThanOrEqual(6);

@@ -1,6 +1,7 @@
 /**
- * The store and its watch hub against the slowest obvious model: a list of everything that ever happened. Random puts, deletes, transactions, ranges at all
- * revisions, compactions worked off in steps, restarts in the middle of them, hashes, watches with readers of any speed.
+ * The store and its watch hub against the slowest obvious model: a list of everything that ever happened. Random puts,
+ * deletes, transactions, ranges at all revisions, compactions worked off in steps, restarts in the middle of them,
+ * hashes, watches with readers of any speed.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** A namespace against a naive model: a keyspace of its own must answer exactly as the namespaced part of a larger one. */
+/**
+ * A namespace against a naive model: a keyspace of its own must answer exactly as the namespaced part of a larger one.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

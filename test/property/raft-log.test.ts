@@ -1,4 +1,6 @@
-/** The log — storage and unstable tail, compacted, truncated, written piece by piece — against one plain array of terms. */
+/**
+ * The log — storage and unstable tail, compacted, truncated, written piece by piece — against one plain array of terms.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryStorage } from '../../src/raft/log/memory-storage.js';

@@ -1,6 +1,6 @@
 /**
- * Figure 3 of the paper, held against groups to which anything may happen: messages lost, doubled and out of order, crashes, compaction, membership
- * changes, transfers. One seed replays a run.
+ * Figure 3 of the paper, held against groups to which anything may happen: messages lost, doubled and out of order,
+ * crashes, compaction, membership changes, transfers. One seed replays a run.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** Raft's hand-written codec against protobuf-es: what one writes the other reads, and the lean form is the same bytes. */
+/**
+ * Raft's hand-written codec against protobuf-es: what one writes the other reads, and the lean form is the same bytes.
+ */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -36,7 +36,9 @@ function logOf(data: readonly Uint8Array[]): { disk: SimDisk; bytes: Buffer; end
   return { disk, bytes: disk.content(path), ends };
 }
 
-/** What is left of a log whose segment has become `bytes`, or that it was refused. Anything else thrown fails the test. */
+/**
+ * What is left of a log whose segment has become `bytes`, or that it was refused. Anything else thrown fails the test.
+ */
 function openedWith(bytes: Uint8Array): { count: number; repaired: boolean } | 'refused' {
   const disk = new SimDisk(seededRandom(1));
   disk.makeDir(dir);

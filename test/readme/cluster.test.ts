@@ -1,6 +1,6 @@
 /**
- * The commands of README's section "A cluster in three terminals", run as they stand there, but for ports and folders: blocks that begin with "# terminal" in the
- * background, the others to their end in one shell.
+ * The commands of README's section "A cluster in three terminals", run as they stand there, but for ports and folders:
+ * blocks that begin with "# terminal" in the background, the others to their end in one shell.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

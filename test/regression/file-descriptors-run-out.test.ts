@@ -1,6 +1,6 @@
 /**
- * More connections than descriptors: the member keeps 150 of them for its own files, so it goes on, writes, and can start while the flood lasts. Without
- * that reserve, opening the next log segment or a snapshot ended it (EMFILE).
+ * More connections than descriptors: the member keeps 150 of them for its own files, so it goes on, writes, and can
+ * start while the flood lasts. Without that reserve, opening the next log segment or a snapshot ended it (EMFILE).
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -61,7 +61,8 @@ describe('with few file descriptors', () => {
     });
   });
 
-  it('a flood of connections ends nothing: connected clients write, log segments and snapshots are opened', async () => {
+  it('a flood of connections ends nothing: connected clients write, log segments and snapshots ' +
+    'are opened', async () => {
     using home = await MemberHome.make();
     await using member = await home.start(limited(home, 190), ['--snapshot-count', '50']);
     await using client = home.client();

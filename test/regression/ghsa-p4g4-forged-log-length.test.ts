@@ -1,4 +1,7 @@
-/** A log whose length words were forged made etcd allocate without bound, or panic (GHSA-p4g4-wgrh-qrg2; and #11924: checksums were not looked at). */
+/**
+ * A log whose length words were forged made etcd allocate without bound, or panic (GHSA-p4g4-wgrh-qrg2; and #11924:
+ * checksums were not looked at).
+ */
 import { describe, expect, test } from 'vitest';
 import { diskWith, filesOf } from '../support/disk-files.js';
 import { InProcessMember, memberConfig } from '../support/in-process-member.js';

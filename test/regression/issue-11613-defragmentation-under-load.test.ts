@@ -1,6 +1,6 @@
 /**
- * Defragmentation while writes went on lost some of them (#11613, 3.4.4), and the database went on with other settings than before: commits no longer came
- * when they should (#13701).
+ * Defragmentation while writes went on lost some of them (#11613, 3.4.4), and the database went on with other settings
+ * than before: commits no longer came when they should (#13701).
  */
 import { expect, test } from 'vitest';
 import { diskWith, filesOf } from '../support/disk-files.js';
@@ -46,7 +46,8 @@ test('what is written while a database is defragmented is in it, hashes stay, an
     await opened.clock.advance(50);
   }
   disk.beforeChange = () => {};
-  // Two syncs a commit, a commit in 300 ms or the 100 ms after that until it is looked at: 3 s have about ten of them, not thirty.
+  // Two syncs a commit, a commit in 300 ms or the 100 ms after that until it is looked at: 3 s have about ten of them,
+  // not thirty.
   const commits = new Set(syncs).size;
   expect(commits).toBeGreaterThanOrEqual(7);
   expect(commits).toBeLessThanOrEqual(11);

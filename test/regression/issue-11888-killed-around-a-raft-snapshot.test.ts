@@ -1,6 +1,7 @@
 /**
- * A member killed between writing its snapshot file and the log's marker of it could not start again (#11888, #11652); after a power failure `.snap` files were
- * newer than the database, or the database was missing (#11949, #12237, #12492).
+ * A member killed between writing its snapshot file and the log's marker of it could not start again (#11888, #11652);
+ * after a power failure `.snap` files were newer than the database, or the database was missing (#11949, #12237,
+ * #12492).
  */
 import { describe, expect, test } from 'vitest';
 import { AlarmRequest } from '../../src/proto/gen/etcdserverpb.js';

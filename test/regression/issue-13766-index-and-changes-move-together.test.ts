@@ -1,6 +1,7 @@
 /**
- * etcd 3.5.0 to 3.5.2 could save the consistent index of an entry in a commit before the one with its changes: a kill in between lost them (#13766). Here every
- * state that the database file ever had on disk is opened: what it holds is what its index says.
+ * etcd 3.5.0 to 3.5.2 could save the consistent index of an entry in a commit before the one with its changes: a kill
+ * in between lost them (#13766). Here every state that the database file ever had on disk is opened: what it holds is
+ * what its index says.
  */
 import { expect, test } from 'vitest';
 import { openBackend } from '../../src/backend/backend.js';

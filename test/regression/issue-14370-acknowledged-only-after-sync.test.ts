@@ -1,4 +1,7 @@
-/** A cluster of one member answered before its log was synced; a power failure then lost what was acknowledged (#14370, all before 3.4.21 and 3.5.5). */
+/**
+ * A cluster of one member answered before its log was synced; a power failure then lost what was acknowledged (#14370,
+ * all before 3.4.21 and 3.5.5).
+ */
 import { describe, expect, test } from 'vitest';
 import { InProcessMember, memberConfig } from '../support/in-process-member.js';
 import { MemoryDisk } from '../support/memory-disk.js';

@@ -1,6 +1,6 @@
 /**
- * A member without space failed its liveness probe, was restarted for ever and damaged by it (#14497); and transactions that write nothing were refused
- * together with those that do (#14884, 3.5.7).
+ * A member without space failed its liveness probe, was restarted for ever and damaged by it (#14497); and transactions
+ * that write nothing were refused together with those that do (#14884, 3.5.7).
  */
 import { beforeAll, expect, test } from 'vitest';
 import { op } from '../../src/client/index.js';

@@ -1,6 +1,6 @@
 /**
- * A crash during defragmentation left a database that had forgotten its consistent index: entries were applied once more (#14685, 3.5.0 to 3.5.5). And
- * interrupted work left files that filled the disk (#14246).
+ * A crash during defragmentation left a database that had forgotten its consistent index: entries were applied once
+ * more (#14685, 3.5.0 to 3.5.5). And interrupted work left files that filled the disk (#14246).
  */
 import { expect, test } from 'vitest';
 import { SimCrash, SimDisk } from '../sim/disk.js';

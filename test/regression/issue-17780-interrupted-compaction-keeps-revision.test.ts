@@ -1,6 +1,6 @@
 /**
- * Of a compaction in several batches that was interrupted, the first batches had removed the newest records: after the restart the store's revision was
- * lower than what clients had seen (#17780, 3.5.14 and 3.4.32).
+ * Of a compaction in several batches that was interrupted, the first batches had removed the newest records: after the
+ * restart the store's revision was lower than what clients had seen (#17780, 3.5.14 and 3.4.32).
  */
 import { expect, test } from 'vitest';
 import { SimCrash, SimDisk } from '../sim/disk.js';

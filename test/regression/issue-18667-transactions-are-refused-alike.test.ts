@@ -1,6 +1,7 @@
 /**
- * Members that skipped the reads of a transaction, since no client of theirs waited, took another branch than the one that found its revision compacted, and
- * came apart (#18667, #21432). Here a second member applies the first one's log, with nobody waiting.
+ * Members that skipped the reads of a transaction, since no client of theirs waited, took another branch than the one
+ * that found its revision compacted, and came apart (#18667, #21432). Here a second member applies the first one's log,
+ * with nobody waiting.
  */
 import { expect, test } from 'vitest';
 import { PutRequest, RangeRequest, type RequestOp, TxnRequest } from '../../src/proto/gen/etcdserverpb.js';

@@ -1,14 +1,16 @@
 /**
  * A disk that forgets as real ones do. What was not synced when it crashes is kept or lost by chance:
  *
- *   content     every 512-byte sector by itself: it holds what it held when last synced, or any of what was written to it since. So a write
+ *   content     every 512-byte sector by itself: it holds what it held when last synced, or any of what was written to
+ *               it since. So a write
  *               can be torn at any sector edge, and a later one can survive an earlier one.
  *   size        the last synced one, or any of those since.
- *   folders     the entries as of the last `syncDir`, and any number of the changes since, in their order (as journals keep them). Syncing a
+ *   folders     the entries as of the last `syncDir`, and any number of the changes since, in their order (as journals
+ *               keep them). Syncing a
  *               file does not make its name durable.
  *
- * Every change (create, write, truncate, allocate, sync, rename, remove, make folder, sync folder) is a step; `plan` makes one of them crash or
- * fail. All draws come from the Random handed in, so a seed replays a run.
+ * Every change (create, write, truncate, allocate, sync, rename, remove, make folder, sync folder) is a step; `plan`
+ * makes one of them crash or fail. All draws come from the Random handed in, so a seed replays a run.
  */
 import type { Disk, DiskFile } from '../../src/lib/disk.js';
 import type { Random } from '../../src/lib/random.js';
@@ -19,9 +21,14 @@ export class SimCrash extends Error {
 }
 
 export interface SimPlan {
-  /** The step (counted from 1) at which the power fails: a change that was being made has been made, but is not durable. */
+  /**
+   * The step (counted from 1) at which the power fails: a change that was being made has been made, but is not durable.
+   */
   readonly crashAt?: number;
-  /** The step that fails, e.g. with ENOSPC or EIO. A failing write may have written some sectors, a failing sync has made nothing durable. `lasting`: so does every one after it. */
+  /**
+   * The step that fails, e.g. with ENOSPC or EIO. A failing write may have written some sectors, a failing sync has
+   * made nothing durable. `lasting`: so does every one after it.
+   */
   readonly failAt?: { readonly step: number; readonly code: string; readonly lasting?: boolean };
 }
 
@@ -152,13 +159,18 @@ export class SimDisk implements Disk {
     this.steps = 0;
   }
 
-  /** The machine comes up again after losing power: draws what was kept, and forgets all open files, locks and plans. */
+  /**
+   * The machine comes up again after losing power: draws what was kept, and forgets all open files, locks and plans.
+   */
   restart(): void {
     this.#root.crash(this.random);
     this.reopen();
   }
 
-  /** The process that used it is gone and another one comes, while the power stays on: open files and locks are forgotten, nothing else. */
+  /**
+   * The process that used it is gone and another one comes, while the power stays on: open files and locks are
+   * forgotten, nothing else.
+   */
   reopen(): void {
     this.#root.unlock();
     this.#crashed = false;

@@ -1,6 +1,6 @@
 /**
- * Clusters of whole members in a world where everything goes wrong, from fixed seeds. More seeds, separated by commas, come from SIMULATION_SEEDS;
- * `npm run -s simulate -- --members 5 --minutes 60` goes on for an hour.
+ * Clusters of whole members in a world where everything goes wrong, from fixed seeds. More seeds, separated by commas,
+ * come from SIMULATION_SEEDS; `npm run -s simulate -- --members 5 --minutes 60` goes on for an hour.
  */
 import { describe, expect, it } from 'vitest';
 import { describeFailure, sum } from './members/report.js';

@@ -1,4 +1,6 @@
-/** That the simulation finds bugs: each fault built into the core is caught, and by a rule, not by accident of the test. */
+/**
+ * That the simulation finds bugs: each fault built into the core is caught, and by a rule, not by accident of the test.
+ */
 import { describe, expect, it } from 'vitest';
 import { mutate, withMutant } from './mutants/build.js';
 import { type Mutant, mutants } from './mutants/mutants.js';

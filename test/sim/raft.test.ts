@@ -1,6 +1,7 @@
 /**
- * The consensus core in a world where everything goes wrong: three million events from fixed seeds, so that each run of the tests does the same. More
- * seeds, separated by commas, come from SIMULATION_SEEDS; `npm run -s simulate -- --minutes 60` goes on for an hour.
+ * The consensus core in a world where everything goes wrong: three million events from fixed seeds, so that each run of
+ * the tests does the same. More seeds, separated by commas, come from SIMULATION_SEEDS; `npm run -s simulate --
+ * --minutes 60` goes on for an hour.
  */
 import { describe, expect, it } from 'vitest';
 import { core } from './raft/core.js';

@@ -1,6 +1,7 @@
 /**
- * Who may call what: every RPC of a server with authentication on, by callers of every kind. `probeAuthMatrix` fills a fresh server with users, roles and keys,
- * turns authentication on and asks; what real servers answered stands in `test/fixtures/auth`.
+ * Who may call what: every RPC of a server with authentication on, by callers of every kind. `probeAuthMatrix` fills a
+ * fresh server with users, roles and keys, turns authentication on and asks; what real servers answered stands in
+ * `test/fixtures/auth`.
  */
 import { type Channel, GrpcError, type Metadata } from '../../src/grpc/types.js';
 import type { Method } from '../../src/lib/codec.js';

@@ -1,6 +1,7 @@
 /**
- * Clusters on loopback, with sockets, files and time as they are: `await using cluster = await startCluster({ members: 3, runner: 'in-process' })`. Each member
- * runs in this process, as our program, or as a real etcd; mixes are given a runner for each. Without sockets: `simulated-cluster.ts`.
+ * Clusters on loopback, with sockets, files and time as they are: `await using cluster = await startCluster({ members:
+ * 3, runner: 'in-process' })`. Each member runs in this process, as our program, or as a real etcd; mixes are given a
+ * runner for each. Without sockets: `simulated-cluster.ts`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** The files of a disk in memory, to be looked at, changed and put on another disk: what a process that was killed has left. */
+/**
+ * The files of a disk in memory, to be looked at, changed and put on another disk: what a process that was killed has
+ * left.
+ */
 import { MemoryDisk } from './memory-disk.js';
 
 /** Every file's content, by path. */

@@ -44,8 +44,9 @@ export const Echo = {
 };
 
 /**
- * `fail N message` ends with that status, `throw message` with a plain error, `wait` hangs until aborted; `later x` answers x in another turn; everything
- * else comes back. Metadata `x-echo` and `x-echo-bin` return as header and trailer.
+ * `fail N message` ends with that status, `throw message` with a plain error, `wait` hangs until aborted; `later x`
+ * answers x in another turn; everything else comes back. Metadata `x-echo` and `x-echo-bin` return as header and
+ * trailer.
  */
 export function echoServer(options: Partial<GrpcServerOptions> = {}): GrpcServer {
   const server = createGrpcServer({ clock: osClock, ...options });

@@ -1,4 +1,7 @@
-/** Hashing that costs nothing and happens at once: for members in simulated time, and for tests that are not about passwords. */
+/**
+ * Hashing that costs nothing and happens at once: for members in simulated time, and for tests that are not about
+ * passwords.
+ */
 import type { PasswordHashing, Passwords } from '../../src/lib/passwords.js';
 
 const hash = (password: string, { salt }: PasswordHashing): string =>

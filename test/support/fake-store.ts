@@ -1,6 +1,7 @@
 /**
- * A cluster of one, as far as the client library's own algorithms need it: keys with revisions and leases, transactions, watches, one fake channel. Not
- * a store: no history, so watches from the past replay what the tests kept in `events`.
+ * A cluster of one, as far as the client library's own algorithms need it: keys with revisions and leases,
+ * transactions, watches, one fake channel. Not a store: no history, so watches from the past replay what the tests kept
+ * in `events`.
  */
 import { Client } from '../../src/client/client.js';
 import type {

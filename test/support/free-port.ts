@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** A TCP port of 127.0.0.1 that was free a moment ago: for programs that cannot be told to choose one, or that must come back on the same. */
+/**
+ * A TCP port of 127.0.0.1 that was free a moment ago: for programs that cannot be told to choose one, or that must come
+ * back on the same.
+ */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

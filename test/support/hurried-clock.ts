@@ -1,4 +1,7 @@
-/** The machine's clock, whose timers (and, unless told otherwise, differences) are `factor` times as fast, with a wall clock that may be off. */
+/**
+ * The machine's clock, whose timers (and, unless told otherwise, differences) are `factor` times as fast, with a wall
+ * clock that may be off.
+ */
 import type { Clock } from '../../src/lib/clock.js';
 import { osClock } from '../../src/lib/os/clock.js';
 

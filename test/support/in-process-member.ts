@@ -1,6 +1,6 @@
 /**
- * A member without sockets, on any disk, by a clock that the test moves. With a simulated disk nothing in it depends on real time, so a seed replays
- * a run; with the real one it is the quickest way to open a data directory and ask.
+ * A member without sockets, on any disk, by a clock that the test moves. With a simulated disk nothing in it depends on
+ * real time, so a seed replays a run; with the real one it is the quickest way to open a data directory and ask.
  */
 import { SimpleTokens } from '../../src/auth/simple-tokens.js';
 import type { Disk } from '../../src/lib/disk.js';

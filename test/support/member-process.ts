@@ -1,5 +1,6 @@
 /**
- * A member as a process of its own: our program, or a real etcd's, on a data directory that may change hands. Ended by process id when the test is done.
+ * A member as a process of its own: our program, or a real etcd's, on a data directory that may change hands. Ended by
+ * process id when the test is done.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +14,10 @@ import { freePort } from './free-port.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Folder of a real etcd 3.5's programs, where the environment names one; of 3.4's likewise. Tests that need one are skipped without it. */
+/**
+ * Folder of a real etcd 3.5's programs, where the environment names one; of 3.4's likewise. Tests that need one are
+ * skipped without it.
+ */
 export const realEtcd: string | undefined = process.env.REAL_ETCD || undefined;
 export const realEtcd34: string | undefined = process.env.REAL_ETCD_34 || undefined;
 
@@ -67,7 +71,8 @@ export class MemberHome implements Disposable {
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
       ...flags,
     ];
-    // Not the environment of the test run: `ETCD_…` variables are flags, and a certificate file to read costs time at each start.
+    // Not the environment of the test run: `ETCD_…` variables are flags, and a certificate file to read costs time at
+    // each start.
     const env = { PATH: process.env.PATH ?? '', ...variables };
     return new MemberProcess(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
   }

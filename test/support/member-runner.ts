@@ -1,4 +1,7 @@
-/** A cluster of one on loopback that tests can stop and start again: our own member in this process, or a real etcd as a child. */
+/**
+ * A cluster of one on loopback that tests can stop and start again: our own member in this process, or a real etcd as a
+ * child.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** One end of etcd's peer protocol in this process: a transport that listens on a port of loopback, and what it is told. */
+/**
+ * One end of etcd's peer protocol in this process: a transport that listens on a port of loopback, and what it is told.
+ */
 import { createRouter } from '../../src/api/http/router.js';
 import type { HttpHandler } from '../../src/api/http/types.js';
 import type { PeerTlsOptions } from '../../src/config/member-options.js';

@@ -1,5 +1,6 @@
 /**
- * A group of raft nodes in one process, with logs in memory and a network that can be cut. For tests of the core; every step is made by the test.
+ * A group of raft nodes in one process, with logs in memory and a network that can be cut. For tests of the core; every
+ * step is made by the test.
  */
 import type { RaftConfig } from '../../src/raft/config.js';
 import { MemoryStorage } from '../../src/raft/log/memory-storage.js';
@@ -21,7 +22,10 @@ import { seededRandom } from './seeded-random.js';
 
 /** Asked for a snapshot, it makes one of what is applied: its data is `state`. */
 export class GroupStorage extends MemoryStorage {
-  /** Last index applied, and the configuration as of that index: the core's own may be one change ahead of what it counts as applied. */
+  /**
+   * Last index applied, and the configuration as of that index: the core's own may be one change ahead of what it
+   * counts as applied.
+   */
   state: { readonly index: Index; readonly confState: ConfState } | undefined;
 
   override snapshot(): Snapshot | undefined {

@@ -1,4 +1,7 @@
-/** A member with real sockets, files and time, inside the test's process: on free ports, in a folder that is removed at the end. */
+/**
+ * A member with real sockets, files and time, inside the test's process: on free ports, in a folder that is removed at
+ * the end.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

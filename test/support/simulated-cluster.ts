@@ -1,6 +1,7 @@
 /**
- * A cluster in one process without sockets, files or time of its own: members over memory disks, connected by a simulated network, all by one clock that the test
- * moves. The base of everything that is to be tried with whole members; the same seed gives the same run.
+ * A cluster in one process without sockets, files or time of its own: members over memory disks, connected by a
+ * simulated network, all by one clock that the test moves. The base of everything that is to be tried with whole
+ * members; the same seed gives the same run.
  */
 import { peerMembersHandler } from '../../src/api/http/peer.js';
 import { peerDowngradeHandler } from '../../src/api/http/peer-downgrade.js';
@@ -61,7 +62,10 @@ export class SimulatedMember {
     return this.member.id;
   }
 
-  /** Opens it and lets it begin. Resolves before it is ready: see `SimulatedCluster.run`. The promise that it gives is that of its readiness. */
+  /**
+   * Opens it and lets it begin. Resolves before it is ready: see `SimulatedCluster.run`. The promise that it gives is
+   * that of its readiness.
+   */
   async start(): Promise<{ readonly ready: Promise<void> }> {
     const { clock, network } = this.cluster;
     const logger = this.cluster.options.loggerOf?.(this.name);

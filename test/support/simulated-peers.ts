@@ -1,6 +1,6 @@
 /**
- * Transports between members of one process, over a clock that the test moves: messages take a while, links can be cut one way or both, a member that
- * does not run is not reached. Every message goes through the codec, as on a wire.
+ * Transports between members of one process, over a clock that the test moves: messages take a while, links can be cut
+ * one way or both, a member that does not run is not reached. Every message goes through the codec, as on a wire.
  */
 import type { Clock } from '../../src/lib/clock.js';
 import type { HttpRequest, HttpResponse } from '../../src/lib/http.js';

@@ -1,6 +1,7 @@
 /**
- * What a store must hold after a sequence of operations: every version of every key, leases, compaction. Slow and obvious. Each operation is one log entry;
- * `describe` gives the whole state as text, so that a recovered member can be found among the states it may be in.
+ * What a store must hold after a sequence of operations: every version of every key, leases, compaction. Slow and
+ * obvious. Each operation is one log entry; `describe` gives the whole state as text, so that a recovered member can be
+ * found among the states it may be in.
  */
 import type { Operation as MemberOperation } from '../../src/member/apply/operation.js';
 import {

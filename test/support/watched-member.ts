@@ -45,7 +45,10 @@ export class WatchedMember implements AsyncDisposable {
     return (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / MB;
   }
 
-  /** How much resident memory grew at most while `attack` ran and for a while after it, and how many puts another client had answered. */
+  /**
+   * How much resident memory grew at most while `attack` ran and for a while after it, and how many puts another client
+   * had answered.
+   */
   async during(attack: () => Promise<void>): Promise<{ grewMb: number; puts: number; slowestPutMs: number }> {
     const before = this.residentMb;
     const other = this.connect();

@@ -1,6 +1,6 @@
 /**
- * A peer that speaks HTTP/2 byte by byte, so that it can also speak it wrongly. It has its own, plain frame code: what it checks must not
- * be what it uses.
+ * A peer that speaks HTTP/2 byte by byte, so that it can also speak it wrongly. It has its own, plain frame code: what
+ * it checks must not be what it uses.
  */
 import type { Duplex } from 'node:stream';
 import { Session } from '../../src/http2/session.js';

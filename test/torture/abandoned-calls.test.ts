@@ -1,6 +1,7 @@
 /**
- * Calls that are cancelled as soon as they have begun, over and over: whatever they asked for, it must not be worked out to its end, nor be kept. Once 20
- * clients that cancelled ranges, watches and puts within 3 ms for 6 seconds made a member of 20 MB take 23 GB.
+ * Calls that are cancelled as soon as they have begun, over and over: whatever they asked for, it must not be worked
+ * out to its end, nor be kept. Once 20 clients that cancelled ranges, watches and puts within 3 ms for 6 seconds made a
+ * member of 20 MB take 23 GB.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Channel } from '../../src/grpc/types.js';

@@ -1,6 +1,6 @@
 /**
- * Forty connections that each send thousands of puts in one write: a member takes in so much a turn, the rest waits in the sockets. Once that ended the
- * process ("Maximum call stack size exceeded").
+ * Forty connections that each send thousands of puts in one write: a member takes in so much a turn, the rest waits in
+ * the sockets. Once that ended the process ("Maximum call stack size exceeded").
  */
 import { connect } from 'node:net';
 import { beforeAll, expect, it } from 'vitest';

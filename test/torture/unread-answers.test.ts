@@ -1,4 +1,6 @@
-/** A client that asks for much and reads nothing: its answers wait, but not all of them, and nobody else waits for it. */
+/**
+ * A client that asks for much and reads nothing: its answers wait, but not all of them, and nobody else waits for it.
+ */
 import { connect } from 'node:net';
 import { beforeAll, expect, it } from 'vitest';
 import { HpackEncoder } from '../../src/http2/hpack/encoder.js';

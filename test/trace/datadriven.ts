@@ -6,7 +6,8 @@
  *     ----
  *     expected output, up to a blank line; between `----` twice and `----` twice where it contains blank lines
  *
- * Lines starting with `#` between directives are comments. Source: cockroachdb/datadriven, which the reference's traces are written for.
+ * Lines starting with `#` between directives are comments. Source: cockroachdb/datadriven, which the reference's traces
+ * are written for.
  */
 export interface Argument {
   readonly key: string;

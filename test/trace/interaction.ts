@@ -1,6 +1,7 @@
 /**
- * Traces of whole groups: raw nodes with logs in memory, one list of messages in flight, queues of work for asynchronous storage writes.
- * What each command does and prints is told in the README beside the traces this was written for; the names are those of etcd-io/raft's rafttest.
+ * Traces of whole groups: raw nodes with logs in memory, one list of messages in flight, queues of work for
+ * asynchronous storage writes. What each command does and prints is told in the README beside the traces this was
+ * written for; the names are those of etcd-io/raft's rafttest.
  */
 import type { RaftConfig } from '../../src/raft/config.js';
 import type { RaftError } from '../../src/raft/errors.js';
@@ -443,7 +444,8 @@ class Group {
       const { id, config, softState, hardState } = raw.status();
       const votes = config.voters.incoming.has(id) || config.voters.outgoing.has(id);
       this.output.write(
-        `${id}: ${softState.raftState} (${votes ? 'Voter' : 'Non-Voter'}) Term:${hardState.term} Lead:${softState.lead}\n`,
+        `${id}: ${softState.raftState} (${votes ? 'Voter' : 'Non-Voter'}) Term:${hardState.term} ` +
+          `Lead:${softState.lead}\n`,
       );
     }
   }

@@ -1,6 +1,7 @@
 /**
- * `npm run -s raft-traces -- DIR…`: runs every trace below the folders (or the files) given, prints each failing file with its first differing line, and
- * ends with `N passed, N failed`. Exit code 1 if any failed or there was nothing to run.
+ * `npm run -s raft-traces -- DIR…`: runs every trace below the folders (or the files) given, prints each failing file
+ * with its first differing line, and ends with `N passed, N failed`. Exit code 1 if any failed or there was nothing to
+ * run.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -24,7 +24,10 @@ export function quorumTrace({ command, args }: Directive): string {
   if (everyone.size !== inputs.length) {
     const ids = sortedIds(everyone).map((id) => `${id}:{}`);
     const numbers: Readonly<Record<string, string>> = { _: '0', n: '1', y: '2' };
-    return `error: mismatched input (explicit or _) for voters map[${ids.join(' ')}]: [${inputs.map((each) => numbers[each] ?? each).join(' ')}]`;
+    return (
+      `error: mismatched input (explicit or _) for voters map[${ids.join(' ')}]: ` +
+      `[${inputs.map((each) => numbers[each] ?? each).join(' ')}]`
+    );
   }
   // In the order of their first mention.
   const given = new Map([...everyone].map((id, position) => [id, inputs[position] ?? '_']));

@@ -29,7 +29,8 @@ export default class CheckDatascale extends CtlCommand {
     await refuseUsedPrefix(clients.first, prefix, `etcdctl del --prefix ${prefix}`);
     const before = await this.#residentBytes(globals, clients.endpoints[0] ?? '', 'before');
     this.print(
-      `Start data scale check for work load [${load.keys} key-value pairs, ${scalePairBytes} bytes per key-value, ${load.clients} concurrent clients].`,
+      `Start data scale check for work load [${load.keys} key-value pairs, ${scalePairBytes} bytes per ` +
+        `key-value, ${load.clients} concurrent clients].`,
     );
     const half = scalePairBytes / 2;
     const report = await writeLoad(

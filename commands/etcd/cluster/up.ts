@@ -9,8 +9,8 @@ const COLORS = [36, 33, 35, 32, 34, 31, 96, 93, 95];
 
 export default class ClusterUp extends BaseCommand {
   static override summary = 'Run a cluster of several members on this machine';
-  static override description =
-    `Each member is a process of its own, on free ports; what they log goes to standard error, each line behind the member's name. Ctrl-C
+  static override description = `Each member is a process of its own, on free ports; what they log goes to standard \
+error, each line behind the member's name. Ctrl-C
 ends them all. From a second terminal
 
   etcd cluster kill m2

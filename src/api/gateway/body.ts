@@ -1,7 +1,7 @@
 /**
- * The JSON values of a request's body, one after the other, as they arrive: a stream of requests is a body that goes on. Bounded: one value at a time
- * is held. Each byte is looked at once to find a value's end, and what is not yet whole is parsed again only when it has doubled, to refuse what is no
- * JSON as soon as etcd does.
+ * The JSON values of a request's body, one after the other, as they arrive: a stream of requests is a body that goes
+ * on. Bounded: one value at a time is held. Each byte is looked at once to find a value's end, and what is not yet
+ * whole is parsed again only when it has doubled, to refuse what is no JSON as soon as etcd does.
  */
 import { latin1Text } from '../../lib/latin1.js';
 import { type JsonDocument, JsonEndError, parseJson } from './json/parse.js';

@@ -64,7 +64,10 @@ export function errorLine({ code, message }: GrpcError, dialect: Dialect): strin
   const text = quoteJson(message, { escapeHtml: true });
   if (dialect.gateway === 2) return `{"error":{"code":${code},"message":${text}}}`;
   const status = httpStatusOf(code, dialect);
-  return `{"error":{"grpc_code":${code},"http_code":${status},"message":${text},"http_status":"${goStatusText(status)}"}}`;
+  return (
+    `{"error":{"grpc_code":${code},"http_code":${status},"message":${text},` +
+    `"http_status":"${goStatusText(status)}"}}`
+  );
 }
 
 /** A path or method that leads nowhere. */

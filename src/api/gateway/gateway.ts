@@ -1,6 +1,7 @@
 /**
- * etcd's JSON gateway: each RPC as a POST of proto3 JSON, streams as bodies that go on, one JSON object a line. It calls the member's own handlers.
- * As grpc-gateway and etcd's embed/serve.go have it; what differs between versions stands in `dialect.ts`.
+ * etcd's JSON gateway: each RPC as a POST of proto3 JSON, streams as bodies that go on, one JSON object a line. It
+ * calls the member's own handlers. As grpc-gateway and etcd's embed/serve.go have it; what differs between versions
+ * stands in `dialect.ts`.
  */
 import { Code, GrpcError } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
@@ -211,8 +212,8 @@ async function* lines(exchange: Exchange, stream: LocalStream, first: unknown): 
 }
 
 /**
- * The requests of a stream. What cannot be read ends them quietly: the call goes on, as grpc-gateway has it, but for a first one that generation 1
- * reads before it calls.
+ * The requests of a stream. What cannot be read ends them quietly: the call goes on, as grpc-gateway has it, but for a
+ * first one that generation 1 reads before it calls.
  */
 class StreamRequests {
   readonly #values: AsyncGenerator<AnyMessage, undefined>;

@@ -1,6 +1,6 @@
 /**
- * Calls of the member's own gRPC services without a socket in between: the same handlers, with the same guard, errors and counts. Invariant: each call
- * that was started is told as handled, once.
+ * Calls of the member's own gRPC services without a socket in between: the same handlers, with the same guard, errors
+ * and counts. Invariant: each call that was started is told as handled, once.
  */
 import {
   Code,

@@ -1,6 +1,7 @@
 /**
- * The streams of one call that stays in the process: requests come from whoever calls, answers wait in a short queue until they are taken; a handler
- * that has filled it waits. An answer that is already bytes is kept as it is until then.
+ * The streams of one call that stays in the process: requests come from whoever calls, answers wait in a short queue
+ * until they are taken; a handler that has filled it waits. An answer that is already bytes is kept as it is until
+ * then.
  */
 import { Code, GrpcError, type ServerCall, type ServerStream } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';

@@ -1,4 +1,6 @@
-/** Between HTTP's headers and a call's metadata, as grpc-gateway's AnnotateContext and its DefaultHeaderMatcher have it. */
+/**
+ * Between HTTP's headers and a call's metadata, as grpc-gateway's AnnotateContext and its DefaultHeaderMatcher have it.
+ */
 import type { Metadata } from '../../grpc/types.js';
 import { Code, GrpcError } from '../../grpc/types.js';
 import type { HttpRequest } from '../../lib/http.js';

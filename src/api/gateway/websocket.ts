@@ -1,7 +1,8 @@
 /**
- * Streams over a websocket, for pages in browsers: each frame from the client, text or binary, is a piece of the request's body, each line of the
- * answer a text frame. A token comes in a header, or as the second of two subprotocols (`Bearer, TOKEN`), the only thing that a page can send along.
- * As github.com/tmc/grpc-websocket-proxy, which etcd embeds.
+ * Streams over a websocket, for pages in browsers: each frame from the client, text or binary, is a piece of the
+ * request's body, each line of the answer a text frame. A token comes in a header, or as the second of two subprotocols
+ * (`Bearer, TOKEN`), the only thing that a page can send along. As github.com/tmc/grpc-websocket-proxy, which etcd
+ * embeds.
  */
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';

@@ -1,6 +1,6 @@
 /**
- * `/debug/requests` and `/debug/events`, with `--log-level=debug` alone: the calls of late by what they asked for, as Go's x/net/trace shows them. Callers on
- * this machine only, since they show what clients do.
+ * `/debug/requests` and `/debug/events`, with `--log-level=debug` alone: the calls of late by what they asked for, as
+ * Go's x/net/trace shows them. Callers on this machine only, since they show what clients do.
  */
 import type { HttpRequest } from '../../lib/http.js';
 import { type HttpHandler, textError } from './types.js';
@@ -53,7 +53,10 @@ function familyHtml(method: string, { count, failed, totalMs, recent }: Family):
       `<tr><td>${new Date(endedMs).toISOString()}</td><td>${(tookMs / 1000).toFixed(6)}</td><td>${code}</td></tr>\n`,
   );
   const summary = `${count} calls, ${failed} failed, ${(totalMs / Math.max(1, count)).toFixed(3)} ms on average`;
-  return `<h2>${method}</h2>\n<p>${summary}</p>\n<table>\n<tr><th>When</th><th>Elapsed (s)</th><th>Code</th></tr>\n${rows.join('')}</table>\n`;
+  return (
+    `<h2>${method}</h2>\n<p>${summary}</p>\n<table>\n<tr><th>When</th><th>Elapsed ` +
+    `(s)</th><th>Code</th></tr>\n${rows.join('')}</table>\n`
+  );
 }
 
 export function debugRequestsHandler(log: RequestLog): HttpHandler {
@@ -64,7 +67,9 @@ export function debugRequestsHandler(log: RequestLog): HttpHandler {
     return {
       status: 200,
       headers: { 'Content-Type': 'text/html; charset=utf-8' },
-      body: `<html>\n<head><title>/debug/${title}</title></head>\n<body>\n<h1>/debug/${title}</h1>\n${content}</body>\n</html>\n`,
+      body:
+        `<html>\n<head><title>/debug/${title}</title></head>\n<body>\n<h1>/debug/${title}</h1>` +
+        `\n${content}</body>\n</html>\n`,
     };
   };
 }

@@ -1,6 +1,6 @@
 /**
- * `/health`, `/livez`, `/readyz` and their single checks. Orders, texts and statuses: facts of etcd's api/etcdhttp/health.go; `health` is
- * the string "true", not a boolean, and scripts compare it.
+ * `/health`, `/livez`, `/readyz` and their single checks. Orders, texts and statuses: facts of etcd's
+ * api/etcdhttp/health.go; `health` is the string "true", not a boolean, and scripts compare it.
  */
 
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';

@@ -1,4 +1,7 @@
-/** `PUT /config/local/log`: changes the log's level while the member runs. Served by etcd up to 3.4, which took capnslog's words for levels. */
+/**
+ * `PUT /config/local/log`: changes the log's level while the member runs. Served by etcd up to 3.4, which took
+ * capnslog's words for levels.
+ */
 import { collectBody } from '../../lib/http.js';
 import { type HttpHandler, textError } from './types.js';
 

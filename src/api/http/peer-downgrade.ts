@@ -1,4 +1,7 @@
-/** `GET /downgrade/enabled`: whether the cluster is being downgraded, for members that join. There from 3.5 on. Source: etcd's etcdhttp/peer.go. */
+/**
+ * `GET /downgrade/enabled`: whether the cluster is being downgraded, for members that join. There from 3.5 on. Source:
+ * etcd's etcdhttp/peer.go.
+ */
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { type HttpHandler, onlyGet, textError } from './types.js';
 

@@ -1,4 +1,7 @@
-/** `GET /members/hashkv`: the hash of the keys at a revision, for members that compare theirs. Source: etcd's corrupt.go. */
+/**
+ * `GET /members/hashkv`: the hash of the keys at a revision, for members that compare theirs. Source: etcd's
+ * corrupt.go.
+ */
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { collectBody } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';

@@ -1,5 +1,6 @@
 /**
- * `POST /leases` and `/leases/internal`: followers renew leases, and ask after them, where they are kept alive: at the leader. Source: etcd's leasehttp.
+ * `POST /leases` and `/leases/internal`: followers renew leases, and ask after them, where they are kept alive: at the
+ * leader. Source: etcd's leasehttp.
  */
 import { collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
 import { EtcdError } from '../../member/etcd-error.js';
@@ -19,9 +20,15 @@ export interface PeerLease {
 export interface PeerLeaseSource {
   /** Waits until everything committed by now is applied; false when that took longer than a second. */
   caughtUp(signal: AbortSignal): Promise<boolean>;
-  /** The granted TTL in seconds. Rejects with the `EtcdError` leaseNotFound, or another reason (not the leader any more). */
+  /**
+   * The granted TTL in seconds. Rejects with the `EtcdError` leaseNotFound, or another reason (not the leader any
+   * more).
+   */
   renewLease(id: bigint, signal: AbortSignal): Promise<number>;
-  /** undefined when there is no such lease. Rejects with `NotPrimaryError` when this member does not keep leases alive (any more). */
+  /**
+   * undefined when there is no such lease. Rejects with `NotPrimaryError` when this member does not keep leases alive
+   * (any more).
+   */
   leaseTimeToLive(id: bigint, options: { readonly keys: boolean }): Promise<PeerLease | undefined>;
 }
 

@@ -1,4 +1,7 @@
-/** `POST /members/promote/<decimal id>`: a follower asks the leader to promote a learner. Source: etcd's etcdhttp/peer.go. */
+/**
+ * `POST /members/promote/<decimal id>`: a follower asks the leader to promote a learner. Source: etcd's
+ * etcdhttp/peer.go.
+ */
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import type { Logger } from '../../lib/logger.js';
 import { EtcdError } from '../../member/etcd-error.js';
@@ -7,8 +10,9 @@ import { type HttpHandler, onlyPost, textError } from './types.js';
 export interface PromotionSource {
   readonly clusterIdHex: string;
   /**
-   * Resolves with the members as they are then. Rejects with the `EtcdError` of what is in the way: memberNotFound, memberNotLearner, learnerNotReady,
-   * timeout, refusals for want of rights. `token` is what the client told the follower.
+   * Resolves with the members as they are then. Rejects with the `EtcdError` of what is in the way: memberNotFound,
+   * memberNotLearner, learnerNotReady, timeout, refusals for want of rights. `token` is what the client told the
+   * follower.
    */
   promoteMember(id: bigint, token: string | undefined, signal: AbortSignal): Promise<readonly ClusterMember[]>;
 }

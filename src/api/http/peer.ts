@@ -1,5 +1,6 @@
 /**
- * What the peer port answers besides raft: who the members are and which version runs here. Other paths are 404 on it, `/health` and `/metrics` too.
+ * What the peer port answers besides raft: who the members are and which version runs here. Other paths are 404 on it,
+ * `/health` and `/metrics` too.
  */
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import { type HttpHandler, onlyGet } from './types.js';

@@ -1,6 +1,7 @@
 /**
- * `/debug/pprof/…`, with `--enable-pprof` or `--log-level=debug`. Paths as Go's net/http/pprof has them; what is behind them is V8's: a CPU profile
- * (`.cpuprofile`), a heap snapshot or a sampling of allocations (`.heapsnapshot`, `.heapprofile`), a trace, each to open in Chrome's developer tools.
+ * `/debug/pprof/…`, with `--enable-pprof` or `--log-level=debug`. Paths as Go's net/http/pprof has them; what is behind
+ * them is V8's: a CPU profile (`.cpuprofile`), a heap snapshot or a sampling of allocations (`.heapsnapshot`,
+ * `.heapprofile`), a trace, each to open in Chrome's developer tools.
  */
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import { type HttpHandler, textError } from './types.js';
@@ -117,7 +118,10 @@ function index(): string {
   const rows = Object.entries(descriptions).map(
     ([name, description]) => `<tr><td><a href="${name}">${name}</a></td><td>${description}</td></tr>\n`,
   );
-  return `<html>\n<head><title>/debug/pprof/</title></head>\n<body>\n<h1>/debug/pprof/</h1>\n<table>\n${rows.join('')}</table>\n</body>\n</html>\n`;
+  return (
+    `<html>\n<head><title>/debug/pprof/</title></head>\n<body>\n<h1>/debug/pprof/</h1>\n<table>` +
+    `\n${rows.join('')}</table>\n</body>\n</html>\n`
+  );
 }
 
 function figures(name: string, profiler: Profiler): string {

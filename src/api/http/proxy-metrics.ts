@@ -1,4 +1,7 @@
-/** The metrics of a gRPC proxy itself, at `/proxy/metrics`: its calls and its process. What the cluster says of itself is at `/metrics`. */
+/**
+ * The metrics of a gRPC proxy itself, at `/proxy/metrics`: its calls and its process. What the cluster says of itself
+ * is at `/metrics`.
+ */
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { addRpcMetrics, type RpcFigures } from '../../member/rpc-metrics.js';
 

@@ -1,6 +1,6 @@
 /**
- * The plain HTTP face of a port: who may call at all, clean paths, then the handlers in order, then 404. Paths and answers: etcd's api/etcdhttp and the access
- * controller of embed/serve.go.
+ * The plain HTTP face of a port: who may call at all, clean paths, then the handlers in order, then 404. Paths and
+ * answers: etcd's api/etcdhttp and the access controller of embed/serve.go.
  */
 import { goQuote } from '../../lib/go/quote.js';
 import { splitHostPort } from '../../lib/go/url.js';
@@ -19,7 +19,10 @@ export type TargetHandler = (
 export interface AccessOptions {
   /** Origins that their pages may call from; `*` = any. */
   readonly cors: readonly string[];
-  /** Names by which requests in clear may call this member; `*` = any. A page whose own name leads here (DNS rebinding) has another. */
+  /**
+   * Names by which requests in clear may call this member; `*` = any. A page whose own name leads here (DNS rebinding)
+   * has another.
+   */
   readonly hostWhitelist: readonly string[];
   readonly logger: Logger;
 }

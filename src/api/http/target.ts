@@ -1,6 +1,6 @@
 /**
- * A request's target as Go's HTTP server reads it: the path with its escapes undone, the query as it came. Text is bytes as latin1. A path that is not clean is answered
- * by a redirect to the clean one, whatever the method.
+ * A request's target as Go's HTTP server reads it: the path with its escapes undone, the query as it came. Text is
+ * bytes as latin1. A path that is not clean is answered by a redirect to the clean one, whatever the method.
  */
 import type { HttpResponse } from '../../lib/http.js';
 

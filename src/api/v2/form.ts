@@ -1,6 +1,6 @@
 /**
- * Parameters of a request as Go's ParseForm reads them: of a form body first (of POST, PUT and PATCH alone), then of the query; the first value of a name counts. Text is bytes as
- * latin1. Error texts are Go's.
+ * Parameters of a request as Go's ParseForm reads them: of a form body first (of POST, PUT and PATCH alone), then of
+ * the query; the first value of a name counts. Text is bytes as latin1. Error texts are Go's.
  */
 import { goQuoteBytes } from '../../lib/go/quote.js';
 import { BodyTooLargeError, collectBody, type HttpRequest } from '../../lib/http.js';

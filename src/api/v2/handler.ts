@@ -1,4 +1,7 @@
-/** `/v2/…`: which part answers which path. Every answer of members, statistics and auth that refuses is one sentence as JSON. */
+/**
+ * `/v2/…`: which part answers which path. Every answer of members, statistics and auth that refuses is one sentence as
+ * JSON.
+ */
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import { V2Error } from '../../v2/error.js';
 import type { TargetHandler } from '../http/router.js';

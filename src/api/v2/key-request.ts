@@ -1,4 +1,7 @@
-/** What a request of /v2/keys asks for. Checks and their order as etcd makes them: the first that fails answers. All of them come before the auth check. */
+/**
+ * What a request of /v2/keys asks for. Checks and their order as etcd makes them: the first that fails answers. All of
+ * them come before the auth check.
+ */
 import type { HttpRequest } from '../../lib/http.js';
 import { V2Error, type V2ErrorName } from '../../v2/error.js';
 import { emptyRequest, type V2Request } from '../../v2/request.js';

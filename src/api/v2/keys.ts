@@ -11,7 +11,10 @@ import { readKeyRequest } from './key-request.js';
 import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod, storeError } from './responses.js';
 import type { EventSource, V2Answer, V2Server } from './types.js';
 
-/** Beyond it, what the path's directories would cost in snapshots grows out of proportion: they carry each one's whole path. */
+/**
+ * Beyond it, what the path's directories would cost in snapshots grows out of proportion: they carry each one's whole
+ * path.
+ */
 const MAX_PATHS_CHARACTERS = 512 * 1024 * 1024;
 
 /** `key` is the path below /v2/keys, as the client wrote it. */

@@ -1,4 +1,7 @@
-/** A refusal of members or auth: a status and one sentence. As in etcd, one that comes before all else does not name the cluster. */
+/**
+ * A refusal of members or auth: a status and one sentence. As in etcd, one that comes before all else does not name the
+ * cluster.
+ */
 export class MessageError extends Error {
   override readonly name = 'MessageError';
 

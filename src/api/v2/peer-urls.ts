@@ -1,4 +1,7 @@
-/** The body of a change of members: `{"peerURLs":[…]}`. Errors in the words of Go's encoding/json and etcd's types.NewURLs. */
+/**
+ * The body of a change of members: `{"peerURLs":[…]}`. Errors in the words of Go's encoding/json and etcd's
+ * types.NewURLs.
+ */
 import { jsonSyntaxError } from '../../lib/go/json.js';
 import { parseGoUrl, splitHostPort, UrlError } from '../../lib/go/url.js';
 import { MessageError } from './message-error.js';
@@ -18,7 +21,8 @@ export function readPeerUrls(body: string): readonly string[] {
 function urlsOf(value: unknown): readonly string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw refusal(
-      `json: cannot unmarshal ${kindOf(value)} into Go value of type struct { PeerURLs []string "json:\\"peerURLs\\"" }`,
+      `json: cannot unmarshal ${kindOf(value)} into Go value of type struct { PeerURLs []string ` +
+        `"json:\\"peerURLs\\"" }`,
     );
   }
   const fields = Object.entries(value).filter(([name]) => name.toLowerCase() === 'peerurls');

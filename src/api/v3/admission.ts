@@ -1,7 +1,7 @@
 /**
- * What every call has to pass before its handler, whatever it asks for: a learner serves little, and a client that wants a leader (`hasleader: true`) is refused
- * where there is none. A stream of such a client ends when there has been none for three election timeouts: reconnecting costs it more than waiting.
- * Source: etcd's api/v3rpc/interceptor.go.
+ * What every call has to pass before its handler, whatever it asks for: a learner serves little, and a client that
+ * wants a leader (`hasleader: true`) is refused where there is none. A stream of such a client ends when there has been
+ * none for three election timeouts: reconnecting costs it more than waiting. Source: etcd's api/v3rpc/interceptor.go.
  */
 import type { Metadata } from '../../grpc/types.js';
 import type { MethodKind } from '../../lib/codec.js';

@@ -1,20 +1,26 @@
 /**
- * Big answers, one after another. One read of a socket can bring hundreds of requests; were each answered with a megabyte at once, no other client
- * would be heard for seconds, and the answers of those who do not read would fill the memory. An answer is made
+ * Big answers, one after another. One read of a socket can bring hundreds of requests; were each answered with a
+ * megabyte at once, no other client would be heard for seconds, and the answers of those who do not read would fill the
+ * memory. An answer is made
  *
- *   - while this turn of the event loop has budget left; else in a later turn, the connections in rotation, those of one in the order asked for;
+ *   - while this turn of the event loop has budget left; else in a later turn, the connections in rotation, those of
+ *     one in the order asked for;
  *   - while its connection has room: what waits there to be sent is bounded, and a client that reads makes room;
- *   - while the member has room, for what is long and for connections that hold much already; only `MAKING` long ones at a time.
+ *   - while the member has room, for what is long and for connections that hold much already; only `MAKING` long ones
+ *     at a time.
  *
- * A caller that goes away leaves the queue. When the member is full, connections that have taken nothing for a while are ended.
- * Invariant: where nothing waits to be sent, each turn makes at least one answer, however big.
+ * A caller that goes away leaves the queue. When the member is full, connections that have taken nothing for a while
+ * are ended. Invariant: where nothing waits to be sent, each turn makes at least one answer, however big.
  */
 import type { CallConnection } from '../../grpc/types.js';
 import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import { EtcdError } from '../../member/etcd-error.js';
 
-/** Some 50 ms of copying. Not less: at 4 MiB a turn a range of one megabyte took 3.0 ms of CPU, at 32 MiB 1.6 ms, as without a budget. */
+/**
+ * Some 50 ms of copying. Not less: at 4 MiB a turn a range of one megabyte took 3.0 ms of CPU, at 32 MiB 1.6 ms, as
+ * without a budget.
+ */
 const BYTES_PER_TURN = 32 * 1024 * 1024;
 /** What may wait to be sent on one connection before its next answer is made, … */
 const CONNECTION_BYTES = 16 * 1024 * 1024;
@@ -85,8 +91,9 @@ export class AnswerQueue {
   }
 
   /**
-   * Makes the answer: at once where there is room, else later. `make` tells by `spend` how big it became. `isLong`: it may be, and then takes several
-   * turns (a promise). A caller that goes away before it is made gets AbandonedError; one too many EtcdError "too many requests".
+   * Makes the answer: at once where there is room, else later. `make` tells by `spend` how big it became. `isLong`: it
+   * may be, and then takes several turns (a promise). A caller that goes away before it is made gets AbandonedError;
+   * one too many EtcdError "too many requests".
    */
   run<T>(asker: Asker, isLong: boolean, make: () => T | Promise<T>): T | Promise<T> {
     if (

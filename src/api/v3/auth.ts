@@ -1,6 +1,7 @@
 /**
- * Auth: users, roles, permissions, tokens. Everything but Authenticate goes through the log as the caller's request and is permitted or refused as it is applied.
- * New passwords are hashed before: no entry, and so no log or snapshot, ever has one (GHSA-528j-9r78-wffx).
+ * Auth: users, roles, permissions, tokens. Everything but Authenticate goes through the log as the caller's request and
+ * is permitted or refused as it is applied. New passwords are hashed before: no entry, and so no log or snapshot, ever
+ * has one (GHSA-528j-9r78-wffx).
  */
 import type { ServerCall } from '../../grpc/types.js';
 import type { AuthKind } from '../../member/apply/auth-requests.js';

@@ -1,6 +1,7 @@
 /**
- * What locks and elections on the server are made of: transactions, reads and watches in the name of the caller, through the same handlers as if he had
- * called them. Each refusal has no code of its own but Unknown, as etcd's services give it. Source: etcd's client/v3/concurrency/key.go.
+ * What locks and elections on the server are made of: transactions, reads and watches in the name of the caller,
+ * through the same handlers as if he had called them. Each refusal has no code of its own but Unknown, as etcd's
+ * services give it. Source: etcd's client/v3/concurrency/key.go.
  */
 import { Code, GrpcError, type ServerCall } from '../../grpc/types.js';
 import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
@@ -74,8 +75,9 @@ export class Steps {
   }
 
   /**
-   * Resolves when no key under the prefix was created at or before `maxCreateRevision`. Rejects when the call is aborted, and with `lost` as soon as the
-   * caller's own key is gone (with its lease): etcd tells only when its turn would have come.
+   * Resolves when no key under the prefix was created at or before `maxCreateRevision`. Rejects when the call is
+   * aborted, and with `lost` as soon as the caller's own key is gone (with its lease): etcd tells only when its turn
+   * would have come.
    */
   async waitForDeletions(
     turn: {

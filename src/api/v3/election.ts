@@ -1,6 +1,6 @@
 /**
- * Election: who has the oldest key under a name leads, and its value is what the leader proclaims. As etcd's api/v3election and concurrency.Election;
- * the keys are those that clients' own elections use.
+ * Election: who has the oldest key under a name leads, and its value is what the leader proclaims. As etcd's
+ * api/v3election and concurrency.Election; the keys are those that clients' own elections use.
  */
 import { Code, GrpcError, type ServerCall, type ServerStream } from '../../grpc/types.js';
 import type { ResponseHeader } from '../../proto/gen/etcdserverpb.js';

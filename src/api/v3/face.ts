@@ -43,7 +43,9 @@ export interface MemberFace {
   readonly authorizer: Authorizer;
   readonly authentication: Pick<Authentication, 'identify' | 'authenticate' | 'hashForEntry'>;
 
-  /** Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal. */
+  /**
+   * Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal.
+   */
   readonly propose: Propose;
   readonly reads: Pick<Reads, 'linearizable' | 'range' | 'longRange' | 'openRange' | 'readOnlyTxn'>;
   readonly space: Pick<Space, 'fits' | 'refuse'>;

@@ -1,8 +1,9 @@
 /**
  * Stands before every handler: who calls, and whether they may. While authentication is off it looks at nothing.
  *
- * What a request needs stands in its handler: `as` where apply or the handler itself checks permissions on keys, `known` for anybody with a name, `root`
- * for root. A service without one of them would be open to all: the permission matrix test goes through every RPC.
+ * What a request needs stands in its handler: `as` where apply or the handler itself checks permissions on keys,
+ * `known` for anybody with a name, `root` for root. A service without one of them would be open to all: the permission
+ * matrix test goes through every RPC.
  */
 import { AuthError } from '../../auth/errors.js';
 import type { Identity } from '../../auth/types.js';
@@ -22,7 +23,10 @@ export class Guard {
     readonly options: GuardOptions,
   ) {}
 
-  /** Runs `run` at once (unless the token's login is still to be applied here), with undefined where nobody is named. Throws or rejects with AuthError. */
+  /**
+   * Runs `run` at once (unless the token's login is still to be applied here), with undefined where nobody is named.
+   * Throws or rejects with AuthError.
+   */
   as<T>(call: Call, run: (identity: Identity | undefined) => T): T | Promise<Awaited<T>> {
     if (!this.member.auth.isEnabled) return run(undefined);
     const identity = this.member.authentication.identify({

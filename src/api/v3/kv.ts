@@ -30,7 +30,10 @@ export function kvHandlers(member: MemberFace, guard: Guard, answers: AnswerQueu
     maxTxnOps: member.limits.maxTxnOps,
     refuseUnknownSort: differenceOf('refusesUnknownSort', member.emulate),
   };
-  /** Apply gave the revision; who answers and in which term is added here. The response is the caller's own, so it is completed in place. */
+  /**
+   * Apply gave the revision; who answers and in which term is added here. The response is the caller's own, so it is
+   * completed in place.
+   */
   const complete = <R extends { header: ResponseHeader | undefined }>(response: R): R => {
     response.header = member.header(response.header?.revision ?? 0);
     return response;

@@ -30,7 +30,10 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
       return { ...response, header: header() };
     },
 
-    /** The header is taken before the renewal, as etcd does, so that its revision never claims more than the renewal saw. */
+    /**
+     * The header is taken before the renewal, as etcd does, so that its revision never claims more than the renewal
+     * saw.
+     */
     async leaseKeepAlive(stream) {
       for await (const { ID } of stream.messages) {
         await guard.as(stream, (identity) => {

@@ -1,6 +1,6 @@
 /**
- * Lock: a lock is held by the oldest key under its name, which lives as long as a lease does. As etcd's api/v3lock and concurrency.Mutex; the keys are
- * those that clients' own locks use, so they exclude each other.
+ * Lock: a lock is held by the oldest key under its name, which lives as long as a lease does. As etcd's api/v3lock and
+ * concurrency.Mutex; the keys are those that clients' own locks use, so they exclude each other.
  */
 import { Code, GrpcError, type ServerCall } from '../../grpc/types.js';
 import { DeleteRangeResponse } from '../../proto/gen/etcdserverpb.js';

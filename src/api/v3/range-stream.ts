@@ -1,6 +1,7 @@
 /**
- * RangeStream (3.7): a range in several messages, so that neither side holds it whole. The first chunk pins the revision. Chunks start at 10 keys, double while
- * they stay under half of max-request-bytes, halve above twice of it; only the last message has header, more and count.
+ * RangeStream (3.7): a range in several messages, so that neither side holds it whole. The first chunk pins the
+ * revision. Chunks start at 10 keys, double while they stay under half of max-request-bytes, halve above twice of it;
+ * only the last message has header, more and count.
  */
 import type { ServerStream } from '../../grpc/types.js';
 import { EtcdError } from '../../member/etcd-error.js';

@@ -1,6 +1,7 @@
 /**
- * How a gRPC service of etcd is handed to the transport: one handler a method, asked for by the generated descriptor, so that the compiler
- * reports a missing one. Every error a handler throws becomes, here and nowhere else, what the client sees.
+ * How a gRPC service of etcd is handed to the transport: one handler a method, asked for by the generated descriptor,
+ * so that the compiler reports a missing one. Every error a handler throws becomes, here and nowhere else, what the
+ * client sees.
  */
 import { Code, GrpcError, type Metadata, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
 import type { Clock } from '../../lib/clock.js';
@@ -96,7 +97,10 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
   return wrapped as H;
 }
 
-/** The status a client gets for `cause`: its row of the catalogue, or Unknown with the error's text, as etcd does for what it has no row for. */
+/**
+ * The status a client gets for `cause`: its row of the catalogue, or Unknown with the error's text, as etcd does for
+ * what it has no row for.
+ */
 export function toGrpcError(cause: unknown, emulate: EmulatedVersion): GrpcError {
   if (cause instanceof GrpcError) return cause;
   const refusal = refusalOf(cause);

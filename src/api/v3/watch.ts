@@ -1,7 +1,8 @@
 /**
- * A Watch stream. Two sides share one response order: answers to requests (created, canceled, refused) are sent at once, events are pulled from the hub
- * while the transport takes them; a client that does not read stops the pulling, and the hub lets its watches fall behind and catch up later.
- * The server goes on streaming after the client's half-close, as etcd does; the stream ends when the client cancels.
+ * A Watch stream. Two sides share one response order: answers to requests (created, canceled, refused) are sent at
+ * once, events are pulled from the hub while the transport takes them; a client that does not read stops the pulling,
+ * and the hub lets its watches fall behind and catch up later. The server goes on streaming after the client's
+ * half-close, as etcd does; the stream ends when the client cancels.
  */
 import { AuthError } from '../../auth/errors.js';
 import { codeName } from '../../grpc/status.js';
@@ -21,7 +22,10 @@ import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { type Handlers, toGrpcError } from './service.js';
 
-/** What etcd adds to max-request-bytes for the frame around a message, also the mark from which a fragmented answer is cut. */
+/**
+ * What etcd adds to max-request-bytes for the frame around a message, also the mark from which a fragmented answer is
+ * cut.
+ */
 export const GRPC_OVERHEAD_BYTES = 512 * 1024;
 const REFUSED_WATCH_ID = -1n;
 /** What sending any message costs, beside its bytes: about as much as copying so many. */
@@ -52,7 +56,10 @@ async function serveWatch(member: MemberFace, guard: Guard, answers: AnswerQueue
   }
 }
 
-/** etcd adds up to a tenth at random, so that streams opened together do not all tick together; the id of the stream does as well here. */
+/**
+ * etcd adds up to a tenth at random, so that streams opened together do not all tick together; the id of the stream
+ * does as well here.
+ */
 function progressPeriodMs(member: MemberFace): number {
   const period = member.limits.watchProgressNotifyIntervalMs;
   return period + Math.floor((Number(member.leases.nextId() % 100n) / 1000) * period);

@@ -4,7 +4,8 @@
  *     members           id, hex without padding   JSON of the member
  *     members_removed   id, hex without padding   text, `removed`
  *
- * 3.6 and later start from them; 3.4 and 3.5 write them and start from the v2 store. Source: etcd's server/storage/schema/membership.go.
+ * 3.6 and later start from them; 3.4 and 3.5 write them and start from the v2 store. Source: etcd's
+ * server/storage/schema/membership.go.
  */
 import type { Backend, BackendReader } from '../types.js';
 

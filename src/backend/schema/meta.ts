@@ -1,5 +1,6 @@
 /**
- * Keys of the bucket `meta` that say how far the database has got, and their values. mvcc keeps its own marks there besides.
+ * Keys of the bucket `meta` that say how far the database has got, and their values. mvcc keeps its own marks there
+ * besides.
  *
  *     consistent_index  uint64, big-endian     index of the last entry whose effects are in the database
  *     term              uint64, big-endian     of that entry

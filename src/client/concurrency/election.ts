@@ -1,6 +1,6 @@
 /**
- * Election of one leader among sessions. A candidate puts a key `<name>/<lease in hex>` with what it has to say; the oldest of these keys leads.
- * Other clients of etcd use the same keys, so elections are held with them.
+ * Election of one leader among sessions. A candidate puts a key `<name>/<lease in hex>` with what it has to say; the
+ * oldest of these keys leads. Other clients of etcd use the same keys, so elections are held with them.
  */
 import { Code } from '../../grpc/types.js';
 import { ResponseHeader } from '../../proto/gen/etcdserverpb.js';
@@ -95,8 +95,8 @@ export class Election {
   }
 
   /**
-   * Every leader there is from now on, and everything they proclaim. Ends when the signal aborts; throws EtcdError when it cannot go on.
-   * Changes that follow each other quickly may be seen as one.
+   * Every leader there is from now on, and everything they proclaim. Ends when the signal aborts; throws EtcdError when
+   * it cannot go on. Changes that follow each other quickly may be seen as one.
    */
   async *observe(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<Leader> {
     const { client } = this.#session;

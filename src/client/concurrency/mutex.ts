@@ -1,6 +1,7 @@
 /**
- * A lock that is held by one session at a time. Whoever wants it puts a key `<name>/<lease in hex>`; the oldest of these keys owns the lock, and
- * the others wait for those before them to go. Other clients of etcd use the same keys, so locks are shared with them.
+ * A lock that is held by one session at a time. Whoever wants it puts a key `<name>/<lease in hex>`; the oldest of
+ * these keys owns the lock, and the others wait for those before them to go. Other clients of etcd use the same keys,
+ * so locks are shared with them.
  */
 import { Code } from '../../grpc/types.js';
 import type { Compare, ResponseHeader, TxnResponse } from '../../proto/gen/etcdserverpb.js';

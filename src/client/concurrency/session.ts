@@ -1,6 +1,6 @@
 /**
- * A lease that is kept alive for as long as its owner lives: what locks and candidacies hang on. When the session ends, for whatever reason,
- * the server deletes their keys.
+ * A lease that is kept alive for as long as its owner lives: what locks and candidacies hang on. When the session ends,
+ * for whatever reason, the server deletes their keys.
  */
 import type { Client } from '../client.js';
 import type { KeepAlive } from '../lease.js';

@@ -5,8 +5,8 @@ import type { Client } from '../client.js';
 import { EtcdError } from '../errors.js';
 
 /**
- * Resolves when no key with the prefix is left that was created at `lastCreateRevision` or before. Only the one right before is watched, so that
- * each deletion wakes one waiter. Throws EtcdError(Canceled) when the signal aborts.
+ * Resolves when no key with the prefix is left that was created at `lastCreateRevision` or before. Only the one right
+ * before is watched, so that each deletion wakes one waiter. Throws EtcdError(Canceled) when the signal aborts.
  */
 export async function waitForDeletions(
   client: Client,

@@ -1,4 +1,7 @@
-/** Users, roles and whether the v2 store asks for them. Bodies as etcd's client/auth_user.go and auth_role.go write them. */
+/**
+ * Users, roles and whether the v2 store asks for them. Bodies as etcd's client/auth_user.go and auth_role.go write
+ * them.
+ */
 import { expectOk, type Json, objectAt, objectsAt, parseObject, textAt, textsAt } from './answers.js';
 import type { Cluster, V2Answer, V2Request } from './cluster.js';
 import type { V2CallOptions } from './types.js';
@@ -19,7 +22,10 @@ export interface V2Role {
 
 export type V2Access = 'read' | 'write' | 'readwrite';
 
-/** Calls reject with V2CallError in the server's words, ClusterError, AnswerError, DeadlineError and the signal's reason. */
+/**
+ * Calls reject with V2CallError in the server's words, ClusterError, AnswerError, DeadlineError and the signal's
+ * reason.
+ */
 export class AuthApi {
   constructor(readonly cluster: Cluster) {}
 

@@ -42,7 +42,10 @@ export class V2Client {
     this.#cluster.setEndpoints(endpoints);
   }
 
-  /** Takes the endpoints that the cluster's members publish. Rejects with NoEndpointsError when there are none, and as `members.list`. */
+  /**
+   * Takes the endpoints that the cluster's members publish. Rejects with NoEndpointsError when there are none, and as
+   * `members.list`.
+   */
   async sync(call: V2CallOptions = {}): Promise<void> {
     const members = await this.members.list(call);
     const published = members.flatMap(({ clientURLs }) => clientURLs).sort();

@@ -1,6 +1,6 @@
 /**
- * One request to a cluster: the endpoint that answered last is asked first, then the others, until one gives an answer that is not its own
- * trouble (5xx). As etcd's client/client.go.
+ * One request to a cluster: the endpoint that answered last is asked first, then the others, until one gives an answer
+ * that is not its own trouble (5xx). As etcd's client/client.go.
  */
 import type { Clock } from '../../lib/clock.js';
 import { httpFailure } from '../../lib/go/http-error.js';
@@ -60,7 +60,9 @@ export class Cluster {
     this.#pinned = 0;
   }
 
-  /** Rejects with ClusterError, DeadlineError, the signal's reason; a one-shot request with the one endpoint's error. */
+  /**
+   * Rejects with ClusterError, DeadlineError, the signal's reason; a one-shot request with the one endpoint's error.
+   */
   async send(request: V2Request, { signal, timeoutMs }: V2CallOptions = {}): Promise<V2Answer> {
     using deadline = startDeadline(this.edges.clock, { signal, timeoutMs });
     deadline.signal.throwIfAborted();

@@ -1,6 +1,7 @@
 /**
- * From v2 to v3: files become keys of the same names, what they live becomes leases. A directory that goes at a time gives its files one lease together;
- * a file that goes earlier has its own. Directories themselves are nothing in v3, so that empty ones are left out.
+ * From v2 to v3: files become keys of the same names, what they live becomes leases. A directory that goes at a time
+ * gives its files one lease together; a file that goes earlier has its own. Directories themselves are nothing in v3,
+ * so that empty ones are left out.
  */
 import type { V2Node } from './types.js';
 
@@ -46,7 +47,10 @@ export interface CopyTarget {
   put(key: string, value: string, lease: bigint): Promise<void>;
 }
 
-/** Grants the leases, then writes the keys. A lease whose keys are all written later lives a little longer than its directory did. */
+/**
+ * Grants the leases, then writes the keys. A lease whose keys are all written later lives a little longer than its
+ * directory did.
+ */
 export async function runCopy({ keys, leases }: CopyPlan, target: CopyTarget): Promise<void> {
   const ids: bigint[] = [];
   for (const seconds of leases) ids.push(await target.grant(seconds));

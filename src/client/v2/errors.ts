@@ -1,6 +1,12 @@
-/** What v2 calls end with when they do not go well; texts are those of etcd's client (client/client.go, client/keys.go, client/cluster_error.go). */
+/**
+ * What v2 calls end with when they do not go well; texts are those of etcd's client (client/client.go, client/keys.go,
+ * client/cluster_error.go).
+ */
 
-/** A server's refusal of a request for keys: `100: Key not found (/x) [7]`. Codes are listed in etcd's etcdserver/api/v2error. */
+/**
+ * A server's refusal of a request for keys: `100: Key not found (/x) [7]`. Codes are listed in etcd's
+ * etcdserver/api/v2error.
+ */
 export class V2Error extends Error {
   override readonly name = 'V2Error';
   constructor(
@@ -34,7 +40,8 @@ export class ClusterError extends Error {
   override readonly name = 'ClusterError';
   constructor(readonly errors: readonly Error[]) {
     super(
-      `client: etcd cluster is unavailable or misconfigured${errors.map((error, at) => `; error #${at}: ${error.message}\n`).join('')}`,
+      `client: etcd cluster is unavailable or ` +
+        `misconfigured${errors.map((error, at) => `; error #${at}: ${error.message}\n`).join('')}`,
     );
   }
 

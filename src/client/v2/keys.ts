@@ -1,4 +1,7 @@
-/** Keys of the v2 store: read, written, watched. Requests are those of etcd's client/keys.go, to the order of their parameters. */
+/**
+ * Keys of the v2 store: read, written, watched. Requests are those of etcd's client/keys.go, to the order of their
+ * parameters.
+ */
 import { keysAnswer } from './answers.js';
 import type { Cluster, V2Request } from './cluster.js';
 import { AnswerError } from './errors.js';
@@ -44,7 +47,10 @@ export interface DeleteKeyOptions extends V2CallOptions {
 }
 
 export interface WatchKeyOptions {
-  /** The first event after this index, from the server's history if it is in there; 0 or left out = the first from now on. */
+  /**
+   * The first event after this index, from the server's history if it is in there; 0 or left out = the first from now
+   * on.
+   */
   readonly afterIndex?: number | bigint;
   /** All keys below. */
   readonly recursive?: boolean;
@@ -126,8 +132,9 @@ export class KeysApi {
   }
 
   /**
-   * Events without end, each by a long poll from where the last one left off, so that none is missed while the server's history (1000 events)
-   * reaches back that far; V2Error 401 ends it when it does not. Leave the loop or abort the signal to end it.
+   * Events without end, each by a long poll from where the last one left off, so that none is missed while the server's
+   * history (1000 events) reaches back that far; V2Error 401 ends it when it does not. Leave the loop or abort the
+   * signal to end it.
    */
   async *watch(key: string, options: WatchKeyOptions = {}): AsyncGenerator<V2Response, never, undefined> {
     const { afterIndex = 0, recursive = false, signal } = options;

@@ -7,7 +7,10 @@ import type { V2CallOptions, V2Member } from './types.js';
 const PATH = '/v2/members';
 const JSON_TYPE = 'application/json';
 
-/** Calls reject with V2CallError, EtcdError for bad URLs, ClusterError, AnswerError, DeadlineError and the signal's reason. */
+/**
+ * Calls reject with V2CallError, EtcdError for bad URLs, ClusterError, AnswerError, DeadlineError and the signal's
+ * reason.
+ */
 export class MembersApi {
   constructor(readonly cluster: Cluster) {}
 

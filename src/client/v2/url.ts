@@ -1,4 +1,7 @@
-/** Paths, queries and forms as Go's net/url writes them: what the server sees, and what debugging prints, is then what etcd's client sends. */
+/**
+ * Paths, queries and forms as Go's net/url writes them: what the server sees, and what debugging prints, is then what
+ * etcd's client sends.
+ */
 
 const percent = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 

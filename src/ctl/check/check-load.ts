@@ -1,4 +1,6 @@
-/** What `check perf` and `check datascale` share: many clients, a prefix that must be empty, and leaving nothing behind. */
+/**
+ * What `check perf` and `check datascale` share: many clients, a prefix that must be empty, and leaving nothing behind.
+ */
 
 import { ExitCode, fail } from '../../cli/exit.js';
 import type { Terminal } from '../../cli/terminal.js';

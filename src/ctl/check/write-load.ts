@@ -1,4 +1,7 @@
-/** Writes random keys through many clients at once, as fast as they answer or at a given rate; used by the `check` commands. */
+/**
+ * Writes random keys through many clients at once, as fast as they answer or at a given rate; used by the `check`
+ * commands.
+ */
 
 import type { Client } from '../../client/client.js';
 import { EtcdError } from '../../client/errors.js';

@@ -1,4 +1,7 @@
-/** What commands print: the kinds of answers, each with its data. An answer that is all there is to say stands for itself. */
+/**
+ * What commands print: the kinds of answers, each with its data. An answer that is all there is to say stands for
+ * itself.
+ */
 import type {
   AlarmResponse,
   AuthRoleAddResponse,

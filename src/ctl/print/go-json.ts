@@ -1,6 +1,7 @@
 /**
- * JSON as Go's encoding/json writes the structs of etcd's API: snake_case names, zero fields left out, bytes in base64, every 64-bit number as a
- * bare number. So text is built here and never passes through a JavaScript number, which could not hold an id.
+ * JSON as Go's encoding/json writes the structs of etcd's API: snake_case names, zero fields left out, bytes in base64,
+ * every 64-bit number as a bare number. So text is built here and never passes through a JavaScript number, which could
+ * not hold an id.
  */
 import type { Permission } from '../../proto/gen/authpb.js';
 import type {

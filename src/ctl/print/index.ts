@@ -1,4 +1,7 @@
-/** The printer of an output format. Loaded when a command has something to print, so that each run loads one format only. */
+/**
+ * The printer of an output format. Loaded when a command has something to print, so that each run loads one format
+ * only.
+ */
 import type { OutputFormat } from '../../cli/output-format.js';
 import { type Output, type Printer, type PrintOptions, printerOf } from './printer.js';
 

@@ -1,4 +1,7 @@
-/** One line of Go's JSON per answer. Shapes that are clientv3's own (leases, watches, endpoint lists) differ from the messages'. */
+/**
+ * One line of Go's JSON per answer. Shapes that are clientv3's own (leases, watches, endpoint lists) differ from the
+ * messages'.
+ */
 import { differenceOf } from '../../lib/emulate.js';
 import type { LeaseTimeToLiveResponse, MemberListResponse } from '../../proto/gen/etcdserverpb.js';
 import * as json from './go-json.js';
@@ -116,7 +119,10 @@ function timeToLive(answer: LeaseTimeToLiveResponse): string {
 const memberList = ({ header, members }: Pick<MemberListResponse, 'header' | 'members'>): string =>
   json.object({ header: json.headerOf(header), members: json.nonEmpty(members, json.member) });
 
-/** With `--hex` etcdctl writes this one answer by hand: ids in hex, no revision, no learner mark, nothing left out, names as they are. */
+/**
+ * With `--hex` etcdctl writes this one answer by hand: ids in hex, no revision, no learner mark, nothing left out,
+ * names as they are.
+ */
 function memberListHex({ header, members }: MemberListResponse, { emulate }: PrintOptions): string {
   const clientUrls = differenceOf('memberListHexClientUrls', emulate);
   const shown = members.map((member) =>

@@ -1,4 +1,7 @@
-/** Lines of an answer, text and raw bytes in turn: keys and values are bytes, and stay what they are. What follows each other on one stream is written in one piece. */
+/**
+ * Lines of an answer, text and raw bytes in turn: keys and values are bytes, and stay what they are. What follows each
+ * other on one stream is written in one piece.
+ */
 import type { Output } from './printer.js';
 
 const NEWLINE = Buffer.from('\n');

@@ -1,6 +1,7 @@
 /**
- * A printer shows answers in one output format, for all commands. A format is a table: a kind of answer → how it is rendered. A kind without a row
- * is refused with exit code 4. The formats are etcdctl's, byte for byte (etcdctl/ctlv3/command/printer*.go).
+ * A printer shows answers in one output format, for all commands. A format is a table: a kind of answer → how it is
+ * rendered. A kind without a row is refused with exit code 4. The formats are etcdctl's, byte for byte
+ * (etcdctl/ctlv3/command/printer*.go).
  */
 import { ExitCode, fail } from '../../cli/exit.js';
 import type { OutputFormat } from '../../cli/output-format.js';

@@ -1,4 +1,7 @@
-/** The answer's own bytes, without a line end. Lease answers come as their bare header, which is all that etcdctl's types can marshal. */
+/**
+ * The answer's own bytes, without a line end. Lease answers come as their bare header, which is all that etcdctl's
+ * types can marshal.
+ */
 import {
   AlarmResponse,
   AuthRoleAddResponse,

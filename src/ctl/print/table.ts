@@ -1,4 +1,7 @@
-/** Boxes, for the few answers that are lists of rows. Cells to the right, heads in capitals and centred, as etcdctl's table library sets them. */
+/**
+ * Boxes, for the few answers that are lists of rows. Cells to the right, heads in capitals and centred, as etcdctl's
+ * table library sets them.
+ */
 import CliTable, { type CharName } from 'cli-table3';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { Renderers } from './printer.js';

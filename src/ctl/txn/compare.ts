@@ -1,6 +1,7 @@
 /**
- * One condition of a transaction: `mod("key") > "0"`. The text is scanned as Go's `Sscanf(rest, "%q) %s %q")` would, with the same messages for
- * what does not fit (ctlv3/command/txn_command.go). Lines are latin1 strings, one character a byte.
+ * One condition of a transaction: `mod("key") > "0"`. The text is scanned as Go's `Sscanf(rest, "%q) %s %q")` would,
+ * with the same messages for what does not fit (ctlv3/command/txn_command.go). Lines are latin1 strings, one character
+ * a byte.
  */
 
 import { ExitCode, fail } from '../../cli/exit.js';
@@ -52,7 +53,8 @@ export function parseCompare(line: string): Compare {
     case 'value':
       return compare.value(keyBytes, sign, latin1Bytes(value));
     case 'lease':
-      // etcd-diff: etcdctl knows the target and panics on it. Lease ids are hexadecimal everywhere else on its command line, so here too.
+      // etcd-diff: etcdctl knows the target and panics on it. Lease ids are hexadecimal everywhere else on its command
+      // line, so here too.
       return compare.lease(keyBytes, sign, parsed(value, 16) ?? invalid());
     default:
       return malformed(` (unknown target ${shown(target)})`);

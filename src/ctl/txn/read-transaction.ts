@@ -1,6 +1,6 @@
 /**
- * Reads a transaction from lines: conditions, then what to do when they hold, then what to do otherwise, each part ended by an empty line.
- * Input that ends before the third empty line is refused.
+ * Reads a transaction from lines: conditions, then what to do when they hold, then what to do otherwise, each part
+ * ended by an empty line. Input that ends before the third empty line is refused.
  */
 
 import { ExitCode, fail } from '../../cli/exit.js';

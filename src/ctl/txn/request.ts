@@ -1,4 +1,7 @@
-/** One operation of a transaction: a line as `get`, `put` or `del` would be typed. Lines are latin1 strings, one character a byte. */
+/**
+ * One operation of a transaction: a line as `get`, `put` or `del` would be typed. Lines are latin1 strings, one
+ * character a byte.
+ */
 
 import { ExitCode, fail } from '../../cli/exit.js';
 import type { FlagTable, FlagValues } from '../../cli/flags.js';

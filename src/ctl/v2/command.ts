@@ -1,5 +1,6 @@
 /**
- * The commands of etcdctl for the v2 API. Those for keys end as `Error:  <what>` with code 4, those for members, users and roles with the bare words and
+ * The commands of etcdctl for the v2 API. Those for keys end as `Error:  <what>` with code 4, those for members, users
+ *                                                                        and roles with the bare words and
  * code 1; both as etcdctl 3.4 does.
  */
 import { BaseCommand, HelpShown } from '../../cli/base-command.js';

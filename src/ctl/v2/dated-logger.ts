@@ -1,4 +1,6 @@
-/** Lines of etcd's old log, which commands of the v2 client write on stderr: `2016-03-01 10:00:00.000000 I | message`. */
+/**
+ * Lines of etcd's old log, which commands of the v2 client write on stderr: `2016-03-01 10:00:00.000000 I | message`.
+ */
 
 import type { Terminal } from '../../cli/terminal.js';
 import type { Logger } from '../../lib/logger.js';

@@ -1,9 +1,12 @@
-/** How `exec-watch` takes its arguments, and what it tells the program. As etcd's etcdctl/ctlv2/command/exec_watch_command.go. */
+/**
+ * How `exec-watch` takes its arguments, and what it tells the program. As etcd's
+ * etcdctl/ctlv2/command/exec_watch_command.go.
+ */
 import type { V2Response } from '../../client/v2/types.js';
 
 /**
- * With `--` behind the key: the key, then the program. Without, the key is the last argument, since that is where words end up that stood before
- * the flags. undefined for fewer than two arguments.
+ * With `--` behind the key: the key, then the program. Without, the key is the last argument, since that is where words
+ * end up that stood before the flags. undefined for fewer than two arguments.
  */
 export function execWatchArguments(
   args: readonly string[],

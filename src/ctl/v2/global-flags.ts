@@ -1,6 +1,6 @@
 /**
- * Global flags of etcdctl for the v2 API, in the order of its help. A variable stands in for some of them where the flag is empty, see
- * `Ctl2Globals`; a flag beside its variable is no error here.
+ * Global flags of etcdctl for the v2 API, in the order of its help. A variable stands in for some of them where the
+ * flag is empty, see `Ctl2Globals`; a flag beside its variable is no error here.
  */
 import type { FlagTable, FlagValues } from '../../cli/flags.js';
 import { flag } from '../../cli/flags.js';

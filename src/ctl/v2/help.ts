@@ -1,4 +1,7 @@
-/** Help in the layouts of urfave/cli 1.22: of the program, of a group, of a command. The bones are its, what is said in them is ours. */
+/**
+ * Help in the layouts of urfave/cli 1.22: of the program, of a group, of a command. The bones are its, what is said in
+ * them is ours.
+ */
 
 import type { FlagTable } from '../../cli/flags.js';
 import { flag } from '../../cli/flags.js';

@@ -1,6 +1,6 @@
 /**
- * Makes a v2 client of the global flags of etcdctl for the v2 API: endpoints, TLS files, user; and lets it ask the cluster for its endpoints. Order, words
- * and exit codes are those of etcd's etcdctl/ctlv2/command/util.go.
+ * Makes a v2 client of the global flags of etcdctl for the v2 API: endpoints, TLS files, user; and lets it ask the
+ * cluster for its endpoints. Order, words and exit codes are those of etcd's etcdctl/ctlv2/command/util.go.
  */
 
 import { CliError, exitSilently, fail } from '../../cli/exit.js';

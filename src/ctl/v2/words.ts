@@ -1,6 +1,6 @@
 /**
- * Words of the v2 client, read by Go's flag package the way urfave/cli 1.22 puts it to use: global flags before the command's name, the command's
- * own behind it, in front of the arguments or behind them.
+ * Words of the v2 client, read by Go's flag package the way urfave/cli 1.22 puts it to use: global flags before the
+ * command's name, the command's own behind it, in front of the arguments or behind them.
  */
 
 import type { AnyFlag, FlagTable } from '../../cli/flags.js';
@@ -37,9 +37,9 @@ export function parseGoWords(words: readonly string[], table: FlagTable): GoWord
 }
 
 /**
- * Words behind a command: known flags come first, each with the word after it, then what is left in its order. A flag without a value takes the word
- * after it along, too, and ends the flags with it; `--` stands behind the flags before it. So `set /k v --ttl 5` does what it looks like, and
- * `mk --in-order /q v --ttl 5` does not.
+ * Words behind a command: known flags come first, each with the word after it, then what is left in its order. A flag
+ * without a value takes the word after it along, too, and ends the flags with it; `--` stands behind the flags before
+ * it. So `set /k v --ttl 5` does what it looks like, and `mk --in-order /q v --ttl 5` does not.
  */
 export function reordered(words: readonly string[], table: FlagTable): readonly string[] {
   const flags: string[] = [];

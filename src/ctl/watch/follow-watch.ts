@@ -1,4 +1,7 @@
-/** Prints what a watch reports until it ends, one report after the other, running what is to be run for each event in between. */
+/**
+ * Prints what a watch reports until it ends, one report after the other, running what is to be run for each event in
+ * between.
+ */
 import { EtcdError } from '../../client/errors.js';
 import type { Watch, WatchBatch } from '../../client/watch.js';
 import { goQuote, goQuoteBytes } from '../../lib/go/quote.js';
@@ -41,7 +44,10 @@ async function report({ header, events }: WatchBatch, follower: Follower): Promi
   for (const event of events) await follower.onEvent(event, header);
 }
 
-/** What a command run for an event finds in its environment. Names and quotes are etcdctl's; the revision is the report's, not the event's. */
+/**
+ * What a command run for an event finds in its environment. Names and quotes are etcdctl's; the revision is the
+ * report's, not the event's.
+ */
 export function eventVariables(event: Event, header: ResponseHeader): Record<string, string> {
   return {
     ETCD_WATCH_REVISION: String(header.revision),

@@ -1,6 +1,6 @@
 /**
- * What a `watch` is to watch and to run: from the command line, from `ETCDCTL_WATCH_KEY` and `ETCDCTL_WATCH_RANGE_END`, or from a line of
- * `watch -i`. Checks and words are etcdctl's (ctlv3/command/watch_command.go).
+ * What a `watch` is to watch and to run: from the command line, from `ETCDCTL_WATCH_KEY` and `ETCDCTL_WATCH_RANGE_END`,
+ * or from a line of `watch -i`. Checks and words are etcdctl's (ctlv3/command/watch_command.go).
  */
 import { type FlagValues, flag } from '../../cli/flags.js';
 import { FlagError, parseWords } from '../../cli/pflag.js';

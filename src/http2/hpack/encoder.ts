@@ -1,7 +1,8 @@
 /**
  * HPACK encoding (RFC 7541). One encoder per connection and direction.
- * Header lists that a caller sends again and again (the same array object) are encoded once and copied from then on, as long as the
- * dynamic table has not changed: a gRPC response costs two bytes of headers and one of trailers, without a look at a string.
+ * Header lists that a caller sends again and again (the same array object) are encoded once and copied from then on, as
+ * long as the dynamic table has not changed: a gRPC response costs two bytes of headers and one of trailers, without a
+ * look at a string.
  */
 import type { HeaderField, HeaderList } from '../types.js';
 import { huffmanEncode, huffmanSize } from './huffman.js';
@@ -82,7 +83,10 @@ export class HpackEncoder {
     this.version++;
   }
 
-  /** The block for `fields`; valid until the next call. Do not change a list after it was encoded once: it may be cached by identity. */
+  /**
+   * The block for `fields`; valid until the next call. Do not change a list after it was encoded once: it may be cached
+   * by identity.
+   */
   encode(fields: HeaderList): Buffer {
     const cached = this.cache.get(fields);
     if (cached !== undefined && cached.version === this.version) return cached.bytes;

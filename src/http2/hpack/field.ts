@@ -1,6 +1,6 @@
 /**
- * A header field that knows, from the moment it was decoded, what RFC 9113 section 8 thinks of it. Fields in the tables are judged
- * once and then found by index, so a repeated request costs no string comparison.
+ * A header field that knows, from the moment it was decoded, what RFC 9113 section 8 thinks of it. Fields in the tables
+ * are judged once and then found by index, so a repeated request costs no string comparison.
  */
 import type { HeaderField } from '../types.js';
 
@@ -59,7 +59,10 @@ function isName(name: string): boolean {
   return /^[a-z0-9!#$%&'*+\-.^_`|~]+$/.test(name);
 }
 
-/** Spaces at the ends are let through, against RFC 9113 section 8.2.1, as golang.org/x/net and with it etcd does: such metadata exists. */
+/**
+ * Spaces at the ends are let through, against RFC 9113 section 8.2.1, as golang.org/x/net and with it etcd does: such
+ * metadata exists.
+ */
 function isValue(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);

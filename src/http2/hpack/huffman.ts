@@ -1,18 +1,24 @@
 /**
- * The Huffman code of RFC 7541 appendix B. The code is canonical (shorter codes first, symbols of one length in ascending order), so
- * the lengths alone, run-length coded below, rebuild it.
- * Decoding walks a table of (tree node, four bits) → (node, symbol): no code is shorter than five bits, so a step emits at most one.
+ * The Huffman code of RFC 7541 appendix B. The code is canonical (shorter codes first, symbols of one length in
+ * ascending order), so the lengths alone, run-length coded below, rebuild it.
+ * Decoding walks a table of (tree node, four bits) → (node, symbol): no code is shorter than five bits, so a step emits
+ * at most one.
  */
 
 const endOfString = 256;
 
 /** `count x bits` for symbols 0…256 in order. */
 const lengthRuns =
-  '1x13 1x23 7x28 1x24 1x30 2x28 1x30 8x28 1x30 9x28 1x6 2x10 1x12 1x13 1x6 1x8 1x11 2x10 1x8 1x11 1x8 3x6 3x5 7x6 1x7 1x8 1x15 1x6 1x12 1x10 1x13 1x6 ' +
-  '22x7 1x8 1x7 1x8 1x13 1x19 1x13 1x14 1x6 1x15 1x5 1x6 1x5 1x6 1x5 3x6 1x5 2x7 3x6 1x5 1x6 1x7 1x6 2x5 1x6 5x7 1x15 1x11 1x14 1x13 1x28 1x20 1x22 ' +
-  '2x20 3x22 1x23 1x22 5x23 1x24 1x23 2x24 1x22 1x23 1x24 4x23 1x21 1x22 1x23 1x22 2x23 1x24 1x22 1x21 1x20 2x22 2x23 1x21 1x23 2x22 1x24 1x21 1x22 ' +
-  '2x23 2x21 1x22 1x21 1x23 1x22 2x23 1x20 3x22 1x23 2x22 1x23 2x26 1x20 1x19 1x22 1x23 1x22 1x25 3x26 2x27 1x26 1x24 1x25 1x19 1x21 1x26 2x27 1x26 ' +
-  '1x27 1x24 2x21 2x26 1x28 3x27 1x20 1x24 1x20 1x21 1x22 2x21 1x23 2x22 2x25 2x24 1x26 1x23 1x26 1x27 2x26 5x27 1x28 5x27 1x26 1x30';
+  '1x13 1x23 7x28 1x24 1x30 2x28 1x30 8x28 1x30 9x28 1x6 2x10 1x12 1x13 1x6 1x8 1x11 2x10 1x8 1x11 1x8 3x6 3x5 ' +
+  '7x6 1x7 1x8 1x15 1x6 1x12 1x10 1x13 1x6 ' +
+  '22x7 1x8 1x7 1x8 1x13 1x19 1x13 1x14 1x6 1x15 1x5 1x6 1x5 1x6 1x5 3x6 1x5 2x7 3x6 1x5 1x6 1x7 1x6 2x5 1x6 5x7 ' +
+  '1x15 1x11 1x14 1x13 1x28 1x20 1x22 ' +
+  '2x20 3x22 1x23 1x22 5x23 1x24 1x23 2x24 1x22 1x23 1x24 4x23 1x21 1x22 1x23 1x22 2x23 1x24 1x22 1x21 1x20 2x22 ' +
+  '2x23 1x21 1x23 2x22 1x24 1x21 1x22 ' +
+  '2x23 2x21 1x22 1x21 1x23 1x22 2x23 1x20 3x22 1x23 2x22 1x23 2x26 1x20 1x19 1x22 1x23 1x22 1x25 3x26 2x27 1x26 ' +
+  '1x24 1x25 1x19 1x21 1x26 2x27 1x26 ' +
+  '1x27 1x24 2x21 2x26 1x28 3x27 1x20 1x24 1x20 1x21 1x22 2x21 1x23 2x22 2x25 2x24 1x26 1x23 1x26 1x27 2x26 5x27 ' +
+  '1x28 5x27 1x26 1x30';
 
 const lengths = new Uint8Array(257);
 const codes = new Uint32Array(257);
@@ -44,7 +50,8 @@ export function huffmanSize(text: string): number {
 /** Writes the coded `text` to `into` from `at` on; returns the end. */
 export function huffmanEncode(text: string, into: Uint8Array, at: number): number {
   let pos = at;
-  let held = 0; // fewer than 8 bits between symbols; codes of up to 30 bits are fed in two pieces so that 32 bits suffice
+  // fewer than 8 bits between symbols; codes of up to 30 bits are fed in two pieces so that 32 bits suffice
+  let held = 0;
   let heldBits = 0;
   for (let i = 0; i < text.length; i++) {
     const symbol = text.charCodeAt(i) & 0xff;
@@ -62,7 +69,8 @@ export function huffmanEncode(text: string, into: Uint8Array, at: number): numbe
     for (; heldBits >= 8; heldBits -= 8) into[pos++] = held >>> (heldBits - 8);
     held &= 0xff;
   }
-  if (heldBits > 0) into[pos++] = (held << (8 - heldBits)) | (0xff >> heldBits); // padded with the beginning of end-of-string: ones
+  // padded with the beginning of end-of-string: ones
+  if (heldBits > 0) into[pos++] = (held << (8 - heldBits)) | (0xff >> heldBits);
   return pos;
 }
 
@@ -124,7 +132,9 @@ function steps(): Steps {
 
 let scratch = Buffer.allocUnsafeSlow(1024);
 
-/** The text coded in `bytes[start, end)`, or undefined when that is no valid coding (bad padding, end-of-string inside). */
+/**
+ * The text coded in `bytes[start, end)`, or undefined when that is no valid coding (bad padding, end-of-string inside).
+ */
 export function huffmanDecode(bytes: Uint8Array, start: number, end: number): string | undefined {
   const { next, emit, mayEnd } = steps();
   const most = ((end - start) * 8) / 5 + 1;

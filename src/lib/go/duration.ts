@@ -1,6 +1,6 @@
 /**
- * Durations as Go reads and writes them: `300ms`, `1h30m`, `-1.5s`. Nanoseconds are exact (`bigint`), since Go's are; most callers want
- * milliseconds, see `durationToMs`. https://pkg.go.dev/time#ParseDuration
+ * Durations as Go reads and writes them: `300ms`, `1h30m`, `-1.5s`. Nanoseconds are exact (`bigint`), since Go's are;
+ * most callers want milliseconds, see `durationToMs`. https://pkg.go.dev/time#ParseDuration
  */
 import { goQuote } from './quote.js';
 

@@ -1,6 +1,7 @@
 /**
- * Reads a command line as Go's flag package does: one dash or two, `=` or the next word, booleans only alone or with `=`, the end at `--` or at the
- * first word that is no flag, the last of several wins. https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
+ * Reads a command line as Go's flag package does: one dash or two, `=` or the next word, booleans only alone or with
+ * `=`, the end at `--` or at the first word that is no flag, the last of several wins.
+ * https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
  */
 import { goQuote } from './quote.js';
 

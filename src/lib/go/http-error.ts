@@ -1,5 +1,6 @@
 /**
- * What undici and Node say of a call that failed, in the words of Go's http.Transport, and how it failed. Errors of dialing have Go's words already.
+ * What undici and Node say of a call that failed, in the words of Go's http.Transport, and how it failed. Errors of
+ * dialing have Go's words already.
  */
 import { systemErrorText } from './system-error.js';
 

@@ -1,4 +1,7 @@
-/** Go's words for HTTP status codes (net/http, StatusText): a few differ from what Node calls them, and messages quote them. */
+/**
+ * Go's words for HTTP status codes (net/http, StatusText): a few differ from what Node calls them, and messages quote
+ * them.
+ */
 const texts: Readonly<Record<number, string>> = {
   100: 'Continue',
   101: 'Switching Protocols',

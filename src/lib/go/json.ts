@@ -1,4 +1,7 @@
-/** JSON as Go's encoding/json reads it, as far as its errors are shown to callers. https://pkg.go.dev/encoding/json#SyntaxError */
+/**
+ * JSON as Go's encoding/json reads it, as far as its errors are shown to callers.
+ * https://pkg.go.dev/encoding/json#SyntaxError
+ */
 
 /** What the scanner expects next; names as in Go's messages. */
 type Step = 'value' | 'value-or-end' | 'key' | 'key-or-end' | 'after-key' | 'after-pair' | 'after-element' | 'end';

@@ -4,7 +4,9 @@
  */
 import { goQuote } from './quote.js';
 
-/** `text` is what Go's error prints after the function's name: `parsing "x": invalid syntax`. `reason` is its last part. */
+/**
+ * `text` is what Go's error prints after the function's name: `parsing "x": invalid syntax`. `reason` is its last part.
+ */
 export class NumberError extends Error {
   override readonly name = 'NumberError';
   constructor(

@@ -1,6 +1,6 @@
 /**
- * Text in quotes as Go's `%q` and `strconv.Quote` write it: error messages of flags, URLs and arguments carry it, and scripts compare them.
- * https://pkg.go.dev/strconv#Quote
+ * Text in quotes as Go's `%q` and `strconv.Quote` write it: error messages of flags, URLs and arguments carry it, and
+ * scripts compare them. https://pkg.go.dev/strconv#Quote
  */
 import { rawBytes, utf8Length } from '../raw-text.js';
 
@@ -30,7 +30,9 @@ function quoteCodePoint(char: string): string {
   return code <= 0xffff ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
 }
 
-/** `text` in double quotes. A lone surrogate is written as the byte that it stands for, or as the replacement character. */
+/**
+ * `text` in double quotes. A lone surrogate is written as the byte that it stands for, or as the replacement character.
+ */
 export function goQuote(text: string): string {
   if (!text.isWellFormed()) return goQuoteBytes(rawBytes(text));
   return `"${Array.from(text, quoteCodePoint).join('')}"`;

@@ -1,6 +1,7 @@
 /**
- * Whether two lists of URLs name the same addresses. They need not be written alike: where the texts differ, host names are resolved and compared
- * again, as etcd's pkg/netutil does; a name that does not resolve is tried again every second until the deadline. `localhost` stays as it is.
+ * Whether two lists of URLs name the same addresses. They need not be written alike: where the texts differ, host names
+ * are resolved and compared again, as etcd's pkg/netutil does; a name that does not resolve is tried again every second
+ * until the deadline. `localhost` stays as it is.
  */
 import type { Clock } from '../clock.js';
 import type { Logger } from '../logger.js';

@@ -1,7 +1,8 @@
 /**
- * Sorting in the very order of Go's `sort.Sort` (since Go 1.19), for answers in which the order of equal elements can be seen: etcd's sorted ranges. It is a
- * pattern-defeating quicksort (Orson Peters, https://arxiv.org/abs/2106.05123) with the constants of Go's library: insertion sort up to 12 elements, a ninther from
- * 50 on, heapsort after too many bad pivots, xorshift seeded by the length. Not stable; deterministic.
+ * Sorting in the very order of Go's `sort.Sort` (since Go 1.19), for answers in which the order of equal elements can
+ * be seen: etcd's sorted ranges. It is a pattern-defeating quicksort (Orson Peters, https://arxiv.org/abs/2106.05123)
+ * with the constants of Go's library: insertion sort up to 12 elements, a ninther from 50 on, heapsort after too many
+ * bad pivots, xorshift seeded by the length. Not stable; deterministic.
  */
 
 export function goSort<T>(items: T[], isLess: (a: T, b: T) => boolean): void {
@@ -48,7 +49,8 @@ class Sorter<T> {
         hint = 'increasing';
       }
       if (wasBalanced && wasPartitioned && hint === 'increasing' && this.partialInsertionSort(from, to)) return;
-      // Nothing here is below what stands before the range: if the pivot is no greater either, its equals are done with.
+      // Nothing here is below what stands before the range: if the pivot is no greater either, its equals are done
+      // with.
       if (from > 0 && !this.less(from - 1, pivot)) {
         from = this.partitionEqual(from, to, pivot);
         continue;

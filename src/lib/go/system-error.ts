@@ -1,4 +1,7 @@
-/** What the operating system refused, in Go's words: `open /x: no such file or directory`. https://pkg.go.dev/io/fs#PathError */
+/**
+ * What the operating system refused, in Go's words: `open /x: no such file or directory`.
+ * https://pkg.go.dev/io/fs#PathError
+ */
 
 const texts: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',

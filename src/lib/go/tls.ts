@@ -1,6 +1,6 @@
 /**
- * TLS versions and cipher suites as etcd's flags name them, and what they are for OpenSSL. Texts: etcd's client/pkg/tlsutil.
- * Suites of TLS 1.3 are always on, as in Go, whatever is listed.
+ * TLS versions and cipher suites as etcd's flags name them, and what they are for OpenSSL. Texts: etcd's
+ * client/pkg/tlsutil. Suites of TLS 1.3 are always on, as in Go, whatever is listed.
  */
 import { goQuote } from './quote.js';
 

@@ -1,10 +1,13 @@
 /**
- * Reads text in quotes as Go's `%q` scans it: a double-quoted string with Go's escapes, or a back-quoted one that means what it says.
- * Works on latin1 strings, one character a byte; what `\u` and `\U` name is written as its UTF-8 bytes.
+ * Reads text in quotes as Go's `%q` scans it: a double-quoted string with Go's escapes, or a back-quoted one that means
+ * what it says. Works on latin1 strings, one character a byte; what `\u` and `\U` name is written as its UTF-8 bytes.
  * https://pkg.go.dev/strconv#Unquote
  */
 
-/** What stands in the quotes at the start of `text`, and how long it was with them; undefined when there is no whole quoted string. */
+/**
+ * What stands in the quotes at the start of `text`, and how long it was with them; undefined when there is no whole
+ * quoted string.
+ */
 export function scanQuoted(text: string): { readonly value: string; readonly length: number } | undefined {
   if (text.startsWith('`')) {
     const end = text.indexOf('`', 1);

@@ -1,6 +1,6 @@
 /**
- * URLs as Go's net/url reads them, as far as addresses of servers need it: scheme, host with port, path. Error texts are Go's, since etcd prints them.
- * https://pkg.go.dev/net/url#Parse
+ * URLs as Go's net/url reads them, as far as addresses of servers need it: scheme, host with port, path. Error texts
+ * are Go's, since etcd prints them. https://pkg.go.dev/net/url#Parse
  */
 import { goQuote } from './quote.js';
 
@@ -76,7 +76,10 @@ function unescapePath(path: string, fail: Fail): string {
   ).toString('utf8');
 }
 
-/** `host:port` cut in two as Go's net.SplitHostPort does; undefined when it has not that form. An IPv6 host loses its brackets. */
+/**
+ * `host:port` cut in two as Go's net.SplitHostPort does; undefined when it has not that form. An IPv6 host loses its
+ * brackets.
+ */
 export function splitHostPort(text: string): { readonly host: string; readonly port: string } | undefined {
   if (text.startsWith('[')) {
     const end = text.indexOf(']');

@@ -5,7 +5,9 @@ export interface ChildProcess {
   readonly pid: number;
   /** Lines of both outputs, as they come; ends with the program. */
   readonly lines: AsyncIterable<string>;
-  /** Resolves when it has ended, with what there is to say: `exit status 1`, `signal: SIGKILL`, `''` when all went well. */
+  /**
+   * Resolves when it has ended, with what there is to say: `exit status 1`, `signal: SIGKILL`, `''` when all went well.
+   */
   readonly ended: Promise<string>;
   signal(name: 'SIGTERM' | 'SIGKILL'): void;
 }

@@ -1,13 +1,17 @@
 /**
- * Whether a client's certificate is for the address that it calls from, as etcd demands of peers: one of its addresses, or a name that leads to the
- * address, or that the address leads to. A certificate with neither is not asked. Source: etcd's client/pkg/transport/listener_tls.go.
+ * Whether a client's certificate is for the address that it calls from, as etcd demands of peers: one of its addresses,
+ * or a name that leads to the address, or that the address leads to. A certificate with neither is not asked. Source:
+ * etcd's client/pkg/transport/listener_tls.go.
  */
 import { lookup, reverse } from 'node:dns/promises';
 import net from 'node:net';
 import { goQuote } from '../go/quote.js';
 import type { TlsPeer } from '../network.js';
 
-/** A lookup that takes longer is as good as none: whoever connects must not hold up the handshake for as long as its name server likes. */
+/**
+ * A lookup that takes longer is as good as none: whoever connects must not hold up the handshake for as long as its
+ * name server likes.
+ */
 const LOOKUP_TIMEOUT_MS = 5000;
 
 /** undefined = it is. `remoteAddress` is `127.0.0.1:40312`. */

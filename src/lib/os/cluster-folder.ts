@@ -1,4 +1,7 @@
-/** The folder of a cluster that runs on this machine for trying things out, and the file that tells where the newest one is. */
+/**
+ * The folder of a cluster that runs on this machine for trying things out, and the file that tells where the newest one
+ * is.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';

@@ -133,7 +133,10 @@ class OsFile implements DiskFile {
     }
   }
 
-  /** The system may take less than it was given (a nearly full disk, a signal): goes on until all is written or an error says why not. */
+  /**
+   * The system may take less than it was given (a nearly full disk, a signal): goes on until all is written or an error
+   * says why not.
+   */
   #writeSome(chunks: readonly Uint8Array[], position: number): number {
     const fd = this.#openFd();
     let rest = chunks;

@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 by undici over a Network, which makes the connections: so errors of dialing have Go's words, TLS options are read anew for each connection, and
- * peers are verified in one place.
+ * HTTP/1.1 by undici over a Network, which makes the connections: so errors of dialing have Go's words, TLS options are
+ * read anew for each connection, and peers are verified in one place.
  */
 import { setMaxListeners } from 'node:events';
 import type net from 'node:net';
@@ -188,7 +188,10 @@ class StallError extends Error {
   readonly code = 'ETIMEDOUT';
 }
 
-/** etcd renews the deadlines at each read and write (client/pkg/transport/timeout_conn.go): what counts is whether anything moves. */
+/**
+ * etcd renews the deadlines at each read and write (client/pkg/transport/timeout_conn.go): what counts is whether
+ * anything moves.
+ */
 function watchStalls(socket: net.Socket, { clock, readTimeoutMs, writeTimeoutMs }: StallLimits): void {
   const limits = [readTimeoutMs, writeTimeoutMs].filter((limit) => limit > 0);
   if (limits.length === 0) return;

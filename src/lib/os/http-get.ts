@@ -8,7 +8,10 @@ export interface HttpTls {
   readonly rejectUnauthorized: boolean;
 }
 
-/** The body of whatever is answered; rejects with the system's error, or when the connection has been silent for `timeoutMs`. */
+/**
+ * The body of whatever is answered; rejects with the system's error, or when the connection has been silent for
+ * `timeoutMs`.
+ */
 export async function httpGet(url: string, tls: HttpTls | undefined, timeoutMs = 0): Promise<string> {
   const { Agent, request } = await import('undici');
   const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };

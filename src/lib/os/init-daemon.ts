@@ -1,6 +1,7 @@
 /**
- * What systemd is told of a service of `Type=notify`: that a long start goes on, that it is up, that it stops. https://www.freedesktop.org/software/systemd/man/sd_notify.html
- * Without a socket to tell there is nothing to do, and etcd says the same.
+ * What systemd is told of a service of `Type=notify`: that a long start goes on, that it is up, that it stops.
+ * https://www.freedesktop.org/software/systemd/man/sd_notify.html Without a socket to tell there is nothing to do, and
+ * etcd says the same.
  */
 import type { Logger } from '../logger.js';
 import { osClock } from './clock.js';

@@ -1,13 +1,17 @@
 /**
  * The log: one record a line, as zap writes it for etcd. JSON:
  *
- *   {"level":"info","ts":"2026-11-22T07:03:28.123000Z","logger":"raft","caller":"…","msg":"…", fields in the order given}
+ *   {"level":"info","ts":"2026-11-22T07:03:28.123000Z","logger":"raft","caller":"…","msg":"…", fields in the order
+ *   given}
  *
- * or console: time, level, caller, message and fields, parted by tabs. Keys, values, passwords and tokens never belong into a field.
+ * or console: time, level, caller, message and fields, parted by tabs. Keys, values, passwords and tokens never belong
+ * into a field.
  *
- * Like zap in etcd's set-up, of records with the same level and message the first 100 of a second are written, and of those after them each 100th.
+ * Like zap in etcd's set-up, of records with the same level and message the first 100 of a second are written, and of
+ * those after them each 100th.
  *
- * Writes are synchronous: a record is out before the next step is taken, so the last words of a dying process are there to read.
+ * Writes are synchronous: a record is out before the next step is taken, so the last words of a dying process are there
+ * to read.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { goQuote } from '../go/quote.js';
@@ -209,7 +213,10 @@ class Sampler {
   }
 }
 
-/** How often to try a pipe that is full and does not block; then the rest of the record is dropped rather than the member held up for ever. */
+/**
+ * How often to try a pipe that is full and does not block; then the rest of the record is dropped rather than the
+ * member held up for ever.
+ */
 const maxTries = 1000;
 
 function writeAll(fd: number, line: string): void {

@@ -1,8 +1,14 @@
-/** Names to addresses, as the system resolves them (hosts file, then DNS). Errors are worded as Go's resolver words them. */
+/**
+ * Names to addresses, as the system resolves them (hosts file, then DNS). Errors are worded as Go's resolver words
+ * them.
+ */
 import { getServers } from 'node:dns';
 import { lookup, resolveSrv } from 'node:dns/promises';
 
-/** All addresses of a host; an address is its own, and no name at all is any of the machine's. Rejects when there is none. */
+/**
+ * All addresses of a host; an address is its own, and no name at all is any of the machine's. Rejects when there is
+ * none.
+ */
 export async function lookUpHost(host: string): Promise<readonly string[]> {
   try {
     const found = await lookup(host, { all: true });

@@ -1,6 +1,7 @@
 /**
- * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, and datagrams to a unix socket, called in libc
- * through koffi. Loaded by the first lock taken (about 9 ms), so a client command never pays for it. See docs/decisions/0101-file-locks.md.
+ * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, and datagrams to a
+ * unix socket, called in libc through koffi. Loaded by the first lock taken (about 9 ms), so a client command never
+ * pays for it. See docs/decisions/0101-file-locks.md.
  */
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
@@ -25,7 +26,8 @@ export class NativeCallsUnavailableError extends Error {
   readonly code = 'ERR_FILE_LOCKS_UNAVAILABLE';
   constructor(cause: unknown) {
     super(
-      `cannot lock files on ${process.platform}-${process.arch}: the prebuilt module "koffi" did not load (${cause instanceof Error ? cause.message : String(cause)}); ` +
+      `cannot lock files on ${process.platform}-${process.arch}: the prebuilt module "koffi" did not load ` +
+        `(${cause instanceof Error ? cause.message : String(cause)}); ` +
         'reinstall with optional dependencies, on a platform that koffi supports',
       { cause },
     );
@@ -76,8 +78,8 @@ function load(): NativeCalls {
   if (!linux)
     return { lockByDescription: flock, flock, fallocate: () => false, sendDatagram, lockMemory, listenShared };
 
-  // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own, and the same layout
-  // up to padding: all other fields are zero (whole file, from its start).
+  // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own,
+  // and the same layout up to padding: all other fields are zero (whole file, from its start).
   const wide = process.arch !== 'arm' && process.arch !== 'ia32';
   const suffix = wide ? '' : '64';
   const fcntl = libc.func(`int fcntl${suffix}(int fd, int command, uint8_t *lock)`);
@@ -187,7 +189,8 @@ function datagramSender(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCa
     if (fd < 0) throw systemError('socket', koffi.errno());
     try {
       const bytes = Buffer.from(message);
-      // struct sockaddr_un: the family in two bytes, then the path; an abstract name begins with a zero byte and has no end of its own.
+      // struct sockaddr_un: the family in two bytes, then the path; an abstract name begins with a zero byte and has no
+      // end of its own.
       const isAbstract = path.startsWith('@');
       const name = isAbstract ? Buffer.from(`\0${path.slice(1)}`) : Buffer.from(`${path}\0`);
       const address = Buffer.concat([Buffer.from(Uint16Array.of(AF_UNIX).buffer), name]);

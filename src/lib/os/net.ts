@@ -1,6 +1,6 @@
 /**
- * The machine's network: TCP and unix sockets, in clear or with TLS. Errors are put into Go's words, since what etcd and etcdctl print
- * ends with them. Nagle's delay is off on every socket: a request or answer is one write.
+ * The machine's network: TCP and unix sockets, in clear or with TLS. Errors are put into Go's words, since what etcd
+ * and etcdctl print ends with them. Nagle's delay is off on every socket: a request or answer is one write.
  */
 import { rmSync } from 'node:fs';
 import net from 'node:net';
@@ -29,10 +29,14 @@ const tlsHandshake = 0x16;
 const defaultHandshakeMs = 10_000;
 const defaultDialMs = 20_000;
 const LAST_PORT = 65_535;
-/** Nagle's delay off; a peer that vanished without a word is noticed by probes of a silent connection, as Go's sockets do. */
+/**
+ * Nagle's delay off; a peer that vanished without a word is noticed by probes of a silent connection, as Go's sockets
+ * do.
+ */
 const liveliness = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 
-// ── listening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── listening
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function listen(
   address: NetworkAddress,
@@ -99,7 +103,10 @@ function boundAddress(server: net.Server, asked: NetworkAddress): NetworkAddress
   return asked.t === 'tcp' && bound !== null && typeof bound === 'object' ? { ...asked, port: bound.port } : asked;
 }
 
-/** Wraps accepted sockets in TLS and hands them over after the handshake. The tls.Server never listens; sockets are given to it. */
+/**
+ * Wraps accepted sockets in TLS and hands them over after the handshake. The tls.Server never listens; sockets are
+ * given to it.
+ */
 function secureAcceptor(
   options: TlsServerOptions,
   { handshakeTimeoutMs = defaultHandshakeMs, onReject }: ListenOptions,
@@ -186,7 +193,8 @@ function sniffTls(
   socket.on('close', stop);
 }
 
-// ── dialing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── dialing
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function dial(address: NetworkAddress, options: DialOptions = {}): Promise<NetworkSocket> {
   const halfOpen = options.halfOpen === true;
@@ -252,7 +260,8 @@ function connectTls(socket: net.Socket, address: NetworkAddress, options: TlsCli
   });
 }
 
-// ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── both
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function contextOptions(material: TlsMaterial): tls.SecureContextOptions {
   const { cert, key, ca, ciphers, minVersion = 'TLSv1.2', maxVersion } = material;

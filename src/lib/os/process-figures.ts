@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 /** The largest amount that 64 bits tell: no limit. */
 const UNLIMITED_BYTES = 2 ** 64;
 
-/** Bytes that came and went through all sockets of the network namespace: more than one process is in it, as client_golang's metrics have it. */
+/**
+ * Bytes that came and went through all sockets of the network namespace: more than one process is in it, as
+ * client_golang's metrics have it.
+ */
 export function networkBytes(): { readonly received: number; readonly sent: number } {
   const lines = read('/proc/self/net/netstat').split('\n');
   const at = lines.findIndex((line) => line.startsWith('IpExt:'));

@@ -1,6 +1,7 @@
 /**
- * Words and variables of this process as the system has them. Node decodes them as UTF-8 and puts U+FFFD where that fails, which would make one of many
- * keys; what was lost stands in /proc. Nothing is read there unless something was lost.
+ * Words and variables of this process as the system has them. Node decodes them as UTF-8 and puts U+FFFD where that
+ * fails, which would make one of many keys; what was lost stands in /proc. Nothing is read there unless something was
+ * lost.
  */
 import { readFileSync } from 'node:fs';
 import { rawText } from '../raw-text.js';

@@ -6,7 +6,10 @@ import { pathErrorText } from '../go/system-error.js';
 export interface CommandEnd {
   /** 0 = it went well; -1 = it was ended by a signal or never ran. */
   readonly exitCode: number;
-  /** In Go's words: `exit status 3`, `signal: killed`, `exec: "x": executable file not found in $PATH`. Undefined = it went well. */
+  /**
+   * In Go's words: `exit status 3`, `signal: killed`, `exec: "x": executable file not found in $PATH`. Undefined = it
+   * went well.
+   */
   readonly failure: string | undefined;
   readonly wasSignaled: boolean;
 }

@@ -1,6 +1,7 @@
 /**
- * A certificate that vouches for itself, for listeners with `--auto-tls`: ECDSA over P-521, organization `etcd`, for the hosts that are listened on.
- * Kept in a folder and used again at the next start. https://www.rfc-editor.org/rfc/rfc5280#section-4.1, etcd's client/pkg/transport/listener.go
+ * A certificate that vouches for itself, for listeners with `--auto-tls`: ECDSA over P-521, organization `etcd`, for
+ * the hosts that are listened on. Kept in a folder and used again at the next start.
+ * https://www.rfc-editor.org/rfc/rfc5280#section-4.1, etcd's client/pkg/transport/listener.go
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import fs from 'node:fs';

@@ -1,4 +1,7 @@
-/** Reads a client's TLS files and checks that they belong together, with Go's words for what does not (crypto/tls.X509KeyPair). */
+/**
+ * Reads a client's TLS files and checks that they belong together, with Go's words for what does not
+ * (crypto/tls.X509KeyPair).
+ */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from './read-file.js';
 

@@ -1,7 +1,8 @@
 /**
- * Whether a client's certificate is accepted, as Go's crypto/tls decides it and in its words. OpenSSL builds and checks the chain; this adds what it
- * judges otherwise: a certificate whose extended key usage is "any" is for clients too, and a revoked serial number counts whoever listed it.
- * https://pkg.go.dev/crypto/x509#VerifyOptions, etcd's client/pkg/transport/listener_tls.go
+ * Whether a client's certificate is accepted, as Go's crypto/tls decides it and in its words. OpenSSL builds and checks
+ * the chain; this adds what it judges otherwise: a certificate whose extended key usage is "any" is for clients too,
+ * and a revoked serial number counts whoever listed it. https://pkg.go.dev/crypto/x509#VerifyOptions, etcd's
+ * client/pkg/transport/listener_tls.go
  */
 import { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
@@ -90,7 +91,10 @@ const isForClients = (certificate: X509Certificate): boolean => {
   return usages === undefined || usages.includes(ANY_USAGE) || usages.includes(CLIENT_USAGE);
 };
 
-/** What Go may accept all the same: a usage of "any", and a chain that ends at an authority of the file that another one vouches for. */
+/**
+ * What Go may accept all the same: a usage of "any", and a chain that ends at an authority of the file that another one
+ * vouches for.
+ */
 const judgedOtherwise: ReadonlySet<string> = new Set([
   'INVALID_PURPOSE',
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -98,7 +102,10 @@ const judgedOtherwise: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** OpenSSL tells one of its objections and may have more: so the whole chain is checked once more, up to a certificate of the CA file. */
+/**
+ * OpenSSL tells one of its objections and may have more: so the whole chain is checked once more, up to a certificate
+ * of the CA file.
+ */
 function isTrusted(chain: readonly X509Certificate[], ca: TlsMaterial['ca']): boolean {
   const trusted = certificatesOf(ca);
   const nowMs = Date.now();

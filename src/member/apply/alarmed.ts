@@ -24,7 +24,9 @@ export function corrupt(alarms: Alarms, next: Apply): Apply {
   };
 }
 
-/** What frees space (deletions, compaction, revocation) goes through, and transactions that write nothing (etcd #14884). */
+/**
+ * What frees space (deletions, compaction, revocation) goes through, and transactions that write nothing (etcd #14884).
+ */
 export function capped(alarms: Alarms, next: Apply): Apply {
   return (operation, context) => {
     if (alarms.has(AlarmType.NOSPACE) && costOf(operation) > 0) throw new EtcdError('noSpace');

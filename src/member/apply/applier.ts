@@ -1,5 +1,6 @@
 /**
- * The store at the bottom of the chain (`chain.ts`): requests onto keys, leases, alarms and users. Also the serving side of reads that need no entry.
+ * The store at the bottom of the chain (`chain.ts`): requests onto keys, leases, alarms and users. Also the serving
+ * side of reads that need no entry.
  */
 import type { AuthStore } from '../../auth/store.js';
 import type { Lessor } from '../../lease/lessor.js';

@@ -1,4 +1,7 @@
-/** Entries about users, roles and authentication, onto the auth store; who may was checked before. Headers are added by the API. */
+/**
+ * Entries about users, roles and authentication, onto the auth store; who may was checked before. Headers are added by
+ * the API.
+ */
 import type { AuthStore } from '../../auth/store.js';
 import type { ApplyContext } from './layer.js';
 import type { RequestOf, ResultOf, StoreKind } from './operation.js';

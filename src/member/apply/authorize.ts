@@ -1,6 +1,7 @@
 /**
- * What a caller must be permitted for a request to be carried out. The same rules hold where entries are applied and where reads are served. All of it passes
- * while authentication is off. Source: etcd's apply_auth.go and v3_server.go; what is checked where, and how it is refused, was recorded from 3.5.30.
+ * What a caller must be permitted for a request to be carried out. The same rules hold where entries are applied and
+ * where reads are served. All of it passes while authentication is off. Source: etcd's apply_auth.go and v3_server.go;
+ * what is checked where, and how it is refused, was recorded from 3.5.30.
  */
 import type { AuthStore } from '../../auth/store.js';
 import type { Identity } from '../../auth/types.js';

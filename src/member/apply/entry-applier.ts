@@ -1,8 +1,10 @@
 /**
- * Committed entries, in order, onto everything they concern: store, leases, alarms, membership, raft's own configuration.
+ * Committed entries, in order, onto everything they concern: store, leases, alarms, membership, raft's own
+ * configuration.
  *
- * After a restart the log is read again from the last raft snapshot, while the backend may be further: entries up to its consistent index touch memory
- * (membership, configuration) only. The consistent index moves in the same backend transaction as what the entry changed (etcd #13766).
+ * After a restart the log is read again from the last raft snapshot, while the backend may be further: entries up to
+ * its consistent index touch memory (membership, configuration) only. The consistent index moves in the same backend
+ * transaction as what the entry changed (etcd #13766).
  */
 import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
@@ -107,7 +109,10 @@ export class EntryApplier {
     return this.#confState;
   }
 
-  /** Everything was replaced by a leader's snapshot. Its database, `backendIndex`, may be further than its index (etcd #13933). */
+  /**
+   * Everything was replaced by a leader's snapshot. Its database, `backendIndex`, may be further than its index (etcd
+   * #13933).
+   */
   restore({ metadata }: Snapshot, backendIndex: number): void {
     this.#applied = metadata.index;
     this.#appliedTerm = metadata.term;
@@ -158,7 +163,10 @@ export class EntryApplier {
     }
   }
 
-  /** The v2 store is memory alone: after a restart it begins at the snapshot, and all entries since are applied to it again. */
+  /**
+   * The v2 store is memory alone: after a restart it begins at the snapshot, and all entries since are applied to it
+   * again.
+   */
   #v2(request: V2Request, how: { persist: boolean }): Outcome<Event | undefined> {
     const { cluster, v2, clock } = this.deps;
     try {

@@ -1,6 +1,7 @@
 /**
- * What a log entry asks of the replicated state: one row for each kind of request. An entry is decoded once, into exactly one operation; a kind that no
- * row has is not ignored but ends the member, as it ends etcd: members that skip what others carry out part ways.
+ * What a log entry asks of the replicated state: one row for each kind of request. An entry is decoded once, into
+ * exactly one operation; a kind that no row has is not ignored but ends the member, as it ends etcd: members that skip
+ * what others carry out part ways.
  *
  *     InternalRaftRequest { header { ID, username, authRevision }, <kind>: <request> }
  *
@@ -83,7 +84,10 @@ export type Operation = OperationOf<OperationKind>;
 
 type Bare<T> = Omit<T, 'header'>;
 
-/** What applying a request of each kind gives its proposer. Headers carry the revision; cluster, member and term are the API's to fill in. */
+/**
+ * What applying a request of each kind gives its proposer. Headers carry the revision; cluster, member and term are the
+ * API's to fill in.
+ */
 interface Results {
   range: etcdserverpb.SplicedRangeResponse;
   put: etcdserverpb.SplicedPutResponse;
@@ -162,7 +166,10 @@ export type EntryData =
       readonly t: 'operation';
       /** Under which somebody may wait for the result. */
       readonly id: bigint;
-      /** Whom the member that took the request found behind it; with an empty name and revision 0 where there was nobody. */
+      /**
+       * Whom the member that took the request found behind it; with an empty name and revision 0 where there was
+       * nobody.
+       */
       readonly identity: Identity | undefined;
       readonly operation: Operation;
     };
@@ -194,8 +201,9 @@ const kindByTag: ReadonlyMap<number, OperationKind> = new Map(kinds.map((kind) =
 const fieldNames = ['1 ID', '2 V2', '100 Header', ...kinds.map((kind) => `${requests[kind].field} ${kind}`)].join(' ');
 
 /**
- * The bytes of a normal entry: nothing, an InternalRaftRequest, or a bare v2 Request. The two are told apart only because the wrong parse fails: field 2
- * of a Request is text such as "PUT", which is no valid message. Bytes fields are views into `data`. Throws ProtoDecodeError and UnknownRequestError.
+ * The bytes of a normal entry: nothing, an InternalRaftRequest, or a bare v2 Request. The two are told apart only
+ * because the wrong parse fails: field 2 of a Request is text such as "PUT", which is no valid message. Bytes fields
+ * are views into `data`. Throws ProtoDecodeError and UnknownRequestError.
  */
 export function decodeEntryData(data: Uint8Array): EntryData {
   if (data.length === 0) return { t: 'empty' };
@@ -244,7 +252,8 @@ function readInternalRequest(data: Uint8Array): EntryData {
 const writer = new Writer();
 
 /**
- * The entry that asks for `operation`. `encoded`: the request's bytes as a client sent them, used as they are instead of encoding it again.
+ * The entry that asks for `operation`. `encoded`: the request's bytes as a client sent them, used as they are instead
+ * of encoding it again.
  */
 export function encodeOperation(
   header: etcdserverpb.RequestHeader,

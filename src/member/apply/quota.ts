@@ -1,6 +1,6 @@
 /**
- * How much a request may add to the backend, and whether it still may. Counted against the file's size (high-water mark), not what is in
- * use, as etcd does: only defragmentation gives space back. Source: etcd's storage/quota.go.
+ * How much a request may add to the backend, and whether it still may. Counted against the file's size (high-water
+ * mark), not what is in use, as etcd does: only defragmentation gives space back. Source: etcd's storage/quota.go.
  */
 import type { PutRequest, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
 import { EtcdError } from '../etcd-error.js';
@@ -56,7 +56,9 @@ export interface QuotaDeps {
   readonly onQuotaExceeded: () => void;
 }
 
-/** The layer of the quota. What is over it is applied all the same, as every member must: only its answer is a refusal. */
+/**
+ * The layer of the quota. What is over it is applied all the same, as every member must: only its answer is a refusal.
+ */
 export function quota(deps: QuotaDeps, next: Apply): Apply {
   return (operation, context) => {
     const cost = costOf(operation);

@@ -1,6 +1,7 @@
 /**
- * A Range request over a view of the store: fetch in key order → filter by revisions → sort → cut to the limit. The common request (no
- * filter, no sort) hands the stored bytes on without decoding them. Rules: etcd's apply_v3 / txn.Range, facts "semantics 2".
+ * A Range request over a view of the store: fetch in key order → filter by revisions → sort → cut to the limit. The
+ * common request (no filter, no sort) hands the stored bytes on without decoding them. Rules: etcd's apply_v3 /
+ * txn.Range, facts "semantics 2".
  */
 import { goSort } from '../../lib/go/sort.js';
 import type { KeyReader } from '../../mvcc/types.js';
@@ -22,8 +23,9 @@ export function executeRange(source: KeyReader, request: RangeRequest): SplicedR
 }
 
 /**
- * How many keys have to be looked at; 0 = all. One more than asked for tells whether there are more. A sort by something else than the key that names
- * no order sorts what the limit has left, as etcd does: only an order makes it fetch all.
+ * How many keys have to be looked at; 0 = all. One more than asked for tells whether there are more. A sort by
+ * something else than the key that names no order sorts what the limit has left, as etcd does: only an order makes it
+ * fetch all.
  */
 export function fetchLimit(request: RangeRequest): number {
   const needsAll = hasFilter(request) || (isSorted(request) && request.sortOrder !== SortOrder.NONE);

@@ -1,6 +1,7 @@
 /**
- * What the stores refuse, each in its own words, as rows of the catalogue of wire errors. Refusals alone: they follow from the request and the state, so that every
- * member comes to the same one. What only one member may run into (a queue that is full) is not for apply.
+ * What the stores refuse, each in its own words, as rows of the catalogue of wire errors. Refusals alone: they follow
+ * from the request and the state, so that every member comes to the same one. What only one member may run into (a
+ * queue that is full) is not for apply.
  */
 import { AuthError } from '../../auth/errors.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError } from '../../lease/errors.js';

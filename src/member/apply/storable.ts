@@ -1,6 +1,7 @@
 /**
- * Values that a layer below cannot store, or that would end a real member that applies them. They are refused before they are proposed, and once more by apply,
- * since an entry may come from a member that did not look. (etcd itself acknowledges such names and never starts again.)
+ * Values that a layer below cannot store, or that would end a real member that applies them. They are refused before
+ * they are proposed, and once more by apply, since an entry may come from a member that did not look. (etcd itself
+ * acknowledges such names and never starts again.)
  */
 import { AlarmRequest_AlarmAction as AlarmAction, type AlarmRequest, AlarmType } from '../../proto/gen/etcdserverpb.js';
 import { EtcdError } from '../etcd-error.js';

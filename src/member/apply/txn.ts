@@ -1,7 +1,8 @@
 /**
- * A transaction, applied: first every comparison of every level is evaluated against the state before it, which fixes the path; then all that the path would do
- * is checked; only then is anything executed, so that a refusal leaves nothing behind (etcd #18799). Every member does all of it, also where no client
- * waits: members that skip a part come apart (etcd #18667). Source: etcd's server/etcdserver/txn.
+ * A transaction, applied: first every comparison of every level is evaluated against the state before it, which fixes
+ * the path; then all that the path would do is checked; only then is anything executed, so that a refusal leaves
+ * nothing behind (etcd #18799). Every member does all of it, also where no client waits: members that skip a part come
+ * apart (etcd #18667). Source: etcd's server/etcdserver/txn.
  */
 import type { KeyReader, WriteTransaction } from '../../mvcc/types.js';
 import {
@@ -28,13 +29,18 @@ export interface TxnContext {
   readonly compactRevision: number;
 }
 
-/** Outcome of the comparisons of one level and of the transactions nested in its chosen branch, in order of operations. */
+/**
+ * Outcome of the comparisons of one level and of the transactions nested in its chosen branch, in order of operations.
+ */
 interface Path {
   readonly succeeded: boolean;
   readonly nested: readonly Path[];
 }
 
-/** True when no branch can write: such a transaction is a read and needs no log entry. A nested one, even empty, makes it a write. */
+/**
+ * True when no branch can write: such a transaction is a read and needs no log entry. A nested one, even empty, makes
+ * it a write.
+ */
 export function isReadOnlyTxn(txn: TxnRequest): boolean {
   return [...txn.success, ...txn.failure].every(({ request }) => request.case === 'requestRange');
 }
@@ -117,7 +123,10 @@ export function executeDeleteRange(
   return { header: undefined, deleted: write.deleteRange(request.key, request.rangeEnd), prevKvs };
 }
 
-/** Throws EtcdError for a put that must not be applied. The lease is looked for first; in a transaction the key is, as etcd has it. */
+/**
+ * Throws EtcdError for a put that must not be applied. The lease is looked for first; in a transaction the key is, as
+ * etcd has it.
+ */
 export function checkPut(reader: KeyReader, put: PutRequest, context: TxnContext): void {
   checkLease(put, context);
   checkKept(reader, put);
@@ -180,7 +189,8 @@ function checkRanges(txn: TxnRequest, path: Path, context: TxnContext): void {
 function checkRevision(revision: number, context: TxnContext): void {
   if (revision === 0) return;
   if (revision > context.currentRevision) throw new EtcdError('futureRevision');
-  // Before the first compaction etcd's number is -1. A range outside a transaction takes any negative one for the present.
+  // Before the first compaction etcd's number is -1. A range outside a transaction takes any negative one for the
+  // present.
   if (revision < (context.compactRevision <= 0 ? -1 : context.compactRevision)) throw new EtcdError('compacted');
 }
 

@@ -1,4 +1,7 @@
-/** Log and database to the objects that work on them. The database may already be ahead of the log's snapshot, never behind it. */
+/**
+ * Log and database to the objects that work on them. The database may already be ahead of the log's snapshot, never
+ * behind it.
+ */
 import { bucketNames } from '../../backend/buckets.js';
 import type { FileBackend } from '../../backend/options.js';
 import { readClusterVersion } from '../../backend/schema/cluster.js';
@@ -138,8 +141,8 @@ export function assemble({
 }
 
 /**
- * A log that ends before the database does has lost entries. Other members send them again; a member that is alone would give their indexes to new ones
- * and then take those for applied.
+ * A log that ends before the database does has lost entries. Other members send them again; a member that is alone
+ * would give their indexes to new ones and then take those for applied.
  */
 function refuseIfAlone(backend: Backend, dbPath: string, backendIndex: number, lastIndex: number): void {
   let members = 0;
@@ -160,7 +163,8 @@ function refuseDowngrade(emulate: EmulatedVersion, clusterVersions: readonly (st
     const [major = 0, minor = 0] = (version ?? '0.0').split('.').map(Number);
     if (major < ownMajor || (major === ownMajor && minor <= ownMinor)) continue;
     throw new Error(
-      `invalid downgrade; server version is lower than determined cluster version: server ${fullVersionOf[emulate]}, cluster ${major}.${minor}; ` +
+      `invalid downgrade; server version is lower than determined cluster version: server ` +
+        `${fullVersionOf[emulate]}, cluster ${major}.${minor}; ` +
         `start with --emulate-version ${major}.${minor} or later, or let the cluster be downgraded first`,
     );
   }

@@ -1,6 +1,7 @@
 /**
- * Whether this version may become part of a running cluster: of every member that can be reached the cluster version must be one that it can
- * work in, and one member at least must be reached. Source: etcd's etcdserver/cluster_util.go, isCompatibleWithCluster.
+ * Whether this version may become part of a running cluster: of every member that can be reached the cluster version
+ * must be one that it can work in, and one member at least must be reached. Source: etcd's etcdserver/cluster_util.go,
+ * isCompatibleWithCluster.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';

@@ -1,6 +1,6 @@
 /**
- * Who this member is, as etcd's decision table says: a log goes on whatever the flags say; without one, the flags say whether a cluster begins or
- * is joined. Nothing is written here.
+ * Who this member is, as etcd's decision table says: a log goes on whatever the flags say; without one, the flags say
+ * whether a cluster begins or is joined. Nothing is written here.
  */
 import { hasWal } from '../../wal/index.js';
 import type { MemberConfig } from '../types.js';

@@ -21,7 +21,10 @@ export function makeDurableDir(disk: Disk, dir: string): void {
   }
 }
 
-/** Makes it where it is missing, warns where others may look into it, and tries whether it can be written to. As etcd's fileutil.TouchDirAll. */
+/**
+ * Makes it where it is missing, warns where others may look into it, and tries whether it can be written to. As etcd's
+ * fileutil.TouchDirAll.
+ */
 export function touchDir(disk: Disk, dir: string, logger: Logger): void {
   const found = disk.stat(dir);
   if (found === undefined) makeDurableDir(disk, dir);

@@ -1,6 +1,7 @@
 /**
- * `--force-new-cluster`: this member goes on alone with what it has. Entries that were never committed are dropped, and configuration changes are put behind the
- * committed ones, as if agreed on, that leave it the only voter and remove everybody else, learners too (etcd #20071, #20339). Ids stay.
+ * `--force-new-cluster`: this member goes on alone with what it has. Entries that were never committed are dropped, and
+ * configuration changes are put behind the committed ones, as if agreed on, that leave it the only voter and remove
+ * everybody else, learners too (etcd #20071, #20339). Ids stay.
  */
 import type { EmulatedVersion } from '../../lib/emulate.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
@@ -54,7 +55,10 @@ export function forceNewCluster(
 
 const promotion = (id: bigint): string => `{"id":${id},"isPromote":true}`;
 
-/** A backup's member has an id of its own, which its log knows nothing of. The address is etcd's; `member update` gives it real ones. */
+/**
+ * A backup's member has an id of its own, which its log knows nothing of. The address is etcd's; `member update` gives
+ * it real ones.
+ */
 const newcomer = (id: bigint): string => `{"id":${id},"peerURLs":["http://localhost:2380"]}`;
 
 function membersAt(confState: ConfState, entries: readonly Entry[], emulate: EmulatedVersion) {

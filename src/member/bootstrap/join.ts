@@ -1,6 +1,6 @@
 /**
- * Joining a cluster that runs: its members say who belongs to it, this one finds itself among them by its URLs and takes over the ids. Source:
- * etcd's membership.ValidateClusterAndAssignIDs and etcdserver's cluster_util.go.
+ * Joining a cluster that runs: its members say who belongs to it, this one finds itself among them by its URLs and
+ * takes over the ids. Source: etcd's membership.ValidateClusterAndAssignIDs and etcdserver's cluster_util.go.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { verifyJoining } from '../../datadir/initial-cluster.js';

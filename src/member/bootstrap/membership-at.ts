@@ -5,7 +5,9 @@ import { type MembershipState, memberFromJson } from '../../datadir/cluster-memb
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';
 import type { Snapshot } from '../../raftpb/types.js';
 
-/** Of the snapshot, whose entries are not replayed; of the database where a snapshot says nothing (3.7 may write such). */
+/**
+ * Of the snapshot, whose entries are not replayed; of the database where a snapshot says nothing (3.7 may write such).
+ */
 export function membershipAt(snapshot: Snapshot | undefined, backend: BackendReader): MembershipState {
   if (snapshot === undefined) return { members: [], removed: [], version: undefined };
   return snapshot.data.length > 0 ? membershipFromV2Snapshot(snapshot.data) : membershipIn(backend);

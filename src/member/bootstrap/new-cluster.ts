@@ -16,7 +16,9 @@ import type { DecisionWorld, InitialConfiguration, LogState } from './types.js';
 /** How long each of the others may take to say that this member has been there before; most do not run yet. */
 const ASK_TIMEOUT_MS = 1000;
 
-/** Rejects in etcd's words where what the member is told does not fit together, or the cluster has known it as started. */
+/**
+ * Rejects in etcd's words where what the member is told does not fit together, or the cluster has known it as started.
+ */
 export async function decideNew(config: MemberConfig, world: DecisionWorld): Promise<InitialConfiguration> {
   const { name, initialAdvertisePeerUrls: peerURLs, initialCluster: members, initialClusterToken: token } = config;
   await verifyInitialCluster({ name, peerURLs, members, token }, world);

@@ -1,6 +1,6 @@
 /**
- * From a decision and a data directory (or none) to the parts of a member. Nothing here deletes anything but the leftovers of interrupted
- * writes; what cannot be trusted is refused with the file's name.
+ * From a decision and a data directory (or none) to the parts of a member. Nothing here deletes anything but the
+ * leftovers of interrupted writes; what cannot be trusted is refused with the file's name.
  */
 import { openBackend } from '../../backend/backend.js';
 import type { FileBackend } from '../../backend/options.js';
@@ -37,7 +37,8 @@ export function openParts(
   const options = walOptions(config, world, observer);
 
   let log: LogState;
-  // Of a member without a log the database is looked at first, so that no log is begun beside one that has already been used.
+  // Of a member without a log the database is looked at first, so that no log is begun beside one that has already been
+  // used.
   let unused: FileBackend | undefined;
   switch (decision.t) {
     case 'new':
@@ -96,7 +97,10 @@ function openDatabase(
   );
 }
 
-/** Throws BackendAheadError for a database that some log's entries went into: beside a new log their successors would be taken for applied. */
+/**
+ * Throws BackendAheadError for a database that some log's entries went into: beside a new log their successors would be
+ * taken for applied.
+ */
 function openUnused(open: () => FileBackend, dbPath: string, walDir: string): FileBackend {
   const backend = open();
   const index = readConsistentIndex(backend);

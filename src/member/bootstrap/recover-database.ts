@@ -1,6 +1,7 @@
 /**
- * The database that goes with the newest raft snapshot. A member that stopped while it installed a leader's snapshot has that snapshot's database in
- * `<index>.snap.db` yet: then that one is it. Source: etcd's storage/backend.go, RecoverSnapshotBackend.
+ * The database that goes with the newest raft snapshot. A member that stopped while it installed a leader's snapshot
+ * has that snapshot's database in `<index>.snap.db` yet: then that one is it. Source: etcd's storage/backend.go,
+ * RecoverSnapshotBackend.
  */
 import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';

@@ -1,4 +1,7 @@
-/** What a running cluster's members answer to one that starts: who belongs to it. Source: etcd's etcdserver/cluster_util.go. */
+/**
+ * What a running cluster's members answer to one that starts: who belongs to it. Source: etcd's
+ * etcdserver/cluster_util.go.
+ */
 import { type ClusterMember, membersFromJson } from '../../datadir/cluster-member.js';
 import type { DecisionWorld } from './types.js';
 
@@ -17,8 +20,8 @@ export function remotePeerUrls(members: readonly ClusterMember[], localName: str
 }
 
 /**
- * Asks one after another until somebody answers; each has `timeoutMs`. A text says, in etcd's words, why there is no answer. `quiet`: nobody need
- * know about those that do not answer.
+ * Asks one after another until somebody answers; each has `timeoutMs`. A text says, in etcd's words, why there is no
+ * answer. `quiet`: nobody need know about those that do not answer.
  */
 export async function askForCluster(
   urls: readonly string[],

@@ -52,18 +52,20 @@ function forced(
 }
 
 /**
- * A log without a hard state belongs to a member whose first start ended before its first configuration was synced: nothing was voted or committed,
- * so its cluster begins again, over any entries that did reach the disk. `etcd-diff:` etcd starts from such a log as it is, without a voter, and
- * waits for ever.
+ * A log without a hard state belongs to a member whose first start ended before its first configuration was synced:
+ * nothing was voted or committed, so its cluster begins again, over any entries that did reach the disk. `etcd-diff:`
+ * etcd starts from such a log as it is, without a voter, and waits for ever.
  */
 function beginAgain(config: MemberConfig, stored: Pick<LogState, 'memberId' | 'clusterId'>, walDir: string) {
-  // One that joins begins nothing: its leader will send it everything. Flags may have changed since: where there are others, they know.
+  // One that joins begins nothing: its leader will send it everything. Flags may have changed since: where there are
+  // others, they know.
   if (config.initialClusterState === 'existing') return undefined;
   const { memberId, clusterId, members } = initialConfiguration(config);
   if (memberId === stored.memberId && clusterId === stored.clusterId) return members;
   if (members.length > 1) return undefined;
   throw new Error(
-    `the log in ${walDir} was begun for member ${stored.memberId.toString(16)} of cluster ${stored.clusterId.toString(16)}, ` +
+    `the log in ${walDir} was begun for member ${stored.memberId.toString(16)} of cluster ` +
+      `${stored.clusterId.toString(16)}, ` +
       `but the initial cluster makes this member ${memberId.toString(16)} of ${clusterId.toString(16)}; ` +
       'nothing was stored yet: remove the data directory to start anew',
   );

@@ -72,7 +72,10 @@ export interface Bootstrapped {
   readonly v2: V2Store;
   readonly alarms: Alarms;
   readonly cluster: Cluster;
-  /** Whom to connect to before the log has named anybody: the members of a cluster that begins or is joined. Empty at a restart. */
+  /**
+   * Whom to connect to before the log has named anybody: the members of a cluster that begins or is joined. Empty at a
+   * restart.
+   */
   readonly initialMembers: readonly ClusterMember[];
   readonly start: AppliedStart;
   /** Removes files beyond what is to be kept. */

@@ -17,7 +17,10 @@ export class Applied {
     return this.at().applied;
   }
 
-  /** Resolves with true when all that is committed now is applied; with false when that takes longer than a second, or the member stops. */
+  /**
+   * Resolves with true when all that is committed now is applied; with false when that takes longer than a second, or
+   * the member stops.
+   */
   untilCommitted(): Promise<boolean> {
     const { committed, applied } = this.at();
     if (applied >= committed) return Promise.resolve(true);

@@ -1,7 +1,7 @@
 /**
- * Messages of other members on their way into the core: those of a turn are stepped together, in the order in which they came. Proposals that a follower
- * forwarded wait while no leader is known, as our own do. Bounded in number and bytes; beyond, messages are refused, which their sender learns and raft
- * makes up for.
+ * Messages of other members on their way into the core: those of a turn are stepped together, in the order in which
+ * they came. Proposals that a follower forwarded wait while no leader is known, as our own do. Bounded in number and
+ * bytes; beyond, messages are refused, which their sender learns and raft makes up for.
  */
 import type { RawNode } from '../../raft/rawnode.js';
 import { type Message, MessageType, NONE } from '../../raftpb/types.js';
@@ -44,7 +44,10 @@ export class Inbox {
     return this.#waiting.length > 0 || (this.#proposals.length > 0 && lead !== NONE);
   }
 
-  /** Steps what waits, until `isEnough`. What the core refuses is not the sender's to know: it would take the connection for broken. */
+  /**
+   * Steps what waits, until `isEnough`. What the core refuses is not the sender's to know: it would take the connection
+   * for broken.
+   */
   take(node: Core, isEnough: () => boolean): void {
     this.#takeProposals(node);
     let count = 0;

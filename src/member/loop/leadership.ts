@@ -1,6 +1,6 @@
 /**
- * Who leads, as this member knows it: one object that all are given who act differently on a leader, wait for one, or have to hear of a change. The loop
- * reports what raft says; nobody else changes it.
+ * Who leads, as this member knows it: one object that all are given who act differently on a leader, wait for one, or
+ * have to hear of a change. The loop reports what raft says; nobody else changes it.
  */
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';

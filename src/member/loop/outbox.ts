@@ -1,6 +1,7 @@
 /**
- * Messages of the core on their way to other members, as etcd's raftNode.processMessages: none to members that were removed, of several acknowledgements to one
- * member only the newest, snapshots by their own way, and a word when heartbeats go out late.
+ * Messages of the core on their way to other members, as etcd's raftNode.processMessages: none to members that were
+ * removed, of several acknowledgements to one member only the newest, snapshots by their own way, and a word when
+ * heartbeats go out late.
  */
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';

@@ -1,6 +1,7 @@
 /**
- * What is to be proposed. Ordinary entries of one turn are one append; configuration changes keep their place among them. While no leader is known nothing is
- * handed to the core, which would drop it. Whoever proposes keeps count of what waits here.
+ * What is to be proposed. Ordinary entries of one turn are one append; configuration changes keep their place among
+ * them. While no leader is known nothing is handed to the core, which would drop it. Whoever proposes keeps count of
+ * what waits here.
  */
 import type { RaftError } from '../../raft/errors.js';
 import type { RawNode } from '../../raft/rawnode.js';

@@ -1,17 +1,22 @@
 /**
- * The loop around one raft node: takes what happened in a turn of the event loop, and carries out what the core asks for.
+ * The loop around one raft node: takes what happened in a turn of the event loop, and carries out what the core asks
+ * for.
  *
- *   1. Messages of other members that came in are stepped, in the order in which they came. Proposals of the turn become one append (on a follower, one
- *      message to the leader); while there is no leader they wait. Waiting linearizable reads share one read-index round.
- *   2. Each Ready: a leader sends first, so that its followers write while it does. Others send last: configuration changes of the same Ready are
- *      applied before anything leaves that answers for them (a vote counted with members that are removed already, say).
- *   3. Entries and hard state go to the log in the order the core gave them; what they answer (our own vote and acknowledgement, a follower's
- *      answer to its leader) is held back until the log is synced. So a single voter commits, hence applies, only after its sync.
- *   4. A leader's snapshot takes the place of the log before entries that come after it; its answer waits until its database is in place.
+ *   1. Messages of other members that came in are stepped, in the order in which they came. Proposals of the turn
+ *      become one append (on a follower, one message to the leader); while there is no leader they wait. Waiting
+ *      linearizable reads share one read-index round.
+ *   2. Each Ready: a leader sends first, so that its followers write while it does. Others send last: configuration
+ *      changes of the same Ready are applied before anything leaves that answers for them (a vote counted with members
+ *      that are removed already, say).
+ *   3. Entries and hard state go to the log in the order the core gave them; what they answer (our own vote and
+ *      acknowledgement, a follower's answer to its leader) is held back until the log is synced. So a single voter
+ *      commits, hence applies, only after its sync.
+ *   4. A leader's snapshot takes the place of the log before entries that come after it; its answer waits until its
+ *      database is in place.
  *   5. Committed entries are applied in order; then whoever waits for them hears of it.
  *
- * Appends that come while a sync is under way are written behind it and share the next one: one sync a batch, however many proposals.
- * The core runs with asynchronous storage writes, so a slow disk holds up neither reads nor messages.
+ * Appends that come while a sync is under way are written behind it and share the next one: one sync a batch, however
+ * many proposals. The core runs with asynchronous storage writes, so a slow disk holds up neither reads nor messages.
  * `etcd-diff:` etcd 3.5 drives its core with Ready/Advance; the order on disk and on the wire is the same.
  */
 

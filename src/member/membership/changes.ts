@@ -1,7 +1,8 @@
 /**
- * Changes of the cluster's membership while it runs: add, remove, update, promote. Each is checked here, proposed as a configuration change, and
- * checked again by every member as it is applied (`conf-change.ts`). Whether a learner is in sync only the leader knows: others ask it.
- * Source: etcd's server.go (AddMember, RemoveMember, UpdateMember, PromoteMember).
+ * Changes of the cluster's membership while it runs: add, remove, update, promote. Each is checked here, proposed as a
+ * configuration change, and checked again by every member as it is applied (`conf-change.ts`). Whether a learner is in
+ * sync only the leader knows: others ask it. Source: etcd's server.go (AddMember, RemoveMember, UpdateMember,
+ * PromoteMember).
  */
 import { type ClusterMember, membersFromJson, memberToJson } from '../../datadir/cluster-member.js';
 import { addedMemberId } from '../../datadir/ids.js';

@@ -1,8 +1,9 @@
 /**
- * The membership this member has applied: members, removed ids and the cluster version. Kept twice on disk because versions differ in
- * what they believe: 3.4 and 3.5 restore it from the v2 store's JSON inside a `.snap` file, 3.6 and later from the buckets `members`,
- * `members_removed` and `cluster`. Each change is made in memory first and written to the buckets only where `persist` says that the
- * backend has not seen the entry yet; to the v2 store always, since it begins at the snapshot whose successors are replayed.
+ * The membership this member has applied: members, removed ids and the cluster version. Kept twice on disk because
+ * versions differ in what they believe: 3.4 and 3.5 restore it from the v2 store's JSON inside a `.snap` file, 3.6 and
+ * later from the buckets `members`, `members_removed` and `cluster`. Each change is made in memory first and written to
+ * the buckets only where `persist` says that the backend has not seen the entry yet; to the v2 store always, since it
+ * begins at the snapshot whose successors are replayed.
  */
 import {
   type DowngradeInfo,

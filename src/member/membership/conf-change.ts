@@ -1,6 +1,7 @@
 /**
- * Applying a configuration change: is it still valid, and what does it do to the membership? An invalid one is applied to raft as a change of node 0, so that all
- * members agree that nothing happened. Source: etcd's RaftCluster.ValidateConfigurationChange.
+ * Applying a configuration change: is it still valid, and what does it do to the membership? An invalid one is applied
+ * to raft as a change of node 0, so that all members agree that nothing happened. Source: etcd's
+ * RaftCluster.ValidateConfigurationChange.
  */
 
 import { type ClusterMember, memberFromJson } from '../../datadir/cluster-member.js';

@@ -1,6 +1,7 @@
 /**
- * How well this member is connected to the others, as its transport reports: what decides on changes of the membership that might cost a quorum, and on what
- * a request that timed out is told. Source: etcd's server/etcdserver/cluster_util.go.
+ * How well this member is connected to the others, as its transport reports: what decides on changes of the membership
+ * that might cost a quorum, and on what a request that timed out is told. Source: etcd's
+ * server/etcdserver/cluster_util.go.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Transport } from '../../peer/types.js';
@@ -59,7 +60,9 @@ export interface TimeoutDeps {
   readonly electionTimeoutMs: number;
 }
 
-/** What a request that began at `startMs` (monotonic) and got no result in time is told. As etcd's parseProposeCtxErr. */
+/**
+ * What a request that began at `startMs` (monotonic) and got no result in time is told. As etcd's parseProposeCtxErr.
+ */
 export function timeoutError({ connections, leadership, electionTimeoutMs }: TimeoutDeps, startMs: number): EtcdError {
   const { electedMs } = leadership;
   if (electedMs !== undefined && startMs > electedMs - 2 * electionTimeoutMs && startMs < electedMs)

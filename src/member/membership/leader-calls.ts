@@ -1,6 +1,7 @@
 /**
- * What only the leader can do, and what is no entry: done here where this member leads, else asked of the leader over its peer URLs, one after the other, until it
- * answers or the time for requests is over. Leaders may change meanwhile. Source: etcd's v3_server.go (LeaseRenew, waitLeader).
+ * What only the leader can do, and what is no entry: done here where this member leads, else asked of the leader over
+ * its peer URLs, one after the other, until it answers or the time for requests is over. Leaders may change meanwhile.
+ * Source: etcd's v3_server.go (LeaseRenew, waitLeader).
  */
 import type { Clock } from '../../lib/clock.js';
 import type { NodeId } from '../../raftpb/types.js';

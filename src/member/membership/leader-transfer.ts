@@ -1,4 +1,7 @@
-/** Handing leadership to another member: when asked to, and before this one stops. Source: etcd's EtcdServer.MoveLeader, TryTransferLeadershipOnShutdown. */
+/**
+ * Handing leadership to another member: when asked to, and before this one stops. Source: etcd's EtcdServer.MoveLeader,
+ * TryTransferLeadershipOnShutdown.
+ */
 import type { Logger } from '../../lib/logger.js';
 import type { NodeId } from '../../raftpb/types.js';
 import { EtcdError } from '../etcd-error.js';
@@ -26,7 +29,10 @@ export class LeaderTransfer {
     await leadership.transfer(target, timeoutMs);
   }
 
-  /** To whoever has been connected for longest, before this member stops. Never rejects: the others elect one all the same, only later. */
+  /**
+   * To whoever has been connected for longest, before this member stops. Never rejects: the others elect one all the
+   * same, only later.
+   */
   async handOver(): Promise<void> {
     const { cluster, connections, leadership, logger, timeoutMs } = this.deps;
     const local = { 'local-member-id': cluster.localId.toString(16) };

@@ -1,7 +1,8 @@
 /**
- * What `--strict-reconfig-check` stands for: changes of the membership that could leave the cluster without a quorum are refused before they are proposed.
- * A member counts as started once it has published its name, and as connected after five seconds without a failure.
- * Source: etcd's server.go (mayAddMember, mayRemoveMember, mayPromoteMember) and membership/cluster.go (IsReadyTo…).
+ * What `--strict-reconfig-check` stands for: changes of the membership that could leave the cluster without a quorum
+ * are refused before they are proposed. A member counts as started once it has published its name, and as connected
+ * after five seconds without a failure. Source: etcd's server.go (mayAddMember, mayRemoveMember, mayPromoteMember) and
+ * membership/cluster.go (IsReadyTo…).
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Clock } from '../../lib/clock.js';
@@ -71,7 +72,8 @@ export class QuorumGuard {
     if (active - 1 >= 1 + Math.floor((cluster.voters.length - 1) / 2)) return;
     const error = new EtcdError('unhealthy');
     logger.warn(
-      'rejecting member remove request; local member has not been connected to all peers, reconfigure breaks active quorum',
+      'rejecting member remove request; local member has not been connected to all peers, reconfigure breaks ' +
+        'active quorum',
       {
         ...this.#local,
         'requested-member-remove': id.toString(16),
@@ -147,5 +149,8 @@ export class QuorumGuard {
 
 /** As Go prints its Member. */
 function describe({ id, peerURLs, isLearner }: ClusterMember): string {
-  return `{ID:${id.toString(16)} RaftAttributes:{PeerURLs:[${peerURLs.join(' ')}] IsLearner:${isLearner}} Attributes:{Name: ClientURLs:[]}}`;
+  return (
+    `{ID:${id.toString(16)} RaftAttributes:{PeerURLs:[${peerURLs.join(' ')}] IsLearner:${isLearner}} ` +
+    `Attributes:{Name: ClientURLs:[]}}`
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * The two membership facts that 3.4 and 3.5 write into the log as bare v2 requests: a member's attributes and the cluster version. Everything else in that form
- * belongs to the v2 store.
+ * The two membership facts that 3.4 and 3.5 write into the log as bare v2 requests: a member's attributes and the
+ * cluster version. Everything else in that form belongs to the v2 store.
  */
 import { attributesFromJson, attributesToJson, type MemberAttributes } from '../../datadir/cluster-member.js';
 import { attributesPathOf, VERSION_PATH } from '../../datadir/v2-membership.js';

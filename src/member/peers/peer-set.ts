@@ -24,7 +24,10 @@ export class PeerSet {
     this.#connect([...initialMembers, ...cluster.members]);
   }
 
-  /** The whole membership may be another: a leader's snapshot has been installed. Connections to those who stay are kept. */
+  /**
+   * The whole membership may be another: a leader's snapshot has been installed. Connections to those who stay are
+   * kept.
+   */
   reconnect(): void {
     const { cluster, transport } = this.deps;
     for (const id of this.#connected) {

@@ -1,4 +1,7 @@
-/** What other members send, on its way to the loop: nothing of removed members, nothing meant for somebody else, nothing only a node itself may say. */
+/**
+ * What other members send, on its way to the loop: nothing of removed members, nothing meant for somebody else, nothing
+ * only a node itself may say.
+ */
 import type { Failpoints } from '../../lib/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RaftReceiver } from '../../peer/types.js';

@@ -1,6 +1,7 @@
 /**
- * A range that may be long, read in slices between which the event loop runs: heartbeats and other clients do not wait for it. All slices are as of one
- * revision. One that fits into the first slice is answered at once. Before each slice is asked whether anybody still waits for the answer.
+ * A range that may be long, read in slices between which the event loop runs: heartbeats and other clients do not wait
+ * for it. All slices are as of one revision. One that fits into the first slice is answered at once. Before each slice
+ * is asked whether anybody still waits for the answer.
  */
 import { type Caller, checkWanted } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';

@@ -1,6 +1,7 @@
 /**
- * A RangeResponse as bytes, put together from stored records as they are read: `0x12 | length | KeyValue` each. A record is copied once, from its page
- * into a piece; a large one not at all. Pieces are no longer than a heap block, so that many answers after another reuse the same memory.
+ * A RangeResponse as bytes, put together from stored records as they are read: `0x12 | length | KeyValue` each. A
+ * record is copied once, from its page into a piece; a large one not at all. Pieces are no longer than a heap block, so
+ * that many answers after another reuse the same memory.
  */
 import { Pieces } from '../../lib/pieces.js';
 import { RangeResponse, type ResponseHeader } from '../../proto/gen/etcdserverpb.js';

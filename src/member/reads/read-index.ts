@@ -1,12 +1,14 @@
 /**
- * Linearizable reads. All that wait share one read-index round: a round's answer proves that the leader was still the leader after each of its
- * readers had arrived, so a reader that comes while a round is under way must wait for the next one (etcd #20418: never answer from an old round).
+ * Linearizable reads. All that wait share one read-index round: a round's answer proves that the leader was still the
+ * leader after each of its readers had arrived, so a reader that comes while a round is under way must wait for the
+ * next one (etcd #20418: never answer from an old round).
  *
  *     wait() ──▶ gathering ──begin(turn)──▶ in flight ──confirm(index)──▶ confirmed ──applied ≥ index──▶ served
  *                                            │ every 500 ms without answer: asked again under a new context
  *                                            └ a new leader: refused with "leader changed"
  *
- * Pure: the loop hands in time and ticks, and sends the rounds. Source of behaviour: etcd's linearizableReadLoop, Raft thesis §6.4.
+ * Pure: the loop hands in time and ticks, and sends the rounds. Source of behaviour: etcd's linearizableReadLoop, Raft
+ * thesis §6.4.
  */
 
 import { AbandonedError, type Caller } from '../../lib/caller.js';
@@ -24,7 +26,10 @@ interface Reader {
 
 interface Round {
   readonly readers: Reader[];
-  /** Of each time it was asked. An answer to any of them comes from after all its readers arrived: it may be late, not old. */
+  /**
+   * Of each time it was asked. An answer to any of them comes from after all its readers arrived: it may be late, not
+   * old.
+   */
   readonly contexts: readonly bigint[];
   readonly askedMs: number;
 }
@@ -69,7 +74,8 @@ export class ReadIndexQueue {
     if (round === undefined || !round.contexts.includes(context)) {
       this.counters.slow++;
       this.logger.warn(
-        'ignored out-of-date read index response; local node read indexes queueing up and waiting to be in sync with leader',
+        'ignored out-of-date read index response; local node read indexes queueing up and waiting to be in sync ' +
+          'with leader',
         { 'sent-request-id': String(round?.contexts.at(-1) ?? 0n), 'received-request-id': String(context) },
       );
       return;
@@ -88,7 +94,10 @@ export class ReadIndexQueue {
     }
   }
 
-  /** Every 100 ms or so: repeats an unanswered round, refuses readers whose time is over, drops those whose callers are gone. */
+  /**
+   * Every 100 ms or so: repeats an unanswered round, refuses readers whose time is over, drops those whose callers are
+   * gone.
+   */
   tick(nowMs: number): void {
     const expire = (all: Reader[]): Reader[] => {
       const readers = all.filter((reader) => !isAbandoned(reader));

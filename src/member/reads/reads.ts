@@ -67,8 +67,8 @@ export class Reads {
   }
 
   /**
-   * The same in slices, for answers that may be long, as the whole response's bytes. All of it, the header's revision too, is as of the beginning.
-   * `hold` is told what an unfinished one takes up.
+   * The same in slices, for answers that may be long, as the whole response's bytes. All of it, the header's revision
+   * too, is as of the beginning. `hold` is told what an unfinished one takes up.
    */
   longRange(
     request: RangeRequest,

@@ -1,7 +1,8 @@
 /**
  * Who calls: from a token or a certificate to a name, and from a name and a password to a token.
  *
- *     log in:   check the password here ──▶ Authenticate entry (no password in it) ──applied──▶ every member knows the token
+ *     log in:   check the password here ──▶ Authenticate entry (no password in it) ──applied──▶ every member knows the
+ *               token
  *               and again, if users changed between the check and the entry: the password may not hold any more
  *     a call:   token ──▶ identity; a token of an entry not applied here yet waits for it
  *
@@ -73,8 +74,8 @@ export class Authentication {
   // ---- a call
 
   /**
-   * Undefined when nobody is named, and while authentication is off. Throws (or rejects with) AuthError for a token that nobody has. A promise only when the token's
-   * login is still to be applied.
+   * Undefined when nobody is named, and while authentication is off. Throws (or rejects with) AuthError for a token
+   * that nobody has. A promise only when the token's login is still to be applied.
    */
   identify(credentials: Credentials): Identity | undefined | Promise<Identity | undefined> {
     const { store } = this.deps;

@@ -1,7 +1,8 @@
 /**
- * Automatic compaction, on the leader only. Periodic: the revision is noted every tenth of the period (at most an hour); once a whole period has been
- * noted, the store is compacted to the revision of a period ago, again every period (at most every hour). By revision: every five minutes, to the current revision less
- * the retention. Source: etcd's server/etcdserver/api/v3compactor.
+ * Automatic compaction, on the leader only. Periodic: the revision is noted every tenth of the period (at most an
+ * hour); once a whole period has been noted, the store is compacted to the revision of a period ago, again every period
+ * (at most every hour). By revision: every five minutes, to the current revision less the retention. Source: etcd's
+ * server/etcdserver/api/v3compactor.
  */
 import type { Logger } from '../../lib/logger.js';
 import type { Leadership } from '../loop/leadership.js';

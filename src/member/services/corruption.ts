@@ -1,7 +1,8 @@
 /**
- * Whether all members hold the same data, by hashes that they exchange. Three checks: before a member serves (it does not start on data that others contradict), of
- * all data every so often by the leader, and of the hashes that compactions leave, which cost nothing more. A member that differs gets the CORRUPT alarm.
- * Source: etcd's server/etcdserver/corrupt.go.
+ * Whether all members hold the same data, by hashes that they exchange. Three checks: before a member serves (it does
+ * not start on data that others contradict), of all data every so often by the leader, and of the hashes that
+ * compactions leave, which cost nothing more. A member that differs gets the CORRUPT alarm. Source: etcd's
+ * server/etcdserver/corrupt.go.
  */
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
@@ -116,7 +117,10 @@ export class Corruption {
     logger.info('initial corruption checking passed; no corruption', { 'local-member-id': hex(cluster.localId) });
   }
 
-  /** The leader's: it is ahead of all, so that nobody may know of a later revision, and at the same compaction all must have the same. */
+  /**
+   * The leader's: it is ahead of all, so that nobody may know of a later revision, and at the same compaction all must
+   * have the same.
+   */
   async #checkAll(): Promise<void> {
     const { logger, maintenance, reads } = this.deps;
     const before = await maintenance.hashKv(0);
@@ -204,7 +208,8 @@ export class Corruption {
         const reason =
           answer === undefined
             ? 'no response'
-            : `the peer's CompactRevision ${answer.compactRevision} doesn't match leader's CompactRevision ${own.compactRevision}`;
+            : `the peer's CompactRevision ${answer.compactRevision} doesn't match leader's CompactRevision ` +
+              `${own.compactRevision}`;
         logger.warn("Skipped peer's hash", {
           'number-of-peers': peers.length,
           'leader-id': hex(cluster.localId),
@@ -251,7 +256,8 @@ export class Corruption {
     const right = [...idsByHash].find(([, ids]) => ids.length >= quorum)?.[0];
     if (right === undefined) {
       logger.error(
-        'Detected compaction hash mismatch but cannot identify the corrupted members, so intentionally set the memberID as 0',
+        'Detected compaction hash mismatch but cannot identify the corrupted members, so intentionally set the ' +
+          'memberID as 0',
         leader,
       );
       await this.#raise(0n);

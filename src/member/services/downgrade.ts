@@ -1,4 +1,7 @@
-/** Downgrading the cluster by one minor version: asked about, begun and called off here, carried out by `versions.ts`. Source: etcd's v3_server.go. */
+/**
+ * Downgrading the cluster by one minor version: asked about, begun and called off here, carried out by `versions.ts`.
+ * Source: etcd's v3_server.go.
+ */
 import type { Logger } from '../../lib/logger.js';
 import { DowngradeRequest_DowngradeAction as Action, type DowngradeRequest } from '../../proto/gen/etcdserverpb.js';
 import type { Propose } from '../apply/operation.js';

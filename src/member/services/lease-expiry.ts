@@ -1,7 +1,8 @@
 /**
- * The leader's clockwork of leases: twice a second, what has expired is revoked through the log (at most so many at a time, so that a mass expiry starves
- * nobody), and long leases are checkpointed. A member that was the leader and does not know yet that it is no more must not revoke anything: so it first
- * makes sure, by a read index, that it still leads (etcd #16822). Source: etcd's lessor loop and server.go (revokeExpiredLeases, ensureLeadership).
+ * The leader's clockwork of leases: twice a second, what has expired is revoked through the log (at most so many at a
+ * time, so that a mass expiry starves nobody), and long leases are checkpointed. A member that was the leader and does
+ * not know yet that it is no more must not revoke anything: so it first makes sure, by a read index, that it still
+ * leads (etcd #16822). Source: etcd's lessor loop and server.go (revokeExpiredLeases, ensureLeadership).
  */
 import { LeaseNotFoundError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';

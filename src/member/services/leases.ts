@@ -1,7 +1,8 @@
 /**
- * Leases as clients ask for them. Renewal and time to live are no entries but the leader's business: other members ask it. A lessor keeps time only while its member
- * leads; it begins to with the first entry of its term that is applied (`EntryApplier`), and ends as soon as another leader, or none, is known.
- * Source: etcd's v3_server.go (LeaseRenew, LeaseTimeToLive).
+ * Leases as clients ask for them. Renewal and time to live are no entries but the leader's business: other members ask
+ * it. A lessor keeps time only while its member leads; it begins to with the first entry of its term that is applied
+ * (`EntryApplier`), and ends as soon as another leader, or none, is known. Source: etcd's v3_server.go (LeaseRenew,
+ * LeaseTimeToLive).
  */
 import { NotPrimaryError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
@@ -51,8 +52,8 @@ export class Leases {
   }
 
   /**
-   * TTL in seconds that the lease has now; 0 = there is no such lease. The caller's signal is only asked for where there is something to wait for: making
-   * one costs more than a renewal.
+   * TTL in seconds that the lease has now; 0 = there is no such lease. The caller's signal is only asked for where
+   * there is something to wait for: making one costs more than a renewal.
    */
   renew(id: bigint, caller?: { readonly signal: AbortSignal }): Promise<number> {
     const { calls, leaderCalls } = this.deps;
@@ -63,7 +64,10 @@ export class Leases {
     });
   }
 
-  /** On the leader; else rejects with the EtcdError notLeader. What was proposed before may revoke the lease: only what is applied counts. */
+  /**
+   * On the leader; else rejects with the EtcdError notLeader. What was proposed before may revoke the lease: only what
+   * is applied counts.
+   */
   async renewHere(id: bigint, caller?: { readonly signal: AbortSignal }): Promise<number> {
     const { applied, clock, lessor, propose } = this.deps;
     if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');

@@ -1,6 +1,7 @@
 /**
- * What a member says of itself through the log, after each start: its name and client URLs. In the form the emulated version writes: a bare v2 request up to 3.5,
- * an InternalRaftRequest from 3.6 on, since 3.4 and 3.7 each end in a panic at the other's.
+ * What a member says of itself through the log, after each start: its name and client URLs. In the form the emulated
+ * version writes: a bare v2 request up to 3.5, an InternalRaftRequest from 3.6 on, since 3.4 and 3.7 each end in a
+ * panic at the other's.
  */
 import { differenceOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';

@@ -35,7 +35,10 @@ export class Space {
     return this.deps.backend.sizeBytes + costBytes < this.quotaBytes;
   }
 
-  /** Rejects with "database space exceeded" once the alarm that says so has been raised: who was refused finds it there, also after a crash. */
+  /**
+   * Rejects with "database space exceeded" once the alarm that says so has been raised: who was refused finds it there,
+   * also after a crash.
+   */
   async refuse(): Promise<never> {
     await this.raiseAlarm();
     throw new EtcdError('noSpace');

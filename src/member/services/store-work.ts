@@ -1,6 +1,6 @@
 /**
- * The store's long work in steps: compaction in batches with a commit and a pause after each, so that puts in between are not held up; hashes by a time
- * budget. One step a turn of the event loop at most.
+ * The store's long work in steps: compaction in batches with a commit and a pause after each, so that puts in between
+ * are not held up; hashes by a time budget. One step a turn of the event loop at most.
  */
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
@@ -47,7 +47,10 @@ export class StoreWork {
     this.wake();
   }
 
-  /** Resolves when the compaction of `revision` (scheduled by an entry already applied) has been carried out and is on disk. */
+  /**
+   * Resolves when the compaction of `revision` (scheduled by an entry already applied) has been carried out and is on
+   * disk.
+   */
   async compacted(revision: number): Promise<void> {
     await this.#compactions.get(revision);
     await this.deps.backend.commit();

@@ -1,10 +1,11 @@
 /**
  * Databases that leaders send, on their way into `<index>.snap.db`, where they wait until raft has taken the snapshot:
  *
- *     chunks ─▶ snap/tmpN ─fsync─▶ looked at ─rename─▶ snap/<index>.snap.db ─fsync of the folder─▶ the message may go to raft
+ *     chunks ─▶ snap/tmpN ─fsync─▶ looked at ─rename─▶ snap/<index>.snap.db ─fsync of the folder─▶ the message may go
+ *     to raft
  *
- * Whatever goes wrong on the way leaves no file behind (#14246); a process that is killed leaves a `tmpN`, which the next start removes. Source:
- * etcd's api/snap/db.go.
+ * Whatever goes wrong on the way leaves no file behind (#14246); a process that is killed leaves a `tmpN`, which the
+ * next start removes. Source: etcd's api/snap/db.go.
  */
 import { readConsistentIndex } from '../../backend/schema/meta.js';
 import { openBolt } from '../../bolt/bolt.js';
@@ -46,7 +47,10 @@ export class IncomingDatabases {
 
   constructor(readonly deps: IncomingDatabasesDeps) {}
 
-  /** Resolves when the database of the snapshot at `index` is durable under its name. Rejects with SnapshotSaveError, or as `chunks` does. */
+  /**
+   * Resolves when the database of the snapshot at `index` is durable under its name. Rejects with SnapshotSaveError, or
+   * as `chunks` does.
+   */
   async save(index: Index, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     if (this.#receiving >= MAX_RECEIVING) throw new SnapshotSaveError('too many snapshots are being received');
     this.#receiving++;
@@ -115,7 +119,10 @@ async function pour(
   return { bytes: position, fsyncMs };
 }
 
-/** A file that is no database, or lacks what its snapshot says it has, would end the member when it takes the place of its own. */
+/**
+ * A file that is no database, or lacks what its snapshot says it has, would end the member when it takes the place of
+ * its own.
+ */
 function refuseForeign(disk: Disk, path: string, index: Index): void {
   if ((disk.stat(path)?.size ?? 0) === 0) throw new Error('the database is empty');
   const bolt = openBolt(disk, path, { readOnly: true });

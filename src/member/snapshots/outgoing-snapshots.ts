@@ -1,8 +1,10 @@
 /**
- * Snapshots to followers that lag behind the log. Raft asks with a MsgSnap of the last snapshot taken; what goes out is newer: what is applied now, and
- * the database of now behind it. Source: etcd's etcdserver/snapshot_merge.go and its sendMergedSnap.
+ * Snapshots to followers that lag behind the log. Raft asks with a MsgSnap of the last snapshot taken; what goes out is
+ * newer: what is applied now, and the database of now behind it. Source: etcd's etcdserver/snapshot_merge.go and its
+ * sendMergedSnap.
  *
- * While one is on its way, and for a while after, the log is not compacted, or the follower would need another when it is done with this one.
+ * While one is on its way, and for a while after, the log is not compacted, or the follower would need another when it
+ * is done with this one.
  */
 import type { BackendSnapshot } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
@@ -58,7 +60,8 @@ export class OutgoingSnapshots {
     const { applied, appliedTerm, confState } = this.deps.applied();
     const metadata = { index: applied, term: appliedTerm, confState };
     const merged = { ...message, snapshot: { data: this.deps.v2Json(), metadata } };
-    // The database has at least what is applied now: more does no harm, since a member passes over entries that its database has.
+    // The database has at least what is applied now: more does no harm, since a member passes over entries that its
+    // database has.
     this.deps.backend.snapshot().then(
       (database) => {
         if (this.#stopped) database.close();

@@ -1,4 +1,7 @@
-/** All that a member does with raft snapshots: takes its own, sends them to followers that lag, and installs those of a leader. */
+/**
+ * All that a member does with raft snapshots: takes its own, sends them to followers that lag, and installs those of a
+ * leader.
+ */
 import type { AuthStore } from '../../auth/store.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Disk } from '../../lib/disk.js';
@@ -93,7 +96,10 @@ export class RaftSnapshots {
     this.#outgoing.send(message);
   }
 
-  /** A leader's. Resolves when raft has it. Rejects with SnapshotSaveError where the database can't be stored; no file is left behind then. */
+  /**
+   * A leader's. Resolves when raft has it. Rejects with SnapshotSaveError where the database can't be stored; no file
+   * is left behind then.
+   */
   async receive(message: Message, database: AsyncIterable<Uint8Array>): Promise<void> {
     const index = message.snapshot?.metadata.index ?? 0;
     await this.#incoming.save(index, database);

@@ -1,13 +1,14 @@
 /**
- * A leader's snapshot in the place of log and database. In this order, each durable before the next, so that a start after a crash anywhere between
- * finds a log and a database that fit together:
+ * A leader's snapshot in the place of log and database. In this order, each durable before the next, so that a start
+ * after a crash anywhere between finds a log and a database that fit together:
  *
  *   1. the database has been received and waits in `<index>.snap.db`: nothing refers to it yet;
  *   2. the `.snap` file: not used before the log knows it;
  *   3. its marker in the log: not used before the hard state says that its index is committed;
  *   4. the hard state. From here on a start begins with this snapshot, and finds its database in `<index>.snap.db`;
  *   5. the database takes the place of ours (a rename): a start finds it under the usual name;
- *   6. in the same step, without anybody running in between, all that is remembered of the old database is read again, see `reload`.
+ *   6. in the same step, without anybody running in between, all that is remembered of the old database is read again,
+ *      see `reload`.
  *
  * Only then does raft learn that the snapshot was applied, and goes on with entries after it.
  */
@@ -102,8 +103,9 @@ export class SnapshotInstaller implements SnapshotInstalls {
   }
 
   /**
-   * Who knows something of the old database, in the order in which they rest on each other: keys are attached to leases that exist, permission to
-   * change anything comes after what there is to change, and nobody is told of new members before they are known.
+   * Who knows something of the old database, in the order in which they rest on each other: keys are attached to leases
+   * that exist, permission to change anything comes after what there is to change, and nobody is told of new members
+   * before they are known.
    */
   #reload(snapshot: Snapshot): void {
     const { backend, lessor, store, alarms, auth, v2, cluster, logger } = this.deps;

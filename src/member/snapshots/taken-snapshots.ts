@@ -1,12 +1,14 @@
 /**
- * Snapshots of what was applied, so that the log can be purged. Every `snapshotCount` entries, in this order, each durable before the next:
+ * Snapshots of what was applied, so that the log can be purged. Every `snapshotCount` entries, in this order, each
+ * durable before the next:
  *
  *   1. the backend is committed: it then holds everything up to the snapshot's index;
  *   2. the `.snap` file (the v2 store, with the membership, and raft's configuration) is written;
  *   3. the log gets the snapshot's marker;
  *   4. segments before it lose their locks, entries before it (but for some that slow followers may need) leave memory.
  *
- * A crash between any two leaves a directory that starts (etcd #11888, #11949). Files beyond `maxWals` and `maxSnapshots` are purged now and then.
+ * A crash between any two leaves a directory that starts (etcd #11888, #11949). Files beyond `maxWals` and
+ * `maxSnapshots` are purged now and then.
  */
 import type { Backend } from '../../backend/types.js';
 import type { Failpoints } from '../../lib/failpoints.js';

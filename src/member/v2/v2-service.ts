@@ -1,8 +1,10 @@
 /**
- * Requests of the v2 API: writes and reads with quorum through the log, other reads and watches from this member's store as it is. And the leader's clockwork
- * of expiry: when a key is due, it puts its time into the log, at which every member removes what was due then.
+ * Requests of the v2 API: writes and reads with quorum through the log, other reads and watches from this member's
+ * store as it is. And the leader's clockwork of expiry: when a key is due, it puts its time into the log, at which
+ * every member removes what was due then.
  *
- * `etcd-diff:` etcd proposes twice a second while any key has a TTL; here it is done when one is due, looked at ten times a second.
+ * `etcd-diff:` etcd proposes twice a second while any key has a TTL; here it is done when one is due, looked at ten
+ * times a second.
  */
 import type { Clock } from '../../lib/clock.js';
 import type { RawNode } from '../../raft/rawnode.js';
@@ -47,7 +49,10 @@ export class V2Service {
     return BigInt(this.deps.clock.wallMs()) * NS_PER_MS;
   }
 
-  /** Rejects with a V2Error, or with what kept the log from taking the request or answering in time. The id is given here. */
+  /**
+   * Rejects with a V2Error, or with what kept the log from taking the request or answering in time. The id is given
+   * here.
+   */
   async do(request: V2Request): Promise<V2Answer> {
     const { store } = this.deps;
     switch (request.method) {

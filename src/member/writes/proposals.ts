@@ -1,8 +1,9 @@
 /**
- * What goes into the log from here: each proposal gets an id, under which its proposer waits for what apply makes of it on this member.
+ * What goes into the log from here: each proposal gets an id, under which its proposer waits for what apply makes of it
+ * on this member.
  *
- * Bounds: entries that are committed but not applied, the bytes of proposals that wait, and what the backend holds in memory. Beyond any of them a proposal is
- * refused as one too many.
+ * Bounds: entries that are committed but not applied, the bytes of proposals that wait, and what the backend holds in
+ * memory. Beyond any of them a proposal is refused as one too many.
  */
 import type { FileBackend } from '../../backend/options.js';
 import { AbandonedError, type Caller } from '../../lib/caller.js';
@@ -68,7 +69,8 @@ export class Proposals {
   }
 
   /**
-   * Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in time.
+   * Resolves with what apply gave; rejects with its refusal, or when the log would not take it or nobody answered in
+   * time.
    */
   propose<K extends OperationKind>(
     operation: { readonly kind: K; readonly request: RequestOf<K> },
@@ -179,7 +181,10 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
     else this.reject(outcome.error);
   }
 
-  /** Where there was no leader all the time, etcd never came as far as to wait for a result: its answer is the bare deadline. */
+  /**
+   * Where there was no leader all the time, etcd never came as far as to wait for a result: its answer is the bare
+   * deadline.
+   */
   expired(): Outcome<unknown> {
     const error =
       this.#state === 'waiting' ? new EtcdError('contextDeadlineExceeded') : this.owner.deps.timeoutError(this.startMs);

@@ -1,7 +1,7 @@
 /**
  * Ids that name a request cluster-wide: of proposals, read rounds, configuration changes and server-chosen leases.
- * bits 63–48: low 16 bits of the member id; 47–8: low 40 bits of the Unix milliseconds at start; 7–0: a counter that overflows into
- * the time. So an id is unique across members and restarts. As etcd's pkg/idutil.
+ * bits 63–48: low 16 bits of the member id; 47–8: low 40 bits of the Unix milliseconds at start; 7–0: a counter that
+ * overflows into the time. So an id is unique across members and restarts. As etcd's pkg/idutil.
  */
 export class RequestIds {
   readonly #prefix: bigint;

@@ -1,7 +1,7 @@
 /**
- * Who waits for the result of which proposal. A result nobody here waits for (proposed by another member, before a restart, or given up) is dropped.
- * All wait equally long, so those registered first time out first, and looking at the first ones is enough. Bounded by the limit on
- * entries that are proposed but not applied.
+ * Who waits for the result of which proposal. A result nobody here waits for (proposed by another member, before a
+ * restart, or given up) is dropped. All wait equally long, so those registered first time out first, and looking at the
+ * first ones is enough. Bounded by the limit on entries that are proposed but not applied.
  */
 export interface Waiter<Result> {
   readonly deadlineMs: number;

@@ -1,6 +1,6 @@
 /**
- * Events as they go out: encoded `mvccpb.Event`s around stored bytes. One change is encoded at most twice, with and without its previous value,
- * however many watch it.
+ * Events as they go out: encoded `mvccpb.Event`s around stored bytes. One change is encoded at most twice, with and
+ * without its previous value, however many watch it.
  */
 import { Event, Event_EventType } from '../../proto/gen/mvccpb.js';
 import { decodeRecord, deletedKeyValue } from '../key-value.js';

@@ -6,12 +6,14 @@
  *                                  │    │ caught up                ▼
  *     watch() in the past ──▶ unsynced, read history in rounds ◀── blocked, until the sender drains the buffer
  *
- * Invariants: a watcher gets every event of its keys from its start revision on exactly once and in order, or a cancel that names the compacted
- * revision; the events of one revision never come in two messages (but for `fragment`). `minRevision` says where each stands.
+ * Invariants: a watcher gets every event of its keys from its start revision on exactly once and in order, or a cancel
+ * that names the compacted revision; the events of one revision never come in two messages (but for `fragment`).
+ * `minRevision` says where each stands.
  *
- * etcd-diff: etcd keeps the batch a full buffer refused (a "victim") and offers it again every 10 ms. Here such a watcher just falls back to history,
- * which holds the same events, and goes on when its sender has room. The one difference a client can see: a compaction meanwhile cancels the watch.
- * Source: etcd's server/storage/mvcc/watchable_store.go.
+ * etcd-diff: etcd keeps the batch a full buffer refused (a "victim") and offers it again every 10 ms. Here such a
+ * watcher just falls back to history, which holds the same events, and goes on when its sender has room. The one
+ * difference a client can see: a compaction meanwhile cancels the watch. Source: etcd's
+ * server/storage/mvcc/watchable_store.go.
  */
 import { keyOfRecord, owned } from '../key-value.js';
 import { isTombstone, mainOf, revisionKey } from '../revision.js';
@@ -24,7 +26,10 @@ import { WatcherGroup, type Watcher as WatcherOf } from './watcher.js';
 
 type Watcher = WatcherOf<WatchStream>;
 
-/** Bounds of one round of catching up: watchers, distinct revisions with events, records read, bytes of events, and events by watchers. */
+/**
+ * Bounds of one round of catching up: watchers, distinct revisions with events, records read, bytes of events, and
+ * events by watchers.
+ */
 const roundWatchers = 512;
 const roundRevisions = 1000;
 const roundRecords = 10_000;
@@ -34,7 +39,10 @@ const roundHits = 20_000;
 export interface WatchHubOptions {
   /** Unsynced watchers can go on: call `sync()` soon. May be called inside apply: only take note. */
   readonly wake: () => void;
-  /** From 3.5.30 on a negative start revision is refused as compacted; before, the watch is made and reads from the beginning. */
+  /**
+   * From 3.5.30 on a negative start revision is refused as compacted; before, the watch is made and reads from the
+   * beginning.
+   */
   readonly refuseNegativeStart?: boolean;
 }
 
@@ -142,7 +150,10 @@ export class WatchHub implements StoreListener {
     }
   }
 
-  /** Everything may have changed: all that were synced read on from what they have seen (#15271), not from where they began. */
+  /**
+   * Everything may have changed: all that were synced read on from what they have seen (#15271), not from where they
+   * began.
+   */
   restored(): void {
     const seen = this.revision;
     this.revision = this.store.currentRevision;
@@ -158,8 +169,8 @@ export class WatchHub implements StoreListener {
   // ---- catching up
 
   /**
-   * One round for the watchers that are behind: at most 512 of them, over at most 1000 revisions. True when another round is due at once;
-   * else the next `wake` says so. etcd has a round every 100 ms.
+   * One round for the watchers that are behind: at most 512 of them, over at most 1000 revisions. True when another
+   * round is due at once; else the next `wake` says so. etcd has a round every 100 ms.
    */
   sync(): boolean {
     const current = this.store.currentRevision;
@@ -209,7 +220,10 @@ export class WatchHub implements StoreListener {
     }
   }
 
-  /** Events from `from` on for the group; stops at a revision's end when a bound is reached. All up to `upTo` has been read. */
+  /**
+   * Events from `from` on for the group; stops at a revision's end when a bound is reached. All up to `upTo` has been
+   * read.
+   */
   private readHistory(
     group: WatcherGroup<WatchStream>,
     from: number,

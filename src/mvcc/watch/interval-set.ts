@@ -1,6 +1,6 @@
 /**
- * Items by half-open intervals of keys, asked which of them hold a key: a treap by (start, end), each node knowing the greatest end below it.
- * Items with the same interval share a node: many clients watch the same prefix.
+ * Items by half-open intervals of keys, asked which of them hold a key: a treap by (start, end), each node knowing the
+ * greatest end below it. Items with the same interval share a node: many clients watch the same prefix.
  */
 
 /** Sorts behind every latin1 string: the end of an interval that has none. */

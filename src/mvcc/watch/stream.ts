@@ -1,6 +1,7 @@
 /**
- * The watches of one client stream and what waits to be sent to it. Pull, not push: the sender takes a message when it can send one, and a full buffer makes
- * watchers fall back to reading history, so a client that does not read costs at most `bufferedMessages` messages.
+ * The watches of one client stream and what waits to be sent to it. Pull, not push: the sender takes a message when it
+ * can send one, and a full buffer makes watchers fall back to reading history, so a client that does not read costs at
+ * most `bufferedMessages` messages.
  */
 import { latin1Text } from '../../lib/latin1.js';
 import type { WatchHub } from './hub.js';
@@ -10,7 +11,10 @@ import { Watcher } from './watcher.js';
 
 /** As etcd's per-stream channel. */
 const bufferedMessages = 128;
-/** Blocked watchers go on when the buffer has drained to here: half, so that a slow reader does not cause a round per message. */
+/**
+ * Blocked watchers go on when the buffer has drained to here: half, so that a slow reader does not cause a round per
+ * message.
+ */
 const goOnAt = bufferedMessages / 2;
 /** … and no more than these bytes and a message: a message may hold megabytes. */
 const bufferedBytes = 2 * 1024 * 1024;

@@ -3,17 +3,21 @@
  *
  *     const stream = hub.openStream({ onReady: () => wake the sender });
  *     const made = stream.watch({...});                     // 'created' or 'refused': answer it before the next take()
- *     for (let r = stream.take(); r; r = stream.take()) …   // pull; a sender that stops pulling makes the hub buffer, then fall back
+ *     for (let r = stream.take(); r; r = stream.take()) …   // pull; a sender that stops pulling makes the hub buffer,
+ *                                                           then fall back
  *
- * The handler draws up `created` and `canceled`-on-request answers itself, before it calls `take()` again: so nothing for an id is sent before its
- * created answer. Everything else (events, progress, compaction cancels) comes out of `take()`.
+ * The handler draws up `created` and `canceled`-on-request answers itself, before it calls `take()` again: so nothing
+ * for an id is sent before its created answer. Everything else (events, progress, compaction cancels) comes out of
+ * `take()`.
  */
 export interface WatchOptions {
   /** As on the wire; an empty key means `\0`, the first possible one. */
   readonly key: Uint8Array;
   /** As on the wire: empty = one key, `[0]` = all keys from `key` on, else `[key, rangeEnd)`. */
   readonly rangeEnd: Uint8Array;
-  /** 0 = from the next change on; beyond the current revision: from there on. Negative ones are refused (as compacted). */
+  /**
+   * 0 = from the next change on; beyond the current revision: from there on. Negative ones are refused (as compacted).
+   */
   readonly startRevision: number;
   /** 0 = the hub chooses the next free one of the stream, from 0. */
   readonly watchId: bigint;
@@ -55,11 +59,14 @@ export interface WatchStreamHandle {
   /** False for an unknown id: then nothing is to be answered. */
   cancel(watchId: bigint): boolean;
   /**
-   * Asks for a message with watch id -1 and the current revision, delivered through `take()` behind all events up to it. From 3.5.8 on it comes only
-   * when every watch of the stream is synced, else not at all; `always` is 3.4's way.
+   * Asks for a message with watch id -1 and the current revision, delivered through `take()` behind all events up to
+   * it. From 3.5.8 on it comes only when every watch of the stream is synced, else not at all; `always` is 3.4's way.
    */
   requestProgress(how?: { always?: boolean }): void;
-  /** The progress timer of the stream: queues an empty message for each synced watch with `progressNotify` that had nothing since the last call. */
+  /**
+   * The progress timer of the stream: queues an empty message for each synced watch with `progressNotify` that had
+   * nothing since the last call.
+   */
   notifyProgress(): void;
   take(): WatchMessage | undefined;
   /** How many watches are open. */

@@ -6,7 +6,8 @@ import { IntervalSet } from './interval-set.js';
  *
  *     synced     has seen all up to the current revision; new transactions are handed to it as they end
  *     unsynced   has to read history from `minRevision` first; the hub's rounds do that
- *     blocked    as unsynced, but its stream's buffer is full: nothing is read for it until the stream is drained (etcd's "victim")
+ *     blocked    as unsynced, but its stream's buffer is full: nothing is read for it until the stream is drained
+ *                (etcd's "victim")
  *     compacted  ended because history it had not read is gone; what waits in its stream's buffer is still sent
  *     cancelled  ended by the client; nothing is sent any more
  */

@@ -1,13 +1,15 @@
 /**
- * `etcd gateway`: joins each connection it accepts to one of the endpoints, in turn. It knows nothing of what the bytes mean, so TLS goes through it.
+ * `etcd gateway`: joins each connection it accepts to one of the endpoints, in turn. It knows nothing of what the bytes
+ * mean, so TLS goes through it.
  *
  *   connection ──▶ whose turn? ──dial──▶ joined until both ends have closed
  *                     ▲           │ refused: the endpoint is set aside
  *                     └───────────┘ none is left: the connection is closed
  *
- * Every `retryDelayMs` those set aside are dialed; who answers takes turns again. Behaviour and log lines: etcd's server/proxy/tcpproxy.
- * How many connections there are is bounded by the process's descriptors; each holds no more than its sockets' buffers.
- * `etcd-diff:` etcd closes both directions as soon as one ends, which cuts off an answer; here each ends by itself.
+ * Every `retryDelayMs` those set aside are dialed; who answers takes turns again. Behaviour and log lines: etcd's
+ * server/proxy/tcpproxy. How many connections there are is bounded by the process's descriptors; each holds no more
+ * than its sockets' buffers. `etcd-diff:` etcd closes both directions as soon as one ends, which cuts off an answer;
+ * here each ends by itself.
  */
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';

@@ -1,10 +1,14 @@
 /**
- * Two byte streams joined into one, both ways. Each direction ends by itself (a half-close travels on, so an answer to a finished request still comes
- * back), a slow reader stops the writer at the other end, and what breaks one side breaks the other.
+ * Two byte streams joined into one, both ways. Each direction ends by itself (a half-close travels on, so an answer to
+ * a finished request still comes back), a slow reader stops the writer at the other end, and what breaks one side
+ * breaks the other.
  */
 import type { Duplex } from 'node:stream';
 
-/** Both streams are owned by the joint from here on. Resolves when both have closed. They must be half-open, or the first end closes both directions. */
+/**
+ * Both streams are owned by the joint from here on. Resolves when both have closed. They must be half-open, or the
+ * first end closes both directions.
+ */
 export async function join(a: Duplex, b: Duplex): Promise<void> {
   a.pipe(b);
   b.pipe(a);

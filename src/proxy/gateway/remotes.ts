@@ -1,6 +1,6 @@
 /**
- * The endpoints behind a TCP gateway and whose turn it is: those that could be reached take turns, one that could not is left out until it can be again.
- * Pure; `gateway.ts` dials. As etcd's server/proxy/tcpproxy.
+ * The endpoints behind a TCP gateway and whose turn it is: those that could be reached take turns, one that could not
+ * is left out until it can be again. Pure; `gateway.ts` dials. As etcd's server/proxy/tcpproxy.
  */
 
 export interface RemoteAddress {

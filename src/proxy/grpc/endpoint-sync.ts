@@ -1,6 +1,7 @@
 /**
- * Keeps a proxy's endpoints those that the cluster's members announce: asks for the member list at an interval, and when it has changed lets new calls go to the new
- * addresses. As clientv3's `Sync`: members that have started, without learners.
+ * Keeps a proxy's endpoints those that the cluster's members announce: asks for the member list at an interval, and
+ * when it has changed lets new calls go to the new addresses. As clientv3's `Sync`: members that have started, without
+ * learners.
  */
 import type { Balancer } from '../../client/balancer.js';
 import type { Clock } from '../../lib/clock.js';

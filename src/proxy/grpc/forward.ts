@@ -1,9 +1,11 @@
 /**
- * Registers etcd's services at a gRPC server so that each call is answered by the cluster. Messages pass as bytes, unless a namespace has to change their
- * keys; errors keep their code, text and details. A stream of the client is one stream to the cluster, and whoever reads slowly slows down the other end.
+ * Registers etcd's services at a gRPC server so that each call is answered by the cluster. Messages pass as bytes,
+ * unless a namespace has to change their keys; errors keep their code, text and details. A stream of the client is one
+ * stream to the cluster, and whoever reads slowly slows down the other end.
  *
- * `etcd-diff:` etcd's proxy holds answers of serializable reads in a cache, merges watches of the same range into one, and the keep-alives of one lease. Here every
- * client gets its own: its answers are as fresh as the cluster's, and its permissions are checked by the cluster for each call.
+ * `etcd-diff:` etcd's proxy holds answers of serializable reads in a cache, merges watches of the same range into one,
+ * and the keep-alives of one lease. Here every client gets its own: its answers are as fresh as the cluster's, and its
+ * permissions are checked by the cluster for each call.
  */
 import type { GrpcServer, ServerStream } from '../../grpc/types.js';
 import { Code, GrpcError } from '../../grpc/types.js';

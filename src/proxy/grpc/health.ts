@@ -1,6 +1,6 @@
 /**
- * `/health` of a proxy: whether the cluster answers a read. `/proxy/health`: whether it does so through the proxy, and whether a watch can be made there.
- * Bodies and texts: etcd's proxy/grpcproxy/health.go.
+ * `/health` of a proxy: whether the cluster answers a read. `/proxy/health`: whether it does so through the proxy, and
+ * whether a watch can be made there. Bodies and texts: etcd's proxy/grpcproxy/health.go.
  */
 import type { HttpHandler } from '../../api/http/types.js';
 import type { Client } from '../../client/client.js';

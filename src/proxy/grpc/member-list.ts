@@ -1,4 +1,7 @@
-/** The member list of a proxy: itself, so that clients which ask for the cluster's addresses stay behind it. As etcd's proxy/grpcproxy/cluster.go. */
+/**
+ * The member list of a proxy: itself, so that clients which ask for the cluster's addresses stay behind it. As etcd's
+ * proxy/grpcproxy/cluster.go.
+ */
 import { MemberListResponse, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 
 /** One member without an id, `name` being the machine's. Encoded. */

@@ -1,15 +1,18 @@
 /**
- * A part of the keyspace that looks like all of it: every key of a request gets a prefix, every key of an answer loses it.
+ * A part of the keyspace that looks like all of it: every key of a request gets a prefix, every key of an answer loses
+ * it.
  *
  *   client       a      [a, c)       [a, \0) = from a on      \0, \0 = all
- *   etcd       ns/a   [ns/a, ns/c)   [ns/a, ns0)              [ns/\0, ns0)      (`ns0` = first key behind all that begin with `ns/`)
+ *   etcd       ns/a   [ns/a, ns/c)   [ns/a, ns0)              [ns/\0, ns0)      (`ns0` = first key behind all that
+ *                                                                               begin with `ns/`)
  *
- * Invariant: no request reaches a key outside the prefix, so no answer holds one. An empty key stays empty, so that etcd refuses it in its own words
- * and order; in a watch it means `\0`, as etcd takes it there. What has no keys (compaction, hashes, users, roles) is the whole cluster's and passes as it is.
- * As etcd's client/v3/namespace.
+ * Invariant: no request reaches a key outside the prefix, so no answer holds one. An empty key stays empty, so that
+ * etcd refuses it in its own words and order; in a watch it means `\0`, as etcd takes it there. What has no keys
+ * (compaction, hashes, users, roles) is the whole cluster's and passes as it is. As etcd's client/v3/namespace.
  *
- * `etcd-diff:` etcd computes the end of a prefix that ends in 0xff with a carry but keeps its length (`a\xff` → `b\0`), which lets the key `b` in; here the end
- * is `b`. And etcd passes the names of its Lock and Election services on without the prefix; here they get it.
+ * `etcd-diff:` etcd computes the end of a prefix that ends in 0xff with a carry but keeps its length (`a\xff` → `b\0`),
+ * which lets the key `b` in; here the end is `b`. And etcd passes the names of its Lock and Election services on
+ * without the prefix; here they get it.
  */
 import { prefixEnd } from '../../client/key-range.js';
 import type {

@@ -1,4 +1,7 @@
-/** Which methods a namespace changes, and how: from encoded message to encoded message. All other methods pass as they are. */
+/**
+ * Which methods a namespace changes, and how: from encoded message to encoded message. All other methods pass as they
+ * are.
+ */
 import type { Method } from '../../lib/codec.js';
 import { KV, Lease, Watch } from '../../proto/gen/etcdserverpb.js';
 import { Election } from '../../proto/gen/v3electionpb.js';

@@ -1,9 +1,10 @@
 /**
- * The cluster behind a gRPC proxy, call by call: each goes to the next member that is connected. A call that has failed is not made again here: the client
- * repeats what may be repeated, since only it knows. Deadline, cancellation and metadata (token, `hasleader`) of the caller travel on with the call.
+ * The cluster behind a gRPC proxy, call by call: each goes to the next member that is connected. A call that has failed
+ * is not made again here: the client repeats what may be repeated, since only it knows. Deadline, cancellation and
+ * metadata (token, `hasleader`) of the caller travel on with the call.
  *
- * The members may be replaced: new calls go to the new ones, those under way stay where they are. Invariant: connections are closed when they are no longer the
- * current ones and their last call has ended.
+ * The members may be replaced: new calls go to the new ones, those under way stay where they are. Invariant:
+ * connections are closed when they are no longer the current ones and their last call has ended.
  */
 import type { Balancer } from '../../client/balancer.js';
 import {

@@ -1,4 +1,7 @@
-/** `DATADIR/proxy/cluster`: the peer URLs that a v2 proxy knew last, `{"PeerURLs":[…]}`. It counts more than what the proxy is told at its next start. */
+/**
+ * `DATADIR/proxy/cluster`: the peer URLs that a v2 proxy knew last, `{"PeerURLs":[…]}`. It counts more than what the
+ * proxy is told at its next start.
+ */
 import type { Disk } from '../../lib/disk.js';
 
 export class ClusterFile {

@@ -1,6 +1,6 @@
 /**
- * Where a v2 proxy sends requests: the cluster's client URLs in a random order that each refresh draws anew, so that proxies spread. One that failed is left
- * out for a while. As etcd's proxy/httpproxy/director.go.
+ * Where a v2 proxy sends requests: the cluster's client URLs in a random order that each refresh draws anew, so that
+ * proxies spread. One that failed is left out for a while. As etcd's proxy/httpproxy/director.go.
  */
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';

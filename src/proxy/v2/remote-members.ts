@@ -1,4 +1,7 @@
-/** The members of a cluster as one of its peers tells them (`/members` on the peer port). As etcd's etcdserver/cluster_util.go. */
+/**
+ * The members of a cluster as one of its peers tells them (`/members` on the peer port). As etcd's
+ * etcdserver/cluster_util.go.
+ */
 import type { Clock } from '../../lib/clock.js';
 import { httpFailure } from '../../lib/go/http-error.js';
 import { goQuote } from '../../lib/go/quote.js';

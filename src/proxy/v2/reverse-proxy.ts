@@ -1,6 +1,7 @@
 /**
- * Passes requests on to the cluster, to one endpoint after another until one answers; what it answers, errors included, goes back as it comes. Waits last as
- * long as both sides like, and end when either goes away. As etcd's proxy/httpproxy/reverse.go.
+ * Passes requests on to the cluster, to one endpoint after another until one answers; what it answers, errors included,
+ * goes back as it comes. Waits last as long as both sides like, and end when either goes away. As etcd's
+ * proxy/httpproxy/reverse.go.
  */
 import type { Clock } from '../../lib/clock.js';
 import { httpFailure } from '../../lib/go/http-error.js';
@@ -12,8 +13,8 @@ import type { Director } from './director.js';
 import type { ProxyMetrics } from './metrics.js';
 
 /**
- * A body is kept for the next endpoint. Members read no form above 10 MB; what is several times that is nobody's request.
- * `etcd-diff:` etcd keeps bodies of any size.
+ * A body is kept for the next endpoint. Members read no form above 10 MB; what is several times that is nobody's
+ * request. `etcd-diff:` etcd keeps bodies of any size.
  */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 

@@ -1,12 +1,13 @@
 /**
- * Configuration changes as pure functions: the present configuration and progress in, the next ones or the reason why not out.
+ * Configuration changes as pure functions: the present configuration and progress in, the next ones or the reason why
+ * not out.
  *
  *     (1 2 3) ──simple: at most one voter differs──▶ (1 2 3 4)
  *     (1 2 3) ──enterJoint──▶ (4 5 6)&&(1 2 3) ──leaveJoint──▶ (4 5 6)
  *
- * Invariants, checked before and after: every member has a progress; learners and voters are disjoint; `learnersNext` is a subset of the outgoing
- * voters; outside of a joint configuration there are no outgoing voters, no `learnersNext` and no `autoLeave`.
- * Source of behaviour: etcd-io/raft confchange/confchange.go; Raft thesis §4.1, §4.3.
+ * Invariants, checked before and after: every member has a progress; learners and voters are disjoint; `learnersNext`
+ * is a subset of the outgoing voters; outside of a joint configuration there are no outgoing voters, no `learnersNext`
+ * and no `autoLeave`. Source of behaviour: etcd-io/raft confchange/confchange.go; Raft thesis §4.1, §4.3.
  */
 import { type ConfChangeSingle, ConfChangeType, type Index, NONE, type NodeId } from '../../raftpb/types.js';
 import type { Inflights } from '../tracker/inflights.js';
@@ -84,7 +85,10 @@ export function leaveJoint(base: ChangeBase): ChangeResult {
   return close(draft);
 }
 
-/** Returns why not. Changes of node NONE are passed over: so the application cancels one that it refuses while applying it. */
+/**
+ * Returns why not. Changes of node NONE are passed over: so the application cancels one that it refuses while applying
+ * it.
+ */
 function apply(base: ChangeBase, draft: Draft, changes: readonly ConfChangeSingle[]): string | undefined {
   for (const { type, nodeId } of changes) {
     if (nodeId === NONE) continue;

@@ -15,7 +15,8 @@ export function restore(base: ChangeBase, state: ConfState): ChangeResult {
   const removing = (id: NodeId): ConfChangeSingle => ({ type: ConfChangeType.ConfChangeRemoveNode, nodeId: id });
 
   const joint = state.votersOutgoing.length > 0;
-  // From the outgoing configuration, `changes` lead to the joint one. Without an outgoing one, they lead from nothing to the present one.
+  // From the outgoing configuration, `changes` lead to the joint one. Without an outgoing one, they lead from nothing
+  // to the present one.
   const changes = [
     ...state.votersOutgoing.map(removing),
     ...state.voters.map(adding),

@@ -1,7 +1,7 @@
 /**
  * The stable log in memory. The member fills it with what the WAL holds already, so that the core reads without I/O.
- * Invariant: `slots[0]` is a dummy with index and term of the last compacted entry; `slots[i].index === slots[0].index + i`.
- * Source of behaviour: etcd-io/raft storage.go, `MemoryStorage`.
+ * Invariant: `slots[0]` is a dummy with index and term of the last compacted entry; `slots[i].index === slots[0].index
+ * + i`. Source of behaviour: etcd-io/raft storage.go, `MemoryStorage`.
  */
 import { limitSize } from '../../raftpb/sizes.js';
 import {

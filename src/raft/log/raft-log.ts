@@ -3,8 +3,8 @@
  *
  *     firstIndex-1 <= applied <= applying <= committed <= lastIndex
  *
- * `committed` is known to be on a quorum; `applying` was handed out to be applied; `applied` was reported back. Committed entries are never replaced.
- * Source of behaviour: etcd-io/raft log.go; Raft paper §5.3, §5.4.
+ * `committed` is known to be on a quorum; `applying` was handed out to be applied; `applied` was reported back.
+ * Committed entries are never replaced. Source of behaviour: etcd-io/raft log.go; Raft paper §5.3, §5.4.
  */
 import { entriesSize, limitSize } from '../../raftpb/sizes.js';
 import type { Entry, Index, Snapshot, Term } from '../../raftpb/types.js';
@@ -42,12 +42,15 @@ export class RaftLog {
 
   toString(): string {
     const { offset, offsetInProgress, length } = this.unstable;
-    return `committed=${this.committed}, applied=${this.applied}, applying=${this.applying}, unstable.offset=${offset}, unstable.offsetInProgress=${offsetInProgress}, len(unstable.Entries)=${length}`;
+    return (
+      `committed=${this.committed}, applied=${this.applied}, applying=${this.applying}, ` +
+      `unstable.offset=${offset}, unstable.offsetInProgress=${offsetInProgress}, len(unstable.Entries)=${length}`
+    );
   }
 
   /**
-   * What a MsgApp brings: `entries` that follow `prev`, and the leader's commit index. Returns the last index that now surely matches the leader's
-   * log, or undefined when `prev` is not in ours.
+   * What a MsgApp brings: `entries` that follow `prev`, and the leader's commit index. Returns the last index that now
+   * surely matches the leader's log, or undefined when `prev` is not in ours.
    */
   maybeAppend(prev: EntryId, entries: readonly Entry[], leaderCommit: Index): Index | undefined {
     if (!this.matchTerm(prev)) return undefined;
@@ -82,7 +85,8 @@ export class RaftLog {
       if (this.matchTerm(entry)) continue;
       if (entry.index <= this.lastIndex()) {
         this.logger.info(
-          `found conflict at index ${entry.index} [existing term: ${this.termOrZero(entry.index)}, conflicting term: ${entry.term}]`,
+          `found conflict at index ${entry.index} [existing term: ${this.termOrZero(entry.index)}, conflicting ` +
+            `term: ${entry.term}]`,
         );
       }
       return entry.index;
@@ -91,8 +95,9 @@ export class RaftLog {
   }
 
   /**
-   * The highest index at or below `index` whose term is at most `term`: above it, this log and one that has `term` at `index` cannot agree. Saves a
-   * round per entry when logs diverged. `term` of the answer is 0 where that is compacted or not there.
+   * The highest index at or below `index` whose term is at most `term`: above it, this log and one that has `term` at
+   * `index` cannot agree. Saves a round per entry when logs diverged. `term` of the answer is 0 where that is compacted
+   * or not there.
    */
   findConflictByTerm({ index, term }: EntryId): EntryId {
     for (let at = index; at > 0; at--) {

@@ -73,7 +73,9 @@ export class Unstable {
     if (this.snapshot !== undefined) this.snapshotInProgress = true;
   }
 
-  /** The storage now holds the log up to the entry `index` of `term`, unless that entry was replaced in the meantime. */
+  /**
+   * The storage now holds the log up to the entry `index` of `term`, unless that entry was replaced in the meantime.
+   */
   stableTo({ index, term }: { readonly index: Index; readonly term: Term }): void {
     const ours = this.term(index);
     if (ours === undefined) {
@@ -86,7 +88,8 @@ export class Unstable {
     }
     if (ours !== term) {
       this.logger.info(
-        `entry at (index,term)=(${index},${term}) mismatched with entry at (${index},${ours}) in unstable log; ignoring`,
+        `entry at (index,term)=(${index},${term}) mismatched with entry at (${index},${ours}) in unstable log; ` +
+          `ignoring`,
       );
       return;
     }

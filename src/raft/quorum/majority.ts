@@ -1,6 +1,6 @@
 /**
- * One majority: which index it has acknowledged, how its vote stands. An empty majority agrees with everything, so that a joint configuration whose
- * second half is empty behaves as the first half alone.
+ * One majority: which index it has acknowledged, how its vote stands. An empty majority agrees with everything, so that
+ * a joint configuration whose second half is empty behaves as the first half alone.
  * Source of behaviour: etcd-io/raft quorum/majority.go; Raft paper §5.3, §5.4.
  */
 import type { Index, NodeId } from '../../raftpb/types.js';

@@ -1,6 +1,6 @@
 /**
- * The MsgApps on their way to one follower, oldest first: index of the last entry and payload bytes of each. A ring that grows up to `capacity`.
- * Invariant: indexes rise from `start` on; `bytes` is the sum over the ring.
+ * The MsgApps on their way to one follower, oldest first: index of the last entry and payload bytes of each. A ring
+ * that grows up to `capacity`. Invariant: indexes rise from `start` on; `bytes` is the sum over the ring.
  * Source of behaviour: etcd-io/raft tracker/inflights.go.
  */
 import type { Index } from '../../raftpb/types.js';

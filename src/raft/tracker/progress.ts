@@ -3,8 +3,10 @@
  *
  *                     rejection, unreachable                       entries not in the log any more
  *     StateReplicate ──────────────────────────▶ StateProbe ──────────────────────────────────────▶ StateSnapshot
- *     optimistic: next runs ahead, ◀──────────── one MsgApp a       ◀────────────────────────────── nothing is sent until
- *     bounded by inflights          acknowledged heartbeat           snapshot reported or followed   the snapshot is done
+ *     optimistic: next runs ahead, ◀──────────── one MsgApp a       ◀────────────────────────────── nothing is sent
+ *                                                                   until
+ *     bounded by inflights          acknowledged heartbeat           snapshot reported or followed   the snapshot is
+ *                                                                                                    done
  *
  * Invariant: 0 <= match < next; in StateSnapshot next === pendingSnapshot + 1.
  * Source of behaviour: etcd-io/raft tracker/progress.go; Raft paper §5.3.
@@ -82,7 +84,8 @@ export class Progress {
           this.next += count;
           this.inflights.add(this.next - 1, bytes);
         }
-        // A message that fills the window, or an empty one past a full window, counts as a probe: nothing more until an answer comes.
+        // A message that fills the window, or an empty one past a full window, counts as a probe: nothing more until an
+        // answer comes.
         this.appendFlowPaused = this.inflights.full;
         break;
       case 'StateProbe':
@@ -108,8 +111,8 @@ export class Progress {
   }
 
   /**
-   * The follower rejected the append after `rejected`; the logs may meet at `matchHint` or below. Returns false for a stale rejection, such as a
-   * reordered or repeated one.
+   * The follower rejected the append after `rejected`; the logs may meet at `matchHint` or below. Returns false for a
+   * stale rejection, such as a reordered or repeated one.
    */
   maybeDecreaseTo(rejected: Index, matchHint: Index): boolean {
     if (this.state === 'StateReplicate') {

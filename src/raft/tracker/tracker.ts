@@ -20,7 +20,10 @@ export interface TrackerConfig {
   /** Whether the joint configuration is left without being asked. */
   readonly autoLeave: boolean;
   readonly learners: ReadonlySet<NodeId>;
-  /** Outgoing voters that become learners when the joint configuration is left: as learners now, they would be in two sets at once. */
+  /**
+   * Outgoing voters that become learners when the joint configuration is left: as learners now, they would be in two
+   * sets at once.
+   */
   readonly learnersNext: ReadonlySet<NodeId>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * After a storm: links are whole, disks work, all members run, clients rest. Then the cluster must come to itself, and all its members must be the same: in their
- * data, leases, users, alarms and membership. Leases that nobody keeps alive are gone; watches have told everything; nothing waits, and no files are left behind.
+ * After a storm: links are whole, disks work, all members run, clients rest. Then the cluster must come to itself, and
+ * all its members must be the same: in their data, leases, users, alarms and membership. Leases that nobody keeps alive
+ * are gone; watches have told everything; nothing waits, and no files are left behind.
  */
 import { saveStore } from '../../../src/v2/snapshot.js';
 import { text } from '../../support/linearizability/truth.js';
@@ -12,7 +13,9 @@ import type { WatchClient } from './watch-client.js';
 
 const PATIENCE_MS = 180_000;
 const RETRY_MS = 1000;
-/** The longest lease, an election, the time until a revocation is tried again; and files are removed each half minute. */
+/**
+ * The longest lease, an election, the time until a revocation is tried again; and files are removed each half minute.
+ */
 const QUIET_MS = 32_000;
 const BUCKETS = ['alarm', 'auth', 'authRoles', 'authUsers', 'cluster', 'lease', 'members', 'members_removed'] as const;
 

@@ -147,7 +147,10 @@ export class SimCluster {
 
   // ---- clients
 
-  /** A client's call to a member: the way there and back takes a while, the member may die over it, and nobody waits for ever. */
+  /**
+   * A client's call to a member: the way there and back takes a while, the member may die over it, and nobody waits for
+   * ever.
+   */
   async call<T>(life: Life, work: (member: Member) => Promise<T> | T): Promise<T> {
     const { world } = this;
     const { member } = life;

@@ -1,4 +1,7 @@
-/** A client of registers, compare-and-swap and transactions over several keys; each of its answers is checked when it comes. */
+/**
+ * A client of registers, compare-and-swap and transactions over several keys; each of its answers is checked when it
+ * comes.
+ */
 
 import { LeaseNotFoundError } from '../../../src/lease/errors.js';
 import type { Random } from '../../../src/lib/random.js';

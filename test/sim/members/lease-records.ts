@@ -1,9 +1,11 @@
 /**
- * What owners of leases were promised, and when each lease ended. A promise is a grant or a renewal that was answered: from when it was asked for, the lease lives for
- * its TTL unless somebody revokes it. Members' clocks differ a little, by so much may an end come early.
+ * What owners of leases were promised, and when each lease ended. A promise is a grant or a renewal that was answered:
+ * from when it was asked for, the lease lives for its TTL unless somebody revokes it. Members' clocks differ a little,
+ * by so much may an end come early.
  *
- * A leader that was deposed and does not know it yet renews for a moment what its successor ends; with a pause of its process, any time later. That moment is what the
- * successor's extra election timeout is for, and so promises count here which were made while there was one leader, from the beginning to the end of the call.
+ * A leader that was deposed and does not know it yet renews for a moment what its successor ends; with a pause of its
+ * process, any time later. That moment is what the successor's extra election timeout is for, and so promises count
+ * here which were made while there was one leader, from the beginning to the end of the call.
  */
 import { must } from '../raft/violation.js';
 

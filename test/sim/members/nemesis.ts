@@ -1,4 +1,7 @@
-/** Makes things go wrong, one every now and then. What it breaks is mended after a while; all of it at the latest when the run calms down. */
+/**
+ * Makes things go wrong, one every now and then. What it breaks is mended after a while; all of it at the latest when
+ * the run calms down.
+ */
 import type { Random } from '../../../src/lib/random.js';
 import { between, chance, pick, weighted } from '../raft/draws.js';
 import type { SimCluster } from './cluster.js';

@@ -1,4 +1,7 @@
-/** The members' network: messages take a drawn time (so they overtake each other), get lost, and links are cut one way or both. */
+/**
+ * The members' network: messages take a drawn time (so they overtake each other), get lost, and links are cut one way
+ * or both.
+ */
 import type { Random } from '../../../src/lib/random.js';
 import type { LocalMember, RaftReceiver } from '../../../src/peer/types.js';
 import type { NodeId } from '../../../src/raftpb/types.js';

@@ -1,4 +1,7 @@
-/** Whoever looks after the cluster: adds, promotes and removes members, compacts, defragments, compares hashes, moves the leader. */
+/**
+ * Whoever looks after the cluster: adds, promotes and removes members, compacts, defragments, compares hashes, moves
+ * the leader.
+ */
 import type { Random } from '../../../src/lib/random.js';
 import { peerUrlOf } from '../../support/simulated-cluster.js';
 import { chance, pick, weighted } from '../raft/draws.js';

@@ -1,6 +1,6 @@
 /**
- * Where a member runs: its disk outlives it. A life begins with a start and ends when the process is killed, the power fails, the member stops by itself (its disk
- * failed, or it was removed) or is told to.
+ * Where a member runs: its disk outlives it. A life begins with a start and ends when the process is killed, the power
+ * fails, the member stops by itself (its disk failed, or it was removed) or is told to.
  */
 
 import { SimpleTokens } from '../../../src/auth/simple-tokens.js';

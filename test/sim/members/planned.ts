@@ -1,4 +1,7 @@
-/** A member stops by itself only where its disk failed, it was removed, or (before it joined) where the cluster does not know it. */
+/**
+ * A member stops by itself only where its disk failed, it was removed, or (before it joined) where the cluster does not
+ * know it.
+ */
 import { SimCrash } from '../disk.js';
 import { Violation } from '../raft/violation.js';
 import type { Life } from './place.js';

@@ -30,6 +30,7 @@ export function describeFailure(
     '',
     `seed ${seed}: ${describeScenario(scenario)}`,
     `step ${totals.steps}: ${error.name}: ${error.message}${known ? '' : `\n${error.stack}`}`,
-    `again: npm run -s simulate -- --members ${scenario.members} --seed ${seed} --steps ${steps}${variant}   (--trace for all events)`,
+    `again: npm run -s simulate -- --members ${scenario.members} --seed ${seed} --steps ${steps}${variant}   ` +
+      `(--trace for all events)`,
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 /**
- * Whole members (log, store, leases, watches, membership, snapshots) over simulated disks, network and clocks, with clients, an operator and everything that can go
- * wrong. Storms and calms follow one another until enough has happened. The same seed gives the same run.
+ * Whole members (log, store, leases, watches, membership, snapshots) over simulated disks, network and clocks, with
+ * clients, an operator and everything that can go wrong. Storms and calms follow one another until enough has happened.
+ * The same seed gives the same run.
  */
 import type { Logger } from '../../../src/lib/logger.js';
 import { streamOf } from '../raft/draws.js';

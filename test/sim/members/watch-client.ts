@@ -1,6 +1,7 @@
 /**
- * A watch that goes on for ever, on one member after the other. What it is told must be exactly what happened: each event of its keys once, in order, from where it
- * began; a notice of progress comes behind all events up to its revision; where something is left out the watch is ended and says what was compacted.
+ * A watch that goes on for ever, on one member after the other. What it is told must be exactly what happened: each
+ * event of its keys once, in order, from where it began; a notice of progress comes behind all events up to its
+ * revision; where something is left out the watch is ended and says what was compacted.
  */
 import type { Random } from '../../../src/lib/random.js';
 import type { WatchMessage, WatchStreamHandle } from '../../../src/mvcc/watch/types.js';

@@ -1,6 +1,7 @@
 /**
- * Time for all members of a run. Each life of a member has a clock of its own: it runs a little fast or slow, its wall clock jumps, it stands still while the process is
- * paused, and nothing of it happens any more once the process is gone.
+ * Time for all members of a run. Each life of a member has a clock of its own: it runs a little fast or slow, its wall
+ * clock jumps, it stands still while the process is paused, and nothing of it happens any more once the process is
+ * gone.
  */
 import type { Clock } from '../../../src/lib/clock.js';
 import { EventQueue } from '../raft/event-queue.js';

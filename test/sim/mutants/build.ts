@@ -1,6 +1,6 @@
 /**
- * Builds the core, or whole members, with a mutant's change in it: the sources are bundled into a temporary folder, and what the mutant replaces is replaced on the way. The
- * sources themselves are not touched.
+ * Builds the core, or whole members, with a mutant's change in it: the sources are bundled into a temporary folder, and
+ * what the mutant replaces is replaced on the way. The sources themselves are not touched.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

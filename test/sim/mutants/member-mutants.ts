@@ -1,4 +1,7 @@
-/** Faults to build into members, around the core: in what they do with peers, snapshots, membership, leases, watches and reads. */
+/**
+ * Faults to build into members, around the core: in what they do with peers, snapshots, membership, leases, watches and
+ * reads.
+ */
 import type { Mutant } from './mutants.js';
 
 export const memberMutants: readonly Mutant[] = [
@@ -10,7 +13,8 @@ export const memberMutants: readonly Mutant[] = [
     replace: [
       [
         'this.rounds.wait(done, this.deps.clock.monotonicMs() + timeoutMs, caller);',
-        'if (!this.deps.leadership.isLeader) return done({ ok: true, value: undefined }); this.rounds.wait(done, this.deps.clock.monotonicMs() + timeoutMs, caller);',
+        'if (!this.deps.leadership.isLeader) return done({ ok: true, value: undefined }); this.rounds.wait(done, ' +
+          'this.deps.clock.monotonicMs() + timeoutMs, caller);',
       ],
     ],
   },

@@ -1,6 +1,6 @@
 /**
- * Faults to build into the core, to show that the simulation finds them. Each is a few replacements in one file of `src/raft`; spacing does not matter,
- * but each place must be there exactly once.
+ * Faults to build into the core, to show that the simulation finds them. Each is a few replacements in one file of
+ * `src/raft`; spacing does not matter, but each place must be there exactly once.
  */
 export interface Mutant {
   readonly name: string;
@@ -157,7 +157,8 @@ export const mutants: readonly Mutant[] = [
     replace: [
       [
         '} else if (type === MessageType.MsgStorageAppendResp) {',
-        '} else if (type === MessageType.MsgStorageAppendResp) { if (message.index !== 0) this.log.unstable.stableTo({ term: this.log.termOrZero(message.index), index: message.index });',
+        '} else if (type === MessageType.MsgStorageAppendResp) { if (message.index !== 0) ' +
+          'this.log.unstable.stableTo({ term: this.log.termOrZero(message.index), index: message.index });',
       ],
     ],
   },
@@ -208,7 +209,8 @@ export const mutants: readonly Mutant[] = [
     replace: [
       [
         'return jointCommittedIndex(this.config.voters, this.acked);',
-        'const { voters, learners } = this.config; return jointCommittedIndex({ incoming: new Set([...voters.incoming, ...learners]), outgoing: voters.outgoing }, this.acked);',
+        'const { voters, learners } = this.config; return jointCommittedIndex({ incoming: new ' +
+          'Set([...voters.incoming, ...learners]), outgoing: voters.outgoing }, this.acked);',
       ],
     ],
   },

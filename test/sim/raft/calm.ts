@@ -1,17 +1,20 @@
 /**
- * Time without faults. Links are healed, all members run, clocks are right, disks fast, and someone proposes now and then.
+ * Time without faults. Links are healed, all members run, clocks are right, disks fast, and someone proposes now and
+ * then.
  *
- * Rule checked: within a bounded number of ticks one of the members leads, and all members have applied all that is committed, something new included.
+ * Rule checked: within a bounded number of ticks one of the members leads, and all members have applied all that is
+ * committed, something new included.
  *
- * Nodes that are not in the configuration are stopped, as an operator would, but only once all members have applied their removal: until then a member
- * may still need their vote.
+ * Nodes that are not in the configuration are stopped, as an operator would, but only once all members have applied
+ * their removal: until then a member may still need their vote.
  *
  * Two ways of being stuck are Raft's as etcd has it, and a run ends there:
- * 1. A configuration counts from when it is applied, not from when it is in the log. A leader applies its own removal (or demotion) and crashes or steps
- *    down before the others know that it is committed. They still need its vote; it has more in its log than they have and so refuses it, and may not
- *    campaign itself. Of (1 2), removing 2 is enough.
- * 2. With neither pre-vote nor check-quorum, messages of a lower term are not answered. A member that missed how the voters were replaced by others
- *    campaigns among the old ones, in ever higher terms; the leader of the new ones never hears of these, and it does not listen to the leader.
+ * 1. A configuration counts from when it is applied, not from when it is in the log. A leader applies its own removal
+ *    (or demotion) and crashes or steps down before the others know that it is committed. They still need its vote; it
+ *    has more in its log than they have and so refuses it, and may not campaign itself. Of (1 2), removing 2 is enough.
+ * 2. With neither pre-vote nor check-quorum, messages of a lower term are not answered. A member that missed how the
+ *    voters were replaced by others campaigns among the old ones, in ever higher terms; the leader of the new ones
+ *    never hears of these, and it does not listen to the leader.
  */
 import type { Index } from '../../../src/raftpb/types.js';
 import { isJoint } from './checks/configurations.js';
@@ -144,8 +147,13 @@ export class Calm {
     const nodes = this.nodes.map(({ id, running }) =>
       running === undefined
         ? `${id} is down`
-        : `${id}${running.raw.isLeader ? ' leads' : ` follows ${running.raw.lead}`} in term ${running.raw.term}, committed ${running.raw.committed}, applied ${running.machine.applied}`,
+        : `${id}${running.raw.isLeader ? ' leads' : ` follows ${running.raw.lead}`} in term ${running.raw.term}, ` +
+          `committed ${running.raw.committed}, applied ${running.machine.applied}`,
     );
-    return `after ${limitElections} election timeouts: committed ${checks.history.committed}, ${checks.history.committed - this.committedBefore} since, configuration ${checks.configurations.latest.text}; ${nodes.join('; ')}`;
+    return (
+      `after ${limitElections} election timeouts: committed ${checks.history.committed}, ` +
+      `${checks.history.committed - this.committedBefore} since, configuration ` +
+      `${checks.configurations.latest.text}; ${nodes.join('; ')}`
+    );
   }
 }

@@ -1,4 +1,7 @@
-/** Draws in integers and ratios; everything a run decides comes from its one seed, through streams that do not disturb one another. */
+/**
+ * Draws in integers and ratios; everything a run decides comes from its one seed, through streams that do not disturb
+ * one another.
+ */
 import type { Random } from '../../../src/lib/random.js';
 import { seededRandom } from '../../support/seeded-random.js';
 

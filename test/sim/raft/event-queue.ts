@@ -1,6 +1,6 @@
 /**
- * What will happen, by time. Events of the same time happen in the order in which they were put in, so a run is the same each time.
- * Invariant: a binary heap; `heap[i]` is not later than its children `heap[2i+1]` and `heap[2i+2]`.
+ * What will happen, by time. Events of the same time happen in the order in which they were put in, so a run is the
+ * same each time. Invariant: a binary heap; `heap[i]` is not later than its children `heap[2i+1]` and `heap[2i+2]`.
  */
 export interface SimEvent {
   /** In units of simulated time, of which a tick has about `unitsPerTick`. */

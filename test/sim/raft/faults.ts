@@ -1,4 +1,7 @@
-/** What goes wrong, one thing after another: crashes, cut links, frozen processes, slow disks, clocks that change their rate. */
+/**
+ * What goes wrong, one thing after another: crashes, cut links, frozen processes, slow disks, clocks that change their
+ * rate.
+ */
 import type { Random } from '../../../src/lib/random.js';
 import { between, chance, pick, weighted } from './draws.js';
 import { unitsPerTick } from './event-queue.js';

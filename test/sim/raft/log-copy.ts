@@ -27,7 +27,10 @@ export class LogCopy {
     return index < this.base || this.term(index) === term;
   }
 
-  /** What is there at the first one's index and above gives way; what the snapshot contains is passed over. Returns false for a gap. */
+  /**
+   * What is there at the first one's index and above gives way; what the snapshot contains is passed over. Returns
+   * false for a gap.
+   */
   append(added: readonly Entry[]): boolean {
     const first = added[0];
     if (first === undefined) return true;

@@ -1,6 +1,6 @@
 /**
- * Carries messages between nodes: loses, delays, repeats and so reorders them, and cuts links in one direction or both. What is on its way when a link
- * is cut still arrives.
+ * Carries messages between nodes: loses, delays, repeats and so reorders them, and cuts links in one direction or both.
+ * What is on its way when a link is cut still arrives.
  */
 import type { Random } from '../../../src/lib/random.js';
 import { type Message, MessageType } from '../../../src/raftpb/types.js';

@@ -1,6 +1,7 @@
 /**
- * What one node has on its disk. Writes go into a log of batches; a sync makes all so far durable; a crash keeps any prefix of the batches that were
- * not synced. A batch is what one Ready has to write: a snapshot, or entries, then the hard state. The last one that is kept may be cut between the two.
+ * What one node has on its disk. Writes go into a log of batches; a sync makes all so far durable; a crash keeps any
+ * prefix of the batches that were not synced. A batch is what one Ready has to write: a snapshot, or entries, then the
+ * hard state. The last one that is kept may be cut between the two.
  */
 import type { Random } from '../../../src/lib/random.js';
 import { type Entry, type HardState, makeHardState, makeSnapshot, type Snapshot } from '../../../src/raftpb/types.js';
@@ -60,8 +61,8 @@ export class NodeDisk {
   }
 
   /**
-   * With asynchronous writes, the commit index that allowed to apply what is in a snapshot may still be on its way here; but a node cannot start from a
-   * snapshot that its hard state does not know to be committed.
+   * With asynchronous writes, the commit index that allowed to apply what is in a snapshot may still be on its way
+   * here; but a node cannot start from a snapshot that its hard state does not know to be committed.
    */
   private raiseCommit(): void {
     const { index } = this.snapshot.metadata;

@@ -8,7 +8,12 @@ export function sum(a: Totals, b: Totals): Totals {
 }
 
 export function describeTotals(totals: Totals): string {
-  return `${totals.steps} steps, ${totals.elections} leaders, ${totals.committed} entries committed and ${totals.applied} applied, ${totals.reads} reads, ${totals.confChanges} configurations, ${totals.snapshotsMade} snapshots made and ${totals.snapshotsTaken} taken, ${totals.crashes} crashes, ${totals.calms} calms of at most ${totals.longestCalm} election timeouts, ${totals.stuck} stuck`;
+  return (
+    `${totals.steps} steps, ${totals.elections} leaders, ${totals.committed} entries committed and ` +
+    `${totals.applied} applied, ${totals.reads} reads, ${totals.confChanges} configurations, ` +
+    `${totals.snapshotsMade} snapshots made and ${totals.snapshotsTaken} taken, ${totals.crashes} crashes, ` +
+    `${totals.calms} calms of at most ${totals.longestCalm} election timeouts, ${totals.stuck} stuck`
+  );
 }
 
 /** What was broken, what went before it, and how to see it again. */

@@ -1,6 +1,7 @@
 /**
- * What a run is like, drawn from its seed: size and settings of the group, manners of network, disks and clocks, and how often what goes wrong. About
- * a third of all kinds of trouble is left out of each run: some bugs show only where nothing else interferes.
+ * What a run is like, drawn from its seed: size and settings of the group, manners of network, disks and clocks, and
+ * how often what goes wrong. About a third of all kinds of trouble is left out of each run: some bugs show only where
+ * nothing else interferes.
  */
 import type { Random } from '../../../src/lib/random.js';
 import type { ReadOnlyOption } from '../../../src/raft/config.js';
@@ -30,7 +31,10 @@ export interface Scenario {
   readonly slots: number;
   readonly voters: number;
   readonly learners: number;
-  /** Whether all members begin with one snapshot, or with a log of one committed configuration change a voter, as etcd's do. */
+  /**
+   * Whether all members begin with one snapshot, or with a log of one committed configuration change a voter, as etcd's
+   * do.
+   */
   readonly genesis: 'snapshot' | 'log';
   /** Which nodes write asynchronously: bit `id`. */
   readonly asyncNodes: number;
@@ -154,8 +158,9 @@ export function drawScenario(random: Random): Scenario {
 }
 
 /**
- * How far behind a lease-based read may be, in units of time. etcd's leader checks once per election timeout whether it heard from a quorum in the one
- * before; so it may go on for two of them after its last contact, on its slow clock, plus what was on the way by then.
+ * How far behind a lease-based read may be, in units of time. etcd's leader checks once per election timeout whether it
+ * heard from a quorum in the one before; so it may go on for two of them after its last contact, on its slow clock,
+ * plus what was on the way by then.
  */
 export const leaseStaleness = (scenario: Scenario): number =>
   scenario.tickUnits.high * (2 * scenario.electionTicks + 2) +
@@ -170,5 +175,9 @@ export function describeScenario(scenario: Scenario): string {
   const traits = [preVote ? 'preVote' : '', checkQuorum ? 'checkQuorum' : '', readOnlyOption].filter(
     (word) => word !== '',
   );
-  return `${slots} nodes (${voters} voters, ${learners} learners, ${genesis}), writes ${writes}, ${traits.join(' ')}, election ${scenario.electionTicks}, loss ${scenario.lossPerMille}, delay ${scenario.delay.high}`;
+  return (
+    `${slots} nodes (${voters} voters, ${learners} learners, ${genesis}), writes ${writes}, ` +
+    `${traits.join(' ')}, election ${scenario.electionTicks}, loss ${scenario.lossPerMille}, delay ` +
+    `${scenario.delay.high}`
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * One node of the simulated group: a RawNode, its disk and state machine, and the loop that carries out what its Readys ask for, in step or by
- * asynchronous storage writes. A crash takes all but the disk away.
+ * One node of the simulated group: a RawNode, its disk and state machine, and the loop that carries out what its Readys
+ * ask for, in step or by asynchronous storage writes. A crash takes all but the disk away.
  *
  *     message, tick, request ──▶ RawNode ──▶ Ready, a little later ──▶ disk ──▶ send, apply ──▶ RawNode
  *
@@ -190,8 +190,8 @@ export class SimNode {
     const { running } = this;
     if (running === undefined) return false;
     const isSnapshot = message.type === MessageType.MsgSnap;
-    // The core takes over a snapshot's configuration at once. A change of before that is applied after it would be applied to the wrong one, so the
-    // application must not let a snapshot in as long as it has one in hand.
+    // The core takes over a snapshot's configuration at once. A change of before that is applied after it would be
+    // applied to the wrong one, so the application must not let a snapshot in as long as it has one in hand.
     if (isSnapshot && this.changesInHand > 0) return false;
     this.world.trace.note(this.id, 'receives', message);
     const { raw, lease } = running;
@@ -238,7 +238,10 @@ export class SimNode {
     const { entries, committedEntries, hardState, snapshot, mustSync } = ready;
     world.trace.note(
       this.id,
-      `Ready: ${entries.length} entries, ${committedEntries.length} committed${snapshot === undefined ? '' : `, snapshot ${snapshot.metadata.index}`}${hardState === undefined ? '' : `, term ${hardState.term} vote ${hardState.vote} commit ${hardState.commit}`}${mustSync ? ', sync' : ''}`,
+      `Ready: ${entries.length} entries, ${committedEntries.length} ` +
+        `committed${snapshot === undefined ? '' : `, snapshot ${snapshot.metadata.index}`}` +
+        (hardState === undefined ? '' : `, term ${hardState.term} vote ${hardState.vote} commit ${hardState.commit}`) +
+        (mustSync ? ', sync' : ''),
     );
     world.checks.readyTaken(node, ready);
     node.lease.readyTaken(this.id, ready);

@@ -1,7 +1,9 @@
 /**
- * A group of 1 to 7 nodes in a world where everything goes wrong, all from one seed: the same seed and number of steps give the same run.
+ * A group of 1 to 7 nodes in a world where everything goes wrong, all from one seed: the same seed and number of steps
+ * give the same run.
  *
- * A run is a sequence of rounds: a time of faults, then calm until all have caught up. After each event the checks look at what changed.
+ * A run is a sequence of rounds: a time of faults, then calm until all have caught up. After each event the checks look
+ * at what changed.
  */
 import type { Random } from '../../../src/lib/random.js';
 import { type Message, MessageType } from '../../../src/raftpb/types.js';

@@ -1,6 +1,6 @@
 /**
- * The replicated state machine: a hash over everything applied, so that two nodes agree on a state exactly if they applied the same entries in the same
- * order. A snapshot carries the hash.
+ * The replicated state machine: a hash over everything applied, so that two nodes agree on a state exactly if they
+ * applied the same entries in the same order. A snapshot carries the hash.
  */
 import { type ConfState, type Entry, type Index, makeConfState, type Snapshot } from '../../../src/raftpb/types.js';
 

@@ -1,4 +1,7 @@
-/** What applications ask of the group: proposals, reads, configuration changes, transfers. Whether it comes to anything is the group's affair. */
+/**
+ * What applications ask of the group: proposals, reads, configuration changes, transfers. Whether it comes to anything
+ * is the group's affair.
+ */
 import type { Random } from '../../../src/lib/random.js';
 import { between, mustPick, pick, weighted } from './draws.js';
 import { drawChange, drawLeave } from './membership.js';

@@ -1,12 +1,15 @@
 /**
- * Whether what clients were answered can have happened in a store that does one thing at a time. Such a store's order of writes is known: each has a revision, and
- * the store's history tells what it changed (`Truth`). So nothing has to be searched; a history is linearizable exactly when
+ * Whether what clients were answered can have happened in a store that does one thing at a time. Such a store's order
+ * of writes is known: each has a revision, and the store's history tells what it changed (`Truth`). So nothing has to
+ * be searched; a history is linearizable exactly when
  *
- *   1. each answer is what the request, done at the revision that the answer names, gives: a write makes that revision out of the one before, and is the
- *      only one to do so; a read finds what is there then;
- *   2. an operation that began after another one had ended does not come before it: its revision is no lower, and higher where it writes;
- *   3. each revision was made by somebody: by an operation that was answered, by one whose outcome its client does not know (each at most
- *      once, and none before it began), or by the end of a lease, which deletes all the keys that hang on it;
+ *   1. each answer is what the request, done at the revision that the answer names, gives: a write makes that revision
+ *      out of the one before, and is the only one to do so; a read finds what is there then;
+ *   2. an operation that began after another one had ended does not come before it: its revision is no lower, and
+ *      higher where it writes;
+ *   3. each revision was made by somebody: by an operation that was answered, by one whose outcome its client does not
+ *      know (each at most once, and none before it began), or by the end of a lease, which deletes all the keys that
+ *      hang on it;
  *   4. what was refused changed nothing.
  *
  * Serializable reads are free of 2.
@@ -92,7 +95,10 @@ export class HistoryChecker {
     this.counts.refused++;
   }
 
-  /** At the end, when nothing is under way: rule 3. Those of unknown outcome are matched with the revisions that nobody else made. */
+  /**
+   * At the end, when nothing is under way: rule 3. Those of unknown outcome are matched with the revisions that nobody
+   * else made.
+   */
   finish(): void {
     const { truth } = this;
     const candidates = new Map<number, Operation[]>();

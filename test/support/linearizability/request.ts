@@ -12,7 +12,9 @@ export type Step =
   | { readonly t: 'delete'; readonly key: string; readonly end?: string }
   | { readonly t: 'get'; readonly key: string; readonly end?: string };
 
-/** A register's read or write is one step without comparisons. The keys that are written in a branch are all different. */
+/**
+ * A register's read or write is one step without comparisons. The keys that are written in a branch are all different.
+ */
 export interface Request {
   readonly compare: readonly Comparison[];
   readonly success: readonly Step[];

@@ -1,6 +1,7 @@
 /**
- * What a store holds at each of its revisions, as told by its own history: the one order of all writes that a history of clients is checked against. Which
- * create revision and version a change must have follows from those before it, so a history that contradicts itself is refused.
+ * What a store holds at each of its revisions, as told by its own history: the one order of all writes that a history
+ * of clients is checked against. Which create revision and version a change must have follows from those before it, so
+ * a history that contradicts itself is refused.
  */
 
 export interface Version {

@@ -15,7 +15,10 @@ const newConnection = () => {
   return connection;
 };
 
-/** A queue with 10 bytes a turn whose turns and time the test moves; answers are noted in the order in which they are made. */
+/**
+ * A queue with 10 bytes a turn whose turns and time the test moves; answers are noted in the order in which they are
+ * made.
+ */
 function harness(limits: Partial<AnswerQueueLimits> = {}) {
   const turns: (() => void)[] = [];
   const timers: (() => void)[] = [];

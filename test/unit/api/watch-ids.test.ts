@@ -1,4 +1,7 @@
-/** Watch ids are 64-bit numbers that clients choose: each is answered as it came, never the nearest number that JavaScript has. */
+/**
+ * Watch ids are 64-bit numbers that clients choose: each is answered as it came, never the nearest number that
+ * JavaScript has.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WatchRequest, WatchResponse } from '../../../src/proto/gen/etcdserverpb.js';
 import { ServedMember } from '../../support/served-member.js';

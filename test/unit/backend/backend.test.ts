@@ -401,21 +401,25 @@ describe('defragmentation', () => {
     await backend.close();
   });
 
-  it('that was killed leaves nothing behind once the database is opened again (#14246), and is taken up by nobody (#14685)', async () => {
-    const disk = new MemoryDisk();
-    await (await opened(disk)).close();
-    disk.setContent('/db.tmp.1', bytes('half a copy'));
-    disk.setContent('/db.tmp.1234567', bytes('half a copy of real etcd'));
-    disk.setContent('/0000000000000001.snap', bytes('kept'));
-    const backend = open(disk);
-    expect(disk.list('/')).toEqual(['0000000000000001.snap', 'db']);
-    disk.setContent('/db.tmp.1', bytes('the name is taken'));
-    await backend.defrag();
-    expect(text(disk.content('/db.tmp.1'))).toBe('the name is taken');
-    expect(() => open(disk)).toThrow('another process');
-    expect(disk.list('/')).toContain('db.tmp.1');
-    await backend.close();
-  });
+  it(
+    'that was killed leaves nothing behind once the database is opened again (#14246), and is taken up by ' +
+      'nobody (#14685)',
+    async () => {
+      const disk = new MemoryDisk();
+      await (await opened(disk)).close();
+      disk.setContent('/db.tmp.1', bytes('half a copy'));
+      disk.setContent('/db.tmp.1234567', bytes('half a copy of real etcd'));
+      disk.setContent('/0000000000000001.snap', bytes('kept'));
+      const backend = open(disk);
+      expect(disk.list('/')).toEqual(['0000000000000001.snap', 'db']);
+      disk.setContent('/db.tmp.1', bytes('the name is taken'));
+      await backend.defrag();
+      expect(text(disk.content('/db.tmp.1'))).toBe('the name is taken');
+      expect(() => open(disk)).toThrow('another process');
+      expect(disk.list('/')).toContain('db.tmp.1');
+      await backend.close();
+    },
+  );
 });
 
 describe('close', () => {

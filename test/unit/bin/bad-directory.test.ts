@@ -1,4 +1,6 @@
-/** What `etcd` ends with where its data directory cannot be used: code 1, the reason on stderr, the directory as it was. */
+/**
+ * What `etcd` ends with where its data directory cannot be used: code 1, the reason on stderr, the directory as it was.
+ */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';

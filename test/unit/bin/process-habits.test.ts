@@ -1,4 +1,7 @@
-/** What the system hands a program and expects of it: arguments of any bytes, signals, a full disk, systemd's socket. As Go's programs behave. */
+/**
+ * What the system hands a program and expects of it: arguments of any bytes, signals, a full disk, systemd's socket. As
+ * Go's programs behave.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

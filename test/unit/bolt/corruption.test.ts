@@ -1,6 +1,7 @@
 /**
- * Damaged files. bbolt's data pages carry no checksum, so damage inside a value cannot be seen; everything else must end in a typed error that
- * names the file, or in a file that still works — never in another kind of error, an endless walk, or memory without bound.
+ * Damaged files. bbolt's data pages carry no checksum, so damage inside a value cannot be seen; everything else must
+ * end in a typed error that names the file, or in a file that still works — never in another kind of error, an endless
+ * walk, or memory without bound.
  */
 import { describe, expect, it } from 'vitest';
 import { openBolt } from '../../../src/bolt/bolt.js';
@@ -17,7 +18,10 @@ import { bytes, databaseOf, diskWith } from './fixtures.js';
 
 const PAGE = 1024;
 
-/** Small pages make every kind of page fit into some kilobytes: branches, leaves, overflow, nested and inline buckets, free pages. */
+/**
+ * Small pages make every kind of page fit into some kilobytes: branches, leaves, overflow, nested and inline buckets,
+ * free pages.
+ */
 function smallFile(): Buffer {
   const disk = new MemoryDisk();
   const file = disk.open('/db', 'create');

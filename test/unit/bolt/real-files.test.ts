@@ -32,7 +32,10 @@ function entries(bucket: ReadBucket): [string, Uint8Array][] {
   return found;
 }
 
-/** CRC-32C over bucket names, keys and values, as `snapshot status` shows it; a nested bucket counts as a key without value. */
+/**
+ * CRC-32C over bucket names, keys and values, as `snapshot status` shows it; a nested bucket counts as a key without
+ * value.
+ */
 function hashAll(top: ReadBucket): { hash: number; entries: number } {
   let hash = 0;
   let count = 0;

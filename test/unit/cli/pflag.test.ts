@@ -72,7 +72,8 @@ describe('words behind a command', () => {
     [['--limit=x'], 'invalid argument "x" for "--limit" flag: strconv.ParseInt: parsing "x": invalid syntax'],
     [
       ['--limit=99999999999999999999'],
-      'invalid argument "99999999999999999999" for "--limit" flag: strconv.ParseInt: parsing "99999999999999999999": value out of range',
+      'invalid argument "99999999999999999999" for "--limit" flag: strconv.ParseInt: parsing ' +
+        '"99999999999999999999": value out of range',
     ],
     [['--rev=-1'], 'invalid argument "-1" for "--rev" flag: strconv.ParseUint: parsing "-1": invalid syntax'],
     [
@@ -88,11 +89,13 @@ describe('words behind a command', () => {
     ],
     [
       ['--endpoints="a'],
-      'invalid argument "\\"a" for "--endpoints" flag: parse error on line 1, column 3: extraneous or missing " in quoted-field',
+      'invalid argument "\\"a" for "--endpoints" flag: parse error on line 1, column 3: extraneous or missing " ' +
+        'in quoted-field',
     ],
     [
       ['--endpoints="a"b'],
-      'invalid argument "\\"a\\"b" for "--endpoints" flag: parse error on line 1, column 3: extraneous or missing " in quoted-field',
+      'invalid argument "\\"a\\"b" for "--endpoints" flag: parse error on line 1, column 3: extraneous or ' +
+        'missing " in quoted-field',
     ],
   ])('%j are refused in pflag’s words', (words, message) => {
     expect(() => parse(...words)).toThrow(new FlagError(message));

@@ -112,7 +112,8 @@ describe('a command line', () => {
       exitCode: 1,
       stdout: '',
       stderr:
-        'Error: unknown command "comp" for "etcdctl"\n\nDid you mean this?\n\tcompaction\n\tcompletion\n\nRun \'etcdctl --help\' for usage.\n',
+        'Error: unknown command "comp" for "etcdctl"\n\nDid you mean this?\n\tcompaction\n\tcompletion\n\nRun ' +
+        "'etcdctl --help' for usage.\n",
     });
     expect((await run('getx')).stderr).toContain('\tget\n');
     expect((await run('bogus')).stderr).toBe(
@@ -163,7 +164,8 @@ describe('a command line', () => {
       expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: 'Error: unknown flag: --bogus\n' });
       expect(stdout).toContain('USAGE:\n\tetcdctl');
     }
-    expect((await run('--bogus get a')).stderr).toContain('unknown command "a"'); // cobra takes the word for the flag's value
+    // cobra takes the word for the flag's value
+    expect((await run('--bogus get a')).stderr).toContain('unknown command "a"');
     const utl = await run('get a --bogus', { program: etcdutl });
     expect(utl.stdout).toBe('');
     expect(utl.stderr).toMatch(/^Usage:\n {2}etcdutl get [\s\S]*\nError: unknown flag: --bogus\n$/);

@@ -122,7 +122,8 @@ describe('etcdutl', () => {
     ['dump ~/data/member/snap/db --bucket auth', 'auth\tauthEnabled\t1\nauth\tauthRevision\t11\n'],
     [
       'dump ~/data --part db --bucket auth -w json',
-      '{"part":"db","bucket":"auth","key":"authEnabled","value":"1"}\n{"part":"db","bucket":"auth","key":"authRevision","value":"11"}\n',
+      '{"part":"db","bucket":"auth","key":"authEnabled","value":"1"}\n{"part":"db","bucket":"auth",' +
+        '"key":"authRevision","value":"11"}\n',
     ],
   ])('%s answers', async (words, stdout) => {
     expect(await utl(words)).toEqual({ exitCode: 0, stdout, stderr: '' });

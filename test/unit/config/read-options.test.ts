@@ -164,7 +164,8 @@ describe('the options of a member', () => {
     expect(member(['--experimental-compaction-batch-limit=7']).compactionBatchLimit).toBe(7);
     expect(member(['--experimental-snapshot-catchup-entries', '7']).snapshotCatchupEntries).toBe(7);
     expect(refusal(read(['--experimental-compaction-batch-limit=7', '--compaction-batch-limit=8']))).toBe(
-      'cannot set --experimental-compaction-batch-limit and --compaction-batch-limit at the same time, please use --compaction-batch-limit only',
+      'cannot set --experimental-compaction-batch-limit and --compaction-batch-limit at the same time, please ' +
+        'use --compaction-batch-limit only',
     );
   });
 });
@@ -185,26 +186,31 @@ describe('a command line that cannot be read', () => {
     [['--max-txn-ops=-1'], 'invalid value "-1" for flag -max-txn-ops: parse error'],
     [
       ['--max-concurrent-streams=99999999999'],
-      'invalid value "99999999999" for flag -max-concurrent-streams: strconv.ParseUint: parsing "99999999999": value out of range',
+      'invalid value "99999999999" for flag -max-concurrent-streams: strconv.ParseUint: parsing "99999999999": ' +
+        'value out of range',
     ],
     [['--pre-vote=maybe'], 'invalid boolean value "maybe" for -pre-vote: parse error'],
     [['--grpc-keepalive-min-time', '5'], 'invalid value "5" for flag -grpc-keepalive-min-time: parse error'],
     [['--initial-cluster-state', 'x'], 'invalid value "x" for flag -initial-cluster-state: invalid value'],
     [
       ['--listen-client-urls', '127.0.0.1:2379'],
-      'invalid value "127.0.0.1:2379" for flag -listen-client-urls: parse "127.0.0.1:2379": first path segment in URL cannot contain colon',
+      'invalid value "127.0.0.1:2379" for flag -listen-client-urls: parse "127.0.0.1:2379": first path segment ' +
+        'in URL cannot contain colon',
     ],
     [
       ['--listen-client-urls', 'http://127.0.0.1'],
-      'invalid value "http://127.0.0.1" for flag -listen-client-urls: URL address does not have the form "host:port": http://127.0.0.1',
+      'invalid value "http://127.0.0.1" for flag -listen-client-urls: URL address does not have the form ' +
+        '"host:port": http://127.0.0.1',
     ],
     [
       ['--listen-client-urls', 'http://127.0.0.1:1/x'],
-      'invalid value "http://127.0.0.1:1/x" for flag -listen-client-urls: URL must not contain a path: http://127.0.0.1:1/x',
+      'invalid value "http://127.0.0.1:1/x" for flag -listen-client-urls: URL must not contain a path: ' +
+        'http://127.0.0.1:1/x',
     ],
     [
       ['--listen-client-urls', 'ftp://127.0.0.1:1'],
-      'invalid value "ftp://127.0.0.1:1" for flag -listen-client-urls: URL scheme must be http, https, unix, or unixs: ftp://127.0.0.1:1',
+      'invalid value "ftp://127.0.0.1:1" for flag -listen-client-urls: URL scheme must be http, https, unix, or ' +
+        'unixs: ftp://127.0.0.1:1',
     ],
     [['--cors=foo'], 'invalid value "foo" for flag -cors: URL scheme must be http, https, unix, or unixs: foo'],
     [['--proxy=bogus'], 'invalid value "bogus" for flag -proxy: invalid value'],
@@ -295,7 +301,8 @@ describe('checks', () => {
     [
       ['--discovery-token=x', '--discovery-endpoints=a:1', '--discovery-proxy=p:1'],
       'both v2 discovery settings (discovery, discovery-proxy) and v3 discovery settings (discovery-token, ' +
-        'discovery-endpoints, discovery-cert, discovery-key, discovery-cacert, discovery-user, discovery-password) are set',
+        'discovery-endpoints, discovery-cert, discovery-key, discovery-cacert, discovery-user, ' +
+        'discovery-password) are set',
     ],
     [
       ['--discovery=http://x', '--initial-cluster=a=http://a:1'],
@@ -525,7 +532,8 @@ describe('variables', () => {
       expect(outcome.t === 'refused' && outcome.lines.at(-1)).toEqual({
         level: 'fatal',
         message:
-          'conflicting environment variable is shadowed by corresponding command-line flag (either unset environment variable or disable flag))',
+          'conflicting environment variable is shadowed by corresponding command-line flag (either unset ' +
+          'environment variable or disable flag))',
         fields: { 'environment-variable': 'ETCD_NAME' },
       });
     }
@@ -647,11 +655,13 @@ describe('a configuration file', () => {
     ],
     [
       'client-transport-security: 5',
-      `${decoding} number into Go struct field configYAML.configJSON.client-transport-security of type embed.securityConfig`,
+      `${decoding} number into Go struct field configYAML.configJSON.client-transport-security of type ` +
+        `embed.securityConfig`,
     ],
     [
       'client-transport-security: {client-cert-auth: x}',
-      `${decoding} string into Go struct field securityConfig.configJSON.client-transport-security.client-cert-auth of type bool`,
+      `${decoding} string into Go struct field ` +
+        `securityConfig.configJSON.client-transport-security.client-cert-auth of type bool`,
     ],
     ['initial-cluster-state: x', 'unexpected clusterState "x"'],
     [

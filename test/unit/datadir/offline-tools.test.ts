@@ -121,7 +121,8 @@ describe('migrate', () => {
     log.save({ term: 2, vote: 1n, commit: 112 }, [{ type: 0, term: 2, index: 112, data }]);
     log.close();
     expect(() => move([3, 5])).toThrow(
-      'cannot downgrade storage, WAL contains newer entries, as the target version (3.5.0) is lower than the version (3.6.0) detected from WAL logs',
+      'cannot downgrade storage, WAL contains newer entries, as the target version (3.5.0) is lower than the ' +
+        'version (3.6.0) detected from WAL logs',
     );
     expect(versionNow()).toEqual([3, 6]);
     expect(move([3, 5], true)).toEqual([
@@ -249,7 +250,8 @@ describe('check', () => {
     unpack(fixture('datadir-3.4.23.tar.gz'), osDisk, join(dir, 'older'));
     expect(checkDataDir(osDisk, join(dir, 'older/data'), '').filter(({ level }) => level !== 'note')).toEqual([]);
     expect(checkDataDir(osDisk, dataDir, undefined).map(({ what }) => what)).toContain(
-      'log of member f953167f6eb5ed75 in cluster e690721664a7d488: 1 segments from index 0, last entry 111, committed 111, term 2',
+      'log of member f953167f6eb5ed75 in cluster e690721664a7d488: 1 segments from index 0, last entry 111, ' +
+        'committed 111, term 2',
     );
   });
 

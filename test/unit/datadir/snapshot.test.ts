@@ -195,10 +195,13 @@ describe('snapshot restore', () => {
     expect(await refused({ walDir: dir })).toBe(`wal-dir "${dir}" exists`);
     expect(await refused({ name: 'x' })).toBe('couldn\'t find local name "x" in the initial cluster configuration');
     expect(await refused({ peerURLs: ['http://localhost:1'] })).toBe(
-      '--initial-cluster has m1=http://127.0.0.1:2380 but missing from --initial-advertise-peer-urls=http://localhost:1 (resolved urls: "http://localhost:1" != "http://127.0.0.1:2380")',
+      '--initial-cluster has m1=http://127.0.0.1:2380 but missing from ' +
+        '--initial-advertise-peer-urls=http://localhost:1 (resolved urls: "http://localhost:1" != ' +
+        '"http://127.0.0.1:2380")',
     );
     expect(await refused({ peerURLs: ['http://127.0.0.1:2380', 'http://h:1'] })).toBe(
-      '--initial-advertise-peer-urls has http://h:1 but missing from --initial-cluster=m1=http://127.0.0.1:2380,m1=http://h:1',
+      '--initial-advertise-peer-urls has http://h:1 but missing from ' +
+        '--initial-cluster=m1=http://127.0.0.1:2380,m1=http://h:1',
     );
     const twice = new Map([
       ['m1', ['http://127.0.0.1:2380']],

@@ -176,7 +176,9 @@ describe.each([
     expect(await failed).toMatchObject({ code: 14 });
     expect(await failureOf(channel.unary(Echo.unary, 'x'))).toMatchObject({
       code: 14,
-      message: `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:${server.port}: connect: connection refused"`,
+      message:
+        `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:${server.port}: ` +
+        `connect: connection refused"`,
     });
     const waiting = channel.unary(Echo.unary, 'back', { waitForReady: true });
     await using _ = await serve(echoServer(), {}, server.port);
@@ -347,7 +349,8 @@ describe('a channel', () => {
     await using channel = channelTo(1, {
       dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host: HOST, port: 1 }, { signal })).socket,
     });
-    const text = `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:1: connect: connection refused"`;
+    const text =
+      `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:1: connect: ` + `connection refused"`;
     expect(await failureOf(channel.connect())).toMatchObject({ code: 14, message: text });
     expect(channel.lastError?.message).toBe(text);
     expect(channel.state).toBe('transient-failure');
@@ -482,14 +485,16 @@ describe('what a client makes of', () => {
       ],
       {},
       12,
-      'unexpected HTTP status code received from server: 404 (Not Found); transport: received unexpected content-type "text/plain"',
+      'unexpected HTTP status code received from server: 404 (Not Found); transport: received unexpected ' +
+        'content-type "text/plain"',
     ],
     [
       '503 without a type',
       [head([[':status', '503']], END_HEADERS | END_STREAM)],
       {},
       14,
-      'unexpected HTTP status code received from server: 503 (Service Unavailable); malformed header: missing HTTP content-type',
+      'unexpected HTTP status code received from server: 503 (Service Unavailable); malformed header: missing ' +
+        'HTTP content-type',
     ],
     [
       'an encoding that we do not have',
@@ -520,7 +525,8 @@ describe('what a client makes of', () => {
       [gone(11, 'too_many_pings')],
       { hangUp: true },
       14,
-      'closing transport due to: connection error: desc = "error reading from server: EOF", received prior goaway: code: ENHANCE_YOUR_CALM, debug data: "too_many_pings"',
+      'closing transport due to: connection error: desc = "error reading from server: EOF", received prior ' +
+        'goaway: code: ENHANCE_YOUR_CALM, debug data: "too_many_pings"',
     ],
     ['a broken rule', [frame(T.DATA, 0, 0, 'x')], {}, 14, 'connection error: desc = "DATA on stream 0"'],
   ])('%s', async (_name, bytes, how, code, text) => {

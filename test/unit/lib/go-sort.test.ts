@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { goSort } from '../../../src/lib/go/sort.js';
 
-/** `[length, distinct keys, pattern, hash of the order]`, computed by Go 1.26's sort.Sort; an odd sum of the first two means sort.Reverse. */
+/**
+ * `[length, distinct keys, pattern, hash of the order]`, computed by Go 1.26's sort.Sort; an odd sum of the first two
+ * means sort.Reverse.
+ */
 const rows = JSON.parse(
   readFileSync(new URL('../../fixtures/go/sort-orders.json', import.meta.url), 'utf8'),
 ) as readonly (readonly [number, number, number, number])[];

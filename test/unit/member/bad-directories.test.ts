@@ -1,6 +1,6 @@
 /**
- * Directories that a member must not start from, or not as they are. It says which file it is about (and where in it, and what to do), and leaves on the
- * disk what was there: a second look, by anybody, finds what the first one found.
+ * Directories that a member must not start from, or not as they are. It says which file it is about (and where in it,
+ * and what to do), and leaves on the disk what was there: a second look, by anybody, finds what the first one found.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Disk, DiskFile } from '../../../src/lib/disk.js';
@@ -37,7 +37,9 @@ beforeAll(async () => {
   whole = filesOf(disk);
 });
 
-/** What matters of the files: preallocated zeros behind the log, and segments preallocated but not yet in use, do not. */
+/**
+ * What matters of the files: preallocated zeros behind the log, and segments preallocated but not yet in use, do not.
+ */
 function essence(files: Files): string[] {
   return [...files]
     .filter(([path]) => !/\/wal\/\d+\.tmp$/.test(path))
@@ -279,32 +281,38 @@ function refusing(disk: MemoryDisk, code: string, isRefused: (path: string, how:
 }
 
 describe('a member whose disk is full', () => {
-  test('ends its start with the file that could not be written, and starts with all it had once there is space', async () => {
-    let isFull = true;
-    for (let allowed = 0; isFull; allowed++) {
-      const disk = diskWith(whole);
-      let changes = 0;
-      isFull = false;
-      disk.beforeChange = (what, path) => {
-        if (what === 'remove' || changes++ < allowed) return;
-        isFull = true;
-        throw Object.assign(new Error(`ENOSPC: no space left on device, ${what} '${path}'`), { code: 'ENOSPC', path });
-      };
-      const failures: unknown[] = [];
-      try {
-        const opened = await InProcessMember.prepare(disk, config);
-        await opened.run(opened.member.start()).catch(() => {});
-        failures.push(...opened.fatal);
-        await opened.member.stop().catch((error: unknown) => failures.push(error));
-      } catch (error) {
-        failures.push(error);
+  test(
+    'ends its start with the file that could not be written, and starts with all it had once there ' + 'is space',
+    async () => {
+      let isFull = true;
+      for (let allowed = 0; isFull; allowed++) {
+        const disk = diskWith(whole);
+        let changes = 0;
+        isFull = false;
+        disk.beforeChange = (what, path) => {
+          if (what === 'remove' || changes++ < allowed) return;
+          isFull = true;
+          throw Object.assign(new Error(`ENOSPC: no space left on device, ${what} '${path}'`), {
+            code: 'ENOSPC',
+            path,
+          });
+        };
+        const failures: unknown[] = [];
+        try {
+          const opened = await InProcessMember.prepare(disk, config);
+          await opened.run(opened.member.start()).catch(() => {});
+          failures.push(...opened.fatal);
+          await opened.member.stop().catch((error: unknown) => failures.push(error));
+        } catch (error) {
+          failures.push(error);
+        }
+        if (isFull) expect(String(failures[0]), `after ${allowed} changes`).toMatch(/ENOSPC.*'\/data\/member\/.*'/);
+        else expect(failures).toEqual([]);
+        await using again = await InProcessMember.open(diskWith(filesOf(disk)), config);
+        expect(describeMember(again), `after ${allowed} changes`).toBe(content);
       }
-      if (isFull) expect(String(failures[0]), `after ${allowed} changes`).toMatch(/ENOSPC.*'\/data\/member\/.*'/);
-      else expect(failures).toEqual([]);
-      await using again = await InProcessMember.open(diskWith(filesOf(disk)), config);
-      expect(describeMember(again), `after ${allowed} changes`).toBe(content);
-    }
-  });
+    },
+  );
 });
 
 describe('a member that may not', () => {

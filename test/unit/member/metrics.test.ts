@@ -103,7 +103,8 @@ describe('metrics', () => {
   it('have a series for each status from the start, its labels in order', async () => {
     const text = await scrape(served.address);
     const of = (code: string, method: string): string =>
-      `grpc_server_handled_total{grpc_code="${code}",grpc_method="${method}",grpc_service="etcdserverpb.KV",grpc_type="unary"}`;
+      `grpc_server_handled_total{grpc_code="${code}",grpc_method="${method}",grpc_service="etcdserverpb.KV",` +
+      `grpc_type="unary"}`;
     expect(value(text, of('DataLoss', 'Compact'))).toBe(0);
     expect(value(text, of('OK', 'Compact'))).toBe(1);
     expect(value(text, of('InvalidArgument', 'Put'))).toBe(1);

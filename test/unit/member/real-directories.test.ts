@@ -1,4 +1,7 @@
-/** Data directories recorded from real members, opened by a whole member of ours: it must answer what their owners answered, and go on from there. */
+/**
+ * Data directories recorded from real members, opened by a whole member of ours: it must answer what their owners
+ * answered, and go on from there.
+ */
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bucketNames } from '../../../src/backend/buckets.js';
@@ -56,7 +59,8 @@ describe.each([
   ['3.5.30', '3.5'],
 ] satisfies [string, EmulatedVersion][])('the data directory of etcd %s', (version, emulate) => {
   const expected = JSON.parse(readFileSync(fixture(`expected-${version}.json`), 'utf8'), (key, value: unknown) =>
-    // The vectors' ids exceed what a number holds and stand as numbers in one place; they are compared as text elsewhere.
+    // The vectors' ids exceed what a number holds and stand as numbers in one place; they are compared as text
+    // elsewhere.
     key === 'peerMembers' ? undefined : value,
   ) as Expected;
   const config = memberConfig('/d/data', {

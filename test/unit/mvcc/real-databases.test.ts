@@ -1,4 +1,7 @@
-/** The database files of real members, opened through our own backend: index, reads and hashes come from the file itself. */
+/**
+ * The database files of real members, opened through our own backend: index, reads and hashes come from the file
+ * itself.
+ */
 import { describe, expect, test } from 'vitest';
 import { openBackend } from '../../../src/backend/backend.js';
 import { Lessor } from '../../../src/lease/lessor.js';

@@ -305,23 +305,26 @@ describe('compaction', () => {
     expect(store.compactionHashes().map((it) => it.revision)).toEqual([7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
   });
 
-  test('a restore with a bumped revision leaves a record that is no KeyValue: its revision counts, its key is nobody', () => {
-    const first = openStore();
-    put(first.store, 'a', 'kept');
-    const backend = first.backend.copy();
-    backend.put('key', revisionKey(1000, 0, false), new Uint8Array(0));
-    backend.put('meta', scheduledKey, revisionKey(1000, 0, false));
-    const { store } = openStore(backend);
-    expect(store.currentRevision).toBe(1000);
-    expect(store.pendingWork).toBe('compaction');
-    work(store);
-    expect(store.compactRevision).toBe(1000);
-    expect(names(readAll(store))).toBe('a');
-    expect(put(store, 'b')).toBe(1001);
-    void store.compact(1001);
-    work(store);
-    expect(backend.get('key', revisionKey(1000, 0, false))).toEqual(new Uint8Array(0));
-  });
+  test(
+    'a restore with a bumped revision leaves a record that is no KeyValue: its revision counts, its key ' + 'is nobody',
+    () => {
+      const first = openStore();
+      put(first.store, 'a', 'kept');
+      const backend = first.backend.copy();
+      backend.put('key', revisionKey(1000, 0, false), new Uint8Array(0));
+      backend.put('meta', scheduledKey, revisionKey(1000, 0, false));
+      const { store } = openStore(backend);
+      expect(store.currentRevision).toBe(1000);
+      expect(store.pendingWork).toBe('compaction');
+      work(store);
+      expect(store.compactRevision).toBe(1000);
+      expect(names(readAll(store))).toBe('a');
+      expect(put(store, 'b')).toBe(1001);
+      void store.compact(1001);
+      work(store);
+      expect(backend.get('key', revisionKey(1000, 0, false))).toEqual(new Uint8Array(0));
+    },
+  );
 });
 
 describe('hashes', () => {

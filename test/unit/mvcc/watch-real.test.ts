@@ -1,4 +1,7 @@
-/** What real etcd answered to watch requests, against the hub with the handler's share (created and cancelled answers) played by the test. */
+/**
+ * What real etcd answered to watch requests, against the hub with the handler's share (created and cancelled answers)
+ * played by the test.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { refusalReasons } from '../../../src/api/v3/watch.js';

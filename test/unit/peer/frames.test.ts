@@ -43,7 +43,9 @@ function readAll(decoder: FrameDecoder, bytes: Uint8Array, pieceBytes = bytes.le
 
 const versionOf = (sender: string): '3.4' | '3.5' => (sender.includes('3.4') ? '3.4' : '3.5');
 
-/** The frames from the beginning of the stream that follow each other; the decoder's state can be followed through them. */
+/**
+ * The frames from the beginning of the stream that follow each other; the decoder's state can be followed through them.
+ */
 const contiguous = (frames: readonly Frame[]): Frame[] => frames.filter(({ frameIndex }, at) => frameIndex === at);
 
 describe('frames that real members sent', () => {

@@ -1,4 +1,6 @@
-/** Other clients compare these texts and codes: each is written out here once more, so that none changes by accident. */
+/**
+ * Other clients compare these texts and codes: each is written out here once more, so that none changes by accident.
+ */
 import { describe, expect, test } from 'vitest';
 import { wireError, wireErrors } from '../../../src/proto/errors.js';
 

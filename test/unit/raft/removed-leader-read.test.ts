@@ -1,4 +1,7 @@
-/** Found by the simulation (`test/sim`, seed 49): of two voters, the leader applies its own removal, leads on, and was asked to read. */
+/**
+ * Found by the simulation (`test/sim`, seed 49): of two voters, the leader applies its own removal, leads on, and was
+ * asked to read.
+ */
 import { expect, test } from 'vitest';
 import { ConfChangeType, makeConfChange } from '../../../src/raftpb/types.js';
 import { RaftGroup } from '../../support/raft-group.js';

@@ -413,7 +413,8 @@ describe('§10.2.1 writing in parallel', () => {
     expect(messages.map((message) => describeMessage(message))).toEqual([
       '1->2 MsgVote Term:1 Log:1/1',
       '1->3 MsgVote Term:1 Log:1/1',
-      '1->AppendThread MsgStorageAppend Term:1 Log:0/0 Commit:1 Vote:1 Responses:[\n  1->1 MsgVoteResp Term:1 Log:0/0\n]',
+      '1->AppendThread MsgStorageAppend Term:1 Log:0/0 Commit:1 Vote:1 Responses:[\n  1->1 MsgVoteResp Term:1 ' +
+        'Log:0/0\n]',
     ]);
     expect(() => raw.advance()).toThrow('Advance must not be called');
   });

@@ -55,7 +55,8 @@ describe('what etcd 3.4 and 3.5 sent to peers and wrote into their WAL', () => {
 
   test('a heartbeat means what it says', () => {
     const hex =
-      '080810c9a0ddadfeac8da37318ddeed2b2ee84b5928c0120022800300040004a0a12080a02280010001800500058006208b75da201fd00563a';
+      '080810c9a0ddadfeac8da37318ddeed2b2ee84b5928c0120022800300040004a0a12080a0228001000' +
+      '1800500058006208b75da201fd00563a';
     expect(messageCodec['3.4'].decode(bytesOf(hex))).toEqual(
       makeMessage({
         type: MessageType.MsgHeartbeat,

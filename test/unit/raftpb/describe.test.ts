@@ -56,7 +56,8 @@ test('messages show ids in hex and local targets by name; several entries stand 
       '  0/1 EntryNormal ""',
       '  0/2 EntryNormal ""',
       ']',
-      '  Snapshot: Index:3 Term:1 ConfState:Voters:[1 2] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false Responses:[',
+      '  Snapshot: Index:3 Term:1 ConfState:Voters:[1 2] VotersOutgoing:[] Learners:[] LearnersNext:[] ' +
+        'AutoLeave:false Responses:[',
       '  None->a MsgAppResp Term:0 Log:0/0 Rejected (Hint: 4)',
       ']',
     ].join('\n'),

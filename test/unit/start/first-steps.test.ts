@@ -201,11 +201,15 @@ describe('the record of a start', () => {
   it('has the fields of etcd 3.5 in their order', () => {
     const fields = startingFields(memberOptions(['--data-dir=d', '--quota-backend-bytes=0']), { isInitialized: false });
     expect(Object.keys(fields).join(' ')).toBe(
-      'etcd-version git-sha go-version go-os go-arch max-cpu-set max-cpu-available member-initialized name data-dir wal-dir ' +
-        'wal-dir-dedicated member-dir force-new-cluster heartbeat-interval election-timeout initial-election-tick-advance ' +
+      'etcd-version git-sha go-version go-os go-arch max-cpu-set max-cpu-available member-initialized name ' +
+        'data-dir wal-dir ' +
+        'wal-dir-dedicated member-dir force-new-cluster heartbeat-interval election-timeout ' +
+        'initial-election-tick-advance ' +
         'snapshot-count max-wals max-snapshots snapshot-catchup-entries initial-advertise-peer-urls listen-peer-urls ' +
-        'advertise-client-urls listen-client-urls listen-metrics-urls cors host-whitelist initial-cluster initial-cluster-state ' +
-        'initial-cluster-token quota-backend-bytes max-request-bytes max-concurrent-streams pre-vote initial-corrupt-check ' +
+        'advertise-client-urls listen-client-urls listen-metrics-urls cors host-whitelist initial-cluster ' +
+        'initial-cluster-state ' +
+        'initial-cluster-token quota-backend-bytes max-request-bytes max-concurrent-streams pre-vote ' +
+        'initial-corrupt-check ' +
         'corrupt-check-time-interval compact-check-time-enabled compact-check-time-interval auto-compaction-mode ' +
         'auto-compaction-retention auto-compaction-interval discovery-url discovery-proxy downgrade-check-interval',
     );

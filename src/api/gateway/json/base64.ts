@@ -1,4 +1,7 @@
-/** Base64 as Go's encoding/base64 takes it: line breaks are skipped, left-over bits need not be zero; where it is malformed is told. */
+/**
+ * Base64 as Go's encoding/base64 takes it: line breaks are skipped, left-over bits need not be zero; where it is
+ * malformed is told.
+ */
 
 const STANDARD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 

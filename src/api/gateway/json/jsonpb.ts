@@ -1,6 +1,7 @@
 /**
- * Proto3 JSON to messages as golang/protobuf's jsonpb reads it (grpc-gateway v1): field by field in the order of declaration, the last of several
- * members of one name counts, `null` is zero, numbers are whole as they stand. Etcd 3.4. Source: github.com/golang/protobuf/jsonpb, encoding/json.
+ * Proto3 JSON to messages as golang/protobuf's jsonpb reads it (grpc-gateway v1): field by field in the order of
+ * declaration, the last of several members of one name counts, `null` is zero, numbers are whole as they stand. Etcd
+ * 3.4. Source: github.com/golang/protobuf/jsonpb, encoding/json.
  */
 
 import { goQuote } from '../../../lib/go/quote.js';

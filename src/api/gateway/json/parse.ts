@@ -1,7 +1,7 @@
 /**
- * JSON as Go's encoding/json reads it, with its words for what is wrong: clients see them. A tree with places, since protobuf's own errors name them.
- * Text comes as latin1, one character a byte, so that a place in it is a place in the body; UTF-8 is looked at where a string is taken.
- * Texts: Go's src/encoding/json/scanner.go.
+ * JSON as Go's encoding/json reads it, with its words for what is wrong: clients see them. A tree with places, since
+ * protobuf's own errors name them. Text comes as latin1, one character a byte, so that a place in it is a place in the
+ * body; UTF-8 is looked at where a string is taken. Texts: Go's src/encoding/json/scanner.go.
  */
 import { goQuote } from '../../../lib/go/quote.js';
 
@@ -46,7 +46,10 @@ export interface JsonDocument {
 
 const MAX_DEPTH = 10_000;
 
-/** The first value of `text` from `start` on; undefined where there is only white space. Throws JsonError, or JsonEndError where the value goes on. */
+/**
+ * The first value of `text` from `start` on; undefined where there is only white space. Throws JsonError, or
+ * JsonEndError where the value goes on.
+ */
 export function parseJson(text: string, start = 0): JsonDocument | undefined {
   const parser = new Parser(text, start);
   if (!parser.hasMore()) return undefined;
@@ -246,7 +249,8 @@ function checkDepth(depth: number): void {
 }
 
 /**
- * The text of the string. What is no UTF-8, or half a pair of surrogates, is the replacement character, as encoding/json takes it.
+ * The text of the string. What is no UTF-8, or half a pair of surrogates, is the replacement character, as
+ * encoding/json takes it.
  */
 export function stringText({ raw, hasEscapes }: JsonString): string {
   const inner = raw.slice(1, -1);

@@ -1,7 +1,7 @@
 /**
- * Proto3 JSON to messages as protobuf-go's protojson reads it (grpc-gateway v2, with unknown fields discarded): either spelling of a name, numbers as
- * text or not, `null` as absent, unknown words of an enum dropped. Errors carry its texts and the place they name. From etcd 3.5.30 on.
- * Source: google.golang.org/protobuf/encoding/protojson/decode.go.
+ * Proto3 JSON to messages as protobuf-go's protojson reads it (grpc-gateway v2, with unknown fields discarded): either
+ * spelling of a name, numbers as text or not, `null` as absent, unknown words of an enum dropped. Errors carry its
+ * texts and the place they name. From etcd 3.5.30 on. Source: google.golang.org/protobuf/encoding/protojson/decode.go.
  */
 
 import { goQuote } from '../../../lib/go/quote.js';
@@ -34,7 +34,10 @@ export function readProtoJson(document: JsonDocument, schema: JsonMessage, optio
   return new Reader(document, options).message(document.root, schema);
 }
 
-/** Before each message; the space is one that does not break, by which protobuf-go keeps people from comparing its texts. */
+/**
+ * Before each message; the space is one that does not break, by which protobuf-go keeps people from comparing its
+ * texts.
+ */
 const PROTO = 'proto:\u00a0';
 /** What stands for a value that is left at zero. */
 const NOTHING = Symbol('nothing');

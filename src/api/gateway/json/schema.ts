@@ -1,4 +1,7 @@
-/** The messages of the gateway's routes as proto3 JSON sees them: linked up from the generated table, once for each process, at first use. */
+/**
+ * The messages of the gateway's routes as proto3 JSON sees them: linked up from the generated table, once for each
+ * process, at first use.
+ */
 import { jsonEnums, jsonFields } from '../../../proto/gen/json-fields.js';
 
 export type ScalarKind = 'bytes' | 'string' | 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64';
@@ -131,7 +134,10 @@ function zeroOf({ type, repeated, big }: JsonField): unknown {
   }
 }
 
-/** A whole number as our types hold it: beyond what a number can hold exactly it is the largest or least that can, as on the wire. */
+/**
+ * A whole number as our types hold it: beyond what a number can hold exactly it is the largest or least that can, as on
+ * the wire.
+ */
 export function integerOf(value: bigint, { big }: JsonField): number | bigint {
   if (big) return value;
   const number = Number(value);

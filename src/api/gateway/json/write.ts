@@ -1,6 +1,7 @@
 /**
- * Messages to proto3 JSON as etcd's gateway writes it: names as the `.proto` has them, 64-bit numbers as text, bytes as base64, what is zero left out.
- * Builds differ in the space after a comma; scripts that cut the text with tools of lines see what that build of etcd shows.
+ * Messages to proto3 JSON as etcd's gateway writes it: names as the `.proto` has them, 64-bit numbers as text, bytes as
+ * base64, what is zero left out. Builds differ in the space after a comma; scripts that cut the text with tools of
+ * lines see what that build of etcd shows.
  */
 import type { AnyMessage, GroupValue, JsonField, JsonMessage } from './schema.js';
 
@@ -69,7 +70,10 @@ function bytesText(bytes: Uint8Array, options: EncodeOptions): string {
   return `{"base64":"${buffer.toString('base64')}"}`;
 }
 
-/** A JSON string. Go leaves nothing but quotes, backslashes and control characters escaped, and with `escapeHtml` what a page could mistake for tags. */
+/**
+ * A JSON string. Go leaves nothing but quotes, backslashes and control characters escaped, and with `escapeHtml` what a
+ * page could mistake for tags.
+ */
 export function quoteJson(text: string, { escapeHtml }: Pick<EncodeOptions, 'escapeHtml'>): string {
   const quoted = JSON.stringify(text);
   if (!escapeHtml || !/[<>&\u2028\u2029]/.test(quoted)) return quoted;

@@ -1,4 +1,6 @@
-/** Who calls, by basic auth or certificate, and whether they may. Without an Authorization header a caller is a guest. */
+/**
+ * Who calls, by basic auth or certificate, and whether they may. Without an Authorization header a caller is a guest.
+ */
 import type { HttpRequest } from '../../../lib/http.js';
 import { textOf } from '../../../v2/json.js';
 import type { V2Passwords } from '../types.js';
@@ -13,7 +15,10 @@ export class V2Access {
     readonly options: { readonly commonNames: boolean },
   ) {}
 
-  /** `key` as the client wrote it: patterns are compared with that. A guest's recursive request is checked as a plain one. */
+  /**
+   * `key` as the client wrote it: patterns are compared with that. A guest's recursive request is checked as a plain
+   * one.
+   */
   async mayUseKey(call: HttpRequest, key: string, recursive: boolean): Promise<boolean> {
     if (!(await this.store.isEnabled())) return true;
     const write = call.method !== 'GET' && call.method !== 'HEAD';

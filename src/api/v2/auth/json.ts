@@ -1,4 +1,7 @@
-/** Users and roles as JSON, as Go's encoding/json writes and reads them: names of fields in any case, what is unknown passed over, only the first value of a body. */
+/**
+ * Users and roles as JSON, as Go's encoding/json writes and reads them: names of fields in any case, what is unknown
+ * passed over, only the first value of a body.
+ */
 
 import { firstJsonValue } from '../../../lib/go/json.js';
 import { bytesOf, jsonString } from '../../../v2/json.js';

@@ -1,4 +1,7 @@
-/** Users and roles of v2 auth as they are stored, sent and changed. `null` and `[]` are kept apart, as Go's JSON shows them. */
+/**
+ * Users and roles of v2 auth as they are stored, sent and changed. `null` and `[]` are kept apart, as Go's JSON shows
+ * them.
+ */
 import { MessageError } from '../message-error.js';
 
 export type Names = readonly string[] | null;
@@ -42,7 +45,10 @@ export function withRootRole(user: User): User {
   return { ...user, roles: [...(user.roles ?? []), ROOT] };
 }
 
-/** Whether `pattern` covers `key`: it ends in `*` and is a beginning, or is the key itself. For a whole subtree only the first will do. */
+/**
+ * Whether `pattern` covers `key`: it ends in `*` and is a beginning, or is the key itself. For a whole subtree only the
+ * first will do.
+ */
 export function covers(pattern: string, key: string, options: { readonly recursive: boolean }): boolean {
   if (pattern.endsWith('*')) return key.startsWith(pattern.slice(0, -1));
   return !options.recursive && pattern !== '' && key === pattern;

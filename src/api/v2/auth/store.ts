@@ -1,6 +1,6 @@
 /**
- * v2 auth: users and roles, kept in the v2 store itself and so on every member: `/2/users/NAME`, `/2/roles/NAME`, `/2/enabled`. Changes go through the log as any others. As
- * etcd's v2auth.
+ * v2 auth: users and roles, kept in the v2 store itself and so on every member: `/2/users/NAME`, `/2/roles/NAME`,
+ * `/2/enabled`. Changes go through the log as any others. As etcd's v2auth.
  */
 import { V2Error } from '../../../v2/error.js';
 import type { Event } from '../../../v2/event.js';

@@ -1,4 +1,7 @@
-/** All rules together, as the nodes of the simulation report to them. Each call is O(what happened), so that a million steps are affordable. */
+/**
+ * All rules together, as the nodes of the simulation report to them. Each call is O(what happened), so that a million
+ * steps are affordable.
+ */
 import type { Ready } from '../../../../src/raft/ready.js';
 import type { ConfState, Entry, Index, Message, Snapshot } from '../../../../src/raftpb/types.js';
 import type { EventQueue } from '../event-queue.js';

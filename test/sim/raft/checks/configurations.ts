@@ -5,7 +5,8 @@
  * - All nodes that applied an index are in the same configuration then.
  * - Changes come one at a time: no change is put into a log before the one before it is committed.
  * - Nobody campaigns in a configuration that he knows to be replaced.
- * - Each change is a simple one, an entry into or a leave of a joint configuration, and its quorums overlap with those before.
+ * - Each change is a simple one, an entry into or a leave of a joint configuration, and its quorums overlap with those
+ *   before.
  */
 import {
   type ConfState,
@@ -132,7 +133,8 @@ export class Configurations {
         entry === undefined || !isConfChange(entry),
         'nobody campaigns in a configuration that is known to be replaced',
         () =>
-          `node ${id} applied ${raw.applied}, knew that ${before.committed} was committed, and there is a change at ${index}`,
+          `node ${id} applied ${raw.applied}, knew that ${before.committed} was committed, and there is a change ` +
+          `at ${index}`,
       );
     }
   }

@@ -2,8 +2,9 @@
  * Rules checked:
  * - Election safety (paper §5.2): at most one leader a term, and it has the votes of a quorum of its configuration.
  * - Leader completeness (§5.4): a leader has all that was committed in terms before its own.
- * - Leases and pre-vote (thesis §4.2.3, §9.6): with check-quorum, a node that leads, or heard from its leader less than an election timeout ago, takes
- *   no higher term and grants no pre-vote because somebody campaigns; and a pre-vote changes no term anywhere.
+ * - Leases and pre-vote (thesis §4.2.3, §9.6): with check-quorum, a node that leads, or heard from its leader less than
+ *   an election timeout ago, takes no higher term and grants no pre-vote because somebody campaigns; and a pre-vote
+ *   changes no term anywhere.
  */
 import type { RawNode } from '../../../../src/raft/rawnode.js';
 import type { Ready } from '../../../../src/raft/ready.js';

@@ -1,12 +1,15 @@
 /**
- * What the group has committed and applied, from its first entry on: the yardstick for every node. It outlives all crashes.
+ * What the group has committed and applied, from its first entry on: the yardstick for every node. It outlives all
+ * crashes.
  *
  * Rules checked:
- * - Log matching (paper §5.3): entries of one index and term are the same everywhere, and so is all that precedes them. Checked by induction: each
- *   entry a node takes must have the content, and the term before it, that it had when it was first seen.
- * - Committing (§5.3, §5.4.2): only a leader commits by itself, only an entry of its own term, only with a quorum of its configuration that has it on
- *   disk; nobody else knows of a commit index before.
- * - State machine safety (§5.4.3): what is committed at an index is the same for all and for ever, and is applied in order and without gap.
+ * - Log matching (paper §5.3): entries of one index and term are the same everywhere, and so is all that precedes them.
+ *   Checked by induction: each entry a node takes must have the content, and the term before it, that it had when it
+ *   was first seen.
+ * - Committing (§5.3, §5.4.2): only a leader commits by itself, only an entry of its own term, only with a quorum of
+ *   its configuration that has it on disk; nobody else knows of a commit index before.
+ * - State machine safety (§5.4.3): what is committed at an index is the same for all and for ever, and is applied in
+ *   order and without gap.
  */
 import type { Ready } from '../../../../src/raft/ready.js';
 import {
@@ -118,7 +121,8 @@ export class History {
       hasQuorum(conf, have),
       'what is committed is of the leader’s term and durable on a quorum',
       () =>
-        `node ${id} committed ${committed} in term ${term}, on disk only with [${[...have]}], voters [${conf.voters}] outgoing [${conf.votersOutgoing}]`,
+        `node ${id} committed ${committed} in term ${term}, on disk only with [${[...have]}], voters ` +
+        `[${conf.voters}] outgoing [${conf.votersOutgoing}]`,
     );
     this.committed = committed;
     this.marks.push({ index: committed, term, at });
@@ -171,7 +175,10 @@ export class History {
     return true;
   }
 
-  /** Compares what the node newly knows to be committed, and learns what nobody told before. To be called after `view` took the Ready's entries. */
+  /**
+   * Compares what the node newly knows to be committed, and learns what nobody told before. To be called after `view`
+   * took the Ready's entries.
+   */
   readyTaken({ id, view, raw }: Observed, ready: Ready): void {
     if (ready.snapshot !== undefined) this.checkSnapshot(id, ready.snapshot);
     const commit = ready.hardState?.commit;

@@ -1,5 +1,6 @@
 /**
- * What a node says to others it must not take back, crash or not. So it is checked against its disk when the message leaves.
+ * What a node says to others it must not take back, crash or not. So it is checked against its disk when the message
+ * leaves.
  *
  * Rules checked:
  * - Hard state: the term never falls, the commit index never falls while it runs, the vote never changes within a term.
@@ -81,7 +82,8 @@ export class Promises {
         return;
       case MessageType.MsgAppResp:
         this.promised(id, term);
-        // In a higher term by now, it may have replaced them. Then they were not committed, for that term's leader lacked them.
+        // In a higher term by now, it may have replaced them. Then they were not committed, for that term's leader
+        // lacked them.
         if (message.reject || disk.hardState.term > term) return;
         must(
           disk.log.last >= message.index,

@@ -11,7 +11,10 @@ function isMajority(voters: readonly NodeId[], have: ReadonlySet<number>): boole
 export const hasQuorum = (conf: ConfState, have: ReadonlySet<number>): boolean =>
   isMajority(conf.voters, have) && (conf.votersOutgoing.length === 0 || isMajority(conf.votersOutgoing, have));
 
-/** Whether every quorum of `a` shares a node with every one of `b`: no set is a quorum of `a` while its complement is one of `b`. */
+/**
+ * Whether every quorum of `a` shares a node with every one of `b`: no set is a quorum of `a` while its complement is
+ * one of `b`.
+ */
 export function quorumsOverlap(a: ConfState, b: ConfState): boolean {
   const ids = [...new Set([...a.voters, ...a.votersOutgoing, ...b.voters, ...b.votersOutgoing])].map(Number);
   for (let subset = 0; subset < 1 << ids.length; subset++) {

@@ -1,7 +1,8 @@
 /**
- * Linearizable reads (thesis §6.4). A read that a node answers at index `i` sees all up to `i`, for state machines are equal there. So it is linearizable
- * exactly if `i` is not below anything that was committed when the read began, whether or not its writer had heard of it. Leases stretch "when it
- * began" by how long a leader may not know that it is none any more.
+ * Linearizable reads (thesis §6.4). A read that a node answers at index `i` sees all up to `i`, for state machines are
+ * equal there. So it is linearizable exactly if `i` is not below anything that was committed when the read began,
+ * whether or not its writer had heard of it. Leases stretch "when it began" by how long a leader may not know that it
+ * is none any more.
  */
 import type { ReadState } from '../../../../src/raft/ready.js';
 import type { Index } from '../../../../src/raftpb/types.js';

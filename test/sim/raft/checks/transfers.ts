@@ -1,4 +1,7 @@
-/** Rule checked (thesis §3.10): a leader that hands over waits for one election timeout at most; then it takes proposals again. */
+/**
+ * Rule checked (thesis §3.10): a leader that hands over waits for one election timeout at most; then it takes proposals
+ * again.
+ */
 import type { RawNode } from '../../../../src/raft/rawnode.js';
 import { NONE, type NodeId } from '../../../../src/raftpb/types.js';
 import { must } from '../violation.js';

@@ -66,8 +66,9 @@ describe('the JSON gateway', () => {
     expect(put.headers.get('grpc-metadata-content-type')).toBe('application/grpc');
     expect(put.headers.get('access-control-allow-origin')).toBe('*');
     const range = await post('/v3/kv/range', { key: base64('foo') });
-    expect(range.body).toMatch(
-      /^\{"header":\{"cluster_id":"\d+", "member_id":"\d+", "revision":"2", "raft_term":"2"\}, "kvs":\[\{"key":"Zm9v", "create_revision":"2", "mod_revision":"2", "version":"1", "value":"YmFy"\}\], "count":"1"\}$/,
+    expect(range.body.replace(/("(?:cluster|member)_id":")\d+"/g, '$1…"')).toBe(
+      '{"header":{"cluster_id":"…", "member_id":"…", "revision":"2", "raft_term":"2"}, "kvs":[{"key":"Zm9v", ' +
+        '"create_revision":"2", "mod_revision":"2", "version":"1", "value":"YmFy"}], "count":"1"}',
     );
   });
 

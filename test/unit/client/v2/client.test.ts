@@ -63,7 +63,8 @@ describe('a v2 client', () => {
     expect(error).toBeInstanceOf(ClusterError);
     expect(error).toMatchObject({
       message:
-        'client: etcd cluster is unavailable or misconfigured; error #0: dial tcp 127.0.0.1:1: connect: connection refused\n' +
+        'client: etcd cluster is unavailable or misconfigured; error #0: dial tcp 127.0.0.1:1: connect: ' +
+        'connection refused\n' +
         '; error #1: client: etcd member http://b:2 has no leader\n' +
         '; error #2: client: etcd member http://c:3 returns server error [Bad Gateway]\n',
     });

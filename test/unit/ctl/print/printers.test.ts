@@ -62,14 +62,16 @@ describe('keys', () => {
   it('are base64 in JSON, with ids as bare numbers of any size', async () => {
     expect(await printed('json', (printer) => printer.print('get', answer))).toBe(
       '{"header":{"cluster_id":14841639068965178418,"member_id":10276657743932975437,"revision":5,"raft_term":2},' +
-        '"kvs":[{"key":"a/8=","create_revision":3,"mod_revision":4,"version":2,"value":"YQoiYg==","lease":-7}],"count":1}\n',
+        '"kvs":[{"key":"a/8=","create_revision":3,"mod_revision":4,"version":2,"value":"YQoiYg==","lease":-7}],' +
+        '"count":1}\n',
     );
   });
 
   it('are quoted as fields', async () => {
     expect(await printed('fields', (printer) => printer.print('get', answer))).toBe(
       '"ClusterID" : 14841639068965178418\n"MemberID" : 10276657743932975437\n"Revision" : 5\n"RaftTerm" : 2\n' +
-        '"Key" : "k\\xff"\n"CreateRevision" : 3\n"ModRevision" : 4\n"Version" : 2\n"Value" : "a\\n\\"b"\n"Lease" : -7\n' +
+        '"Key" : "k\\xff"\n"CreateRevision" : 3\n"ModRevision" : 4\n"Version" : 2\n"Value" : ' +
+        '"a\\n\\"b"\n"Lease" : -7\n' +
         '"More" : false\n"Count" : 1\n',
     );
   });
@@ -281,7 +283,8 @@ describe('endpoints', () => {
       '127.0.0.1:2379, 8e9e05c52164694d, 3.5.30, 25 kB, true, false, 2, 12, 11, one, two\n',
     );
     expect(await show('3.6')).toBe(
-      '127.0.0.1:2379, 8e9e05c52164694d, 3.5.30, 3.6.0, 25 kB, 12 kB, 50%, 2.1 GB, true, false, 2, 12, 11, one, two, , false\n',
+      '127.0.0.1:2379, 8e9e05c52164694d, 3.5.30, 3.6.0, 25 kB, 12 kB, 50%, 2.1 GB, true, false, 2, 12, 11, one, ' +
+        'two, , false\n',
     );
   });
 
@@ -325,7 +328,8 @@ describe('the rest', () => {
     ];
     const answer = AuthRoleGetResponse.create({ header, perm });
     expect(await printed('simple', (printer) => printer.print('roleGet', { role: 'r', answer }))).toBe(
-      'Role r\nKV Read:\n\tfoo\n\t[p/, p0) (prefix p/)\n\t[z, <open ended>\nKV Write:\n\t[a, c)\n\t[p/, p0) (prefix p/)\n',
+      'Role r\nKV Read:\n\tfoo\n\t[p/, p0) (prefix p/)\n\t[z, <open ended>\nKV Write:\n\t[a, c)\n\t[p/, p0) ' +
+        '(prefix p/)\n',
     );
     expect(await printed('fields', (printer) => printer.print('roleGet', { role: 'r', answer }))).toContain(
       '"PermType" :  READ\n"Key" : "foo"\n"RangeEnd" : ""\n',

@@ -24,7 +24,8 @@ function logged(write: (log: OsLogger) => void, options: Partial<LoggerOptions> 
 describe('the log', () => {
   it('has a line of JSON for each record, in zap’s order of members', () => {
     expect(logged((log) => log.info('ready to serve client requests', { traffic: 'grpc+http' }))).toBe(
-      '{"level":"info","ts":"2026-11-22T07:03:28.123000Z","caller":"etcd-ts","msg":"ready to serve client requests","traffic":"grpc+http"}\n',
+      '{"level":"info","ts":"2026-11-22T07:03:28.123000Z","caller":"etcd-ts","msg":"ready to serve client ' +
+        'requests","traffic":"grpc+http"}\n',
     );
     expect(
       logged((log) => log.with({ logger: 'raft', caller: 'a/b.ts' }).with({ id: 1 }).warn('x', { y: 2 }), {
@@ -51,7 +52,8 @@ describe('the log', () => {
       }),
     );
     expect(line).toContain(
-      '"id":18446744073709551615,"list":[1,"a",null,2],"bytes":"aGk=","error":"no \\"luck\\"","not":"NaN","deep":{"a":{"b":true}},"text":"tab\\tline\\nü"}',
+      '"id":18446744073709551615,"list":[1,"a",null,2],"bytes":"aGk=","error":"no ' +
+        '\\"luck\\"","not":"NaN","deep":{"a":{"b":true}},"text":"tab\\tline\\nü"}',
     );
     expect(() => JSON.parse(logged((log) => log.info('circle', { circle })).split('\n')[1] ?? '')).not.toThrow();
   });

@@ -1,4 +1,7 @@
-/** Who a member is, by its flags and by what others answer; refusals in etcd's words (seen with 3.4.23 and 3.5.30, which agree). */
+/**
+ * Who a member is, by its flags and by what others answer; refusals in etcd's words (seen with 3.4.23 and 3.5.30, which
+ * agree).
+ */
 import { describe, expect, test } from 'vitest';
 import { parseInitialCluster } from '../../../../src/config/listen-url.js';
 import { type ClusterMember, memberToJson } from '../../../../src/datadir/cluster-member.js';
@@ -101,7 +104,8 @@ describe('a cluster that begins', () => {
       'other URLs than it advertises',
       'a=http://127.0.0.1:1',
       {},
-      `--initial-cluster has a=http://127.0.0.1:1 but missing from --initial-advertise-peer-urls=${own} (resolved urls: "${own}" != "http://127.0.0.1:1")`,
+      `--initial-cluster has a=http://127.0.0.1:1 but missing from --initial-advertise-peer-urls=${own} ` +
+        `(resolved urls: "${own}" != "http://127.0.0.1:1")`,
     ],
     ['others alone', `b=${own}`, {}, 'couldn\'t find local name "a" in the initial cluster configuration'],
     [
@@ -121,7 +125,8 @@ describe('a cluster that begins', () => {
       'more URLs of itself than it advertises',
       `a=${own},a=${second}`,
       {},
-      `--initial-cluster has a=${second} but missing from --initial-advertise-peer-urls=${own} (len(["${own}"]) != len(["${own}" "${second}"]))`,
+      `--initial-cluster has a=${second} but missing from --initial-advertise-peer-urls=${own} (len(["${own}"]) ` +
+        `!= len(["${own}" "${second}"]))`,
     ],
     [
       'fewer URLs of itself than it advertises',
@@ -133,13 +138,15 @@ describe('a cluster that begins', () => {
       'itself as localhost, which is not resolved',
       'a=http://localhost:2380',
       {},
-      `--initial-cluster has a=http://localhost:2380 but missing from --initial-advertise-peer-urls=${own} (resolved urls: "${own}" != "http://localhost:2380")`,
+      `--initial-cluster has a=http://localhost:2380 but missing from --initial-advertise-peer-urls=${own} ` +
+        `(resolved urls: "${own}" != "http://localhost:2380")`,
     ],
     [
       'itself by a name that does not resolve',
       'a=http://nowhere:2380',
       {},
-      `--initial-cluster has a=http://nowhere:2380 but missing from --initial-advertise-peer-urls=${own} (failed to resolve "http://nowhere:2380" (lookup nowhere: no such host))`,
+      `--initial-cluster has a=http://nowhere:2380 but missing from --initial-advertise-peer-urls=${own} (failed ` +
+        `to resolve "http://nowhere:2380" (lookup nowhere: no such host))`,
     ],
   ])('is refused with %s', async (_what, cluster, more, message) => {
     expect(await refusal(told(cluster, more))).toBe(message);
@@ -200,14 +207,17 @@ describe('a cluster that begins', () => {
     expect(await refusal(told(cluster), new World())).toBe('decided: new');
   });
 
-  test('asks the others a second each, in order of their URLs, and says nothing of those that do not answer', async () => {
-    const world = new World({ [second]: 'hangs', [third]: 'hangs' });
-    const began = world.clock.monotonicMs();
-    expect(await refusal(told(`a=${own},b=${third},c=${second}`), world)).toBe('decided: new');
-    expect(world.asked).toEqual([`${second}/members`, `${third}/members`]);
-    expect(world.clock.monotonicMs() - began).toBeLessThanOrEqual(3000);
-    expect(world.logger.records).toEqual([]);
-  });
+  test(
+    'asks the others a second each, in order of their URLs, and says nothing of those that do ' + 'not answer',
+    async () => {
+      const world = new World({ [second]: 'hangs', [third]: 'hangs' });
+      const began = world.clock.monotonicMs();
+      expect(await refusal(told(`a=${own},b=${third},c=${second}`), world)).toBe('decided: new');
+      expect(world.asked).toEqual([`${second}/members`, `${third}/members`]);
+      expect(world.clock.monotonicMs() - began).toBeLessThanOrEqual(3000);
+      expect(world.logger.records).toEqual([]);
+    },
+  );
 });
 
 describe('joining', () => {
@@ -219,8 +229,11 @@ describe('joining', () => {
     new World({ [second]: { members, clusterId: 0xa160ab6b856238aan, ...more } });
   const shown = (...members: string[]) =>
     `error validating peerURLs {ClusterID:a160ab6b856238aa Members:[${members.join(' ')}] RemovedMemberIDs:[]}`;
-  const shownA = `&{ID:55b7abcc42094cf4 RaftAttributes:{PeerURLs:[${own}] IsLearner:false} Attributes:{Name: ClientURLs:[]}}`;
-  const shownS = `&{ID:de9c61060c2bab7f RaftAttributes:{PeerURLs:[${second}] IsLearner:false} Attributes:{Name:s ClientURLs:[http://127.0.0.1:2479]}}`;
+  const shownA =
+    `&{ID:55b7abcc42094cf4 RaftAttributes:{PeerURLs:[${own}] IsLearner:false} Attributes:{Name: ` + `ClientURLs:[]}}`;
+  const shownS =
+    `&{ID:de9c61060c2bab7f RaftAttributes:{PeerURLs:[${second}] IsLearner:false} Attributes:{Name:s ` +
+    `ClientURLs:[http://127.0.0.1:2479]}}`;
 
   test('takes over ids from the members that run, by URLs and not by names', async () => {
     for (const cluster of [`a=${own},s=${second}`, `a=${own},x=${second}`, `a=${own},=${second}`]) {
@@ -290,7 +303,8 @@ describe('joining', () => {
       'its URL is another',
       `a=http://127.0.0.1:1,s=${second}`,
       running(json(a, s)),
-      `${shown(shownA, shownS)}: PeerURLs: no match found for existing member (55b7abcc42094cf4, [${own}]), last resolver error (resolved urls: "${own}" != "http://127.0.0.1:1")`,
+      `${shown(shownA, shownS)}: PeerURLs: no match found for existing member (55b7abcc42094cf4, [${own}]), last ` +
+        `resolver error (resolved urls: "${own}" != "http://127.0.0.1:1")`,
     ],
   ])('is refused when %s', async (_what, cluster, world, message) => {
     expect(await refusal(joining(cluster), world)).toBe(message);

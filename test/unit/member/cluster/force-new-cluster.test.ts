@@ -1,4 +1,7 @@
-/** `--force-new-cluster` on what is left of a larger cluster: exactly one voter remains, and nobody comes back (issues 20071, 20339, 20896, 20967, 12288). */
+/**
+ * `--force-new-cluster` on what is left of a larger cluster: exactly one voter remains, and nobody comes back (issues
+ * 20071, 20339, 20896, 20967, 12288).
+ */
 import { describe, expect, it } from 'vitest';
 import { confStateKey } from '../../../../src/backend/schema/meta.js';
 import { checkedPeerUrls } from '../../../../src/member/membership/peer-urls.js';

@@ -81,47 +81,50 @@ describe('a follower that lags', () => {
     await expectEqual(cluster);
   });
 
-  it('shows its watchers each event once and in order, future ones nothing early (issues 15271, 20221, 9281)', async () => {
-    const { cluster, leader, lagging, installs } = await start();
-    await using _ = cluster;
-    await write(cluster, leader, 0, 10);
-    await cluster.settle();
-    const open = () => lagging.member.hub.openStream({ onReady: () => {}, maxResponseBytes: 1 << 20 });
-    const [synced, past, future, farFuture] = [open(), open(), open(), open()];
-    const current = lagging.member.currentRevision;
-    synced.watch(watchFrom(0));
-    past.watch(watchFrom(3));
-    future.watch(watchFrom(current + 30));
-    farFuture.watch(watchFrom(current + 500));
-    const early = taken(past);
-    cluster.network.isolate(lagging.id);
-    await write(cluster, leader, 10, 60);
-    expect(lagging.member.currentRevision).toBe(current);
-    cluster.network.healAll();
-    const collected = { synced: [] as number[], past: early, future: [] as number[], farFuture: [] as number[] };
-    const collect = (): void => {
-      collected.synced.push(...taken(synced));
-      collected.past.push(...taken(past));
-      collected.future.push(...taken(future));
-      collected.farFuture.push(...taken(farFuture));
-    };
-    await cluster.settle();
-    await write(cluster, await cluster.untilLeader(), 70, 5);
-    await cluster.settle();
-    await cluster.until(() => {
+  it(
+    'shows its watchers each event once and in order, future ones nothing early (issues 15271, ' + '20221, 9281)',
+    async () => {
+      const { cluster, leader, lagging, installs } = await start();
+      await using _ = cluster;
+      await write(cluster, leader, 0, 10);
+      await cluster.settle();
+      const open = () => lagging.member.hub.openStream({ onReady: () => {}, maxResponseBytes: 1 << 20 });
+      const [synced, past, future, farFuture] = [open(), open(), open(), open()];
+      const current = lagging.member.currentRevision;
+      synced.watch(watchFrom(0));
+      past.watch(watchFrom(3));
+      future.watch(watchFrom(current + 30));
+      farFuture.watch(watchFrom(current + 500));
+      const early = taken(past);
+      cluster.network.isolate(lagging.id);
+      await write(cluster, leader, 10, 60);
+      expect(lagging.member.currentRevision).toBe(current);
+      cluster.network.healAll();
+      const collected = { synced: [] as number[], past: early, future: [] as number[], farFuture: [] as number[] };
+      const collect = (): void => {
+        collected.synced.push(...taken(synced));
+        collected.past.push(...taken(past));
+        collected.future.push(...taken(future));
+        collected.farFuture.push(...taken(farFuture));
+      };
+      await cluster.settle();
+      await write(cluster, await cluster.untilLeader(), 70, 5);
+      await cluster.settle();
+      await cluster.until(() => {
+        collect();
+        return collected.synced.at(-1) === lagging.member.currentRevision;
+      });
+      await cluster.pass(500);
       collect();
-      return collected.synced.at(-1) === lagging.member.currentRevision;
-    });
-    await cluster.pass(500);
-    collect();
-    expect(installs(lagging)).toBeGreaterThan(0);
-    const last = lagging.member.currentRevision;
-    const range = (from: number) => Array.from({ length: last - from + 1 }, (_unused, i) => from + i);
-    expect(collected.synced).toEqual(range(current + 1));
-    expect(collected.past).toEqual(range(3));
-    expect(collected.future).toEqual(range(current + 30));
-    expect(collected.farFuture).toEqual([]);
-  });
+      expect(installs(lagging)).toBeGreaterThan(0);
+      const last = lagging.member.currentRevision;
+      const range = (from: number) => Array.from({ length: last - from + 1 }, (_unused, i) => from + i);
+      expect(collected.synced).toEqual(range(current + 1));
+      expect(collected.past).toEqual(range(3));
+      expect(collected.future).toEqual(range(current + 30));
+      expect(collected.farFuture).toEqual([]);
+    },
+  );
 
   it('is defragmented, hashed and copied meanwhile (issue 20271)', async () => {
     for (let round = 0; round < 4; round++) {
