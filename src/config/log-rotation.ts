@@ -1,4 +1,7 @@
-/** `--log-rotation-config-json`: what is known of a log that is rotated. Errors in the words of Go's decoder, as etcd passes them on. */
+/**
+ * `--log-rotation-config-json`: what is known of a log that is rotated. Errors in the words of Go's decoder, as etcd
+ * passes them on.
+ */
 import { firstJsonValue, jsonSyntaxError } from '../lib/go/json.js';
 import type { LogRotation } from './member-options.js';
 import { jsonKind } from './option.js';

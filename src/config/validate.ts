@@ -63,7 +63,10 @@ function checkLog(values: Values): string | undefined {
   if (outputs.length > 1 && outputs.includes('default')) return 'multi logoutput for "default" is not supported yet';
   if (outputs.length > 1 && outputs.includes('systemd/journal')) {
     const shown = [...outputs].sort().map(goQuote).join(' ');
-    return `running with systemd/journal but other '--log-outputs' values ([${shown}]) are configured with 'default'; override 'default' value with something else`;
+    return (
+      `running with systemd/journal but other '--log-outputs' values ([${shown}]) are configured with ` +
+      `'default'; override 'default' value with something else`
+    );
   }
   if (values['enable-log-rotation']) {
     const files = outputs.filter((output) => !['default', 'stderr', 'stdout', 'systemd/journal'].includes(output));

@@ -1,6 +1,6 @@
 /**
- * The calls that gRPC knows, neutral of the transport below. `server.ts` and `channel.ts` implement them over `src/http2`.
- * Protocol: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ * The calls that gRPC knows, neutral of the transport below. `server.ts` and `channel.ts` implement them over
+ * `src/http2`. Protocol: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 import type { Duplex } from 'node:stream';
 import type { HeaderList, Http2Stream, KeepaliveOptions, SessionLimits } from '../http2/types.js';
@@ -43,7 +43,10 @@ export class GrpcError extends Error {
   }
 }
 
-/** Header fields by lower-case name; a name ending in `-bin` has raw bytes as latin1 text (base64 is the transport's business). */
+/**
+ * Header fields by lower-case name; a name ending in `-bin` has raw bytes as latin1 text (base64 is the transport's
+ * business).
+ */
 export type Metadata = ReadonlyMap<string, readonly string[]>;
 
 /** The connection of a call, as far as it bounds what the call may take. */
@@ -80,14 +83,18 @@ export interface ServerStream<I, O> extends ServerCall {
   readonly messages: AsyncIterable<I>;
   /**
    * Queues one message; `false` means the output window or buffer is full: await `drained()` before more.
-   * A `Uint8Array` is taken as an already encoded message, so stored bytes can be sent without decoding. It is copied at once unless the
-   * client's window is shut; then it is kept until that opens, and must not change meanwhile. Throws once the call is aborted.
+   * A `Uint8Array` is taken as an already encoded message, so stored bytes can be sent without decoding. It is copied
+   * at once unless the client's window is shut; then it is kept until that opens, and must not change meanwhile. Throws
+   * once the call is aborted.
    */
   send(message: O | Uint8Array): boolean;
   drained(): Promise<void>;
 }
 
-/** May answer with already encoded bytes, in pieces too (which must not change afterwards, as with `ServerStream.send`). A plain value (no promise) is the fast path. Throws GrpcError for a status other than OK. */
+/**
+ * May answer with already encoded bytes, in pieces too (which must not change afterwards, as with `ServerStream.send`).
+ * A plain value (no promise) is the fast path. Throws GrpcError for a status other than OK.
+ */
 export type UnaryHandler<I, O> = (request: I, call: ServerCall) => Answer<O> | Promise<Answer<O>>;
 export type Answer<O> = O | Uint8Array | Pieces;
 /** Ends the call with OK when it returns. */
@@ -119,9 +126,10 @@ export interface Channel {
   readonly target: string;
   readonly state: 'idle' | 'connecting' | 'ready' | 'transient-failure' | 'shutdown';
   /**
-   * Resolves once calls can be sent, connecting first if need be (joins an attempt that is under way); rejects with GrpcError(Unavailable,
-   * `connection error: desc = "…"`) as soon as that attempt failed, and starts a new attempt when called again: pacing is the caller's.
-   * With it a client with several endpoints tells "never sent" (safe to send elsewhere) from "lost underway".
+   * Resolves once calls can be sent, connecting first if need be (joins an attempt that is under way); rejects with
+   * GrpcError(Unavailable, `connection error: desc = "…"`) as soon as that attempt failed, and starts a new attempt
+   * when called again: pacing is the caller's. With it a client with several endpoints tells "never sent" (safe to send
+   * elsewhere) from "lost underway".
    */
   connect(): Promise<void>;
   /** Why the state is `transient-failure`: the last attempt's error, in grpc-go's words. */
@@ -140,7 +148,10 @@ export interface ChannelOptions {
   readonly target: string;
   readonly authority?: string | undefined;
   readonly scheme?: 'http' | 'https' | undefined;
-  /** Opens a socket; rejects with an error in Go's words (`dial tcp …: connect: connection refused`). The channel owns what it gets. */
+  /**
+   * Opens a socket; rejects with an error in Go's words (`dial tcp …: connect: connection refused`). The channel owns
+   * what it gets.
+   */
   readonly dial: (signal: AbortSignal) => Promise<Duplex>;
   readonly clock: Clock;
   readonly keepalive?: KeepaliveOptions | undefined;
@@ -149,12 +160,18 @@ export interface ChannelOptions {
   readonly maxReceiveBytes?: number | undefined;
   /** Largest message sent; default 2^31 - 1 (clientv3 sets 2 MiB). */
   readonly maxSendBytes?: number | undefined;
-  /** Waits between attempts: `baseMs`, then times 1.6 up to `maxMs`, each +-20 % by `jitter` (in [0, 1)). Default 1 s and 120 s, as grpc-go. */
+  /**
+   * Waits between attempts: `baseMs`, then times 1.6 up to `maxMs`, each +-20 % by `jitter` (in [0, 1)). Default 1 s
+   * and 120 s, as grpc-go.
+   */
   readonly backoff?: { readonly baseMs?: number; readonly maxMs?: number; readonly jitter?: () => number } | undefined;
   readonly userAgent?: string | undefined;
 }
 
-/** Told of every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not throw. */
+/**
+ * Told of every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not
+ * throw.
+ */
 /** What of a call is known when it begins. */
 export interface ObservedCall {
   readonly path: string;

@@ -1,6 +1,7 @@
 /**
- * Traces of calls for OpenTelemetry, as etcd's embed/config_tracing.go and otelgrpc make them: a span for each call, its parent taken from the caller's
- * `traceparent`, sent in batches over OTLP/gRPC. The packages are loaded only where tracing is asked for.
+ * Traces of calls for OpenTelemetry, as etcd's embed/config_tracing.go and otelgrpc make them: a span for each call,
+ * its parent taken from the caller's `traceparent`, sent in batches over OTLP/gRPC. The packages are loaded only where
+ * tracing is asked for.
  */
 import type { Span, SpanContext } from '@opentelemetry/api';
 import type { DistributedTracingOptions } from '../config/member-options.js';

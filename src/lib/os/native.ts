@@ -108,7 +108,10 @@ function load(): NativeCalls {
   };
 }
 
-/** What is there, what will be, and each page of it only once it is used: the runtime reserves far more than it ever does. */
+/**
+ * What is there, what will be, and each page of it only once it is used: the runtime reserves far more than it ever
+ * does.
+ */
 const MCL_CURRENT = 1;
 const MCL_FUTURE = 2;
 const MCL_ONFAULT = 4;

@@ -1,6 +1,7 @@
 /**
- * A log file that is put aside when it gets too large, as lumberjack does it for etcd: `etcd.log` becomes `etcd-2026-11-22T07-03-28.123.log`, with
- * `compress` a `.gz` of it; of those put aside the newest `maxBackups` stay, and none that is older than `maxAgeDays`. 0 = no bound.
+ * A log file that is put aside when it gets too large, as lumberjack does it for etcd: `etcd.log` becomes
+ * `etcd-2026-11-22T07-03-28.123.log`, with `compress` a `.gz` of it; of those put aside the newest `maxBackups` stay,
+ * and none that is older than `maxAgeDays`. 0 = no bound.
  */
 import {
   closeSync,
@@ -46,7 +47,10 @@ export class RotatingFile {
     this.#tidy();
   }
 
-  /** Whole lines alone, so that none is torn apart by a change of files. What cannot be written is lost: the member goes on. */
+  /**
+   * Whole lines alone, so that none is torn apart by a change of files. What cannot be written is lost: the member goes
+   * on.
+   */
   write(line: string): void {
     const bytes = Buffer.from(line);
     const limit = (this.options.maxSizeMegabytes || DEFAULT_MEGABYTES) * MEGABYTE;

@@ -430,11 +430,13 @@ describe('checks', () => {
     ],
     [
       ['--enable-log-rotation', '--log-outputs=/a', '--log-rotation-config-json={"maxsize":"q"}'],
-      'invalid log rotation config: json: cannot unmarshal string into Go struct field logRotationConfig.Logger.maxsize of type int',
+      'invalid log rotation config: json: cannot unmarshal string into Go struct field ' +
+        'logRotationConfig.Logger.maxsize of type int',
     ],
     [
       ['--log-outputs=systemd/journal,stderr'],
-      `running with systemd/journal but other '--log-outputs' values (["stderr" "systemd/journal"]) are configured with 'default'; override 'default' value with something else`,
+      `running with systemd/journal but other '--log-outputs' values (["stderr" "systemd/journal"]) are ` +
+        `configured with 'default'; override 'default' value with something else`,
     ],
     [
       ['--enable-distributed-tracing', '--distributed-tracing-sampling-rate=-1'],
