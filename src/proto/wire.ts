@@ -16,7 +16,10 @@ import { rawBytes, rawText } from '../lib/raw-text.js';
 
 /** What an absent bytes field is; never written to, being empty. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
-/** What an end that is given, and empty, is read as: to the last key. Told from one that a client wrote out by being this very array. */
+/**
+ * What an end that is given, and empty, is read as: to the last key. Told from one that a client wrote out by being
+ * this very array.
+ */
 export const OPEN_END: Uint8Array = Uint8Array.of(0);
 
 // One 64-bit cell seen as two halves. All machines Node runs on are little-endian.
@@ -323,7 +326,9 @@ export class Reader {
     return bytes.length === 0 ? OPEN_END : bytes;
   }
 
-  /** Up to 3.6 etcd takes any bytes in a string, and stores them: they come as lone surrogates, see `lib/raw-text.ts`. */
+  /**
+   * Up to 3.6 etcd takes any bytes in a string, and stores them: they come as lone surrogates, see `lib/raw-text.ts`.
+   */
   string(end: number): string {
     const stop = this.stop(end);
     const start = this.pos;

@@ -1,16 +1,20 @@
 /**
- * Replays the golden corpus, recorded from real etcd, against our programs: `node test/golden/run.mjs [options] [area …]`.
+ * Replays the golden corpus, recorded from real etcd, against our programs: `node test/golden/run.mjs [options] [area
+ * …]`.
  *
- *   area            folder of scenarios, `put` (= `v3/put`), `http`, `v2`; without any, those that ought to pass today (`areas.txt`)
- *   --mix NAME      ours (our server, our clients), our-server (real clients), our-clients (real server); may come again; default: all that can run
+ *   area            folder of scenarios, `put` (= `v3/put`), `http`, `v2`; without any, those that ought to pass today
+ *                   (`areas.txt`)
+ *   --mix NAME      ours (our server, our clients), our-server (real clients), our-clients (real server); may come
+ *                   again; default: all that can run
  *   --corpus DIR    where golden.mjs is; default ../shared/golden beside the project, or $GOLDEN_CORPUS
  *   --real DIR      where real etcd, etcdctl and etcdutl are; default $REAL_ETCD; without it only `ours` runs
  *   --real34 DIR    the same of 3.4, which area `v2` was recorded from; default $REAL_ETCD_34
  *   --jobs N        scenarios at once
  *   --update        write what fails now into known-failures.txt instead of complaining
  *
- * `known-failures.txt` names what fails today, a line `<mix> <scenario>` each. It may only shrink: a failure that is not listed fails the run, and so does
- * a listed one that passes, until its line is removed. A scenario that fails is tried a second time, alone; what passes then is told, and counts as passed.
+ * `known-failures.txt` names what fails today, a line `<mix> <scenario>` each. It may only shrink: a failure that is
+ * not listed fails the run, and so does a listed one that passes, until its line is removed. A scenario that fails is
+ * tried a second time, alone; what passes then is told, and counts as passed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -68,7 +72,10 @@ const mixes = {
 const isOld = (folder) => folder === join(scenarios, 'v2');
 const realFor = (folder) => (isOld(folder) ? options.real34 : options.real);
 
-/** What real programs of 3.5 cannot play: scenarios of another version are skipped where they take part. Those for 3.4's are all of its version. */
+/**
+ * What real programs of 3.5 cannot play: scenarios of another version are skipped where they take part. Those for 3.4's
+ * are all of its version.
+ */
 function replay({ mix, real }, paths, jobs) {
   const versionArgs = mix === 'ours' || real === options.real34 ? [] : ['--match-version'];
   const args = [
@@ -149,7 +156,8 @@ function judge({ mix, known, results }) {
   const failing = results.filter(({ status }) => status === 'failed').map(({ file }) => nameOf(file));
   const expected = failing.filter((name) => known.has(name)).length;
   console.log(
-    `golden ${mix}: ${results.length - skipped - failing.length} pass, ${failing.length} fail (${expected} known), ${skipped} skipped`,
+    `golden ${mix}: ${results.length - skipped - failing.length} pass, ${failing.length} fail (${expected} ` +
+      `known), ${skipped} skipped`,
   );
   return { passed, failed };
 }

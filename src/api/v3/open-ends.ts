@@ -1,6 +1,7 @@
 /**
- * Ends of ranges that a client gave though they are empty. A range, and a transaction that only reads, takes them for "to the last key"; in the log etcd
- * leaves empty fields out, so that in a transaction which writes they mean the one key, on every member.
+ * Ends of ranges that a client gave though they are empty. A range, and a transaction that only reads, takes them for
+ * "to the last key"; in the log etcd leaves empty fields out, so that in a transaction which writes they mean the one
+ * key, on every member.
  */
 import type { Compare, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
 import { NO_BYTES, OPEN_END } from '../../proto/wire.js';

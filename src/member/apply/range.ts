@@ -72,7 +72,10 @@ function passesFilter(request: RangeRequest, kv: KeyValue): boolean {
   );
 }
 
-/** Key order ascending is how the store answers; a target without an order means ascending, an order that nobody knows none. */
+/**
+ * Key order ascending is how the store answers; a target without an order means ascending, an order that nobody knows
+ * none.
+ */
 function isSorted(request: RangeRequest): boolean {
   if (request.sortOrder < SortOrder.NONE || request.sortOrder > SortOrder.DESCEND) return false;
   return request.sortOrder === SortOrder.NONE ? request.sortTarget !== SortTarget.KEY : !isKeyAscending(request);

@@ -1,4 +1,7 @@
-/** What a leader counts of one follower for `/v2/stats/leader`: messages with entries, and how long handing them over took, in milliseconds. */
+/**
+ * What a leader counts of one follower for `/v2/stats/leader`: messages with entries, and how long handing them over
+ * took, in milliseconds.
+ */
 export class FollowerFigures {
   #fails = 0;
   #successes = 0;

@@ -1,4 +1,7 @@
-/** How many messages went one way, and how many a second of late: over the last two hundred, as long as the newest is no older than a second. */
+/**
+ * How many messages went one way, and how many a second of late: over the last two hundred, as long as the newest is no
+ * older than a second.
+ */
 import type { Clock } from '../../lib/clock.js';
 
 const WINDOW = 200;

@@ -1,4 +1,7 @@
-/** Requests that no client library sends, as bytes: what etcd answers to them is answered here, by a real one too where there is one. */
+/**
+ * Requests that no client library sends, as bytes: what etcd answers to them is answered here, by a real one too where
+ * there is one.
+ */
 import * as grpcJs from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rawBytes } from '../../../src/lib/raw-text.js';

@@ -42,7 +42,8 @@ describe('the v2 API over v3 keys', () => {
         'PUT',
         '/a',
         'value=2',
-        '200 {"action":"set","node":{"key":"/a","value":"2","modifiedIndex":2,"createdIndex":1},"prevNode":{"key":"/a","value":"1","modifiedIndex":1,"createdIndex":1}}',
+        '200 {"action":"set","node":{"key":"/a","value":"2","modifiedIndex":2,"createdIndex":1},' +
+          '"prevNode":{"key":"/a","value":"1","modifiedIndex":1,"createdIndex":1}}',
       ],
       [
         'PUT',
@@ -54,13 +55,17 @@ describe('the v2 API over v3 keys', () => {
         'GET',
         '/?recursive=true',
         undefined,
-        '200 {"action":"get","node":{"dir":true,"nodes":[{"key":"/a","value":"2","modifiedIndex":2,"createdIndex":1},{"key":"/d","dir":true,"nodes":[{"key":"/d/e","dir":true,"nodes":[{"key":"/d/e/f","value":"3","modifiedIndex":3,"createdIndex":3}],"modifiedIndex":3,"createdIndex":3}],"modifiedIndex":3,"createdIndex":3}]}}',
+        '200 {"action":"get","node":{"dir":true,"nodes":[{"key":"/a","value":"2","modifiedIndex":2,' +
+          '"createdIndex":1},{"key":"/d","dir":true,"nodes":[{"key":"/d/e","dir":true,"nodes":[{"key":"/d/e/f",' +
+          '"value":"3","modifiedIndex":3,"createdIndex":3}],"modifiedIndex":3,"createdIndex":3}],' +
+          '"modifiedIndex":3,"createdIndex":3}]}}',
       ],
       [
         'GET',
         '/d?quorum=true',
         undefined,
-        '200 {"action":"get","node":{"key":"/d","dir":true,"nodes":[{"key":"/d/e","dir":true,"modifiedIndex":3,"createdIndex":3}],"modifiedIndex":3,"createdIndex":3}}',
+        '200 {"action":"get","node":{"key":"/d","dir":true,"nodes":[{"key":"/d/e","dir":true,"modifiedIndex":3,' +
+          '"createdIndex":3}],"modifiedIndex":3,"createdIndex":3}}',
       ],
       ['PUT', '/d', 'value=3', refusal(403, 102, 'Not a file', '/d', 3)],
       ['PUT', '/a', 'dir=true', refusal(400, 104, 'Not a directory', '/a', 3)],
@@ -72,7 +77,8 @@ describe('the v2 API over v3 keys', () => {
         'PUT',
         '/a',
         'value=3&prevExist=true',
-        '200 {"action":"update","node":{"key":"/a","value":"3","modifiedIndex":4,"createdIndex":1},"prevNode":{"key":"/a","value":"2","modifiedIndex":2,"createdIndex":1}}',
+        '200 {"action":"update","node":{"key":"/a","value":"3","modifiedIndex":4,"createdIndex":1},' +
+          '"prevNode":{"key":"/a","value":"2","modifiedIndex":2,"createdIndex":1}}',
       ],
       ['PUT', '/a', 'value=4&prevValue=9', refusal(412, 101, 'Compare failed', '[9 != 3]', 4)],
       ['PUT', '/a', 'value=4&prevIndex=1', refusal(412, 101, 'Compare failed', '[1 != 5]', 4)],
@@ -80,7 +86,8 @@ describe('the v2 API over v3 keys', () => {
         'PUT',
         '/a',
         'value=4&prevIndex=4',
-        '200 {"action":"compareAndSwap","node":{"key":"/a","value":"4","modifiedIndex":5,"createdIndex":1},"prevNode":{"key":"/a","value":"3","modifiedIndex":4,"createdIndex":1}}',
+        '200 {"action":"compareAndSwap","node":{"key":"/a","value":"4","modifiedIndex":5,"createdIndex":1},' +
+          '"prevNode":{"key":"/a","value":"3","modifiedIndex":4,"createdIndex":1}}',
       ],
       ['PUT', '/zz', 'value=4&prevIndex=4', refusal(404, 100, 'Key not found', '/zz', 5)],
       ['DELETE', '/a?prevValue=1', undefined, refusal(412, 101, 'Compare failed', '[1 != 4]', 5)],
@@ -88,7 +95,8 @@ describe('the v2 API over v3 keys', () => {
         'DELETE',
         '/a?prevValue=4',
         undefined,
-        '200 {"action":"compareAndDelete","node":{"key":"/a","modifiedIndex":6,"createdIndex":1},"prevNode":{"key":"/a","value":"4","modifiedIndex":5,"createdIndex":1}}',
+        '200 {"action":"compareAndDelete","node":{"key":"/a","modifiedIndex":6,"createdIndex":1},' +
+          '"prevNode":{"key":"/a","value":"4","modifiedIndex":5,"createdIndex":1}}',
       ],
       ['DELETE', '/a', undefined, refusal(404, 100, 'Key not found', '/a', 7)],
       ['DELETE', '/d', undefined, refusal(403, 102, 'Not a file', '/d', 7)],
@@ -128,32 +136,35 @@ describe('the v2 API over v3 keys', () => {
     expect(new Set(answers.map(({ node }) => node.key)).size).toBe(10);
   });
 
-  it('tells watchers, from old indexes too, of files made in new directories and of whole directories that go', async () => {
-    const begun = await http.call({ method: 'PUT', target: '/v2/keys/w/x/y', form: 'value=1' });
-    const index = Number(begun.headers['x-etcd-index']);
-    await ask('PUT', '/w/_hidden', 'value=1');
-    await ask('PUT', '/other', 'value=1');
-    await client.kv.put('/pfx/not-of-v2', 'x');
-    await ask('DELETE', '/w?recursive=true');
-    const leaving = new AbortController();
-    const target = `/v2/keys/w?wait=true&recursive=true&stream=true&waitIndex=${index}`;
-    const stream = await fetch(`http://${served.address}${target}`, { signal: leaving.signal });
-    let text = '';
-    const decoder = new TextDecoder();
-    for await (const chunk of stream.body ?? []) {
-      text += decoder.decode(chunk);
-      if (text.split('\n').length > 2) break;
-    }
-    leaving.abort();
-    const told = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(told).toMatchObject([
-      { action: 'set', node: { key: '/w/x/y', value: '1', modifiedIndex: index } },
-      { action: 'delete', node: { key: '/w', dir: true }, prevNode: { key: '/w', dir: true } },
-    ]);
-  });
+  it(
+    'tells watchers, from old indexes too, of files made in new directories and of whole ' + 'directories that go',
+    async () => {
+      const begun = await http.call({ method: 'PUT', target: '/v2/keys/w/x/y', form: 'value=1' });
+      const index = Number(begun.headers['x-etcd-index']);
+      await ask('PUT', '/w/_hidden', 'value=1');
+      await ask('PUT', '/other', 'value=1');
+      await client.kv.put('/pfx/not-of-v2', 'x');
+      await ask('DELETE', '/w?recursive=true');
+      const leaving = new AbortController();
+      const target = `/v2/keys/w?wait=true&recursive=true&stream=true&waitIndex=${index}`;
+      const stream = await fetch(`http://${served.address}${target}`, { signal: leaving.signal });
+      let text = '';
+      const decoder = new TextDecoder();
+      for await (const chunk of stream.body ?? []) {
+        text += decoder.decode(chunk);
+        if (text.split('\n').length > 2) break;
+      }
+      leaving.abort();
+      const told = text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(told).toMatchObject([
+        { action: 'set', node: { key: '/w/x/y', value: '1', modifiedIndex: index } },
+        { action: 'delete', node: { key: '/w', dir: true }, prevNode: { key: '/w', dir: true } },
+      ]);
+    },
+  );
 
   it('says that a compacted index is gone', async () => {
     const revision = (await client.kv.get('x')).header?.revision ?? 0;

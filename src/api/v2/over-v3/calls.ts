@@ -1,4 +1,7 @@
-/** Reads and writes of v3 as the v2 API over it makes them: whole prefixes at one revision, and writes that hold only if what was read still stands. */
+/**
+ * Reads and writes of v3 as the v2 API over it makes them: whole prefixes at one revision, and writes that hold only if
+ * what was read still stands.
+ */
 import { latin1Bytes, latin1Text } from '../../../lib/latin1.js';
 import type { Propose } from '../../../member/apply/operation.js';
 import type { Reads } from '../../../member/reads/reads.js';
@@ -78,7 +81,10 @@ export class V3Calls {
     return { revision: answer.header?.revision ?? 0, found };
   }
 
-  /** The revision of the writes; undefined when a key is no longer as it was, `unchanged` naming each with its revision (0: not there). */
+  /**
+   * The revision of the writes; undefined when a key is no longer as it was, `unchanged` naming each with its revision
+   * (0: not there).
+   */
   async write(unchanged: ReadonlyMap<string, number>, writes: readonly Write[]): Promise<number | undefined> {
     const request = TxnRequest.create({
       compare: [...unchanged].map(([key, revision]) => standsAt(key, revision)),

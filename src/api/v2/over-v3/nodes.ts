@@ -17,7 +17,10 @@ export function answer(event: Pick<Event, 'action' | 'node' | 'prevNode'>, revis
   return { ...event, etcdIndex: indexOf(revision), refresh: false };
 }
 
-/** The tree of a directory, of which `levels` are what lies one level below it, two, and so on. Hidden names are shown, as etcd does here. */
+/**
+ * The tree of a directory, of which `levels` are what lies one level below it, two, and so on. Hidden names are shown,
+ * as etcd does here.
+ */
 export function treeOf(
   paths: V3Paths,
   directory: string,

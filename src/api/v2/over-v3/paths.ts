@@ -1,7 +1,8 @@
 /**
  * Where keys of the v2 API lie among v3 keys, as etcd 3.4 puts them:
  *
- *     PREFIX/003/k//1/a/b     value of the file /a/b; 003 = how many slashes its path has, so that one level of a directory is one range
+ *     PREFIX/003/k//1/a/b     value of the file /a/b; 003 = how many slashes its path has, so that one level of a
+ *                             directory is one range
  *     PREFIX/002/k//1/a/      that /a is a directory
  *     PREFIX/act              the last change's action, written with each: its events tell watchers what was meant
  *

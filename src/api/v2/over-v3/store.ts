@@ -1,10 +1,12 @@
 /**
- * The v2 store over v3 keys: the same answers and refusals as etcd 3.4's emulation, as far as it has any. Each change reads what it depends on and is written in
- * a transaction that holds only if that still stands; else it is tried again. There are no TTLs.
+ * The v2 store over v3 keys: the same answers and refusals as etcd 3.4's emulation, as far as it has any. Each change
+ * reads what it depends on and is written in a transaction that holds only if that still stands; else it is tried
+ * again. There are no TTLs.
  *
- * `etcd-diff:` in etcd a POST makes a key that is named after the clock and answers with the directory; here its key is named after the index, as v2's
- * are, and is answered. A directory that is deleted has its node in the answer. The rest of etcd's oddities stay: a delete of what is not there may raise
- * the index, hidden names are listed, and a refused comparison shows v3's revision.
+ * `etcd-diff:` in etcd a POST makes a key that is named after the clock and answers with the directory; here its key is
+ * named after the index, as v2's are, and is answered. A directory that is deleted has its node in the answer. The rest
+ * of etcd's oddities stay: a delete of what is not there may raise the index, hidden names are listed, and a refused
+ * comparison shows v3's revision.
  */
 import { V2Error, type V2ErrorName } from '../../../v2/error.js';
 import type { Action, Event } from '../../../v2/event.js';

@@ -1,6 +1,6 @@
 /**
- * A watch of the v2 API over v3 keys. It reads all changes below the prefix: each is one revision, whose keys say where and whose action says what. What is not read
- * stays in the store, so that a slow reader costs a bounded buffer.
+ * A watch of the v2 API over v3 keys. It reads all changes below the prefix: each is one revision, whose keys say where
+ * and whose action says what. What is not read stays in the store, so that a slow reader costs a bounded buffer.
  */
 
 import { latin1Bytes } from '../../../lib/latin1.js';
@@ -51,7 +51,10 @@ export class WatcherOverV3 {
     });
   }
 
-  /** Resolves with the next event; with undefined once nothing more will come. One caller at a time. Throws V2Error when what was to come is gone. */
+  /**
+   * Resolves with the next event; with undefined once nothing more will come. One caller at a time. Throws V2Error when
+   * what was to come is gone.
+   */
   async next(): Promise<V2Event | undefined> {
     for (;;) {
       const event = this.#events.shift();
@@ -106,7 +109,10 @@ export class WatcherOverV3 {
     return recursive && isBelow && !isHiddenTo(path, key);
   }
 
-  /** undefined for what is no change of the v2 API. Of several keys the deepest is meant, the others being its new directories; of a deletion the highest. */
+  /**
+   * undefined for what is no change of the v2 API. Of several keys the deepest is meant, the others being its new
+   * directories; of a deletion the highest.
+   */
   #eventOf(events: readonly Event[], revision: number): V2Event | undefined {
     let action: Action | undefined;
     let meant: Event | undefined;
