@@ -8,6 +8,7 @@ import type { Logger } from '../../../src/lib/logger.js';
 import type { Random } from '../../../src/lib/random.js';
 import { decide } from '../../../src/member/bootstrap/decide.js';
 import { openParts } from '../../../src/member/bootstrap/open.js';
+import { EtcdError } from '../../../src/member/etcd-error.js';
 import { Member } from '../../../src/member/member.js';
 import type { MemberConfig } from '../../../src/member/types.js';
 import { fakePasswords } from '../../support/fake-passwords.js';
@@ -123,7 +124,11 @@ export class Place {
           trace(`${this.name} is ready`);
         });
       })
-      .catch((cause: unknown) => this.#fatal(life, cause));
+      .catch((cause: unknown) => {
+        // One that learns at once that it was removed is never ready; `onRemoved` comes in a moment.
+        if (cause instanceof EtcdError && cause.row === 'stopped') return;
+        this.#fatal(life, cause);
+      });
   }
 
   async #open(life: Life): Promise<Member> {

@@ -1,0 +1,67 @@
+/**
+ * `npm run -s torture -- --minutes N`: members as processes under clients, while they are killed, paused, cut off and replaced; then what clients were answered is checked
+ * (`test/torture/cluster`). Run after run, each of at most two minutes, until the time is over.
+ *
+ *   --minutes N   how long (1)
+ *   --members N   how many (3)
+ *   --clients N   how many (5)
+ *   --seed N      what is drawn; a random one otherwise, printed. Processes have their own ideas of time: it repeats the draws, not the run
+ *   --quiet       without what is done to the members
+ *
+ * Ends with 1 when a history is impossible.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { buildPrograms } from '../test/support/member-process.js';
+import { torture } from '../test/torture/cluster/torture.js';
+
+const LONGEST_RUN_SECONDS = 120;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    members: { type: 'string', default: '3' },
+    clients: { type: 'string', default: '5' },
+    seed: { type: 'string' },
+    quiet: { type: 'boolean', default: false },
+  },
+});
+
+function numberOf(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) {
+    console.error(`--${name}: ${text} is not a number`);
+    process.exit(2);
+  }
+  return value;
+}
+
+const members = numberOf('members', values.members);
+const clients = numberOf('clients', values.clients);
+let seed = values.seed === undefined ? randomInt(1_000_000_000) : numberOf('seed', values.seed);
+let restSeconds = numberOf('minutes', values.minutes) * 60;
+
+buildPrograms();
+for (; restSeconds > 0; seed++) {
+  const seconds = Math.min(restSeconds, LONGEST_RUN_SECONDS);
+  restSeconds -= seconds;
+  console.log(`seed ${seed}: ${members} members, ${clients} clients, ${seconds} s`);
+  try {
+    const trace = values.quiet ? {} : { trace: (line: string) => console.log(line) };
+    const { answered, revisions, strikes, unknown, writes } = await torture({
+      seed,
+      seconds,
+      members,
+      clients,
+      ...trace,
+    });
+    const done = Object.entries(strikes).map(([kind, count]) => `${count} ${kind}`);
+    console.log(
+      `${answered} answered, ${writes} of them writes, ${unknown} unknown, ${revisions} revisions; ${done.join(', ')}`,
+    );
+  } catch (error) {
+    console.error((error as Error).stack);
+    process.exitCode = 1;
+    break;
+  }
+}
