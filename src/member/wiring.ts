@@ -261,6 +261,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     propose,
     linearizable: () => reads.linearizable(),
     applied: () => entries.applied,
+    clusterVersion: () => cluster.version,
   });
   const leases = new Leases({
     lessor,

@@ -1,7 +1,7 @@
 /**
- * Auth: users, roles, permissions, tokens. Everything but Authenticate goes through the log as the caller's request and
- * is permitted or refused as it is applied. New passwords are hashed before: no entry, and so no log or snapshot, ever
- * has one (GHSA-528j-9r78-wffx).
+ * Auth: users, roles, permissions, tokens. Everything but Authenticate and AuthStatus goes through the log as the
+ * caller's request and is permitted or refused as it is applied. New passwords are hashed before: no entry, and so no
+ * log or snapshot, has one (GHSA-528j-9r78-wffx), unless a 3.4 may have to read it.
  */
 import type { ServerCall } from '../../grpc/types.js';
 import type { AuthKind } from '../../member/apply/auth-requests.js';
@@ -21,7 +21,13 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
   return {
     authEnable: (request, call) => through(call, 'authEnable', request),
     authDisable: (request, call) => through(call, 'authDisable', request),
-    authStatus: (request, call) => through(call, 'authStatus', request),
+    /** `etcd-diff:` a read like others. etcd proposes an entry, and its 3.4 members, who may be part of the cluster, end in a panic at it. */
+    async authStatus(_request, call) {
+      await member.reads.linearizable();
+      await guard.root(call);
+      const { isEnabled: enabled, revision: authRevision } = member.auth;
+      return { enabled, authRevision, header: header() };
+    },
 
     async authenticate({ name, password }) {
       return { token: await member.authentication.authenticate(name, password), header: header() };
@@ -30,9 +36,11 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     /** Who may not do it does not make us hash. */
     async userAdd(request, call) {
       await guard.root(call);
-      const hashedPassword =
-        request.options?.noPassword === true ? '' : await member.authentication.hashForEntry(request.password);
-      return through(call, 'authUserAdd', { ...request, password: '', hashedPassword });
+      const hidden =
+        request.options?.noPassword === true
+          ? { password: '', hashedPassword: '' }
+          : await member.authentication.passwordForEntry(request.password);
+      return through(call, 'authUserAdd', { ...request, ...hidden });
     },
     userGet: (request, call) => through(call, 'authUserGet', request),
     userList: (request, call) => through(call, 'authUserList', request),
@@ -41,9 +49,8 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     async userChangePassword(request, call) {
       await guard.root(call);
       const { password } = request;
-      const hashedPassword =
-        password === '' ? request.hashedPassword : await member.authentication.hashForEntry(password);
-      return through(call, 'authUserChangePassword', { ...request, password: '', hashedPassword });
+      const hidden = password === '' ? {} : await member.authentication.passwordForEntry(password);
+      return through(call, 'authUserChangePassword', { ...request, ...hidden });
     },
     userGrantRole: (request, call) => through(call, 'authUserGrantRole', request),
     userRevokeRole: (request, call) => through(call, 'authUserRevokeRole', request),

@@ -39,9 +39,9 @@ export interface MemberFace {
   readonly isLearner: boolean;
   readonly leadership: Pick<Leadership, 'hasLeader'>;
 
-  readonly auth: Pick<AuthStore, 'isEnabled' | 'checkRead' | 'checkKnown' | 'checkRoot' | 'checkUnchanged'>;
+  readonly auth: Pick<AuthStore, 'isEnabled' | 'revision' | 'checkRead' | 'checkKnown' | 'checkRoot' | 'checkUnchanged'>;
   readonly authorizer: Authorizer;
-  readonly authentication: Pick<Authentication, 'identify' | 'authenticate' | 'hashForEntry'>;
+  readonly authentication: Pick<Authentication, 'identify' | 'authenticate' | 'passwordForEntry'>;
 
   /**
    * Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal.

@@ -19,6 +19,7 @@ import type { Passwords } from '../../lib/passwords.js';
 import type { Random } from '../../lib/random.js';
 import type { Propose } from '../apply/operation.js';
 import { EtcdError } from '../etcd-error.js';
+import { compareMinor } from './minor-version.js';
 
 const MIN_COST = 4;
 const MAX_COST = 31;
@@ -32,6 +33,8 @@ const MAX_WAITING_HASHES = 1000;
 /** Calls waiting for their token's login to be applied; each of a client that was answered by a quicker member. */
 const MAX_WAITING_CALLS = 1000;
 const EXPIRE_PERIOD_MS = 1000;
+/** The first version whose members take a password that is hashed already. */
+const KNOWS_HASHES = '3.5.0';
 
 export interface AuthenticationDeps {
   readonly store: AuthStore;
@@ -47,6 +50,14 @@ export interface AuthenticationDeps {
   readonly linearizable: () => Promise<void>;
   /** Index of the last entry applied. */
   readonly applied: () => number;
+  /** undefined before there is one. */
+  readonly clusterVersion: () => string | undefined;
+}
+
+/** One of the two is empty; both are for a password that is. */
+export interface EntryPassword {
+  readonly password: string;
+  readonly hashedPassword: string;
 }
 
 /** What a call shows of its caller. */
@@ -165,14 +176,19 @@ export class Authentication {
 
   // ---- new passwords
 
-  /** As it goes into an entry: base64 of the bcrypt text. */
-  async hashForEntry(password: string): Promise<string> {
+  /**
+   * As it goes into an entry: base64 of the bcrypt text. 3.4 does not know that field and would store an empty password: while the cluster's version says
+   * that one may be there, the password goes in the clear, as 3.4 itself sends it, and each member hashes for itself.
+   */
+  async passwordForEntry(password: string): Promise<EntryPassword> {
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) throw new Error('bcrypt: password length exceeds 72 bytes');
+    const version = this.deps.clusterVersion();
+    if (version !== undefined && compareMinor(version, KNOWS_HASHES) < 0) return { password, hashedPassword: '' };
     const salt = Buffer.alloc(SALT_BYTES);
     salt.writeBigUInt64LE(this.deps.random.uint64(), 0);
     salt.writeBigUInt64LE(this.deps.random.uint64(), 8);
     const hash = await this.#inTurn(() => this.deps.passwords.hash(password, { cost: this.deps.bcryptCost, salt }));
-    return Buffer.from(hash, 'latin1').toString('base64');
+    return { password: '', hashedPassword: Buffer.from(hash, 'latin1').toString('base64') };
   }
 
   async #inTurn<T>(run: () => Promise<T>): Promise<T> {

@@ -13,6 +13,7 @@ function scene(how: { commonNames?: boolean; enabled?: boolean; later?: boolean 
     {
       auth: {
         isEnabled: how.enabled ?? true,
+        revision: 1,
         checkRead() {},
         checkUnchanged() {},
         checkKnown(identity) {
@@ -29,7 +30,7 @@ function scene(how: { commonNames?: boolean; enabled?: boolean; later?: boolean 
           return how.later === true ? Promise.resolve(alice) : alice;
         },
         authenticate: () => Promise.reject(new Error('nobody logs in here')),
-        hashForEntry: () => Promise.reject(new Error('nobody gets a password here')),
+        passwordForEntry: () => Promise.reject(new Error('nobody gets a password here')),
       },
     },
     { commonNames: how.commonNames ?? false },

@@ -15,7 +15,7 @@ import { seededRandom } from '../../support/seeded-random.js';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 /** root with the password `secret`; authentication on. `applied` is what the test says. */
-function scene(how: { passwords?: Partial<Passwords>; logger?: Logger } = {}) {
+function scene(how: { passwords?: Partial<Passwords>; logger?: Logger; clusterVersion?: string } = {}) {
   const backend = new MemoryBackend();
   for (const bucket of ['auth', 'authUsers', 'authRoles'] as const) backend.createBucket(bucket);
   const clock = new ManualClock();
@@ -47,10 +47,12 @@ function scene(how: { passwords?: Partial<Passwords>; logger?: Logger } = {}) {
     },
     linearizable: async () => {},
     applied: () => state.applied,
+    clusterVersion: () => how.clusterVersion,
   });
   return { authentication, store, tokens, clock, state };
 }
 
+const hashed = (text: string) => ({ password: '', hashedPassword: base64(text) });
 const nobody = { token: undefined, commonName: undefined };
 const withToken = (token: string) => ({ token, commonName: undefined });
 const refused = (run: () => unknown): unknown => {
@@ -197,7 +199,7 @@ describe('passwords', () => {
         },
       },
     });
-    const all = ['a', 'b', 'c', 'd'].map((password) => authentication.hashForEntry(password));
+    const all = ['a', 'b', 'c', 'd'].map((password) => authentication.passwordForEntry(password));
     await settle();
     expect(started).toEqual(['a', 'b']);
     running[1]?.();
@@ -207,7 +209,7 @@ describe('passwords', () => {
       running[at]?.();
       await settle();
     }
-    expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd'].map(base64));
+    expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd'].map(hashed));
   });
 
   it('that fail make room like others', async () => {
@@ -218,15 +220,22 @@ describe('passwords', () => {
         },
       },
     });
-    for (let at = 0; at < 3; at++) await expect(authentication.hashForEntry('x')).rejects.toThrow('no memory');
+    for (let at = 0; at < 3; at++) await expect(authentication.passwordForEntry('x')).rejects.toThrow('no memory');
   });
 
   it('longer than 72 bytes are refused, as Go does', async () => {
     const { authentication } = scene();
-    await expect(authentication.hashForEntry('ä'.repeat(37))).rejects.toThrow(
+    await expect(authentication.passwordForEntry('ä'.repeat(37))).rejects.toThrow(
       'bcrypt: password length exceeds 72 bytes',
     );
-    expect(await authentication.hashForEntry('ä'.repeat(36))).not.toBe('');
+    expect((await authentication.passwordForEntry('ä'.repeat(36))).hashedPassword).not.toBe('');
+  });
+
+  it('stay as they are for a cluster that may have a 3.4, which knows no hashes', async () => {
+    const { authentication } = scene({ clusterVersion: '3.4.0' });
+    expect(await authentication.passwordForEntry('secret')).toEqual({ password: 'secret', hashedPassword: '' });
+    const { authentication: newer } = scene({ clusterVersion: '3.5.0' });
+    expect(await newer.passwordForEntry('secret')).toMatchObject({ password: '' });
   });
 
   it('cost what was asked for, or the default', () => {
