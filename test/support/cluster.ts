@@ -3,8 +3,7 @@
  * 3, runner: 'in-process' })`. Each member runs in this process, as our program, or as a real etcd; mixes are given a
  * runner for each. Without sockets: `simulated-cluster.ts`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,9 +12,12 @@ import { silentLogger } from '../../src/lib/logger.js';
 import { type RunningMember, startMember } from '../../src/start/start-member.js';
 import { freePort } from './free-port.js';
 import { memberOptions } from './member-options.js';
+import { MemberProcess } from './member-process.js';
 
-/** `real` takes the folder of real etcd's programs; `ours` runs what `npm run build` has made. */
-export type Runner = 'in-process' | 'ours' | { readonly real: string };
+type RunnerKind = 'in-process' | 'ours' | { readonly real: string };
+
+/** `real` takes the folder of real etcd's programs; `ours` runs what `npm run build` has made. Flags that only one member is to have come beside it. */
+export type Runner = RunnerKind | { readonly runner: RunnerKind; readonly flags: readonly string[] };
 
 export interface ClusterOptions {
   /** How many, all of them by `runner`; or a runner for each. */
@@ -25,8 +27,17 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
 }
 
+interface Address {
+  readonly runner: RunnerKind;
+  readonly flags: readonly string[];
+  readonly client: string;
+  readonly peer: string;
+}
+
 interface Running {
-  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** Where it is a process of its own. */
+  readonly process?: MemberProcess;
+  stop(signal: NodeJS.Signals): Promise<void>;
 }
 
 const READY = 'ready to serve client requests';
@@ -38,7 +49,7 @@ export class ClusterPlace {
 
   constructor(
     readonly name: string,
-    readonly runner: Runner,
+    readonly runner: RunnerKind,
     readonly clientUrl: string,
     readonly peerUrl: string,
     readonly folder: string,
@@ -52,6 +63,13 @@ export class ClusterPlace {
 
   get isRunning(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** The process it runs as: to be paused, to look at what it says, to wait for its end. */
+  get process(): MemberProcess {
+    const process = this.#running?.process;
+    if (process === undefined) throw new Error(`${this.name} is no process that runs`);
+    return process;
   }
 
   /** Resolves when it serves clients; rejects with what it said when it ends before. */
@@ -72,6 +90,7 @@ export class ClusterPlace {
 
 export class LocalCluster implements AsyncDisposable {
   readonly places: ClusterPlace[] = [];
+  #made = 0;
   readonly #folder = mkdtempSync(join(tmpdir(), 'etcd-cluster-'));
 
   constructor(readonly flags: readonly string[]) {}
@@ -99,20 +118,32 @@ export class LocalCluster implements AsyncDisposable {
     return place;
   }
 
+  /** Forgets a member that was removed: who joins later is not told of it. */
+  async drop(place: ClusterPlace): Promise<void> {
+    this.places.splice(this.places.indexOf(place), 1);
+    await place.stop('SIGKILL');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.places.map((place) => place.stop()));
+    await Promise.all(this.places.map((place) => place.stop('SIGKILL')));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #address(runner: Runner) {
-    return { runner, client: `http://127.0.0.1:${await freePort()}`, peer: `http://127.0.0.1:${await freePort()}` };
+  async #address(given: Runner): Promise<Address> {
+    const { runner, flags } = typeof given === 'object' && 'runner' in given ? given : { runner: given, flags: [] };
+    return {
+      runner,
+      flags,
+      client: `http://127.0.0.1:${await freePort()}`,
+      peer: `http://127.0.0.1:${await freePort()}`,
+    };
   }
 
-  #place(made: readonly { runner: Runner; client: string; peer: string }[], state: 'new' | 'existing'): ClusterPlace[] {
+  #place(made: readonly Address[], state: 'new' | 'existing'): ClusterPlace[] {
     const known = this.places.map(({ name, peerUrl }) => `${name}=${peerUrl}`);
-    const named = made.map((one, i) => ({ ...one, name: `m${this.places.length + i + 1}` }));
+    const named = made.map((one) => ({ ...one, name: `m${++this.#made}` }));
     const initialCluster = [...known, ...named.map(({ name, peer }) => `${name}=${peer}`)].join(',');
-    const places = named.map(({ name, runner, client, peer }) => {
+    const places = named.map(({ name, runner, flags, client, peer }) => {
       const folder = join(this.#folder, name);
       const args = [
         `--name=${name}`,
@@ -125,6 +156,7 @@ export class LocalCluster implements AsyncDisposable {
         `--initial-cluster-state=${state}`,
         '--initial-cluster-token=local',
         ...this.flags,
+        ...flags,
       ];
       return new ClusterPlace(name, runner, client, peer, folder, args);
     });
@@ -155,33 +187,15 @@ async function inThisProcess(args: readonly string[]): Promise<Running> {
 
 async function asChild(program: string, args: readonly string[]): Promise<Running> {
   const { PATH } = process.env;
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH } });
-  const exited = once(child, 'exit');
-  await untilReady(child);
+  const member = new MemberProcess(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH } }));
+  try {
+    await member.untilSays(READY);
+  } catch (cause) {
+    await member.kill();
+    throw cause;
+  }
   return {
-    async stop(signal) {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill(signal);
-      await exited;
-    },
+    process: member,
+    stop: (signal) => (signal === 'SIGKILL' ? member.kill() : member.stop()),
   };
-}
-
-/** What a program says is read on after that, or it would stand still with a full pipe. */
-function untilReady(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let said = '';
-    let isReady = false;
-    const onData = (chunk: Buffer): void => {
-      if (isReady) return;
-      said += chunk.toString();
-      if (!said.includes(READY)) return;
-      isReady = true;
-      resolve();
-    };
-    child.stdout?.on('data', onData);
-    child.stderr?.on('data', onData);
-    child.once('error', reject);
-    child.once('exit', () => reject(new Error(`the member ended before it was ready: ${said.slice(-2000)}`)));
-  });
 }

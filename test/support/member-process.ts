@@ -117,6 +117,24 @@ export class MemberProcess implements AsyncDisposable {
     throw new Error(`the member did not become healthy:\n${this.output.slice(-4000)}`);
   }
 
+  /** Rejects with its log when it ends before, or says nothing of the kind in a minute. */
+  async untilSays(text: string): Promise<void> {
+    for (let attempt = 0; !this.output.includes(text); attempt++) {
+      if (this.hasEnded) throw new Error(`the member ended:\n${this.output.slice(-4000)}`);
+      if (attempt === 1200) throw new Error(`the member did not say "${text}":\n${this.output.slice(-4000)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Stands still until `resume`, as on a machine that hangs. */
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
+  }
+
   /** Its exit code; null when a signal ended it. */
   async ended(): Promise<number | null> {
     await this.#exited;
