@@ -1,6 +1,6 @@
 /**
- * Real members and ours that begin a cluster together: whoever leads, each serves all there is, and all agree. Beside a 3.4 the cluster stays one of 3.4, and is
- * told nothing that a 3.4 could not apply: it would end in a panic.
+ * Real members and ours that begin a cluster together: whoever leads, each serves all there is, and all agree. Beside a
+ * 3.4 the cluster stays one of 3.4, and is told nothing that a 3.4 could not apply: it would end in a panic.
  *
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */

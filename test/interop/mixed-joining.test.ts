@@ -1,6 +1,6 @@
 /**
- * Members of one kind added to a running member of the other, by log and by the leader's snapshot, with users, leases and an alarm set before: the newcomer knows
- * all of them, serves, leads, and hands the leadership back.
+ * Members of one kind added to a running member of the other, by log and by the leader's snapshot, with users, leases
+ * and an alarm set before: the newcomer knows all of them, serves, leads, and hands the leadership back.
  *
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */

@@ -1,6 +1,6 @@
 /**
- * Clusters of real members and ours, asked through stock etcdctl and our client whether all members are one cluster: the same data, the same members, the same
- * leader, and every kind of request served by each.
+ * Clusters of real members and ours, asked through stock etcdctl and our client whether all members are one cluster: the
+ * same data, the same members, the same leader, and every kind of request served by each.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ export const realVersions: readonly RealVersion[] = [
   versionAt('3.4', realEtcd34, []),
 ];
 
-/** Waits until `check` no longer throws; its last complaint is the failure. Polls slowly: each look may start a program. */
+/** Waits until `check` no longer throws; its last complaint is the failure. Each look may start a program. */
 export const eventually = (check: () => Promise<void>, timeoutMs = 30_000): Promise<void> =>
   expect
     .poll(
@@ -52,6 +52,9 @@ export const eventually = (check: () => Promise<void>, timeoutMs = 30_000): Prom
       { timeout: timeoutMs, interval: 200 },
     )
     .toBe('ok');
+
+/** For machines that are busy. */
+const PATIENT = ['--command-timeout', '15s', '--dial-timeout', '15s'];
 
 export class Checks implements AsyncDisposable {
   #clients = new Map<string, Client>();
@@ -81,7 +84,7 @@ export class Checks implements AsyncDisposable {
   async ctl(place: ClusterPlace, words: readonly string[], program = this.etcdctl): Promise<string> {
     const { username = '', password = '' } = this.login;
     const user = username === '' ? [] : ['--user', `${username}:${password}`];
-    const args = ['--endpoints', place.endpoint, '--command-timeout', '15s', '--dial-timeout', '15s', ...user, ...words];
+    const args = ['--endpoints', place.endpoint, ...PATIENT, ...user, ...words];
     const { PATH } = process.env;
     const { stdout } = await promisify(execFile)(program, args, { env: { PATH, ETCDCTL_API: '3' }, timeout: 60_000 });
     return stdout;
@@ -122,7 +125,7 @@ export class Checks implements AsyncDisposable {
     expect(await this.leader()).toBe(place);
   }
 
-  /** By stock etcdctl at another member, again while the cluster is too busy, until it is gone; then its process ends. */
+  /** By stock etcdctl at another member, again while the cluster is too busy; then its process ends. */
   async remove(place: ClusterPlace): Promise<void> {
     const id = (await this.idOf(place)).toString(16);
     await this.#change(place, ['member', 'remove', id], (list) => !list.includes(id));

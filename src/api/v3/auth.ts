@@ -21,7 +21,7 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
   return {
     authEnable: (request, call) => through(call, 'authEnable', request),
     authDisable: (request, call) => through(call, 'authDisable', request),
-    /** `etcd-diff:` a read like others. etcd proposes an entry, and its 3.4 members, who may be part of the cluster, end in a panic at it. */
+    /** `etcd-diff:` a read like others. etcd proposes an entry, at which 3.4 members of the cluster end in a panic. */
     async authStatus(_request, call) {
       await member.reads.linearizable();
       await guard.root(call);

@@ -177,8 +177,9 @@ export class Authentication {
   // ---- new passwords
 
   /**
-   * As it goes into an entry: base64 of the bcrypt text. 3.4 does not know that field and would store an empty password: while the cluster's version says
-   * that one may be there, the password goes in the clear, as 3.4 itself sends it, and each member hashes for itself.
+   * As it goes into an entry: base64 of the bcrypt text. 3.4 does not know that field and would store an empty
+   * password: while the cluster's version says that one may be there, the password goes in the clear, as 3.4 itself
+   * sends it, and each member hashes for itself.
    */
   async passwordForEntry(password: string): Promise<EntryPassword> {
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) throw new Error('bcrypt: password length exceeds 72 bytes');
