@@ -139,7 +139,8 @@ function checkFeatures(values: Values): string | undefined {
   if (values['experimental-enable-lease-checkpoint-persist'] && !featuresIn(values).LeaseCheckpoint) {
     return 'setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint';
   }
-  const { LeaseCheckpoint, LeaseCheckpointPersist } = featuresIn(values);
+  const { LeaseCheckpoint, LeaseCheckpointPersist, SetMemberLocalAddr } = featuresIn(values);
+  if (SetMemberLocalAddr) return 'etcd-ts has no feature SetMemberLocalAddr: --feature-gates must not turn it on';
   if (LeaseCheckpointPersist && !LeaseCheckpoint) {
     return 'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint';
   }
@@ -263,6 +264,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     initialCorruptCheck: features.InitialCorruptCheck,
     corruptCheckIntervalMs: values['corrupt-check-time'],
     compactHashCheckIntervalMs: features.CompactHashCheck ? values['compact-hash-check-time'] : 0,
+    prioritizesRevokes: features.PriorityRequest,
     leaseCheckpoint: features.LeaseCheckpoint,
     leaseCheckpointPersist: features.LeaseCheckpointPersist,
     initialCluster: initialCluster(values),

@@ -68,6 +68,8 @@ export interface MemberConfig {
   readonly corruptCheckIntervalMs: number;
   /** The leader compares the hashes that compactions leave on the members, each so many milliseconds; 0 = never. */
   readonly compactHashCheckIntervalMs: number;
+  /** Leases may be revoked while apply is further behind than other requests may find it. */
+  readonly prioritizesRevokes: boolean;
   /**
    * The leader tells how long leases still live, so that a new leader need not begin anew; written down by apply when
    * `leaseCheckpointPersist`.

@@ -205,6 +205,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     maxRequestBytes: config.maxRequestBytes,
     timeoutMs,
     applyLag: () => node.committed - entries.applied,
+    prioritizesRevokes: config.prioritizesRevokes,
     timeoutError: (startMs) =>
       timeoutError({ connections, leadership, electionTimeoutMs: config.electionTimeoutMs }, startMs),
   });

@@ -49,7 +49,11 @@ export function clientApi(
     onError,
   });
   const calls = new LocalCalls({ clock: osClock, observer: counts, onError });
-  registerServices({ server: grpc, local: calls }, member, counts, { commonNames, backlog });
+  registerServices({ server: grpc, local: calls }, member, counts, {
+    commonNames,
+    backlog,
+    stopsOnDefrag: options.features.StopGRPCServiceOnDefrag,
+  });
   if (!options.enableGrpcGateway) return { grpc, gateway: [] };
   const gateway = gatewayHandler({
     calls,

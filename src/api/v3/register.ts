@@ -23,6 +23,8 @@ import { watchHandlers } from './watch.js';
 export interface RegisterOptions extends GuardOptions {
   /** What waits to be sent on all connections. */
   readonly backlog: { readonly bytes: number };
+  /** `--experimental-stop-grpc-service-on-defrag` */
+  readonly stopsOnDefrag: boolean;
 }
 
 /** Where handlers are also called from, without a socket. */
@@ -59,7 +61,7 @@ export function registerServices(
     ...serviceEntries(Auth, authHandlers(member, guard), edge),
     ...serviceEntries(Lock, lockHandlers(steps), edge),
     ...serviceEntries(Election, electionHandlers(steps), edge),
-    ...serviceEntries(Health, { check: () => ({ status: ServingStatus.SERVING }) }, edge),
+    ...serviceEntries(Health, { check: () => ({ status: servingStatus(member, options) }) }, edge),
   ];
   for (const entry of entries) {
     counts.add(entry);
@@ -68,6 +70,13 @@ export function registerServices(
     else server.stream(entry.method, entry.handler as StreamHandler<unknown, unknown>);
   }
 }
+
+/** While a member defragments it answers slowly: with `--experimental-stop-grpc-service-on-defrag` clients that ask go elsewhere. */
+const servingStatus = (
+  { maintenance }: MemberFace,
+  { stopsOnDefrag }: Pick<RegisterOptions, 'stopsOnDefrag'>,
+): ServingStatus =>
+  stopsOnDefrag && maintenance.defragsRunning > 0 ? ServingStatus.NOT_SERVING : ServingStatus.SERVING;
 
 interface RpcCount {
   readonly type: string;

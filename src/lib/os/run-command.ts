@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { goQuote } from '../go/quote.js';
 import { pathErrorText } from '../go/system-error.js';
+import { rawBytes } from '../raw-text.js';
 
 export interface CommandEnd {
   /** 0 = it went well; -1 = it was ended by a signal or never ran. */
@@ -20,7 +21,8 @@ export async function runCommand(
   options: { readonly env: Readonly<Record<string, string | undefined>>; readonly input: 'none' | 'ours' },
 ): Promise<CommandEnd> {
   const { execa } = await import('execa');
-  const [program = '', ...args] = argv;
+  const isText = argv.every((word) => word.isWellFormed());
+  const [program = '', ...args] = isText ? argv : throughShell(argv);
   const { exitCode, signal, code, cause } = await execa(program, args, {
     env: options.env as Record<string, string>,
     extendEnv: false,
@@ -34,7 +36,19 @@ export async function runCommand(
   if (exitCode === 0) return { exitCode: 0, failure: undefined, wasSignaled: false };
   if (exitCode !== undefined) return { exitCode, failure: `exit status ${exitCode}`, wasSignaled: false };
   if (signal !== undefined) return { exitCode: -1, failure: `signal: ${signalText(signal)}`, wasSignaled: true };
-  return { exitCode: -1, failure: startFailure(program, code, cause), wasSignaled: false };
+  return { exitCode: -1, failure: startFailure(argv[0] ?? '', code, cause), wasSignaled: false };
+}
+
+/**
+ * Node passes on words only as UTF-8. Others reach the program through the shell, which can write any byte and then becomes the program itself; the
+ * final `x` keeps line ends that a substitution would cut off.
+ */
+function throughShell(argv: readonly string[]): readonly string[] {
+  const octal = (word: string): string =>
+    [...rawBytes(word)].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('');
+  const steps = argv.map((word, at) => `w${at}=$(printf %b '${octal(word)}x'); w${at}=\${w${at}%x}`);
+  const words = argv.map((_, at) => `"$w${at}"`);
+  return ['/bin/sh', '-c', `${steps.join('; ')}; exec ${words.join(' ')}`];
 }
 
 function startFailure(program: string, code: string | undefined, cause: unknown): string {

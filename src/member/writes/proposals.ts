@@ -26,6 +26,8 @@ import type { Waiter, Waiters } from './waiters.js';
 
 /** Entries committed but not applied, from which on proposals are refused. */
 const MAX_APPLY_LAG = 5000;
+/** What frees something may go further. As etcd's maxGapBetweenApplyAndCommitIndex for critical requests. */
+const MAX_APPLY_LAG_OF_REVOKES = 10_000;
 /** Proposals whose result is awaited: several hundred of the largest, or some hundred thousand ordinary ones. */
 const MAX_PENDING_BYTES = 512 * 1024 * 1024;
 /** What the backend holds in memory while its disk stalls: ten times what a commit takes up. */
@@ -41,6 +43,7 @@ export interface ProposalsDeps {
   readonly timeoutMs: number;
   /** Entries that are committed and not applied yet. */
   readonly applyLag: () => number;
+  readonly prioritizesRevokes: boolean;
   /** Why a proposal of that time (monotonic milliseconds) got no result. */
   readonly timeoutError: (startMs: number) => Error;
 }
@@ -86,14 +89,22 @@ export class Proposals {
     const data = encodeOperation(header, operation as Operation, encoded);
     if (data.length > this.deps.maxRequestBytes) return Promise.reject(new EtcdError('requestTooLarge'));
     // Apply gave it for this very operation.
-    return this.proposeBytes(ID, data, caller) as Promise<ResultOf<K>>;
+    return this.#proposeBytes(ID, data, this.#lagFor(operation.kind), caller) as Promise<ResultOf<K>>;
   }
 
   /** An entry's data as it is, in which `id` stands as its request's. */
   proposeBytes(id: bigint, data: Uint8Array, caller?: Caller): Promise<unknown> {
+    return this.#proposeBytes(id, data, MAX_APPLY_LAG, caller);
+  }
+
+  #lagFor(kind: OperationKind): number {
+    return this.deps.prioritizesRevokes && kind === 'leaseRevoke' ? MAX_APPLY_LAG_OF_REVOKES : MAX_APPLY_LAG;
+  }
+
+  #proposeBytes(id: bigint, data: Uint8Array, maxLag: number, caller: Caller | undefined): Promise<unknown> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     if (
-      this.deps.applyLag() > MAX_APPLY_LAG ||
+      this.deps.applyLag() > maxLag ||
       this.#pendingBytes + data.length > MAX_PENDING_BYTES ||
       this.deps.backend.pendingOperations > MAX_UNCOMMITTED_OPERATIONS
     ) {

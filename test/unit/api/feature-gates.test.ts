@@ -1,0 +1,42 @@
+/** Features that a member turns on do what they say; those that it has not are refused. */
+import { describe, expect, it } from 'vitest';
+import { RpcCounts, registerServices } from '../../../src/api/v3/register.js';
+import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../../src/proto/gen/grpc-health.js';
+import { memberOptions } from '../../support/member-options.js';
+import { ServedMember } from '../../support/served-member.js';
+
+type Handler = (request: unknown, call: unknown) => unknown;
+
+describe('--experimental-stop-grpc-service-on-defrag', () => {
+  it.each([
+    [true, ServingStatus.NOT_SERVING],
+    [false, ServingStatus.SERVING],
+  ])('%s: a member that defragments says %s', async (stopsOnDefrag, status) => {
+    await using served = await ServedMember.start();
+    const { member } = served.running;
+    let check: Handler | undefined;
+    const server = { unary: () => {}, stream: () => {} };
+    const local = {
+      add: (method: unknown, handler: unknown) => {
+        if (method === Health.check) check = handler as Handler;
+      },
+    };
+    const options = { commonNames: false, backlog: { bytes: 0 }, stopsOnDefrag };
+    registerServices({ server: server as never, local }, member, new RpcCounts(), options);
+    const ask = async () => ((await check?.({ service: '' }, { metadata: { get: () => undefined } })) ?? {}) as object;
+    member.maintenance.defragsRunning++;
+    expect(await ask()).toEqual({ status });
+    member.maintenance.defragsRunning--;
+    expect(await ask()).toEqual({ status: ServingStatus.SERVING });
+  });
+});
+
+describe('feature gates', () => {
+  it('that a member has not are refused when they are turned on', () => {
+    const read = (gates: string) => memberOptions([`--emulate-version=3.6`, `--feature-gates=${gates}`]);
+    expect(() => read('SetMemberLocalAddr=true')).toThrow('etcd-ts has no feature SetMemberLocalAddr');
+    expect(read('SetMemberLocalAddr=false').features.SetMemberLocalAddr).toBe(false);
+    expect(read('PriorityRequest=true').prioritizesRevokes).toBe(true);
+    expect(read('StopGRPCServiceOnDefrag=true').features.StopGRPCServiceOnDefrag).toBe(true);
+  });
+});
