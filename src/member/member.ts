@@ -9,6 +9,7 @@
 import type { FileBackend } from '../backend/options.js';
 import type { Lessor } from '../lease/lessor.js';
 import { fullVersionOf } from '../lib/emulate.js';
+import type { Logger } from '../lib/logger.js';
 import type { MvccStore } from '../mvcc/store.js';
 import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
 import type { Status } from '../raft/status.js';
@@ -18,6 +19,7 @@ import type { OperationKind, ProposeOptions, RequestOf, ResultOf } from './apply
 import type { Bootstrapped } from './bootstrap/types.js';
 import { EtcdError } from './etcd-error.js';
 import type { Cluster } from './membership/cluster.js';
+import { type SlowCall, warnOfSlowCall } from './services/slow-calls.js';
 import type { MemberConfig, MemberWorld } from './types.js';
 import { type Wired, wire } from './wiring.js';
 
@@ -31,6 +33,7 @@ export class Member {
   readonly serverVersion: string;
   readonly clock;
   readonly failpoints;
+  readonly #slowLog: Logger;
   readonly limits;
   readonly store: MvccStore;
   readonly lessor: Lessor;
@@ -68,6 +71,7 @@ export class Member {
     this.serverVersion = fullVersionOf[config.emulate];
     this.clock = world.clock;
     this.failpoints = world.failpoints;
+    this.#slowLog = world.logger.with({ caller: 'member/services/slow-calls.ts' });
     this.limits = config;
     this.store = parts.store;
     this.lessor = parts.lessor;
@@ -231,8 +235,8 @@ export class Member {
   }
 
   /** A call took longer than it should. */
-  slowCall(path: string, tookMs: number): void {
-    this.world.logger.warn('request stats', { 'time spent': `${tookMs.toFixed(3)}ms`, 'response type': path });
+  slowCall(call: SlowCall): void {
+    this.slowReads += warnOfSlowCall(call, { clock: this.clock, logger: this.#slowLog }, this.config);
   }
 
   get authorizer(): Authorizer {
@@ -248,6 +252,9 @@ export class Member {
   }
 
   // ---- for operators
+
+  /** Of ranges, in etcd's metric for slow applies. */
+  slowReads = 0;
 
   raftStatus(): Status {
     return this.parts.node.status();
@@ -279,7 +286,7 @@ export class Member {
       proposalsFailed: proposals.failed,
       readIndexesSlow: this.reads.rounds.counters.slow,
       readIndexesFailed: this.reads.rounds.counters.failed,
-      slowApplies: this.#parts.entries.slowCount,
+      slowApplies: this.#parts.entries.slowCount + this.slowReads,
       quotaBytes: this.space.quotaBytes,
       clusterVersion: cluster.version,
       dbSizeBytes: backend.sizeBytes,

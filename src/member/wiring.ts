@@ -4,6 +4,7 @@
  */
 import { AuthStore } from '../auth/store.js';
 import { differenceOf } from '../lib/emulate.js';
+import type { Logger } from '../lib/logger.js';
 import { WatchHub } from '../mvcc/watch/hub.js';
 import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
 import { ConfChangeType } from '../raftpb/types.js';
@@ -61,6 +62,8 @@ export type Wired = ReturnType<typeof wire>;
 
 export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapped, life: Life) {
   const { clock, failpoints, logger } = world;
+  /** Its records name the file that they come from. */
+  const from = (caller: string): Logger => logger.with({ caller });
   const { alarms, backend, cluster, lessor, node, store } = parts;
   const timeoutMs = requestTimeoutMs(config);
   const { fail } = life;
@@ -77,7 +80,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
   const leadership = new Leadership({
     node,
     clock,
-    logger,
+    logger: from('member/loop/leadership.ts'),
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     wake,
   });
@@ -91,14 +94,14 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     backend,
     alarms,
     memberId: cluster.localId,
-    logger,
+    logger: from('member/services/space.ts'),
     quotaOption: config.quotaBackendBytes,
     propose,
   });
   const storeWork = new StoreWork({ store, backend, clock, config, failpoints, fail });
   const cost = bcryptCost(config.bcryptCost, logger);
   const auth = new AuthStore(backend, {
-    logger,
+    logger: from('auth/store.ts'),
     tokens: world.tokens,
     hashNow: (password, seed) => world.passwords.hashNow(password, { cost, salt: saltOf(seed) }),
   });
@@ -122,7 +125,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     applier,
     waiters,
     clock,
-    logger,
+    logger: from('member/apply/entry-applier.ts'),
     failpoints,
     warningApplyDurationMs: config.warningApplyDurationMs,
     leadership,
@@ -141,7 +144,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     ids,
     leadership,
     clock,
-    logger,
+    logger: from('member/reads/reads.ts'),
     timeoutMs,
     wake,
   });
@@ -156,7 +159,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     config,
     disk: world.disk,
     clock,
-    logger,
+    logger: from('member/snapshots/raft-snapshots.ts'),
     failpoints,
     send: (message, database) => world.transport.sendSnapshot(message, database),
     failedToSend: (to) => loop.reportSnapshot(to, 'failed'),
@@ -175,7 +178,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     isRemoved: (id) => cluster.isRemoved(id),
     leadership,
     clock,
-    logger,
+    logger: from('member/loop/outbox.ts'),
     heartbeatIntervalMs: config.heartbeatIntervalMs,
   });
   const loop = new RaftLoop({
@@ -209,7 +212,13 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     timeoutError: (startMs) =>
       timeoutError({ connections, leadership, electionTimeoutMs: config.electionTimeoutMs }, startMs),
   });
-  const leaderTransfer = new LeaderTransfer({ cluster, connections, leadership, logger, timeoutMs });
+  const leaderTransfer = new LeaderTransfer({
+    cluster,
+    connections,
+    leadership,
+    logger: from('member/membership/leader-transfer.ts'),
+    timeoutMs,
+  });
   const leaderCalls = new LeaderCalls({ cluster, leadership, clock, timeoutMs });
   const changes = new MembershipChanges({
     node,
@@ -219,7 +228,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
       cluster,
       connections,
       clock,
-      logger,
+      logger: from('member/membership/quorum-guard.ts'),
       emulate: config.emulate,
       isStrict: config.strictReconfigCheck,
     }),
@@ -227,7 +236,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     leaderCalls,
     calls: world.transport.calls,
     clock,
-    logger,
+    logger: from('member/membership/changes.ts'),
   });
   const peers = new PeerSet({
     transport: world.transport,
@@ -238,7 +247,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
       cluster,
       loop,
       v2Stats,
-      logger,
+      logger: from('member/peers/receiver.ts'),
       failpoints,
       receiveSnapshot: (message, database) => raftSnapshots.receive(message, database),
       onRemoved: () => life.removed(),
@@ -246,7 +255,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
   });
   const electionTicks = new ElectionTicks({
     connections,
-    logger,
+    logger: from('member/peers/election-ticks.ts'),
     isWanted: config.initialElectionTickAdvance,
     electionTicks: Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs),
     heartbeatIntervalMs: config.heartbeatIntervalMs,
@@ -256,6 +265,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
   });
   const authentication = new Authentication({
     ...world,
+    logger: from('member/services/authentication.ts'),
     store: auth,
     bcryptCost: cost,
     timeoutMs,
@@ -288,11 +298,11 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     lessor,
     leadership,
     reads,
-    logger,
+    logger: from('member/services/lease-expiry.ts'),
     propose: (operation) => propose(operation, { identity: auth.rootIdentity() }),
   });
   const compactor = new Compactor(config.autoCompaction, {
-    logger,
+    logger: from('member/services/compactor.ts'),
     leadership,
     currentRevision: () => store.currentRevision,
     compact: async (revision) => {
@@ -302,12 +312,12 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
   const publisher = new Publisher({
     config,
     cluster,
-    logger,
+    logger: from('member/services/publisher.ts'),
     ids,
     leadership,
     proposals,
   });
-  const downgrade = new Downgrade({ cluster, reads, propose, logger });
+  const downgrade = new Downgrade({ cluster, reads, propose, logger: from('member/services/downgrade.ts') });
   const versions = new Versions({
     config,
     cluster,
@@ -316,7 +326,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     proposals,
     ids,
     clock,
-    logger,
+    logger: from('member/services/versions.ts'),
     endDowngrade: () => downgrade.cancel(),
   });
   const maintenance = new Maintenance({
@@ -330,7 +340,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     alarms,
     space,
     leadership,
-    logger,
+    logger: from('member/services/maintenance.ts'),
     applied: () => entries.applied,
     header,
   });
@@ -344,7 +354,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     calls: world.transport.calls,
     propose,
     clock,
-    logger,
+    logger: from('member/services/corruption.ts'),
     timeoutMs,
   });
   const peerAnswers = new PeerAnswers({

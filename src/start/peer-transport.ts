@@ -33,7 +33,7 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
   const transport = createPeerTransport({
     clock: osClock,
     http,
-    logger,
+    logger: logger.with({ caller: 'peer/transport.ts' }),
     metrics,
     emulate: options.emulate,
     readTimeoutMs: options.raftReadTimeoutMs,

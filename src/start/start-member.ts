@@ -77,13 +77,14 @@ export interface HostParts {
 }
 
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */
-export async function startMember(given: MemberOptions, logger: Logger, host: HostParts = {}): Promise<RunningMember> {
+export async function startMember(given: MemberOptions, plain: Logger, host: HostParts = {}): Promise<RunningMember> {
+  const logger = plain.with({ caller: 'start/start-member.ts' });
   const options = withOwnCertificates(given, logger);
   if (options.memoryMlock) nativeCalls().lockMemory();
   const ports = new Ports({
     network: osNetwork,
     clock: osClock,
-    logger,
+    logger: logger.with({ caller: 'start/ports.ts' }),
     keepalive: {
       minTimeMs: options.grpcKeepaliveMinTimeMs,
       timeMs: options.grpcKeepaliveIntervalMs,
@@ -242,8 +243,8 @@ function facesOf(
   const { peerAnswers } = member;
   const peers = [
     peerMembersHandler(peerAnswers),
-    peerPromoteHandler(peerAnswers, logger),
-    peerHashKvHandler(peerAnswers, logger),
+    peerPromoteHandler(peerAnswers, logger.with({ caller: 'api/http/peer-promote.ts' })),
+    peerHashKvHandler(peerAnswers, logger.with({ caller: 'api/http/peer-hash-kv.ts' })),
     peerLeasesHandler(peerAnswers),
     peerDowngradeHandler(peerAnswers),
   ];
@@ -255,10 +256,14 @@ function facesOf(
     isLearner: () => member.isLearner,
     probe: (how: { serializable: boolean }) => member.reads.probe(how),
   };
-  const health = healthHandler(source, logger, measured.health);
+  const health = healthHandler(source, logger.with({ caller: 'api/http/health.ts' }), measured.health);
   const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });
   const debug = debugHandlers(member, options, measured.counts, setLogLevel);
-  const access = { cors: options.cors, hostWhitelist: options.hostWhitelist, logger };
+  const access = {
+    cors: options.cors,
+    hostWhitelist: options.hostWhitelist,
+    logger: logger.with({ caller: 'api/http/router.ts' }),
+  };
   const http = createRouter({
     access,
     targetHandlers: v2Handlers(member, options, { observer: measured.metrics.v2Http, logger }),

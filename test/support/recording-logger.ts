@@ -18,7 +18,8 @@ export class RecordingLogger implements Logger {
   warn = this.#at('warn');
   error = this.#at('error');
 
-  with(fields: LogFields): RecordingLogger {
+  /** Which file a record comes from is no matter of what it says. */
+  with({ caller: _, ...fields }: LogFields): RecordingLogger {
     return new RecordingLogger(this.records, { ...this.bound, ...fields });
   }
 

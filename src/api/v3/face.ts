@@ -15,6 +15,7 @@ import type { Authentication } from '../../member/services/authentication.js';
 import type { Downgrade } from '../../member/services/downgrade.js';
 import type { Leases } from '../../member/services/leases.js';
 import type { Maintenance } from '../../member/services/maintenance.js';
+import type { SlowCall } from '../../member/services/slow-calls.js';
 import type { Space } from '../../member/services/space.js';
 import type { StoreWork } from '../../member/services/store-work.js';
 import type { WatchStreamHandle, WatchStreamOptions } from '../../mvcc/watch/types.js';
@@ -29,13 +30,14 @@ export interface MemberFace {
     readonly maxRequestBytes: number;
     readonly watchProgressNotifyIntervalMs: number;
     readonly warningUnaryRequestDurationMs: number;
+    readonly warningApplyDurationMs: number;
     readonly electionTimeoutMs: number;
   };
   /** A header with this member's ids and term. */
   header(revision: number): ResponseHeader;
   readonly currentRevision: number;
   /** A call took longer than it should. */
-  slowCall(path: string, tookMs: number): void;
+  slowCall(call: SlowCall): void;
   readonly isLearner: boolean;
   readonly leadership: Pick<Leadership, 'hasLeader'>;
 

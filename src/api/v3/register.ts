@@ -44,9 +44,9 @@ export function registerServices(
   const edge: Edge = {
     emulate: member.emulate,
     clock: member.clock,
-    slowCallMs: member.limits.warningUnaryRequestDurationMs,
+    slowCallMs: Math.min(member.limits.warningUnaryRequestDurationMs, member.limits.warningApplyDurationMs),
     onRequest: (type, version) => counts.onRequest?.(type, version),
-    onSlowCall: (path, tookMs) => member.slowCall(path, tookMs),
+    onSlowCall: (call) => member.slowCall(call),
     admission: new Admission(member),
   };
   const kv = kvHandlers(member, guard, answers);

@@ -3,11 +3,19 @@
  * so that the compiler reports a missing one. Every error a handler throws becomes, here and nowhere else, what the
  * client sees.
  */
-import { Code, GrpcError, type Metadata, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
+import {
+  Code,
+  GrpcError,
+  type Metadata,
+  type ServerCall,
+  type StreamHandler,
+  type UnaryHandler,
+} from '../../grpc/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { refusalOf } from '../../member/apply/refusal.js';
+import type { SlowCall } from '../../member/services/slow-calls.js';
 import { BusyError, InterruptedError } from '../../mvcc/errors.js';
 import { type WireErrorName, wireError } from '../../proto/errors.js';
 
@@ -36,7 +44,7 @@ export interface Edge {
   /** Calls that last longer are told of. */
   readonly slowCallMs: number;
   readonly onRequest: (type: 'unary' | 'stream', version: string | undefined) => void;
-  readonly onSlowCall: (path: string, tookMs: number) => void;
+  readonly onSlowCall: (call: SlowCall) => void;
   readonly admission: Pick<Admission, 'check' | 'whileLed'>;
 }
 
@@ -76,9 +84,10 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
       const result = kind !== 'unary' && handled instanceof Promise ? admission.whileLed(metadata, handled) : handled;
       // What needs no waiting is not slow, and a stream lasts as long as its client likes.
       if (!(result instanceof Promise)) return result;
-      const ended = (): void => {
+      const ended = (error?: unknown): void => {
         const tookMs = clock.monotonicMs() - beganMs;
-        if (tookMs > slowCallMs && kind === 'unary') onSlowCall(path, tookMs);
+        if (tookMs > slowCallMs && kind === 'unary')
+          onSlowCall({ path, tookMs, remote: (second as ServerCall).peer.address, request: first, error });
       };
       return result.then(
         (response: unknown) => {
@@ -86,7 +95,7 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
           return response;
         },
         (cause: unknown) => {
-          ended();
+          ended(cause);
           throw toGrpcError(cause, emulate);
         },
       );

@@ -135,7 +135,7 @@ class ZapLogger implements OsLogger {
     const nowMs = wallMs();
     if (!sampler.admits(level, message, nowMs)) return;
     const ts = timestamp(nowMs, timestampDigits);
-    const { logger, caller = 'etcd-ts', ...rest } = { ...this.#bound, ...fields };
+    const { logger, caller = 'etcd/start.ts', ...rest } = { ...this.#bound, ...fields };
     if (format === 'console') {
       const name = typeof logger === 'string' ? `${logger}\t` : '';
       const shown = members(rest);

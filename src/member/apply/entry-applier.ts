@@ -36,6 +36,7 @@ import {
   type StoreKind,
   type StoreOperation,
 } from './operation.js';
+import { requestText } from './request-text.js';
 
 /** Versions differ in what they write, not in what they read. */
 const changeCodec = confChangeCodec[defaultEmulatedVersion];
@@ -122,14 +123,12 @@ export class EntryApplier {
   }
 
   apply(entries: readonly Entry[]): void {
-    const startMs = this.deps.clock.monotonicMs();
     for (const entry of entries) {
       if (entry.index <= this.#applied) continue;
       this.#applied = entry.index;
       this.#appliedTerm = entry.term;
       this.#one(entry, { persist: entry.index > this.#backendIndex });
     }
-    this.#warnIfSlow(this.deps.clock.monotonicMs() - startMs, entries.length);
   }
 
   #one(entry: Entry, how: { persist: boolean }): void {
@@ -193,11 +192,12 @@ export class EntryApplier {
 
   #toStore(operation: StoreOperation, context: ApplyContext): Outcome<unknown> {
     const { applier, clock } = this.deps;
-    if (this.onApplied === undefined) return applier.apply(operation, context);
     const beganMs = clock.monotonicMs();
     const outcome = applier.apply(operation, context);
     const ttl = outcome.ok && operation.kind === 'leaseGrant' ? operation.request.TTL : undefined;
-    this.onApplied(operation.kind, outcome.ok, clock.monotonicMs() - beganMs, ttl);
+    const tookMs = clock.monotonicMs() - beganMs;
+    this.onApplied?.(operation.kind, outcome.ok, tookMs, ttl);
+    if (tookMs > this.deps.warningApplyDurationMs) this.#warnOfSlow(operation, context, tookMs, outcome);
     return outcome;
   }
 
@@ -253,14 +253,16 @@ export class EntryApplier {
     writeConfState(backend, this.#confState);
   }
 
-  #warnIfSlow(tookMs: number, count: number): void {
-    const limitMs = this.deps.warningApplyDurationMs;
-    if (tookMs <= limitMs * count || count === 0) return;
+  /** As etcd's warnOfExpensiveRequest. */
+  #warnOfSlow(operation: StoreOperation, { id }: ApplyContext, tookMs: number, outcome: Outcome<unknown>): void {
     this.slowCount++;
     this.deps.logger.warn('apply request took too long', {
       took: `${tookMs}ms`,
-      'expected-duration': `${limitMs}ms`,
-      requests: count,
+      'expected-duration': `${this.deps.warningApplyDurationMs}ms`,
+      prefix: '',
+      request: requestText(id, operation),
+      response: '',
+      ...(outcome.ok ? {} : { error: outcome.error.message }),
     });
   }
 }

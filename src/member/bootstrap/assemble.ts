@@ -60,7 +60,8 @@ export function assemble({
   initialMembers,
   openDb,
 }: Opened): Bootstrapped {
-  const { disk, logger } = world;
+  const { disk } = world;
+  const logger = world.logger.with({ caller: 'member/bootstrap/assemble.ts' });
   const dbPath = `${snapDir}/db`;
   const snapshotIndex = log.snapshot?.metadata.index ?? 0;
   const backend = recoverDatabase({ disk, logger, dbPath, snapshots, snapshotIndex, openDb });
@@ -90,7 +91,13 @@ export function assemble({
   lessor.setKeyDeleter(() => store.write());
 
   const v2 = new V2Store();
-  const cluster = new Cluster(log.clusterId, log.memberId, backend, v2, logger);
+  const cluster = new Cluster(
+    log.clusterId,
+    log.memberId,
+    backend,
+    v2,
+    logger.with({ caller: 'member/membership/cluster.ts' }),
+  );
   const membership = reading(dbPath, () => membershipAt(log.snapshot, backend));
   refuseDowngrade(config.emulate, [membership.version, readClusterVersion(backend)]);
   cluster.restore(membership);
@@ -172,7 +179,7 @@ function refuseDowngrade(emulate: EmulatedVersion, clusterVersions: readonly (st
 
 /** The core speaks in whole sentences; here they become records. */
 function raftLogger(logger: Logger): RaftLogger {
-  const raft = logger.with({ logger: 'raft' });
+  const raft = logger.with({ logger: 'raft', caller: 'raft/raft.ts' });
   return {
     debug: (sentence) => raft.debug(sentence),
     info: (sentence) => raft.info(sentence),

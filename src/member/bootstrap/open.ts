@@ -31,7 +31,10 @@ export function openParts(
   const { clock, disk, logger } = world;
   const [snapDir, walDir] = [snapDirOf(config), walDirOf(config)];
   for (const dir of [config.dataDir, memberDirOf(config), snapDir]) makeDurableDir(disk, dir);
-  const snapshots = snapshotFiles(disk, snapDir, logger, { clock, onSave: observer.onSnapshotSave });
+  const snapshots = snapshotFiles(disk, snapDir, logger.with({ caller: 'wal/snapshot-files.ts' }), {
+    clock,
+    onSave: observer.onSnapshotSave,
+  });
   const dbPath = `${snapDir}/db`;
   const openDb = () => openDatabase(dbPath, config, world, observer);
   const options = walOptions(config, world, observer);
@@ -86,7 +89,7 @@ function openDatabase(
       disk,
       clock,
       path,
-      logger,
+      logger: logger.with({ caller: 'backend/backend.ts' }),
       failpoints,
       cacheBytes: BACKEND_CACHE_BYTES,
       batchIntervalMs: config.backendBatchIntervalMs,
@@ -121,7 +124,7 @@ function closeQuietly(wal: Wal, logger: Logger): void {
 function walOptions({ walSegmentBytes }: MemberConfig, world: MemberWorld, observer: DiskObserver): WalOptions {
   return {
     clock: world.clock,
-    logger: world.logger,
+    logger: world.logger.with({ caller: 'wal/log.ts' }),
     failpoints: world.failpoints,
     onSync: observer.onWalSync,
     onWrite: observer.onWalWrite,

@@ -24,7 +24,7 @@ function logged(write: (log: OsLogger) => void, options: Partial<LoggerOptions> 
 describe('the log', () => {
   it('has a line of JSON for each record, in zap’s order of members', () => {
     expect(logged((log) => log.info('ready to serve client requests', { traffic: 'grpc+http' }))).toBe(
-      '{"level":"info","ts":"2026-11-22T07:03:28.123000Z","caller":"etcd-ts","msg":"ready to serve client ' +
+      '{"level":"info","ts":"2026-11-22T07:03:28.123000Z","caller":"etcd/start.ts","msg":"ready to serve client ' +
         'requests","traffic":"grpc+http"}\n',
     );
     expect(
@@ -80,7 +80,7 @@ describe('the log', () => {
 
   it('is parted by tabs in console format', () => {
     expect(logged((log) => log.info('restoring snapshot', { path: 'x' }), { format: 'console' })).toBe(
-      '2026-11-22T07:03:28.123000Z\tinfo\tetcd-ts\trestoring snapshot\t{"path":"x"}\n',
+      '2026-11-22T07:03:28.123000Z\tinfo\tetcd/start.ts\trestoring snapshot\t{"path":"x"}\n',
     );
   });
 
