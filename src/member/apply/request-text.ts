@@ -1,6 +1,6 @@
 /**
- * A request in the log, as etcd's stringers show it: `header:<ID:7 > put:<key:"a" value_size:3 >`. Values and secrets stay out, and so does what a
- * transaction holds. Only for requests that were slow.
+ * A request in the log, as etcd's stringers show it: `header:<ID:7 > put:<key:"a" value_size:3 >`. Values and secrets
+ * stay out, and so does what a transaction holds. Only for requests that were slow.
  */
 import { goQuoteBytes } from '../../lib/go/quote.js';
 import type { StoreOperation } from './operation.js';

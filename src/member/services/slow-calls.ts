@@ -1,4 +1,7 @@
-/** What the log says of calls that took long, in etcd's words: ranges in those of its apply, all of them with what they were. */
+/**
+ * What the log says of calls that took long, in etcd's words: ranges in those of its apply, all of them with what they
+ * were.
+ */
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RangeRequest } from '../../proto/gen/etcdserverpb.js';

@@ -380,7 +380,7 @@ describe('the plain HTTP face of a gRPC proxy', () => {
     expect(await (await get(address, '/metrics')).text()).toContain('etcd_server_has_leader 1');
     const own = await (await get(address, '/proxy/metrics')).text();
     expect(own).toContain(
-      'grpc_server_handled_total{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put",grpc_code="OK"} 1',
+      'grpc_server_handled_total{grpc_code="OK",grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 1',
     );
   });
 
