@@ -3,7 +3,19 @@
  * (etcd's client/pkg/types/urls.go)
  */
 import { parseGoUrl, splitHostPort } from '../lib/go/url.js';
-import type { ListenUrl } from './member-options.js';
+
+/** A URL that passed etcd's checks: scheme http, https, unix or unixs; a port where there is a host; no path. */
+export interface ListenUrl {
+  readonly scheme: 'http' | 'https' | 'unix' | 'unixs';
+  /** As given, e.g. `http://127.0.0.1:2379`: what members and clients are told. */
+  readonly text: string;
+  /** Host without brackets, `''` for unix sockets. */
+  readonly host: string;
+  /** 0 = any free port. Always 0 for unix sockets. */
+  readonly port: number;
+  /** File name of a unix socket (host and path of the URL, relative to the working folder), else undefined. */
+  readonly socketPath: string | undefined;
+}
 
 /**
  * Throws an Error in etcd's words, e.g. `URL must not contain a path: http://a:1/x`. An empty text is an empty list.

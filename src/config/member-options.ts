@@ -6,19 +6,9 @@
 import type { TlsVersion } from '../lib/go/tls.js';
 import type { MemberConfig } from '../member/types.js';
 import type { Features } from './feature-gates.js';
+import type { ListenUrl } from './listen-url.js';
 
-/** A URL that passed etcd's checks: scheme http, https, unix or unixs; a port where there is a host; no path. */
-export interface ListenUrl {
-  readonly scheme: 'http' | 'https' | 'unix' | 'unixs';
-  /** As given, e.g. `http://127.0.0.1:2379`: what members and clients are told. */
-  readonly text: string;
-  /** Host without brackets, `''` for unix sockets. */
-  readonly host: string;
-  /** 0 = any free port. Always 0 for unix sockets. */
-  readonly port: number;
-  /** File name of a unix socket (host and path of the URL, relative to the working folder), else undefined. */
-  readonly socketPath: string | undefined;
-}
+export type { ListenUrl } from './listen-url.js';
 
 /** Paths of PEM files, `''` = not given. */
 export interface TlsOptions {

@@ -5,8 +5,7 @@
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { durationToMs, formatMs, parseDuration } from '../lib/go/duration.js';
 import { NumberError, parseBool, parseInteger, parseUnsigned } from '../lib/go/number.js';
-import { parseUrlList } from './listen-url.js';
-import type { ListenUrl } from './member-options.js';
+import { type ListenUrl, parseUrlList } from './listen-url.js';
 
 /** A JSON value that has the wrong type: what was found, and Go's name for what was wanted. */
 export class WrongType extends Error {

@@ -21,3 +21,5 @@ export const silentLogger: Logger = {
   error() {},
   with: () => silentLogger,
 };
+
+export type Level = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';

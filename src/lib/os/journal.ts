@@ -4,8 +4,8 @@
  */
 import { statSync } from 'node:fs';
 import { systemErrorText } from '../go/system-error.js';
+import type { Level } from '../logger.js';
 import { LogOutputError } from './log-output-error.js';
-import type { Level } from './logger.js';
 import { nativeCalls } from './native.js';
 
 const SOCKET = '/run/systemd/journal/socket';

@@ -16,13 +16,13 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { goQuote } from '../go/quote.js';
 import { pathErrorText } from '../go/system-error.js';
-import type { LogFields, Logger } from '../logger.js';
+import type { Level, LogFields, Logger } from '../logger.js';
 import { textOrBytes } from '../raw-text.js';
 import { openJournal } from './journal.js';
 import { LogOutputError } from './log-output-error.js';
 import { RotatingFile, type RotationOptions } from './rotating-file.js';
 
-export type Level = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';
+export type { Level } from '../logger.js';
 
 export interface OsLogger extends Logger {
   /** Only writes; to end the process is the caller's business. */
