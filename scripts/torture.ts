@@ -1,11 +1,13 @@
 /**
- * `npm run -s torture -- --minutes N`: members as processes under clients, while they are killed, paused, cut off and replaced; then what clients were answered is checked
- * (`test/torture/cluster`). Run after run, each of at most two minutes, until the time is over.
+ * `npm run -s torture -- --minutes N`: members as processes under clients, while they are killed, paused, cut off and
+ * replaced; then what clients were answered is checked (`test/torture/cluster`). Run after run, each of at most two
+ * minutes, until the time is over.
  *
  *   --minutes N   how long (1)
  *   --members N   how many (3)
  *   --clients N   how many (5)
- *   --seed N      what is drawn; a random one otherwise, printed. Processes have their own ideas of time: it repeats the draws, not the run
+ *   --seed N      what is drawn; a random one otherwise, printed. Processes have their own ideas of time: it repeats
+ *                 the draws, not the run
  *   --quiet       without what is done to the members
  *
  * Ends with 1 when a history is impossible.

@@ -17,8 +17,8 @@ import { MemberProcess } from './member-process.js';
 type RunnerKind = 'in-process' | 'ours' | { readonly real: string };
 
 /**
- * `real` takes the folder of real etcd's programs; `ours` runs what `npm run build` has made. Flags that only one member
- * is to have come beside it.
+ * `real` takes the folder of real etcd's programs; `ours` runs what `npm run build` has made. Flags that only one
+ * member is to have come beside it.
  */
 export type Runner = RunnerKind | { readonly runner: RunnerKind; readonly flags: readonly string[] };
 

@@ -1,6 +1,6 @@
 /**
- * Clusters of real members and ours, asked through stock etcdctl and our client whether all members are one cluster: the
- * same data, the same members, the same leader, and every kind of request served by each.
+ * Clusters of real members and ours, asked through stock etcdctl and our client whether all members are one cluster:
+ * the same data, the same members, the same leader, and every kind of request served by each.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';

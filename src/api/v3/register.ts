@@ -71,7 +71,10 @@ export function registerServices(
   }
 }
 
-/** While a member defragments it answers slowly: with `--experimental-stop-grpc-service-on-defrag` clients that ask go elsewhere. */
+/**
+ * While a member defragments it answers slowly: with `--experimental-stop-grpc-service-on-defrag` clients that ask go
+ * elsewhere.
+ */
 const servingStatus = (
   { maintenance }: MemberFace,
   { stopsOnDefrag }: Pick<RegisterOptions, 'stopsOnDefrag'>,

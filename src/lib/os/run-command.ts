@@ -40,8 +40,8 @@ export async function runCommand(
 }
 
 /**
- * Node passes on words only as UTF-8. Others reach the program through the shell, which can write any byte and then becomes the program itself; the
- * final `x` keeps line ends that a substitution would cut off.
+ * Node passes on words only as UTF-8. Others reach the program through the shell, which can write any byte and then
+ * becomes the program itself; the final `x` keeps line ends that a substitution would cut off.
  */
 function throughShell(argv: readonly string[]): readonly string[] {
   const octal = (word: string): string =>

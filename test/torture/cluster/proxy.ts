@@ -1,6 +1,7 @@
 /**
- * What members connect to instead of one another: passes bytes on, unless the way from one member to another is blocked; then they wait here, as they would for a network
- * that is to retransmit them. Whose connection it is says the first request on it (`X-Server-From`).
+ * What members connect to instead of one another: passes bytes on, unless the way from one member to another is
+ * blocked; then they wait here, as they would for a network that is to retransmit them. Whose connection it is says the
+ * first request on it (`X-Server-From`).
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * A cluster of processes under clients and a nemesis. When it is over, the cluster's own history must explain every answer (`HistoryChecker`), each watch must have
- * told exactly that history, and all members must have the same data.
+ * A cluster of processes under clients and a nemesis. When it is over, the cluster's own history must explain every
+ * answer (`HistoryChecker`), each watch must have told exactly that history, and all members must have the same data.
  */
 import type { Client as EtcdClient } from '../../../src/client/client.js';
 import { streamOf } from '../../sim/raft/draws.js';
