@@ -2,6 +2,7 @@
  * Lines of an answer, text and raw bytes in turn: keys and values are bytes, and stay what they are. What follows each
  * other on one stream is written in one piece.
  */
+import { rawBytes } from '../../lib/raw-text.js';
 import type { Output } from './printer.js';
 
 const NEWLINE = Buffer.from('\n');
@@ -10,7 +11,7 @@ export class Lines {
   readonly #pieces: (Uint8Array | { readonly stderr: string })[] = [];
 
   text(line: string): this {
-    this.#pieces.push(Buffer.from(`${line}\n`));
+    this.#pieces.push(rawBytes(`${line}\n`));
     return this;
   }
 
@@ -21,7 +22,7 @@ export class Lines {
 
   /** `before`, the bytes, `after` on one line. */
   framed(before: string, value: Uint8Array, after: string): this {
-    this.#pieces.push(Buffer.from(before), value, Buffer.from(`${after}\n`));
+    this.#pieces.push(rawBytes(before), value, rawBytes(`${after}\n`));
     return this;
   }
 

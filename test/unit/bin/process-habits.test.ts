@@ -16,7 +16,7 @@ beforeAll(async () => {
   buildPrograms();
   home = await MemberHome.make();
   member = await home.start(ourProgram('etcd'));
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await member.stop();
   home[Symbol.dispose]();
