@@ -21,6 +21,8 @@ import type { StoreWork } from '../../member/services/store-work.js';
 import type { WatchStreamHandle, WatchStreamOptions } from '../../mvcc/watch/types.js';
 import type { ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 
+type AuthCheck = 'checkRead' | 'checkKnown' | 'checkRoot' | 'checkUnchanged';
+
 export interface MemberFace {
   readonly emulate: EmulatedVersion;
   readonly clock: Clock;
@@ -41,7 +43,7 @@ export interface MemberFace {
   readonly isLearner: boolean;
   readonly leadership: Pick<Leadership, 'hasLeader'>;
 
-  readonly auth: Pick<AuthStore, 'isEnabled' | 'revision' | 'checkRead' | 'checkKnown' | 'checkRoot' | 'checkUnchanged'>;
+  readonly auth: Pick<AuthStore, 'isEnabled' | 'revision' | AuthCheck>;
   readonly authorizer: Authorizer;
   readonly authentication: Pick<Authentication, 'identify' | 'authenticate' | 'passwordForEntry'>;
 
