@@ -6,6 +6,8 @@ import type { NetworkSocket } from '../network.js';
 
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
+/** As Go's. */
+const ANSWER_READ_MS = 500;
 const MAX_HEADER_BYTES = 1024 * 1024;
 
 export interface HttpServer {
@@ -121,6 +123,12 @@ async function send(
   if (typeof body === 'string' || body instanceof Uint8Array) {
     const framing = { 'Content-Length': Buffer.byteLength(body), ...(message.complete ? {} : { Connection: 'close' }) };
     response.writeHead(status, { ...copied(headers), ...framing });
+    if (!message.complete && !headOnly) {
+      response.write(body);
+      await answerRead(response, gone);
+      response.end();
+      return;
+    }
     response.end(headOnly ? undefined : body);
     return;
   }
@@ -150,6 +158,20 @@ async function send(
   const last = trailers?.() ?? {};
   if (Object.keys(last).length > 0) response.addTrailers(last);
   response.end();
+}
+
+/** A connection that is closed with bytes of a request unread is reset, and the answer lost with it: as Go does, the caller is given time to read it. */
+function answerRead(response: ServerResponse, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      gone.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ANSWER_READ_MS);
+    gone.addEventListener('abort', done);
+    if (gone.aborted || response.destroyed) done();
+  });
 }
 
 function copied(headers: HttpResponse['headers']): Record<string, string | string[]> {
