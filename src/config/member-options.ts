@@ -114,8 +114,6 @@ export interface MemberOptions extends MemberConfig {
   readonly raftWriteTimeoutMs: number;
   /** Other processes may listen on the same ports. */
   readonly socketReusePort: boolean;
-  /** No page of the process is swapped out. */
-  readonly memoryMlock: boolean;
   readonly log: LogOptions;
 }
 

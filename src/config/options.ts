@@ -412,8 +412,6 @@ export const options = {
   'socket-reuse-address': member(kinds.bool, false, 'Listen on ports whose last connections linger; always so.', {
     fileKey: 'socket-options.reuse-address',
   }),
-  'memory-mlock': tuning(kinds.bool, false, 'Keep all memory of the process from being swapped out.'),
-  'experimental-memory-mlock': tuning(kinds.bool, false, '', { olderNameOf: 'memory-mlock' }),
   // How bbolt keeps the free pages in memory; ours does it one way, and the file is the same.
   'backend-bbolt-freelist-type': tuning(kinds.string, 'map', '', hidden),
   'experimental-backend-bbolt-freelist-type': tuning(kinds.string, 'map', '', hidden),

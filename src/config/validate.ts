@@ -318,7 +318,6 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     raftReadTimeoutMs: Math.max(LEAST_RAFT_TIMEOUT_MS, values['raft-read-timeout']),
     raftWriteTimeoutMs: Math.max(LEAST_RAFT_TIMEOUT_MS, values['raft-write-timeout']),
     socketReusePort: values['socket-reuse-port'],
-    memoryMlock: values['memory-mlock'],
     log: logOptionsOf(values),
   };
 }

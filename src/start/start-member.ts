@@ -27,7 +27,6 @@ import { osClock } from '../lib/os/clock.js';
 import { descriptorLimit, openDescriptors } from '../lib/os/descriptors.js';
 import { osDisk } from '../lib/os/disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
-import { nativeCalls } from '../lib/os/native.js';
 import { osNetwork } from '../lib/os/net.js';
 import { openFileLimit } from '../lib/os/open-files.js';
 import { osPasswords } from '../lib/os/passwords.js';
@@ -80,7 +79,6 @@ export interface HostParts {
 export async function startMember(given: MemberOptions, plain: Logger, host: HostParts = {}): Promise<RunningMember> {
   const logger = plain.with({ caller: 'start/start-member.ts' });
   const options = withOwnCertificates(given, logger);
-  if (options.memoryMlock) nativeCalls().lockMemory();
   const ports = new Ports({
     network: osNetwork,
     clock: osClock,

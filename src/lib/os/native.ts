@@ -14,8 +14,6 @@ export interface NativeCalls {
   fallocate(fd: number, size: number): boolean;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
   sendDatagram(path: string, message: string): void;
-  /** Keeps all memory, present and to come, from being swapped out. Throws the system's error. */
-  lockMemory(): void;
   /** A descriptor that listens on an address that others may listen on as well. Throws the system's error. */
   listenShared(address: string, port: number): number;
 }
@@ -66,7 +64,6 @@ function load(): NativeCalls {
   const libc = koffi.load(null);
   const linux = process.platform === 'linux';
   const sendDatagram = datagramSender(libc, koffi);
-  const lockMemory = memoryLocker(libc, koffi);
   const listenShared = sharedListener(libc, koffi);
   const flockCall = libc.func('int flock(int fd, int operation)');
 
@@ -75,8 +72,7 @@ function load(): NativeCalls {
     return refusedOrThrow('flock', koffi.errno());
   }
   // Other systems have no such lock; real etcd takes flock there for the WAL as well.
-  if (!linux)
-    return { lockByDescription: flock, flock, fallocate: () => false, sendDatagram, lockMemory, listenShared };
+  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false, sendDatagram, listenShared };
 
   // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own,
   // and the same layout up to padding: all other fields are zero (whole file, from its start).
@@ -86,7 +82,6 @@ function load(): NativeCalls {
   const fallocateCall = libc.func(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t size)`);
   return {
     sendDatagram,
-    lockMemory,
     listenShared,
     flock,
     lockByDescription(fd, { shared }) {
@@ -105,21 +100,6 @@ function load(): NativeCalls {
       }
       return true;
     },
-  };
-}
-
-/**
- * What is there, what will be, and each page of it only once it is used: the runtime reserves far more than it ever
- * does.
- */
-const MCL_CURRENT = 1;
-const MCL_FUTURE = 2;
-const MCL_ONFAULT = 4;
-
-function memoryLocker(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCalls['lockMemory'] {
-  return () => {
-    const lock = libc.func('int mlockall(int flags)');
-    if (lock(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) !== 0) throw systemError('mlockall', koffi.errno());
   };
 }
 
