@@ -37,7 +37,7 @@ const libraries = { client: 'src/client/index.ts', server: 'src/start/server.ts'
  * Left out of the bundles and found in node_modules at run time: modules with native parts, and those that load files
  * of their own.
  */
-const native = ['koffi', '@node-rs/*', '@opentelemetry/*', '@peculiar/x509'];
+const native = ['koffi', '@node-rs/*', '@opentelemetry/*'];
 
 /**
  * A file of their own each, `dist/packages/<name>.js`: few runs need them, and what is not in a bundle costs its start
