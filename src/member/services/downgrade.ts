@@ -20,6 +20,10 @@ export interface DowngradeDeps {
   readonly logger: Logger;
 }
 
+/**
+ * `etcd-diff:` enabling and cancelling are answered as soon as they are applied. 3.5 carries them out as well, but
+ * never wakes whoever waits for it: its answer is that the request timed out.
+ */
 export class Downgrade {
   constructor(readonly deps: DowngradeDeps) {}
 
