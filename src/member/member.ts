@@ -203,6 +203,11 @@ export class Member {
       this.leadership.campaign();
   }
 
+  /** From its cluster: it stops, or has stopped, because of that. */
+  get isRemoved(): boolean {
+    return this.#removed;
+  }
+
   /** In a while, so that others hear of the removal, and whoever asked for it gets an answer. */
   #stopAsRemoved(): void {
     if (this.#removed) return;

@@ -50,6 +50,7 @@ import { clientApi } from './client-api.js';
 import { ConnectionLimit } from './connection-limit.js';
 import { debugHandlers } from './debug-face.js';
 import { discover } from './discover.js';
+import { FatalStartError } from './fatal-start-error.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
 import { type PortFaces, type PortKind, Ports } from './ports.js';
@@ -192,6 +193,9 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     ports.tellServing('http');
   } catch (cause) {
     await member.stop();
+    // The warnings that say so have been logged.
+    if (member.isRemoved && fatal === undefined)
+      throw new FatalStartError('listener failed', { error: 'server is stopping' });
     throw fatal ?? cause;
   }
   return {
