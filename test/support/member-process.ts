@@ -120,7 +120,7 @@ export class MemberProcess implements AsyncDisposable {
   /** Rejects with its log when it ends before, or says nothing of the kind in a minute. */
   async untilSays(text: string): Promise<void> {
     for (let attempt = 0; !this.output.includes(text); attempt++) {
-      if (this.hasEnded) throw new Error(`the member ended:\n${this.output.slice(-4000)}`);
+      if (this.hasEnded) throw new Error(`the member ended:\n${this.output.slice(-40_000)}`);
       if (attempt === 1200) throw new Error(`the member did not say "${text}":\n${this.output.slice(-4000)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
