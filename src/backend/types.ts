@@ -40,7 +40,7 @@ export interface Backend extends BackendReader {
    * Keeps both arrays: the caller must not change them afterwards. `append`: the key is greater than all in the bucket
    * (the hot path).
    */
-  put(bucket: BucketName, key: Uint8Array, value: Uint8Array, how?: { append?: boolean }): void;
+  put(bucket: BucketName, key: Uint8Array, value: Uint8Array, options?: { append?: boolean }): void;
   delete(bucket: BucketName, key: Uint8Array): void;
 
   /**

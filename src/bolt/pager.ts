@@ -32,12 +32,12 @@ export class Pager {
   /** Pages `[0, highWater)` may be read; moves with each commit. */
   highWater: number;
 
-  constructor(path: string, file: DiskFile, how: { pageSize: number; highWater: number; cacheBytes: number }) {
+  constructor(path: string, file: DiskFile, options: { pageSize: number; highWater: number; cacheBytes: number }) {
     this.path = path;
     this.file = file;
-    this.pageSize = how.pageSize;
-    this.highWater = how.highWater;
-    this.cache = new PageCache(how.cacheBytes);
+    this.pageSize = options.pageSize;
+    this.highWater = options.highWater;
+    this.cache = new PageCache(options.cacheBytes);
   }
 
   place(id: number): PagePlace {

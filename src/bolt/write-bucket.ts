@@ -83,11 +83,11 @@ export class NodeBucket implements WriteBucket {
   #lastHigh: Uint8Array | undefined;
 
   /** `isTop`: the bucket of all buckets, which cannot be inline and holds no plain keys. */
-  constructor(context: WriteContext, header: BucketHeader, how: { isTop: boolean }) {
+  constructor(context: WriteContext, header: BucketHeader, options: { isTop: boolean }) {
     this.#context = context;
     this.#root = header.inline ?? header.rootId;
     this.sequence = header.sequence;
-    this.#isTop = how.isTop;
+    this.#isTop = options.isTop;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

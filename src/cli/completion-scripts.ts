@@ -6,8 +6,8 @@
 export const shells = ['bash', 'fish', 'powershell', 'zsh'] as const;
 export type Shell = (typeof shells)[number];
 
-export function completionScript(shell: Shell, program: string, how: { withDescriptions: boolean }): string {
-  const ask = how.withDescriptions ? '__complete' : '__completeNoDesc';
+export function completionScript(shell: Shell, program: string, options: { withDescriptions: boolean }): string {
+  const ask = options.withDescriptions ? '__complete' : '__completeNoDesc';
   return scripts[shell](program, ask);
 }
 

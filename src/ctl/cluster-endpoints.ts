@@ -9,10 +9,10 @@ import type { CtlGlobals } from './global-flags.js';
 
 export async function clusterEndpoints(
   globals: CtlGlobals,
-  how: { readonly cluster: boolean },
+  options: { readonly cluster: boolean },
   client: Client,
 ): Promise<readonly string[]> {
-  if (!how.cluster) return globals.endpoints;
+  if (!options.cluster) return globals.endpoints;
   try {
     const { members } = await client.cluster.list({ timeoutMs: globals['command-timeout'] });
     return members.flatMap(({ clientURLs }) => clientURLs);

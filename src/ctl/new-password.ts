@@ -4,8 +4,12 @@ import { askPassword } from '../cli/prompt.js';
 import { readWord } from '../cli/stdin.js';
 import type { Terminal } from '../cli/terminal.js';
 
-export async function newPassword(io: Terminal, user: string, how: { readonly interactive: boolean }): Promise<string> {
-  if (!how.interactive) {
+export async function newPassword(
+  io: Terminal,
+  user: string,
+  options: { readonly interactive: boolean },
+): Promise<string> {
+  if (!options.interactive) {
     return readWord(io.stdin);
   }
   const first = await askPassword(io, `Password of ${user}: `);

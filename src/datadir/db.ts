@@ -47,10 +47,10 @@ export function editDb<T>(disk: Disk, path: string, edit: (tx: WriteTx) => T): T
   }
 }
 
-function open(disk: Disk, path: string, how: { readOnly: boolean }): Bolt {
+function open(disk: Disk, path: string, options: { readOnly: boolean }): Bolt {
   if (disk.stat(path) === undefined) throw new DataDirError(`open ${path}: no such file or directory`);
   try {
-    return openBolt(disk, path, how);
+    return openBolt(disk, path, options);
   } catch (error) {
     if (error instanceof BoltError && error.code === 'ERR_BOLT_LOCKED') {
       throw new DataDirError(`${path} is in use by another process; stop the etcd that runs on it first`, error);

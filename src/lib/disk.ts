@@ -9,9 +9,9 @@ export interface Disk {
    * `read`: must exist, read-only. `write`: must exist, read and write. `create`: must not exist. `open-or-create`:
    * either, content kept.
    */
-  open(path: string, how: 'read' | 'write' | 'create' | 'open-or-create', mode?: number): DiskFile;
+  open(path: string, options: 'read' | 'write' | 'create' | 'open-or-create', mode?: number): DiskFile;
   rename(from: string, to: string): void;
-  remove(path: string, how?: { recursive?: boolean }): void;
+  remove(path: string, options?: { recursive?: boolean }): void;
   makeDir(path: string, mode?: number): void;
   /** Names in the folder (without `.` and `..`), in byte order. */
   list(path: string): string[];
@@ -40,6 +40,6 @@ export interface DiskFile {
    * the whole file, `db` = flock. Returns false when another process (or another open file) holds it. Closing the file
    * releases it.
    */
-  tryLock(kind: 'wal' | 'db', how?: { shared?: boolean }): boolean;
+  tryLock(kind: 'wal' | 'db', options?: { shared?: boolean }): boolean;
   close(): void;
 }

@@ -4,9 +4,9 @@
  */
 export interface Passwords {
   /** `cost` 4 to 31, `salt` 16 bytes. Takes tens of milliseconds at cost 10, on another thread. */
-  hash(password: string, how: PasswordHashing): Promise<string>;
+  hash(password: string, options: PasswordHashing): Promise<string>;
   /** The same, while everything else waits. */
-  hashNow(password: string, how: PasswordHashing): string;
+  hashNow(password: string, options: PasswordHashing): string;
   /** False also for a `hash` that is none. */
   verify(password: string, hash: string): Promise<boolean>;
 }

@@ -105,10 +105,10 @@ export function findAt(history: History, atMain: number, out: Found): boolean {
  * alive then. A tombstone exactly at `atMain` is kept too (so that a watch from there sees the deletion: #18089), but
  * is not part of what hashes compare (`forHash`).
  */
-export function isKept(history: History, atMain: number, change: Revision, how: { forHash: boolean }): boolean {
+export function isKept(history: History, atMain: number, change: Revision, options: { forHash: boolean }): boolean {
   if (!findAt(history, atMain, scratch)) return false;
   if (scratch.main !== change.main || scratch.sub !== change.sub) return false;
-  return !scratch.tombstone || (!how.forHash && scratch.main === atMain);
+  return !scratch.tombstone || (!options.forHash && scratch.main === atMain);
 }
 
 const scratch: Found = { main: 0, sub: 0, tombstone: false };

@@ -40,7 +40,7 @@ export interface KeyReader {
    * `end` undefined or empty = the one key; `[0]` = all keys from `key` on; otherwise `[key, end)`, empty when `end <=
    * key`.
    */
-  range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult;
+  range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions): RangeResult;
   /** Stored `KeyValue` bytes of one key as of now, owned by the caller; undefined when it does not exist. */
   get(key: Uint8Array): Uint8Array | undefined;
 }

@@ -54,9 +54,12 @@ export class WriteTxn implements WriteTransaction {
     return this.changes.length === 0 ? this.main - 1 : this.main;
   }
 
-  range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult {
+  range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions): RangeResult {
     this.target.counts.ranges++;
-    return this.target.reader.range(key, end, how, { current: this.revision, compacted: this.target.compactRevision });
+    return this.target.reader.range(key, end, options, {
+      current: this.revision,
+      compacted: this.target.compactRevision,
+    });
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

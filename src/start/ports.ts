@@ -128,15 +128,15 @@ export class Ports {
    * end by themselves (watches, keep-alives) are then ended with Unavailable, at which clients go elsewhere.
    * `etcd-diff:` etcd lets an open watch delay its stop for the whole grace time.
    */
-  async close(how: { graceMs: number; busy: () => boolean }): Promise<void> {
+  async close(options: { graceMs: number; busy: () => boolean }): Promise<void> {
     await Promise.all(this.#open.map(({ listener }) => listener.close()));
     for (const { gate, served } of this.#open) {
       gate.close();
       served?.port.close();
       served?.http1.closeIdleConnections();
     }
-    const untilMs = this.deps.clock.monotonicMs() + how.graceMs;
-    while (how.busy() && this.deps.clock.monotonicMs() < untilMs) {
+    const untilMs = this.deps.clock.monotonicMs() + options.graceMs;
+    while (options.busy() && this.deps.clock.monotonicMs() < untilMs) {
       await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
     }
     for (const { served } of this.#open) served?.faces.grpc?.cancelAll('etcdserver: server stopped');

@@ -12,7 +12,7 @@ const retryMs = 100;
 const silentMs = 1000;
 
 /** `timeoutMs` 0 = wait for ever. Throws as `defragment` does; still locked when time is over is one of its errors. */
-export async function defragmentOffline(dataDir: string, how: { timeoutMs: number }, io: Terminal): Promise<void> {
+export async function defragmentOffline(dataDir: string, options: { timeoutMs: number }, io: Terminal): Promise<void> {
   const beganMs = osClock.monotonicMs();
   let isTold = false;
   for (;;) {
@@ -21,7 +21,7 @@ export async function defragmentOffline(dataDir: string, how: { timeoutMs: numbe
       return;
     } catch (error) {
       const waitedMs = osClock.monotonicMs() - beganMs;
-      if (!isLocked(error) || (how.timeoutMs > 0 && waitedMs >= how.timeoutMs)) throw error;
+      if (!isLocked(error) || (options.timeoutMs > 0 && waitedMs >= options.timeoutMs)) throw error;
       if (!isTold && waitedMs >= silentMs) {
         isTold = true;
         const path = goQuote(dbPathOf(dataDir));

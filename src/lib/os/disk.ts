@@ -7,19 +7,19 @@ import { rawText, textOrBytes } from '../raw-text.js';
 import { nativeCalls } from './native.js';
 
 export const osDisk: Disk = {
-  open(path, how, mode = 0o666) {
+  open(path, options, mode = 0o666) {
     return new OsFile(
       path,
-      wording('open', path, () => fs.openSync(textOrBytes(path), openFlags[how], mode)),
+      wording('open', path, () => fs.openSync(textOrBytes(path), openFlags[options], mode)),
     );
   },
   rename(from, to) {
     wording('rename', `${from} ${to}`, () => fs.renameSync(textOrBytes(from), textOrBytes(to)));
   },
-  remove(path, how) {
+  remove(path, options) {
     const name = textOrBytes(path);
     wording('remove', path, () => {
-      if (how?.recursive === true) fs.rmSync(name, { recursive: true, force: true });
+      if (options?.recursive === true) fs.rmSync(name, { recursive: true, force: true });
       else fs.unlinkSync(name);
     });
   },
@@ -182,8 +182,8 @@ class OsFile implements DiskFile {
     });
   }
 
-  tryLock(kind: 'wal' | 'db', how?: { shared?: boolean }): boolean {
-    const shared = how?.shared === true;
+  tryLock(kind: 'wal' | 'db', options?: { shared?: boolean }): boolean {
+    const shared = options?.shared === true;
     return this.#attempt('flock', (fd) =>
       kind === 'wal' ? nativeCalls().lockByDescription(fd, { shared }) : nativeCalls().flock(fd, { shared }),
     );

@@ -2,7 +2,7 @@
 import type { Disk, DiskFile } from '../disk.js';
 
 export function unsyncedDisk(disk: Disk): Disk {
-  return { ...disk, open: (path, how, mode) => unsyncedFile(disk.open(path, how, mode)), syncDir() {} };
+  return { ...disk, open: (path, options, mode) => unsyncedFile(disk.open(path, options, mode)), syncDir() {} };
 }
 
 function unsyncedFile(file: DiskFile): DiskFile {
@@ -16,7 +16,7 @@ function unsyncedFile(file: DiskFile): DiskFile {
     syncDataAsync: async () => {},
     truncate: (size) => file.truncate(size),
     allocate: (size) => file.allocate(size),
-    tryLock: (kind, how) => file.tryLock(kind, how),
+    tryLock: (kind, options) => file.tryLock(kind, options),
     close: () => file.close(),
   };
 }

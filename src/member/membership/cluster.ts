@@ -92,10 +92,10 @@ export class Cluster {
     this.#downgrade = readDowngrade(this.backend);
   }
 
-  add(member: ClusterMember, how: { persist: boolean }): void {
+  add(member: ClusterMember, options: { persist: boolean }): void {
     this.#members.set(member.id, member);
     storeMember(this.v2, member);
-    if (how.persist) this.#store(member);
+    if (options.persist) this.#store(member);
     this.logger.info('added member', {
       'cluster-id': this.id.toString(16),
       'local-member-id': this.localId.toString(16),
@@ -105,11 +105,11 @@ export class Cluster {
     });
   }
 
-  remove(id: bigint, how: { persist: boolean }): void {
+  remove(id: bigint, options: { persist: boolean }): void {
     this.#members.delete(id);
     this.#removed.add(id);
     storeRemoval(this.v2, id);
-    if (how.persist) {
+    if (options.persist) {
       removeMember(this.backend, id);
     }
     this.logger.info('removed member', {
@@ -119,8 +119,8 @@ export class Cluster {
     });
   }
 
-  promote(id: bigint, how: { persist: boolean }): void {
-    const changed = this.#change(id, { isLearner: false }, how);
+  promote(id: bigint, options: { persist: boolean }): void {
+    const changed = this.#change(id, { isLearner: false }, options);
     if (changed !== undefined) storeRaftAttributes(this.v2, changed);
     this.logger.info('promote member', {
       'cluster-id': this.id.toString(16),
@@ -129,22 +129,22 @@ export class Cluster {
   }
 
   /** Learner or voter stays what it is, whatever the request said (etcd #21694). */
-  updatePeerURLs(id: bigint, peerURLs: readonly string[], how: { persist: boolean }): void {
-    const changed = this.#change(id, { peerURLs }, how);
+  updatePeerURLs(id: bigint, peerURLs: readonly string[], options: { persist: boolean }): void {
+    const changed = this.#change(id, { peerURLs }, options);
     if (changed !== undefined) storeRaftAttributes(this.v2, changed);
   }
 
   /** A member publishing itself. Ignored for one that is not (or no longer) there. */
-  updateAttributes(id: bigint, attributes: MemberAttributes, how: { persist: boolean }): void {
-    const changed = this.#change(id, attributes, how);
+  updateAttributes(id: bigint, attributes: MemberAttributes, options: { persist: boolean }): void {
+    const changed = this.#change(id, attributes, options);
     if (changed !== undefined) storeAttributes(this.v2, id, changed);
   }
 
-  setVersion(version: string, how: { persist: boolean }): void {
+  setVersion(version: string, options: { persist: boolean }): void {
     const from = this.#version;
     this.#version = version;
     storeVersion(this.v2, version);
-    if (how.persist) writeClusterVersion(this.backend, version);
+    if (options.persist) writeClusterVersion(this.backend, version);
     if (from === version) return;
     const fields = { 'cluster-id': this.id.toString(16), 'local-member-id': this.localId.toString(16) };
     if (from === undefined)
@@ -152,9 +152,9 @@ export class Cluster {
     else this.logger.info('updated cluster version', { ...fields, from: majorMinor(from), to: majorMinor(version) });
   }
 
-  setDowngrade(downgrade: DowngradeInfo, how: { persist: boolean }): void {
+  setDowngrade(downgrade: DowngradeInfo, options: { persist: boolean }): void {
     this.#downgrade = downgrade;
-    if (how.persist) writeDowngrade(this.backend, downgrade);
+    if (options.persist) writeDowngrade(this.backend, downgrade);
     if (!downgrade.enabled) return;
     this.logger.info('The server is ready to downgrade', {
       'target-version': downgrade.targetVersion,
@@ -162,12 +162,12 @@ export class Cluster {
     });
   }
 
-  #change(id: bigint, change: Partial<ClusterMember>, how: { persist: boolean }): ClusterMember | undefined {
+  #change(id: bigint, change: Partial<ClusterMember>, options: { persist: boolean }): ClusterMember | undefined {
     const member = this.#members.get(id);
     if (member === undefined) return undefined;
     const changed = { ...member, ...change };
     this.#members.set(id, changed);
-    if (how.persist) this.#store(changed);
+    if (options.persist) this.#store(changed);
     return changed;
   }
 
