@@ -166,6 +166,8 @@ export class Checks implements AsyncDisposable {
 
   /** Each kind of request at each member, seen at every other. */
   async expectServing(): Promise<void> {
+    // What is sent to a leader that is gone would be lost.
+    await this.leader();
     const round = ++this.#rounds;
     const { running } = this;
     for (const [i, place] of running.entries()) {
