@@ -18,12 +18,6 @@ export const memberMutants: readonly Mutant[] = [
       ],
     ],
   },
-  {
-    name: 'read-before-apply',
-    why: 'a confirmed read does not wait until its index is applied',
-    file: 'member/reads/read-index.ts',
-    replace: [['if (next === undefined || next.index > index) return;', 'if (next === undefined) return;']],
-  },
   // Snapshots
   {
     name: 'snapshot-keeps-store',
@@ -45,21 +39,16 @@ export const memberMutants: readonly Mutant[] = [
   },
   // Leases
   {
-    name: 'follower-expires',
-    why: 'whoever leads no more goes on counting the time of leases (etcd #16822)',
-    file: 'member/services/leases.ts',
-    replace: [['if (!deps.leadership.isLeader) deps.lessor.demote();', '']],
+    name: 'renewal-in-words',
+    why: 'a renewal is answered, but the lease ends when it would have ended',
+    file: 'lease/lessor.ts',
+    replace: [["this.refresh(lease, 0, nowMs); return { t: 'renewed'", "return { t: 'renewed'"]],
   },
-  // Watches
+  // Membership
   {
-    name: 'watch-from-the-beginning',
-    why: 'after a snapshot watches read on from where they began (etcd #15271)',
-    file: 'mvcc/watch/hub.ts',
-    replace: [
-      [
-        'watcher.minRevision = Math.max(watcher.minRevision, seen + 1);',
-        'watcher.minRevision = watcher.startRevision;',
-      ],
-    ],
+    name: 'removal-forgotten',
+    why: 'a removed member stays in the list',
+    file: 'member/membership/cluster.ts',
+    replace: [['this.#members.delete(id);', '']],
   },
 ];

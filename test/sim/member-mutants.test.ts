@@ -1,0 +1,38 @@
+/** That the simulation of whole members finds bugs: each fault built into them is caught, by a rule. */
+import { describe, expect, it } from 'vitest';
+import { describeFailure } from './members/report.js';
+import type { Outcome, simulateMembers } from './members/simulation.js';
+import { withMemberMutant } from './mutants/build.js';
+import { memberMutants } from './mutants/member-mutants.js';
+
+const MEMBERS = 3;
+const STEPS = 4000;
+const SEEDS = 8;
+
+async function hunt(simulate: typeof simulateMembers): Promise<Outcome | undefined> {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const outcome = await simulate({ members: MEMBERS, seed, steps: STEPS });
+    if (outcome.failure !== undefined) return outcome;
+  }
+  return undefined;
+}
+
+describe('a mutant of members', () => {
+  it.each(memberMutants.map((mutant) => [mutant.name, mutant.why, mutant] as const))(
+    'is caught: %s: %s',
+    async (_name, _why, mutant) => {
+      const outcome = await withMemberMutant(mutant, hunt);
+      expect(outcome?.failure, `no failure in ${SEEDS} runs of ${STEPS} steps`).toBeDefined();
+      if (outcome === undefined) return;
+      expect(['Violation', 'HistoryError']).toContain(outcome.failure?.error.name);
+      expect(describeFailure(outcome, { steps: STEPS, mutant: mutant.name })).toContain(
+        `--members ${MEMBERS} --seed ${outcome.seed} --steps ${STEPS} --mutant ${mutant.name}`,
+      );
+    },
+    600_000,
+  );
+
+  it('has a name of its own', () => {
+    expect(new Set(memberMutants.map(({ name }) => name)).size).toBe(memberMutants.length);
+  });
+});
