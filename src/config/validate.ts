@@ -140,7 +140,10 @@ function checkFeatures(values: Values): string | undefined {
     return 'setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint';
   }
   const { LeaseCheckpoint, LeaseCheckpointPersist, SetMemberLocalAddr } = featuresIn(values);
-  if (SetMemberLocalAddr) return 'etcd-ts has no feature SetMemberLocalAddr: --feature-gates must not turn it on';
+  // Who turns on all that is in its first stage does not mean this one in particular.
+  const isNamed = values['feature-gates'].includes('SetMemberLocalAddr');
+  if (SetMemberLocalAddr && isNamed)
+    return 'etcd-ts has no feature SetMemberLocalAddr: --feature-gates must not turn it on';
   if (LeaseCheckpointPersist && !LeaseCheckpoint) {
     return 'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint';
   }

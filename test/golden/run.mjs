@@ -13,9 +13,9 @@
  *   --update        write what fails now into known-failures.txt instead of complaining
  *
  * `known-failures.txt` names what fails today, a line `<mix> <scenario>` each. It may only shrink: a failure that is
- * not listed fails the run, and so does a listed one that passes, until its line is removed; of a line that ends in ` ?`
- * both are told and neither fails, since what it does rests on how busy the machine is. A scenario that fails is tried
- * a second time, alone; what passes then is told, and counts as passed.
+ * not listed fails the run, and so does a listed one that passes, until its line is removed; of a line that ends in
+ * ` ?` both are told and neither fails, since what it does rests on how busy the machine is. A scenario that fails
+ * is tried a second time, alone; what passes then is told, and counts as passed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** v2 in clusters: the same keys on every member, of ours and of etcd 3.4 (where REAL_ETCD_34 names real programs); figures of the traffic; copies to v3. */
+/**
+ * v2 in clusters: the same keys on every member, of ours and of etcd 3.4 (where REAL_ETCD_34 names real programs);
+ * figures of the traffic; copies to v3.
+ */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -35,7 +35,7 @@ const rolesOf = ({ member }: SimulatedMember): [string, boolean][] =>
   member.cluster.members.map(({ name, isLearner }): [string, boolean] => [name, isLearner]).sort();
 
 describe('#19557, #20793: a promoted learner', () => {
-  it('is a voter on every member, in its store of v2 and in its database, after restarts from log and snapshot too', async () => {
+  it('is a voter on every member, in v2 store and database, after restarts from log and snapshot too', async () => {
     await using cluster = await startSimulatedCluster({ config: { snapshotCount: 8, snapshotCatchupEntries: 3 } });
     const leader = await cluster.untilLeader();
     const learner = await withLearner(cluster, leader);

@@ -160,7 +160,10 @@ async function send(
   response.end();
 }
 
-/** A connection that is closed with bytes of a request unread is reset, and the answer lost with it: as Go does, the caller is given time to read it. */
+/**
+ * A connection that is closed with bytes of a request unread is reset, and the answer lost with it: as Go does, the
+ * caller is given time to read it.
+ */
 function answerRead(response: ServerResponse, gone: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

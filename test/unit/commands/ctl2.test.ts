@@ -1,4 +1,7 @@
-/** The commands of etcdctl for the v2 API, each once on a member that serves it: what it prints, and its exit code. `exec-watch` never ends by itself. */
+/**
+ * The commands of etcdctl for the v2 API, each once on a member that serves it: what it prints, and its exit code.
+ * `exec-watch` never ends by itself.
+ */
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';

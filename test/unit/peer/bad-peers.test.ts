@@ -125,7 +125,7 @@ describe('a peer that answers', () => {
     await using a = await startPeerNode({ id: A });
     a.transport.addPeer(B, [peer.url]);
     await until(() => atMs.length >= 6, 'six attempts');
-    // A single attempt may be late and the next one in time after it; all of them together are not faster than the limit.
+    // A single attempt may be late and the next one in time after it; together they are not faster than the limit.
     expect((atMs[5] ?? 0) - (atMs[0] ?? 0)).toBeGreaterThan(400);
   });
 });
