@@ -1,8 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that share nothing but pure code: their files share one module graph, which spares loading it for each. */
+const TOGETHER = ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'together', include: TOGETHER, isolate: false } },
+      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },
+    ],
     pool: 'forks',
     // Many tests wait for members that are processes of their own: two at a time, also on two cores.
     poolOptions: { forks: { maxForks: 2 } },
