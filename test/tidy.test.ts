@@ -354,6 +354,17 @@ describe('the tree', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('says #name for what is private', () => {
+    const wrong: string[] = [];
+    for (const file of sources) {
+      const lines = withoutStrings(withoutComments(readFileSync(join(root, file), 'utf8'))).split('\n');
+      // A constructor has no other way.
+      for (const line of lines)
+        if (/^\s*(?:constructor\(.*)?\bprivate (?!constructor\b)\w/.test(line)) wrong.push(`${file}: ${line.trim()}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it('has no line over 120 columns, comments included', () => {
     const long: string[] = [];
     for (const file of everything()) {

@@ -46,20 +46,20 @@ export default class Start extends BaseCommand {
         if (outcome.exitCode !== 0) exitSilently(outcome.exitCode);
         return;
       case 'refused': {
-        const log = await this.openLog(outcome.log, outcome.lines, outcome.emulate);
+        const log = await this.#openLog(outcome.log, outcome.lines, outcome.emulate);
         log.close();
         return exitSilently(outcome.exitCode);
       }
       case 'member': {
-        const log = await this.openLog(outcome.options.log, outcome.lines, outcome.options.emulate);
-        await this.serve(outcome.options, log);
+        const log = await this.#openLog(outcome.options.log, outcome.lines, outcome.options.emulate);
+        await this.#serve(outcome.options, log);
         log.close();
         return;
       }
     }
   }
 
-  private async openLog(options: LogOptions, lines: readonly LogLine[], version: EmulatedVersion): Promise<OsLogger> {
+  async #openLog(options: LogOptions, lines: readonly LogLine[], version: EmulatedVersion): Promise<OsLogger> {
     const { createLogger } = await import('../../src/lib/os/logger.js');
     const { LogOutputError } = await import('../../src/lib/os/log-output-error.js');
     const open = (outputs: readonly string[]): OsLogger =>
@@ -84,7 +84,7 @@ export default class Start extends BaseCommand {
   }
 
   /** Of a member that is being tried out: none unless one of gofail's variables is set. */
-  private async failpoints(): Promise<Failpoints | undefined> {
+  async #failpoints(): Promise<Failpoints | undefined> {
     const { GOFAIL_HTTP = '', GOFAIL_FAILPOINTS = '' } = this.io.env;
     if (GOFAIL_HTTP === '' && GOFAIL_FAILPOINTS === '') return undefined;
     const { FailpointVariableError, openFailpoints } = await import('../../src/start/failpoints.js');
@@ -98,10 +98,10 @@ export default class Start extends BaseCommand {
   }
 
   /** Starts the member and waits for its end. Signals before it is ready kill the process at once, as they do etcd. */
-  private async serve(options: MemberOptions, log: OsLogger): Promise<void> {
+  async #serve(options: MemberOptions, log: OsLogger): Promise<void> {
     const { startEtcd } = await import('../../src/start/start-etcd.js');
     const { ListenerError } = await import('../../src/start/tls-server.js');
-    const failpoints = await this.failpoints();
+    const failpoints = await this.#failpoints();
     const { InitDaemon } = await import('../../src/lib/os/init-daemon.js');
     const init = new InitDaemon(log, this.io.env.NOTIFY_SOCKET);
     let running: Running;

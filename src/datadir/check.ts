@@ -66,34 +66,38 @@ class Check {
   #log: WalContents | undefined;
   #markers: WalSnapshot[] = [];
   #snapshot: Snapshot | undefined;
+  readonly #disk: Disk;
+  readonly #dataDir: string;
+  readonly #walDir: string;
 
-  constructor(
-    private readonly disk: Disk,
-    private readonly dataDir: string,
-    private readonly walDir: string,
-  ) {}
+  constructor(disk: Disk, dataDir: string, walDir: string) {
+    this.#disk = disk;
+    this.#dataDir = dataDir;
+    this.#walDir = walDir;
+  }
 
   run(): void {
-    const hasLog = listSegments(this.disk, this.walDir).length > 0;
-    const hasDb = this.disk.stat(dbPathOf(this.dataDir)) !== undefined;
+    const hasLog = listSegments(this.#disk, this.#walDir).length > 0;
+    const hasDb = this.#disk.stat(dbPathOf(this.#dataDir)) !== undefined;
     if (!hasLog && !hasDb) {
-      const what = `${this.dataDir} holds no member: neither ${this.walDir} nor ${dbPathOf(this.dataDir)} is there`;
+      const what = `${this.#dataDir} holds no member: neither ${this.#walDir} nor ${dbPathOf(this.#dataDir)} is there`;
       this.#error(what, 'check --data-dir and --wal-dir; an empty directory is right for a member that has never run');
       return;
     }
     if (hasLog) this.#guard('the log', () => this.#checkLog());
-    else this.#error(`the log is missing: no segment in ${this.walDir}`, 'check --wal-dir; without its log ' + rebuild);
+    else
+      this.#error(`the log is missing: no segment in ${this.#walDir}`, 'check --wal-dir; without its log ' + rebuild);
     this.#guard('the snapshots', () => this.#checkSnapshots());
     if (hasDb) this.#guard('the database', () => this.#checkDb());
-    else this.#error(`the database ${dbPathOf(this.dataDir)} is missing`, rebuild);
+    else this.#error(`the database ${dbPathOf(this.#dataDir)} is missing`, rebuild);
     this.#checkLeftovers();
   }
 
   #checkLog(): void {
-    const segments = listSegments(this.disk, this.walDir);
+    const segments = listSegments(this.#disk, this.#walDir);
     const first = segments[0];
     let commit = 0;
-    const end = withSegments(this.disk, segments, (files) =>
+    const end = withSegments(this.#disk, segments, (files) =>
       readRecords(files, (record) => {
         if (record.type === recordType.state) ({ commit } = hardStateCodec['3.5'].decode(record.data));
       }),
@@ -105,9 +109,9 @@ class Check {
         'none needed: the next start cuts it off and keeps a copy *.broken',
       );
     }
-    this.#markers = walSnapshots(this.disk, this.walDir);
+    this.#markers = walSnapshots(this.#disk, this.#walDir);
     const from = this.#markers.at(-1) ?? { index: 0, term: 0 };
-    this.#log = readWal(this.disk, this.walDir, from);
+    this.#log = readWal(this.#disk, this.#walDir, from);
     const { metadata, entries, hardState } = this.#log;
     const { NodeID, ClusterID } = Metadata.decode(metadata);
     const last = entries.at(-1)?.index ?? from.index;
@@ -125,12 +129,12 @@ class Check {
   }
 
   #checkSnapshots(): void {
-    const snapDir = snapDirOf(this.dataDir);
-    const names = this.disk.stat(snapDir) ? this.disk.list(snapDir) : [];
+    const snapDir = snapDirOf(this.#dataDir);
+    const names = this.#disk.stat(snapDir) ? this.#disk.list(snapDir) : [];
     for (const name of names.filter((candidate) => parseSnapshotName(candidate) !== undefined)) {
       const position = parseSnapshotName(name);
       try {
-        const snapshot = readSnapshotFile(this.disk, `${snapDir}/${name}`);
+        const snapshot = readSnapshotFile(this.#disk, `${snapDir}/${name}`);
         const known = this.#markers.some(({ index, term }) => index === position?.index && term === position.term);
         if (known) this.#snapshot = snapshot;
         else this.#note(`${snapDir}/${name} is not among the log's committed snapshots and will not be used`);
@@ -157,7 +161,7 @@ class Check {
   }
 
   #oldestIndex(): number {
-    return listSegments(this.disk, this.walDir)[0]?.firstIndex ?? 0;
+    return listSegments(this.#disk, this.#walDir)[0]?.firstIndex ?? 0;
   }
 
   #checkV2(): void {
@@ -173,8 +177,8 @@ class Check {
   }
 
   #checkDb(): void {
-    const path = dbPathOf(this.dataDir);
-    readDb(this.disk, path, (tx, bolt) => {
+    const path = dbPathOf(this.#dataDir);
+    readDb(this.#disk, path, (tx, bolt) => {
       const { problems, entries, buckets } = checkBolt(bolt);
       for (const { offset, pageId, problem } of problems.slice(0, 20)) {
         this.#error(`${path}, page ${pageId} (offset ${offset}): ${problem}`, rebuild);
@@ -198,8 +202,8 @@ class Check {
     this.#note(`applied index ${applied}`);
     const snapshotIndex = this.#snapshot?.metadata.index ?? 0;
     if (snapshotIndex > applied) {
-      const received = `${snapDirOf(this.dataDir)}/${snapshotDbName(snapshotIndex)}`;
-      if (this.disk.stat(received) !== undefined) {
+      const received = `${snapDirOf(this.#dataDir)}/${snapshotDbName(snapshotIndex)}`;
+      if (this.#disk.stat(received) !== undefined) {
         this.#warn(
           `${path} is behind the snapshot (${applied} < ${snapshotIndex})`,
           `none needed: a start takes ${received} in its place`,
@@ -271,9 +275,9 @@ class Check {
   }
 
   #checkLeftovers(): void {
-    const snapDir = snapDirOf(this.dataDir);
-    for (const dir of [snapDir, this.walDir]) {
-      for (const name of this.disk.stat(dir) ? this.disk.list(dir) : []) {
+    const snapDir = snapDirOf(this.#dataDir);
+    for (const dir of [snapDir, this.#walDir]) {
+      for (const name of this.#disk.stat(dir) ? this.#disk.list(dir) : []) {
         if (name.endsWith('.broken'))
           this.#note(`${dir}/${name}: put aside by an earlier repair`, 'delete it once it is no longer of interest');
         else if (/^(tmp|db\.tmp)/.test(name))

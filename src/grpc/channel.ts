@@ -39,20 +39,22 @@ class ClientChannel implements Channel, CallChannel {
   readonly maxSendBytes: number;
   lastError: GrpcError | undefined;
 
-  private current: Channel['state'] = 'idle';
-  private session: Session | undefined;
-  private attempt: { cancel(error: GrpcError): void } | undefined;
+  #current: Channel['state'] = 'idle';
+  #session: Session | undefined;
+  #attempt: { cancel(error: GrpcError): void } | undefined;
   /** Sessions that the server or we have told to end, with calls still on them. */
-  private readonly leaving = new Set<Session>();
-  private readonly calls = new Set<ClientCall>();
+  readonly #leaving = new Set<Session>();
+  readonly #calls = new Set<ClientCall>();
   /** In order: calls without a stream, because there is no connection or it takes no more. */
-  private readonly queue = new Set<ClientCall>();
-  private readonly connectWaiters: { resolve: () => void; reject: (error: GrpcError) => void }[] = [];
-  private failures = 0;
-  private cancelRetry: (() => void) | undefined;
-  private readonly lists = new Map<string, HeaderList>();
+  readonly #queue = new Set<ClientCall>();
+  readonly #connectWaiters: { resolve: () => void; reject: (error: GrpcError) => void }[] = [];
+  #failures = 0;
+  #cancelRetry: (() => void) | undefined;
+  readonly #lists = new Map<string, HeaderList>();
+  readonly #options: ChannelOptions;
 
-  constructor(private readonly options: ChannelOptions) {
+  constructor(options: ChannelOptions) {
+    this.#options = options;
     this.target = options.target;
     this.deadlines = new Deadlines(options.clock, 1);
     this.maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
@@ -60,7 +62,7 @@ class ClientChannel implements Channel, CallChannel {
   }
 
   get state(): Channel['state'] {
-    return this.current;
+    return this.#current;
   }
 
   unary<I, O>(method: Method<I, O>, request: I, options: CallOptions = noOptions): Promise<O> {
@@ -76,25 +78,25 @@ class ClientChannel implements Channel, CallChannel {
   }
 
   connect(): Promise<void> {
-    if (this.current === 'ready') return Promise.resolve();
-    if (this.current === 'shutdown') return Promise.reject(closing());
+    if (this.#current === 'ready') return Promise.resolve();
+    if (this.#current === 'shutdown') return Promise.reject(closing());
     return new Promise((resolve, reject) => {
-      this.connectWaiters.push({ resolve, reject });
-      this.startAttempt();
+      this.#connectWaiters.push({ resolve, reject });
+      this.#startAttempt();
     });
   }
 
   close(): Promise<void> {
-    if (this.current === 'shutdown') return Promise.resolve();
+    if (this.#current === 'shutdown') return Promise.resolve();
     const error = closing();
-    this.cancelRetry?.();
-    this.current = 'shutdown';
-    for (const call of [...this.calls]) call.abandon(error);
-    for (const waiter of this.connectWaiters.splice(0)) waiter.reject(error);
+    this.#cancelRetry?.();
+    this.#current = 'shutdown';
+    for (const call of [...this.#calls]) call.abandon(error);
+    for (const waiter of this.#connectWaiters.splice(0)) waiter.reject(error);
     this.deadlines.stop();
-    this.attempt?.cancel(error);
-    const sessions = [...this.leaving, ...(this.session === undefined ? [] : [this.session])];
-    this.session = undefined;
+    this.#attempt?.cancel(error);
+    const sessions = [...this.#leaving, ...(this.#session === undefined ? [] : [this.#session])];
+    this.#session = undefined;
     for (const session of sessions) session.close();
     return Promise.all(sessions.map((session) => closed(session.socket))).then(() => {});
   }
@@ -102,99 +104,104 @@ class ClientChannel implements Channel, CallChannel {
   // ── CallChannel ──
 
   monotonicMs(): number {
-    return this.options.clock.monotonicMs();
+    return this.#options.clock.monotonicMs();
   }
 
   requestFields(path: string): HeaderList {
-    let fields = this.lists.get(path);
+    let fields = this.#lists.get(path);
     if (fields === undefined) {
       fields = Object.freeze([
         { name: ':method', value: 'POST' },
-        { name: ':scheme', value: this.options.scheme ?? 'http' },
+        { name: ':scheme', value: this.#options.scheme ?? 'http' },
         { name: ':path', value: path },
-        { name: ':authority', value: this.options.authority ?? this.target },
+        { name: ':authority', value: this.#options.authority ?? this.target },
         { name: 'content-type', value: 'application/grpc' },
-        { name: 'user-agent', value: this.options.userAgent ?? 'grpc-etcd-ts/1.0' },
+        { name: 'user-agent', value: this.#options.userAgent ?? 'grpc-etcd-ts/1.0' },
         { name: 'te', value: 'trailers' },
         { name: 'grpc-accept-encoding', value: 'gzip' },
       ]);
-      this.lists.set(path, fields);
+      this.#lists.set(path, fields);
     }
     return fields;
   }
 
   place(call: ClientCall): void {
-    if (this.current === 'shutdown') {
+    if (this.#current === 'shutdown') {
       call.abandon(closing());
       return;
     }
-    this.calls.add(call);
-    if (this.current === 'ready' && this.queue.size === 0 && this.session !== undefined && call.sendOn(this.session)) {
+    this.#calls.add(call);
+    if (
+      this.#current === 'ready' &&
+      this.#queue.size === 0 &&
+      this.#session !== undefined &&
+      call.sendOn(this.#session)
+    ) {
       return;
     }
-    if (this.current === 'transient-failure' && !call.waitForReady && this.cancelRetry !== undefined) {
+    if (this.#current === 'transient-failure' && !call.waitForReady && this.#cancelRetry !== undefined) {
       call.abandon(this.lastError ?? closing());
       return;
     }
-    this.queue.add(call);
-    if (this.current === 'transient-failure' && this.cancelRetry !== undefined) return; // the timer will
-    if (this.current !== 'ready') this.startAttempt();
+    this.#queue.add(call);
+    if (this.#current === 'transient-failure' && this.#cancelRetry !== undefined) return; // the timer will
+    if (this.#current !== 'ready') this.#startAttempt();
   }
 
   ended(call: ClientCall): void {
-    this.calls.delete(call);
-    this.queue.delete(call);
-    if (this.queue.size > 0) this.sendQueued();
+    this.#calls.delete(call);
+    this.#queue.delete(call);
+    if (this.#queue.size > 0) this.#sendQueued();
   }
 
-  private sendQueued(): void {
-    const { session } = this;
-    if (session === undefined || this.current !== 'ready') return;
-    for (const call of this.queue) {
-      this.queue.delete(call);
+  #sendQueued(): void {
+    const session = this.#session;
+    if (session === undefined || this.#current !== 'ready') return;
+    for (const call of this.#queue) {
+      this.#queue.delete(call);
       if (call.isDone || call.sendOn(session)) continue;
       // No room (or the session is leaving): back to the head of the queue.
-      const rest = [...this.queue];
-      this.queue.clear();
-      for (const each of [call, ...rest]) this.queue.add(each);
+      const rest = [...this.#queue];
+      this.#queue.clear();
+      for (const each of [call, ...rest]) this.#queue.add(each);
       return;
     }
   }
 
   // ── connecting ──
 
-  private startAttempt(): void {
-    if (this.attempt !== undefined || this.current === 'shutdown') return;
-    this.cancelRetry?.();
-    this.cancelRetry = undefined;
-    this.current = 'connecting';
+  #startAttempt(): void {
+    if (this.#attempt !== undefined || this.#current === 'shutdown') return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    this.#current = 'connecting';
     const abort = new AbortController();
     let over = false;
     const settle = (error: GrpcError | undefined): void => {
       if (over) return;
       over = true;
       cancelTimer();
-      this.attempt = undefined;
+      this.#attempt = undefined;
       if (error === undefined) return;
       abort.abort(error);
-      if (this.current !== 'shutdown') this.attemptFailed(error);
+      if (this.#current !== 'shutdown') this.#attemptFailed(error);
     };
-    const cancelTimer = this.options.clock.after(connectTimeoutMs, () => {
+    const cancelTimer = this.#options.clock.after(connectTimeoutMs, () => {
       settle(dialError('context deadline exceeded'));
     });
-    this.attempt = { cancel: settle };
-    this.options.dial(abort.signal).then(
+    this.#attempt = { cancel: settle };
+    this.#options.dial(abort.signal).then(
       (socket) => {
         if (over) socket.destroy();
-        else this.greet(socket, abort.signal, settle);
+        else this.#greet(socket, abort.signal, settle);
       },
       (error: unknown) => settle(dialError(error instanceof Error ? error.message : String(error), error)),
     );
   }
 
   /** The socket is open; the connection counts when the server's SETTINGS have come. */
-  private greet(socket: Duplex, signal: AbortSignal, settle: (error: GrpcError | undefined) => void): void {
-    const { clock, keepalive, limits } = this.options;
+  #greet(socket: Duplex, signal: AbortSignal, settle: (error: GrpcError | undefined) => void): void {
+    const { clock, keepalive, limits } = this.#options;
     const session: Session = new Session(socket, {
       role: 'client',
       clock,
@@ -202,61 +209,61 @@ class ClientChannel implements Channel, CallChannel {
       limits,
       onReady: () => {
         settle(undefined);
-        this.becomeReady(session);
+        this.#becomeReady(session);
       },
-      onCapacity: () => this.sendQueued(),
-      onGoAway: () => this.leave(session),
+      onCapacity: () => this.#sendQueued(),
+      onGoAway: () => this.#leave(session),
       onClose: (end) => {
         settle(handshakeError(end));
-        this.sessionClosed(session);
+        this.#sessionClosed(session);
       },
     });
     signal.addEventListener('abort', () => session.destroy(), { once: true });
     session.start();
   }
 
-  private becomeReady(session: Session): void {
-    this.session = session;
-    this.failures = 0;
+  #becomeReady(session: Session): void {
+    this.#session = session;
+    this.#failures = 0;
     this.lastError = undefined;
-    this.current = 'ready';
-    for (const waiter of this.connectWaiters.splice(0)) waiter.resolve();
-    this.sendQueued();
+    this.#current = 'ready';
+    for (const waiter of this.#connectWaiters.splice(0)) waiter.resolve();
+    this.#sendQueued();
   }
 
-  private attemptFailed(error: GrpcError): void {
+  #attemptFailed(error: GrpcError): void {
     this.lastError = error;
-    const { baseMs = 1000, maxMs = 120_000, jitter } = this.options.backoff ?? {};
-    const plainMs = Math.min(maxMs, baseMs * backoffFactor ** this.failures++);
+    const { baseMs = 1000, maxMs = 120_000, jitter } = this.#options.backoff ?? {};
+    const plainMs = Math.min(maxMs, baseMs * backoffFactor ** this.#failures++);
     const waitMs = plainMs * (1 + jitterPart * (2 * (jitter?.() ?? 0.5) - 1));
-    this.cancelRetry = this.options.clock.after(waitMs, () => {
-      this.cancelRetry = undefined;
-      if (this.queue.size > 0) this.startAttempt();
+    this.#cancelRetry = this.#options.clock.after(waitMs, () => {
+      this.#cancelRetry = undefined;
+      if (this.#queue.size > 0) this.#startAttempt();
     });
-    this.current = 'transient-failure';
-    for (const waiter of this.connectWaiters.splice(0)) waiter.reject(error);
-    for (const call of [...this.queue]) if (!call.waitForReady) call.abandon(error);
+    this.#current = 'transient-failure';
+    for (const waiter of this.#connectWaiters.splice(0)) waiter.reject(error);
+    for (const call of [...this.#queue]) if (!call.waitForReady) call.abandon(error);
   }
 
   /** The server will take no more calls on it; those it has go on. */
-  private leave(session: Session): void {
-    if (this.session !== session) return;
-    this.session = undefined;
-    this.leaving.add(session);
-    this.becomeIdle();
+  #leave(session: Session): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    this.#leaving.add(session);
+    this.#becomeIdle();
   }
 
-  private sessionClosed(session: Session): void {
-    this.leaving.delete(session);
-    if (this.session !== session) return;
-    this.session = undefined;
-    this.becomeIdle();
+  #sessionClosed(session: Session): void {
+    this.#leaving.delete(session);
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    this.#becomeIdle();
   }
 
-  private becomeIdle(): void {
-    if (this.current === 'shutdown') return;
-    this.current = 'idle';
-    if (this.queue.size > 0) this.startAttempt();
+  #becomeIdle(): void {
+    if (this.#current === 'shutdown') return;
+    this.#current = 'idle';
+    if (this.#queue.size > 0) this.#startAttempt();
   }
 }
 

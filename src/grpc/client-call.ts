@@ -42,10 +42,10 @@ export interface CallChannel {
 export abstract class ClientCall implements StreamListener {
   protected done = false;
   protected stream: Http2Stream | undefined;
-  private retried = false;
-  private deadline: Deadline | undefined;
-  private expiresAtMs: number | undefined;
-  private metadataFields: readonly HeaderField[] | undefined;
+  #retried = false;
+  #deadline: Deadline | undefined;
+  #expiresAtMs: number | undefined;
+  #metadataFields: readonly HeaderField[] | undefined;
 
   constructor(
     protected readonly channel: CallChannel,
@@ -65,7 +65,7 @@ export abstract class ClientCall implements StreamListener {
   begin(): void {
     const { signal, timeoutMs, metadata } = this.options;
     try {
-      if (metadata !== undefined) this.metadataFields = fieldsOf(metadata);
+      if (metadata !== undefined) this.#metadataFields = fieldsOf(metadata);
     } catch (error) {
       // Now, not when it is sent: it is this call's fault, not the connection's.
       this.finish(asGrpcError(error));
@@ -75,17 +75,17 @@ export abstract class ClientCall implements StreamListener {
       this.finish(canceled(signal));
       return;
     }
-    signal?.addEventListener('abort', this.onAbort);
+    signal?.addEventListener('abort', this.#onAbort);
     if (timeoutMs !== undefined) {
-      this.expiresAtMs = this.channel.monotonicMs() + timeoutMs;
-      this.deadline = this.channel.deadlines.set(timeoutMs, () => this.abandon(deadlineExceeded()));
+      this.#expiresAtMs = this.channel.monotonicMs() + timeoutMs;
+      this.#deadline = this.channel.deadlines.set(timeoutMs, () => this.abandon(deadlineExceeded()));
     }
     this.channel.place(this);
   }
 
   /** Opens the stream; false when the session takes no more just now. */
   sendOn(session: Http2Session): boolean {
-    const stream = session.request(this.fields(), false, this);
+    const stream = session.request(this.#fields(), false, this);
     if (stream === undefined) return false;
     this.stream = stream;
     this.sendBody(stream);
@@ -113,22 +113,22 @@ export abstract class ClientCall implements StreamListener {
   protected finish(error: GrpcError | undefined, by: 'server' | 'us' = 'us'): void {
     if (this.done) return;
     this.done = true;
-    this.options.signal?.removeEventListener('abort', this.onAbort);
-    if (this.deadline !== undefined) this.channel.deadlines.clear(this.deadline);
+    this.options.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#deadline !== undefined) this.channel.deadlines.clear(this.#deadline);
     this.channel.ended(this);
     this.settled(error, by);
   }
 
-  private readonly onAbort = (): void => this.abandon(canceled(this.options.signal));
+  readonly #onAbort = (): void => this.abandon(canceled(this.options.signal));
 
-  private fields(): HeaderList {
+  #fields(): HeaderList {
     const usual = this.channel.requestFields(this.path);
-    if (this.metadataFields === undefined && this.expiresAtMs === undefined) return usual;
+    if (this.#metadataFields === undefined && this.#expiresAtMs === undefined) return usual;
     const fields: HeaderField[] = [...usual];
-    if (this.expiresAtMs !== undefined) {
-      fields.push({ name: 'grpc-timeout', value: formatTimeout(this.expiresAtMs - this.channel.monotonicMs()) });
+    if (this.#expiresAtMs !== undefined) {
+      fields.push({ name: 'grpc-timeout', value: formatTimeout(this.#expiresAtMs - this.channel.monotonicMs()) });
     }
-    if (this.metadataFields !== undefined) appendAll(fields, this.metadataFields);
+    if (this.#metadataFields !== undefined) appendAll(fields, this.#metadataFields);
     return fields;
   }
 
@@ -142,7 +142,7 @@ export abstract class ClientCall implements StreamListener {
       return;
     }
     if (end) {
-      this.trailersOnly(fields, refusal);
+      this.#trailersOnly(fields, refusal);
       return;
     }
     const encodingName = fields.find((field) => field.name === 'grpc-encoding')?.value;
@@ -155,10 +155,10 @@ export abstract class ClientCall implements StreamListener {
     this.responded(fields, encoding);
   }
 
-  private trailersOnly(fields: HeaderList, refusal: GrpcError | undefined): void {
+  #trailersOnly(fields: HeaderList, refusal: GrpcError | undefined): void {
     // A status counts even where the rest is odd: 415 with a grpc-status is an answer.
     const missing = refusal ?? new GrpcError(Code.Internal, 'server closed the stream without sending trailers');
-    this.finishByServer(statusOf(fields, missing));
+    this.#finishByServer(statusOf(fields, missing));
   }
 
   data(bytes: Buffer, end: boolean): void {
@@ -168,24 +168,24 @@ export abstract class ClientCall implements StreamListener {
     }
     this.received(bytes);
     if (end) {
-      this.finishByServer(new GrpcError(Code.Internal, 'server closed the stream without sending trailers'));
+      this.#finishByServer(new GrpcError(Code.Internal, 'server closed the stream without sending trailers'));
     }
   }
 
   trailers(fields: HeaderList): void {
     if (this.done) return;
-    this.finishByServer(statusOf(fields, new GrpcError(Code.Unknown, '')));
+    this.#finishByServer(statusOf(fields, new GrpcError(Code.Unknown, '')));
   }
 
-  private get expired(): boolean {
-    return this.expiresAtMs !== undefined && this.channel.monotonicMs() >= this.expiresAtMs;
+  get #expired(): boolean {
+    return this.#expiresAtMs !== undefined && this.channel.monotonicMs() >= this.#expiresAtMs;
   }
 
   /** The server has said its last word; if we have not, it does not care. */
-  private finishByServer(error: GrpcError | undefined): void {
+  #finishByServer(error: GrpcError | undefined): void {
     const { stream } = this;
     // Where both clocks have run out it is the caller's deadline, whoever says so first.
-    this.finish(error?.code === Code.DeadlineExceeded && this.expired ? deadlineExceeded() : error, 'server');
+    this.finish(error?.code === Code.DeadlineExceeded && this.#expired ? deadlineExceeded() : error, 'server');
     if (stream !== undefined && !stream.localEnded) stream.reset(ErrorCode.NoError);
   }
 
@@ -194,14 +194,14 @@ export abstract class ClientCall implements StreamListener {
   closed(end: StreamEnd): void {
     if (this.done) return;
     const unprocessed = end.t !== 'done' && end.unprocessed;
-    if (unprocessed && !this.retried && this.repeatable) {
-      this.retried = true;
+    if (unprocessed && !this.#retried && this.repeatable) {
+      this.#retried = true;
       this.stream = undefined;
       this.channel.place(this);
       return;
     }
     // What came before the connection broke is still good.
-    this.finish(errorOfEnd(end, this.expired), 'server');
+    this.finish(errorOfEnd(end, this.#expired), 'server');
   }
 }
 

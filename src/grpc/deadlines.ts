@@ -14,24 +14,26 @@ export interface Deadline {
 
 export class Deadlines {
   /** Per tick the head of a doubly linked list. */
-  private readonly ticks = new Map<number, Deadline>();
-  private armedFor = Number.POSITIVE_INFINITY;
-  private disarm: (() => void) | undefined;
+  readonly #ticks = new Map<number, Deadline>();
+  #armedFor = Number.POSITIVE_INFINITY;
+  #disarm: (() => void) | undefined;
+  readonly #clock: Clock;
+  readonly #grainMs: number;
 
   /** A coarser grain wakes up less often; a client has few deadlines and should know of them before its server does. */
-  constructor(
-    private readonly clock: Clock,
-    private readonly grainMs: number,
-  ) {}
+  constructor(clock: Clock, grainMs: number) {
+    this.#clock = clock;
+    this.#grainMs = grainMs;
+  }
 
   set(afterMs: number, expire: () => void): Deadline {
-    const tick = Math.ceil((this.clock.monotonicMs() + afterMs) / this.grainMs);
-    const head: Deadline = this.ticks.get(tick) ?? { expire: noExpiry, previous: undefined, next: undefined };
+    const tick = Math.ceil((this.#clock.monotonicMs() + afterMs) / this.#grainMs);
+    const head: Deadline = this.#ticks.get(tick) ?? { expire: noExpiry, previous: undefined, next: undefined };
     const deadline: Deadline = { expire, previous: head, next: head.next };
     if (head.next !== undefined) head.next.previous = deadline;
     head.next = deadline;
-    this.ticks.set(tick, head);
-    if (tick < this.armedFor) this.arm(tick);
+    this.#ticks.set(tick, head);
+    if (tick < this.#armedFor) this.#arm(tick);
     return deadline;
   }
 
@@ -45,37 +47,37 @@ export class Deadlines {
 
   /** Forgets all; nothing fires any more. */
   stop(): void {
-    this.ticks.clear();
-    this.disarm?.();
-    this.disarm = undefined;
-    this.armedFor = Number.POSITIVE_INFINITY;
+    this.#ticks.clear();
+    this.#disarm?.();
+    this.#disarm = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
   }
 
-  private arm(tick: number): void {
-    this.disarm?.();
-    this.armedFor = tick;
+  #arm(tick: number): void {
+    this.#disarm?.();
+    this.#armedFor = tick;
     // A timer of years would overflow the 32 bits of the platform's; a day early is soon enough to look again.
-    const delayMs = Math.min(86_400_000, Math.max(0, tick * this.grainMs - this.clock.monotonicMs()));
-    this.disarm = this.clock.after(delayMs, () => this.fire());
+    const delayMs = Math.min(86_400_000, Math.max(0, tick * this.#grainMs - this.#clock.monotonicMs()));
+    this.#disarm = this.#clock.after(delayMs, () => this.#fire());
   }
 
-  private fire(): void {
-    this.disarm = undefined;
-    this.armedFor = Number.POSITIVE_INFINITY;
-    const now = this.clock.monotonicMs() / this.grainMs;
+  #fire(): void {
+    this.#disarm = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+    const now = this.#clock.monotonicMs() / this.#grainMs;
     let earliest = Number.POSITIVE_INFINITY;
     const due: Deadline[] = [];
-    for (const [tick, head] of this.ticks) {
+    for (const [tick, head] of this.#ticks) {
       if (head.next === undefined) {
-        this.ticks.delete(tick);
+        this.#ticks.delete(tick);
       } else if (tick <= now) {
-        this.ticks.delete(tick);
+        this.#ticks.delete(tick);
         for (let each: Deadline | undefined = head.next; each !== undefined; each = each.next) due.push(each);
       } else if (tick < earliest) {
         earliest = tick;
       }
     }
-    if (earliest < Number.POSITIVE_INFINITY) this.arm(earliest);
+    if (earliest < Number.POSITIVE_INFINITY) this.#arm(earliest);
     for (const deadline of due) {
       // A deadline fired just before may have cleared this one.
       if (deadline.previous === undefined) continue;

@@ -12,37 +12,37 @@ const defaultLimits: HeldLimits = {
 };
 
 export class Held {
-  private total = 0;
-  private readonly byConnection = new Map<object, number>();
+  #total = 0;
+  readonly #byConnection = new Map<object, number>();
 
-  private readonly limits: HeldLimits;
+  readonly #limits: HeldLimits;
 
   constructor(limits: Partial<HeldLimits> = {}) {
-    this.limits = { ...defaultLimits, ...limits };
+    this.#limits = { ...defaultLimits, ...limits };
   }
 
   /** In all. */
   get bytes(): number {
-    return this.total;
+    return this.#total;
   }
 
   /** False when there is no room for so many. */
   take(connection: object, bytes: number): boolean {
-    const before = this.byConnection.get(connection) ?? 0;
-    if (before + bytes > this.limits.connectionBytes || this.total + bytes > this.limits.serverBytes) return false;
-    this.byConnection.set(connection, before + bytes);
-    this.total += bytes;
+    const before = this.#byConnection.get(connection) ?? 0;
+    if (before + bytes > this.#limits.connectionBytes || this.#total + bytes > this.#limits.serverBytes) return false;
+    this.#byConnection.set(connection, before + bytes);
+    this.#total += bytes;
     return true;
   }
 
   giveBack(connection: object, bytes: number): void {
-    this.total -= bytes;
-    const left = (this.byConnection.get(connection) ?? 0) - bytes;
-    if (left > 0) this.byConnection.set(connection, left);
-    else this.byConnection.delete(connection);
+    this.#total -= bytes;
+    const left = (this.#byConnection.get(connection) ?? 0) - bytes;
+    if (left > 0) this.#byConnection.set(connection, left);
+    else this.#byConnection.delete(connection);
   }
 
   refusal(): GrpcError {
-    return this.limits.refusal();
+    return this.#limits.refusal();
   }
 }

@@ -26,22 +26,24 @@ export interface InboxOwner<T> {
 }
 
 export class Inbox<T> implements AsyncIterable<T> {
-  private readonly waiting: Waiter<T>[] = [];
-  private ended = false;
-  private error: GrpcError | undefined;
+  readonly #waiting: Waiter<T>[] = [];
+  #ended = false;
+  #error: GrpcError | undefined;
   /** Bytes still held whose window has been given back already. */
-  private prepaid = 0;
+  #prepaid = 0;
+  readonly #reader: MessageReader;
+  readonly #owner: InboxOwner<T>;
 
-  constructor(
-    private readonly reader: MessageReader,
-    private readonly owner: InboxOwner<T>,
-  ) {}
+  constructor(reader: MessageReader, owner: InboxOwner<T>) {
+    this.#reader = reader;
+    this.#owner = owner;
+  }
 
   push(bytes: Buffer): void {
-    if (this.error !== undefined || this.ended) return;
-    this.reader.push(bytes);
-    this.serve();
-    this.reader.keep();
+    if (this.#error !== undefined || this.#ended) return;
+    this.#reader.push(bytes);
+    this.#serve();
+    this.#reader.keep();
   }
 
   /**
@@ -49,78 +51,78 @@ export class Inbox<T> implements AsyncIterable<T> {
    * is said.
    */
   end(error?: GrpcError): void {
-    if (this.ended || this.error !== undefined) return;
-    this.ended = true;
-    this.error = error;
-    this.serve();
+    if (this.#ended || this.#error !== undefined) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#serve();
   }
 
   /** The call is off: nothing more is delivered. */
   fail(error: GrpcError): void {
-    if (this.ended && this.error === undefined && this.reader.size === 0) return;
-    this.ended = true;
-    this.error = error;
-    this.drop();
-    for (const waiter of this.waiting.splice(0)) waiter.reject(error);
+    if (this.#ended && this.#error === undefined && this.#reader.size === 0) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#drop();
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
     return {
       next: () =>
         new Promise((resolve, reject) => {
-          this.waiting.push({ resolve, reject });
-          this.serve();
+          this.#waiting.push({ resolve, reject });
+          this.#serve();
         }),
       return: () => {
-        this.owner.abandoned();
+        this.#owner.abandoned();
         return Promise.resolve({ done: true, value: undefined });
       },
     };
   }
 
-  private serve(): void {
+  #serve(): void {
     try {
-      for (let waiter = this.waiting[0]; waiter !== undefined; waiter = this.waiting[0]) {
-        const before = this.reader.size;
-        const message = this.reader.next();
+      for (let waiter = this.#waiting[0]; waiter !== undefined; waiter = this.#waiting[0]) {
+        const before = this.#reader.size;
+        const message = this.#reader.next();
         if (message === undefined) break;
-        this.pay(before - this.reader.size);
-        const value = this.owner.decode(message);
-        this.waiting.shift();
+        this.#pay(before - this.#reader.size);
+        const value = this.#owner.decode(message);
+        this.#waiting.shift();
         waiter.resolve({ done: false, value });
       }
     } catch (thrown) {
       const error = thrown as GrpcError; // the reader and `decode` throw nothing else
-      this.owner.broken(error);
+      this.#owner.broken(error);
       this.fail(error);
       return;
     }
-    if (this.waiting.length === 0) return;
-    if (!this.ended) {
+    if (this.#waiting.length === 0) return;
+    if (!this.#ended) {
       // Somebody waits for a message whose end the window may be too small to let in.
-      const held = this.reader.size;
-      const more = held - this.prepaid;
-      this.prepaid = held;
-      if (more > 0) this.owner.prepay(more);
+      const held = this.#reader.size;
+      const more = held - this.#prepaid;
+      this.#prepaid = held;
+      if (more > 0) this.#owner.prepay(more);
       return;
     }
-    const error = this.error ?? (this.reader.size > 0 ? this.owner.truncated : undefined);
-    this.drop();
-    for (const waiter of this.waiting.splice(0)) {
+    const error = this.#error ?? (this.#reader.size > 0 ? this.#owner.truncated : undefined);
+    this.#drop();
+    for (const waiter of this.#waiting.splice(0)) {
       if (error === undefined) waiter.resolve({ done: true, value: undefined });
       else waiter.reject(error);
     }
   }
 
-  private pay(taken: number): void {
-    const alreadyPaid = Math.min(taken, this.prepaid);
-    this.prepaid -= alreadyPaid;
-    if (alreadyPaid > 0) this.owner.repaid(alreadyPaid);
-    if (taken > alreadyPaid) this.owner.consume(taken - alreadyPaid);
+  #pay(taken: number): void {
+    const alreadyPaid = Math.min(taken, this.#prepaid);
+    this.#prepaid -= alreadyPaid;
+    if (alreadyPaid > 0) this.#owner.repaid(alreadyPaid);
+    if (taken > alreadyPaid) this.#owner.consume(taken - alreadyPaid);
   }
 
-  private drop(): void {
-    if (this.reader.size > this.prepaid) this.owner.consume(this.reader.size - this.prepaid);
-    this.prepaid = this.reader.size;
+  #drop(): void {
+    if (this.#reader.size > this.#prepaid) this.#owner.consume(this.#reader.size - this.#prepaid);
+    this.#prepaid = this.#reader.size;
   }
 }

@@ -51,23 +51,25 @@ const okTrailers: HeaderList = Object.freeze([{ name: 'grpc-status', value: '0' 
 
 export abstract class RunningCall implements ServerCall, StreamListener {
   protected ended = false;
-  private heldBytes = 0;
-  private headersSent = false;
-  private extraHeaders: HeaderField[] | undefined;
-  private extraTrailers: HeaderField[] | undefined;
-  private controller: AbortController | undefined;
-  private abortReason: GrpcError | undefined;
-  private knownMetadata: Metadata | undefined;
-  private deadline: Deadline | undefined;
+  #heldBytes = 0;
+  #headersSent = false;
+  #extraHeaders: HeaderField[] | undefined;
+  #extraTrailers: HeaderField[] | undefined;
+  #controller: AbortController | undefined;
+  #abortReason: GrpcError | undefined;
+  #knownMetadata: Metadata | undefined;
+  #deadline: Deadline | undefined;
   readonly #beganMs: number;
   #tellEnd: ((code: Code) => void) | undefined;
+  readonly #kind: MethodKind;
 
   constructor(
     protected readonly host: CallHost,
     protected readonly stream: Http2Stream,
     protected readonly head: CallHead,
-    private readonly kind: MethodKind,
+    kind: MethodKind,
   ) {
+    this.#kind = kind;
     this.#beganMs = host.options.clock.monotonicMs();
     host.options.observer?.started?.(head.path, kind);
     const { began } = host.options;
@@ -92,7 +94,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   }
 
   get aborted(): boolean {
-    return this.abortReason !== undefined;
+    return this.#abortReason !== undefined;
   }
 
   get peer(): ServerCall['peer'] {
@@ -100,26 +102,26 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   }
 
   get metadata(): Metadata {
-    this.knownMetadata ??= metadataOf(this.head.fields);
-    return this.knownMetadata;
+    this.#knownMetadata ??= metadataOf(this.head.fields);
+    return this.#knownMetadata;
   }
 
   get signal(): AbortSignal {
-    if (this.controller === undefined) {
-      this.controller = new AbortController();
-      if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
     }
-    return this.controller.signal;
+    return this.#controller.signal;
   }
 
   setHeader(name: string, value: string): void {
-    this.extraHeaders ??= [];
-    this.extraHeaders.push(metadataField(name, value));
+    this.#extraHeaders ??= [];
+    this.#extraHeaders.push(metadataField(name, value));
   }
 
   setTrailer(name: string, value: string): void {
-    this.extraTrailers ??= [];
-    this.extraTrailers.push(metadataField(name, value));
+    this.#extraTrailers ??= [];
+    this.#extraTrailers.push(metadataField(name, value));
   }
 
   /** The call outlives this turn: it gets its deadline and can be cancelled from outside. Again is harmless. */
@@ -128,7 +130,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     this.host.running.add(this);
     const { timeoutMs } = this.head;
     if (timeoutMs === undefined) return;
-    this.deadline = this.host.deadlines.set(timeoutMs, () => {
+    this.#deadline = this.host.deadlines.set(timeoutMs, () => {
       this.abort(new GrpcError(Code.DeadlineExceeded, 'context deadline exceeded'));
     });
   }
@@ -147,7 +149,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
       const text = `trying to send message larger than max (${size} vs. ${this.host.maxSendBytes})`;
       throw new GrpcError(Code.ResourceExhausted, text);
     }
-    if (!this.headersSent) this.sendHeaders();
+    if (!this.#headersSent) this.#sendHeaders();
     this.host.options.observer?.sent?.(this.head.path, size);
     if (this.head.encoding === 'identity') {
       const prefix = messagePrefix(size, false);
@@ -160,18 +162,18 @@ export abstract class RunningCall implements ServerCall, StreamListener {
 
   protected succeed(): void {
     if (this.ended) return;
-    this.finish(Code.Ok);
-    if (!this.headersSent) this.sendHeaders();
-    this.stream.sendTrailers(this.extraTrailers === undefined ? okTrailers : [...okTrailers, ...this.extraTrailers]);
+    this.#finish(Code.Ok);
+    if (!this.#headersSent) this.#sendHeaders();
+    this.stream.sendTrailers(this.#extraTrailers === undefined ? okTrailers : [...okTrailers, ...this.#extraTrailers]);
   }
 
   protected fail(error: GrpcError): void {
     if (this.ended) return;
-    this.finish(error.code);
+    this.#finish(error.code);
     const trailers = statusFields(error);
-    if (this.extraTrailers !== undefined) appendAll(trailers, this.extraTrailers);
-    if (this.headersSent) this.stream.sendTrailers(trailers);
-    else this.stream.sendHeaders([...plainHeaders, ...(this.extraHeaders ?? []), ...trailers], true);
+    if (this.#extraTrailers !== undefined) appendAll(trailers, this.#extraTrailers);
+    if (this.#headersSent) this.stream.sendTrailers(trailers);
+    else this.stream.sendHeaders([...plainHeaders, ...(this.#extraHeaders ?? []), ...trailers], true);
   }
 
   /** For whatever a handler has thrown. */
@@ -185,16 +187,16 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     this.fail(new GrpcError(Code.Unknown, thrown instanceof Error ? thrown.message : String(thrown)));
   }
 
-  private sendHeaders(): void {
-    this.headersSent = true;
+  #sendHeaders(): void {
+    this.#headersSent = true;
     const usual = this.head.encoding === 'gzip' ? gzipHeaders : plainHeaders;
-    this.stream.sendHeaders(this.extraHeaders === undefined ? usual : [...usual, ...this.extraHeaders], false);
+    this.stream.sendHeaders(this.#extraHeaders === undefined ? usual : [...usual, ...this.#extraHeaders], false);
   }
 
   /** Bytes of its request that it holds from now on; false when that is too much, and the call has been ended. */
   protected holds(bytes: number): boolean {
     if (this.host.held.take(this.stream.session, bytes)) {
-      this.heldBytes += bytes;
+      this.#heldBytes += bytes;
       return true;
     }
     this.abort(this.host.held.refusal());
@@ -202,25 +204,25 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   }
 
   protected letGo(bytes: number): void {
-    const given = Math.min(bytes, this.heldBytes);
-    this.heldBytes -= given;
+    const given = Math.min(bytes, this.#heldBytes);
+    this.#heldBytes -= given;
     this.host.held.giveBack(this.stream.session, given);
   }
 
-  private finish(code: Code): void {
+  #finish(code: Code): void {
     this.ended = true;
-    if (this.heldBytes > 0) this.letGo(this.heldBytes);
-    if (this.deadline !== undefined) this.host.deadlines.clear(this.deadline);
+    if (this.#heldBytes > 0) this.letGo(this.#heldBytes);
+    if (this.#deadline !== undefined) this.host.deadlines.clear(this.#deadline);
     this.host.running.delete(this);
     this.#tellEnd?.(code);
     const { observer, clock } = this.host.options;
-    observer?.handled?.(this.head.path, this.kind, code, clock.monotonicMs() - this.#beganMs);
+    observer?.handled?.(this.head.path, this.#kind, code, clock.monotonicMs() - this.#beganMs);
   }
 
   /** The handler is to learn that nobody waits for it. */
   protected onAbort(error: GrpcError): void {
-    this.abortReason = error;
-    this.controller?.abort(error);
+    this.#abortReason = error;
+    this.#controller?.abort(error);
   }
 
   // ── StreamListener ──
@@ -243,7 +245,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
       end.t === 'lost'
         ? new GrpcError(Code.Canceled, 'context canceled', { cause: new Error(end.reason.message) })
         : new GrpcError(Code.Canceled, 'context canceled');
-    this.finish(error.code);
+    this.#finish(error.code);
     this.onAbort(error);
     this.gone();
   }

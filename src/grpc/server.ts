@@ -43,8 +43,8 @@ class Server implements GrpcServer, CallHost {
   readonly running = new Set<RunningCall>();
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
-  private readonly methods = new Map<string, Begin>();
-  private readonly services = new Set<string>();
+  readonly #methods = new Map<string, Begin>();
+  readonly #services = new Set<string>();
 
   constructor(readonly options: GrpcServerOptions) {
     this.deadlines = new Deadlines(options.clock, 5);
@@ -58,7 +58,7 @@ class Server implements GrpcServer, CallHost {
   }
 
   unary<I, O>(method: Method<I, O>, handler: UnaryHandler<I, O>): void {
-    this.register(method.path, (stream, head, end) => {
+    this.#register(method.path, (stream, head, end) => {
       const call = new UnaryCall(this, stream, head, method, handler);
       stream.listener = call;
       if (end) call.requestEnded();
@@ -66,17 +66,17 @@ class Server implements GrpcServer, CallHost {
   }
 
   stream<I, O>(method: Method<I, O>, handler: StreamHandler<I, O>): void {
-    this.register(method.path, (stream, head, end) => {
+    this.#register(method.path, (stream, head, end) => {
       const call = new StreamCall(this, stream, head, method, handler);
       stream.listener = call;
       call.start(end);
     });
   }
 
-  private register(path: string, begin: Begin): void {
-    if (this.methods.has(path)) throw new Error(`grpc: ${path} is registered twice`);
-    this.methods.set(path, begin);
-    this.services.add(path.slice(1, path.lastIndexOf('/')));
+  #register(path: string, begin: Begin): void {
+    if (this.#methods.has(path)) throw new Error(`grpc: ${path} is registered twice`);
+    this.#methods.set(path, begin);
+    this.#services.add(path.slice(1, path.lastIndexOf('/')));
   }
 
   handle(stream: Http2Stream, fields: HeaderList, end: boolean): void {
@@ -120,9 +120,9 @@ class Server implements GrpcServer, CallHost {
       refuse(stream, '400', new GrpcError(Code.Internal, `malformed grpc-timeout: ${timeoutMs}`));
       return;
     }
-    const begin = this.methods.get(path);
+    const begin = this.#methods.get(path);
     if (begin === undefined) {
-      refuse(stream, '200', this.unknown(path));
+      refuse(stream, '200', this.#unknown(path));
       return;
     }
     const encoding = encodingOf(encodingName);
@@ -139,7 +139,7 @@ class Server implements GrpcServer, CallHost {
     for (const call of [...this.running]) call.abort(error);
   }
 
-  private unknown(path: string): GrpcError {
+  #unknown(path: string): GrpcError {
     const slash = path.lastIndexOf('/');
     if (slash <= 0 || !path.startsWith('/')) {
       return new GrpcError(Code.Unimplemented, `malformed method name: ${JSON.stringify(path)}`);
@@ -147,7 +147,7 @@ class Server implements GrpcServer, CallHost {
     const service = path.slice(1, slash);
     return new GrpcError(
       Code.Unimplemented,
-      this.services.has(service)
+      this.#services.has(service)
         ? `unknown method ${path.slice(slash + 1)} for service ${service}`
         : `unknown service ${service}`,
     );

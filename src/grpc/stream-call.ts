@@ -15,18 +15,16 @@ const callBytes = 2048;
 export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>, InboxOwner<I> {
   readonly messages: Inbox<I>;
   readonly truncated = new GrpcError(Code.Internal, 'unexpected EOF');
-  private drains: { resolve: () => void; reject: (error: GrpcError) => void }[] | undefined;
-  private full = false;
-  private failure: GrpcError | undefined;
+  #drains: { resolve: () => void; reject: (error: GrpcError) => void }[] | undefined;
+  #full = false;
+  #failure: GrpcError | undefined;
+  readonly #method: Method<I, O>;
+  readonly #handler: StreamHandler<I, O>;
 
-  constructor(
-    host: CallHost,
-    stream: Http2Stream,
-    head: CallHead,
-    private readonly method: Method<I, O>,
-    private readonly handler: StreamHandler<I, O>,
-  ) {
+  constructor(host: CallHost, stream: Http2Stream, head: CallHead, method: Method<I, O>, handler: StreamHandler<I, O>) {
     super(host, stream, head, method.kind);
+    this.#method = method;
+    this.#handler = handler;
     this.messages = new Inbox(new MessageReader(host.maxReceiveBytes, head.encoding), this);
   }
 
@@ -36,7 +34,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
     if (requestEnded) this.messages.end();
     // Through a resolved promise, so that a handler that throws before its first await fails the call, not the session.
     Promise.resolve(this)
-      .then(this.handler)
+      .then(this.#handler)
       .then(
         () => this.succeed(),
         (error: unknown) => this.failWith(error),
@@ -45,19 +43,19 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
 
   send(message: O | Uint8Array): boolean {
     // A handler that goes on after its caller has left learns it here, instead of working for nobody to its end.
-    if (this.failure !== undefined) throw this.failure;
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.ended) return true;
-    const flowing = this.sendMessage(message instanceof Uint8Array ? message : this.method.output.encode(message));
-    if (!flowing) this.full = true;
+    const flowing = this.sendMessage(message instanceof Uint8Array ? message : this.#method.output.encode(message));
+    if (!flowing) this.#full = true;
     return flowing;
   }
 
   drained(): Promise<void> {
-    if (this.failure !== undefined) return Promise.reject(this.failure);
-    if (!this.full || this.ended) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (!this.#full || this.ended) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.drains ??= [];
-      this.drains.push({ resolve, reject });
+      this.#drains ??= [];
+      this.#drains.push({ resolve, reject });
     });
   }
 
@@ -77,19 +75,19 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   }
 
   writable(): void {
-    this.full = false;
-    for (const { resolve } of this.drains?.splice(0) ?? []) resolve();
+    this.#full = false;
+    for (const { resolve } of this.#drains?.splice(0) ?? []) resolve();
   }
 
   protected override onAbort(error: GrpcError): void {
-    this.failure = error;
+    this.#failure = error;
     super.onAbort(error);
     this.messages.fail(error);
-    for (const { reject } of this.drains?.splice(0) ?? []) reject(error);
+    for (const { reject } of this.#drains?.splice(0) ?? []) reject(error);
   }
 
   protected override gone(): void {
-    for (const { resolve } of this.drains?.splice(0) ?? []) resolve();
+    for (const { resolve } of this.#drains?.splice(0) ?? []) resolve();
   }
 
   // ── InboxOwner ──
@@ -97,7 +95,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   decode(message: Buffer): I {
     this.host.options.observer?.received?.(this.head.path, message.length);
     try {
-      return this.method.input.decode(message);
+      return this.#method.input.decode(message);
     } catch (error) {
       if (!(error instanceof ProtoDecodeError)) throw error;
       throw new GrpcError(Code.Internal, `grpc: error unmarshalling request: ${error.message}`, { cause: error });

@@ -15,124 +15,122 @@ export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> 
   /** What the caller holds. */
   readonly handle: ClientStream<I, O>;
   readonly truncated = new GrpcError(Code.Internal, 'unexpected EOF');
-  private readonly reader: MessageReader;
-  private readonly inbox: Inbox<O>;
-  private readonly response = new Promised<Metadata>();
+  readonly #reader: MessageReader;
+  readonly #inbox: Inbox<O>;
+  readonly #response = new Promised<Metadata>();
   /** Sent, but there is no stream yet. */
-  private unsent: Uint8Array[] = [];
-  private unsentBytes = 0;
+  #unsent: Uint8Array[] = [];
+  #unsentBytes = 0;
   /** The caller has half-closed. */
-  private ending = false;
+  #ending = false;
   /** Something has left on a stream, so that another stream would not carry the same. */
-  private started = false;
-  private full = false;
-  private drains: Promised<void>[] = [];
-  private failure: GrpcError | undefined;
+  #started = false;
+  #full = false;
+  #drains: Promised<void>[] = [];
+  #failure: GrpcError | undefined;
+  readonly #method: Method<I, O>;
 
-  constructor(
-    channel: CallChannel,
-    private readonly method: Method<I, O>,
-    options: CallOptions,
-  ) {
+  constructor(channel: CallChannel, method: Method<I, O>, options: CallOptions) {
     super(channel, method.path, options);
-    this.reader = new MessageReader(channel.maxReceiveBytes, 'identity');
-    this.inbox = new Inbox<O>(this.reader, this);
+    this.#method = method;
+    this.#reader = new MessageReader(channel.maxReceiveBytes, 'identity');
+    this.#inbox = new Inbox<O>(this.#reader, this);
     const call = this;
     this.handle = {
-      send: (message) => this.send(message),
-      drained: () => this.drained(),
-      end: () => this.endRequest(),
-      messages: this.inbox,
+      send: (message) => this.#send(message),
+      drained: () => this.#drained(),
+      end: () => this.#endRequest(),
+      messages: this.#inbox,
       get headers() {
-        return call.response.promise;
+        return call.#response.promise;
       },
       cancel: () => this.abandon(new GrpcError(Code.Canceled, 'context canceled')),
     };
   }
 
-  private send(message: I): boolean {
-    if (this.done || this.ending) return true;
-    const bytes = this.method.input.encode(message);
+  #send(message: I): boolean {
+    if (this.done || this.#ending) return true;
+    const bytes = this.#method.input.encode(message);
     const error = tooLarge(bytes, this.channel);
     if (error !== undefined) throw error;
     if (this.stream === undefined) {
-      this.unsent.push(bytes);
-      this.unsentBytes += bytes.length;
-      this.full = this.unsentBytes >= mostWaitingBytes;
+      this.#unsent.push(bytes);
+      this.#unsentBytes += bytes.length;
+      this.#full = this.#unsentBytes >= mostWaitingBytes;
     } else {
-      this.started = true;
-      this.full = !this.stream.sendData(bytes, false, messagePrefix(bytes.length, false));
+      this.#started = true;
+      this.#full = !this.stream.sendData(bytes, false, messagePrefix(bytes.length, false));
     }
-    return !this.full;
+    return !this.#full;
   }
 
-  private drained(): Promise<void> {
-    if (this.failure !== undefined) return Promise.reject(this.failure);
-    if (!this.full || this.done) return Promise.resolve();
+  #drained(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (!this.#full || this.done) return Promise.resolve();
     const drain = new Promised<void>();
-    this.drains.push(drain);
+    this.#drains.push(drain);
     return drain.promise;
   }
 
-  private endRequest(): void {
-    if (this.done || this.ending) return;
-    this.ending = true;
+  #endRequest(): void {
+    if (this.done || this.#ending) return;
+    this.#ending = true;
     this.stream?.sendData(nothing, true);
   }
 
   // ── ClientCall ──
 
   protected get repeatable(): boolean {
-    return !this.started;
+    return !this.#started;
   }
 
   protected sendBody(stream: Http2Stream): void {
     let flowing = true;
-    for (const [index, bytes] of this.unsent.entries()) {
-      const last = this.ending && index === this.unsent.length - 1;
+    for (const [index, bytes] of this.#unsent.entries()) {
+      const last = this.#ending && index === this.#unsent.length - 1;
       flowing = stream.sendData(bytes, last, messagePrefix(bytes.length, false));
-      this.started = true;
+      this.#started = true;
     }
-    if (this.ending && this.unsent.length === 0) stream.sendData(nothing, true);
-    this.unsent = [];
-    this.unsentBytes = 0;
+    if (this.#ending && this.#unsent.length === 0) stream.sendData(nothing, true);
+    this.#unsent = [];
+    this.#unsentBytes = 0;
     if (flowing) this.writable();
   }
 
   protected responded(fields: HeaderList, encoding: Encoding): void {
-    this.reader.encoding = encoding;
-    this.response.resolve(metadataOf(fields));
+    this.#reader.encoding = encoding;
+    this.#response.resolve(metadataOf(fields));
   }
 
   protected received(bytes: Buffer): void {
-    this.inbox.push(bytes);
+    this.#inbox.push(bytes);
   }
 
   writable(): void {
-    this.full = false;
-    for (const drain of this.drains.splice(0)) drain.resolve();
+    this.#full = false;
+    for (const drain of this.#drains.splice(0)) drain.resolve();
   }
 
   protected settled(error: GrpcError | undefined, by: 'server' | 'us'): void {
-    this.failure = error;
-    this.unsent = [];
+    this.#failure = error;
+    this.#unsent = [];
     if (error === undefined) {
-      this.response.resolve(new Map()); // an empty stream may come without headers of its own
-      this.inbox.end();
+      this.#response.resolve(new Map()); // an empty stream may come without headers of its own
+      this.#inbox.end();
       this.writable();
       return;
     }
-    this.response.reject(error);
+    this.#response.reject(error);
     // What the server sent before its error is still good; after a cancellation nobody wants it.
-    if (by === 'server') this.inbox.end(error);
-    else this.inbox.fail(error);
-    for (const drain of this.drains.splice(0)) drain.reject(error);
+    if (by === 'server') this.#inbox.end(error);
+    else this.#inbox.fail(error);
+    for (const drain of this.#drains.splice(0)) drain.reject(error);
   }
 
   // ── InboxOwner ──
 
   decode(message: Buffer): O {
-    return decodeAnswer(this.method, message);
+    return decodeAnswer(this.#method, message);
   }
 
   consume(bytes: number): void {

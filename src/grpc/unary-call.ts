@@ -14,18 +14,16 @@ import { type Answer, Code, GrpcError, type UnaryHandler } from './types.js';
 const callBytes = 1024;
 
 export class UnaryCall<I, O> extends RunningCall {
-  private reader: MessageReader | undefined;
+  #reader: MessageReader | undefined;
 
   requestBytes: Uint8Array | undefined;
+  readonly #method: Method<I, O>;
+  readonly #handler: UnaryHandler<I, O>;
 
-  constructor(
-    host: CallHost,
-    stream: Http2Stream,
-    head: CallHead,
-    private readonly method: Method<I, O>,
-    private readonly handler: UnaryHandler<I, O>,
-  ) {
+  constructor(host: CallHost, stream: Http2Stream, head: CallHead, method: Method<I, O>, handler: UnaryHandler<I, O>) {
     super(host, stream, head, 'unary');
+    this.#method = method;
+    this.#handler = handler;
   }
 
   data(bytes: Buffer, end: boolean): void {
@@ -34,29 +32,29 @@ export class UnaryCall<I, O> extends RunningCall {
     // Nearly always the whole request is one frame, and its message is taken where it lies.
     if (
       end &&
-      this.reader === undefined &&
+      this.#reader === undefined &&
       bytes.length >= prefixBytes &&
       bytes[0] === 0 &&
       readUint32(bytes, 1) === bytes.length - prefixBytes &&
       bytes.length - prefixBytes <= this.host.maxReceiveBytes
     ) {
-      this.invoke(bytes.subarray(prefixBytes));
+      this.#invoke(bytes.subarray(prefixBytes));
       return;
     }
-    this.reader ??= new MessageReader(this.host.maxReceiveBytes, this.head.encoding);
-    this.reader.push(bytes);
+    this.#reader ??= new MessageReader(this.host.maxReceiveBytes, this.head.encoding);
+    this.#reader.push(bytes);
     if (end) {
-      this.reader.keep();
+      this.#reader.keep();
       this.requestEnded();
       return;
     }
     this.keepRunning();
     if (!this.holds(bytes.length)) {
-      this.reader = undefined;
+      this.#reader = undefined;
       return;
     }
-    this.reader.keep();
-    this.checkLength(this.reader);
+    this.#reader.keep();
+    this.#checkLength(this.#reader);
   }
 
   trailers(): void {
@@ -66,20 +64,20 @@ export class UnaryCall<I, O> extends RunningCall {
   writable(): void {}
 
   /** An oversize message is refused as soon as its length is known; what is gathered never exceeds one message. */
-  private checkLength(reader: MessageReader): void {
+  #checkLength(reader: MessageReader): void {
     const announced = reader.announced;
     if (announced === undefined) return;
-    if (announced > this.host.maxReceiveBytes || reader.size > prefixBytes + announced) this.takeMessage(reader);
+    if (announced > this.host.maxReceiveBytes || reader.size > prefixBytes + announced) this.#takeMessage(reader);
   }
 
   /** The request has ended: with exactly one message in it, one hopes. */
   requestEnded(): void {
     if (this.ended) return;
-    const message = this.takeMessage(this.reader);
-    if (message !== undefined) this.invoke(message);
+    const message = this.#takeMessage(this.#reader);
+    if (message !== undefined) this.#invoke(message);
   }
 
-  private takeMessage(reader: MessageReader | undefined): Buffer | undefined {
+  #takeMessage(reader: MessageReader | undefined): Buffer | undefined {
     try {
       const message = reader?.next();
       if (reader === undefined || message === undefined) throw new GrpcError(Code.Internal, 'unexpected EOF');
@@ -96,12 +94,12 @@ export class UnaryCall<I, O> extends RunningCall {
     }
   }
 
-  private invoke(message: Buffer): void {
+  #invoke(message: Buffer): void {
     this.requestBytes = message;
     this.host.options.observer?.received?.(this.head.path, message.length);
     let answer: Answer<O> | Promise<Answer<O>>;
     try {
-      answer = this.handler(this.decode(message), this);
+      answer = this.#handler(this.#decode(message), this);
     } catch (error) {
       this.failWith(error);
       return;
@@ -110,28 +108,28 @@ export class UnaryCall<I, O> extends RunningCall {
       this.keepRunning();
       if (!this.holds(callBytes + message.length)) return;
       answer.then(
-        (value) => this.answer(value),
+        (value) => this.#answer(value),
         (error: unknown) => this.failWith(error),
       );
     } else {
-      this.answer(answer);
+      this.#answer(answer);
     }
   }
 
-  private decode(message: Buffer): I {
+  #decode(message: Buffer): I {
     try {
-      return this.method.input.decode(message);
+      return this.#method.input.decode(message);
     } catch (error) {
       if (!(error instanceof ProtoDecodeError)) throw error;
       throw new GrpcError(Code.Internal, `grpc: error unmarshalling request: ${error.message}`, { cause: error });
     }
   }
 
-  private answer(value: Answer<O>): void {
+  #answer(value: Answer<O>): void {
     if (this.ended) return;
     try {
       const isEncoded = value instanceof Uint8Array || value instanceof Pieces;
-      this.sendMessage(isEncoded ? value : this.method.output.encode(value));
+      this.sendMessage(isEncoded ? value : this.#method.output.encode(value));
       this.succeed();
     } catch (error) {
       this.failWith(error);

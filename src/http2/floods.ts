@@ -30,26 +30,27 @@ export const idleFrames: Flood = { what: 'PRIORITY and unknown frames', burst: 1
 
 /** One bucket; made when the first such frame arrives, since most connections never see one. */
 export class FloodGate {
-  private tokens: number;
-  private filledAtMs: number;
+  #tokens: number;
+  #filledAtMs: number;
+  readonly #flood: Flood;
+  readonly #clock: Clock;
 
-  constructor(
-    private readonly flood: Flood,
-    private readonly clock: Clock,
-  ) {
-    this.tokens = flood.burst;
-    this.filledAtMs = clock.monotonicMs();
+  constructor(flood: Flood, clock: Clock) {
+    this.#flood = flood;
+    this.#clock = clock;
+    this.#tokens = flood.burst;
+    this.#filledAtMs = clock.monotonicMs();
   }
 
   /** Throws ConnectionError(ENHANCE_YOUR_CALM) when the bucket is empty. */
   count(): void {
-    if (this.tokens < 1) {
-      const now = this.clock.monotonicMs();
-      const gained = ((now - this.filledAtMs) / 1000) * this.flood.perSecond;
-      this.tokens = Math.min(this.flood.burst, this.tokens + gained);
-      this.filledAtMs = now;
+    if (this.#tokens < 1) {
+      const now = this.#clock.monotonicMs();
+      const gained = ((now - this.#filledAtMs) / 1000) * this.#flood.perSecond;
+      this.#tokens = Math.min(this.#flood.burst, this.#tokens + gained);
+      this.#filledAtMs = now;
     }
-    if (this.tokens < 1) throw new ConnectionError(ErrorCode.EnhanceYourCalm, `too many ${this.flood.what}`);
-    this.tokens--;
+    if (this.#tokens < 1) throw new ConnectionError(ErrorCode.EnhanceYourCalm, `too many ${this.#flood.what}`);
+    this.#tokens--;
   }
 }

@@ -17,112 +17,110 @@ export interface KeepaliveHost {
 }
 
 export class Keepalive {
-  private readonly timeMs: number;
-  private readonly timeoutMs: number;
-  private readonly permitWithoutStream: boolean;
-  private lastReadMs: number;
-  private cancelTimer: (() => void) | undefined;
+  readonly #timeMs: number;
+  readonly #timeoutMs: number;
+  readonly #permitWithoutStream: boolean;
+  #lastReadMs: number;
+  #cancelTimer: (() => void) | undefined;
   /** The ping's time, while its answer is awaited. */
-  private pingedAtMs: number | undefined;
+  #pingedAtMs: number | undefined;
   /** Client without streams: no timer runs until one is opened. */
-  private dormant = false;
+  #dormant = false;
+  readonly #clock: Clock;
+  readonly #host: KeepaliveHost;
 
-  constructor(
-    role: 'client' | 'server',
-    options: KeepaliveOptions,
-    private readonly clock: Clock,
-    private readonly host: KeepaliveHost,
-  ) {
-    this.timeMs = options.timeMs ?? (role === 'server' ? 2 * hourMs : 0);
-    this.timeoutMs = options.timeoutMs ?? 20_000;
-    this.permitWithoutStream = role === 'server' || (options.permitWithoutStream ?? false);
-    this.lastReadMs = clock.monotonicMs();
+  constructor(role: 'client' | 'server', options: KeepaliveOptions, clock: Clock, host: KeepaliveHost) {
+    this.#clock = clock;
+    this.#host = host;
+    this.#timeMs = options.timeMs ?? (role === 'server' ? 2 * hourMs : 0);
+    this.#timeoutMs = options.timeoutMs ?? 20_000;
+    this.#permitWithoutStream = role === 'server' || (options.permitWithoutStream ?? false);
+    this.#lastReadMs = clock.monotonicMs();
   }
 
   start(): void {
-    if (this.timeMs > 0) this.arm(this.timeMs);
+    if (this.#timeMs > 0) this.#arm(this.#timeMs);
   }
 
   stop(): void {
-    this.cancelTimer?.();
-    this.cancelTimer = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   /** Bytes have arrived, whatever they are. */
   heard(): void {
-    if (this.timeMs === 0) return;
-    this.lastReadMs = this.clock.monotonicMs();
+    if (this.#timeMs === 0) return;
+    this.#lastReadMs = this.#clock.monotonicMs();
   }
 
   streamOpened(): void {
-    if (!this.dormant) return;
-    this.dormant = false;
-    this.check();
+    if (!this.#dormant) return;
+    this.#dormant = false;
+    this.#check();
   }
 
-  private arm(delayMs: number): void {
-    this.cancelTimer = this.clock.after(delayMs, () => {
-      this.cancelTimer = undefined;
-      this.check();
+  #arm(delayMs: number): void {
+    this.#cancelTimer = this.#clock.after(delayMs, () => {
+      this.#cancelTimer = undefined;
+      this.#check();
     });
   }
 
-  private check(): void {
-    const now = this.clock.monotonicMs();
-    if (this.pingedAtMs !== undefined && this.lastReadMs < this.pingedAtMs) {
-      const leftMs = this.pingedAtMs + this.timeoutMs - now;
-      if (leftMs <= 0) this.host.keepaliveFailed();
-      else this.arm(leftMs);
+  #check(): void {
+    const now = this.#clock.monotonicMs();
+    if (this.#pingedAtMs !== undefined && this.#lastReadMs < this.#pingedAtMs) {
+      const leftMs = this.#pingedAtMs + this.#timeoutMs - now;
+      if (leftMs <= 0) this.#host.keepaliveFailed();
+      else this.#arm(leftMs);
       return;
     }
-    this.pingedAtMs = undefined;
-    const quietMs = now - this.lastReadMs;
-    if (quietMs < this.timeMs) {
-      this.arm(this.timeMs - quietMs);
-    } else if (this.host.openStreams === 0 && !this.permitWithoutStream) {
-      this.dormant = true;
+    this.#pingedAtMs = undefined;
+    const quietMs = now - this.#lastReadMs;
+    if (quietMs < this.#timeMs) {
+      this.#arm(this.#timeMs - quietMs);
+    } else if (this.#host.openStreams === 0 && !this.#permitWithoutStream) {
+      this.#dormant = true;
     } else {
-      this.pingedAtMs = now;
-      this.host.sendKeepalivePing();
-      this.arm(Math.min(this.timeMs, this.timeoutMs));
+      this.#pingedAtMs = now;
+      this.#host.sendKeepalivePing();
+      this.#arm(Math.min(this.#timeMs, this.#timeoutMs));
     }
   }
 }
 
 /** The server's side of it: strikes for clients that ping more often than they were told to. */
 export class PingPolicy {
-  private readonly minTimeMs: number;
-  private readonly permitWithoutStream: boolean;
-  private lastPingMs = Number.NEGATIVE_INFINITY;
-  private strikes = 0;
+  readonly #minTimeMs: number;
+  readonly #permitWithoutStream: boolean;
+  #lastPingMs = Number.NEGATIVE_INFINITY;
+  #strikes = 0;
   /**
    * Set by the session with each HEADERS or DATA it sends: pings that answer our traffic (bandwidth probes) are no
    * offence.
    */
   sentSincePing = false;
+  readonly #clock: Clock;
 
-  constructor(
-    options: KeepaliveOptions,
-    private readonly clock: Clock,
-  ) {
-    this.minTimeMs = options.minTimeMs ?? 5000;
-    this.permitWithoutStream = options.permitWithoutStream ?? false;
+  constructor(options: KeepaliveOptions, clock: Clock) {
+    this.#clock = clock;
+    this.#minTimeMs = options.minTimeMs ?? 5000;
+    this.#permitWithoutStream = options.permitWithoutStream ?? false;
   }
 
   /** A ping has come; false = one too many. */
   allows(openStreams: number): boolean {
-    if (this.minTimeMs === 0) return true;
-    const now = this.clock.monotonicMs();
-    const sinceMs = now - this.lastPingMs;
-    this.lastPingMs = now;
+    if (this.#minTimeMs === 0) return true;
+    const now = this.#clock.monotonicMs();
+    const sinceMs = now - this.#lastPingMs;
+    this.#lastPingMs = now;
     if (this.sentSincePing) {
       this.sentSincePing = false;
-      this.strikes = 0;
+      this.#strikes = 0;
       return true;
     }
     // Without streams a client that behaves does not ping at all, so whatever comes is held to TCP's own two hours.
-    const leastMs = openStreams === 0 && !this.permitWithoutStream ? 2 * hourMs : this.minTimeMs;
-    if (sinceMs < leastMs) this.strikes++;
-    return this.strikes <= maxStrikes;
+    const leastMs = openStreams === 0 && !this.#permitWithoutStream ? 2 * hourMs : this.#minTimeMs;
+    if (sinceMs < leastMs) this.#strikes++;
+    return this.#strikes <= maxStrikes;
   }
 }

@@ -11,26 +11,26 @@ export class Outbox {
   /** Write at `pos` after `reserve`, then move `pos`. */
   bytes: Buffer = Buffer.allocUnsafe(minSlab);
   pos = 0;
-  private start = 0;
-  private full: Uint8Array[] = [];
-  private fullBytes = 0;
+  #start = 0;
+  #full: Uint8Array[] = [];
+  #fullBytes = 0;
 
   /** Bytes waiting for `take`. */
   get size(): number {
-    return this.fullBytes + this.pos - this.start;
+    return this.#fullBytes + this.pos - this.#start;
   }
 
   /** Makes room for `count` bytes in a row at `bytes[pos]`. */
   reserve(count: number): void {
     if (this.pos + count <= this.bytes.length) return;
     const waiting = this.size;
-    if (this.pos > this.start) {
-      this.full.push(this.bytes.subarray(this.start, this.pos));
-      this.fullBytes += this.pos - this.start;
+    if (this.pos > this.#start) {
+      this.#full.push(this.bytes.subarray(this.#start, this.pos));
+      this.#fullBytes += this.pos - this.#start;
     }
     const slab = Math.max(count, Math.min(maxSlab, Math.max(this.bytes.length, waiting) * 2));
     this.bytes = slab > maxSlab ? Buffer.allocUnsafeSlow(slab) : Buffer.allocUnsafe(slab);
-    this.pos = this.start = 0;
+    this.pos = this.#start = 0;
   }
 
   append(data: Uint8Array): void {
@@ -41,23 +41,23 @@ export class Outbox {
 
   /** The same without a copy: `data` must stay as it is until the socket has sent it. */
   attach(data: Uint8Array): void {
-    if (this.pos > this.start) {
-      this.full.push(this.bytes.subarray(this.start, this.pos));
-      this.fullBytes += this.pos - this.start;
-      this.start = this.pos;
+    if (this.pos > this.#start) {
+      this.#full.push(this.bytes.subarray(this.#start, this.pos));
+      this.#fullBytes += this.pos - this.#start;
+      this.#start = this.pos;
     }
-    this.full.push(data);
-    this.fullBytes += data.length;
+    this.#full.push(data);
+    this.#fullBytes += data.length;
   }
 
   /** Everything not yet taken, in order; usually one buffer. */
   take(): Uint8Array[] {
-    const taken = this.full;
-    this.full = [];
-    this.fullBytes = 0;
-    if (this.pos > this.start) {
-      taken.push(this.bytes.subarray(this.start, this.pos));
-      this.start = this.pos;
+    const taken = this.#full;
+    this.#full = [];
+    this.#fullBytes = 0;
+    if (this.pos > this.#start) {
+      taken.push(this.bytes.subarray(this.#start, this.pos));
+      this.#start = this.pos;
     }
     return taken;
   }
@@ -66,6 +66,6 @@ export class Outbox {
   shrink(): void {
     if (this.size > 0 || this.bytes.length <= minSlab) return;
     this.bytes = Buffer.allocUnsafe(minSlab);
-    this.pos = this.start = 0;
+    this.pos = this.#start = 0;
   }
 }

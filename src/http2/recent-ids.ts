@@ -5,16 +5,16 @@
 const kept = 256;
 
 export class RecentIds {
-  private ids: Uint32Array | undefined;
-  private next = 0;
+  #ids: Uint32Array | undefined;
+  #next = 0;
 
   add(id: number): void {
-    this.ids ??= new Uint32Array(kept);
-    this.ids[this.next] = id;
-    this.next = (this.next + 1) % kept;
+    this.#ids ??= new Uint32Array(kept);
+    this.#ids[this.#next] = id;
+    this.#next = (this.#next + 1) % kept;
   }
 
   has(id: number): boolean {
-    return this.ids?.includes(id) ?? false;
+    return this.#ids?.includes(id) ?? false;
   }
 }

@@ -46,28 +46,30 @@ function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange):
 }
 
 class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
-  private readonly controller = new AbortController();
-  readonly signal = this.controller.signal;
+  readonly #controller = new AbortController();
+  readonly signal = this.#controller.signal;
   /** Bounded by the stream's window; copied, so that small chunks do not hold the socket's buffers. */
-  private chunks: Buffer[] = [];
-  private gone = false;
-  private wake: (() => void) | undefined;
-  private wakeWriter: (() => void) | undefined;
+  #chunks: Buffer[] = [];
+  #gone = false;
+  #wake: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+  readonly #stream: Http2Stream;
+  #ended: boolean;
 
-  constructor(
-    private readonly stream: Http2Stream,
-    private ended: boolean,
-  ) {}
+  constructor(stream: Http2Stream, ended: boolean) {
+    this.#stream = stream;
+    this.#ended = ended;
+  }
 
   async run(request: HttpRequest, service: HttpService): Promise<void> {
     try {
-      await this.answer(await service(request), request.method === 'HEAD');
+      await this.#answer(await service(request), request.method === 'HEAD');
     } catch {
-      if (!this.gone) this.stream.reset(ErrorCode.InternalError);
+      if (!this.#gone) this.#stream.reset(ErrorCode.InternalError);
     }
   }
 
-  private async answer({ status, headers, body, trailers, broken }: HttpResponse, headersOnly: boolean): Promise<void> {
+  async #answer({ status, headers, body, trailers, broken }: HttpResponse, headersOnly: boolean): Promise<void> {
     const fields: HeaderField[] = [{ name: ':status', value: String(status) }];
     for (const [name, values] of Object.entries(headers)) {
       if (connectionSpecific.has(name.toLowerCase())) continue;
@@ -81,42 +83,42 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
         fields.push({ name: 'content-length', value: String(bytes.length) });
       }
       const bare = headersOnly || bytes.length === 0;
-      this.stream.sendHeaders(fields, bare);
-      if (!bare) this.stream.sendData(bytes, true);
+      this.#stream.sendHeaders(fields, bare);
+      if (!bare) this.#stream.sendData(bytes, true);
       return;
     }
-    this.stream.sendHeaders(fields, headersOnly);
+    this.#stream.sendHeaders(fields, headersOnly);
     if (headersOnly) return;
     const gone = broken === undefined ? this.signal : AbortSignal.any([this.signal, broken]);
-    broken?.addEventListener('abort', () => this.wakeWriter?.(), { once: true });
+    broken?.addEventListener('abort', () => this.#wakeWriter?.(), { once: true });
     const whole = await pourBody(body, {
-      write: (chunk) => this.stream.sendData(chunk, false),
+      write: (chunk) => this.#stream.sendData(chunk, false),
       writable: () =>
         new Promise((resolve) => {
-          this.wakeWriter = resolve;
+          this.#wakeWriter = resolve;
         }),
       gone,
     });
-    if (broken?.aborted === true && !this.gone) this.stream.reset(ErrorCode.InternalError);
+    if (broken?.aborted === true && !this.#gone) this.#stream.reset(ErrorCode.InternalError);
     if (!whole) return;
     const last = Object.entries(trailers?.() ?? {}).map(([name, value]) => ({ name: name.toLowerCase(), value }));
-    if (last.length > 0) this.stream.sendHeaders(last, true);
-    else this.stream.sendData(Buffer.alloc(0), true);
+    if (last.length > 0) this.#stream.sendHeaders(last, true);
+    else this.#stream.sendData(Buffer.alloc(0), true);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, undefined> {
     for (;;) {
-      const chunk = this.chunks.shift();
+      const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        this.stream.consume(chunk.length);
+        this.#stream.consume(chunk.length);
         yield chunk;
-      } else if (this.ended) {
+      } else if (this.#ended) {
         return;
-      } else if (this.gone) {
+      } else if (this.#gone) {
         throw new Error('the client has gone away before the end of its request');
       } else {
         await new Promise<void>((resolve) => {
-          this.wake = resolve;
+          this.#wake = resolve;
         });
       }
     }
@@ -125,30 +127,30 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
   headers(): void {}
 
   data(bytes: Buffer, end: boolean): void {
-    const last = this.chunks.at(-1);
+    const last = this.#chunks.at(-1);
     // Many small frames become one chunk: a view costs more than a byte.
     if (last !== undefined && last.length + bytes.length <= 4096) {
-      this.chunks[this.chunks.length - 1] = Buffer.concat([last, bytes]);
+      this.#chunks[this.#chunks.length - 1] = Buffer.concat([last, bytes]);
     } else if (bytes.length > 0) {
-      this.chunks.push(Buffer.from(bytes));
+      this.#chunks.push(Buffer.from(bytes));
     }
-    this.ended = end;
-    this.wake?.();
+    this.#ended = end;
+    this.#wake?.();
   }
 
   trailers(): void {
-    this.ended = true;
-    this.wake?.();
+    this.#ended = true;
+    this.#wake?.();
   }
 
   writable(): void {
-    this.wakeWriter?.();
+    this.#wakeWriter?.();
   }
 
   closed(end: StreamEnd): void {
-    this.gone = true;
-    if (end.t !== 'done') this.controller.abort(new Error('the client has gone away'));
-    this.wake?.();
-    this.wakeWriter?.();
+    this.#gone = true;
+    if (end.t !== 'done') this.#controller.abort(new Error('the client has gone away'));
+    this.#wake?.();
+    this.#wakeWriter?.();
   }
 }

@@ -92,119 +92,121 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   closing = false;
   closed = false;
 
-  private readonly clock: Clock;
-  private readonly own: Settings;
-  private readonly theirs = initialSettings();
-  private readonly connectionWindow: number;
-  private readonly sendQueueBytes: number;
-  private readonly reader: FrameReader;
-  private readonly decoder: HpackDecoder;
-  private readonly encoder = new HpackEncoder();
-  private readonly outbox = new Outbox();
-  private readonly keepalive: Keepalive;
-  private readonly pingPolicy: PingPolicy | undefined;
-  private readonly schedule: (run: () => void) => void;
-  private readonly intake: Intake | undefined;
-  private readonly backlog: Backlog | undefined;
+  readonly #clock: Clock;
+  readonly #own: Settings;
+  readonly #theirs = initialSettings();
+  readonly #connectionWindow: number;
+  readonly #sendQueueBytes: number;
+  readonly #reader: FrameReader;
+  readonly #decoder: HpackDecoder;
+  readonly #encoder = new HpackEncoder();
+  readonly #outbox = new Outbox();
+  readonly #keepalive: Keepalive;
+  readonly #pingPolicy: PingPolicy | undefined;
+  readonly #schedule: (run: () => void) => void;
+  readonly #intake: Intake | undefined;
+  readonly #backlog: Backlog | undefined;
 
-  private readonly streams = new Map<number, Stream>();
+  readonly #streams = new Map<number, Stream>();
   /** Streams with queued data that their own window allows; in the order in which they take turns. */
-  private readonly sendable = new Set<Stream>();
-  private readonly recentlyReset = new RecentIds();
-  private readonly recentlyEnded = new RecentIds();
-  private readonly gates = new Map<Flood, FloodGate>();
+  readonly #sendable = new Set<Stream>();
+  readonly #recentlyReset = new RecentIds();
+  readonly #recentlyEnded = new RecentIds();
+  readonly #gates = new Map<Flood, FloodGate>();
 
-  private prefaceSeen = 0;
-  private settingsSeen = false;
-  private unackedSettings = 1;
-  private block: OpenBlock | undefined;
-  private lastPeerStream = 0;
-  private nextStream = 1;
+  #prefaceSeen = 0;
+  #settingsSeen = false;
+  #unackedSettings = 1;
+  #block: OpenBlock | undefined;
+  #lastPeerStream = 0;
+  #nextStream = 1;
   /** Highest stream of the peer that we still take once the last GOAWAY is out. */
-  private lastAccepted = maxStreamId;
-  private sendWindow = defaultWindow;
-  private receiveWindow: number;
-  private unannounced = 0;
+  #lastAccepted = maxStreamId;
+  #sendWindow = defaultWindow;
+  #receiveWindow: number;
+  #unannounced = 0;
 
-  private flushScheduled = false;
-  private socketFull = false;
-  private readingStopped = false;
+  #flushScheduled = false;
+  #socketFull = false;
+  #readingStopped = false;
   /** Read and not yet taken: other connections have their turn. */
-  private untaken: Buffer | undefined;
+  #untaken: Buffer | undefined;
   /** Of all streams together. */
-  private queuedBytes = 0;
+  #queuedBytes = 0;
   sentBytes = 0;
-  private nextPing = 1;
-  private readonly pings = new Map<number, (answered: boolean) => void>();
-  private goAwayReceived: { code: ErrorCode; debug: string } | undefined;
-  private socketError: Error | undefined;
-  private cancelTimer: (() => void) | undefined;
+  #nextPing = 1;
+  readonly #pings = new Map<number, (answered: boolean) => void>();
+  #goAwayReceived: { code: ErrorCode; debug: string } | undefined;
+  #socketError: Error | undefined;
+  #cancelTimer: (() => void) | undefined;
 
-  private readonly flushNow = (): void => this.flush();
+  readonly #flushNow = (): void => this.#flush();
+  readonly #options: SessionOptions;
 
   constructor(
     readonly socket: Duplex,
-    private readonly options: SessionOptions,
+    options: SessionOptions,
   ) {
+    this.#options = options;
     const limits = options.limits ?? {};
     this.role = options.role;
     this.peer = options.peer ?? { address: '', tls: false, commonName: undefined };
-    this.clock = options.clock;
-    this.schedule = options.schedule ?? queueMicrotask;
-    this.intake = options.intake;
-    this.backlog = options.backlog;
-    this.own = {
+    this.#clock = options.clock;
+    this.#schedule = options.schedule ?? queueMicrotask;
+    this.#intake = options.intake;
+    this.#backlog = options.backlog;
+    this.#own = {
       headerTableBytes: limits.headerTableBytes ?? 4096,
       maxConcurrentStreams: limits.maxConcurrentStreams ?? 2 ** 32 - 1,
       streamWindowBytes: limits.streamWindowBytes ?? 1024 * 1024,
       maxFrameBytes: limits.maxFrameBytes ?? minMaxFrameBytes,
       maxHeaderListBytes: limits.maxHeaderListBytes ?? (this.role === 'server' ? 1 : 16) * 1024 * 1024,
     };
-    this.connectionWindow = Math.max(defaultWindow, limits.connectionWindowBytes ?? 16 * 1024 * 1024);
-    this.receiveWindow = this.connectionWindow;
-    this.sendQueueBytes = limits.sendQueueBytes ?? 64 * 1024;
-    this.reader = new FrameReader(this.own.maxFrameBytes, this);
-    this.decoder = new HpackDecoder(this.own.headerTableBytes);
-    this.keepalive = new Keepalive(this.role, options.keepalive ?? {}, this.clock, this);
-    if (this.role === 'server') this.pingPolicy = new PingPolicy(options.keepalive ?? {}, this.clock);
+    this.#connectionWindow = Math.max(defaultWindow, limits.connectionWindowBytes ?? 16 * 1024 * 1024);
+    this.#receiveWindow = this.#connectionWindow;
+    this.#sendQueueBytes = limits.sendQueueBytes ?? 64 * 1024;
+    this.#reader = new FrameReader(this.#own.maxFrameBytes, this);
+    this.#decoder = new HpackDecoder(this.#own.headerTableBytes);
+    this.#keepalive = new Keepalive(this.role, options.keepalive ?? {}, this.#clock, this);
+    if (this.role === 'server') this.#pingPolicy = new PingPolicy(options.keepalive ?? {}, this.#clock);
   }
 
   /** Says hello and begins to read. Once. */
   start(): this {
-    if (this.role === 'client') this.outbox.append(preface);
-    const settings = encodeSettings(this.own, this.role);
-    this.frameHeader(settings.length, FrameType.Settings, 0, 0);
-    this.outbox.append(settings);
-    if (this.connectionWindow > defaultWindow) this.writeWindowUpdate(0, this.connectionWindow - defaultWindow);
-    this.scheduleFlush();
-    this.socket.on('data', this.onData);
-    this.socket.on('drain', this.onDrain);
-    this.socket.on('end', this.onEnd);
-    this.socket.on('error', this.onError);
-    this.socket.on('close', this.onEnd);
-    this.keepalive.start();
+    if (this.role === 'client') this.#outbox.append(preface);
+    const settings = encodeSettings(this.#own, this.role);
+    this.#frameHeader(settings.length, FrameType.Settings, 0, 0);
+    this.#outbox.append(settings);
+    if (this.#connectionWindow > defaultWindow) this.#writeWindowUpdate(0, this.#connectionWindow - defaultWindow);
+    this.#scheduleFlush();
+    this.socket.on('data', this.#onData);
+    this.socket.on('drain', this.#onDrain);
+    this.socket.on('end', this.#onEnd);
+    this.socket.on('error', this.#onError);
+    this.socket.on('close', this.#onEnd);
+    this.#keepalive.start();
     return this;
   }
 
   get openStreams(): number {
-    return this.streams.size;
+    return this.#streams.size;
   }
 
   get unsentBytes(): number {
-    return this.queuedBytes + this.outbox.size + this.socket.writableLength;
+    return this.#queuedBytes + this.#outbox.size + this.socket.writableLength;
   }
 
   request(fields: HeaderList, end: boolean, listener: StreamListener): Http2Stream | undefined {
-    if (this.closing || this.closed || this.streams.size >= this.theirs.maxConcurrentStreams) return undefined;
-    const stream = new Stream(this.nextStream, this, this.theirs.streamWindowBytes, this.own.streamWindowBytes);
+    if (this.closing || this.closed || this.#streams.size >= this.#theirs.maxConcurrentStreams) return undefined;
+    const stream = new Stream(this.#nextStream, this, this.#theirs.streamWindowBytes, this.#own.streamWindowBytes);
     stream.listener = listener;
-    this.nextStream += 2;
-    this.streams.set(stream.id, stream);
+    this.#nextStream += 2;
+    this.#streams.set(stream.id, stream);
     this.writeHeaders(stream, fields, end);
-    this.keepalive.streamOpened();
-    if (this.nextStream > maxStreamId) {
+    this.#keepalive.streamOpened();
+    if (this.#nextStream > maxStreamId) {
       this.close();
-      this.options.onGoAway?.(ErrorCode.NoError, 'stream ids are used up');
+      this.#options.onGoAway?.(ErrorCode.NoError, 'stream ids are used up');
     }
     return stream;
   }
@@ -215,9 +217,9 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
         reject(new Error('http2: session is closed'));
         return;
       }
-      const sentMs = this.clock.monotonicMs();
-      this.writePing((answered) => {
-        if (answered) resolve(this.clock.monotonicMs() - sentMs);
+      const sentMs = this.#clock.monotonicMs();
+      this.#writePing((answered) => {
+        if (answered) resolve(this.#clock.monotonicMs() - sentMs);
         else reject(new Error('http2: session ended before the answer'));
       });
     });
@@ -227,30 +229,30 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     if (this.closed || this.closing) return;
     this.closing = true;
     if (this.role === 'client') {
-      this.writeGoAway(0, ErrorCode.NoError, '');
-      this.endIfIdle();
+      this.#writeGoAway(0, ErrorCode.NoError, '');
+      this.#endIfIdle();
       return;
     }
     // 1. Tell the client to open no more streams. 2. What it opened before it read that arrives before its answer to
     //    this ping.
     // 3. From then on the last stream is known. (RFC 9113 section 6.8)
-    this.writeGoAway(maxStreamId, ErrorCode.NoError, gracefulStop);
+    this.#writeGoAway(maxStreamId, ErrorCode.NoError, gracefulStop);
     const settle = (): void => {
-      if (this.lastAccepted !== maxStreamId || this.closed) return;
-      this.cancelTimer?.();
-      this.cancelTimer = undefined;
-      this.lastAccepted = this.lastPeerStream;
-      this.writeGoAway(this.lastAccepted, ErrorCode.NoError, gracefulStop);
-      this.endIfIdle();
+      if (this.#lastAccepted !== maxStreamId || this.closed) return;
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+      this.#lastAccepted = this.#lastPeerStream;
+      this.#writeGoAway(this.#lastAccepted, ErrorCode.NoError, gracefulStop);
+      this.#endIfIdle();
     };
-    this.writePing(settle);
-    this.cancelTimer = this.clock.after(drainPingMs, settle);
+    this.#writePing(settle);
+    this.#cancelTimer = this.#clock.after(drainPingMs, settle);
   }
 
   destroy(code: ErrorCode = ErrorCode.NoError, message = ''): void {
     if (this.closed) return;
-    this.writeGoAway(this.lastPeerStream, code, message);
-    this.finish({ code, message, goAway: this.goAwayReceived });
+    this.#writeGoAway(this.#lastPeerStream, code, message);
+    this.#finish({ code, message, goAway: this.#goAwayReceived });
   }
 
   giveUp(reason: string): void {
@@ -261,20 +263,20 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   // ── the socket
   // ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private readonly onData = (chunk: Buffer): void => {
+  readonly #onData = (chunk: Buffer): void => {
     if (this.closed) return;
-    this.keepalive.heard();
-    if (this.untaken !== undefined) this.untaken = Buffer.concat([this.untaken, chunk]);
-    else if (this.intake?.isBusy === true) this.waitForIntake(chunk);
-    else this.take(chunk);
+    this.#keepalive.heard();
+    if (this.#untaken !== undefined) this.#untaken = Buffer.concat([this.#untaken, chunk]);
+    else if (this.#intake?.isBusy === true) this.#waitForIntake(chunk);
+    else this.#take(chunk);
   };
 
-  private take(chunk: Buffer): void {
+  #take(chunk: Buffer): void {
     try {
-      const rest = this.prefaceSeen < preface.length && this.role === 'server' ? this.takePreface(chunk) : chunk;
+      const rest = this.#prefaceSeen < preface.length && this.role === 'server' ? this.#takePreface(chunk) : chunk;
       if (rest.length === 0) return;
-      const taken = this.reader.push(rest);
-      if (taken < rest.length && !this.closed) this.waitForIntake(rest.subarray(taken));
+      const taken = this.#reader.push(rest);
+      if (taken < rest.length && !this.closed) this.#waitForIntake(rest.subarray(taken));
     } catch (error) {
       // Anything else than a ConnectionError is our own fault; it must not take the process, and the peer learns that
       // it was us.
@@ -283,76 +285,76 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     }
   }
 
-  private waitForIntake(rest: Buffer): void {
-    this.untaken = rest;
+  #waitForIntake(rest: Buffer): void {
+    this.#untaken = rest;
     this.socket.pause();
-    this.intake?.wait(this);
+    this.#intake?.wait(this);
   }
 
   goOn(): void {
-    const rest = this.untaken;
+    const rest = this.#untaken;
     if (rest === undefined || this.closed) return;
-    this.untaken = undefined;
-    this.take(rest);
-    this.resumeReading();
+    this.#untaken = undefined;
+    this.#take(rest);
+    this.#resumeReading();
   }
 
-  private resumeReading(): void {
-    if (!this.readingStopped && this.untaken === undefined && !this.closed) this.socket.resume();
+  #resumeReading(): void {
+    if (!this.#readingStopped && this.#untaken === undefined && !this.closed) this.socket.resume();
   }
 
-  private readonly onDrain = (): void => {
-    this.socketFull = false;
-    if (this.readingStopped) {
-      this.readingStopped = false;
-      this.resumeReading();
+  readonly #onDrain = (): void => {
+    this.#socketFull = false;
+    if (this.#readingStopped) {
+      this.#readingStopped = false;
+      this.#resumeReading();
     }
-    this.flush();
+    this.#flush();
   };
 
-  private readonly onError = (error: Error): void => {
-    this.socketError ??= error;
-    this.onEnd();
+  readonly #onError = (error: Error): void => {
+    this.#socketError ??= error;
+    this.#onEnd();
   };
 
-  private readonly onEnd = (): void => {
+  readonly #onEnd = (): void => {
     if (this.closed) return;
-    const message = this.socketError === undefined ? 'EOF' : this.socketError.message;
-    this.finish({ code: ErrorCode.NoError, message, goAway: this.goAwayReceived });
+    const message = this.#socketError === undefined ? 'EOF' : this.#socketError.message;
+    this.#finish({ code: ErrorCode.NoError, message, goAway: this.#goAwayReceived });
   };
 
-  private takePreface(chunk: Buffer): Buffer {
-    const count = Math.min(chunk.length, preface.length - this.prefaceSeen);
-    if (chunk.compare(preface, this.prefaceSeen, this.prefaceSeen + count, 0, count) !== 0) {
+  #takePreface(chunk: Buffer): Buffer {
+    const count = Math.min(chunk.length, preface.length - this.#prefaceSeen);
+    if (chunk.compare(preface, this.#prefaceSeen, this.#prefaceSeen + count, 0, count) !== 0) {
       throw new ConnectionError(ErrorCode.ProtocolError, 'bad connection preface');
     }
-    this.prefaceSeen += count;
+    this.#prefaceSeen += count;
     return chunk.subarray(count);
   }
 
-  private scheduleFlush(): void {
-    if (this.flushScheduled) return;
-    this.flushScheduled = true;
-    this.schedule(this.flushNow);
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.#schedule(this.#flushNow);
   }
 
-  private flush(): void {
-    this.flushScheduled = false;
+  #flush(): void {
+    this.#flushScheduled = false;
     for (let round = 0; ; round++) {
-      if (this.sendable.size > 0 && !this.closed) this.sendQueued();
-      this.writeOut();
-      if (this.sendable.size === 0 || this.socketFull || this.sendWindow <= 0 || this.closed) return;
+      if (this.#sendable.size > 0 && !this.closed) this.#sendQueued();
+      this.#writeOut();
+      if (this.#sendable.size === 0 || this.#socketFull || this.#sendWindow <= 0 || this.closed) return;
       if (round === roundsPerTurn) {
-        this.flushScheduled = true;
-        this.clock.soon(this.flushNow);
+        this.#flushScheduled = true;
+        this.#clock.soon(this.#flushNow);
         return;
       }
     }
   }
 
-  private writeOut(): void {
-    if (this.outbox.size === 0 || this.socket.destroyed || this.socket.writableEnded) return;
-    const buffers = this.outbox.take();
+  #writeOut(): void {
+    if (this.#outbox.size === 0 || this.socket.destroyed || this.socket.writableEnded) return;
+    const buffers = this.#outbox.take();
     const [only] = buffers;
     let flowing = true;
     if (buffers.length === 1 && only !== undefined) {
@@ -364,107 +366,107 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     }
     if (flowing) return;
     const waiting = this.socket.writableLength;
-    this.socketFull = waiting >= socketHighWater;
-    if (waiting >= socketStopReading && !this.readingStopped) {
-      this.readingStopped = true;
+    this.#socketFull = waiting >= socketHighWater;
+    if (waiting >= socketStopReading && !this.#readingStopped) {
+      this.#readingStopped = true;
       this.socket.pause();
     }
   }
 
   /** May DATA go to the outbox now? Empties the outbox into the socket when it has grown. */
-  private hasRoom(): boolean {
-    if (this.socketFull) return false;
-    if (this.outbox.size < socketHighWater) return true;
-    this.writeOut();
-    return !this.socketFull;
+  #hasRoom(): boolean {
+    if (this.#socketFull) return false;
+    if (this.#outbox.size < socketHighWater) return true;
+    this.#writeOut();
+    return !this.#socketFull;
   }
 
   // ── the end
   // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Every stream is lost, the socket gets what is written, then its end; a peer that does not hang up is cut off. */
-  private finish(end: SessionEnd): void {
+  #finish(end: SessionEnd): void {
     if (this.closed) return;
     this.closed = true;
     this.closing = true;
-    this.keepalive.stop();
-    this.cancelTimer?.();
-    this.cancelTimer = undefined;
-    this.block = undefined;
-    this.untaken = undefined;
-    const lost = [...this.streams.values()];
-    for (const stream of lost) this.closeStream(stream, { t: 'lost', reason: end, unprocessed: false });
-    for (const answer of this.pings.values()) answer(false);
-    this.pings.clear();
-    this.options.onClose?.(end);
+    this.#keepalive.stop();
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#block = undefined;
+    this.#untaken = undefined;
+    const lost = [...this.#streams.values()];
+    for (const stream of lost) this.#closeStream(stream, { t: 'lost', reason: end, unprocessed: false });
+    for (const answer of this.#pings.values()) answer(false);
+    this.#pings.clear();
+    this.#options.onClose?.(end);
 
     const socket = this.socket;
     if (socket.destroyed) return;
-    this.writeOut();
+    this.#writeOut();
     // What still comes is read and dropped: closing with unread bytes would reset the connection and take our last
     // words with it.
-    socket.off('data', this.onData);
-    socket.off('drain', this.onDrain);
+    socket.off('data', this.#onData);
+    socket.off('drain', this.#onDrain);
     socket.resume();
     socket.end();
-    const cancel = this.clock.after(lingerMs, () => socket.destroy());
+    const cancel = this.#clock.after(lingerMs, () => socket.destroy());
     socket.once('close', cancel);
   }
 
-  private endIfIdle(): void {
-    if (!this.closing || this.closed || this.streams.size > 0) return;
-    if (this.role === 'server' && this.lastAccepted === maxStreamId) return;
-    this.finish({ code: ErrorCode.NoError, message: 'closed', goAway: this.goAwayReceived });
+  #endIfIdle(): void {
+    if (!this.closing || this.closed || this.#streams.size > 0) return;
+    if (this.role === 'server' && this.#lastAccepted === maxStreamId) return;
+    this.#finish({ code: ErrorCode.NoError, message: 'closed', goAway: this.#goAwayReceived });
   }
 
-  private closeStream(stream: Stream, end: StreamEnd): void {
+  #closeStream(stream: Stream, end: StreamEnd): void {
     if (stream.closed) return;
     stream.closed = true;
-    this.streams.delete(stream.id);
+    this.#streams.delete(stream.id);
     if (stream.queue !== undefined) {
-      this.sendable.delete(stream);
+      this.#sendable.delete(stream);
       stream.queue = undefined;
-      this.countQueued(stream, -stream.queuedBytes);
+      this.#countQueued(stream, -stream.queuedBytes);
     }
-    if (end.t === 'reset' && end.local) this.recentlyReset.add(stream.id);
-    else this.recentlyEnded.add(stream.id);
+    if (end.t === 'reset' && end.local) this.#recentlyReset.add(stream.id);
+    else this.#recentlyEnded.add(stream.id);
     if (stream.unconsumed > 0) {
-      this.announce(stream.unconsumed);
+      this.#announce(stream.unconsumed);
       stream.unconsumed = 0;
     }
     stream.listener.closed(end);
-    if (this.closing) this.endIfIdle();
+    if (this.closing) this.#endIfIdle();
   }
 
-  private closeIfDone(stream: Stream): void {
+  #closeIfDone(stream: Stream): void {
     if (!stream.localEnded || stream.closed) return;
     if (stream.remoteEnded) {
-      this.closeStream(stream, { t: 'done' });
+      this.#closeStream(stream, { t: 'done' });
     } else if (this.role === 'server') {
       // The answer is complete and the rest of the request of no use: ask the client to stop, without an error (section
       // 8.1).
-      this.writeReset(stream.id, ErrorCode.NoError);
-      this.recentlyReset.add(stream.id);
-      this.closeStream(stream, { t: 'done' });
+      this.#writeReset(stream.id, ErrorCode.NoError);
+      this.#recentlyReset.add(stream.id);
+      this.#closeStream(stream, { t: 'done' });
     }
   }
 
   resetStream(stream: Stream, code: ErrorCode): void {
-    this.writeReset(stream.id, code);
-    this.closeStream(stream, { t: 'reset', code, local: true, unprocessed: false });
+    this.#writeReset(stream.id, code);
+    this.#closeStream(stream, { t: 'reset', code, local: true, unprocessed: false });
   }
 
   /** The peer broke a rule that concerns this stream alone. */
-  private streamError(stream: Stream, code: ErrorCode): void {
-    this.count(streamErrors);
+  #streamError(stream: Stream, code: ErrorCode): void {
+    this.#count(streamErrors);
     this.resetStream(stream, code);
   }
 
-  private count(flood: Flood): void {
-    let gate = this.gates.get(flood);
+  #count(flood: Flood): void {
+    let gate = this.#gates.get(flood);
     if (gate === undefined) {
-      gate = new FloodGate(flood, this.clock);
-      this.gates.set(flood, gate);
+      gate = new FloodGate(flood, this.#clock);
+      this.#gates.set(flood, gate);
     }
     gate.count();
   }
@@ -473,33 +475,33 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   writeHeaders(stream: Stream, fields: HeaderList, end: boolean): void {
-    const block = this.encoder.encode(fields);
-    const most = this.theirs.maxFrameBytes;
+    const block = this.#encoder.encode(fields);
+    const most = this.#theirs.maxFrameBytes;
     const endFlag = end ? Flag.EndStream : 0;
     if (block.length <= most) {
-      this.frameHeader(block.length, FrameType.Headers, endFlag | Flag.EndHeaders, stream.id, block.length);
-      const { bytes } = this.outbox;
-      let { pos } = this.outbox;
+      this.#frameHeader(block.length, FrameType.Headers, endFlag | Flag.EndHeaders, stream.id, block.length);
+      const { bytes } = this.#outbox;
+      let { pos } = this.#outbox;
       if (block.length < 16) for (let i = 0; i < block.length; i++) bytes[pos++] = block[i] ?? 0;
       else {
         bytes.set(block, pos);
         pos += block.length;
       }
-      this.outbox.pos = pos;
+      this.#outbox.pos = pos;
     } else {
       for (let at = 0; at < block.length; at += most) {
         const piece = block.subarray(at, at + most);
         const last = at + most >= block.length ? Flag.EndHeaders : 0;
-        if (at === 0) this.frameHeader(piece.length, FrameType.Headers, endFlag | last, stream.id);
-        else this.frameHeader(piece.length, FrameType.Continuation, last, stream.id);
-        this.outbox.append(piece);
+        if (at === 0) this.#frameHeader(piece.length, FrameType.Headers, endFlag | last, stream.id);
+        else this.#frameHeader(piece.length, FrameType.Continuation, last, stream.id);
+        this.#outbox.append(piece);
       }
     }
-    if (this.pingPolicy !== undefined) this.pingPolicy.sentSincePing = true;
-    this.scheduleFlush();
+    if (this.#pingPolicy !== undefined) this.#pingPolicy.sentSincePing = true;
+    this.#scheduleFlush();
     if (end) {
       stream.localEnded = true;
-      this.closeIfDone(stream);
+      this.#closeIfDone(stream);
     }
   }
 
@@ -508,35 +510,35 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     const total = prefixBytes + bytes.length;
     if (
       stream.queue === undefined &&
-      this.sendable.size === 0 &&
-      total <= this.theirs.maxFrameBytes &&
-      (total === 0 || (total <= stream.sendWindow && total <= this.sendWindow)) &&
-      this.hasRoom()
+      this.#sendable.size === 0 &&
+      total <= this.#theirs.maxFrameBytes &&
+      (total === 0 || (total <= stream.sendWindow && total <= this.#sendWindow)) &&
+      this.#hasRoom()
     ) {
-      this.frameHeader(total, FrameType.Data, end ? Flag.EndStream : 0, stream.id, total);
-      const outbox = this.outbox;
+      this.#frameHeader(total, FrameType.Data, end ? Flag.EndStream : 0, stream.id, total);
+      const outbox = this.#outbox;
       if (prefix !== undefined) {
         const into = outbox.bytes;
         for (let i = 0; i < prefixBytes; i++) into[outbox.pos++] = prefix[i] ?? 0;
       }
       outbox.bytes.set(bytes, outbox.pos);
       outbox.pos += bytes.length;
-      this.dataWritten(stream, total, end);
+      this.#dataWritten(stream, total, end);
       return true;
     }
     if (total > 0) {
       stream.queue ??= [];
       if (prefixBytes > 0) stream.queue.push(Uint8Array.prototype.slice.call(prefix));
       if (bytes.length > 0) stream.queue.push(bytes);
-      this.queueGrew(stream, total);
+      this.#queueGrew(stream, total);
     } else if (stream.queue === undefined && end) {
       // Nothing but the end, while the socket is full: nine bytes that no window counts.
-      this.frameHeader(0, FrameType.Data, Flag.EndStream, stream.id);
-      this.dataWritten(stream, 0, true);
+      this.#frameHeader(0, FrameType.Data, Flag.EndStream, stream.id);
+      this.#dataWritten(stream, 0, true);
       return true;
     }
     stream.endQueued = end;
-    return this.wantsMore(stream);
+    return this.#wantsMore(stream);
   }
 
   queuePieces(stream: Stream, pieces: readonly Uint8Array[], prefix: Uint8Array): boolean {
@@ -548,54 +550,54 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       stream.queue.push(piece);
       total += piece.length;
     }
-    this.queueGrew(stream, total);
-    return this.wantsMore(stream);
+    this.#queueGrew(stream, total);
+    return this.#wantsMore(stream);
   }
 
-  private queueGrew(stream: Stream, total: number): void {
-    this.countQueued(stream, total);
+  #queueGrew(stream: Stream, total: number): void {
+    this.#countQueued(stream, total);
     if (stream.sendWindow <= 0) return;
-    this.sendable.add(stream);
-    this.scheduleFlush();
+    this.#sendable.add(stream);
+    this.#scheduleFlush();
   }
 
-  private countQueued(stream: Stream, change: number): void {
+  #countQueued(stream: Stream, change: number): void {
     stream.queuedBytes += change;
-    this.queuedBytes += change;
-    if (this.backlog !== undefined) this.backlog.bytes += change;
+    this.#queuedBytes += change;
+    if (this.#backlog !== undefined) this.#backlog.bytes += change;
   }
 
-  private wantsMore(stream: Stream): boolean {
-    if (stream.queuedBytes < this.sendQueueBytes) return true;
+  #wantsMore(stream: Stream): boolean {
+    if (stream.queuedBytes < this.#sendQueueBytes) return true;
     stream.wantsWritable = true;
     return false;
   }
 
   /** Writes a frame of each sendable stream in turn, until windows, outbox and socket are full or nothing is queued. */
-  private sendQueued(): void {
-    for (const stream of this.sendable) {
-      if (this.sendWindow <= 0 || !this.hasRoom()) return;
-      this.sendable.delete(stream);
+  #sendQueued(): void {
+    for (const stream of this.#sendable) {
+      if (this.#sendWindow <= 0 || !this.#hasRoom()) return;
+      this.#sendable.delete(stream);
       const { queue } = stream;
-      const count = Math.min(stream.queuedBytes, this.theirs.maxFrameBytes, stream.sendWindow, this.sendWindow);
+      const count = Math.min(stream.queuedBytes, this.#theirs.maxFrameBytes, stream.sendWindow, this.#sendWindow);
       if (queue === undefined || count <= 0) continue;
       const empties = count === stream.queuedBytes;
       const end = empties && stream.endQueued && stream.trailersQueued === undefined;
-      this.frameHeader(count, FrameType.Data, end ? Flag.EndStream : 0, stream.id);
-      this.moveQueued(stream, queue, count);
+      this.#frameHeader(count, FrameType.Data, end ? Flag.EndStream : 0, stream.id);
+      this.#moveQueued(stream, queue, count);
       if (empties) stream.queue = undefined;
-      else if (stream.sendWindow > count) this.sendable.add(stream);
-      this.dataWritten(stream, count, end);
+      else if (stream.sendWindow > count) this.#sendable.add(stream);
+      this.#dataWritten(stream, count, end);
       if (empties && stream.trailersQueued !== undefined) this.writeHeaders(stream, stream.trailersQueued, true);
-      if (stream.wantsWritable && stream.queuedBytes * 2 <= this.sendQueueBytes && !stream.closed) {
+      if (stream.wantsWritable && stream.queuedBytes * 2 <= this.#sendQueueBytes && !stream.closed) {
         stream.wantsWritable = false;
         stream.listener.writable();
       }
     }
   }
 
-  private moveQueued(stream: Stream, queue: Uint8Array[], count: number): void {
-    const outbox = this.outbox;
+  #moveQueued(stream: Stream, queue: Uint8Array[], count: number): void {
+    const outbox = this.#outbox;
     let used = 0;
     for (let left = count; left > 0; ) {
       const bytes = queue[used];
@@ -614,66 +616,66 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       }
     }
     queue.splice(0, used);
-    this.countQueued(stream, -count);
+    this.#countQueued(stream, -count);
   }
 
-  private dataWritten(stream: Stream, count: number, end: boolean): void {
+  #dataWritten(stream: Stream, count: number, end: boolean): void {
     stream.sendWindow -= count;
-    this.sendWindow -= count;
+    this.#sendWindow -= count;
     this.sentBytes += count;
-    if (this.pingPolicy !== undefined) this.pingPolicy.sentSincePing = true;
-    this.scheduleFlush();
+    if (this.#pingPolicy !== undefined) this.#pingPolicy.sentSincePing = true;
+    this.#scheduleFlush();
     if (end) {
       stream.localEnded = true;
-      this.closeIfDone(stream);
+      this.#closeIfDone(stream);
     }
   }
 
   /** Reserves room for the frame's header and `room` bytes of payload, and writes the header. */
-  private frameHeader(length: number, type: number, flags: number, streamId: number, room = 0): void {
-    const outbox = this.outbox;
+  #frameHeader(length: number, type: number, flags: number, streamId: number, room = 0): void {
+    const outbox = this.#outbox;
     outbox.reserve(frameHeaderBytes + room);
     writeFrameHeader(outbox.bytes, outbox.pos, length, type, flags, streamId);
     outbox.pos += frameHeaderBytes;
   }
 
-  private writeReset(streamId: number, code: ErrorCode): void {
-    this.frameHeader(4, FrameType.RstStream, 0, streamId, 4);
-    writeUint32(this.outbox.bytes, this.outbox.pos, code);
-    this.outbox.pos += 4;
-    this.scheduleFlush();
+  #writeReset(streamId: number, code: ErrorCode): void {
+    this.#frameHeader(4, FrameType.RstStream, 0, streamId, 4);
+    writeUint32(this.#outbox.bytes, this.#outbox.pos, code);
+    this.#outbox.pos += 4;
+    this.#scheduleFlush();
   }
 
-  private writeWindowUpdate(streamId: number, increment: number): void {
-    this.frameHeader(4, FrameType.WindowUpdate, 0, streamId, 4);
-    writeUint32(this.outbox.bytes, this.outbox.pos, increment);
-    this.outbox.pos += 4;
-    this.scheduleFlush();
+  #writeWindowUpdate(streamId: number, increment: number): void {
+    this.#frameHeader(4, FrameType.WindowUpdate, 0, streamId, 4);
+    writeUint32(this.#outbox.bytes, this.#outbox.pos, increment);
+    this.#outbox.pos += 4;
+    this.#scheduleFlush();
   }
 
-  private writeGoAway(lastStream: number, code: ErrorCode, debug: string): void {
+  #writeGoAway(lastStream: number, code: ErrorCode, debug: string): void {
     const text = Buffer.from(debug.slice(0, 512), 'latin1');
     const payload = Buffer.alloc(8 + text.length);
     writeUint32(payload, 0, lastStream);
     writeUint32(payload, 4, code);
     payload.set(text, 8);
-    this.frameHeader(payload.length, FrameType.GoAway, 0, 0);
-    this.outbox.append(payload);
-    this.scheduleFlush();
+    this.#frameHeader(payload.length, FrameType.GoAway, 0, 0);
+    this.#outbox.append(payload);
+    this.#scheduleFlush();
   }
 
-  private writePing(answer: (answered: boolean) => void): void {
-    const number = this.nextPing++;
-    this.pings.set(number, answer);
+  #writePing(answer: (answered: boolean) => void): void {
+    const number = this.#nextPing++;
+    this.#pings.set(number, answer);
     const payload = Buffer.alloc(8);
     writeUint32(payload, 4, number);
-    this.frameHeader(8, FrameType.Ping, 0, 0);
-    this.outbox.append(payload);
-    this.scheduleFlush();
+    this.#frameHeader(8, FrameType.Ping, 0, 0);
+    this.#outbox.append(payload);
+    this.#scheduleFlush();
   }
 
   sendKeepalivePing(): void {
-    this.writePing(() => {});
+    this.#writePing(() => {});
   }
 
   keepaliveFailed(): void {
@@ -685,53 +687,53 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): boolean {
-    if (!this.settingsSeen && (type !== FrameType.Settings || (flags & Flag.Ack) !== 0)) {
+    if (!this.#settingsSeen && (type !== FrameType.Settings || (flags & Flag.Ack) !== 0)) {
       throw new ConnectionError(ErrorCode.ProtocolError, 'the first frame is not SETTINGS');
     }
-    if (this.block !== undefined && (type !== FrameType.Continuation || id !== this.block.streamId)) {
+    if (this.#block !== undefined && (type !== FrameType.Continuation || id !== this.#block.streamId)) {
       throw new ConnectionError(ErrorCode.ProtocolError, 'a header block is not continued');
     }
     switch (type) {
       case FrameType.Data:
-        this.onDataFrame(flags, id, bytes, start, end);
+        this.#onDataFrame(flags, id, bytes, start, end);
         break;
       case FrameType.Headers:
-        this.onHeadersFrame(flags, id, bytes, start, end);
+        this.#onHeadersFrame(flags, id, bytes, start, end);
         break;
       case FrameType.Priority:
-        this.onPriority(id, end - start);
+        this.#onPriority(id, end - start);
         break;
       case FrameType.RstStream:
-        this.onReset(id, bytes, start, end);
+        this.#onReset(id, bytes, start, end);
         break;
       case FrameType.Settings:
-        this.onSettings(flags, id, bytes, start, end);
+        this.#onSettings(flags, id, bytes, start, end);
         break;
       case FrameType.PushPromise:
         throw new ConnectionError(ErrorCode.ProtocolError, 'PUSH_PROMISE');
       case FrameType.Ping:
-        this.onPing(flags, id, bytes, start, end);
+        this.#onPing(flags, id, bytes, start, end);
         break;
       case FrameType.GoAway:
-        this.onGoAway(id, bytes, start, end);
+        this.#onGoAway(id, bytes, start, end);
         break;
       case FrameType.WindowUpdate:
-        this.onWindowUpdate(id, bytes, start, end);
+        this.#onWindowUpdate(id, bytes, start, end);
         break;
       case FrameType.Continuation:
-        this.onContinuation(flags, bytes, start, end);
+        this.#onContinuation(flags, bytes, start, end);
         break;
       default:
-        this.count(idleFrames);
+        this.#count(idleFrames);
     }
-    return !this.closed && (this.intake === undefined || this.intake.takes());
+    return !this.closed && (this.#intake === undefined || this.#intake.takes());
   }
 
-  private onDataFrame(flags: number, id: number, bytes: Buffer, payloadStart: number, payloadEnd: number): void {
+  #onDataFrame(flags: number, id: number, bytes: Buffer, payloadStart: number, payloadEnd: number): void {
     const size = payloadEnd - payloadStart;
     if (id === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'DATA on stream 0');
-    if (size > this.receiveWindow) {
-      throw new ConnectionError(ErrorCode.FlowControlError, `DATA of ${size} bytes, window ${this.receiveWindow}`);
+    if (size > this.#receiveWindow) {
+      throw new ConnectionError(ErrorCode.FlowControlError, `DATA of ${size} bytes, window ${this.#receiveWindow}`);
     }
     let start = payloadStart;
     let end = payloadEnd;
@@ -741,14 +743,14 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       if (padding > end - start) throw new ConnectionError(ErrorCode.ProtocolError, 'padding longer than its frame');
       end -= padding;
     }
-    this.receiveWindow -= size;
-    const stream = this.streams.get(id);
+    this.#receiveWindow -= size;
+    const stream = this.#streams.get(id);
     if (stream === undefined) {
-      this.checkNotIdle(id, 'DATA');
-      this.announce(size);
-      if (this.recentlyReset.has(id)) return;
-      this.count(streamErrors);
-      this.writeReset(id, ErrorCode.StreamClosed);
+      this.#checkNotIdle(id, 'DATA');
+      this.#announce(size);
+      if (this.#recentlyReset.has(id)) return;
+      this.#count(streamErrors);
+      this.#writeReset(id, ErrorCode.StreamClosed);
       return;
     }
     stream.unconsumed += size;
@@ -756,24 +758,24 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     const ends = (flags & Flag.EndStream) !== 0;
     stream.receivedBytes += count;
     if (stream.remoteEnded) {
-      this.streamError(stream, ErrorCode.StreamClosed);
+      this.#streamError(stream, ErrorCode.StreamClosed);
     } else if (size > stream.receiveWindow) {
-      this.streamError(stream, ErrorCode.FlowControlError);
+      this.#streamError(stream, ErrorCode.FlowControlError);
     } else if (
       (this.role === 'client' && !stream.responded) ||
       (stream.expectedBytes >= 0 && !lengthHolds(stream.expectedBytes, stream.receivedBytes, ends))
     ) {
-      this.streamError(stream, ErrorCode.ProtocolError);
+      this.#streamError(stream, ErrorCode.ProtocolError);
     } else {
       stream.receiveWindow -= size;
       if (size > count) this.consumed(stream, size - count);
       if (ends) stream.remoteEnded = true;
       else if (count === 0) {
-        this.count(emptyData);
+        this.#count(emptyData);
         return;
       }
       stream.listener.data(bytes.subarray(start, end), ends);
-      if (ends) this.closeIfDone(stream);
+      if (ends) this.#closeIfDone(stream);
     }
   }
 
@@ -781,24 +783,24 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     if (stream.closed) return; // closing gave everything back
     const given = Math.min(count, stream.unconsumed);
     stream.unconsumed -= given;
-    this.announce(given);
+    this.#announce(given);
     if (stream.remoteEnded) return;
     stream.unannounced += given;
-    if (stream.unannounced * 2 < this.own.streamWindowBytes) return;
-    this.writeWindowUpdate(stream.id, stream.unannounced);
+    if (stream.unannounced * 2 < this.#own.streamWindowBytes) return;
+    this.#writeWindowUpdate(stream.id, stream.unannounced);
     stream.receiveWindow += stream.unannounced;
     stream.unannounced = 0;
   }
 
-  private announce(count: number): void {
-    this.unannounced += count;
-    if (this.unannounced * 2 < this.connectionWindow || this.closed) return;
-    this.writeWindowUpdate(0, this.unannounced);
-    this.receiveWindow += this.unannounced;
-    this.unannounced = 0;
+  #announce(count: number): void {
+    this.#unannounced += count;
+    if (this.#unannounced * 2 < this.#connectionWindow || this.closed) return;
+    this.#writeWindowUpdate(0, this.#unannounced);
+    this.#receiveWindow += this.#unannounced;
+    this.#unannounced = 0;
   }
 
-  private onHeadersFrame(flags: number, id: number, bytes: Buffer, payloadStart: number, payloadEnd: number): void {
+  #onHeadersFrame(flags: number, id: number, bytes: Buffer, payloadStart: number, payloadEnd: number): void {
     if (id === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'HEADERS on stream 0');
     let start = payloadStart;
     let end = payloadEnd;
@@ -814,21 +816,21 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     start += fixed;
     const endStream = (flags & Flag.EndStream) !== 0;
     if ((flags & Flag.EndHeaders) !== 0) {
-      this.onHeaderBlock(id, endStream, bytes, start, end);
+      this.#onHeaderBlock(id, endStream, bytes, start, end);
     } else {
       const first = bytes.subarray(start, end);
-      this.block = { streamId: id, endStream, pieces: [first], size: first.length, empties: 0 };
+      this.#block = { streamId: id, endStream, pieces: [first], size: first.length, empties: 0 };
     }
   }
 
-  private onContinuation(flags: number, bytes: Buffer, start: number, end: number): void {
-    const block = this.block;
+  #onContinuation(flags: number, bytes: Buffer, start: number, end: number): void {
+    const block = this.#block;
     if (block === undefined) throw new ConnectionError(ErrorCode.ProtocolError, 'CONTINUATION without a header block');
     block.size += end - start;
     if (end === start) block.empties++;
     // A block of more bytes than the list may have decoded is no use (CVE-2024-27316: it would otherwise never end).
     if (
-      block.size > this.own.maxHeaderListBytes ||
+      block.size > this.#own.maxHeaderListBytes ||
       block.empties > maxEmptyContinuations ||
       block.pieces.length > maxContinuations
     ) {
@@ -836,73 +838,73 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     }
     block.pieces.push(bytes.subarray(start, end));
     if ((flags & Flag.EndHeaders) === 0) return;
-    this.block = undefined;
+    this.#block = undefined;
     const whole = Buffer.concat(block.pieces);
-    this.onHeaderBlock(block.streamId, block.endStream, whole, 0, whole.length);
+    this.#onHeaderBlock(block.streamId, block.endStream, whole, 0, whole.length);
   }
 
-  private onHeaderBlock(id: number, endStream: boolean, bytes: Buffer, start: number, end: number): void {
-    const fields = this.decoder.decode(bytes, start, end, this.own.maxHeaderListBytes);
-    const tooLarge = this.decoder.listBytes > this.own.maxHeaderListBytes;
-    const stream = this.streams.get(id);
+  #onHeaderBlock(id: number, endStream: boolean, bytes: Buffer, start: number, end: number): void {
+    const fields = this.#decoder.decode(bytes, start, end, this.#own.maxHeaderListBytes);
+    const tooLarge = this.#decoder.listBytes > this.#own.maxHeaderListBytes;
+    const stream = this.#streams.get(id);
     if (stream === undefined) {
-      if (this.role === 'server') this.onRequest(id, endStream, fields, tooLarge);
-      else this.checkNotIdle(id, 'HEADERS');
+      if (this.role === 'server') this.#onRequest(id, endStream, fields, tooLarge);
+      else this.#checkNotIdle(id, 'HEADERS');
     } else if (stream.remoteEnded) {
-      this.streamError(stream, ErrorCode.StreamClosed);
+      this.#streamError(stream, ErrorCode.StreamClosed);
     } else if (tooLarge) {
-      this.streamError(stream, ErrorCode.FrameSizeError);
+      this.#streamError(stream, ErrorCode.FrameSizeError);
     } else if (this.role === 'client' && !stream.responded) {
-      this.onResponse(stream, endStream, fields);
+      this.#onResponse(stream, endStream, fields);
     } else if (
       !endStream ||
       !areTrailers(fields) ||
       (stream.expectedBytes >= 0 && stream.expectedBytes !== stream.receivedBytes)
     ) {
-      this.streamError(stream, ErrorCode.ProtocolError);
+      this.#streamError(stream, ErrorCode.ProtocolError);
     } else {
       stream.remoteEnded = true;
       stream.listener.trailers(fields);
-      this.closeIfDone(stream);
+      this.#closeIfDone(stream);
     }
   }
 
-  private onRequest(id: number, endStream: boolean, fields: Field[], tooLarge: boolean): void {
+  #onRequest(id: number, endStream: boolean, fields: Field[], tooLarge: boolean): void {
     if (id % 2 === 0) throw new ConnectionError(ErrorCode.ProtocolError, `request on stream ${id}`);
-    if (id <= this.lastPeerStream) {
-      if (this.recentlyReset.has(id)) return;
-      if (this.recentlyEnded.has(id)) {
+    if (id <= this.#lastPeerStream) {
+      if (this.#recentlyReset.has(id)) return;
+      if (this.#recentlyEnded.has(id)) {
         throw new ConnectionError(ErrorCode.StreamClosed, `HEADERS on closed stream ${id}`);
       }
-      throw new ConnectionError(ErrorCode.ProtocolError, `stream ${id} after ${this.lastPeerStream}`);
+      throw new ConnectionError(ErrorCode.ProtocolError, `stream ${id} after ${this.#lastPeerStream}`);
     }
-    if (id > this.lastAccepted) return; // after the last GOAWAY: the client knows, and tries elsewhere
-    this.lastPeerStream = id;
+    if (id > this.#lastAccepted) return; // after the last GOAWAY: the client knows, and tries elsewhere
+    this.#lastPeerStream = id;
     const length = checkRequest(fields);
     const refusal = tooLarge
       ? ErrorCode.FrameSizeError // as grpc-go answers a header list that is too large
       : length === undefined || (endStream && length > 0)
         ? ErrorCode.ProtocolError
-        : this.streams.size >= this.own.maxConcurrentStreams
+        : this.#streams.size >= this.#own.maxConcurrentStreams
           ? ErrorCode.RefusedStream
           : undefined;
     if (refusal !== undefined) {
-      this.count(streamErrors);
-      this.writeReset(id, refusal);
-      this.recentlyReset.add(id);
+      this.#count(streamErrors);
+      this.#writeReset(id, refusal);
+      this.#recentlyReset.add(id);
       return;
     }
-    const stream = new Stream(id, this, this.theirs.streamWindowBytes, this.own.streamWindowBytes);
+    const stream = new Stream(id, this, this.#theirs.streamWindowBytes, this.#own.streamWindowBytes);
     stream.expectedBytes = length ?? -1;
     stream.remoteEnded = endStream;
-    this.streams.set(id, stream);
-    this.options.onStream?.(stream, fields, endStream);
+    this.#streams.set(id, stream);
+    this.#options.onStream?.(stream, fields, endStream);
   }
 
-  private onResponse(stream: Stream, endStream: boolean, fields: Field[]): void {
+  #onResponse(stream: Stream, endStream: boolean, fields: Field[]): void {
     const head = checkResponse(fields);
     if (head === undefined || (head.status < 200 && endStream)) {
-      this.streamError(stream, ErrorCode.ProtocolError);
+      this.#streamError(stream, ErrorCode.ProtocolError);
       return;
     }
     if (head.status < 200) return;
@@ -911,146 +913,146 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     if (!endStream) stream.expectedBytes = head.contentLength;
     stream.remoteEnded = endStream;
     stream.listener.headers(fields, endStream);
-    if (endStream) this.closeIfDone(stream);
+    if (endStream) this.#closeIfDone(stream);
   }
 
-  private checkNotIdle(id: number, what: string): void {
+  #checkNotIdle(id: number, what: string): void {
     const idle =
-      this.role === 'server' ? id % 2 === 0 || id > this.lastPeerStream : id % 2 === 0 || id >= this.nextStream;
+      this.role === 'server' ? id % 2 === 0 || id > this.#lastPeerStream : id % 2 === 0 || id >= this.#nextStream;
     // After our last GOAWAY the client's newer streams are left unlooked at: their frames are no offence.
-    if (idle && (id <= this.lastAccepted || id % 2 === 0)) {
+    if (idle && (id <= this.#lastAccepted || id % 2 === 0)) {
       throw new ConnectionError(ErrorCode.ProtocolError, `${what} on idle stream ${id}`);
     }
   }
 
-  private onPriority(id: number, size: number): void {
+  #onPriority(id: number, size: number): void {
     if (id === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'PRIORITY on stream 0');
     if (size !== 5) {
-      const stream = this.streams.get(id);
+      const stream = this.#streams.get(id);
       if (stream === undefined) throw new ConnectionError(ErrorCode.FrameSizeError, `PRIORITY of ${size} bytes`);
-      this.streamError(stream, ErrorCode.FrameSizeError);
+      this.#streamError(stream, ErrorCode.FrameSizeError);
       return;
     }
-    this.count(idleFrames);
+    this.#count(idleFrames);
   }
 
-  private onReset(id: number, bytes: Buffer, start: number, end: number): void {
+  #onReset(id: number, bytes: Buffer, start: number, end: number): void {
     if (id === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'RST_STREAM on stream 0');
     if (end - start !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, `RST_STREAM of ${end - start} bytes`);
-    const stream = this.streams.get(id);
-    if (stream === undefined) this.checkNotIdle(id, 'RST_STREAM');
-    if (this.role === 'server') this.count(rapidReset);
+    const stream = this.#streams.get(id);
+    if (stream === undefined) this.#checkNotIdle(id, 'RST_STREAM');
+    if (this.role === 'server') this.#count(rapidReset);
     if (stream === undefined) return;
     const code = toErrorCode(readUint32(bytes, start));
-    this.closeStream(stream, { t: 'reset', code, local: false, unprocessed: code === ErrorCode.RefusedStream });
+    this.#closeStream(stream, { t: 'reset', code, local: false, unprocessed: code === ErrorCode.RefusedStream });
   }
 
-  private onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+  #onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     const size = end - start;
     if (id !== 0) throw new ConnectionError(ErrorCode.ProtocolError, `SETTINGS on stream ${id}`);
     if ((flags & Flag.Ack) !== 0) {
       if (size !== 0) throw new ConnectionError(ErrorCode.FrameSizeError, `SETTINGS acknowledgement of ${size} bytes`);
-      if (this.unackedSettings-- <= 0) {
+      if (this.#unackedSettings-- <= 0) {
         throw new ConnectionError(ErrorCode.ProtocolError, 'acknowledgement of SETTINGS that were not sent');
       }
       return;
     }
     if (size % 6 !== 0) throw new ConnectionError(ErrorCode.FrameSizeError, `SETTINGS of ${size} bytes`);
-    this.count(settingsFlood);
-    const before = { ...this.theirs };
-    applySettings(this.theirs, bytes, start, end, this.role === 'client' ? 'server' : 'client');
-    if (this.theirs.headerTableBytes !== before.headerTableBytes) {
-      this.encoder.setPeerCapacity(this.theirs.headerTableBytes);
+    this.#count(settingsFlood);
+    const before = { ...this.#theirs };
+    applySettings(this.#theirs, bytes, start, end, this.role === 'client' ? 'server' : 'client');
+    if (this.#theirs.headerTableBytes !== before.headerTableBytes) {
+      this.#encoder.setPeerCapacity(this.#theirs.headerTableBytes);
     }
-    this.shiftWindows(this.theirs.streamWindowBytes - before.streamWindowBytes);
-    this.frameHeader(0, FrameType.Settings, Flag.Ack, 0);
-    this.scheduleFlush();
-    if (!this.settingsSeen) {
-      this.settingsSeen = true;
-      this.options.onReady?.();
+    this.#shiftWindows(this.#theirs.streamWindowBytes - before.streamWindowBytes);
+    this.#frameHeader(0, FrameType.Settings, Flag.Ack, 0);
+    this.#scheduleFlush();
+    if (!this.#settingsSeen) {
+      this.#settingsSeen = true;
+      this.#options.onReady?.();
     }
-    if (this.theirs.maxConcurrentStreams > before.maxConcurrentStreams) this.options.onCapacity?.();
+    if (this.#theirs.maxConcurrentStreams > before.maxConcurrentStreams) this.#options.onCapacity?.();
   }
 
   /** Section 6.9.2: a new initial window moves the windows of all open streams, below zero if it must. */
-  private shiftWindows(by: number): void {
+  #shiftWindows(by: number): void {
     if (by === 0) return;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.#streams.values()) {
       stream.sendWindow += by;
       if (stream.sendWindow > maxWindow) {
         throw new ConnectionError(ErrorCode.FlowControlError, `window of stream ${stream.id} above 2^31 - 1`);
       }
-      if (stream.sendWindow <= 0) this.sendable.delete(stream);
-      else if (stream.queue !== undefined) this.sendable.add(stream);
+      if (stream.sendWindow <= 0) this.#sendable.delete(stream);
+      else if (stream.queue !== undefined) this.#sendable.add(stream);
     }
   }
 
-  private onPing(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+  #onPing(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (id !== 0) throw new ConnectionError(ErrorCode.ProtocolError, `PING on stream ${id}`);
     if (end - start !== 8) throw new ConnectionError(ErrorCode.FrameSizeError, `PING of ${end - start} bytes`);
     if ((flags & Flag.Ack) !== 0) {
       const number = readUint32(bytes, start) === 0 ? readUint32(bytes, start + 4) : 0;
-      const answer = this.pings.get(number);
-      this.pings.delete(number);
+      const answer = this.#pings.get(number);
+      this.#pings.delete(number);
       answer?.(true);
       return;
     }
-    this.count(pingFlood);
-    this.frameHeader(8, FrameType.Ping, Flag.Ack, 0);
-    this.outbox.append(bytes.subarray(start, end));
-    this.scheduleFlush();
-    if (this.pingPolicy?.allows(this.streams.size) === false) {
+    this.#count(pingFlood);
+    this.#frameHeader(8, FrameType.Ping, Flag.Ack, 0);
+    this.#outbox.append(bytes.subarray(start, end));
+    this.#scheduleFlush();
+    if (this.#pingPolicy?.allows(this.#streams.size) === false) {
       throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'too_many_pings');
     }
   }
 
-  private onGoAway(id: number, bytes: Buffer, start: number, end: number): void {
+  #onGoAway(id: number, bytes: Buffer, start: number, end: number): void {
     if (id !== 0) throw new ConnectionError(ErrorCode.ProtocolError, `GOAWAY on stream ${id}`);
     if (end - start < 8) throw new ConnectionError(ErrorCode.FrameSizeError, `GOAWAY of ${end - start} bytes`);
     const last = readUint31(bytes, start);
     const code = toErrorCode(readUint32(bytes, start + 4));
     const debug = bytes.toString('latin1', start + 8, Math.min(end, start + 8 + 1024));
-    this.goAwayReceived = { code, debug };
+    this.#goAwayReceived = { code, debug };
     if (this.role === 'server') {
       // The client will see no push anyway; its own streams go on.
-      this.options.onGoAway?.(code, debug);
+      this.#options.onGoAway?.(code, debug);
       return;
     }
     this.closing = true;
-    const end_: SessionEnd = { code, message: 'received goaway', goAway: this.goAwayReceived };
-    const untouched = [...this.streams.values()].filter((stream) => stream.id > last);
-    for (const stream of untouched) this.closeStream(stream, { t: 'lost', reason: end_, unprocessed: true });
-    this.options.onGoAway?.(code, debug);
-    this.endIfIdle();
+    const end_: SessionEnd = { code, message: 'received goaway', goAway: this.#goAwayReceived };
+    const untouched = [...this.#streams.values()].filter((stream) => stream.id > last);
+    for (const stream of untouched) this.#closeStream(stream, { t: 'lost', reason: end_, unprocessed: true });
+    this.#options.onGoAway?.(code, debug);
+    this.#endIfIdle();
   }
 
-  private onWindowUpdate(id: number, bytes: Buffer, start: number, end: number): void {
+  #onWindowUpdate(id: number, bytes: Buffer, start: number, end: number): void {
     if (end - start !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, `WINDOW_UPDATE of ${end - start} bytes`);
     const increment = readUint31(bytes, start);
     if (id === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'WINDOW_UPDATE of 0');
-      this.sendWindow += increment;
-      if (this.sendWindow > maxWindow) {
+      this.#sendWindow += increment;
+      if (this.#sendWindow > maxWindow) {
         throw new ConnectionError(ErrorCode.FlowControlError, "the connection's window is above 2^31 - 1");
       }
-      if (this.sendable.size > 0) this.scheduleFlush();
+      if (this.#sendable.size > 0) this.#scheduleFlush();
       return;
     }
-    const stream = this.streams.get(id);
+    const stream = this.#streams.get(id);
     if (stream === undefined) {
-      this.checkNotIdle(id, 'WINDOW_UPDATE');
+      this.#checkNotIdle(id, 'WINDOW_UPDATE');
       return;
     }
     if (increment === 0) {
-      this.streamError(stream, ErrorCode.ProtocolError);
+      this.#streamError(stream, ErrorCode.ProtocolError);
       return;
     }
     stream.sendWindow += increment;
     if (stream.sendWindow > maxWindow) {
-      this.streamError(stream, ErrorCode.FlowControlError);
+      this.#streamError(stream, ErrorCode.FlowControlError);
     } else if (stream.queue !== undefined && stream.sendWindow > 0) {
-      this.sendable.add(stream);
-      this.scheduleFlush();
+      this.#sendable.add(stream);
+      this.#scheduleFlush();
     }
   }
 }

@@ -3,77 +3,77 @@
  * moves one entry.
  */
 export class DeadlineHeap {
-  private readonly ids: bigint[] = [];
-  private readonly times: number[] = [];
-  private readonly places = new Map<bigint, number>();
+  readonly #ids: bigint[] = [];
+  readonly #times: number[] = [];
+  readonly #places = new Map<bigint, number>();
 
   get size(): number {
-    return this.ids.length;
+    return this.#ids.length;
   }
 
   /** The earliest entry. */
   first(): { id: bigint; atMs: number } | undefined {
-    const id = this.ids[0];
-    return id === undefined ? undefined : { id, atMs: this.times[0] as number };
+    const id = this.#ids[0];
+    return id === undefined ? undefined : { id, atMs: this.#times[0] as number };
   }
 
   /** Adds the lease or moves it. */
   set(id: bigint, atMs: number): void {
-    const place = this.places.get(id);
+    const place = this.#places.get(id);
     if (place === undefined) {
-      this.ids.push(id);
-      this.times.push(atMs);
-      this.rise(this.ids.length - 1, id, atMs);
+      this.#ids.push(id);
+      this.#times.push(atMs);
+      this.#rise(this.#ids.length - 1, id, atMs);
       return;
     }
-    if (atMs < (this.times[place] as number)) this.rise(place, id, atMs);
-    else this.sink(place, id, atMs);
+    if (atMs < (this.#times[place] as number)) this.#rise(place, id, atMs);
+    else this.#sink(place, id, atMs);
   }
 
   delete(id: bigint): void {
-    const place = this.places.get(id);
+    const place = this.#places.get(id);
     if (place === undefined) return;
-    this.places.delete(id);
-    const lastId = this.ids.pop() as bigint;
-    const lastAtMs = this.times.pop() as number;
-    if (place === this.ids.length) return;
-    this.sink(place, lastId, lastAtMs);
-    const at = this.places.get(lastId) as number;
-    this.rise(at, lastId, lastAtMs);
+    this.#places.delete(id);
+    const lastId = this.#ids.pop() as bigint;
+    const lastAtMs = this.#times.pop() as number;
+    if (place === this.#ids.length) return;
+    this.#sink(place, lastId, lastAtMs);
+    const at = this.#places.get(lastId) as number;
+    this.#rise(at, lastId, lastAtMs);
   }
 
   clear(): void {
-    this.ids.length = 0;
-    this.times.length = 0;
-    this.places.clear();
+    this.#ids.length = 0;
+    this.#times.length = 0;
+    this.#places.clear();
   }
 
-  private rise(place: number, id: bigint, atMs: number): void {
+  #rise(place: number, id: bigint, atMs: number): void {
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if ((this.times[parent] as number) <= atMs) break;
-      this.put(place, this.ids[parent] as bigint, this.times[parent] as number);
+      if ((this.#times[parent] as number) <= atMs) break;
+      this.#put(place, this.#ids[parent] as bigint, this.#times[parent] as number);
       place = parent;
     }
-    this.put(place, id, atMs);
+    this.#put(place, id, atMs);
   }
 
-  private sink(place: number, id: bigint, atMs: number): void {
-    const count = this.ids.length;
+  #sink(place: number, id: bigint, atMs: number): void {
+    const count = this.#ids.length;
     for (;;) {
       let child = place * 2 + 1;
       if (child >= count) break;
-      if (child + 1 < count && (this.times[child + 1] as number) < (this.times[child] as number)) child++;
-      if ((this.times[child] as number) >= atMs) break;
-      this.put(place, this.ids[child] as bigint, this.times[child] as number);
+      if (child + 1 < count && (this.#times[child + 1] as number) < (this.#times[child] as number)) child++;
+      if ((this.#times[child] as number) >= atMs) break;
+      this.#put(place, this.#ids[child] as bigint, this.#times[child] as number);
       place = child;
     }
-    this.put(place, id, atMs);
+    this.#put(place, id, atMs);
   }
 
-  private put(place: number, id: bigint, atMs: number): void {
-    this.ids[place] = id;
-    this.times[place] = atMs;
-    this.places.set(id, place);
+  #put(place: number, id: bigint, atMs: number): void {
+    this.#ids[place] = id;
+    this.#times[place] = atMs;
+    this.#places.set(id, place);
   }
 }

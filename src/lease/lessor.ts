@@ -44,20 +44,21 @@ interface Lease {
 }
 
 export class Lessor {
-  private readonly leases = new Map<bigint, Lease>();
-  private readonly leaseOfKey = new Map<string, bigint>();
-  private readonly expiries = new DeadlineHeap();
-  private readonly checkpoints = new DeadlineHeap();
-  private readonly waiting = new Map<bigint, Set<(why: 'revoked' | 'demoted') => void>>();
-  private openDeleter: (() => LeaseKeyDeleter) | undefined;
-  private primary = false;
+  readonly #leases = new Map<bigint, Lease>();
+  readonly #leaseOfKey = new Map<string, bigint>();
+  readonly #expiries = new DeadlineHeap();
+  readonly #checkpoints = new DeadlineHeap();
+  readonly #waiting = new Map<bigint, Set<(why: 'revoked' | 'demoted') => void>>();
+  #openDeleter: (() => LeaseKeyDeleter) | undefined;
+  #primary = false;
+  #backend: Backend;
+  readonly #options: LessorOptions;
 
   /** Reads the `lease` bucket (and creates it). Keys are attached afterwards by the store's own restore. */
-  constructor(
-    private backend: Backend,
-    private readonly options: LessorOptions,
-  ) {
-    this.load();
+  constructor(backend: Backend, options: LessorOptions) {
+    this.#backend = backend;
+    this.#options = options;
+    this.#load();
   }
 
   /**
@@ -65,29 +66,34 @@ export class Lessor {
    * the store.
    */
   setKeyDeleter(open: () => LeaseKeyDeleter): void {
-    this.openDeleter = open;
+    this.#openDeleter = open;
   }
 
   /** Goes on with another backend (a snapshot from the leader). */
   restore(backend: Backend): void {
-    this.backend = backend;
-    this.leases.clear();
-    this.leaseOfKey.clear();
-    this.expiries.clear();
-    this.checkpoints.clear();
-    this.load();
+    this.#backend = backend;
+    this.#leases.clear();
+    this.#leaseOfKey.clear();
+    this.#expiries.clear();
+    this.#checkpoints.clear();
+    this.#load();
   }
 
   get isPrimary(): boolean {
-    return this.primary;
+    return this.#primary;
   }
 
   get size(): number {
-    return this.leases.size;
+    return this.#leases.size;
+  }
+
+  /** How many leases wait for their end: none on a follower, one for each lease on the leader. */
+  get deadlines(): number {
+    return this.#expiries.size;
   }
 
   lookup(id: bigint): LeaseInfo | undefined {
-    return this.leases.get(id);
+    return this.#leases.get(id);
   }
 
   // ---- from apply
@@ -96,65 +102,65 @@ export class Lessor {
   grant(id: bigint, ttlSeconds: number, nowMs: number): LeaseInfo {
     if (id === 0n) throw new LeaseNotFoundError(id);
     if (ttlSeconds > maxLeaseTtlSeconds) throw new LeaseTtlTooLargeError(ttlSeconds, maxLeaseTtlSeconds);
-    if (this.leases.has(id)) throw new LeaseExistsError(id);
+    if (this.#leases.has(id)) throw new LeaseExistsError(id);
     const lease: Lease = {
       id,
-      ttlSeconds: Math.max(ttlSeconds, this.options.minTtlSeconds),
+      ttlSeconds: Math.max(ttlSeconds, this.#options.minTtlSeconds),
       remainingTtlSeconds: 0,
       deadlineMs: Number.POSITIVE_INFINITY,
       keys: new Set(),
     };
-    this.leases.set(id, lease);
-    this.persist(lease);
-    if (this.primary) this.refresh(lease, 0, nowMs);
+    this.#leases.set(id, lease);
+    this.#persist(lease);
+    if (this.#primary) this.#refresh(lease, 0, nowMs);
     return lease;
   }
 
   /** Deletes its keys in byte order, in one transaction, and the lease with them. Throws LeaseNotFoundError. */
   revoke(id: bigint): void {
-    const lease = this.mustFind(id);
-    if (this.openDeleter === undefined) throw new Error('the lessor has no key deleter');
-    const deleter = this.openDeleter();
+    const lease = this.#mustFind(id);
+    if (this.#openDeleter === undefined) throw new Error('the lessor has no key deleter');
+    const deleter = this.#openDeleter();
     for (const key of [...lease.keys].sort()) deleter.deleteRange(Buffer.from(key, 'latin1'), undefined);
-    this.leases.delete(id);
-    this.expiries.delete(id);
-    this.checkpoints.delete(id);
-    deleteLease(this.backend, id);
+    this.#leases.delete(id);
+    this.#expiries.delete(id);
+    this.#checkpoints.delete(id);
+    deleteLease(this.#backend, id);
     deleter.end();
-    this.wake(id, 'revoked');
+    this.#wake(id, 'revoked');
   }
 
   /** A LeaseCheckpoint entry; an unknown lease is passed over. `remainingTtlSeconds` 0 = the whole TTL again. */
   checkpoint(id: bigint, remainingTtlSeconds: number, nowMs: number): void {
-    const lease = this.leases.get(id);
+    const lease = this.#leases.get(id);
     if (lease === undefined) return;
     lease.remainingTtlSeconds = remainingTtlSeconds;
-    if (this.options.persistCheckpoints?.() === true) this.persist(lease);
-    if (this.primary) this.scheduleCheckpoint(lease, nowMs);
+    if (this.#options.persistCheckpoints?.() === true) this.#persist(lease);
+    if (this.#primary) this.#scheduleCheckpoint(lease, nowMs);
   }
 
   /** False where the lease does not exist. A key hangs on one lease at most: whoever moves it detaches it first. */
   attach(id: bigint, key: string): boolean {
-    const lease = this.leases.get(id);
+    const lease = this.#leases.get(id);
     if (lease === undefined) return false;
     lease.keys.add(key);
-    this.leaseOfKey.set(key, id);
+    this.#leaseOfKey.set(key, id);
     return true;
   }
 
   detach(id: bigint, key: string): void {
-    this.leases.get(id)?.keys.delete(key);
-    if (this.leaseOfKey.get(key) === id) this.leaseOfKey.delete(key);
+    this.#leases.get(id)?.keys.delete(key);
+    if (this.#leaseOfKey.get(key) === id) this.#leaseOfKey.delete(key);
   }
 
   /** 0n = none. */
   leaseOf(key: string): bigint {
-    return this.leaseOfKey.get(key) ?? 0n;
+    return this.#leaseOfKey.get(key) ?? 0n;
   }
 
   /** The keys of a lease, latin1, in no order; permission checks walk them. */
   keysOf(id: bigint): Iterable<string> {
-    return this.leases.get(id)?.keys ?? [];
+    return this.#leases.get(id)?.keys ?? [];
   }
 
   // ---- the leader's
@@ -165,30 +171,30 @@ export class Lessor {
    * everything else.
    */
   promote(nowMs: number): void {
-    this.primary = true;
-    for (const lease of this.leases.values()) this.refresh(lease, this.options.electionTimeoutMs, nowMs);
-    if (this.leases.size >= revokeRate) this.spreadPileUps(nowMs);
+    this.#primary = true;
+    for (const lease of this.#leases.values()) this.#refresh(lease, this.#options.electionTimeoutMs, nowMs);
+    if (this.#leases.size >= revokeRate) this.#spreadPileUps(nowMs);
   }
 
   /** This member does not lead any more: no lease ends here, and no renewal succeeds. */
   demote(): void {
-    this.primary = false;
-    for (const lease of this.leases.values()) lease.deadlineMs = Number.POSITIVE_INFINITY;
-    this.expiries.clear();
-    this.checkpoints.clear();
-    for (const id of [...this.waiting.keys()]) this.wake(id, 'demoted');
+    this.#primary = false;
+    for (const lease of this.#leases.values()) lease.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#expiries.clear();
+    this.#checkpoints.clear();
+    for (const id of [...this.#waiting.keys()]) this.#wake(id, 'demoted');
   }
 
   /** Throws NotPrimaryError, LeaseNotFoundError. Not through raft: only the leader's deadline moves. */
   renew(id: bigint, nowMs: number): Renewal {
-    if (!this.primary) throw new NotPrimaryError();
-    const lease = this.mustFind(id);
+    if (!this.#primary) throw new NotPrimaryError();
+    const lease = this.#mustFind(id);
     // Expired means that its revocation may be on its way already: a success now would promise what the next entry
     // takes back (#20615).
     if (lease.deadlineMs <= nowMs) return { t: 'expired' };
-    if (this.options.checkpointIntervalSeconds !== undefined && lease.remainingTtlSeconds > 0)
+    if (this.#options.checkpointIntervalSeconds !== undefined && lease.remainingTtlSeconds > 0)
       return { t: 'checkpoint-first' };
-    this.refresh(lease, 0, nowMs);
+    this.#refresh(lease, 0, nowMs);
     return { t: 'renewed', ttlSeconds: lease.ttlSeconds };
   }
 
@@ -196,12 +202,12 @@ export class Lessor {
    * `gone` is called once: when the lease is revoked, or this member stops leading. The returned function calls it off.
    */
   onGone(id: bigint, gone: (why: 'revoked' | 'demoted') => void): () => void {
-    const set = this.waiting.get(id) ?? new Set();
-    this.waiting.set(id, set);
+    const set = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, set);
     set.add(gone);
     return () => {
       set.delete(gone);
-      if (set.size === 0 && this.waiting.get(id) === set) this.waiting.delete(id);
+      if (set.size === 0 && this.#waiting.get(id) === set) this.#waiting.delete(id);
     };
   }
 
@@ -210,7 +216,7 @@ export class Lessor {
    * there).
    */
   remaining(id: bigint, nowMs: number): LeaseRemaining | undefined {
-    const lease = this.leases.get(id);
+    const lease = this.#leases.get(id);
     if (lease === undefined) return undefined;
     return {
       id,
@@ -222,7 +228,7 @@ export class Lessor {
 
   /** All leases, the one that ends first first. */
   list(): LeaseInfo[] {
-    return [...this.leases.values()].sort((a, b) => (a.deadlineMs === b.deadlineMs ? 0 : a.deadlineMs - b.deadlineMs));
+    return [...this.#leases.values()].sort((a, b) => (a.deadlineMs === b.deadlineMs ? 0 : a.deadlineMs - b.deadlineMs));
   }
 
   /**
@@ -231,11 +237,11 @@ export class Lessor {
    */
   takeExpired(nowMs: number): bigint[] {
     const taken: bigint[] = [];
-    while (this.primary && taken.length < revokeRate / 2) {
-      const first = this.expiries.first();
+    while (this.#primary && taken.length < revokeRate / 2) {
+      const first = this.#expiries.first();
       if (first === undefined || first.atMs > nowMs) break;
-      this.expiries.set(first.id, nowMs + this.options.expiredRetryMs);
-      const lease = this.leases.get(first.id);
+      this.#expiries.set(first.id, nowMs + this.#options.expiredRetryMs);
+      const lease = this.#leases.get(first.id);
       if (lease !== undefined && lease.deadlineMs <= nowMs) taken.push(first.id);
     }
     return taken;
@@ -244,13 +250,13 @@ export class Lessor {
   /** Batches to propose as LeaseCheckpoint entries, so that a new leader does not start long leases from the top. */
   takeCheckpoints(nowMs: number): LeaseCheckpointItem[][] {
     const batches: LeaseCheckpointItem[][] = [];
-    while (this.primary && batches.length < checkpointBatchesPerLoop) {
+    while (this.#primary && batches.length < checkpointBatchesPerLoop) {
       const batch: LeaseCheckpointItem[] = [];
       while (batch.length < checkpointBatchSize) {
-        const first = this.checkpoints.first();
+        const first = this.#checkpoints.first();
         if (first === undefined || first.atMs > nowMs) break;
-        this.checkpoints.delete(first.id);
-        const lease = this.leases.get(first.id);
+        this.#checkpoints.delete(first.id);
+        const lease = this.#leases.get(first.id);
         if (lease === undefined || lease.deadlineMs <= nowMs) continue;
         const remainingTtlSeconds = Math.ceil((lease.deadlineMs - nowMs) / 1000);
         if (remainingTtlSeconds < lease.ttlSeconds) batch.push({ id: lease.id, remainingTtlSeconds });
@@ -263,27 +269,27 @@ export class Lessor {
 
   // ---- inside
 
-  private refresh(lease: Lease, extraMs: number, nowMs: number): void {
+  #refresh(lease: Lease, extraMs: number, nowMs: number): void {
     const ttlSeconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
     lease.deadlineMs = nowMs + extraMs + ttlSeconds * 1000;
-    this.expiries.set(lease.id, lease.deadlineMs);
-    this.scheduleCheckpoint(lease, nowMs);
+    this.#expiries.set(lease.id, lease.deadlineMs);
+    this.#scheduleCheckpoint(lease, nowMs);
   }
 
-  private scheduleCheckpoint(lease: Lease, nowMs: number): void {
-    const interval = this.options.checkpointIntervalSeconds;
+  #scheduleCheckpoint(lease: Lease, nowMs: number): void {
+    const interval = this.#options.checkpointIntervalSeconds;
     if (interval === undefined) return;
     const ttlSeconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
-    if (ttlSeconds > interval) this.checkpoints.set(lease.id, nowMs + interval * 1000);
+    if (ttlSeconds > interval) this.#checkpoints.set(lease.id, nowMs + interval * 1000);
   }
 
   /**
    * Walks the leases by deadline, in windows of a second: beyond three quarters of the revoke rate the rest of a window
    * is put off.
    */
-  private spreadPileUps(nowMs: number): void {
+  #spreadPileUps(nowMs: number): void {
     const perSecond = (3 * revokeRate) / 4;
-    const sorted = [...this.leases.values()].sort((a, b) => a.deadlineMs - b.deadlineMs);
+    const sorted = [...this.#leases.values()].sort((a, b) => a.deadlineMs - b.deadlineMs);
     let windowMs = (sorted[0]?.deadlineMs ?? nowMs) - nowMs;
     let nextWindowMs = windowMs + 1000;
     let ending = 0;
@@ -300,33 +306,33 @@ export class Lessor {
       // A lease already some way into the window is put off by that much less.
       const delayMs = 1000 * (ending / perSecond) - (remainingMs - windowMs);
       nextWindowMs = windowMs + delayMs;
-      this.refresh(lease, delayMs + this.options.electionTimeoutMs, nowMs);
+      this.#refresh(lease, delayMs + this.#options.electionTimeoutMs, nowMs);
     }
   }
 
-  private mustFind(id: bigint): Lease {
-    const lease = this.leases.get(id);
+  #mustFind(id: bigint): Lease {
+    const lease = this.#leases.get(id);
     if (lease === undefined) throw new LeaseNotFoundError(id);
     return lease;
   }
 
-  private wake(id: bigint, why: 'revoked' | 'demoted'): void {
-    const set = this.waiting.get(id);
+  #wake(id: bigint, why: 'revoked' | 'demoted'): void {
+    const set = this.#waiting.get(id);
     if (set === undefined) return;
-    this.waiting.delete(id);
+    this.#waiting.delete(id);
     for (const gone of set) gone(why);
   }
 
-  private persist(lease: Lease): void {
-    putLease(this.backend, { ID: lease.id, TTL: lease.ttlSeconds, RemainingTTL: lease.remainingTtlSeconds });
+  #persist(lease: Lease): void {
+    putLease(this.#backend, { ID: lease.id, TTL: lease.ttlSeconds, RemainingTTL: lease.remainingTtlSeconds });
   }
 
-  private load(): void {
-    this.backend.createBucket('lease');
-    readLeases(this.backend, (record) => {
-      this.leases.set(record.ID, {
+  #load(): void {
+    this.#backend.createBucket('lease');
+    readLeases(this.#backend, (record) => {
+      this.#leases.set(record.ID, {
         id: record.ID,
-        ttlSeconds: Math.max(record.TTL, this.options.minTtlSeconds),
+        ttlSeconds: Math.max(record.TTL, this.#options.minTtlSeconds),
         remainingTtlSeconds: record.RemainingTTL,
         deadlineMs: Number.POSITIVE_INFINITY,
         keys: new Set(),

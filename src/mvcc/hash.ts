@@ -22,18 +22,20 @@ import type { KvHash } from './types.js';
 const bucketNameCrc = crc32c(0, Buffer.from('key', 'latin1'));
 
 export class KvHasher {
-  private crc = bucketNameCrc;
-  private readonly anyKept: boolean;
+  #crc = bucketNameCrc;
+  readonly #anyKept: boolean;
+  readonly #index: KeyIndex;
 
   constructor(
-    private readonly index: KeyIndex,
+    index: KeyIndex,
     /**
      * `forCompaction`: the records are those of a compaction at `revision`, after one at `compactRevision`; then
      * tombstones at `revision` count as kept.
      */
     readonly at: { readonly revision: number; readonly compactRevision: number; readonly forCompaction: boolean },
   ) {
-    this.anyKept = someKept(index, at);
+    this.#index = index;
+    this.#anyKept = someKept(index, at);
   }
 
   add(recordKey: Uint8Array, record: Uint8Array): void {
@@ -41,18 +43,18 @@ export class KvHasher {
     const { revision, compactRevision, forCompaction } = this.at;
     if (main > revision) return;
     if (main <= compactRevision) {
-      if (this.anyKept) {
-        const history = this.index.get(keyOfRecord(record));
+      if (this.#anyKept) {
+        const history = this.#index.get(keyOfRecord(record));
         if (history === undefined) return;
         if (!isKept(history, revision, { main, sub: subOf(recordKey) }, { forHash: !forCompaction })) return;
       }
       if (main === compactRevision && isTombstone(recordKey)) return;
     }
-    this.crc = crc32c(crc32c(this.crc, recordKey), record);
+    this.#crc = crc32c(crc32c(this.#crc, recordKey), record);
   }
 
   get hash(): number {
-    return this.crc;
+    return this.#crc;
   }
 }
 
@@ -70,20 +72,20 @@ function someKept(index: KeyIndex, at: { revision: number; forCompaction: boolea
 
 /** Hashes of past compactions: what members compare without stopping anything. The newest ten, as etcd keeps them. */
 export class CompactionHashes {
-  private readonly byRevision: Omit<KvHash, 'currentRevision'>[] = [];
+  readonly #byRevision: Omit<KvHash, 'currentRevision'>[] = [];
 
   store(hash: Omit<KvHash, 'currentRevision'>): void {
-    this.byRevision.push(hash);
-    this.byRevision.sort((a, b) => a.revision - b.revision);
-    if (this.byRevision.length > 10) this.byRevision.shift();
+    this.#byRevision.push(hash);
+    this.#byRevision.sort((a, b) => a.revision - b.revision);
+    if (this.#byRevision.length > 10) this.#byRevision.shift();
   }
 
   at(revision: number): Omit<KvHash, 'currentRevision'> | undefined {
-    return this.byRevision.find((it) => it.revision === revision);
+    return this.#byRevision.find((it) => it.revision === revision);
   }
 
   /** Oldest first. */
   all(): readonly Omit<KvHash, 'currentRevision'>[] {
-    return this.byRevision;
+    return this.#byRevision;
   }
 }

@@ -26,29 +26,38 @@ const nothing = new Uint8Array(0);
 
 /** Walks the `key` bucket up to a revision, a batch at a time. */
 class RecordCursor {
-  private next: Uint8Array = nothing;
-  private readonly end: Uint8Array;
+  #next: Uint8Array = nothing;
+  readonly #end: Uint8Array;
+  readonly #backend: Backend;
 
-  constructor(
-    private readonly backend: Backend,
-    upToRevision: number,
-  ) {
-    this.end = revisionKey(upToRevision + 1, 0, false);
+  constructor(backend: Backend, upToRevision: number) {
+    this.#backend = backend;
+    this.#end = revisionKey(upToRevision + 1, 0, false);
   }
 
   /** False when there are no more. `visit` must not call the backend. */
   batch(limit: number, visit: (recordKey: Uint8Array, record: Uint8Array) => void): boolean {
     let seen = 0;
-    this.backend.range('key', this.next, this.end, limit, (recordKey, record) => {
+    this.#backend.range('key', this.#next, this.#end, limit, (recordKey, record) => {
       visit(recordKey, record);
       // Enough room for the last key and a zero byte behind it: the smallest key above it.
       if (++seen === limit) {
-        this.next = new Uint8Array(recordKey.length + 1);
-        this.next.set(recordKey);
+        this.#next = new Uint8Array(recordKey.length + 1);
+        this.#next.set(recordKey);
       }
     });
     return seen === limit;
   }
+}
+
+interface CompactionParts {
+  readonly backend: Backend;
+  readonly index: KeyIndex;
+  readonly revision: number;
+  readonly previousCompactRevision: number;
+  readonly removed: (records: number) => void;
+  readonly done: (hash: number) => void;
+  readonly interrupted: () => void;
 }
 
 /**
@@ -58,68 +67,60 @@ class RecordCursor {
 export class CompactionJob implements Job {
   readonly kind = 'compaction';
   readonly revision: number;
-  private readonly cursor: RecordCursor;
-  private readonly hasher: KvHasher;
-  private recordsDone = false;
+  readonly #cursor: RecordCursor;
+  readonly #hasher: KvHasher;
+  #recordsDone = false;
   /** Where the sweep over the index goes on. */
-  private sweepFrom: string | undefined = '';
+  #sweepFrom: string | undefined = '';
+  readonly #parts: CompactionParts;
 
-  constructor(
-    private readonly parts: {
-      readonly backend: Backend;
-      readonly index: KeyIndex;
-      readonly revision: number;
-      readonly previousCompactRevision: number;
-      readonly removed: (records: number) => void;
-      readonly done: (hash: number) => void;
-      readonly interrupted: () => void;
-    },
-  ) {
+  constructor(parts: CompactionParts) {
+    this.#parts = parts;
     const { backend, index, revision, previousCompactRevision } = parts;
     this.revision = revision;
-    this.cursor = new RecordCursor(backend, revision);
-    this.hasher = new KvHasher(index, { revision, compactRevision: previousCompactRevision, forCompaction: true });
+    this.#cursor = new RecordCursor(backend, revision);
+    this.#hasher = new KvHasher(index, { revision, compactRevision: previousCompactRevision, forCompaction: true });
   }
 
   get isSweepingIndex(): boolean {
-    return this.recordsDone;
+    return this.#recordsDone;
   }
 
   step(limit: number): boolean {
-    if (!this.recordsDone) {
-      this.recordsDone = !this.sweepRecords(limit);
+    if (!this.#recordsDone) {
+      this.#recordsDone = !this.#sweepRecords(limit);
       return false;
     }
-    this.sweepIndex(limit);
-    if (this.sweepFrom !== undefined) return false;
-    this.parts.done(this.hasher.hash);
+    this.#sweepIndex(limit);
+    if (this.#sweepFrom !== undefined) return false;
+    this.#parts.done(this.#hasher.hash);
     return true;
   }
 
   interrupt(): void {
-    this.parts.interrupted();
+    this.#parts.interrupted();
   }
 
-  private sweepRecords(limit: number): boolean {
-    const { backend, index, revision } = this.parts;
+  #sweepRecords(limit: number): boolean {
+    const { backend, index, revision } = this.#parts;
     const doomed: Uint8Array[] = [];
-    const more = this.cursor.batch(limit, (recordKey, record) => {
-      this.hasher.add(recordKey, record);
+    const more = this.#cursor.batch(limit, (recordKey, record) => {
+      this.#hasher.add(recordKey, record);
       const history = index.get(keyOfRecord(record));
       const change = { main: mainOf(recordKey), sub: subOf(recordKey) };
       if (history === undefined || !isKept(history, revision, change, { forHash: false }))
         doomed.push(recordKey.slice());
     });
     for (const recordKey of doomed) backend.delete('key', recordKey);
-    this.parts.removed(doomed.length);
+    this.#parts.removed(doomed.length);
     return more;
   }
 
-  private sweepIndex(limit: number): void {
-    const { index, revision } = this.parts;
+  #sweepIndex(limit: number): void {
+    const { index, revision } = this.#parts;
     let handled = 0;
-    while (this.sweepFrom !== undefined && handled < limit) {
-      this.sweepFrom = index.sweepLeaf(this.sweepFrom, (history) => {
+    while (this.#sweepFrom !== undefined && handled < limit) {
+      this.#sweepFrom = index.sweepLeaf(this.#sweepFrom, (history) => {
         handled++;
         return compacted(history, revision);
       });
@@ -127,44 +128,46 @@ export class CompactionJob implements Job {
   }
 }
 
+interface HashParts {
+  readonly backend: Backend;
+  readonly index: KeyIndex;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly done: (hash: number) => void;
+  /** Who waits for it: the job ends when it is gone. */
+  readonly caller: Caller | undefined;
+  readonly abandoned: () => void;
+  readonly interrupted: () => void;
+}
+
 export class HashJob implements Job {
   readonly kind = 'hash';
   readonly revision: number;
-  private readonly cursor: RecordCursor;
-  private hasher: KvHasher | undefined;
+  readonly #cursor: RecordCursor;
+  #hasher: KvHasher | undefined;
+  readonly #parts: HashParts;
 
-  constructor(
-    private readonly parts: {
-      readonly backend: Backend;
-      readonly index: KeyIndex;
-      readonly revision: number;
-      readonly compactRevision: number;
-      readonly done: (hash: number) => void;
-      /** Who waits for it: the job ends when it is gone. */
-      readonly caller: Caller | undefined;
-      readonly abandoned: () => void;
-      readonly interrupted: () => void;
-    },
-  ) {
+  constructor(parts: HashParts) {
+    this.#parts = parts;
     this.revision = parts.revision;
-    this.cursor = new RecordCursor(parts.backend, parts.revision);
+    this.#cursor = new RecordCursor(parts.backend, parts.revision);
   }
 
   step(limit: number): boolean {
-    if (this.parts.caller?.aborted === true) {
-      this.parts.abandoned();
+    if (this.#parts.caller?.aborted === true) {
+      this.#parts.abandoned();
       return true;
     }
-    const { index, revision, compactRevision } = this.parts;
+    const { index, revision, compactRevision } = this.#parts;
     // Made at the first step: jobs before this one may still change the index.
-    this.hasher ??= new KvHasher(index, { revision, compactRevision, forCompaction: false });
-    const { hasher } = this;
-    const more = this.cursor.batch(limit, (recordKey, record) => hasher.add(recordKey, record));
-    if (!more) this.parts.done(hasher.hash);
+    this.#hasher ??= new KvHasher(index, { revision, compactRevision, forCompaction: false });
+    const hasher = this.#hasher;
+    const more = this.#cursor.batch(limit, (recordKey, record) => hasher.add(recordKey, record));
+    if (!more) this.#parts.done(hasher.hash);
     return !more;
   }
 
   interrupt(): void {
-    this.parts.interrupted();
+    this.#parts.interrupted();
   }
 }

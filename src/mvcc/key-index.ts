@@ -39,20 +39,20 @@ export interface Placed {
 export type VisitKey = (key: string, history: History) => unknown;
 
 export class KeyIndex {
-  private leaves: Leaf[] = [new Leaf([], [])];
+  #leaves: Leaf[] = [new Leaf([], [])];
   /** Of the first leaf: '' whatever its first key is. */
-  private firsts: string[] = [''];
-  private keyCount = 0;
-  private readonly placed: Placed = { created: 0, version: 0 };
+  #firsts: string[] = [''];
+  #keyCount = 0;
+  readonly #placed: Placed = { created: 0, version: 0 };
 
   /** All at once: sorting a million keys takes a third of what inserting them one by one does. */
   static of(histories: ReadonlyMap<string, History>): KeyIndex {
     const index = new KeyIndex();
     if (histories.size === 0) return index;
     const keys = [...histories.keys()].sort();
-    index.leaves = [];
-    index.firsts = [];
-    index.keyCount = keys.length;
+    index.#leaves = [];
+    index.#firsts = [];
+    index.#keyCount = keys.length;
     for (let from = 0; from < keys.length; from += loadedLeafSize) {
       const leafKeys = keys.slice(from, from + loadedLeafSize);
       const leaf = new Leaf(
@@ -60,19 +60,19 @@ export class KeyIndex {
         leafKeys.map((key) => histories.get(key) as History),
       );
       for (const history of leaf.histories) if (isAlive(history)) leaf.alive++;
-      index.leaves.push(leaf);
-      index.firsts.push(from === 0 ? '' : (leafKeys[0] as string));
+      index.#leaves.push(leaf);
+      index.#firsts.push(from === 0 ? '' : (leafKeys[0] as string));
     }
     return index;
   }
 
   /** Keys known, deleted ones that are not compacted yet included. */
   get size(): number {
-    return this.keyCount;
+    return this.#keyCount;
   }
 
   get(key: string): History | undefined {
-    const leaf = this.leaves[this.leafOf(key)] as Leaf;
+    const leaf = this.#leaves[this.#leafOf(key)] as Leaf;
     const at = lowerBound(leaf.keys, key);
     return leaf.keys[at] === key ? leaf.histories[at] : undefined;
   }
@@ -82,14 +82,14 @@ export class KeyIndex {
    * one object, since this runs once per put.
    */
   put(key: string, main: number, sub: number): Placed {
-    const leafAt = this.leafOf(key);
-    const leaf = this.leaves[leafAt] as Leaf;
+    const leafAt = this.#leafOf(key);
+    const leaf = this.#leaves[leafAt] as Leaf;
     const at = lowerBound(leaf.keys, key);
-    const { placed } = this;
+    const placed = this.#placed;
     if (leaf.keys[at] !== key) {
       placed.created = main;
       placed.version = 1;
-      this.insertAt(leafAt, at, key, sub === 0 ? main : new KeyHistory(main, sub, main, 1));
+      this.#insertAt(leafAt, at, key, sub === 0 ? main : new KeyHistory(main, sub, main, 1));
       return placed;
     }
     let history = leaf.histories[at] as History;
@@ -108,7 +108,7 @@ export class KeyIndex {
 
   /** Records a deletion of a living key; false (and nothing recorded) where there is none. */
   tombstone(key: string, main: number, sub: number): boolean {
-    const leaf = this.leaves[this.leafOf(key)] as Leaf;
+    const leaf = this.#leaves[this.#leafOf(key)] as Leaf;
     const at = lowerBound(leaf.keys, key);
     if (leaf.keys[at] !== key) return false;
     let history = leaf.histories[at] as History;
@@ -122,19 +122,19 @@ export class KeyIndex {
     return true;
   }
 
-  private insertAt(leafAt: number, at: number, key: string, history: History): void {
-    this.keyCount++;
-    let leaf = this.leaves[leafAt] as Leaf;
+  #insertAt(leafAt: number, at: number, key: string, history: History): void {
+    this.#keyCount++;
+    let leaf = this.#leaves[leafAt] as Leaf;
     if (leaf.keys.length === leafSize) {
       // Keys in rising order fill their leaves to the brim: the new leaf begins empty instead of with one half.
-      const splitAt = at === leafSize && leafAt === this.leaves.length - 1 ? leafSize : leafSize >> 1;
+      const splitAt = at === leafSize && leafAt === this.#leaves.length - 1 ? leafSize : leafSize >> 1;
       const right = new Leaf(leaf.keys.slice(splitAt), leaf.histories.slice(splitAt));
       for (const it of right.histories) if (isAlive(it)) right.alive++;
       leaf.keys.length = splitAt;
       leaf.histories.length = splitAt;
       leaf.alive -= right.alive;
-      this.leaves.splice(leafAt + 1, 0, right);
-      this.firsts.splice(leafAt + 1, 0, right.keys[0] ?? key);
+      this.#leaves.splice(leafAt + 1, 0, right);
+      this.#firsts.splice(leafAt + 1, 0, right.keys[0] ?? key);
       if (at >= splitAt) {
         leaf = right;
         at -= splitAt;
@@ -152,10 +152,10 @@ export class KeyIndex {
 
   /** Visits `[start, end)`; `end` undefined = to the last key. The index must not change meanwhile. */
   range(start: string, end: string | undefined, visit: VisitKey): void {
-    let leafAt = this.leafOf(start);
-    let at = lowerBound((this.leaves[leafAt] as Leaf).keys, start);
-    for (; leafAt < this.leaves.length; leafAt++, at = 0) {
-      const { keys, histories } = this.leaves[leafAt] as Leaf;
+    let leafAt = this.#leafOf(start);
+    let at = lowerBound((this.#leaves[leafAt] as Leaf).keys, start);
+    for (; leafAt < this.#leaves.length; leafAt++, at = 0) {
+      const { keys, histories } = this.#leaves[leafAt] as Leaf;
       // A leaf that ends before `end` needs no comparison per key.
       const stop = end === undefined ? keys.length : lowerBound(keys, end);
       for (; at < stop; at++) {
@@ -167,12 +167,12 @@ export class KeyIndex {
 
   /** Living keys in `[start, end)`. */
   countAlive(start: string, end: string | undefined): number {
-    const last = this.leaves.length - 1;
-    const fromLeaf = this.leafOf(start);
-    const toLeaf = end === undefined ? last : this.leafOf(end);
+    const last = this.#leaves.length - 1;
+    const fromLeaf = this.#leafOf(start);
+    const toLeaf = end === undefined ? last : this.#leafOf(end);
     let count = 0;
     for (let leafAt = fromLeaf; leafAt <= toLeaf; leafAt++) {
-      const leaf = this.leaves[leafAt] as Leaf;
+      const leaf = this.#leaves[leafAt] as Leaf;
       if (leafAt !== fromLeaf && (leafAt !== toLeaf || end === undefined)) {
         count += leaf.alive;
         continue;
@@ -189,9 +189,9 @@ export class KeyIndex {
    * returns where to go on, or undefined at the end. Keys whose history becomes undefined are removed.
    */
   sweepLeaf(from: string, change: (history: History) => History | undefined): string | undefined {
-    const leafAt = this.leafOf(from);
-    const leaf = this.leaves[leafAt] as Leaf;
-    const next = this.firsts[leafAt + 1];
+    const leafAt = this.#leafOf(from);
+    const leaf = this.#leaves[leafAt] as Leaf;
+    const next = this.#firsts[leafAt + 1];
     let kept = 0;
     let alive = 0;
     for (let at = 0; at < leaf.keys.length; at++) {
@@ -202,21 +202,21 @@ export class KeyIndex {
       kept++;
       if (isAlive(after)) alive++;
     }
-    this.keyCount -= leaf.keys.length - kept;
+    this.#keyCount -= leaf.keys.length - kept;
     leaf.keys.length = kept;
     leaf.histories.length = kept;
     leaf.alive = alive;
-    if (kept === 0 && this.leaves.length > 1) {
-      this.leaves.splice(leafAt, 1);
-      this.firsts.splice(leafAt, 1);
-      this.firsts[0] = '';
+    if (kept === 0 && this.#leaves.length > 1) {
+      this.#leaves.splice(leafAt, 1);
+      this.#firsts.splice(leafAt, 1);
+      this.#firsts[0] = '';
     }
     return next;
   }
 
   /** The leaf that holds `key`, or would. */
-  private leafOf(key: string): number {
-    const { firsts } = this;
+  #leafOf(key: string): number {
+    const firsts = this.#firsts;
     let low = 1;
     let high = firsts.length;
     while (low < high) {

@@ -7,20 +7,26 @@ import { owned } from './key-value.js';
 import type { Interval, RecordReader } from './read.js';
 
 export class RangeCursor {
-  private next: string;
-  private open = true;
-  private interrupted = false;
+  #next: string;
+  #open = true;
+  #interrupted = false;
+  readonly #reader: RecordReader;
+  readonly #interval: Interval;
+  readonly #onClose: (cursor: RangeCursor) => void;
 
   constructor(
-    private readonly reader: RecordReader,
-    private readonly interval: Interval,
+    reader: RecordReader,
+    interval: Interval,
     /** All slices are as of this revision. */
     readonly revision: number,
     /** Keys in the whole range. */
     readonly count: number,
-    private readonly onClose: (cursor: RangeCursor) => void,
+    onClose: (cursor: RangeCursor) => void,
   ) {
-    this.next = interval.start;
+    this.#reader = reader;
+    this.#interval = interval;
+    this.#onClose = onClose;
+    this.#next = interval.start;
   }
 
   /**
@@ -38,25 +44,25 @@ export class RangeCursor {
    * pages that are never written again, and keep those in memory. Returns how many there were.
    */
   visit(limit: number, visit: (record: Uint8Array) => unknown): number {
-    if (this.interrupted) throw new InterruptedError();
-    if (!this.open) throw new Error('the range cursor is closed');
-    const interval = { start: this.next, end: this.interval.end };
-    const { seen, last } = this.reader.visit(interval, this.revision, limit, visit);
+    if (this.#interrupted) throw new InterruptedError();
+    if (!this.#open) throw new Error('the range cursor is closed');
+    const interval = { start: this.#next, end: this.#interval.end };
+    const { seen, last } = this.#reader.visit(interval, this.revision, limit, visit);
     // The least key above the last one.
-    if (last !== undefined) this.next = `${last}\0`;
+    if (last !== undefined) this.#next = `${last}\0`;
     return seen;
   }
 
   /** Must be called: until then compactions above `revision` drop nothing. Twice is harmless. */
   close(): void {
-    if (!this.open) return;
-    this.open = false;
-    this.onClose(this);
+    if (!this.#open) return;
+    this.#open = false;
+    this.#onClose(this);
   }
 
   /** By the store: its content is gone. */
   interrupt(): void {
-    this.interrupted = true;
+    this.#interrupted = true;
     this.close();
   }
 }

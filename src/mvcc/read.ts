@@ -29,19 +29,21 @@ export interface Horizon {
 }
 
 export class RecordReader {
-  private readonly found: Found = { main: 0, sub: 0, tombstone: false };
+  readonly #found: Found = { main: 0, sub: 0, tombstone: false };
   /** The backend does not keep what `get` is given. */
-  private readonly recordKey = new Uint8Array(revisionKeyBytes);
+  readonly #recordKey = new Uint8Array(revisionKeyBytes);
+  readonly #index: KeyIndex;
+  readonly #backend: BackendReader;
 
-  constructor(
-    private readonly index: KeyIndex,
-    private readonly backend: BackendReader,
-  ) {}
+  constructor(index: KeyIndex, backend: BackendReader) {
+    this.#index = index;
+    this.#backend = backend;
+  }
 
   /** Stored bytes of a key as of `atMain`, owned by the caller. */
   get(key: string, atMain: number): Uint8Array | undefined {
-    const history = this.index.get(key);
-    return history === undefined ? undefined : this.record(history, atMain);
+    const history = this.#index.get(key);
+    return history === undefined ? undefined : this.#record(history, atMain);
   }
 
   range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions, horizon: Horizon): RangeResult {
@@ -60,12 +62,12 @@ export class RecordReader {
     const kvs: Uint8Array[] = [];
     if (atMain === horizon.current) {
       // The index holds no change beyond the current revision, so its counts of living keys are the answer.
-      const count = this.index.countAlive(interval.start, interval.end);
+      const count = this.#index.countAlive(interval.start, interval.end);
       if (how.countOnly) return { kvs, count };
       const wanted = how.limit === 0 ? count : Math.min(how.limit, count);
       if (wanted > 0) {
-        this.index.range(interval.start, interval.end, (_key, history) => {
-          const kv = this.record(history, atMain);
+        this.#index.range(interval.start, interval.end, (_key, history) => {
+          const kv = this.#record(history, atMain);
           if (kv !== undefined) kvs.push(kv);
           return kvs.length < wanted;
         });
@@ -73,11 +75,11 @@ export class RecordReader {
       return { kvs, count };
     }
     let count = 0;
-    this.index.range(interval.start, interval.end, (_key, history) => {
-      if (!findAt(history, atMain, this.found) || this.found.tombstone) return;
+    this.#index.range(interval.start, interval.end, (_key, history) => {
+      if (!findAt(history, atMain, this.#found) || this.#found.tombstone) return;
       count++;
       if (how.countOnly || (how.limit > 0 && kvs.length >= how.limit)) return;
-      kvs.push(this.load(this.found));
+      kvs.push(this.#load(this.#found));
     });
     return { kvs, count };
   }
@@ -92,30 +94,30 @@ export class RecordReader {
     limit: number,
     visit: (record: Uint8Array) => unknown,
   ): { seen: number; last: string | undefined } {
-    const { found } = this;
+    const found = this.#found;
     let seen = 0;
     let last: string | undefined;
-    this.index.range(interval.start, interval.end, (key, history) => {
+    this.#index.range(interval.start, interval.end, (key, history) => {
       if (!findAt(history, atMain, found) || found.tombstone) return true;
       last = key;
       seen++;
-      return visit(this.borrow(found)) !== false && seen < limit;
+      return visit(this.#borrow(found)) !== false && seen < limit;
     });
     return { seen, last };
   }
 
-  private record(history: History, atMain: number): Uint8Array | undefined {
-    if (!findAt(history, atMain, this.found) || this.found.tombstone) return undefined;
-    return this.load(this.found);
+  #record(history: History, atMain: number): Uint8Array | undefined {
+    if (!findAt(history, atMain, this.#found) || this.#found.tombstone) return undefined;
+    return this.#load(this.#found);
   }
 
-  private load(found: Found): Uint8Array {
-    return owned(this.borrow(found));
+  #load(found: Found): Uint8Array {
+    return owned(this.#borrow(found));
   }
 
-  private borrow(found: Found): Uint8Array {
-    writeRevisionKey(this.recordKey, found.main, found.sub);
-    const record = this.backend.get('key', this.recordKey);
+  #borrow(found: Found): Uint8Array {
+    writeRevisionKey(this.#recordKey, found.main, found.sub);
+    const record = this.#backend.get('key', this.#recordKey);
     if (record === undefined)
       throw new Error(`the index names revision ${found.main}.${found.sub}, the backend has no such record`);
     return record;

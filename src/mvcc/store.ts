@@ -49,40 +49,42 @@ export class MvccStore implements KeyReader, WriteTarget {
   index: KeyIndex;
   reader: RecordReader;
   readonly leases: KeyLeases;
-  private current: number;
-  private compactedAt: number;
-  private writing = false;
-  private readonly listeners: StoreListener[] = [];
-  private jobs: Job[] = [];
-  private hashes = new CompactionHashes();
+  #current: number;
+  #compactedAt: number;
+  #writing = false;
+  readonly #listeners: StoreListener[] = [];
+  #jobs: Job[] = [];
+  #hashes = new CompactionHashes();
   /** Ranges being read in slices. */
-  private readonly cursors = new Set<RangeCursor>();
+  readonly #cursors = new Set<RangeCursor>();
 
   /** Reads the whole `key` bucket; takes seconds for millions of keys. Creates its buckets where they are missing. */
   static open(options: MvccOptions): MvccStore {
     return new MvccStore(options);
   }
+  readonly #options: MvccOptions;
 
-  private constructor(private readonly options: MvccOptions) {
+  private constructor(options: MvccOptions) {
+    this.#options = options;
     this.leases = options.leases;
     ({
       backend: this.backend,
       index: this.index,
       reader: this.reader,
-      current: this.current,
-      compactedAt: this.compactedAt,
-    } = this.load(options.backend));
-    this.resumeCompaction();
+      current: this.#current,
+      compactedAt: this.#compactedAt,
+    } = this.#load(options.backend));
+    this.#resumeCompaction();
   }
 
   /** 1 in an empty store. */
   get currentRevision(): number {
-    return this.current;
+    return this.#current;
   }
 
   /** -1 when nothing was ever compacted. */
   get compactRevision(): number {
-    return this.compactedAt;
+    return this.#compactedAt;
   }
 
   /** Of the operations on it. */
@@ -103,11 +105,11 @@ export class MvccStore implements KeyReader, WriteTarget {
 
   range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult {
     this.counts.ranges++;
-    return this.reader.range(key, end, how, { current: this.current, compacted: this.compactedAt });
+    return this.reader.range(key, end, how, { current: this.#current, compacted: this.#compactedAt });
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.reader.get(latin1Text(key), this.current);
+    return this.reader.get(latin1Text(key), this.#current);
   }
 
   /**
@@ -120,36 +122,36 @@ export class MvccStore implements KeyReader, WriteTarget {
     const cursor = new RangeCursor(
       this.reader,
       intervalOf(key, end) ?? { start, end: `${start}\0` },
-      revision <= 0 ? this.current : revision,
+      revision <= 0 ? this.#current : revision,
       count,
-      (it) => this.cursors.delete(it),
+      (it) => this.#cursors.delete(it),
     );
-    this.cursors.add(cursor);
+    this.#cursors.add(cursor);
     return cursor;
   }
 
   /** Opens the one write transaction. */
   write(): WriteTransaction {
-    if (this.writing) throw new Error('a write transaction is open already');
-    this.writing = true;
+    if (this.#writing) throw new Error('a write transaction is open already');
+    this.#writing = true;
     return new WriteTxn(this);
   }
 
   finishWrite(changes: readonly Change[]): number {
-    this.writing = false;
+    this.#writing = false;
     if (changes.length > 0) {
-      this.current++;
-      for (const listener of this.listeners) listener.written(this.current, changes);
+      this.#current++;
+      for (const listener of this.#listeners) listener.written(this.#current, changes);
     }
-    return this.current;
+    return this.#current;
   }
 
   /** The returned function ends it. */
   listen(listener: StoreListener): () => void {
-    this.listeners.push(listener);
+    this.#listeners.push(listener);
     return () => {
-      const at = this.listeners.indexOf(listener);
-      if (at !== -1) this.listeners.splice(at, 1);
+      const at = this.#listeners.indexOf(listener);
+      if (at !== -1) this.#listeners.splice(at, 1);
     };
   }
 
@@ -159,21 +161,21 @@ export class MvccStore implements KeyReader, WriteTarget {
    * the compacted revision, FutureRevisionError above the current one.
    */
   compact(revision: number): Promise<boolean> {
-    if (revision <= this.compactedAt) throw new CompactedError(revision, this.compactedAt);
-    if (revision > this.current) throw new FutureRevisionError(revision, this.current);
-    return this.startCompaction(revision);
+    if (revision <= this.#compactedAt) throw new CompactedError(revision, this.#compactedAt);
+    if (revision > this.#current) throw new FutureRevisionError(revision, this.#current);
+    return this.#startCompaction(revision);
   }
 
-  private startCompaction(revision: number): Promise<boolean> {
+  #startCompaction(revision: number): Promise<boolean> {
     const { backend, index } = this;
-    const previousCompactRevision = this.compactedAt;
+    const previousCompactRevision = this.#compactedAt;
     const previousFinished = (readMain(backend, scheduledKey) ?? 0) === (readMain(backend, finishedKey) ?? 0);
-    this.compactedAt = revision;
+    this.#compactedAt = revision;
     backend.put('meta', scheduledKey, revisionKey(revision, 0, false));
-    const { failpoints } = this.options;
+    const { failpoints } = this.#options;
     failpoints?.hit('compactBeforeCommitScheduledCompact');
     return new Promise((resolve) => {
-      this.jobs.push(
+      this.#jobs.push(
         new CompactionJob({
           backend,
           index,
@@ -188,7 +190,7 @@ export class MvccStore implements KeyReader, WriteTarget {
             backend.put('meta', finishedKey, revisionKey(revision, 0, false));
             failpoints?.hit('compactAfterSetFinishedCompact');
             // Of an interrupted compaction some records were gone before hashing began: its hash says nothing.
-            if (previousFinished) this.hashes.store({ hash, revision, compactRevision: previousCompactRevision });
+            if (previousFinished) this.#hashes.store({ hash, revision, compactRevision: previousCompactRevision });
             resolve(true);
           },
           interrupted: () => resolve(false),
@@ -203,15 +205,17 @@ export class MvccStore implements KeyReader, WriteTarget {
    * InterruptedError or BusyError, and like `range`.
    */
   async hashKV(revision: number, caller?: Caller): Promise<KvHash> {
-    const stored = revision > 0 ? this.hashes.at(revision) : undefined;
-    if (stored !== undefined) return { ...stored, currentRevision: this.current };
-    if (revision > 0 && revision < this.compactedAt) throw new CompactedError(revision, this.compactedAt);
-    if (revision > this.current) throw new FutureRevisionError(revision, this.current);
-    if (this.jobs.length >= maxJobs) throw new BusyError(maxJobs);
-    const at = revision === 0 ? this.current : revision;
-    const { compactedAt: compactRevision, current: currentRevision, backend, index } = this;
+    const stored = revision > 0 ? this.#hashes.at(revision) : undefined;
+    if (stored !== undefined) return { ...stored, currentRevision: this.#current };
+    if (revision > 0 && revision < this.#compactedAt) throw new CompactedError(revision, this.#compactedAt);
+    if (revision > this.#current) throw new FutureRevisionError(revision, this.#current);
+    if (this.#jobs.length >= maxJobs) throw new BusyError(maxJobs);
+    const at = revision === 0 ? this.#current : revision;
+    const { backend, index } = this;
+    const compactRevision = this.#compactedAt;
+    const currentRevision = this.#current;
     return new Promise((resolve, reject) => {
-      this.jobs.push(
+      this.#jobs.push(
         new HashJob({
           backend,
           index,
@@ -228,21 +232,21 @@ export class MvccStore implements KeyReader, WriteTarget {
 
   /** Hashes stored by compactions, oldest first: what the compact hash check compares with peers. */
   compactionHashes(): readonly Omit<KvHash, 'currentRevision'>[] {
-    return this.hashes.all();
+    return this.#hashes.all();
   }
 
   /**
    * What `work` would go on with. etcd commits and sleeps (10 ms) after each batch of a compaction; hashes run through.
    */
   get pendingWork(): 'none' | 'compaction' | 'hash' {
-    return this.jobs[0]?.kind ?? 'none';
+    return this.#jobs[0]?.kind ?? 'none';
   }
 
   /**
    * The step that `work` would make is one of a compaction's sweep over the index, which follows that over the records.
    */
   get isSweepingIndex(): boolean {
-    const job = this.jobs[0];
+    const job = this.#jobs[0];
     return job instanceof CompactionJob && job.isSweepingIndex;
   }
 
@@ -251,45 +255,45 @@ export class MvccStore implements KeyReader, WriteTarget {
    * waits (and the answer is true) while a range below its revision is being read in slices.
    */
   work(limit: number): boolean {
-    const job = this.jobs[0];
+    const job = this.#jobs[0];
     if (job === undefined) return false;
-    if (job.kind === 'compaction') for (const cursor of this.cursors) if (cursor.revision < job.revision) return true;
-    if (job.step(limit)) this.jobs.shift();
-    return this.jobs.length > 0;
+    if (job.kind === 'compaction') for (const cursor of this.#cursors) if (cursor.revision < job.revision) return true;
+    if (job.step(limit)) this.#jobs.shift();
+    return this.#jobs.length > 0;
   }
 
   /**
    * Goes on with another backend (a snapshot from the leader). What was under way is interrupted; listeners are told.
    */
   restore(backend: Backend): void {
-    if (this.writing) throw new Error('a write transaction is open');
+    if (this.#writing) throw new Error('a write transaction is open');
     this.close();
-    this.hashes = new CompactionHashes();
+    this.#hashes = new CompactionHashes();
     ({
       backend: this.backend,
       index: this.index,
       reader: this.reader,
-      current: this.current,
-      compactedAt: this.compactedAt,
-    } = this.load(backend));
-    this.resumeCompaction();
-    for (const listener of this.listeners) listener.restored();
+      current: this.#current,
+      compactedAt: this.#compactedAt,
+    } = this.#load(backend));
+    this.#resumeCompaction();
+    for (const listener of this.#listeners) listener.restored();
   }
 
   /** Interrupts what is under way. The backend is its opener's to close. */
   close(): void {
-    const { jobs } = this;
-    this.jobs = [];
+    const jobs = this.#jobs;
+    this.#jobs = [];
     for (const job of jobs) job.interrupt();
-    for (const cursor of [...this.cursors]) cursor.interrupt();
+    for (const cursor of [...this.#cursors]) cursor.interrupt();
   }
 
-  private load(backend: Backend) {
+  #load(backend: Backend) {
     backend.createBucket('key');
     backend.createBucket('meta');
     const found = restore(backend);
     for (const [key, lease] of found.leased) {
-      if (!this.leases.attach(lease, key)) this.options.onLostLease?.(lease, key);
+      if (!this.leases.attach(lease, key)) this.#options.onLostLease?.(lease, key);
     }
     return {
       backend,
@@ -300,8 +304,8 @@ export class MvccStore implements KeyReader, WriteTarget {
     };
   }
 
-  private resumeCompaction(): void {
+  #resumeCompaction(): void {
     const scheduled = readMain(this.backend, scheduledKey);
-    if (scheduled !== undefined && scheduled > this.compactedAt) void this.startCompaction(scheduled);
+    if (scheduled !== undefined && scheduled > this.#compactedAt) void this.#startCompaction(scheduled);
   }
 }

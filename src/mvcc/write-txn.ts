@@ -42,48 +42,50 @@ export interface OperationCounts {
 export const operationsOf = ({ puts, deletes, ranges }: OperationCounts): number => puts + deletes + ranges;
 
 export class WriteTxn implements WriteTransaction {
-  private readonly changes: Change[] = [];
-  private readonly main: number;
-  private open = true;
+  readonly #changes: Change[] = [];
+  readonly #main: number;
+  #open = true;
+  readonly #target: WriteTarget;
 
-  constructor(private readonly target: WriteTarget) {
-    this.main = target.currentRevision + 1;
+  constructor(target: WriteTarget) {
+    this.#target = target;
+    this.#main = target.currentRevision + 1;
   }
 
   get revision(): number {
-    return this.changes.length === 0 ? this.main - 1 : this.main;
+    return this.#changes.length === 0 ? this.#main - 1 : this.#main;
   }
 
   range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions): RangeResult {
-    this.target.counts.ranges++;
-    return this.target.reader.range(key, end, options, {
+    this.#target.counts.ranges++;
+    return this.#target.reader.range(key, end, options, {
       current: this.revision,
-      compacted: this.target.compactRevision,
+      compacted: this.#target.compactRevision,
     });
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    this.target.counts.ranges++;
-    return this.target.reader.get(latin1Text(key), this.revision);
+    this.#target.counts.ranges++;
+    return this.#target.reader.get(latin1Text(key), this.revision);
   }
 
   put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
-    const { index, backend, counts, leases } = this.target;
+    const { index, backend, counts, leases } = this.#target;
     counts.puts++;
     counts.putBytes += key.length + value.length;
     const text = latin1Text(key);
-    const sub = this.changes.length;
-    const { created, version } = index.put(text, this.main, sub);
+    const sub = this.#changes.length;
+    const { created, version } = index.put(text, this.#main, sub);
     const kv = KeyValue.encode({
       key,
       createRevision: created,
-      modRevision: this.main,
+      modRevision: this.#main,
       version,
       value,
       lease,
     });
-    backend.put('key', revisionKey(this.main, sub, false), kv, append);
-    this.changes.push({ kind: 'put', key: text, kv, isCreate: version === 1 });
+    backend.put('key', revisionKey(this.#main, sub, false), kv, append);
+    this.#changes.push({ kind: 'put', key: text, kv, isCreate: version === 1 });
 
     const before = version === 1 ? 0n : leases.leaseOf(text);
     if (before === lease) return;
@@ -92,33 +94,33 @@ export class WriteTxn implements WriteTransaction {
   }
 
   deleteRange(key: Uint8Array, end: Uint8Array | undefined): number {
-    this.target.counts.deletes++;
+    this.#target.counts.deletes++;
     const interval = intervalOf(key, end);
-    if (interval === undefined) return this.delete(latin1Text(key), key) ? 1 : 0;
+    if (interval === undefined) return this.#delete(latin1Text(key), key) ? 1 : 0;
     if (interval.end !== undefined && interval.end <= interval.start) return 0;
     const doomed: string[] = [];
-    this.target.index.range(interval.start, interval.end, (text, history) => {
+    this.#target.index.range(interval.start, interval.end, (text, history) => {
       if (isAlive(history)) doomed.push(text);
     });
-    for (const text of doomed) this.delete(text, latin1Bytes(text));
+    for (const text of doomed) this.#delete(text, latin1Bytes(text));
     return doomed.length;
   }
 
-  private delete(text: string, key: Uint8Array): boolean {
-    const { index, backend, leases } = this.target;
-    const sub = this.changes.length;
-    if (!index.tombstone(text, this.main, sub)) return false;
+  #delete(text: string, key: Uint8Array): boolean {
+    const { index, backend, leases } = this.#target;
+    const sub = this.#changes.length;
+    if (!index.tombstone(text, this.#main, sub)) return false;
     const kv = tombstoneRecord(key);
-    backend.put('key', revisionKey(this.main, sub, true), kv, append);
-    this.changes.push({ kind: 'delete', key: text, kv, isCreate: false });
+    backend.put('key', revisionKey(this.#main, sub, true), kv, append);
+    this.#changes.push({ kind: 'delete', key: text, kv, isCreate: false });
     const lease = leases.leaseOf(text);
     if (lease !== 0n) leases.detach(lease, text);
     return true;
   }
 
   end(): number {
-    if (!this.open) throw new Error('the write transaction has ended already');
-    this.open = false;
-    return this.target.finishWrite(this.changes);
+    if (!this.#open) throw new Error('the write transaction has ended already');
+    this.#open = false;
+    return this.#target.finishWrite(this.#changes);
   }
 }

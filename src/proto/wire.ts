@@ -34,19 +34,20 @@ const scratchSizeBytes = 64 * 1024;
 const keptScratchSizeBytes = 4 * 1024 * 1024;
 
 export class Writer {
-  private buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
+  #buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
   /** First byte written so far. */
   pos = scratchSizeBytes;
 
   begin(): this {
-    if (this.buf.length > keptScratchSizeBytes) this.buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
-    this.pos = this.buf.length;
+    if (this.#buf.length > keptScratchSizeBytes) this.#buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
+    this.pos = this.#buf.length;
     return this;
   }
 
   /** A copy of what was written since `begin`. */
   finish(): Uint8Array {
-    const { buf, pos } = this;
+    const { pos } = this;
+    const buf = this.#buf;
     const size = buf.length - pos;
     const out = Buffer.allocUnsafe(size);
     if (size <= 48) {
@@ -57,12 +58,12 @@ export class Writer {
     return out;
   }
 
-  private reserve(size: number): number {
+  #reserve(size: number): number {
     if (this.pos < size) {
-      const used = this.buf.length - this.pos;
-      const grown = Buffer.allocUnsafeSlow(Math.max(this.buf.length * 2, used + size + scratchSizeBytes));
-      this.buf.copy(grown, grown.length - used, this.pos);
-      this.buf = grown;
+      const used = this.#buf.length - this.pos;
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.#buf.length * 2, used + size + scratchSizeBytes));
+      this.#buf.copy(grown, grown.length - used, this.pos);
+      this.#buf = grown;
       this.pos = grown.length - used;
     }
     this.pos -= size;
@@ -71,8 +72,8 @@ export class Writer {
 
   /** A tag or length below 128. */
   byte(value: number): void {
-    const at = this.reserve(1);
-    this.buf[at] = value;
+    const at = this.#reserve(1);
+    this.#buf[at] = value;
   }
 
   /** `value` in `[0, 2^32)`. */
@@ -82,8 +83,8 @@ export class Writer {
       return;
     }
     const size = value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
-    let at = this.reserve(size);
-    const { buf } = this;
+    let at = this.#reserve(size);
+    const buf = this.#buf;
     while (value >= 0x80) {
       buf[at++] = (value & 0x7f) | 0x80;
       value >>>= 7;
@@ -91,15 +92,15 @@ export class Writer {
     buf[at] = value;
   }
 
-  private halves(low: number, high: number): void {
+  #halves(low: number, high: number): void {
     if (high === 0) {
       this.uint32(low);
       return;
     }
     let size = 5;
     for (let rest = high >>> 3; rest !== 0; rest >>>= 7) size++;
-    let at = this.reserve(size);
-    const { buf } = this;
+    let at = this.#reserve(size);
+    const buf = this.#buf;
     for (let index = 0; index < 4; index++) {
       buf[at++] = (low & 0x7f) | 0x80;
       low >>>= 7;
@@ -123,13 +124,13 @@ export class Writer {
       return;
     }
     if (!Number.isSafeInteger(value)) throw new RangeError(`not a safe integer: ${value}`);
-    this.halves(low, Math.floor(value / 0x1_0000_0000) >>> 0);
+    this.#halves(low, Math.floor(value / 0x1_0000_0000) >>> 0);
   }
 
   /** int64 or uint64 as a bigint, modulo 2^64. */
   big(value: bigint): void {
     cellSigned[0] = value;
-    this.halves(half[0] as number, half[1] as number);
+    this.#halves(half[0] as number, half[1] as number);
   }
 
   bool(value: boolean): void {
@@ -144,19 +145,19 @@ export class Writer {
   /** The bytes and their length before them. */
   bytes(value: Uint8Array): void {
     const size = value.length;
-    const at = this.reserve(size);
+    const at = this.#reserve(size);
     if (size <= 24) {
-      const { buf } = this;
+      const buf = this.#buf;
       for (let index = 0; index < size; index++) buf[at + index] = value[index] as number;
     } else {
-      this.buf.set(value, at);
+      this.#buf.set(value, at);
     }
     this.uint32(size);
   }
 
   /** Bytes as they are, without a length: fields that are encoded already. */
   raw(value: Uint8Array): void {
-    this.buf.set(value, this.reserve(value.length));
+    this.#buf.set(value, this.#reserve(value.length));
   }
 
   string(value: string): void {
@@ -165,19 +166,19 @@ export class Writer {
       return;
     }
     const size = Buffer.byteLength(value, 'utf8');
-    const at = this.reserve(size);
-    this.buf.write(value, at, size, 'utf8');
+    const at = this.#reserve(size);
+    this.#buf.write(value, at, size, 'utf8');
     this.uint32(size);
   }
 
   /** Position as a distance from the end: it survives growth of the buffer. */
   mark(): number {
-    return this.buf.length - this.pos;
+    return this.#buf.length - this.pos;
   }
 
   /** Prefixes the length of what was written since `mark()` gave `mark`. */
   length(mark: number): void {
-    this.uint32(this.buf.length - this.pos - mark);
+    this.uint32(this.#buf.length - this.pos - mark);
   }
 }
 
@@ -192,9 +193,9 @@ const maxDepth = 1000;
 
 export class Reader {
   pos = 0;
-  private low = 0;
-  private high = 0;
-  private depth = 0;
+  #low = 0;
+  #high = 0;
+  #depth = 0;
 
   constructor(readonly buf: Uint8Array) {}
 
@@ -203,11 +204,11 @@ export class Reader {
    * stack.
    */
   enter(): void {
-    if (++this.depth > maxDepth) throw new ProtoDecodeError('proto: exceeded maximum recursion depth');
+    if (++this.#depth > maxDepth) throw new ProtoDecodeError('proto: exceeded maximum recursion depth');
   }
 
   leave(): void {
-    this.depth--;
+    this.#depth--;
   }
 
   /** The next tag: field number * 8 + wire type. */
@@ -217,11 +218,11 @@ export class Reader {
       this.pos++;
       return first;
     }
-    this.varint(end);
-    return this.low;
+    this.#varint(end);
+    return this.#low;
   }
 
-  private varint(end: number): void {
+  #varint(end: number): void {
     const { buf } = this;
     let { pos } = this;
     let low = 0;
@@ -240,8 +241,8 @@ export class Reader {
       if (byte < 0x80) break;
     }
     this.pos = pos;
-    this.low = low >>> 0;
-    this.high = high >>> 0;
+    this.#low = low >>> 0;
+    this.#high = high >>> 0;
   }
 
   uint64(end: number): number {
@@ -250,8 +251,8 @@ export class Reader {
       this.pos++;
       return first;
     }
-    this.varint(end);
-    return this.high > 0x1f_ffff ? Number.MAX_SAFE_INTEGER : this.high * 0x1_0000_0000 + this.low;
+    this.#varint(end);
+    return this.#high > 0x1f_ffff ? Number.MAX_SAFE_INTEGER : this.#high * 0x1_0000_0000 + this.#low;
   }
 
   int64(end: number): number {
@@ -260,40 +261,40 @@ export class Reader {
       this.pos++;
       return first;
     }
-    this.varint(end);
-    const high = this.high | 0;
+    this.#varint(end);
+    const high = this.#high | 0;
     if (high > 0x1f_ffff) return Number.MAX_SAFE_INTEGER;
-    if (high < -0x20_0000 || (high === -0x20_0000 && this.low === 0)) return Number.MIN_SAFE_INTEGER;
-    return high * 0x1_0000_0000 + this.low;
+    if (high < -0x20_0000 || (high === -0x20_0000 && this.#low === 0)) return Number.MIN_SAFE_INTEGER;
+    return high * 0x1_0000_0000 + this.#low;
   }
 
   uint64Big(end: number): bigint {
-    this.varint(end);
-    half[0] = this.low;
-    half[1] = this.high;
+    this.#varint(end);
+    half[0] = this.#low;
+    half[1] = this.#high;
     return cell[0] as bigint;
   }
 
   int64Big(end: number): bigint {
-    this.varint(end);
-    half[0] = this.low;
-    half[1] = this.high;
+    this.#varint(end);
+    half[0] = this.#low;
+    half[1] = this.#high;
     return cellSigned[0] as bigint;
   }
 
   bool(end: number): boolean {
-    this.varint(end);
-    return this.low !== 0 || this.high !== 0;
+    this.#varint(end);
+    return this.#low !== 0 || this.#high !== 0;
   }
 
   int32(end: number): number {
-    this.varint(end);
-    return this.low | 0;
+    this.#varint(end);
+    return this.#low | 0;
   }
 
   uint32(end: number): number {
-    this.varint(end);
-    return this.low;
+    this.#varint(end);
+    return this.#low;
   }
 
   /** Reads a length and returns where what follows ends. */
@@ -301,11 +302,11 @@ export class Reader {
     let size = this.buf[this.pos] as number;
     if (size < 0x80 && this.pos < end) this.pos++;
     else {
-      this.varint(end);
-      size = this.low;
+      this.#varint(end);
+      size = this.#low;
       // Go reads the length as a signed 64-bit number.
-      if (this.high >= 0x8000_0000) throw new ProtoDecodeError('proto: negative length found during unmarshaling');
-      if (this.high !== 0) throw new ProtoDecodeError('unexpected EOF');
+      if (this.#high >= 0x8000_0000) throw new ProtoDecodeError('proto: negative length found during unmarshaling');
+      if (this.#high !== 0) throw new ProtoDecodeError('unexpected EOF');
     }
     const stop = this.pos + size;
     if (stop > end) throw new ProtoDecodeError('unexpected EOF');
@@ -364,7 +365,7 @@ export class Reader {
     for (;;) {
       switch (next & 7) {
         case 0:
-          this.varint(end);
+          this.#varint(end);
           break;
         case 1:
           this.pos += 8;

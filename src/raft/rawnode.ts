@@ -116,48 +116,48 @@ export const isLocalTarget = (id: NodeId): boolean => id === LOCAL_APPEND_THREAD
 const sameSoftState = (a: SoftState, b: SoftState): boolean => a.lead === b.lead && a.raftState === b.raftState;
 
 export class RawNode {
-  private readonly raft: Raft;
-  private readonly asyncStorageWrites: boolean;
-  private previousSoftState: SoftState;
-  private previousHardState: HardState;
+  readonly #raft: Raft;
+  readonly #asyncStorageWrites: boolean;
+  #previousSoftState: SoftState;
+  #previousHardState: HardState;
   /** What the node owes itself for the Ready under way; undefined when there is none. */
-  private stepsOnAdvance: Message[] | undefined;
+  #stepsOnAdvance: Message[] | undefined;
 
   /** Throws RangeError for a configuration that makes no sense. */
   constructor(config: RaftConfig) {
     const complete = completeConfig(config);
-    this.raft = new Raft(complete);
-    this.asyncStorageWrites = complete.asyncStorageWrites;
-    this.previousSoftState = this.raft.softState();
-    this.previousHardState = this.raft.hardState();
+    this.#raft = new Raft(complete);
+    this.#asyncStorageWrites = complete.asyncStorageWrites;
+    this.#previousSoftState = this.#raft.softState();
+    this.#previousHardState = this.#raft.hardState();
   }
 
   get id(): NodeId {
-    return this.raft.id;
+    return this.#raft.id;
   }
   /** `NONE` when unknown. */
   get lead(): NodeId {
-    return this.raft.lead;
+    return this.#raft.lead;
   }
   get term(): Term {
-    return this.raft.term;
+    return this.#raft.term;
   }
   get isLeader(): boolean {
-    return this.raft.state === 'StateLeader';
+    return this.#raft.state === 'StateLeader';
   }
   get committed(): Index {
-    return this.raft.log.committed;
+    return this.#raft.log.committed;
   }
   /** What was acknowledged as applied. */
   get applied(): Index {
-    return this.raft.log.applied;
+    return this.#raft.log.applied;
   }
   get lastIndex(): Index {
-    return this.raft.log.lastIndex();
+    return this.#raft.log.lastIndex();
   }
   /** To whom leadership is being transferred, else `NONE`. */
   get leadTransferee(): NodeId {
-    return this.raft.leadTransferee;
+    return this.#raft.leadTransferee;
   }
 
   /**
@@ -167,10 +167,10 @@ export class RawNode {
    */
   bootstrap(peers: readonly Peer[]): void {
     if (peers.length === 0) throw new RangeError('must provide at least one peer to Bootstrap');
-    if (this.raft.log.lastIndex() !== 0) throw new RangeError("can't bootstrap a nonempty Storage");
+    if (this.#raft.log.lastIndex() !== 0) throw new RangeError("can't bootstrap a nonempty Storage");
     // Nothing of this is persisted, so the first Ready has to say it all.
-    this.previousHardState = makeHardState();
-    this.raft.becomeFollower(1, NONE);
+    this.#previousHardState = makeHardState();
+    this.#raft.becomeFollower(1, NONE);
     const changes = peers.map(({ id, context }) =>
       makeConfChange({ type: ConfChangeType.ConfChangeAddNode, nodeId: id, context: context ?? NO_BYTES }),
     );
@@ -182,14 +182,14 @@ export class RawNode {
         data: confChangeCodec['3.5'].encode(change),
       }),
     );
-    this.raft.log.append(entries);
-    this.raft.log.committed = entries.length;
-    for (const change of changes) this.raft.applyConfChange(asConfChangeV2(change));
+    this.#raft.log.append(entries);
+    this.#raft.log.committed = entries.length;
+    for (const change of changes) this.#raft.applyConfChange(asConfChangeV2(change));
   }
 
   /** One tick of the clock: elections, heartbeats and leases count in ticks. */
   tick(): void {
-    this.raft.tick();
+    this.#raft.tick();
   }
 
   /**
@@ -198,15 +198,15 @@ export class RawNode {
    */
   step(message: Message): RaftError | undefined {
     const { type, from } = message;
-    if (isLocalTarget(from)) return this.raft.step(message);
+    if (isLocalTarget(from)) return this.#raft.step(message);
     if (localTypes.has(type)) return stepLocalMessage;
-    if (responseTypes.has(type) && !this.raft.tracker.progress.has(from)) return stepPeerNotFound;
-    return this.raft.step(message);
+    if (responseTypes.has(type) && !this.#raft.tracker.progress.has(from)) return stepPeerNotFound;
+    return this.#raft.step(message);
   }
 
   /** Starts an election (or a pre-vote) now. */
   campaign(): RaftError | undefined {
-    return this.raft.step(makeMessage({ type: MessageType.MsgHup }));
+    return this.#raft.step(makeMessage({ type: MessageType.MsgHup }));
   }
 
   /**
@@ -219,7 +219,7 @@ export class RawNode {
 
   /** The same for a list, which may be long. */
   proposeAll(data: readonly Uint8Array[]): RaftError | undefined {
-    return this.proposeEntries(data.map((bytes) => makeEntry({ data: bytes })));
+    return this.#proposeEntries(data.map((bytes) => makeEntry({ data: bytes })));
   }
 
   /**
@@ -230,11 +230,11 @@ export class RawNode {
     const entry = isConfChangeV2(change)
       ? makeEntry({ type: EntryType.EntryConfChangeV2, data: confChangeV2Codec['3.5'].encode(change) })
       : makeEntry({ type: EntryType.EntryConfChange, data: confChangeCodec['3.5'].encode(change) });
-    return this.proposeEntries([entry]);
+    return this.#proposeEntries([entry]);
   }
 
-  private proposeEntries(entries: readonly Entry[]): RaftError | undefined {
-    return this.raft.step(makeMessage({ type: MessageType.MsgProp, from: this.raft.id, entries }));
+  #proposeEntries(entries: readonly Entry[]): RaftError | undefined {
+    return this.#raft.step(makeMessage({ type: MessageType.MsgProp, from: this.#raft.id, entries }));
   }
 
   /**
@@ -242,76 +242,76 @@ export class RawNode {
    * the configuration as it is. Returns the configuration now in force, for the next snapshot.
    */
   applyConfChange(change: ConfChange | ConfChangeV2): ConfState {
-    return this.raft.applyConfChange(asConfChangeV2(change));
+    return this.#raft.applyConfChange(asConfChangeV2(change));
   }
 
   /** The configuration in force. */
   confState(): ConfState {
-    return this.raft.tracker.confState();
+    return this.#raft.tracker.confState();
   }
 
   hasReady(): boolean {
-    const { raft } = this;
+    const raft = this.#raft;
     if (raft.msgs.length > 0 || raft.msgsAfterAppend.length > 0 || raft.readStates.length > 0) return true;
-    if (!sameSoftState(raft.softState(), this.previousSoftState)) return true;
+    if (!sameSoftState(raft.softState(), this.#previousSoftState)) return true;
     const hardState = raft.hardState();
-    if (!isEmptyHardState(hardState) && !sameHardState(hardState, this.previousHardState)) return true;
+    if (!isEmptyHardState(hardState) && !sameHardState(hardState, this.#previousHardState)) return true;
     return (
       raft.log.unstable.nextSnapshot() !== undefined ||
       raft.log.hasNextUnstableEntries ||
-      raft.log.hasNextCommittedEntries(this.applying)
+      raft.log.hasNextCommittedEntries(this.#applying)
     );
   }
 
   /**
    * Entries may be applied before they are stable locally only where one Ready is written before the next one is made.
    */
-  private get applying(): { readonly allowUnstable: boolean } {
-    return { allowUnstable: !this.asyncStorageWrites };
+  get #applying(): { readonly allowUnstable: boolean } {
+    return { allowUnstable: !this.#asyncStorageWrites };
   }
 
   /** What is to be done now; see the contract above. */
   ready(): Ready {
-    if (this.stepsOnAdvance !== undefined) throw new RaftPanic('two accepted Ready structs without call to Advance');
-    const { raft } = this;
+    if (this.#stepsOnAdvance !== undefined) throw new RaftPanic('two accepted Ready structs without call to Advance');
+    const raft = this.#raft;
     const { log } = raft;
     const entries = log.nextUnstableEntries();
-    const committedEntries = log.nextCommittedEntries(this.applying);
+    const committedEntries = log.nextCommittedEntries(this.#applying);
     const snapshot = log.unstable.nextSnapshot();
     const softState = raft.softState();
     const hardState = raft.hardState();
-    const softChanged = !sameSoftState(softState, this.previousSoftState);
-    const hardChanged = !sameHardState(hardState, this.previousHardState) && !isEmptyHardState(hardState);
+    const softChanged = !sameSoftState(softState, this.#previousSoftState);
+    const hardChanged = !sameHardState(hardState, this.#previousHardState) && !isEmptyHardState(hardState);
     const mustSync =
       entries.length > 0 ||
-      hardState.vote !== this.previousHardState.vote ||
-      hardState.term !== this.previousHardState.term;
+      hardState.vote !== this.#previousHardState.vote ||
+      hardState.term !== this.#previousHardState.term;
     const { readStates, msgsAfterAppend } = raft;
     const messages = raft.msgs;
 
-    if (this.asyncStorageWrites) {
+    if (this.#asyncStorageWrites) {
       if (entries.length > 0 || hardChanged || snapshot !== undefined || msgsAfterAppend.length > 0) {
         const state = hardChanged ? hardState : undefined;
-        messages.push(this.storageAppend(entries, state, snapshot, msgsAfterAppend));
+        messages.push(this.#storageAppend(entries, state, snapshot, msgsAfterAppend));
       }
-      if (committedEntries.length > 0) messages.push(this.storageApply(committedEntries));
+      if (committedEntries.length > 0) messages.push(this.#storageApply(committedEntries));
     } else {
       const steps: Message[] = [];
       for (const message of msgsAfterAppend) (message.to === raft.id ? steps : messages).push(message);
       if (log.hasNextOrInProgressUnstableEntries || snapshot !== undefined)
-        steps.push(this.storageAppendResponse(snapshot));
-      if (committedEntries.length > 0) steps.push(this.storageApplyResponse(committedEntries));
-      this.stepsOnAdvance = steps;
+        steps.push(this.#storageAppendResponse(snapshot));
+      if (committedEntries.length > 0) steps.push(this.#storageApplyResponse(committedEntries));
+      this.#stepsOnAdvance = steps;
     }
 
-    if (softChanged) this.previousSoftState = softState;
-    if (hardChanged) this.previousHardState = hardState;
+    if (softChanged) this.#previousSoftState = softState;
+    if (hardChanged) this.#previousHardState = hardState;
     raft.readStates = [];
     raft.msgs = [];
     raft.msgsAfterAppend = [];
     log.acceptUnstable();
     const last = committedEntries[committedEntries.length - 1];
-    if (last !== undefined) log.acceptApplying(last.index, entriesSize(committedEntries), this.applying);
+    if (last !== undefined) log.acceptApplying(last.index, entriesSize(committedEntries), this.#applying);
     return {
       softState: softChanged ? softState : undefined,
       hardState: hardChanged ? hardState : undefined,
@@ -324,7 +324,7 @@ export class RawNode {
     };
   }
 
-  private storageAppend(
+  #storageAppend(
     entries: readonly Entry[],
     state: HardState | undefined,
     snapshot: Snapshot | undefined,
@@ -333,13 +333,13 @@ export class RawNode {
     // The answer for the leader itself comes last: its own MsgAppResp moves the commit index while the entries are
     // still at hand in the unstable log.
     const responses = promises;
-    if (this.raft.log.hasNextOrInProgressUnstableEntries || snapshot !== undefined) {
-      responses.push(this.storageAppendResponse(snapshot));
+    if (this.#raft.log.hasNextOrInProgressUnstableEntries || snapshot !== undefined) {
+      responses.push(this.#storageAppendResponse(snapshot));
     }
     return makeMessage({
       type: MessageType.MsgStorageAppend,
       to: LOCAL_APPEND_THREAD,
-      from: this.raft.id,
+      from: this.#raft.id,
       term: state?.term ?? 0,
       vote: state?.vote ?? NONE,
       commit: state?.commit ?? 0,
@@ -357,14 +357,14 @@ export class RawNode {
    * 2. That is why every append, even without entries, vouches for the whole unstable log: the answer that was dropped
    *    has to be made up for by a later one, and the writes are done in order.
    */
-  private storageAppendResponse(snapshot: Snapshot | undefined): Message {
-    const { log } = this.raft;
+  #storageAppendResponse(snapshot: Snapshot | undefined): Message {
+    const { log } = this.#raft;
     const last = log.hasNextOrInProgressUnstableEntries ? log.lastEntryId() : undefined;
     return makeMessage({
       type: MessageType.MsgStorageAppendResp,
-      to: this.raft.id,
+      to: this.#raft.id,
       from: LOCAL_APPEND_THREAD,
-      term: this.raft.term,
+      term: this.#raft.term,
       logTerm: last?.term ?? 0,
       index: last?.index ?? 0,
       snapshot,
@@ -372,20 +372,20 @@ export class RawNode {
   }
 
   /** Committed entries belong to no term: neither do these two messages. */
-  private storageApply(entries: readonly Entry[]): Message {
+  #storageApply(entries: readonly Entry[]): Message {
     return makeMessage({
       type: MessageType.MsgStorageApply,
       to: LOCAL_APPLY_THREAD,
-      from: this.raft.id,
+      from: this.#raft.id,
       entries,
-      responses: [this.storageApplyResponse(entries)],
+      responses: [this.#storageApplyResponse(entries)],
     });
   }
 
-  private storageApplyResponse(entries: readonly Entry[]): Message {
+  #storageApplyResponse(entries: readonly Entry[]): Message {
     return makeMessage({
       type: MessageType.MsgStorageApplyResp,
-      to: this.raft.id,
+      to: this.#raft.id,
       from: LOCAL_APPLY_THREAD,
       entries,
     });
@@ -393,11 +393,11 @@ export class RawNode {
 
   /** The last Ready was persisted, sent and applied. Not with asynchronous storage writes. */
   advance(): void {
-    if (this.asyncStorageWrites) throw new RaftPanic('Advance must not be called when using AsyncStorageWrites');
-    const steps = this.stepsOnAdvance;
+    if (this.#asyncStorageWrites) throw new RaftPanic('Advance must not be called when using AsyncStorageWrites');
+    const steps = this.#stepsOnAdvance;
     if (steps === undefined) return;
-    this.stepsOnAdvance = undefined;
-    for (const message of steps) this.raft.step(message);
+    this.#stepsOnAdvance = undefined;
+    for (const message of steps) this.#raft.step(message);
   }
 
   /**
@@ -405,22 +405,22 @@ export class RawNode {
    * again, with another context.
    */
   readIndex(context: Uint8Array): void {
-    this.raft.step(makeMessage({ type: MessageType.MsgReadIndex, entries: [makeEntry({ data: context })] }));
+    this.#raft.step(makeMessage({ type: MessageType.MsgReadIndex, entries: [makeEntry({ data: context })] }));
   }
 
   /** Tries for one election timeout; proposals are dropped meanwhile. On a follower the request goes to the leader. */
   transferLeader(to: NodeId): void {
-    this.raft.step(makeMessage({ type: MessageType.MsgTransferLeader, from: to }));
+    this.#raft.step(makeMessage({ type: MessageType.MsgTransferLeader, from: to }));
   }
 
   /** A follower that knows from elsewhere that its leader is gone may vote at once, instead of under its lease. */
   forgetLeader(): RaftError | undefined {
-    return this.raft.step(makeMessage({ type: MessageType.MsgForgetLeader }));
+    return this.#raft.step(makeMessage({ type: MessageType.MsgForgetLeader }));
   }
 
   /** A message to `id` could not be sent. */
   reportUnreachable(id: NodeId): void {
-    this.raft.step(makeMessage({ type: MessageType.MsgUnreachable, from: id }));
+    this.#raft.step(makeMessage({ type: MessageType.MsgUnreachable, from: id }));
   }
 
   /**
@@ -428,12 +428,12 @@ export class RawNode {
    * something.
    */
   reportSnapshot(id: NodeId, { ok }: { readonly ok: boolean }): void {
-    this.raft.step(makeMessage({ type: MessageType.MsgSnapStatus, from: id, reject: !ok }));
+    this.#raft.step(makeMessage({ type: MessageType.MsgSnapStatus, from: id, reject: !ok }));
   }
 
   /** A copy. `progress` is there on the leader alone. */
   status(): Status {
-    const { raft } = this;
+    const raft = this.#raft;
     const progress = new Map<NodeId, Progress>();
     if (this.isLeader) for (const [id, one] of raft.tracker.progress) progress.set(id, one.clone());
     return {
@@ -449,6 +449,6 @@ export class RawNode {
 
   /** For tests: the timeout that was drawn, in ticks, holds until the next change of term or state. */
   setRandomizedElectionTimeout(ticks: number): void {
-    this.raft.randomizedElectionTimeout = ticks;
+    this.#raft.randomizedElectionTimeout = ticks;
   }
 }

@@ -25,20 +25,20 @@ const contextOf = (request: Message): Uint8Array => {
 
 export class ReadOnlyQueue {
   /** By context, in order of arrival. */
-  private readonly pending = new Map<string, ReadRequest>();
-  private last: Uint8Array | undefined;
+  readonly #pending = new Map<string, ReadRequest>();
+  #last: Uint8Array | undefined;
 
   add(index: Index, request: Message): void {
     const context = contextOf(request);
     const key = keyOf(context);
-    if (this.pending.has(key)) return;
-    this.pending.set(key, { request, index, acks: new Map() });
-    this.last = context;
+    if (this.#pending.has(key)) return;
+    this.#pending.set(key, { request, index, acks: new Map() });
+    this.#last = context;
   }
 
   /** Who acknowledged the request with `context` so far; undefined if there is none (any more). */
   receiveAck(from: NodeId, context: Uint8Array): ReadonlyMap<NodeId, boolean> | undefined {
-    const request = this.pending.get(keyOf(context));
+    const request = this.#pending.get(keyOf(context));
     request?.acks.set(from, true);
     return request?.acks;
   }
@@ -46,10 +46,10 @@ export class ReadOnlyQueue {
   /** Takes out all requests up to the one with `context`. */
   advance(context: Uint8Array): ReadRequest[] {
     const key = keyOf(context);
-    if (!this.pending.has(key)) return [];
+    if (!this.#pending.has(key)) return [];
     const confirmed: ReadRequest[] = [];
-    for (const [each, request] of this.pending) {
-      this.pending.delete(each);
+    for (const [each, request] of this.#pending) {
+      this.#pending.delete(each);
       confirmed.push(request);
       if (each === key) break;
     }
@@ -58,6 +58,6 @@ export class ReadOnlyQueue {
 
   /** Context of the newest request that waits. */
   lastPendingContext(): Uint8Array | undefined {
-    return this.pending.size === 0 ? undefined : this.last;
+    return this.#pending.size === 0 ? undefined : this.#last;
   }
 }

@@ -42,13 +42,17 @@ export class SegmentReader {
   #piece: Buffer = Buffer.alloc(0);
   /** Offset in the file of the first byte of the piece. */
   #pieceAt = 0;
+  readonly #file: DiskFile;
+  readonly #isLast: boolean;
 
   constructor(
-    private readonly file: DiskFile,
-    private readonly isLast: boolean,
+    file: DiskFile,
+    isLast: boolean,
     /** The rolling CRC so far; 0 when nothing was read before this segment. */
     public crc: number,
   ) {
+    this.#file = file;
+    this.#isLast = isLast;
     this.#size = file.size();
   }
 
@@ -107,7 +111,7 @@ export class SegmentReader {
     }
     this.position = offset + lengthWordSize + bodySize + padding;
     const { type, crc, data } = record;
-    return { type, crc, data, file: this.file.path, offset, end: this.position };
+    return { type, crc, data, file: this.#file.path, offset, end: this.position };
   }
 
   /**
@@ -118,7 +122,7 @@ export class SegmentReader {
     const from = at - this.#pieceAt;
     if (from >= 0 && from + size <= this.#piece.length) return from;
     const piece = Buffer.allocUnsafeSlow(Math.min(this.#size - at, Math.max(size, pieceSizeBytes)));
-    const count = this.file.read(piece, at);
+    const count = this.#file.read(piece, at);
     if (count < size) throw this.#corrupt(at, `read ${count} of ${size} bytes: the file became shorter`);
     this.#piece = piece.subarray(0, count);
     this.#pieceAt = at;
@@ -142,13 +146,13 @@ export class SegmentReader {
   }
 
   #torn(offset: number, reason: string): WalCorruptError {
-    return this.isLast
-      ? new WalTornError(this.file.path, offset, `torn record: ${reason}`)
+    return this.#isLast
+      ? new WalTornError(this.#file.path, offset, `torn record: ${reason}`)
       : this.#corrupt(offset, reason);
   }
 
   #corrupt(offset: number, reason: string): WalCorruptError {
-    return new WalCorruptError(this.file.path, offset, reason);
+    return new WalCorruptError(this.#file.path, offset, reason);
   }
 }
 

@@ -87,13 +87,14 @@ export class Log implements Wal {
   #averageSyncMs = 0;
   #failure: unknown;
   #closed = false;
+  readonly #disk: Disk;
+  readonly #dir: string;
+  readonly #options: WalOptions;
 
-  constructor(
-    private readonly disk: Disk,
-    private readonly dir: string,
-    start: LogStart,
-    private readonly options: WalOptions,
-  ) {
+  constructor(disk: Disk, dir: string, start: LogStart, options: WalOptions) {
+    this.#disk = disk;
+    this.#dir = dir;
+    this.#options = options;
     const tail = start.segments.at(-1);
     if (tail === undefined) throw new Error('a log has at least one segment');
     this.#encoder = new Encoder(start.crc);
@@ -186,7 +187,7 @@ export class Log implements Wal {
     } finally {
       if (this.#next !== undefined) {
         this.#next.file.close();
-        if (this.#failure === undefined) this.disk.remove(this.#next.path);
+        if (this.#failure === undefined) this.#disk.remove(this.#next.path);
       }
       for (const segment of this.#segments) segment.close();
     }
@@ -203,7 +204,7 @@ export class Log implements Wal {
 
   #flush(): void {
     const { size } = this.#encoder;
-    const { clock, onWrite } = this.options;
+    const { clock, onWrite } = this.#options;
     const beganMs = onWrite === undefined ? 0 : clock.monotonicMs();
     this.#tail.file.write([this.#encoder.bytes()], this.#position);
     this.#encoder.clear();
@@ -221,7 +222,7 @@ export class Log implements Wal {
     if (next === undefined) throw new Error('there is no next segment');
     this.#next = undefined;
     const name = { sequence: this.#tail.name.sequence + 1, firstIndex: this.#lastIndex + 1 };
-    const path = `${this.dir}/${segmentName(name)}`;
+    const path = `${this.#dir}/${segmentName(name)}`;
     this.#tail = new Segment({ ...name, path }, next.file);
     this.#segments.push(this.#tail);
     this.#position = 0;
@@ -230,9 +231,9 @@ export class Log implements Wal {
     if (!isEmptyHardState(this.#state)) this.#encoder.state(encodeHardState(this.#state));
     this.#flush();
     this.#syncNow();
-    this.disk.rename(next.path, path);
-    this.disk.syncDir(this.dir);
-    this.options.logger.info('created a new WAL segment', { path });
+    this.#disk.rename(next.path, path);
+    this.#disk.syncDir(this.#dir);
+    this.#options.logger.info('created a new WAL segment', { path });
     this.#prepareNext();
   }
 
@@ -241,18 +242,18 @@ export class Log implements Wal {
    * space is needed: then the cut tries again, and fails if it must.
    */
   #prepareNext(how?: { mustSucceed: true }): void {
-    const path = `${this.dir}/${this.#nextCount % 2}.tmp`;
+    const path = `${this.#dir}/${this.#nextCount % 2}.tmp`;
     try {
-      this.#next = { file: createSegmentFile(this.disk, path, this.#segmentSizeBytes), path };
+      this.#next = { file: createSegmentFile(this.#disk, path, this.#segmentSizeBytes), path };
       this.#nextCount++;
     } catch (error) {
       if (how?.mustSucceed) throw error;
-      this.options.logger.warn('failed to preallocate the next WAL segment', { path, error });
+      this.#options.logger.warn('failed to preallocate the next WAL segment', { path, error });
     }
   }
 
   #syncNow(): void {
-    const { clock, failpoints } = this.options;
+    const { clock, failpoints } = this.#options;
     failpoints?.hit('walBeforeSync');
     const began = clock.monotonicMs();
     this.#tail.file.syncData();
@@ -263,7 +264,7 @@ export class Log implements Wal {
   }
 
   async #syncLater(tail: Segment): Promise<void> {
-    const { clock, failpoints } = this.options;
+    const { clock, failpoints } = this.#options;
     failpoints?.hit('walBeforeSync');
     const began = clock.monotonicMs();
     try {
@@ -278,15 +279,15 @@ export class Log implements Wal {
 
   #tookToSync(tookMs: number): void {
     this.#averageSyncMs += (tookMs - this.#averageSyncMs) / 8;
-    this.options.onSync?.(tookMs);
+    this.#options.onSync?.(tookMs);
     if (tookMs > slowSyncWarningMs) {
-      this.options.logger.warn('slow fdatasync', { took: `${tookMs / 1000}s`, 'expected-duration': '1s' });
+      this.#options.logger.warn('slow fdatasync', { took: `${tookMs / 1000}s`, 'expected-duration': '1s' });
     }
   }
 
   #checkUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closed) throw new Error(`the log in ${this.dir} is closed`);
+    if (this.#closed) throw new Error(`the log in ${this.#dir} is closed`);
   }
 
   /** Whatever fails in here leaves the disk in a state nobody knows: the log is done. */

@@ -92,13 +92,20 @@ export class Collector {
   #matched = false;
   /** Of the last entry read, whether before or after the position. */
   lastIndex = 0;
+  readonly #dir: string;
+  readonly #from: WalPosition;
+  readonly #firstFile: string;
 
   constructor(
-    private readonly dir: string,
-    private readonly from: WalPosition,
+    dir: string,
+    from: WalPosition,
     /** The file that has to say whose log it is. */
-    private readonly firstFile: string,
-  ) {}
+    firstFile: string,
+  ) {
+    this.#dir = dir;
+    this.#from = from;
+    this.#firstFile = firstFile;
+  }
 
   add(record: WalRecord): void {
     switch (record.type) {
@@ -120,8 +127,8 @@ export class Collector {
         return;
       case recordType.snapshot: {
         const snapshot = parse(record, decodeWalSnapshot);
-        if (snapshot.index === this.from.index) {
-          if (snapshot.term !== this.from.term) throw new WalSnapshotError(this.dir, this.from, snapshot.term);
+        if (snapshot.index === this.#from.index) {
+          if (snapshot.term !== this.#from.term) throw new WalSnapshotError(this.#dir, this.#from, snapshot.term);
           this.#matched = true;
         }
         return;
@@ -144,10 +151,10 @@ export class Collector {
     if (!Number.isSafeInteger(entry.term + 1) || !Number.isSafeInteger(entry.index + 1))
       implausible(record, 'term or index out of range');
     this.lastIndex = entry.index;
-    if (entry.index <= this.from.index) return;
-    const at = entry.index - this.from.index - 1;
+    if (entry.index <= this.#from.index) return;
+    const at = entry.index - this.#from.index - 1;
     if (at > this.#entries.length) {
-      const expected = this.from.index + this.#entries.length + 1;
+      const expected = this.#from.index + this.#entries.length + 1;
       throw new WalCorruptError(
         record.file,
         record.offset,
@@ -173,8 +180,8 @@ export class Collector {
   }
 
   finish(): WalContents {
-    if (this.#metadata === undefined) throw new WalCorruptError(this.firstFile, 0, 'no metadata record');
-    if (!this.#matched) throw new WalSnapshotError(this.dir, this.from, undefined);
+    if (this.#metadata === undefined) throw new WalCorruptError(this.#firstFile, 0, 'no metadata record');
+    if (!this.#matched) throw new WalSnapshotError(this.#dir, this.#from, undefined);
     return { metadata: this.#metadata, hardState: this.#hardState, entries: this.#entries };
   }
 }

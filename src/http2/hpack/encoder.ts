@@ -56,31 +56,31 @@ for (let index = staticTable.length - 1; index > 0; index--) {
 }
 
 export class HpackEncoder {
-  private readonly names = new Map<string, Name>();
-  private readonly cache = new Map<HeaderList, Cached>();
+  readonly #names = new Map<string, Name>();
+  readonly #cache = new Map<HeaderList, Cached>();
   /** Live entries, oldest first. */
-  private live: HeaderField[] = [];
-  private oldest = 0;
+  #live: HeaderField[] = [];
+  #oldest = 0;
   /** Entries ever evicted: `live[oldest]` has this absolute number. */
-  private evicted = 0;
-  private size = 0;
-  private capacity = ownCapacity;
+  #evicted = 0;
+  #size = 0;
+  #capacity = ownCapacity;
   /** Smallest and present capacity that the peer has not been told of; -1 = nothing to tell. */
-  private lowestUntold = -1;
+  #lowestUntold = -1;
   /** Changes with every insertion and eviction, whereupon indexes shift. */
-  private version = 0;
+  #version = 0;
 
-  private out = Buffer.allocUnsafeSlow(512);
-  private pos = 0;
+  #out = Buffer.allocUnsafeSlow(512);
+  #pos = 0;
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
   setPeerCapacity(bytes: number): void {
     const capacity = Math.min(bytes, ownCapacity);
-    if (capacity === this.capacity) return;
-    this.lowestUntold = this.lowestUntold < 0 ? capacity : Math.min(this.lowestUntold, capacity);
-    this.capacity = capacity;
-    this.evict();
-    this.version++;
+    if (capacity === this.#capacity) return;
+    this.#lowestUntold = this.#lowestUntold < 0 ? capacity : Math.min(this.#lowestUntold, capacity);
+    this.#capacity = capacity;
+    this.#evict();
+    this.#version++;
   }
 
   /**
@@ -88,116 +88,116 @@ export class HpackEncoder {
    * by identity.
    */
   encode(fields: HeaderList): Buffer {
-    const cached = this.cache.get(fields);
-    if (cached !== undefined && cached.version === this.version) return cached.bytes;
-    this.pos = 0;
-    const before = this.version;
-    const resized = this.lowestUntold >= 0;
-    if (resized) this.tellCapacity();
-    for (const field of fields) this.field(field);
-    const block = this.out.subarray(0, this.pos);
+    const cached = this.#cache.get(fields);
+    if (cached !== undefined && cached.version === this.#version) return cached.bytes;
+    this.#pos = 0;
+    const before = this.#version;
+    const resized = this.#lowestUntold >= 0;
+    if (resized) this.#tellCapacity();
+    for (const field of fields) this.#field(field);
+    const block = this.#out.subarray(0, this.#pos);
     // Only lists that are frozen are promised to come again; all others would be cached for nothing.
-    if (!resized && this.version === before && Object.isFrozen(fields)) {
-      if (this.cache.size >= maxCachedLists) this.cache.clear();
-      this.cache.set(fields, { version: before, bytes: Buffer.from(block) });
+    if (!resized && this.#version === before && Object.isFrozen(fields)) {
+      if (this.#cache.size >= maxCachedLists) this.#cache.clear();
+      this.#cache.set(fields, { version: before, bytes: Buffer.from(block) });
     }
     return block;
   }
 
-  private tellCapacity(): void {
-    if (this.lowestUntold < this.capacity) this.integer(0x20, 0x1f, this.lowestUntold);
-    this.integer(0x20, 0x1f, this.capacity);
-    this.lowestUntold = -1;
+  #tellCapacity(): void {
+    if (this.#lowestUntold < this.#capacity) this.#integer(0x20, 0x1f, this.#lowestUntold);
+    this.#integer(0x20, 0x1f, this.#capacity);
+    this.#lowestUntold = -1;
   }
 
-  private field({ name, value }: HeaderField): void {
+  #field({ name, value }: HeaderField): void {
     const known = staticNames.get(name);
     const exact = known?.values.get(value);
     if (exact !== undefined) {
-      this.integer(0x80, 0x7f, exact);
+      this.#integer(0x80, 0x7f, exact);
       return;
     }
-    let own = this.names.get(name);
+    let own = this.#names.get(name);
     const entry = own?.entries.get(value);
     if (entry !== undefined) {
-      this.integer(0x80, 0x7f, this.indexOf(entry));
+      this.#integer(0x80, 0x7f, this.#indexOf(entry));
       return;
     }
     const size = name.length + value.length + 32;
-    const index = !notIndexed.has(name) && !neverIndexed.has(name) && size * 4 <= this.capacity;
+    const index = !notIndexed.has(name) && !neverIndexed.has(name) && size * 4 <= this.#capacity;
     const [pattern, mask] = index ? [0x40, 0x3f] : neverIndexed.has(name) ? [0x10, 0x0f] : [0x00, 0x0f];
     let nameIndex = known?.index ?? 0;
     if (nameIndex === 0 && own !== undefined) {
       for (const number of own.entries.values()) {
-        nameIndex = this.indexOf(number);
+        nameIndex = this.#indexOf(number);
         break;
       }
     }
-    this.integer(pattern, mask, nameIndex);
-    if (nameIndex === 0) this.text(name);
-    this.text(value);
+    this.#integer(pattern, mask, nameIndex);
+    if (nameIndex === 0) this.#text(name);
+    this.#text(value);
     if (!index) return;
     if (own === undefined) {
       own = { staticIndex: known?.index ?? 0, entries: new Map() };
-      this.names.set(name, own);
+      this.#names.set(name, own);
     }
-    own.entries.set(value, this.evicted + this.live.length - this.oldest);
-    this.live.push({ name, value });
-    this.size += size;
-    this.version++;
-    this.evict();
+    own.entries.set(value, this.#evicted + this.#live.length - this.#oldest);
+    this.#live.push({ name, value });
+    this.#size += size;
+    this.#version++;
+    this.#evict();
   }
 
-  private indexOf(entry: number): number {
-    return firstDynamicIndex + (this.evicted + this.live.length - this.oldest - 1 - entry);
+  #indexOf(entry: number): number {
+    return firstDynamicIndex + (this.#evicted + this.#live.length - this.#oldest - 1 - entry);
   }
 
-  private evict(): void {
-    while (this.size > this.capacity) {
-      const field = this.live[this.oldest];
-      if (field === undefined) throw new Error(`hpack encoder: table of ${this.size} bytes is empty`);
-      this.oldest++;
-      this.evicted++;
-      this.size -= field.name.length + field.value.length + 32;
-      const name = this.names.get(field.name);
+  #evict(): void {
+    while (this.#size > this.#capacity) {
+      const field = this.#live[this.#oldest];
+      if (field === undefined) throw new Error(`hpack encoder: table of ${this.#size} bytes is empty`);
+      this.#oldest++;
+      this.#evicted++;
+      this.#size -= field.name.length + field.value.length + 32;
+      const name = this.#names.get(field.name);
       name?.entries.delete(field.value);
-      if (name?.entries.size === 0) this.names.delete(field.name);
+      if (name?.entries.size === 0) this.#names.delete(field.name);
     }
-    if (this.oldest > 64) {
-      this.live = this.live.slice(this.oldest);
-      this.oldest = 0;
+    if (this.#oldest > 64) {
+      this.#live = this.#live.slice(this.#oldest);
+      this.#oldest = 0;
     }
   }
 
-  private integer(pattern: number, mask: number, value: number): void {
-    this.room(6);
+  #integer(pattern: number, mask: number, value: number): void {
+    this.#room(6);
     if (value < mask) {
-      this.out[this.pos++] = pattern | value;
+      this.#out[this.#pos++] = pattern | value;
       return;
     }
-    this.out[this.pos++] = pattern | mask;
+    this.#out[this.#pos++] = pattern | mask;
     let rest = value - mask;
-    for (; rest >= 0x80; rest = Math.floor(rest / 128)) this.out[this.pos++] = (rest & 0x7f) | 0x80;
-    this.out[this.pos++] = rest;
+    for (; rest >= 0x80; rest = Math.floor(rest / 128)) this.#out[this.#pos++] = (rest & 0x7f) | 0x80;
+    this.#out[this.#pos++] = rest;
   }
 
-  private text(text: string): void {
+  #text(text: string): void {
     const coded = huffmanSize(text);
     if (coded < text.length) {
-      this.integer(0x80, 0x7f, coded);
-      this.room(coded);
-      this.pos = huffmanEncode(text, this.out, this.pos);
+      this.#integer(0x80, 0x7f, coded);
+      this.#room(coded);
+      this.#pos = huffmanEncode(text, this.#out, this.#pos);
     } else {
-      this.integer(0x00, 0x7f, text.length);
-      this.room(text.length);
-      this.pos += this.out.write(text, this.pos, 'latin1');
+      this.#integer(0x00, 0x7f, text.length);
+      this.#room(text.length);
+      this.#pos += this.#out.write(text, this.#pos, 'latin1');
     }
   }
 
-  private room(bytes: number): void {
-    if (this.pos + bytes <= this.out.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.out.length * 2, this.pos + bytes));
-    larger.set(this.out.subarray(0, this.pos));
-    this.out = larger;
+  #room(bytes: number): void {
+    if (this.#pos + bytes <= this.#out.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#out.length * 2, this.#pos + bytes));
+    larger.set(this.#out.subarray(0, this.#pos));
+    this.#out = larger;
   }
 }

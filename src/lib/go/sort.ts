@@ -31,31 +31,31 @@ class Sorter<T> {
     for (;;) {
       const length = to - from;
       if (length <= MAX_INSERTION) {
-        this.insertionSort(from, to);
+        this.#insertionSort(from, to);
         return;
       }
       if (badPivots === 0) {
-        this.heapSort(from, to);
+        this.#heapSort(from, to);
         return;
       }
       if (!wasBalanced) {
-        this.breakPatterns(from, to);
+        this.#breakPatterns(from, to);
         badPivots--;
       }
-      let [pivot, hint] = this.choosePivot(from, to);
+      let [pivot, hint] = this.#choosePivot(from, to);
       if (hint === 'decreasing') {
-        this.reverse(from, to);
+        this.#reverse(from, to);
         pivot = to - 1 - (pivot - from);
         hint = 'increasing';
       }
-      if (wasBalanced && wasPartitioned && hint === 'increasing' && this.partialInsertionSort(from, to)) return;
+      if (wasBalanced && wasPartitioned && hint === 'increasing' && this.#partialInsertionSort(from, to)) return;
       // Nothing here is below what stands before the range: if the pivot is no greater either, its equals are done
       // with.
-      if (from > 0 && !this.less(from - 1, pivot)) {
-        from = this.partitionEqual(from, to, pivot);
+      if (from > 0 && !this.#less(from - 1, pivot)) {
+        from = this.#partitionEqual(from, to, pivot);
         continue;
       }
-      const { middle, already } = this.partition(from, to, pivot);
+      const { middle, already } = this.#partition(from, to, pivot);
       wasPartitioned = already;
       const [left, right] = [middle - from, to - middle];
       wasBalanced = Math.min(left, right) >= Math.floor(length / 8);
@@ -69,91 +69,91 @@ class Sorter<T> {
     }
   }
 
-  private less(a: number, b: number): boolean {
+  #less(a: number, b: number): boolean {
     return this.isLess(this.items[a] as T, this.items[b] as T);
   }
 
-  private swap(a: number, b: number): void {
+  #swap(a: number, b: number): void {
     const kept = this.items[a] as T;
     this.items[a] = this.items[b] as T;
     this.items[b] = kept;
   }
 
-  private insertionSort(from: number, to: number): void {
+  #insertionSort(from: number, to: number): void {
     for (let next = from + 1; next < to; next++) {
-      for (let at = next; at > from && this.less(at, at - 1); at--) this.swap(at, at - 1);
+      for (let at = next; at > from && this.#less(at, at - 1); at--) this.#swap(at, at - 1);
     }
   }
 
-  private heapSort(from: number, to: number): void {
+  #heapSort(from: number, to: number): void {
     const count = to - from;
-    for (let root = Math.floor((count - 1) / 2); root >= 0; root--) this.siftDown(root, count, from);
+    for (let root = Math.floor((count - 1) / 2); root >= 0; root--) this.#siftDown(root, count, from);
     for (let last = count - 1; last >= 0; last--) {
-      this.swap(from, from + last);
-      this.siftDown(0, last, from);
+      this.#swap(from, from + last);
+      this.#siftDown(0, last, from);
     }
   }
 
-  private siftDown(root: number, count: number, first: number): void {
+  #siftDown(root: number, count: number, first: number): void {
     for (;;) {
       let child = 2 * root + 1;
       if (child >= count) return;
-      if (child + 1 < count && this.less(first + child, first + child + 1)) child++;
-      if (!this.less(first + root, first + child)) return;
-      this.swap(first + root, first + child);
+      if (child + 1 < count && this.#less(first + child, first + child + 1)) child++;
+      if (!this.#less(first + root, first + child)) return;
+      this.#swap(first + root, first + child);
       root = child;
     }
   }
 
   /** What is below the pivot goes to its left. `already`: nothing had to move. */
-  private partition(from: number, to: number, pivot: number): { middle: number; already: boolean } {
-    this.swap(from, pivot);
+  #partition(from: number, to: number, pivot: number): { middle: number; already: boolean } {
+    this.#swap(from, pivot);
     let left = from + 1;
     let right = to - 1;
     let already = true;
     for (;;) {
-      while (left <= right && this.less(left, from)) left++;
-      while (left <= right && !this.less(right, from)) right--;
+      while (left <= right && this.#less(left, from)) left++;
+      while (left <= right && !this.#less(right, from)) right--;
       if (left > right) break;
       already = false;
-      this.swap(left++, right--);
+      this.#swap(left++, right--);
     }
-    this.swap(right, from);
+    this.#swap(right, from);
     return { middle: right, already };
   }
 
   /** What equals the pivot goes to the front; returns where the rest begins. */
-  private partitionEqual(from: number, to: number, pivot: number): number {
-    this.swap(from, pivot);
+  #partitionEqual(from: number, to: number, pivot: number): number {
+    this.#swap(from, pivot);
     let left = from + 1;
     let right = to - 1;
     for (;;) {
-      while (left <= right && !this.less(from, left)) left++;
-      while (left <= right && this.less(from, right)) right--;
+      while (left <= right && !this.#less(from, left)) left++;
+      while (left <= right && this.#less(from, right)) right--;
       if (left > right) return left;
-      this.swap(left++, right--);
+      this.#swap(left++, right--);
     }
   }
 
   /** True when the range is sorted after a few neighbours were put right. */
-  private partialInsertionSort(from: number, to: number): boolean {
+  #partialInsertionSort(from: number, to: number): boolean {
     let at = from + 1;
     for (let pair = 0; pair < MAX_SHIFTED_PAIRS; pair++) {
-      while (at < to && !this.less(at, at - 1)) at++;
+      while (at < to && !this.#less(at, at - 1)) at++;
       if (at === to) return true;
       if (to - from < SHORTEST_SHIFTING) return false;
-      this.swap(at, at - 1);
+      this.#swap(at, at - 1);
       if (at - from >= 2) {
-        for (let left = at - 1; left >= 1 && this.less(left, left - 1); left--) this.swap(left, left - 1);
+        for (let left = at - 1; left >= 1 && this.#less(left, left - 1); left--) this.#swap(left, left - 1);
       }
       if (to - at >= 2) {
-        for (let right = at + 1; right < to && this.less(right, right - 1); right++) this.swap(right, right - 1);
+        for (let right = at + 1; right < to && this.#less(right, right - 1); right++) this.#swap(right, right - 1);
       }
     }
     return false;
   }
 
-  private breakPatterns(from: number, to: number): void {
+  #breakPatterns(from: number, to: number): void {
     const length = to - from;
     if (length < 8) return;
     const random = new Xorshift(length);
@@ -162,42 +162,42 @@ class Sorter<T> {
     for (let which = 0; which < 3; which++) {
       let other = random.next(mask);
       if (other >= length) other -= length;
-      this.swap(at + which, from + other);
+      this.#swap(at + which, from + other);
     }
   }
 
-  private choosePivot(from: number, to: number): [number, Hint] {
+  #choosePivot(from: number, to: number): [number, Hint] {
     const length = to - from;
     const quarter = Math.floor(length / 4);
     const counter = { swaps: 0 };
     let [a, b, c] = [from + quarter, from + quarter * 2, from + quarter * 3];
     if (length >= 8) {
       if (length >= SHORTEST_NINTHER) {
-        a = this.median(a - 1, a, a + 1, counter);
-        b = this.median(b - 1, b, b + 1, counter);
-        c = this.median(c - 1, c, c + 1, counter);
+        a = this.#median(a - 1, a, a + 1, counter);
+        b = this.#median(b - 1, b, b + 1, counter);
+        c = this.#median(c - 1, c, c + 1, counter);
       }
-      b = this.median(a, b, c, counter);
+      b = this.#median(a, b, c, counter);
     }
     if (counter.swaps === 0) return [b, 'increasing'];
     return [b, counter.swaps === MAX_PIVOT_SWAPS ? 'decreasing' : 'unknown'];
   }
 
-  private median(a: number, b: number, c: number, counter: { swaps: number }): number {
-    [a, b] = this.ordered(a, b, counter);
-    [b, c] = this.ordered(b, c, counter);
-    [a, b] = this.ordered(a, b, counter);
+  #median(a: number, b: number, c: number, counter: { swaps: number }): number {
+    [a, b] = this.#ordered(a, b, counter);
+    [b, c] = this.#ordered(b, c, counter);
+    [a, b] = this.#ordered(a, b, counter);
     return b;
   }
 
-  private ordered(a: number, b: number, counter: { swaps: number }): [number, number] {
-    if (!this.less(b, a)) return [a, b];
+  #ordered(a: number, b: number, counter: { swaps: number }): [number, number] {
+    if (!this.#less(b, a)) return [a, b];
     counter.swaps++;
     return [b, a];
   }
 
-  private reverse(from: number, to: number): void {
-    for (let left = from, right = to - 1; left < right; left++, right--) this.swap(left, right);
+  #reverse(from: number, to: number): void {
+    for (let left = from, right = to - 1; left < right; left++, right--) this.#swap(left, right);
   }
 }
 

@@ -6,8 +6,10 @@ import { Event, Event_EventType } from '../../proto/gen/mvccpb.js';
 import { decodeRecord, deletedKeyValue } from '../key-value.js';
 
 export class WatchEvent {
-  private plain: Uint8Array | undefined;
-  private withPrevious: Uint8Array | undefined;
+  #plain: Uint8Array | undefined;
+  #withPrevious: Uint8Array | undefined;
+  readonly #record: Uint8Array;
+  #isCreate: boolean | undefined;
 
   constructor(
     readonly kind: 'put' | 'delete',
@@ -15,32 +17,35 @@ export class WatchEvent {
     readonly key: string,
     readonly modRevision: number,
     /** As stored; a deletion's has the key alone. */
-    private readonly record: Uint8Array,
+    record: Uint8Array,
     /** undefined = not known yet. */
-    private isCreate: boolean | undefined,
-  ) {}
+    isCreate: boolean | undefined,
+  ) {
+    this.#record = record;
+    this.#isCreate = isCreate;
+  }
 
   /** The encoded event. `previous` gives the stored bytes of a key as of a revision, if they are still there. */
   encoded(wantsPrevious: boolean, previous: (key: string, atRevision: number) => Uint8Array | undefined): Uint8Array {
     if (!wantsPrevious) {
-      this.plain ??= this.encode(undefined);
-      return this.plain;
+      this.#plain ??= this.#encode(undefined);
+      return this.#plain;
     }
-    if (this.withPrevious === undefined) {
-      const prevKv = this.creates() ? undefined : previous(this.key, this.modRevision - 1);
-      this.withPrevious = prevKv === undefined ? this.encoded(false, previous) : this.encode(prevKv);
+    if (this.#withPrevious === undefined) {
+      const prevKv = this.#creates() ? undefined : previous(this.key, this.modRevision - 1);
+      this.#withPrevious = prevKv === undefined ? this.encoded(false, previous) : this.#encode(prevKv);
     }
-    return this.withPrevious;
+    return this.#withPrevious;
   }
 
-  private creates(): boolean {
-    this.isCreate ??= this.kind === 'put' && decodeRecord(this.record).createRevision === this.modRevision;
-    return this.isCreate;
+  #creates(): boolean {
+    this.#isCreate ??= this.kind === 'put' && decodeRecord(this.#record).createRevision === this.modRevision;
+    return this.#isCreate;
   }
 
-  private encode(prevKv: Uint8Array | undefined): Uint8Array {
+  #encode(prevKv: Uint8Array | undefined): Uint8Array {
     return this.kind === 'put'
-      ? Event.encode({ type: Event_EventType.PUT, kv: this.record, prevKv })
-      : Event.encode({ type: Event_EventType.DELETE, kv: deletedKeyValue(this.record, this.modRevision), prevKv });
+      ? Event.encode({ type: Event_EventType.PUT, kv: this.#record, prevKv })
+      : Event.encode({ type: Event_EventType.DELETE, kv: deletedKeyValue(this.#record, this.modRevision), prevKv });
   }
 }

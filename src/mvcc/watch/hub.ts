@@ -48,92 +48,93 @@ export interface WatchHubOptions {
 
 export class WatchHub implements StoreListener {
   readonly refusesNegativeStart: boolean;
-  private synced = new WatcherGroup<WatchStream>();
-  private readonly unsynced = new Set<Watcher>();
-  private readonly streams = new Set<WatchStream>();
+  #synced = new WatcherGroup<WatchStream>();
+  readonly #unsynced = new Set<Watcher>();
+  readonly #streams = new Set<WatchStream>();
   /** Events that wait in streams' buffers, and those that senders took. */
   readonly events = { pending: 0, sent: 0 };
   /** The last revision synced watchers have seen. */
-  private revision: number;
-  private readonly stopListening: () => void;
+  #revision: number;
+  readonly #stopListening: () => void;
+  readonly #store: MvccStore;
+  readonly #options: WatchHubOptions;
 
-  constructor(
-    private readonly store: MvccStore,
-    private readonly options: WatchHubOptions,
-  ) {
+  constructor(store: MvccStore, options: WatchHubOptions) {
+    this.#store = store;
+    this.#options = options;
     this.refusesNegativeStart = options.refuseNegativeStart ?? true;
-    this.revision = store.currentRevision;
-    this.stopListening = store.listen(this);
+    this.#revision = store.currentRevision;
+    this.#stopListening = store.listen(this);
   }
 
   openStream(options: WatchStreamOptions): WatchStreamHandle {
     const stream = new WatchStream(this, options);
-    this.streams.add(stream);
+    this.#streams.add(stream);
     return stream;
   }
 
   /** Ends all streams and stops listening. */
   close(): void {
-    this.stopListening();
-    for (const stream of [...this.streams]) stream.close();
+    this.#stopListening();
+    for (const stream of [...this.#streams]) stream.close();
   }
 
   get currentRevision(): number {
-    return this.store.currentRevision;
+    return this.#store.currentRevision;
   }
 
   get streamCount(): number {
-    return this.streams.size;
+    return this.#streams.size;
   }
 
   get watcherCount(): number {
     let count = 0;
-    for (const stream of this.streams) count += stream.watchers.size;
+    for (const stream of this.#streams) count += stream.watchers.size;
     return count;
   }
 
   /** Watchers that are behind, blocked ones included: etcd's slow_watcher_total. */
   get slowWatcherCount(): number {
-    return this.watcherCount - this.synced.size;
+    return this.watcherCount - this.#synced.size;
   }
 
   // ---- called by streams
 
   admit(watcher: Watcher): void {
-    const current = this.store.currentRevision;
+    const current = this.#store.currentRevision;
     if (watcher.startRevision === 0 || watcher.startRevision > current) {
       watcher.minRevision = Math.max(watcher.startRevision, current + 1);
-      this.becomeSynced(watcher);
-    } else this.becomeUnsynced(watcher);
+      this.#becomeSynced(watcher);
+    } else this.#becomeUnsynced(watcher);
   }
 
   /** Takes a watcher out for good. */
   dismiss(watcher: Watcher, why: 'compacted' | 'cancelled'): void {
-    this.leave(watcher);
+    this.#leave(watcher);
     watcher.state = why;
     watcher.stream.watchers.delete(watcher.id);
   }
 
   /** The stream's buffer has room again. */
   unblock(stream: WatchStream): void {
-    for (const watcher of [...stream.blocked]) this.becomeUnsynced(watcher);
+    for (const watcher of [...stream.blocked]) this.#becomeUnsynced(watcher);
   }
 
   forget(stream: WatchStream): void {
-    this.streams.delete(stream);
+    this.#streams.delete(stream);
   }
 
   // ---- called by the store
 
   written(revision: number, changes: readonly Change[]): void {
-    this.revision = revision;
-    if (this.synced.size === 0) return;
+    this.#revision = revision;
+    if (this.#synced.size === 0) return;
     const hits = new Map<Watcher, Uint8Array[]>();
     for (const { kind, key, kv, isCreate } of changes) {
       const event = new WatchEvent(kind, key, revision, kv, isCreate);
-      this.synced.at(key, (watcher) => {
+      this.#synced.at(key, (watcher) => {
         if (revision < watcher.minRevision || !watcher.wants[kind]) return;
-        const encoded = event.encoded(watcher.wants.prevKv, this.previous);
+        const encoded = event.encoded(watcher.wants.prevKv, this.#previous);
         const events = hits.get(watcher);
         if (events === undefined) hits.set(watcher, [encoded]);
         else events.push(encoded);
@@ -145,7 +146,7 @@ export class WatchHub implements StoreListener {
       if (watcher.stream.offer(watcher, message)) watcher.minRevision = revision + 1;
       else {
         watcher.minRevision = revision;
-        this.becomeBlocked(watcher);
+        this.#becomeBlocked(watcher);
       }
     }
   }
@@ -155,13 +156,13 @@ export class WatchHub implements StoreListener {
    * began.
    */
   restored(): void {
-    const seen = this.revision;
-    this.revision = this.store.currentRevision;
-    for (const stream of this.streams) {
+    const seen = this.#revision;
+    this.#revision = this.#store.currentRevision;
+    for (const stream of this.#streams) {
       for (const watcher of stream.watchers.values()) {
         if (watcher.state !== 'synced') continue;
         watcher.minRevision = Math.max(watcher.minRevision, seen + 1);
-        this.becomeUnsynced(watcher);
+        this.#becomeUnsynced(watcher);
       }
     }
   }
@@ -173,49 +174,49 @@ export class WatchHub implements StoreListener {
    * round is due at once; else the next `wake` says so. etcd has a round every 100 ms.
    */
   sync(): boolean {
-    const current = this.store.currentRevision;
-    const batch = this.chooseBatch(current);
-    if (batch.length > 0) this.syncBatch(batch, current);
-    return this.unsynced.size > 0;
+    const current = this.#store.currentRevision;
+    const batch = this.#chooseBatch(current);
+    if (batch.length > 0) this.#syncBatch(batch, current);
+    return this.#unsynced.size > 0;
   }
 
-  private chooseBatch(current: number): Watcher[] {
-    const compacted = this.store.compactRevision;
+  #chooseBatch(current: number): Watcher[] {
+    const compacted = this.#store.compactRevision;
     const batch: Watcher[] = [];
-    for (const watcher of this.unsynced) {
+    for (const watcher of this.#unsynced) {
       // A watch for the future, from before a restore (#9281): nothing to read for it yet.
-      if (watcher.minRevision > current) this.becomeSynced(watcher);
-      else if (watcher.minRevision < compacted) this.cancelCompacted(watcher, compacted);
-      else if (watcher.stream.isFull) this.becomeBlocked(watcher);
+      if (watcher.minRevision > current) this.#becomeSynced(watcher);
+      else if (watcher.minRevision < compacted) this.#cancelCompacted(watcher, compacted);
+      else if (watcher.stream.isFull) this.#becomeBlocked(watcher);
       else batch.push(watcher);
       if (batch.length === roundWatchers) break;
     }
     return batch;
   }
 
-  private syncBatch(batch: readonly Watcher[], current: number): void {
+  #syncBatch(batch: readonly Watcher[], current: number): void {
     const group = new WatcherGroup<WatchStream>();
     let from = current;
     for (const watcher of batch) {
       group.add(watcher);
       from = Math.min(from, watcher.minRevision);
     }
-    const { hits, upTo } = this.readHistory(group, Math.max(from, 1), current);
+    const { hits, upTo } = this.#readHistory(group, Math.max(from, 1), current);
     for (const watcher of batch) {
       const events = hits.get(watcher);
       if (events !== undefined) {
-        const encoded = events.map((event) => event.encoded(watcher.wants.prevKv, this.previous));
+        const encoded = events.map((event) => event.encoded(watcher.wants.prevKv, this.#previous));
         if (!watcher.stream.offer(watcher, eventsMessage(watcher.id, current, encoded))) {
-          this.becomeBlocked(watcher);
+          this.#becomeBlocked(watcher);
           continue;
         }
       }
       watcher.minRevision = Math.max(watcher.minRevision, upTo + 1);
-      if (watcher.minRevision > current) this.becomeSynced(watcher);
+      if (watcher.minRevision > current) this.#becomeSynced(watcher);
       else {
         // To the end of the line.
-        this.unsynced.delete(watcher);
-        this.unsynced.add(watcher);
+        this.#unsynced.delete(watcher);
+        this.#unsynced.add(watcher);
       }
     }
   }
@@ -224,7 +225,7 @@ export class WatchHub implements StoreListener {
    * Events from `from` on for the group; stops at a revision's end when a bound is reached. All up to `upTo` has been
    * read.
    */
-  private readHistory(
+  #readHistory(
     group: WatcherGroup<WatchStream>,
     from: number,
     current: number,
@@ -238,7 +239,7 @@ export class WatchHub implements StoreListener {
     let hitCount = 0;
     let revisionCounted = false;
     const end = revisionKey(current + 1, 0, false);
-    this.store.backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
+    this.#store.backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
       const next = mainOf(recordKey);
       if (next !== main) {
         if (records >= roundRecords || revisions >= roundRevisions || bytes >= roundBytes || hitCount >= roundHits) {
@@ -271,26 +272,26 @@ export class WatchHub implements StoreListener {
   }
 
   /** A watcher asks for what is gone: it is told so, and ended. */
-  private cancelCompacted(watcher: Watcher, compactRevision: number): void {
+  #cancelCompacted(watcher: Watcher, compactRevision: number): void {
     const message = { ...eventsMessage(watcher.id, 0, []), compactRevision, canceled: true };
     // Not tied to the watcher: the message must outlive it.
     if (watcher.stream.offer(undefined, message)) this.dismiss(watcher, 'compacted');
-    else this.becomeBlocked(watcher);
+    else this.#becomeBlocked(watcher);
   }
 
   /** Stored bytes of a key as of a revision, for `prev_kv`; undefined when compacted (the event then goes without). */
-  private readonly previous = (key: string, atRevision: number): Uint8Array | undefined =>
-    atRevision < this.store.compactRevision ? undefined : this.store.reader.get(key, atRevision);
+  readonly #previous = (key: string, atRevision: number): Uint8Array | undefined =>
+    atRevision < this.#store.compactRevision ? undefined : this.#store.reader.get(key, atRevision);
 
   // ---- states
 
-  private leave(watcher: Watcher): void {
+  #leave(watcher: Watcher): void {
     switch (watcher.state) {
       case 'synced':
-        this.synced.delete(watcher);
+        this.#synced.delete(watcher);
         break;
       case 'unsynced':
-        this.unsynced.delete(watcher);
+        this.#unsynced.delete(watcher);
         break;
       case 'blocked':
         watcher.stream.blocked.delete(watcher);
@@ -303,21 +304,21 @@ export class WatchHub implements StoreListener {
     }
   }
 
-  private becomeSynced(watcher: Watcher): void {
-    this.leave(watcher);
+  #becomeSynced(watcher: Watcher): void {
+    this.#leave(watcher);
     watcher.state = 'synced';
-    this.synced.add(watcher);
+    this.#synced.add(watcher);
   }
 
-  private becomeUnsynced(watcher: Watcher): void {
-    this.leave(watcher);
+  #becomeUnsynced(watcher: Watcher): void {
+    this.#leave(watcher);
     watcher.state = 'unsynced';
-    this.unsynced.add(watcher);
-    this.options.wake();
+    this.#unsynced.add(watcher);
+    this.#options.wake();
   }
 
-  private becomeBlocked(watcher: Watcher): void {
-    this.leave(watcher);
+  #becomeBlocked(watcher: Watcher): void {
+    this.#leave(watcher);
     watcher.state = 'blocked';
     watcher.stream.blocked.add(watcher);
   }

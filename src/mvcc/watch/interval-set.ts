@@ -18,34 +18,34 @@ interface Node<T> {
 }
 
 export class IntervalSet<T> {
-  private root: Node<T> | undefined;
+  #root: Node<T> | undefined;
   /** Balance needs priorities without a pattern, not without a seed. */
-  private random = 0x9e3779b9;
+  #random = 0x9e3779b9;
 
   get isEmpty(): boolean {
-    return this.root === undefined;
+    return this.#root === undefined;
   }
 
   add(start: string, end: string, item: T): void {
-    const node = this.find(start, end);
+    const node = this.#find(start, end);
     if (node !== undefined) node.items.add(item);
-    else this.root = this.insert(this.root, start, end, item);
+    else this.#root = this.#insert(this.#root, start, end, item);
   }
 
   delete(start: string, end: string, item: T): void {
-    const node = this.find(start, end);
+    const node = this.#find(start, end);
     if (node === undefined) return;
     node.items.delete(item);
-    if (node.items.size === 0) this.root = this.remove(this.root, start, end);
+    if (node.items.size === 0) this.#root = this.#remove(this.#root, start, end);
   }
 
   /** Visits the items whose interval holds `key`. */
   at(key: string, visit: (item: T) => void): void {
-    visitAt(this.root, key, visit);
+    visitAt(this.#root, key, visit);
   }
 
-  private find(start: string, end: string): Node<T> | undefined {
-    let node = this.root;
+  #find(start: string, end: string): Node<T> | undefined {
+    let node = this.#root;
     while (node !== undefined) {
       const order = compare(start, end, node);
       if (order === 0) return node;
@@ -54,37 +54,37 @@ export class IntervalSet<T> {
     return undefined;
   }
 
-  private insert(node: Node<T> | undefined, start: string, end: string, item: T): Node<T> {
+  #insert(node: Node<T> | undefined, start: string, end: string, item: T): Node<T> {
     if (node === undefined) {
-      this.random = (Math.imul(this.random, 1664525) + 1013904223) >>> 0;
+      this.#random = (Math.imul(this.#random, 1664525) + 1013904223) >>> 0;
       return {
         start,
         end,
         items: new Set([item]),
-        priority: this.random,
+        priority: this.#random,
         left: undefined,
         right: undefined,
         maxEnd: end,
       };
     }
     if (compare(start, end, node) < 0) {
-      const left = this.insert(node.left, start, end, item);
+      const left = this.#insert(node.left, start, end, item);
       node.left = left;
       if (left.priority > node.priority) return rotateRight(node, left);
     } else {
-      const right = this.insert(node.right, start, end, item);
+      const right = this.#insert(node.right, start, end, item);
       node.right = right;
       if (right.priority > node.priority) return rotateLeft(node, right);
     }
     return measured(node);
   }
 
-  private remove(node: Node<T> | undefined, start: string, end: string): Node<T> | undefined {
+  #remove(node: Node<T> | undefined, start: string, end: string): Node<T> | undefined {
     if (node === undefined) return undefined;
     const order = compare(start, end, node);
     if (order === 0) return merge(node.left, node.right);
-    if (order < 0) node.left = this.remove(node.left, start, end);
-    else node.right = this.remove(node.right, start, end);
+    if (order < 0) node.left = this.#remove(node.left, start, end);
+    else node.right = this.#remove(node.right, start, end);
     return measured(node);
   }
 }

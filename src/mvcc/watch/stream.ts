@@ -34,32 +34,34 @@ export class WatchStream implements WatchStreamHandle {
   readonly watchers = new Map<bigint, Watcher<WatchStream>>();
   /** Watchers whose next message found the buffer full. */
   readonly blocked = new Set<Watcher<WatchStream>>();
-  private readonly queue: Waiting[] = [];
-  private queuedBytes = 0;
-  private nextId = 0n;
-  private closed = false;
+  readonly #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  #nextId = 0n;
+  #closed = false;
+  readonly #hub: WatchHub;
+  readonly #options: WatchStreamOptions;
 
-  constructor(
-    private readonly hub: WatchHub,
-    private readonly options: WatchStreamOptions,
-  ) {}
+  constructor(hub: WatchHub, options: WatchStreamOptions) {
+    this.#hub = hub;
+    this.#options = options;
+  }
 
   get size(): number {
     return this.watchers.size;
   }
 
   get isFull(): boolean {
-    return this.queue.length >= bufferedMessages || this.queuedBytes >= bufferedBytes;
+    return this.#queue.length >= bufferedMessages || this.#queuedBytes >= bufferedBytes;
   }
 
   watch(options: WatchOptions): WatchMade {
-    if (this.closed) throw new Error('the watch stream is closed');
+    if (this.#closed) throw new Error('the watch stream is closed');
     const start = options.key.length === 0 ? '\0' : latin1Text(options.key);
     const end = endOf(options.rangeEnd);
     if (end !== undefined && end <= start) return { t: 'refused', reason: 'empty-range' };
-    if (options.startRevision < 0 && this.hub.refusesNegativeStart) return { t: 'refused', reason: 'compacted' };
+    if (options.startRevision < 0 && this.#hub.refusesNegativeStart) return { t: 'refused', reason: 'compacted' };
     if (options.watchId !== 0n && this.watchers.has(options.watchId)) return { t: 'refused', reason: 'duplicate-id' };
-    const watchId = options.watchId === 0n ? this.freeId() : options.watchId;
+    const watchId = options.watchId === 0n ? this.#freeId() : options.watchId;
 
     const watcher = new Watcher<WatchStream>(this, watchId, start, end, options.startRevision, options.startRevision, {
       put: options.noPut !== true,
@@ -69,19 +71,19 @@ export class WatchStream implements WatchStreamHandle {
       fragment: options.fragment === true,
     });
     this.watchers.set(watchId, watcher);
-    this.hub.admit(watcher);
+    this.#hub.admit(watcher);
     return { t: 'created', watchId };
   }
 
   cancel(watchId: bigint): boolean {
     const watcher = this.watchers.get(watchId);
     if (watcher === undefined) return false;
-    this.hub.dismiss(watcher, 'cancelled');
+    this.#hub.dismiss(watcher, 'cancelled');
     return true;
   }
 
   requestProgress(how: { always?: boolean } = {}): void {
-    const revision = this.hub.currentRevision;
+    const revision = this.#hub.currentRevision;
     if (how.always !== true) {
       if (this.watchers.size === 0) return;
       for (const watcher of this.watchers.values()) if (!isAt(watcher, revision)) return;
@@ -90,7 +92,7 @@ export class WatchStream implements WatchStreamHandle {
   }
 
   notifyProgress(): void {
-    const revision = this.hub.currentRevision;
+    const revision = this.#hub.currentRevision;
     for (const watcher of this.watchers.values()) {
       if (!watcher.wants.progress) continue;
       if (watcher.idle && isAt(watcher, revision)) this.offer(watcher, progress(watcher.id, revision));
@@ -100,58 +102,58 @@ export class WatchStream implements WatchStreamHandle {
 
   take(): WatchMessage | undefined {
     for (;;) {
-      const next = this.queue.shift();
+      const next = this.#queue.shift();
       if (next === undefined) return undefined;
       const { watcher, message } = next;
-      this.queuedBytes -= sizeOf(message);
-      this.hub.events.pending -= message.events.length;
-      if (this.blocked.size > 0 && this.queue.length <= goOnAt && this.queuedBytes < bufferedBytes)
-        this.hub.unblock(this);
+      this.#queuedBytes -= sizeOf(message);
+      this.#hub.events.pending -= message.events.length;
+      if (this.blocked.size > 0 && this.#queue.length <= goOnAt && this.#queuedBytes < bufferedBytes)
+        this.#hub.unblock(this);
       if (watcher?.state === 'cancelled') continue;
       if (watcher === undefined || message.events.length === 0) return message;
       watcher.idle = false;
-      const [first, rest] = watcher.wants.fragment ? this.split(message) : [message, undefined];
+      const [first, rest] = watcher.wants.fragment ? this.#split(message) : [message, undefined];
       if (rest !== undefined) {
-        this.queue.unshift({ watcher, message: rest });
-        this.queuedBytes += sizeOf(rest);
-        this.hub.events.pending += rest.events.length;
+        this.#queue.unshift({ watcher, message: rest });
+        this.#queuedBytes += sizeOf(rest);
+        this.#hub.events.pending += rest.events.length;
       }
-      this.hub.events.sent += first.events.length;
+      this.#hub.events.sent += first.events.length;
       return first;
     }
   }
 
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    for (const watcher of [...this.watchers.values()]) this.hub.dismiss(watcher, 'cancelled');
-    for (const { message } of this.queue) this.hub.events.pending -= message.events.length;
-    this.queue.length = 0;
-    this.queuedBytes = 0;
-    this.hub.forget(this);
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const watcher of [...this.watchers.values()]) this.#hub.dismiss(watcher, 'cancelled');
+    for (const { message } of this.#queue) this.#hub.events.pending -= message.events.length;
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+    this.#hub.forget(this);
   }
 
   /** Queues a message; false when the buffer is full. */
   offer(watcher: Watcher<WatchStream> | undefined, message: WatchMessage): boolean {
     if (this.isFull) return false;
-    this.queue.push({ watcher, message });
-    this.queuedBytes += sizeOf(message);
-    this.hub.events.pending += message.events.length;
-    if (this.queue.length === 1) this.options.onReady();
+    this.#queue.push({ watcher, message });
+    this.#queuedBytes += sizeOf(message);
+    this.#hub.events.pending += message.events.length;
+    if (this.#queue.length === 1) this.#options.onReady();
     return true;
   }
 
-  private freeId(): bigint {
-    while (this.watchers.has(this.nextId)) this.nextId++;
-    return this.nextId++;
+  #freeId(): bigint {
+    while (this.watchers.has(this.#nextId)) this.#nextId++;
+    return this.#nextId++;
   }
 
   /** As many events as fit, at least one; and the rest, if any. */
-  private split(message: WatchMessage): [WatchMessage, WatchMessage | undefined] {
+  #split(message: WatchMessage): [WatchMessage, WatchMessage | undefined] {
     let size = envelopeBytes;
     for (let count = 0; count < message.events.length; count++) {
       size += encodedSize(message.events[count] as Uint8Array);
-      if (count > 0 && size >= this.options.maxResponseBytes) {
+      if (count > 0 && size >= this.#options.maxResponseBytes) {
         return [
           { ...message, events: message.events.slice(0, count), fragment: true },
           { ...message, events: message.events.slice(count) },

@@ -39,41 +39,41 @@ export class Watcher<Stream = unknown> {
 }
 
 export class WatcherGroup<Stream = unknown> {
-  private readonly byKey = new Map<string, Set<Watcher<Stream>>>();
-  private readonly byInterval = new IntervalSet<Watcher<Stream>>();
-  private count = 0;
+  readonly #byKey = new Map<string, Set<Watcher<Stream>>>();
+  readonly #byInterval = new IntervalSet<Watcher<Stream>>();
+  #count = 0;
 
   get size(): number {
-    return this.count;
+    return this.#count;
   }
 
   add(watcher: Watcher<Stream>): void {
-    this.count++;
+    this.#count++;
     if (watcher.end !== undefined) {
-      this.byInterval.add(watcher.start, watcher.end, watcher);
+      this.#byInterval.add(watcher.start, watcher.end, watcher);
       return;
     }
-    const set = this.byKey.get(watcher.start);
-    if (set === undefined) this.byKey.set(watcher.start, new Set([watcher]));
+    const set = this.#byKey.get(watcher.start);
+    if (set === undefined) this.#byKey.set(watcher.start, new Set([watcher]));
     else set.add(watcher);
   }
 
   /** The watcher must be in the group. */
   delete(watcher: Watcher<Stream>): void {
-    this.count--;
+    this.#count--;
     if (watcher.end !== undefined) {
-      this.byInterval.delete(watcher.start, watcher.end, watcher);
+      this.#byInterval.delete(watcher.start, watcher.end, watcher);
       return;
     }
-    const set = this.byKey.get(watcher.start);
+    const set = this.#byKey.get(watcher.start);
     set?.delete(watcher);
-    if (set?.size === 0) this.byKey.delete(watcher.start);
+    if (set?.size === 0) this.#byKey.delete(watcher.start);
   }
 
   /** Visits who watches `key`. */
   at(key: string, visit: (watcher: Watcher<Stream>) => void): void {
-    const set = this.byKey.get(key);
+    const set = this.#byKey.get(key);
     if (set !== undefined) for (const watcher of set) visit(watcher);
-    if (!this.byInterval.isEmpty) this.byInterval.at(key, visit);
+    if (!this.#byInterval.isEmpty) this.#byInterval.at(key, visit);
   }
 }

@@ -24,15 +24,19 @@ export class RaftLog {
   applying: Index;
   applied: Index;
   /** Bytes handed out to be applied and not reported back. */
-  private applyingSize = 0;
+  #applyingSize = 0;
   /** Nothing more is handed out until something is reported back. */
-  private applyingPaused = false;
+  #applyingPaused = false;
+  readonly #storage: Storage;
+  readonly #logger: RaftLogger;
 
   constructor(
-    private readonly storage: Storage,
-    private readonly logger: RaftLogger,
+    storage: Storage,
+    logger: RaftLogger,
     readonly maxApplyingSizeBytes: number,
   ) {
+    this.#storage = storage;
+    this.#logger = logger;
     const first = storage.firstIndex();
     this.unstable = new Unstable(storage.lastIndex() + 1, logger);
     this.committed = first - 1;
@@ -55,7 +59,7 @@ export class RaftLog {
   maybeAppend(prev: EntryId, entries: readonly Entry[], leaderCommit: Index): Index | undefined {
     if (!this.matchTerm(prev)) return undefined;
     const last = prev.index + entries.length;
-    const conflict = this.findConflict(entries);
+    const conflict = this.#findConflict(entries);
     if (conflict !== 0) {
       if (conflict <= this.committed) {
         throw new RaftPanic(`entry ${conflict} conflict with committed entry [committed(${this.committed})]`);
@@ -80,11 +84,11 @@ export class RaftLog {
   }
 
   /** Index of the first of `entries` that is not in the log with the same term, 0 if all are. */
-  private findConflict(entries: readonly Entry[]): Index {
+  #findConflict(entries: readonly Entry[]): Index {
     for (const entry of entries) {
       if (this.matchTerm(entry)) continue;
       if (entry.index <= this.lastIndex()) {
-        this.logger.info(
+        this.#logger.info(
           `found conflict at index ${entry.index} [existing term: ${this.termOrZero(entry.index)}, conflicting ` +
             `term: ${entry.term}]`,
         );
@@ -127,13 +131,13 @@ export class RaftLog {
   /** Committed entries to apply next. With `allowUnstable`, also ones that the same Ready hands out to be written. */
   nextCommittedEntries({ allowUnstable }: { readonly allowUnstable: boolean }): readonly Entry[] {
     if (!this.hasNextCommittedEntries({ allowUnstable })) return [];
-    const room = this.maxApplyingSizeBytes - this.applyingSize;
+    const room = this.maxApplyingSizeBytes - this.#applyingSize;
     if (room <= 0) {
       throw new RaftPanic(
-        `applying entry size (${this.maxApplyingSizeBytes}-${this.applyingSize})=${room} not positive`,
+        `applying entry size (${this.maxApplyingSizeBytes}-${this.#applyingSize})=${room} not positive`,
       );
     }
-    const entries = this.slice(this.applying + 1, this.maxAppliableIndex(allowUnstable) + 1, room);
+    const entries = this.slice(this.applying + 1, this.#maxAppliableIndex(allowUnstable) + 1, room);
     if (typeof entries === 'string')
       throw new RaftPanic(`unexpected error when getting unapplied entries (${entries})`);
     return entries;
@@ -141,25 +145,25 @@ export class RaftLog {
 
   hasNextCommittedEntries({ allowUnstable }: { readonly allowUnstable: boolean }): boolean {
     // A pending snapshot comes first: what follows it makes no sense before it.
-    if (this.applyingPaused || this.hasNextOrInProgressSnapshot) return false;
-    return this.applying < this.maxAppliableIndex(allowUnstable);
+    if (this.#applyingPaused || this.hasNextOrInProgressSnapshot) return false;
+    return this.applying < this.#maxAppliableIndex(allowUnstable);
   }
 
-  private maxAppliableIndex(allowUnstable: boolean): Index {
+  #maxAppliableIndex(allowUnstable: boolean): Index {
     return allowUnstable ? this.committed : Math.min(this.committed, this.unstable.offset - 1);
   }
 
   /** The storage's newest snapshot, or the one that is on its way there. */
   snapshot(): Snapshot | undefined {
-    return this.unstable.snapshot ?? this.storage.snapshot();
+    return this.unstable.snapshot ?? this.#storage.snapshot();
   }
 
   firstIndex(): Index {
-    return this.unstable.firstIndex() ?? this.storage.firstIndex();
+    return this.unstable.firstIndex() ?? this.#storage.firstIndex();
   }
 
   lastIndex(): Index {
-    return this.unstable.lastIndex() ?? this.storage.lastIndex();
+    return this.unstable.lastIndex() ?? this.#storage.lastIndex();
   }
 
   lastEntryId(): EntryId {
@@ -189,8 +193,8 @@ export class RaftLog {
     }
     this.applied = index;
     this.applying = Math.max(this.applying, index);
-    this.applyingSize = Math.max(this.applyingSize - sizeBytes, 0);
-    this.applyingPaused = this.applyingSize >= this.maxApplyingSizeBytes;
+    this.#applyingSize = Math.max(this.#applyingSize - sizeBytes, 0);
+    this.#applyingPaused = this.#applyingSize >= this.maxApplyingSizeBytes;
   }
 
   /** Entries up to `index` were handed out to be applied. */
@@ -201,10 +205,10 @@ export class RaftLog {
       );
     }
     this.applying = index;
-    this.applyingSize += sizeBytes;
+    this.#applyingSize += sizeBytes;
     // Entries left behind mean that the next one does not fit; handing it out later alone would overstep the limit.
-    this.applyingPaused =
-      this.applyingSize >= this.maxApplyingSizeBytes || index < this.maxAppliableIndex(allowUnstable);
+    this.#applyingPaused =
+      this.#applyingSize >= this.maxApplyingSizeBytes || index < this.#maxAppliableIndex(allowUnstable);
   }
 
   stableTo(id: EntryId): void {
@@ -224,7 +228,7 @@ export class RaftLog {
     if (unstable !== undefined) return unstable;
     if (index + 1 < this.firstIndex()) return 'compacted';
     if (index > this.lastIndex()) return 'unavailable';
-    return this.storage.term(index);
+    return this.#storage.term(index);
   }
 
   termOrZero(index: Index): Term {
@@ -257,7 +261,7 @@ export class RaftLog {
 
   restore(snapshot: Snapshot): void {
     const { index, term } = snapshot.metadata;
-    this.logger.info(`log [${this}] starts to restore snapshot [index: ${index}, term: ${term}]`);
+    this.#logger.info(`log [${this}] starts to restore snapshot [index: ${index}, term: ${term}]`);
     this.committed = index;
     this.unstable.restore(snapshot);
   }
@@ -273,7 +277,7 @@ export class RaftLog {
     if (low >= unstable.offset) return limitSize(unstable.slice(low, high), maxSizeBytes);
 
     const cut = Math.min(high, unstable.offset);
-    const stable = this.storage.entries(low, cut, maxSizeBytes);
+    const stable = this.#storage.entries(low, cut, maxSizeBytes);
     if (stable === 'unavailable') throw new RaftPanic(`entries[${low}:${cut}) is unavailable from storage`);
     if (stable === 'compacted') return stable;
     if (high <= unstable.offset || stable.length < cut - low) return stable;

@@ -21,19 +21,18 @@ export class Unstable {
   offset: Index;
   offsetInProgress: Index;
   /** Live entries start at `head`: cutting off the front must not cost a move of thousands that are in flight. */
-  private entries: Entry[] = [];
-  private head = 0;
+  #entries: Entry[] = [];
+  #head = 0;
+  readonly #logger: RaftLogger;
 
-  constructor(
-    offset: Index,
-    private readonly logger: RaftLogger,
-  ) {
+  constructor(offset: Index, logger: RaftLogger) {
+    this.#logger = logger;
     this.offset = offset;
     this.offsetInProgress = offset;
   }
 
   get length(): number {
-    return this.entries.length - this.head;
+    return this.#entries.length - this.#head;
   }
 
   firstIndex(): Index | undefined {
@@ -50,7 +49,7 @@ export class Unstable {
       const metadata = this.snapshot?.metadata;
       return metadata?.index === index ? metadata.term : undefined;
     }
-    return this.entries[this.head + (index - this.offset)]?.term;
+    return this.#entries[this.#head + (index - this.offset)]?.term;
   }
 
   /** Entries not yet handed out. */
@@ -79,29 +78,29 @@ export class Unstable {
   stableTo({ index, term }: { readonly index: Index; readonly term: Term }): void {
     const ours = this.term(index);
     if (ours === undefined) {
-      this.logger.info(`entry at index ${index} missing from unstable log; ignoring`);
+      this.#logger.info(`entry at index ${index} missing from unstable log; ignoring`);
       return;
     }
     if (index < this.offset) {
-      this.logger.info(`entry at index ${index} matched unstable snapshot; ignoring`);
+      this.#logger.info(`entry at index ${index} matched unstable snapshot; ignoring`);
       return;
     }
     if (ours !== term) {
-      this.logger.info(
+      this.#logger.info(
         `entry at (index,term)=(${index},${term}) mismatched with entry at (${index},${ours}) in unstable log; ` +
           `ignoring`,
       );
       return;
     }
-    this.head += index + 1 - this.offset;
+    this.#head += index + 1 - this.offset;
     this.offset = index + 1;
     if (this.offsetInProgress < this.offset) this.offsetInProgress = this.offset;
-    if (this.head === this.entries.length) {
-      this.entries = [];
-      this.head = 0;
-    } else if (this.head >= trimAt && this.head * 2 >= this.entries.length) {
-      this.entries = this.entries.slice(this.head);
-      this.head = 0;
+    if (this.#head === this.#entries.length) {
+      this.#entries = [];
+      this.#head = 0;
+    } else if (this.#head >= trimAt && this.#head * 2 >= this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
     }
   }
 
@@ -114,8 +113,8 @@ export class Unstable {
   restore(snapshot: Snapshot): void {
     this.offset = snapshot.metadata.index + 1;
     this.offsetInProgress = this.offset;
-    this.entries = [];
-    this.head = 0;
+    this.#entries = [];
+    this.#head = 0;
     this.snapshot = snapshot;
     this.snapshotInProgress = false;
   }
@@ -130,17 +129,17 @@ export class Unstable {
     if (from === end) {
       // The common case.
     } else if (from <= this.offset) {
-      this.logger.info(`replace the unstable entries from index ${from}`);
-      this.entries = [];
-      this.head = 0;
+      this.#logger.info(`replace the unstable entries from index ${from}`);
+      this.#entries = [];
+      this.#head = 0;
       this.offset = from;
       this.offsetInProgress = from;
     } else {
-      this.logger.info(`truncate the unstable entries before index ${from}`);
-      this.entries.length = this.head + (from - this.offset);
+      this.#logger.info(`truncate the unstable entries before index ${from}`);
+      this.#entries.length = this.#head + (from - this.offset);
       if (this.offsetInProgress > from) this.offsetInProgress = from;
     }
-    for (const entry of entries) this.entries.push(entry);
+    for (const entry of entries) this.#entries.push(entry);
   }
 
   /** Entries in `[low, high)`, which must be here. */
@@ -150,6 +149,6 @@ export class Unstable {
     if (low < this.offset || high > end) {
       throw new RaftPanic(`unstable.slice[${low},${high}) out of bound [${this.offset},${end}]`);
     }
-    return this.entries.slice(this.head + (low - this.offset), this.head + (high - this.offset));
+    return this.#entries.slice(this.#head + (low - this.offset), this.#head + (high - this.offset));
   }
 }

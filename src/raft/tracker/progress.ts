@@ -49,7 +49,7 @@ export class Progress {
     this.recentActive = init.recentActive;
   }
 
-  private resetState(state: ProgressState): void {
+  #resetState(state: ProgressState): void {
     this.appendFlowPaused = false;
     this.pendingSnapshot = 0;
     this.state = state;
@@ -59,18 +59,18 @@ export class Progress {
   becomeProbe(): void {
     // A follower that took a snapshot has everything up to it, though it has not said so.
     const next = this.state === 'StateSnapshot' ? Math.max(this.match, this.pendingSnapshot) + 1 : this.match + 1;
-    this.resetState('StateProbe');
+    this.#resetState('StateProbe');
     this.next = next;
     this.sentCommit = Math.min(this.sentCommit, next - 1);
   }
 
   becomeReplicate(): void {
-    this.resetState('StateReplicate');
+    this.#resetState('StateReplicate');
     this.next = this.match + 1;
   }
 
   becomeSnapshot(snapshotIndex: Index): void {
-    this.resetState('StateSnapshot');
+    this.#resetState('StateSnapshot');
     this.pendingSnapshot = snapshotIndex;
     this.next = snapshotIndex + 1;
     this.sentCommit = snapshotIndex;

@@ -58,8 +58,8 @@ export class Tracker {
   progress: ProgressMap = new Map();
   /** Everyone in the configuration, by rising id: the order in which messages go out. */
   ids: readonly NodeId[] = [];
-  private readonly votes = new Map<NodeId, boolean>();
-  private readonly acked = (id: NodeId): Index | undefined => this.progress.get(id)?.match;
+  readonly #votes = new Map<NodeId, boolean>();
+  readonly #acked = (id: NodeId): Index | undefined => this.progress.get(id)?.match;
 
   constructor(
     readonly maxInflightMessages: number,
@@ -102,7 +102,7 @@ export class Tracker {
 
   /** What a quorum has in its logs. */
   committed(): Index {
-    return jointCommittedIndex(this.config.voters, this.acked);
+    return jointCommittedIndex(this.config.voters, this.#acked);
   }
 
   /** Whether a quorum was heard of lately. */
@@ -113,12 +113,12 @@ export class Tracker {
   }
 
   resetVotes(): void {
-    this.votes.clear();
+    this.#votes.clear();
   }
 
   /** The first vote of a node counts. */
   recordVote(id: NodeId, granted: boolean): void {
-    if (!this.votes.has(id)) this.votes.set(id, granted);
+    if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
   tallyVotes(): { granted: number; rejected: number; result: VoteResult } {
@@ -126,10 +126,10 @@ export class Tracker {
     let rejected = 0;
     for (const [id, progress] of this.progress) {
       if (progress.isLearner) continue;
-      const vote = this.votes.get(id);
+      const vote = this.#votes.get(id);
       if (vote === true) granted++;
       else if (vote === false) rejected++;
     }
-    return { granted, rejected, result: jointVoteResult(this.config.voters, this.votes) };
+    return { granted, rejected, result: jointVoteResult(this.config.voters, this.#votes) };
   }
 }
