@@ -1,0 +1,212 @@
+/**
+ * Runs a part's tests against its mutants, one at a time, in one vitest: sources are transformed once, with all
+ * mutants in them (`mutants.ts`), and each run wakes one (`switch.ts`). A mutant meets only the tests that pass
+ * through its place, and is killed by the first that fails or does not end.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { SourceMap, type SourceMapPayload } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createVitest, parseAst, type Vite, type Vitest } from 'vitest/node';
+import type { Node } from './ast.js';
+import { type Mutant, mutantsOf, withMutants } from './mutants.js';
+import type { Notes, Orders } from './switch.js';
+
+/** More mutants than any file has. */
+const IDS_PER_FILE = 8192;
+/** A file's tests may take that much longer than without a mutant, and so much on top, before they are given up. */
+const PATIENCE = 3;
+const SPARE_MS = 5000;
+
+export interface PlacedMutant {
+  readonly id: number;
+  readonly file: string;
+  readonly line: number;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** `unmet`: no test passes through the place. */
+export type Verdict = 'killed' | 'timed out' | 'survived' | 'unmet';
+
+interface Coverage {
+  /** Test files by the mutants met outside of tests, single tests by file for the others. */
+  readonly files: Set<string>;
+  readonly tests: Map<string, string[]>;
+}
+
+export class MutationRunner implements AsyncDisposable {
+  readonly mutants: PlacedMutant[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'mutate-'));
+  readonly #sources: readonly string[];
+  readonly #tests: readonly string[];
+  readonly #coverage = new Map<number, Coverage>();
+  readonly #durationsMs = new Map<string, number>();
+  #vitest: Vitest | undefined;
+
+  constructor(sources: readonly string[], tests: readonly string[]) {
+    this.#sources = sources;
+    this.#tests = tests;
+  }
+
+  get #ordersFile(): string {
+    return join(this.#folder, 'orders.json');
+  }
+
+  /** Plants all mutants, and runs the tests once without one. Returns names of tests that fail then: left out. */
+  async prepare(): Promise<string[]> {
+    process.env.MUTATION_ORDERS = this.#ordersFile;
+    await this.#open();
+    const notes = join(this.#folder, 'notes');
+    mkdirSync(notes);
+    const limitMs = Number.MAX_SAFE_INTEGER;
+    const failed = await this.#run(this.#tests, { on: -1, limitMs, end: this.#end, notes });
+    for (const name of readdirSync(notes)) this.#learn(JSON.parse(readFileSync(join(notes, name), 'utf8')) as Notes);
+    return failed;
+  }
+
+  async #open(): Promise<void> {
+    const plant = (code: string, id: string, map: SourceMapPayload) => this.#plant(code, id, map);
+    const plugin: Vite.Plugin = {
+      name: 'mutants',
+      enforce: 'post',
+      transform(code, id) {
+        return plant(code, id, this.getCombinedSourcemap() as unknown as SourceMapPayload);
+      },
+    };
+    const vitest = await createVitest(
+      'test',
+      {
+        watch: false,
+        reporters: [{}],
+        setupFiles: [fileURLToPath(new URL('switch.ts', import.meta.url))],
+        fileParallelism: false,
+        bail: 0,
+        retry: 0,
+        testTimeout: 10_000,
+        hookTimeout: 10_000,
+        expect: { poll: { timeout: 5000, interval: 10 } },
+      },
+      { plugins: [plugin] },
+    );
+    this.#vitest = vitest;
+    // A worker that is ended leaves messages that cannot be sent to it; vitest would end with them.
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', () => {});
+    for (const file of this.#sources) await vitest.vite.transformRequest(file, { ssr: true });
+  }
+
+  async verdict({ id }: PlacedMutant): Promise<Verdict> {
+    const coverage = this.#coverage.get(id);
+    if (coverage === undefined) return 'unmet';
+    const files = [...new Set([...coverage.files, ...coverage.tests.keys()])];
+    const tests: Record<string, string[]> = {};
+    for (const [file, names] of coverage.tests) if (!coverage.files.has(file)) tests[file] = names;
+    files.sort((a, b) => this.#durationMs(a) - this.#durationMs(b));
+    for (const file of files) {
+      const limitMs = PATIENCE * this.#durationMs(file) + SPARE_MS;
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        this.#endWorker();
+      }, 1.5 * limitMs);
+      const failed = await this.#run([file], { on: id, limitMs, end: this.#end, tests });
+      clearTimeout(timer);
+      if (late) {
+        // A pool one of whose workers was killed is slow from then on.
+        await this.#vitest?.close();
+        await this.#open();
+        return 'timed out';
+      }
+      if (failed.length > 0) return 'killed';
+    }
+    return 'survived';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#vitest?.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #end(): number {
+    return this.#sources.length * IDS_PER_FILE;
+  }
+
+  #durationMs(file: string): number {
+    return this.#durationsMs.get(file) ?? 0;
+  }
+
+  #plant(code: string, id: string, payload: SourceMapPayload): { code: string; map: null } | undefined {
+    const index = this.#sources.indexOf(id.split('?')[0] ?? id);
+    if (index < 0) return undefined;
+    const file = this.#sources[index] ?? '';
+    const map = new SourceMap(payload);
+    const planted: { id: number; mutant: Mutant }[] = [];
+    // A second transformation of the same file numbers them alike.
+    const known = this.mutants.some((mutant) => mutant.file === file);
+    for (const mutant of mutantsOf(parseAst(code) as unknown as Node, code)) {
+      const number = index * IDS_PER_FILE + planted.length;
+      planted.push({ id: number, mutant });
+      if (known) continue;
+      const before = code.slice(mutant.start, mutant.end);
+      this.mutants.push({ id: number, file, line: lineOf(code, mutant.start, map), before, after: mutant.text });
+    }
+    if (planted.length > IDS_PER_FILE) throw new Error(`${file}: ${planted.length} mutants`);
+    return { code: withMutants(code, planted), map: null };
+  }
+
+  #learn({ file, outside, tests }: Notes): void {
+    const of = (id: number): Coverage => {
+      const coverage = this.#coverage.get(id) ?? { files: new Set(), tests: new Map() };
+      this.#coverage.set(id, coverage);
+      return coverage;
+    };
+    for (const id of outside) of(id).files.add(file);
+    for (const [test, ids] of Object.entries(tests)) {
+      for (const id of ids) {
+        const { tests: byFile } = of(id);
+        byFile.set(file, [...(byFile.get(file) ?? []), test]);
+      }
+    }
+  }
+
+  /** Names of the tests that fail. */
+  async #run(files: readonly string[], orders: Orders): Promise<string[]> {
+    const vitest = this.#vitest;
+    if (vitest === undefined) throw new Error('not prepared');
+    writeFileSync(this.#ordersFile, JSON.stringify(orders));
+    const first = orders.on < 0;
+    vitest.setGlobalTestNamePattern('');
+    vitest.config.bail = first ? 0 : 1;
+    const specifications = files.map((file) => vitest.getRootProject().createSpecification(file));
+    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications, false);
+    // A run of a broken part may leave what nobody waits for.
+    process.exitCode = 0;
+    const failed = unhandledErrors.map((error) => String(error));
+    for (const module of testModules) {
+      if (first) this.#durationsMs.set(module.moduleId, module.diagnostic().duration);
+      for (const error of module.errors()) failed.push(`${module.moduleId}: ${error.message}`);
+      for (const test of module.children.allTests('failed')) failed.push(`${module.moduleId}: ${test.fullName}`);
+      for (const suite of module.children.allSuites()) {
+        for (const error of suite.errors()) failed.push(`${module.moduleId}: ${suite.fullName}: ${error.message}`);
+      }
+    }
+    return failed;
+  }
+
+  #endWorker(): void {
+    try {
+      process.kill(Number(readFileSync(`${this.#ordersFile}.pid`, 'utf8')), 'SIGKILL');
+    } catch {
+      // Ended by itself meanwhile.
+    }
+  }
+}
+
+function lineOf(code: string, at: number, map: SourceMap): number {
+  const before = code.slice(0, at);
+  const line = before.split('\n').length - 1;
+  const entry = map.findEntry(line, at - before.lastIndexOf('\n') - 1);
+  return ('originalLine' in entry ? entry.originalLine : line) + 1;
+}
