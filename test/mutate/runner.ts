@@ -78,7 +78,11 @@ export class MutationRunner implements AsyncDisposable {
     const vitest = await createVitest(
       'test',
       {
+        // Its projects and retries are for runs of another kind.
+        config: false,
         watch: false,
+        include: ['test/**/*.test.ts'],
+        pool: 'forks',
         reporters: [{}],
         setupFiles: [fileURLToPath(new URL('switch.ts', import.meta.url))],
         fileParallelism: false,
