@@ -8,8 +8,8 @@
  * 3. The codec: one MsgApp with an entry of 256 bytes.
  */
 import { MemoryStorage } from '../src/raft/log/memory-storage.js';
-import { silentRaftLogger } from '../src/raft/logger.js';
 import { RawNode } from '../src/raft/rawnode.js';
+import { silentRaftLogger } from '../src/raft/world/logger.js';
 import { messageCodec } from '../src/raftpb/codec.js';
 import { MessageType, makeConfState, makeEntry, makeMessage, makeSnapshot } from '../src/raftpb/types.js';
 

@@ -217,6 +217,24 @@ const everything = (): string[] => [
 ];
 const importsByFile = new Map(sources.map((file) => [file, importsOf(readFileSync(join(root, file), 'utf8'))]));
 
+/** Each as the way round: its first place is its last as well. */
+function cyclesOf(places: readonly string[], next: (place: string) => readonly string[]): string[][] {
+  const state = new Map<string, 'open' | 'done'>();
+  const cycles: string[][] = [];
+  const visit = (place: string, trail: readonly string[]): void => {
+    if (state.get(place) === 'done') return;
+    if (state.get(place) === 'open') {
+      cycles.push([...trail.slice(trail.indexOf(place)), place]);
+      return;
+    }
+    state.set(place, 'open');
+    for (const each of next(place)) visit(each, [...trail, place]);
+    state.set(place, 'done');
+  };
+  for (const place of places) visit(place, []);
+  return cycles;
+}
+
 describe('the tree', () => {
   it('has a row in the table for every folder of src', () => {
     const folders = new Set(
@@ -261,23 +279,29 @@ describe('the tree', () => {
   });
 
   it('has no cycle of imports, those of types included', () => {
-    const state = new Map<string, 'open' | 'done'>();
-    const cycles: string[] = [];
-    const visit = (file: string, trail: readonly string[]): void => {
-      if (state.get(file) === 'done') return;
-      if (state.get(file) === 'open') {
-        const cycle = [...trail.slice(trail.indexOf(file)), file];
-        if (!cycle.every((each) => twins.has(each))) cycles.push(cycle.join(' → '));
-        return;
+    const cycles = cyclesOf(sources, (file) =>
+      (importsByFile.get(file) ?? [])
+        .filter(({ from, isDynamic }) => from.startsWith('.') && !isDynamic)
+        .map(({ from }) => targetOf(file, from)),
+    ).filter((cycle) => !cycle.every((file) => twins.has(file)));
+    expect(cycles.map((cycle) => cycle.join(' → '))).toEqual([]);
+  });
+
+  it('has no cycle between the folders of a part', () => {
+    const partFolder = (file: string): string => file.split('/').slice(0, 2).join('/');
+    const below = new Map<string, Set<string>>();
+    for (const [file, imports] of importsByFile) {
+      // What the package shows names all of its part, and nothing in there names it.
+      if (entryPoints.includes(file)) continue;
+      for (const { from, isDynamic } of imports) {
+        const target = targetOf(file, from);
+        if (!from.startsWith('.') || isDynamic || partFolder(file) !== partFolder(target)) continue;
+        const [here, there] = [dirname(file), dirname(target)];
+        if (here === there) continue;
+        below.set(here, (below.get(here) ?? new Set()).add(there));
       }
-      state.set(file, 'open');
-      for (const { from, isDynamic } of importsByFile.get(file) ?? []) {
-        if (from.startsWith('.') && !isDynamic) visit(targetOf(file, from), [...trail, file]);
-      }
-      state.set(file, 'done');
-    };
-    for (const file of sources) visit(file, []);
-    expect(cycles).toEqual([]);
+    }
+    expect(cyclesOf([...below.keys()], (folder) => [...(below.get(folder) ?? [])])).toEqual([]);
   });
 
   it('imports only files that exist', () => {
@@ -399,6 +423,8 @@ describe('the tree', () => {
       './side.js false false',
       './y.js false false',
     ]);
+    const ways: Readonly<Record<string, readonly string[]>> = { a: ['b'], b: ['c', 'd'], c: ['a'], d: [] };
+    expect(cyclesOf(Object.keys(ways), (place) => ways[place] ?? [])).toEqual([['a', 'b', 'c', 'a']]);
     expect(
       exportedValues(
         'export const a = 1;\nexport function f() {}\nexport class B {}\nexport type C = 1;\nconst d = 2;',

@@ -5,7 +5,7 @@ import type { LogOptions, MemberOptions } from '../../src/config/member-options.
 import { readOptions, startFailure } from '../../src/config/read-options.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { differenceOf } from '../../src/lib/emulate.js';
-import type { Failpoints } from '../../src/lib/failpoints.js';
+import type { Failpoints } from '../../src/lib/failpoints/failpoints.js';
 import type { OsLogger } from '../../src/lib/os/logger.js';
 import { readFile } from '../../src/lib/os/read-file.js';
 import type { Running } from '../../src/start/start-etcd.js';

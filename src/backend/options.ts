@@ -1,7 +1,7 @@
 import type { CommitTimes } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
-import type { Failpoints } from '../lib/failpoints.js';
+import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { Backend } from './types.js';
 

@@ -15,7 +15,7 @@
  * file is opened.
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
-import type { Failpoints } from '../lib/failpoints.js';
+import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import { createBoltFile } from './create.js';
 import { BoltError } from './errors.js';
 import { FreePages } from './free-pages.js';

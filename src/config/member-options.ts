@@ -4,7 +4,7 @@
  * follow etcd's flags; units stand last.
  */
 import type { TlsVersion } from '../lib/go/tls.js';
-import type { MemberConfig } from '../member/types.js';
+import type { MemberConfig } from '../member/world/types.js';
 import type { Features } from './feature-gates.js';
 import type { ListenUrl } from './listen-url.js';
 

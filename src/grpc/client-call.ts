@@ -5,7 +5,7 @@
  * (internal/transport/http2_client.go, stream.go).
  */
 
-import { ErrorCode, errorCodeName } from '../http2/error-code.js';
+import { ErrorCode, errorCodeName } from '../http2/frames/error-code.js';
 import type {
   HeaderField,
   HeaderList,

@@ -3,7 +3,7 @@
  * kept in one buffer of our own, not as views: a message of one byte a frame must not cost a hundred, nor hold a
  * socket's whole buffer.
  */
-import { readUint32 } from '../http2/frame.js';
+import { readUint32 } from '../http2/frames/frame.js';
 import { decompress, type Encoding } from './compression.js';
 import { Code, GrpcError } from './types.js';
 

@@ -3,7 +3,7 @@
  * (PROTOCOL-HTTP2.md, http-grpc-status-mapping.md)
  */
 
-import { ErrorCode, errorCodeName } from '../http2/error-code.js';
+import { ErrorCode, errorCodeName } from '../http2/frames/error-code.js';
 import type { HeaderField, HeaderList } from '../http2/types.js';
 import { appendAll } from '../lib/long-lists.js';
 import { fieldsOf, metadataOf, toBase64 } from './metadata.js';

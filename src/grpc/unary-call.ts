@@ -2,7 +2,7 @@
  * One unary call on the server: gather the request, call the handler, answer: in the same turn when the handler answers
  * at once.
  */
-import { readUint32 } from '../http2/frame.js';
+import { readUint32 } from '../http2/frames/frame.js';
 import type { Http2Stream } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
 import { Pieces } from '../lib/pieces.js';

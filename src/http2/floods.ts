@@ -4,7 +4,7 @@
  * in earnest: a process that cancels a thousand calls at once, again and again each ten seconds, passes.
  */
 import type { Clock } from '../lib/clock.js';
-import { ConnectionError, ErrorCode } from './error-code.js';
+import { ConnectionError, ErrorCode } from './frames/error-code.js';
 
 export interface Flood {
   readonly what: string;

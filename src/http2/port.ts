@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
 import type { NetworkSocket } from '../lib/network.js';
-import { preface } from './frame.js';
+import { preface } from './frames/frame.js';
 import { Session } from './session.js';
 import type { Http2Session, SessionOptions } from './types.js';
 

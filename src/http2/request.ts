@@ -4,7 +4,7 @@
  * it.
  */
 import { type HttpRequest, type HttpResponse, type HttpService, pourBody } from '../lib/http.js';
-import { ErrorCode } from './error-code.js';
+import { ErrorCode } from './frames/error-code.js';
 import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from './types.js';
 
 /** Fields of HTTP/1's connections, which handlers may set for it; HTTP/2 forbids them (RFC 9113 section 8.2.2). */

@@ -13,7 +13,6 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
-import { ConnectionError, ErrorCode, toErrorCode } from './error-code.js';
 import {
   emptyData,
   type Flood,
@@ -24,6 +23,7 @@ import {
   settingsFlood,
   streamErrors,
 } from './floods.js';
+import { ConnectionError, ErrorCode, toErrorCode } from './frames/error-code.js';
 import {
   defaultWindow,
   Flag,
@@ -36,8 +36,9 @@ import {
   readUint32,
   writeFrameHeader,
   writeUint32,
-} from './frame.js';
-import { FrameReader, type FrameSink } from './frame-reader.js';
+} from './frames/frame.js';
+import { FrameReader, type FrameSink } from './frames/frame-reader.js';
+import { applySettings, encodeSettings, initialSettings, type Settings } from './frames/settings.js';
 import { HpackDecoder } from './hpack/decoder.js';
 import { HpackEncoder } from './hpack/encoder.js';
 import type { Field } from './hpack/field.js';
@@ -46,7 +47,6 @@ import { Keepalive, type KeepaliveHost, PingPolicy } from './keepalive.js';
 import { areTrailers, checkRequest, checkResponse } from './message-check.js';
 import { Outbox } from './outbox.js';
 import { RecentIds } from './recent-ids.js';
-import { applySettings, encodeSettings, initialSettings, type Settings } from './settings.js';
 import { Stream, type StreamOwner } from './stream.js';
 import type {
   Backlog,

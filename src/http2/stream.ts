@@ -4,7 +4,7 @@
  * Invariants: `queue` is undefined exactly when `queuedBytes` is 0; `unconsumed` is what `data` handed out and
  * `consume` has not got back.
  */
-import type { ErrorCode } from './error-code.js';
+import type { ErrorCode } from './frames/error-code.js';
 import type { HeaderList, Http2Session, Http2Stream, StreamListener } from './types.js';
 
 export interface StreamOwner extends Http2Session {

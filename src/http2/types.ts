@@ -5,14 +5,11 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
 import type { TlsPeer } from '../lib/network.js';
-import type { ErrorCode } from './error-code.js';
+import type { ErrorCode } from './frames/error-code.js';
+import type { HeaderField, HeaderList } from './hpack/header-list.js';
 import type { Intake } from './intake.js';
 
-export interface HeaderField {
-  readonly name: string;
-  readonly value: string;
-}
-export type HeaderList = readonly HeaderField[];
+export type { HeaderField, HeaderList };
 
 /** Why a stream is no more. */
 export type StreamEnd =

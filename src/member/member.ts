@@ -11,17 +11,17 @@ import type { Lessor } from '../lease/lessor.js';
 import { fullVersionOf } from '../lib/emulate.js';
 import type { Logger } from '../lib/logger.js';
 import type { MvccStore } from '../mvcc/store.js';
+import { EtcdError } from '../proto/etcd-error.js';
 import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
 import type { Status } from '../raft/status.js';
 import type { Authorizer } from './apply/authorize.js';
 import type { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
 import type { Bootstrapped } from './bootstrap/types.js';
-import { EtcdError } from './etcd-error.js';
 import type { Cluster } from './membership/cluster.js';
 import { type SlowCall, warnOfSlowCall } from './services/slow-calls.js';
-import type { MemberConfig, MemberWorld } from './types.js';
 import { type Wired, wire } from './wiring.js';
+import type { MemberConfig, MemberWorld } from './world/types.js';
 
 /** Beyond election and heartbeat, the finest thing a member does by itself. */
 const HOUSEKEEPING_MS = 100;

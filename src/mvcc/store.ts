@@ -7,7 +7,7 @@
  */
 import type { Backend } from '../backend/types.js';
 import { AbandonedError, type Caller } from '../lib/caller.js';
-import type { Failpoints } from '../lib/failpoints.js';
+import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import { latin1Text } from '../lib/latin1.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
 import { CompactionHashes } from './hash.js';

@@ -1,8 +1,8 @@
 /** What a node is told when it is made, and the defaults. Source of behaviour: etcd-io/raft, `Config`. */
 import type { Random } from '../lib/random.js';
 import { type Index, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE, type NodeId } from '../raftpb/types.js';
-import type { Storage } from './log/storage.js';
-import type { RaftLogger } from './logger.js';
+import type { RaftLogger } from './world/logger.js';
+import type { Storage } from './world/storage.js';
 
 export type ReadOnlyOption = 'safe' | 'lease-based';
 

@@ -44,12 +44,12 @@ import { restore as restoreConfiguration } from './confchange/restore.js';
 import type { RaftConfig, ReadOnlyOption } from './config.js';
 import { proposalDropped, type RaftError } from './errors.js';
 import { RaftLog } from './log/raft-log.js';
-import { type RaftLogger, RaftPanic } from './logger.js';
 import { jointVoteResult } from './quorum/joint.js';
 import { ReadOnlyQueue } from './read-only.js';
 import type { ReadState, SoftState, StateType } from './ready.js';
 import { Progress } from './tracker/progress.js';
 import { describeConfig, emptyConfig, isJoint, Tracker } from './tracker/tracker.js';
+import { type RaftLogger, RaftPanic } from './world/logger.js';
 
 type CampaignType = 'pre-election' | 'election' | 'transfer';
 

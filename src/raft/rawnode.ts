@@ -74,11 +74,11 @@ import {
 } from '../raftpb/types.js';
 import { completeConfig, type RaftConfig } from './config.js';
 import { type RaftError, stepLocalMessage, stepPeerNotFound } from './errors.js';
-import { RaftPanic } from './logger.js';
 import { Raft } from './raft.js';
 import type { Ready, SoftState } from './ready.js';
 import type { Status } from './status.js';
 import type { Progress } from './tracker/progress.js';
+import { RaftPanic } from './world/logger.js';
 
 export interface Peer {
   readonly id: NodeId;

@@ -5,7 +5,7 @@
  */
 import { latin1Text } from '../lib/latin1.js';
 import type { Index, Message, NodeId } from '../raftpb/types.js';
-import { RaftPanic } from './logger.js';
+import { RaftPanic } from './world/logger.js';
 
 export interface ReadRequest {
   readonly request: Message;

@@ -11,8 +11,8 @@ import { createGrpcServer } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
 import type { Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
-import { EtcdError } from '../member/etcd-error.js';
 import type { Member } from '../member/member.js';
+import { EtcdError } from '../proto/etcd-error.js';
 import type { Tracing } from './tracing.js';
 
 export interface ClientApi {

@@ -3,7 +3,7 @@
  * where they can be set later.
  */
 import { failpointService } from '../api/http/failpoints.js';
-import { FailpointSet, type Failpoints, parseFailpoints } from '../lib/failpoints.js';
+import { FailpointSet, type Failpoints, parseFailpoints } from '../lib/failpoints/failpoints.js';
 import { splitHostPort } from '../lib/go/url.js';
 import { osFailpointEffects } from '../lib/os/failpoints.js';
 import { createHttpServer } from '../lib/os/http-server.js';

@@ -6,7 +6,7 @@ import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
 import { touchDir } from '../member/bootstrap/durable-dir.js';
 import { memberDirOf, snapDirOf } from '../member/bootstrap/paths.js';
-import type { MemberConfig } from '../member/types.js';
+import type { MemberConfig } from '../member/world/types.js';
 import { FatalStartError } from './fatal-start-error.js';
 
 /** Throws an Error in etcd's words, or FatalStartError. */

@@ -1,8 +1,8 @@
 /** The v2 API of a member: what its handlers need, out of the member's parts. */
 import type { TargetHandler } from '../api/http/router.js';
+import type { V2Members, V2Observer, V2Passwords } from '../api/v2/answers/types.js';
 import { v2Handler } from '../api/v2/handler.js';
 import { V2OverV3 } from '../api/v2/over-v3/server.js';
-import type { V2Members, V2Observer, V2Passwords } from '../api/v2/types.js';
 import type { MemberOptions } from '../config/member-options.js';
 import { differenceOf } from '../lib/emulate.js';
 import { latin1Text } from '../lib/latin1.js';

@@ -9,7 +9,7 @@
  * then.
  */
 import type { Clock } from '../lib/clock.js';
-import type { Failpoints } from '../lib/failpoints.js';
+import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { ConfState, Entry, HardState, Index, Snapshot, Term } from '../raftpb/types.js';
 

@@ -5,7 +5,7 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { checkDataDir } from '../../src/datadir/check.js';
-import type { MemberConfig } from '../../src/member/types.js';
+import type { MemberConfig } from '../../src/member/world/types.js';
 import type { LocalMember, RaftReceiver } from '../../src/peer/types.js';
 import type { Message } from '../../src/raftpb/types.js';
 import { SimCrash, SimDisk } from '../sim/disk.js';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryStorage } from '../../src/raft/log/memory-storage.js';
 import { RaftLog } from '../../src/raft/log/raft-log.js';
-import { silentRaftLogger } from '../../src/raft/logger.js';
+import { silentRaftLogger } from '../../src/raft/world/logger.js';
 import { entriesSize } from '../../src/raftpb/sizes.js';
 import { type Entry, makeEntry } from '../../src/raftpb/types.js';
 

@@ -9,7 +9,7 @@ import { decide } from '../../src/member/bootstrap/decide.js';
 import { openParts } from '../../src/member/bootstrap/open.js';
 import type { Decision, DecisionWorld } from '../../src/member/bootstrap/types.js';
 import { Member } from '../../src/member/member.js';
-import type { MemberConfig } from '../../src/member/types.js';
+import type { MemberConfig } from '../../src/member/world/types.js';
 import { isTombstone, mainOf, subOf } from '../../src/mvcc/revision.js';
 import type { KvHash } from '../../src/mvcc/types.js';
 import type { Transport } from '../../src/peer/types.js';

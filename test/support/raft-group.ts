@@ -4,9 +4,9 @@
  */
 import type { RaftConfig } from '../../src/raft/config.js';
 import { MemoryStorage } from '../../src/raft/log/memory-storage.js';
-import { silentRaftLogger } from '../../src/raft/logger.js';
 import { RawNode } from '../../src/raft/rawnode.js';
 import type { ReadState, Ready } from '../../src/raft/ready.js';
+import { silentRaftLogger } from '../../src/raft/world/logger.js';
 import { confChangeOf } from '../../src/raftpb/describe.js';
 import {
   type ConfState,

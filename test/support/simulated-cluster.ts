@@ -12,7 +12,7 @@ import { notFound } from '../../src/api/http/types.js';
 import { versionHandler } from '../../src/api/http/version.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import type { Member } from '../../src/member/member.js';
-import type { MemberConfig } from '../../src/member/types.js';
+import type { MemberConfig } from '../../src/member/world/types.js';
 import { PutRequest, RangeRequest, RangeResponse } from '../../src/proto/gen/etcdserverpb.js';
 import { InProcessMember, memberConfig } from './in-process-member.js';
 import { ManualClock } from './manual-clock.js';

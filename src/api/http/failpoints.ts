@@ -1,7 +1,7 @@
 /**
  * Failpoints over HTTP, as gofail's runtime/http.go serves them: list, set, clear, and how often one was carried out.
  */
-import { type FailpointSet, parseFailpoints } from '../../lib/failpoints.js';
+import { type FailpointSet, parseFailpoints } from '../../lib/failpoints/failpoints.js';
 import { collectBody, type HttpRequest, type HttpResponse, type HttpService } from '../../lib/http.js';
 import { textError } from './types.js';
 

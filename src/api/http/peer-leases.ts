@@ -3,8 +3,8 @@
  * leader. Source: etcd's leasehttp.
  */
 import { collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
-import { EtcdError } from '../../member/etcd-error.js';
 import { NotPrimaryError } from '../../member/services/leases.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import { LeaseInternalRequest, LeaseInternalResponse } from '../../proto/gen/leasepb.js';
 import { type HttpHandler, textError } from './types.js';

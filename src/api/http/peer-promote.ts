@@ -4,7 +4,7 @@
  */
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import type { Logger } from '../../lib/logger.js';
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { type HttpHandler, onlyPost, textError } from './types.js';
 
 export interface PromotionSource {

@@ -3,7 +3,7 @@
  * is at `/metrics`.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { addRpcMetrics, type RpcFigures } from '../../member/rpc-metrics.js';
+import { addRpcMetrics, type RpcFigures } from '../../member/metrics/rpc-metrics.js';
 
 /** `rpcs` is read at each scrape. */
 export function proxyMetrics(rpcs: () => Iterable<RpcFigures>): { metrics(): Promise<string> } {

@@ -6,14 +6,14 @@ import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import { V2Error } from '../../v2/error.js';
 import type { TargetHandler } from '../http/router.js';
 import type { Target } from '../http/target.js';
+import { MessageError } from './answers/message-error.js';
+import { type Headers, JSON_TYPE, messageError, refuseMethod, storeError } from './answers/responses.js';
+import type { V2Members, V2Passwords, V2Server, V2Stats } from './answers/types.js';
 import { V2Access } from './auth/access.js';
 import { answerAuth, type V2Auth } from './auth/answers.js';
 import { V2AuthStore } from './auth/store.js';
 import { answerKeys } from './keys.js';
 import { answerMachines, answerMembers } from './members.js';
-import { MessageError } from './message-error.js';
-import { type Headers, JSON_TYPE, messageError, refuseMethod, storeError } from './responses.js';
-import type { V2Members, V2Passwords, V2Server, V2Stats } from './types.js';
 
 export interface V2HandlerDeps {
   readonly server: V2Server;

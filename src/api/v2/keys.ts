@@ -6,10 +6,10 @@ import { eventJson, isCreated } from '../../v2/event.js';
 import type { V2Request } from '../../v2/request.js';
 import { KEYS_PREFIX } from '../../v2/store.js';
 import type { Target } from '../http/target.js';
+import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod, storeError } from './answers/responses.js';
+import type { EventSource, V2Answer, V2Server } from './answers/types.js';
 import type { V2Access } from './auth/access.js';
 import { readKeyRequest } from './key-request.js';
-import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod, storeError } from './responses.js';
-import type { EventSource, V2Answer, V2Server } from './types.js';
 
 /**
  * Beyond it, what the path's directories would cost in snapshots grows out of proportion: they carry each one's whole

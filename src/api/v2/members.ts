@@ -2,14 +2,14 @@
 
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { bytesOf, jsonString, textOf } from '../../v2/json.js';
 import { textError } from '../http/types.js';
+import { insufficientCredentials, MessageError } from './answers/message-error.js';
+import { type Headers, jsonAnswer, refuseMethod } from './answers/responses.js';
+import type { V2Members } from './answers/types.js';
 import type { V2Access } from './auth/access.js';
-import { insufficientCredentials, MessageError } from './message-error.js';
 import { readPeerUrls } from './peer-urls.js';
-import { type Headers, jsonAnswer, refuseMethod } from './responses.js';
-import type { V2Members } from './types.js';
 
 /** Far beyond any list of addresses. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;

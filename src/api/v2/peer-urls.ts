@@ -4,7 +4,7 @@
  */
 import { jsonSyntaxError } from '../../lib/go/json.js';
 import { parseGoUrl, splitHostPort, UrlError } from '../../lib/go/url.js';
-import { MessageError } from './message-error.js';
+import { MessageError } from './answers/message-error.js';
 
 const refusal = (message: string): MessageError => new MessageError(400, message);
 

@@ -6,7 +6,7 @@
 import type { Metadata } from '../../grpc/types.js';
 import type { MethodKind } from '../../lib/codec.js';
 import { differenceOf } from '../../lib/emulate.js';
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { RangeRequest } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 

@@ -15,7 +15,7 @@
 import type { CallConnection } from '../../grpc/types.js';
 import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 
 /**
  * Some 50 ms of copying. Not less: at 4 MiB a turn a range of one megabyte took 3.0 ms of CPU, at 32 MiB 1.6 ms, as

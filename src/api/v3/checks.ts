@@ -2,7 +2,7 @@
  * What a request must look like before anything looks at its meaning: the checks and their order are etcd's
  * api/v3rpc/key.go. Each throws the EtcdError that the client gets.
  */
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type {
   DeleteRangeRequest,
   PutRequest,

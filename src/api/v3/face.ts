@@ -3,7 +3,7 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { Clock } from '../../lib/clock.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Authorizer } from '../../member/apply/authorize.js';
 import type { Propose } from '../../member/apply/operation.js';
 import type { Leadership } from '../../member/loop/leadership.js';

@@ -1,7 +1,7 @@
 /** Lease: grant, revoke, keep alive, time to live, list. */
 
 import { LEASE_GRANT_COST_BYTES } from '../../member/apply/quota.js';
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { Lease, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';

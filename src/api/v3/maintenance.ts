@@ -1,7 +1,7 @@
 /** Maintenance: alarms, status, hashes, defragmentation, snapshots, moving the leader. */
 import { createHash } from 'node:crypto';
 import { differenceOf } from '../../lib/emulate.js';
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { AlarmRequest_AlarmAction as AlarmAction, type Maintenance } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';

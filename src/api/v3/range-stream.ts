@@ -4,7 +4,7 @@
  * only the last message has header, more and count.
  */
 import type { ServerStream } from '../../grpc/types.js';
-import { EtcdError } from '../../member/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { type RangeRequest, RangeStreamResponse } from '../../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../proto/gen/mvccpb.js';
 import type { AnswerQueue } from './answer-queue.js';

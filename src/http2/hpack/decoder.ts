@@ -2,7 +2,7 @@
  * HPACK decoding (RFC 7541). One decoder per connection and direction; its table must see every block in order, also
  * those of streams that are refused. Invariant: `size` is the sum of the entries' sizes and never above `capacity`.
  */
-import { ConnectionError, ErrorCode } from '../error-code.js';
+import { ConnectionError, ErrorCode } from '../frames/error-code.js';
 import { Field } from './field.js';
 import { huffmanDecode } from './huffman.js';
 import { firstDynamicIndex, staticTable } from './static-table.js';

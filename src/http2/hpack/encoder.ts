@@ -4,7 +4,7 @@
  * long as the dynamic table has not changed: a gRPC response costs two bytes of headers and one of trailers, without a
  * look at a string.
  */
-import type { HeaderField, HeaderList } from '../types.js';
+import type { HeaderField, HeaderList } from './header-list.js';
 import { huffmanEncode, huffmanSize } from './huffman.js';
 import { firstDynamicIndex, staticTable } from './static-table.js';
 

@@ -2,7 +2,7 @@
  * A header field that knows, from the moment it was decoded, what RFC 9113 section 8 thinks of it. Fields in the tables
  * are judged once and then found by index, so a repeated request costs no string comparison.
  */
-import type { HeaderField } from '../types.js';
+import type { HeaderField } from './header-list.js';
 
 export const FieldKind = {
   Regular: 0,

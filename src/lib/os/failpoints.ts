@@ -1,7 +1,7 @@
 /** What failpoints do to this process. */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FailpointEffects } from '../failpoints.js';
+import type { FailpointEffects } from '../failpoints/failpoints.js';
 
 /** Go's exit code of a panic that nobody recovers. */
 const PANIC_EXIT_CODE = 2;

@@ -1,6 +1,7 @@
 /** The two layers that an alarm makes refuse. Source: etcd's applierV3Corrupt and applierV3Capped. */
+
+import { EtcdError } from '../../proto/etcd-error.js';
 import { AlarmType } from '../../proto/gen/etcdserverpb.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Alarms } from './alarms.js';
 import type { Apply } from './layer.js';
 import type { OperationKind } from './operation.js';

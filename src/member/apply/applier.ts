@@ -6,6 +6,7 @@ import type { AuthStore } from '../../auth/store.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import { operationsOf } from '../../mvcc/write-txn.js';
+import type { Outcome } from '../../proto/etcd-error.js';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
   type AlarmMember,
@@ -18,7 +19,6 @@ import {
   type SplicedTxnResponse,
   type TxnRequest,
 } from '../../proto/gen/etcdserverpb.js';
-import type { Outcome } from '../etcd-error.js';
 import type { Alarms } from './alarms.js';
 import { authHandlers, type Handlers } from './auth-requests.js';
 import { Authorizer } from './authorize.js';

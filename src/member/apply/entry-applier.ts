@@ -10,8 +10,9 @@ import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import { defaultEmulatedVersion } from '../../lib/emulate.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
+import type { EtcdError, Outcome } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE, type Snapshot } from '../../raftpb/types.js';
@@ -20,7 +21,6 @@ import { V2Error } from '../../v2/error.js';
 import type { Event } from '../../v2/event.js';
 import type { V2Request } from '../../v2/request.js';
 import type { V2Store } from '../../v2/store.js';
-import type { EtcdError, Outcome } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';

@@ -9,13 +9,13 @@
  */
 
 import type { Identity, Login } from '../../auth/types.js';
+import { decodeV2Request, readV2Request } from '../../datadir/v2-request-codec.js';
 import type { Caller } from '../../lib/caller.js';
 import { ProtoDecodeError } from '../../lib/codec.js';
 import * as etcdserverpb from '../../proto/gen/etcdserverpb.js';
 import * as membershippb from '../../proto/gen/membershippb.js';
 import { Reader, Writer } from '../../proto/wire.js';
 import type { V2Request } from '../../v2/request.js';
-import { decodeV2Request, readV2Request } from '../v2-request-codec.js';
 
 interface Row<T> {
   /** Its field in InternalRaftRequest. */

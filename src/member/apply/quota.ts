@@ -2,8 +2,9 @@
  * How much a request may add to the backend, and whether it still may. Counted against the file's size (high-water
  * mark), not what is in use, as etcd does: only defragmentation gives space back. Source: etcd's storage/quota.go.
  */
+
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { PutRequest, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Apply } from './layer.js';
 import type { StoreOperation } from './operation.js';
 

@@ -6,7 +6,7 @@
 import { AuthError } from '../../auth/errors.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError } from '../../lease/errors.js';
 import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
-import { EtcdError } from '../etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 
 /** undefined for what must not happen. */
 export function refusalOf(cause: unknown): EtcdError | AuthError | undefined {

@@ -3,8 +3,9 @@
  * they are proposed, and once more by apply, since an entry may come from a member that did not look. (etcd itself
  * acknowledges such names and never starts again.)
  */
+
+import { EtcdError } from '../../proto/etcd-error.js';
 import { AlarmRequest_AlarmAction as AlarmAction, type AlarmRequest, AlarmType } from '../../proto/gen/etcdserverpb.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Apply } from './layer.js';
 import type { Operation } from './operation.js';
 

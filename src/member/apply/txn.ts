@@ -5,6 +5,7 @@
  * apart (etcd #18667). Source: etcd's server/etcdserver/txn.
  */
 import type { KeyReader, WriteTransaction } from '../../mvcc/types.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import {
   type Compare,
   Compare_CompareResult as CompareResult,
@@ -19,7 +20,6 @@ import {
   type TxnRequest,
 } from '../../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../proto/gen/mvccpb.js';
-import { EtcdError } from '../etcd-error.js';
 import { executeRange } from './range.js';
 
 /** What the checks look at besides keys. */

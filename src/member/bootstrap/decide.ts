@@ -3,7 +3,7 @@
  * whether a cluster begins or is joined. Nothing is written here.
  */
 import { hasWal } from '../../wal/index.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 import { decideJoining } from './join.js';
 import { decideNew } from './new-cluster.js';
 import { walDirOf } from './paths.js';

@@ -10,7 +10,7 @@ import { Metadata } from '../../proto/gen/etcdserverpb.js';
 import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import { createWal } from '../../wal/index.js';
 import type { WalOptions } from '../../wal/types.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 import { isCompatibleWithCluster } from './compatible.js';
 import { initialMembers } from './new-cluster.js';
 import { askForCluster, type ClusterAnswer, remotePeerUrls } from './remote-cluster.js';

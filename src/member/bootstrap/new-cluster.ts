@@ -9,7 +9,7 @@ import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import { NONE } from '../../raftpb/types.js';
 import { createWal } from '../../wal/index.js';
 import type { WalOptions } from '../../wal/types.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 import { askForCluster, remotePeerUrls } from './remote-cluster.js';
 import type { DecisionWorld, InitialConfiguration, LogState } from './types.js';
 

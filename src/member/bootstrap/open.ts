@@ -9,7 +9,7 @@ import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Logger } from '../../lib/logger.js';
 import { snapshotFiles } from '../../wal/index.js';
 import type { Wal, WalOptions } from '../../wal/types.js';
-import type { MemberConfig, MemberWorld } from '../types.js';
+import type { MemberConfig, MemberWorld } from '../world/types.js';
 import { assemble } from './assemble.js';
 import { makeDurableDir } from './durable-dir.js';
 import { BackendAheadError, reading } from './errors.js';

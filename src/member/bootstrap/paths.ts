@@ -1,4 +1,4 @@
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 
 type Folders = Pick<MemberConfig, 'dataDir' | 'walDir'>;
 

@@ -4,7 +4,7 @@ import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import { isEmptyHardState, makeConfState, type Snapshot } from '../../raftpb/types.js';
 import { openWal, walSnapshots } from '../../wal/index.js';
 import type { OpenedWal, SnapshotFiles, WalOptions } from '../../wal/types.js';
-import type { MemberConfig, MemberWorld } from '../types.js';
+import type { MemberConfig, MemberWorld } from '../world/types.js';
 import { forceNewCluster } from './force-new-cluster.js';
 import { initialConfiguration } from './new-cluster.js';
 import type { LogState } from './types.js';

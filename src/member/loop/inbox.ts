@@ -3,9 +3,10 @@
  * they came. Proposals that a follower forwarded wait while no leader is known, as our own do. Bounded in number and
  * bytes; beyond, messages are refused, which their sender learns and raft makes up for.
  */
+
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { type Message, MessageType, NONE } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 
 /** As many as etcd's receiving buffer holds for each peer. */
 const MAX_MESSAGES = 4096;

@@ -5,10 +5,10 @@
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { SoftState } from '../../raft/ready.js';
 import { NONE, type NodeId } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 
 export interface LeaderChange {
   /** NONE where there was, or is, no leader. */

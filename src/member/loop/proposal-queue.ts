@@ -3,10 +3,11 @@
  * them. While no leader is known nothing is handed to the core, which would drop it. Whoever proposes keeps count of
  * what waits here.
  */
+
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { RaftError } from '../../raft/errors.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { type ConfChange, NONE } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 
 /** Of one turn: what is appended, synced and applied together, so that nothing else waits for more than that. */
 const MAX_ENTRIES = 4096;

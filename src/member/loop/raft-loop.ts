@@ -21,11 +21,11 @@
  */
 
 import type { Clock } from '../../lib/clock.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import { appendAll } from '../../lib/long-lists.js';
-import type { Storage } from '../../raft/log/storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { Ready } from '../../raft/ready.js';
+import type { Storage } from '../../raft/world/storage.js';
 import {
   type Entry,
   type HardState,

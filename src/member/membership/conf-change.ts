@@ -5,8 +5,8 @@
  */
 
 import { type ClusterMember, memberFromJson } from '../../datadir/cluster-member.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { type ConfChange, ConfChangeType } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Cluster } from './cluster.js';
 
 /** The JSON of a change's context: the member, and whether this is a learner's promotion. */

@@ -5,8 +5,8 @@
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Transport } from '../../peer/types.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from './cluster.js';
 

@@ -4,8 +4,8 @@
  * Source: etcd's v3_server.go (LeaseRenew, waitLeader).
  */
 import type { Clock } from '../../lib/clock.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from './cluster.js';
 

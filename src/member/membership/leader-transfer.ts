@@ -3,8 +3,8 @@
  * TryTransferLeadershipOnShutdown.
  */
 import type { Logger } from '../../lib/logger.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from './cluster.js';
 import type { Connections } from './connections.js';

@@ -1,6 +1,6 @@
 /** Peer URLs as a request names them: checked, sorted. As etcd's types.NewURLs. */
 import { parseGoUrl, splitHostPort } from '../../lib/go/url.js';
-import { EtcdError } from '../etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 
 const SCHEMES = ['http', 'https', 'unix', 'unixs'];
 

@@ -8,8 +8,8 @@ import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Clock } from '../../lib/clock.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Cluster } from './cluster.js';
 import type { Connections } from './connections.js';
 

@@ -4,9 +4,9 @@
  */
 import { attributesFromJson, attributesToJson, type MemberAttributes } from '../../datadir/cluster-member.js';
 import { attributesPathOf, VERSION_PATH } from '../../datadir/v2-membership.js';
+import { encodeV2Request } from '../../datadir/v2-request-codec.js';
 import { bytesOf, textOf } from '../../v2/json.js';
 import { emptyRequest, type V2Request } from '../../v2/request.js';
-import { encodeV2Request } from '../v2-request-codec.js';
 import type { Cluster } from './cluster.js';
 
 const attributesPath = /^\/0\/members\/([0-9a-f]{1,16})\/attributes$/;

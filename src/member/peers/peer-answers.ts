@@ -3,8 +3,8 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Applied } from '../loop/applied.js';
 import type { MembershipChanges } from '../membership/changes.js';
 import type { Cluster } from '../membership/cluster.js';

@@ -2,7 +2,7 @@
  * What other members send, on its way to the loop: nothing of removed members, nothing meant for somebody else, nothing
  * only a node itself may say.
  */
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RaftReceiver } from '../../peer/types.js';
 import { messageTypeName } from '../../raftpb/describe.js';

@@ -13,8 +13,8 @@
 
 import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Logger } from '../../lib/logger.js';
-import type { Outcome } from '../etcd-error.js';
-import { EtcdError } from '../etcd-error.js';
+import type { Outcome } from '../../proto/etcd-error.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 
 export type ReadDone = (outcome: Outcome<void>) => void;
 

@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/logger.js';
 import type { Pieces } from '../../lib/pieces.js';
 import type { RangeCursor } from '../../mvcc/range-cursor.js';
 import type { MvccStore } from '../../mvcc/store.js';
+import { EtcdError, type Outcome } from '../../proto/etcd-error.js';
 import {
   type RangeRequest,
   RangeRequest as RangeRequestCodec,
@@ -16,7 +17,6 @@ import {
 import type { RawNode } from '../../raft/rawnode.js';
 import { NONE } from '../../raftpb/types.js';
 import type { Applier } from '../apply/applier.js';
-import { EtcdError, type Outcome } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { RequestIds } from '../writes/request-ids.js';
 import { type LongRangeOptions, longRange } from './long-range.js';

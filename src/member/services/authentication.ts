@@ -17,8 +17,8 @@ import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Passwords } from '../../lib/passwords.js';
 import type { Random } from '../../lib/random.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { Propose } from '../apply/operation.js';
-import { EtcdError } from '../etcd-error.js';
 import { compareMinor } from './minor-version.js';
 
 const MIN_COST = 4;

@@ -6,7 +6,7 @@
  */
 import type { Logger } from '../../lib/logger.js';
 import type { Leadership } from '../loop/leadership.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 
 const HOUR_MS = 3_600_000;
 const REVISION_CHECK_MS = 300_000;

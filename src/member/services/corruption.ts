@@ -14,7 +14,7 @@ import type { Propose } from '../apply/operation.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import type { Reads } from '../reads/reads.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 import type { Maintenance } from './maintenance.js';
 
 export interface CorruptionDeps {

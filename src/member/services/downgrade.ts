@@ -3,9 +3,9 @@
  * Source: etcd's v3_server.go.
  */
 import type { Logger } from '../../lib/logger.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { DowngradeRequest_DowngradeAction as Action, type DowngradeRequest } from '../../proto/gen/etcdserverpb.js';
 import type { Propose } from '../apply/operation.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Cluster } from '../membership/cluster.js';
 import type { Reads } from '../reads/reads.js';
 import { compareMinor, isOneMinorBelow, parseVersion } from './minor-version.js';

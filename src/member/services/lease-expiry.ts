@@ -8,8 +8,8 @@ import { LeaseNotFoundError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Logger } from '../../lib/logger.js';
 import { appendAll } from '../../lib/long-lists.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { Propose } from '../apply/operation.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Reads } from '../reads/reads.js';
 

@@ -8,7 +8,7 @@ import type { Logger } from '../../lib/logger.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import { attributesRequest } from '../membership/v2-requests.js';
-import { type MemberConfig, requestTimeoutMs } from '../types.js';
+import { type MemberConfig, requestTimeoutMs } from '../world/types.js';
 import type { Proposals } from '../writes/proposals.js';
 import type { RequestIds } from '../writes/request-ids.js';
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RangeRequest } from '../../proto/gen/etcdserverpb.js';
 import { rangeText } from '../apply/request-text.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 
 export interface SlowCall {
   readonly path: string;

@@ -2,11 +2,11 @@
 import type { FileBackend } from '../../backend/options.js';
 import { humanBytes } from '../../lib/go/bytes.js';
 import type { Logger } from '../../lib/logger.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../../proto/gen/etcdserverpb.js';
 import type { Alarms } from '../apply/alarms.js';
 import type { Propose } from '../apply/operation.js';
 import { DEFAULT_QUOTA_BYTES, quotaBytes } from '../apply/quota.js';
-import { EtcdError } from '../etcd-error.js';
 
 /** What etcd was tried with. Beyond it starts and snapshots take long. */
 const MAX_QUOTA_BYTES = 8 * 1024 ** 3;

@@ -4,9 +4,9 @@
  */
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { MvccStore } from '../../mvcc/store.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 
 const HASH_RECORDS_PER_STEP = 500;
 

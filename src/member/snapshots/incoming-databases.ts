@@ -12,7 +12,7 @@ import { openBolt } from '../../bolt/bolt.js';
 import { backendReader } from '../../datadir/db.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Disk, DiskFile } from '../../lib/disk.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import { humanBytes } from '../../lib/go/bytes.js';
 import type { Logger } from '../../lib/logger.js';
 import { SnapshotSaveError } from '../../peer/types.js';

@@ -5,14 +5,14 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Disk } from '../../lib/disk.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { DatabaseSource } from '../../peer/types.js';
 import type { Message, NodeId } from '../../raftpb/types.js';
 import type { EntryApplier } from '../apply/entry-applier.js';
 import { snapDirOf } from '../bootstrap/paths.js';
 import type { Bootstrapped } from '../bootstrap/types.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 import { IncomingDatabases } from './incoming-databases.js';
 import { OutgoingSnapshots } from './outgoing-snapshots.js';
 import { SnapshotInstaller } from './snapshot-installer.js';

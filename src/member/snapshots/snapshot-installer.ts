@@ -17,7 +17,7 @@ import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Disk } from '../../lib/disk.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';

@@ -11,13 +11,13 @@
  * `maxSnapshots` are purged now and then.
  */
 import type { Backend } from '../../backend/types.js';
-import type { Failpoints } from '../../lib/failpoints.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { ConfState } from '../../raftpb/types.js';
 import type { SnapshotFiles, Wal } from '../../wal/types.js';
 import type { Cluster } from '../membership/cluster.js';
-import type { MemberConfig } from '../types.js';
+import type { MemberConfig } from '../world/types.js';
 
 const PURGE_MS = 30_000;
 

@@ -6,16 +6,17 @@
  * `etcd-diff:` etcd proposes twice a second while any key has a TTL; here it is done when one is due, looked at ten
  * times a second.
  */
+
+import { encodeV2Request } from '../../datadir/v2-request-codec.js';
 import type { Clock } from '../../lib/clock.js';
+import { EtcdError } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { applyRequest } from '../../v2/apply.js';
 import type { Event } from '../../v2/event.js';
 import { emptyRequest, type V2Request } from '../../v2/request.js';
 import type { V2Store } from '../../v2/store.js';
 import type { Watcher } from '../../v2/watcher-hub.js';
-import { EtcdError } from '../etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
-import { encodeV2Request } from '../v2-request-codec.js';
 import type { Proposals } from '../writes/proposals.js';
 import type { RequestIds } from '../writes/request-ids.js';
 

@@ -8,6 +8,7 @@
 import type { FileBackend } from '../../backend/options.js';
 import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
+import { EtcdError, type Outcome } from '../../proto/etcd-error.js';
 import type { ConfChange } from '../../raftpb/types.js';
 import {
   encodeOperation,
@@ -18,7 +19,6 @@ import {
   type ResultOf,
 } from '../apply/operation.js';
 import { checkStorable } from '../apply/storable.js';
-import { EtcdError, type Outcome } from '../etcd-error.js';
 import type { Proposal } from '../loop/proposal-queue.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
 import type { RequestIds } from './request-ids.js';

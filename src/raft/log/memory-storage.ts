@@ -15,8 +15,8 @@ import {
   type Snapshot,
   type Term,
 } from '../../raftpb/types.js';
-import { RaftPanic } from '../logger.js';
-import type { Storage, StorageError } from './storage.js';
+import { RaftPanic } from '../world/logger.js';
+import type { Storage, StorageError } from '../world/storage.js';
 
 /** What `compact`, `createSnapshot` and `applySnapshot` refuse. */
 export type MemoryStorageError = 'compacted' | 'snapshot-out-of-date';

@@ -8,9 +8,9 @@
  */
 import { entriesSize, limitSize } from '../../raftpb/sizes.js';
 import type { Entry, Index, Snapshot, Term } from '../../raftpb/types.js';
-import type { RaftLogger } from '../logger.js';
-import { RaftPanic } from '../logger.js';
-import type { Storage, StorageError } from './storage.js';
+import type { RaftLogger } from '../world/logger.js';
+import { RaftPanic } from '../world/logger.js';
+import type { Storage, StorageError } from '../world/storage.js';
 import { Unstable } from './unstable.js';
 
 export interface EntryId {

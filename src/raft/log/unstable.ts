@@ -9,8 +9,8 @@
  * Source of behaviour: etcd-io/raft log_unstable.go.
  */
 import type { Entry, Index, Snapshot, Term } from '../../raftpb/types.js';
-import type { RaftLogger } from '../logger.js';
-import { RaftPanic } from '../logger.js';
+import type { RaftLogger } from '../world/logger.js';
+import { RaftPanic } from '../world/logger.js';
 
 /** Below this many dead entries at the front, moving the rest is not worth it. */
 const trimAt = 256;

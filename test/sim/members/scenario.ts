@@ -1,5 +1,5 @@
 /** What a run is like; all of it drawn from its seed. */
-import type { MemberConfig } from '../../../src/member/types.js';
+import type { MemberConfig } from '../../../src/member/world/types.js';
 import { memberConfig } from '../../support/in-process-member.js';
 import { peerUrlOf } from '../../support/simulated-cluster.js';
 import { between, chance, streamOf } from '../raft/draws.js';

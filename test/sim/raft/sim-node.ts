@@ -8,9 +8,9 @@
  */
 import type { Random } from '../../../src/lib/random.js';
 import type { MemoryStorage } from '../../../src/raft/log/memory-storage.js';
-import type { RaftLogger } from '../../../src/raft/logger.js';
 import type { RawNode } from '../../../src/raft/rawnode.js';
 import type { Ready } from '../../../src/raft/ready.js';
+import type { RaftLogger } from '../../../src/raft/world/logger.js';
 import { confChangeOf } from '../../../src/raftpb/describe.js';
 import {
   type Entry,

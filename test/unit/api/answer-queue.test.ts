@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AnswerQueue, type AnswerQueueLimits } from '../../../src/api/v3/answer-queue.js';
 import { AbandonedError } from '../../../src/lib/caller.js';
-import { EtcdError } from '../../../src/member/etcd-error.js';
+import { EtcdError } from '../../../src/proto/etcd-error.js';
 
 const newConnection = () => {
   const connection = {

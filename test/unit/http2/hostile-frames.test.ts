@@ -1,6 +1,6 @@
 /** What a client may not do, by the rules of RFC 9113 (sections named per case), and the exact answer to it. */
 import { describe, expect, it } from 'vitest';
-import { ErrorCode, errorCodeName } from '../../../src/http2/error-code.js';
+import { ErrorCode, errorCodeName } from '../../../src/http2/frames/error-code.js';
 import type { HeaderList, Http2Stream, SessionOptions } from '../../../src/http2/types.js';
 import {
   ACK,

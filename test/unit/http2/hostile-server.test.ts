@@ -1,6 +1,6 @@
 /** What a server may not do to our client, and what it may. */
 import { describe, expect, it } from 'vitest';
-import { ErrorCode, errorCodeName } from '../../../src/http2/error-code.js';
+import { ErrorCode, errorCodeName } from '../../../src/http2/frames/error-code.js';
 import type { HeaderList, StreamEnd, StreamListener } from '../../../src/http2/types.js';
 import { ACK, block, END_HEADERS, END_STREAM, frame, settings, T, uint32, WirePeer } from '../../support/wire-peer.js';
 

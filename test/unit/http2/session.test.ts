@@ -1,6 +1,6 @@
 /** What a session does in order: windows, fairness, one write a turn, keep-alive, graceful end. */
 import { describe, expect, it } from 'vitest';
-import { ErrorCode } from '../../../src/http2/error-code.js';
+import { ErrorCode } from '../../../src/http2/frames/error-code.js';
 import type { HeaderList, Http2Stream, SessionOptions, StreamEnd, StreamListener } from '../../../src/http2/types.js';
 import {
   ACK,

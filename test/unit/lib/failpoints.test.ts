@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type FailpointEffects, FailpointSet, parseFailpoints } from '../../../src/lib/failpoints.js';
+import { type FailpointEffects, FailpointSet, parseFailpoints } from '../../../src/lib/failpoints/failpoints.js';
 import type { Random } from '../../../src/lib/random.js';
 
 /** Draws the numbers it is given, in millionths. */

@@ -9,7 +9,7 @@ import { peerPromoteHandler } from '../../../src/api/http/peer-promote.js';
 import { versionHandler } from '../../../src/api/http/version.js';
 import { fullVersionOf } from '../../../src/lib/emulate.js';
 import { silentLogger } from '../../../src/lib/logger.js';
-import { EtcdError } from '../../../src/member/etcd-error.js';
+import { EtcdError } from '../../../src/proto/etcd-error.js';
 import { messageCodec } from '../../../src/raftpb/codec.js';
 import { MessageType, makeMessage } from '../../../src/raftpb/types.js';
 import { type PeerNode, startPeerNode } from '../../support/peer-node.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStorage } from '../../../src/raft/log/memory-storage.js';
-import { RaftPanic } from '../../../src/raft/logger.js';
+import { RaftPanic } from '../../../src/raft/world/logger.js';
 import { entriesSize } from '../../../src/raftpb/sizes.js';
 import { type Entry, makeConfState, makeEntry, makeSnapshot } from '../../../src/raftpb/types.js';
 

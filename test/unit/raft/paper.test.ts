@@ -1,8 +1,8 @@
 /** The rules of "In Search of an Understandable Consensus Algorithm (Extended Version)", section by section. */
 import { describe, expect, test } from 'vitest';
 import { MemoryStorage } from '../../../src/raft/log/memory-storage.js';
-import { silentRaftLogger } from '../../../src/raft/logger.js';
 import { RawNode } from '../../../src/raft/rawnode.js';
+import { silentRaftLogger } from '../../../src/raft/world/logger.js';
 import { describeMessage } from '../../../src/raftpb/describe.js';
 import {
   type Message,

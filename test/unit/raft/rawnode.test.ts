@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { RaftConfig } from '../../../src/raft/config.js';
 import { stepLocalMessage, stepPeerNotFound } from '../../../src/raft/errors.js';
 import { MemoryStorage } from '../../../src/raft/log/memory-storage.js';
-import { RaftPanic, silentRaftLogger } from '../../../src/raft/logger.js';
 import { isLocalTarget, RawNode } from '../../../src/raft/rawnode.js';
+import { RaftPanic, silentRaftLogger } from '../../../src/raft/world/logger.js';
 import { confChangeOf } from '../../../src/raftpb/describe.js';
 import {
   LOCAL_APPEND_THREAD,

@@ -3,7 +3,7 @@
  */
 import type { HttpRequest } from '../../../lib/http.js';
 import { textOf } from '../../../v2/json.js';
-import type { V2Passwords } from '../types.js';
+import type { V2Passwords } from '../answers/types.js';
 import { allows, GUEST, ROOT, type Role, type User } from './permissions.js';
 import type { V2AuthStore } from './store.js';
 

@@ -1,8 +1,8 @@
 /** `/v2/auth`: users, roles, and whether auth is on. Everything but asking the last needs the root role once it is. */
 import { collectBody, type HttpRequest, type HttpResponse } from '../../../lib/http.js';
 import { textOf } from '../../../v2/json.js';
-import { insufficientCredentials, MessageError } from '../message-error.js';
-import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod } from '../responses.js';
+import { insufficientCredentials, MessageError } from '../answers/message-error.js';
+import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod } from '../answers/responses.js';
 import type { V2Access } from './access.js';
 import { asksForChange, readRole, readUser, roleJson, userJson, userWithRolesJson } from './json.js';
 import { isEmpty, type Role } from './permissions.js';

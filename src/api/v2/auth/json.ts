@@ -5,7 +5,7 @@
 
 import { firstJsonValue } from '../../../lib/go/json.js';
 import { bytesOf, jsonString } from '../../../v2/json.js';
-import { MessageError } from '../message-error.js';
+import { MessageError } from '../answers/message-error.js';
 import { isEmpty, type Names, type Permissions, type Role, type User } from './permissions.js';
 
 const text = (value: string): string => jsonString(bytesOf(value));

@@ -2,7 +2,7 @@
  * Users and roles of v2 auth as they are stored, sent and changed. `null` and `[]` are kept apart, as Go's JSON shows
  * them.
  */
-import { MessageError } from '../message-error.js';
+import { MessageError } from '../answers/message-error.js';
 
 export type Names = readonly string[] | null;
 

@@ -7,8 +7,8 @@ import type { Event } from '../../../v2/event.js';
 import { bytesOf, textOf } from '../../../v2/json.js';
 import { baseName } from '../../../v2/path.js';
 import { emptyRequest, type V2Request } from '../../../v2/request.js';
-import { MessageError } from '../message-error.js';
-import type { V2Passwords, V2Server } from '../types.js';
+import { MessageError } from '../answers/message-error.js';
+import type { V2Passwords, V2Server } from '../answers/types.js';
 import { readRole, readUser, roleJson, type UserRequest, userJson } from './json.js';
 import {
   changePermissions,

@@ -3,7 +3,7 @@
 import type { Event } from '../../../v2/event.js';
 import { cleanPath } from '../../../v2/path.js';
 import type { V2Request } from '../../../v2/request.js';
-import type { V2Answer } from '../types.js';
+import type { V2Answer } from '../answers/types.js';
 import { V3Calls, type V3Face } from './calls.js';
 import { V3Paths } from './paths.js';
 import { StoreOverV3 } from './store.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { failpointService } from '../../../../src/api/http/failpoints.js';
-import { FailpointSet } from '../../../../src/lib/failpoints.js';
+import { FailpointSet } from '../../../../src/lib/failpoints/failpoints.js';
 import type { HttpResponse } from '../../../../src/lib/http.js';
 
 function server() {

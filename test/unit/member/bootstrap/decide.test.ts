@@ -9,7 +9,7 @@ import { bootstrapMemberId, clusterId } from '../../../../src/datadir/ids.js';
 import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
 import { decide } from '../../../../src/member/bootstrap/decide.js';
 import type { DecisionWorld } from '../../../../src/member/bootstrap/types.js';
-import type { MemberConfig } from '../../../../src/member/types.js';
+import type { MemberConfig } from '../../../../src/member/world/types.js';
 import { memberConfig } from '../../../support/in-process-member.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { MemoryDisk } from '../../../support/memory-disk.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MemberConfig } from '../../../../src/member/types.js';
+import type { MemberConfig } from '../../../../src/member/world/types.js';
 import { peerUrlOf, type SimulatedCluster, startSimulatedCluster } from '../../../support/simulated-cluster.js';
 
 const HEALTH_MS = 6000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../../src/lib/logger.js';
-import type { Outcome } from '../../../../src/member/etcd-error.js';
 import { ReadIndexQueue } from '../../../../src/member/reads/read-index.js';
+import type { Outcome } from '../../../../src/proto/etcd-error.js';
 
 function queue() {
   let context = 0n;

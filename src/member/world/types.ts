@@ -1,13 +1,13 @@
 /** What a member is built from: its options and its world. */
-import type { Tokens } from '../auth/types.js';
-import type { Clock } from '../lib/clock.js';
-import type { Disk } from '../lib/disk.js';
-import type { EmulatedVersion } from '../lib/emulate.js';
-import type { Failpoints } from '../lib/failpoints.js';
-import type { Logger } from '../lib/logger.js';
-import type { Passwords } from '../lib/passwords.js';
-import type { Random } from '../lib/random.js';
-import type { Transport } from '../peer/types.js';
+import type { Tokens } from '../../auth/types.js';
+import type { Clock } from '../../lib/clock.js';
+import type { Disk } from '../../lib/disk.js';
+import type { EmulatedVersion } from '../../lib/emulate.js';
+import type { Failpoints } from '../../lib/failpoints/failpoints.js';
+import type { Logger } from '../../lib/logger.js';
+import type { Passwords } from '../../lib/passwords.js';
+import type { Random } from '../../lib/random.js';
+import type { Transport } from '../../peer/types.js';
 
 /**
  * Checked and complete: defaults are filled in by whoever reads flags. Meanings and units as etcd's flags of the same

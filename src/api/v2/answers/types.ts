@@ -1,8 +1,8 @@
 /** What the v2 API needs of a member. Small, so that v2 requests can be served over the v3 store as well. */
-import type { ClusterMember } from '../../datadir/cluster-member.js';
-import type { Event } from '../../v2/event.js';
-import type { V2Request } from '../../v2/request.js';
-import type { Watcher } from '../../v2/watcher-hub.js';
+import type { ClusterMember } from '../../../datadir/cluster-member.js';
+import type { Event } from '../../../v2/event.js';
+import type { V2Request } from '../../../v2/request.js';
+import type { Watcher } from '../../../v2/watcher-hub.js';
 
 export interface V2Answer {
   readonly raftIndex: number;

@@ -5,8 +5,8 @@
  * there is nothing to call.
  */
 
+import type { Random } from '../random.js';
 import { type Act, parseTerms, type Term } from './failpoint-terms.js';
-import type { Random } from './random.js';
 
 /** In the order of the way through a member. */
 const NAMES = [

@@ -10,8 +10,8 @@
  * A count goes down each time it is asked, as in gofail's runtime/terms.go. `etcd-diff:` a chance may be a whole number
  * (`50%`, where gofail insists on `50.0%`), and `break`, which starts a debugger for Go programs, is not known.
  */
-import { durationToMs, parseDuration } from './go/duration.js';
-import type { Random } from './random.js';
+import { durationToMs, parseDuration } from '../go/duration.js';
+import type { Random } from '../random.js';
 
 export type Act =
   | { readonly t: 'off' | 'print' }

@@ -1,9 +1,9 @@
 /** How the v2 API answers: JSON of the store, errors of the store, and the plainer errors of members and auth. */
-import type { HttpResponse } from '../../lib/http.js';
-import { latin1Bytes } from '../../lib/latin1.js';
-import { type V2Error, v2Errors } from '../../v2/error.js';
-import { bytesOf, jsonString } from '../../v2/json.js';
-import { textError } from '../http/types.js';
+import type { HttpResponse } from '../../../lib/http.js';
+import { latin1Bytes } from '../../../lib/latin1.js';
+import { type V2Error, v2Errors } from '../../../v2/error.js';
+import { bytesOf, jsonString } from '../../../v2/json.js';
+import { textError } from '../../http/types.js';
 
 export const JSON_TYPE = 'application/json';
 

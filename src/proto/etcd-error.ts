@@ -1,5 +1,5 @@
 /** A refusal that has a row in the catalogue of wire errors. The API edge turns it into that row's code and text. */
-import { type WireErrorName, wireErrors } from '../proto/errors.js';
+import { type WireErrorName, wireErrors } from './errors.js';
 
 export class EtcdError extends Error {
   override readonly name = 'EtcdError';
