@@ -42,7 +42,7 @@ export const memberMutants: readonly Mutant[] = [
     name: 'renewal-in-words',
     why: 'a renewal is answered, but the lease ends when it would have ended',
     file: 'lease/lessor.ts',
-    replace: [["this.refresh(lease, 0, nowMs); return { t: 'renewed'", "return { t: 'renewed'"]],
+    replace: [["this.#refresh(lease, 0, nowMs); return { t: 'renewed'", "return { t: 'renewed'"]],
   },
   // Membership
   {

@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
     name: 'vote-not-synced',
     why: 'a vote alone does not make the write durable',
     file: 'rawnode.ts',
-    replace: [['hardState.vote !== this.previousHardState.vote ||', '']],
+    replace: [['hardState.vote !== this.#previousHardState.vote ||', '']],
   },
   {
     name: 'vote-before-write',
@@ -107,7 +107,7 @@ export const mutants: readonly Mutant[] = [
     name: 'campaign-with-unapplied-change',
     why: 'campaigns in a configuration that is known to be replaced',
     file: 'raft.ts',
-    replace: [['if (this.hasUnappliedConfChanges())', 'if (false)']],
+    replace: [['if (this.#hasUnappliedConfChanges())', 'if (false)']],
   },
 
   // Replication
@@ -123,8 +123,8 @@ export const mutants: readonly Mutant[] = [
     file: 'log/raft-log.ts',
     replace: [
       [
-        'const conflict = this.findConflict(entries);',
-        'this.findConflict(entries); const conflict = entries.find(({ index }) => index > this.committed)?.index ?? 0;',
+        'const conflict = this.#findConflict(entries);',
+        'this.#findConflict(entries); const conflict = entries.find(({ index }) => index > this.committed)?.index ?? 0;',
       ],
     ],
   },
@@ -145,8 +145,8 @@ export const mutants: readonly Mutant[] = [
     file: 'rawnode.ts',
     replace: [
       [
-        'entries.length > 0 || hardState.vote !== this.previousHardState.vote',
-        'hardState.vote !== this.previousHardState.vote',
+        'entries.length > 0 || hardState.vote !== this.#previousHardState.vote',
+        'hardState.vote !== this.#previousHardState.vote',
       ],
     ],
   },
@@ -198,7 +198,7 @@ export const mutants: readonly Mutant[] = [
     name: 'rejection-counts',
     why: 'a follower’s refusal is taken for an acknowledgement',
     file: 'raft.ts',
-    replace: [['if (message.reject) this.handleAppendRejected(message, progress); else', '']],
+    replace: [['if (message.reject) this.#handleAppendRejected(message, progress); else', '']],
   },
 
   // Configurations
@@ -208,9 +208,9 @@ export const mutants: readonly Mutant[] = [
     file: 'tracker/tracker.ts',
     replace: [
       [
-        'return jointCommittedIndex(this.config.voters, this.acked);',
+        'return jointCommittedIndex(this.config.voters, this.#acked);',
         'const { voters, learners } = this.config; return jointCommittedIndex({ incoming: new ' +
-          'Set([...voters.incoming, ...learners]), outgoing: voters.outgoing }, this.acked);',
+          'Set([...voters.incoming, ...learners]), outgoing: voters.outgoing }, this.#acked);',
       ],
     ],
   },
@@ -235,19 +235,19 @@ export const mutants: readonly Mutant[] = [
     name: 'two-changes-at-once',
     why: 'a configuration change is proposed while another is under way (thesis §4.1)',
     file: 'raft.ts',
-    replace: [['if (this.pendingConfIndex > this.log.applied)', 'if (false)']],
+    replace: [['if (this.#pendingConfIndex > this.log.applied)', 'if (false)']],
   },
   {
     name: 'new-leader-changes-at-once',
     why: 'a new leader does not wait for the changes that it may have in its log',
     file: 'raft.ts',
-    replace: [['this.pendingConfIndex = this.log.lastIndex(); // Older', '// Older']],
+    replace: [['this.#pendingConfIndex = this.log.lastIndex(); // Older', '// Older']],
   },
   {
     name: 'change-before-applied',
     why: 'a leader takes the next change as soon as the last one is committed, though it has not applied it',
     file: 'raft.ts',
-    replace: [['if (this.pendingConfIndex > this.log.applied)', 'if (this.pendingConfIndex > this.log.committed)']],
+    replace: [['if (this.#pendingConfIndex > this.log.applied)', 'if (this.#pendingConfIndex > this.log.committed)']],
   },
   {
     name: 'joint-never-left',
@@ -255,7 +255,7 @@ export const mutants: readonly Mutant[] = [
     file: 'raft.ts',
     replace: [
       [
-        "if (!config.autoLeave || applied < this.pendingConfIndex || this.state !== 'StateLeader') return;",
+        "if (!config.autoLeave || applied < this.#pendingConfIndex || this.state !== 'StateLeader') return;",
         'if (config !== undefined) return;',
       ],
     ],
@@ -268,8 +268,8 @@ export const mutants: readonly Mutant[] = [
     file: 'raft.ts',
     replace: [
       [
-        "this.readOnlyOption === 'lease-based') { this.respondToRead",
-        'this.readOnlyOption !== undefined) { this.respondToRead',
+        "this.#readOnlyOption === 'lease-based') { this.#respondToRead",
+        'this.#readOnlyOption !== undefined) { this.#respondToRead',
       ],
     ],
   },
@@ -294,6 +294,6 @@ export const mutants: readonly Mutant[] = [
     name: 'transfer-never-aborted',
     why: 'a transfer that failed keeps the leader from taking proposals for ever',
     file: 'raft.ts',
-    replace: [["if (this.state === 'StateLeader') this.abortLeaderTransfer();", '']],
+    replace: [["if (this.state === 'StateLeader') this.#abortLeaderTransfer();", '']],
   },
 ];
