@@ -9,13 +9,13 @@
  *        │   └──────────────────┘ pre-votes          │ a quorum of refusals           │ no word from a quorum
  *        └───────────────────────────────────────────┴────────────────────────────────┘
  *
- * `msgs` may be sent at once. `msgsAfterAppend` are promises — votes and acknowledgements, also the node's own to
- * itself — and leave only when all that was handed out before is on stable storage.
+ * What it wants sent waits in `mailbox.ts`; what a leader sends is `replication.ts`, how it answers reads
+ * `leader-reads.ts`.
  *
  * Source of behaviour: etcd-io/raft raft.go (v3.7); the Raft paper and thesis by section where they say the same.
  */
 import type { Random } from '../lib/random.js';
-import { confChangeOf, describeConfChange, describeConfState, messageTypeName } from '../raftpb/describe.js';
+import { confChangeOf, describeConfChange, describeConfState, hexId, messageTypeName } from '../raftpb/describe.js';
 import { entriesSize, payloadsSize } from '../raftpb/sizes.js';
 import {
   asConfChangeV2,
@@ -27,7 +27,6 @@ import {
   type HardState,
   type Index,
   isEmptyHardState,
-  isEmptySnapshot,
   leavesJoint,
   type Message,
   MessageType,
@@ -43,10 +42,11 @@ import { type ChangeBase, type ChangeResult, enterJoint, isRefused, leaveJoint, 
 import { restore as restoreConfiguration } from './confchange/restore.js';
 import type { RaftConfig, ReadOnlyOption } from './config.js';
 import { proposalDropped, type RaftError } from './errors.js';
+import { LeaderReads } from './leader-reads.js';
 import { RaftLog } from './log/raft-log.js';
-import { jointVoteResult } from './quorum/joint.js';
-import { ReadOnlyQueue } from './read-only.js';
+import { Mailbox } from './mailbox.js';
 import type { ReadState, SoftState, StateType } from './ready.js';
+import { Replication } from './replication.js';
 import { Progress } from './tracker/progress.js';
 import { describeConfig, emptyConfig, isJoint, Tracker } from './tracker/tracker.js';
 import { type RaftLogger, RaftPanic } from './world/logger.js';
@@ -57,11 +57,6 @@ type CampaignType = 'pre-election' | 'election' | 'transfer';
 const transferContext: Uint8Array = Buffer.from('CampaignTransfer', 'latin1');
 
 const isTransfer = (message: Message): boolean => Buffer.compare(message.context, transferContext) === 0;
-
-const noEntries: readonly Entry[] = [];
-const noResponses: readonly Message[] = [];
-
-const hex = (id: NodeId): string => id.toString(16);
 
 const voteResponseType = (type: MessageType): MessageType =>
   type === MessageType.MsgVote ? MessageType.MsgVoteResp : MessageType.MsgPreVoteResp;
@@ -77,10 +72,9 @@ export class Raft {
   leadTransferee: NodeId = NONE;
   isLearner = false;
   readonly log: RaftLog;
-  tracker: Tracker;
+  readonly tracker: Tracker;
+  readonly mailbox: Mailbox;
   readStates: ReadState[] = [];
-  msgs: Message[] = [];
-  msgsAfterAppend: Message[] = [];
   /** Drawn anew with each change of term or state, so that candidates do not collide for ever (paper §5.2). */
   randomizedElectionTimeout = 0;
 
@@ -88,7 +82,8 @@ export class Raft {
   readonly #random: Random;
   readonly #electionTimeout: number;
   readonly #heartbeatTimeout: number;
-  readonly #maxMessageSize: number;
+  readonly #replication: Replication;
+  readonly #reads: LeaderReads;
   readonly #maxUncommittedSize: number;
   readonly #checkQuorum: boolean;
   readonly #preVote: boolean;
@@ -104,12 +99,6 @@ export class Raft {
    * Payload bytes appended by this leader and not known to be applied; an estimate that never blocks an empty entry.
    */
   #uncommittedSize = 0;
-  #readOnly = new ReadOnlyQueue();
-  /**
-   * Reads that came before this leader had committed an entry of its term: until then its commit index may be behind
-   * (thesis §6.4).
-   */
-  #pendingReads: Message[] = [];
 
   /** `config` was checked and completed by `RawNode`. */
   constructor(config: Required<RaftConfig>) {
@@ -118,7 +107,6 @@ export class Raft {
     this.#random = config.random;
     this.#electionTimeout = config.electionTicks;
     this.#heartbeatTimeout = config.heartbeatTicks;
-    this.#maxMessageSize = config.maxSizePerMessageBytes;
     this.#maxUncommittedSize = config.maxUncommittedEntriesSizeBytes;
     this.#checkQuorum = config.checkQuorum;
     this.#preVote = config.preVote;
@@ -128,6 +116,24 @@ export class Raft {
     this.#stepDownOnRemoval = config.stepDownOnRemoval;
     this.log = new RaftLog(config.storage, config.logger, config.maxCommittedSizePerReadyBytes);
     this.tracker = new Tracker(config.maxInflightMessages, config.maxInflightBytes);
+    this.mailbox = new Mailbox(this);
+    this.#replication = new Replication({
+      id: this.id,
+      log: this.log,
+      tracker: this.tracker,
+      mailbox: this.mailbox,
+      logger: this.#logger,
+      maxMessageSize: config.maxSizePerMessageBytes,
+    });
+    this.#reads = new LeaderReads({
+      id: this.id,
+      log: this.log,
+      tracker: this.tracker,
+      mailbox: this.mailbox,
+      replication: this.#replication,
+      option: config.readOnlyOption,
+      answer: (state) => this.readStates.push(state),
+    });
 
     const { hardState, confState } = config.storage.initialState();
     this.#restoreConfiguration(confState);
@@ -135,9 +141,9 @@ export class Raft {
     if (config.applied > 0) this.log.appliedTo(config.applied, 0);
     this.becomeFollower(this.term, NONE);
     const last = this.log.lastEntryId();
-    const peers = this.tracker.voterIds().map(hex).join(',');
+    const peers = this.tracker.voterIds().map(hexId).join(',');
     this.#logger.info(
-      `newRaft ${hex(this.id)} [peers: [${peers}], term: ${this.term}, commit: ${this.log.committed}, applied: ` +
+      `newRaft ${hexId(this.id)} [peers: [${peers}], term: ${this.term}, commit: ${this.log.committed}, applied: ` +
         `${this.log.applied}, lastindex: ${last.index}, lastterm: ${last.term}]`,
     );
   }
@@ -148,138 +154,6 @@ export class Raft {
 
   hardState(): HardState {
     return { term: this.term, vote: this.vote, commit: this.log.committed };
-  }
-
-  // Sending
-
-  /** `message` carries a term only where it is about votes; all others get the present one. */
-  #send(init: Partial<Message> & { readonly type: MessageType; readonly to: NodeId }): void {
-    const { type } = init;
-    let term = init.term ?? 0;
-    switch (type) {
-      case MessageType.MsgVote:
-      case MessageType.MsgVoteResp:
-      case MessageType.MsgPreVote:
-      case MessageType.MsgPreVoteResp:
-        // Pre-votes and their answers may speak of the next term, so the sender has to say which it means.
-        if (term === 0) throw new RaftPanic(`term should be set when sending ${messageTypeName(type)}`);
-        break;
-      case MessageType.MsgProp:
-      case MessageType.MsgReadIndex:
-        // On their way to the leader these count as local to it, whatever its term.
-        break;
-      default:
-        if (term !== 0)
-          throw new RaftPanic(`term should not be set when sending ${messageTypeName(type)} (was ${term})`);
-        term = this.term;
-    }
-    const message: Message = {
-      type,
-      to: init.to,
-      from: init.from === undefined || init.from === NONE ? this.id : init.from,
-      term,
-      logTerm: init.logTerm ?? 0,
-      index: init.index ?? 0,
-      entries: init.entries ?? noEntries,
-      commit: init.commit ?? 0,
-      snapshot: init.snapshot,
-      reject: init.reject ?? false,
-      rejectHint: init.rejectHint ?? 0,
-      context: init.context ?? NO_BYTES,
-      vote: NONE,
-      responses: noResponses,
-    };
-    if (type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp || type === MessageType.MsgPreVoteResp) {
-      this.msgsAfterAppend.push(message);
-      return;
-    }
-    if (message.to === this.id)
-      throw new RaftPanic(`message should not be self-addressed when sending ${messageTypeName(type)}`);
-    this.msgs.push(message);
-  }
-
-  #mustFindProgress(id: NodeId): Progress {
-    const progress = this.tracker.progress.get(id);
-    if (progress === undefined) throw new RaftPanic(`${hex(this.id)} has no progress for ${hex(id)}`);
-    return progress;
-  }
-
-  #sendAppend(to: NodeId): void {
-    this.#maybeSendAppend(to, this.#mustFindProgress(to), true);
-  }
-
-  /**
-   * Sends what the follower lacks, or at least the commit index if `sendIfEmpty`. Returns whether a message went out.
-   */
-  #maybeSendAppend(to: NodeId, progress: Progress, sendIfEmpty: boolean): boolean {
-    if (progress.paused) return false;
-    const { log } = this;
-    const previous = progress.next - 1;
-    const previousTerm = log.term(previous);
-    if (typeof previousTerm === 'string') return this.#maybeSendSnapshot(to, progress);
-    let entries: readonly Entry[] = noEntries;
-    // Past a full window only an empty MsgApp goes: if all in flight were lost, its answer gets things going again.
-    if (progress.state !== 'StateReplicate' || !progress.inflights.full) {
-      const found = log.entries(progress.next, this.#maxMessageSize);
-      if (typeof found === 'string') return this.#maybeSendSnapshot(to, progress);
-      entries = found;
-    }
-    if (entries.length === 0 && !sendIfEmpty) return false;
-    this.#send({
-      type: MessageType.MsgApp,
-      to,
-      index: previous,
-      logTerm: previousTerm,
-      entries,
-      commit: log.committed,
-    });
-    progress.sentEntries(entries.length, payloadsSize(entries));
-    progress.sentCommit = log.committed;
-    return true;
-  }
-
-  #maybeSendSnapshot(to: NodeId, progress: Progress): boolean {
-    const me = hex(this.id);
-    const target = hex(to);
-    if (!progress.recentActive) {
-      this.#logger.debug(`ignore sending snapshot to ${target} since it is not recently active`);
-      return false;
-    }
-    const snapshot = this.log.snapshot();
-    if (snapshot === undefined) {
-      this.#logger.debug(`${me} failed to send snapshot to ${target} because snapshot is temporarily unavailable`);
-      return false;
-    }
-    if (isEmptySnapshot(snapshot)) throw new RaftPanic('need non-empty snapshot');
-    const { index, term } = snapshot.metadata;
-    this.#logger.debug(
-      `${me} [firstindex: ${this.log.firstIndex()}, commit: ${this.log.committed}] sent snapshot[index: ` +
-        `${index}, term: ${term}] to ${target} [${progress}]`,
-    );
-    progress.becomeSnapshot(index);
-    this.#logger.debug(`${me} paused sending replication messages to ${target} [${progress}]`);
-    this.#send({ type: MessageType.MsgSnap, to, snapshot });
-    return true;
-  }
-
-  #sendHeartbeat(to: NodeId, context: Uint8Array | undefined): void {
-    const progress = this.#mustFindProgress(to);
-    // The follower may lack what is committed; it must not be told of more than it is known to have.
-    const commit = Math.min(progress.match, this.log.committed);
-    this.#send({ type: MessageType.MsgHeartbeat, to, commit, context: context ?? NO_BYTES });
-    progress.sentCommit = commit;
-  }
-
-  #broadcastAppend(): void {
-    for (const id of this.tracker.ids) if (id !== this.id) this.#sendAppend(id);
-  }
-
-  #broadcastHeartbeat(context: Uint8Array | undefined): void {
-    for (const id of this.tracker.ids) if (id !== this.id) this.#sendHeartbeat(id, context);
-  }
-
-  #sendTimeoutNow(to: NodeId): void {
-    this.#send({ type: MessageType.MsgTimeoutNow, to });
   }
 
   // Log
@@ -324,7 +198,7 @@ export class Raft {
     const size = payloadsSize(proposed);
     if (this.#uncommittedSize > 0 && size > 0 && this.#uncommittedSize + size > this.#maxUncommittedSize) {
       this.#logger.warn(
-        `${hex(this.id)} appending new entries to log would exceed uncommitted entry size limit; dropping proposal`,
+        `${hexId(this.id)} appending new entries to log would exceed uncommitted entry size limit; dropping proposal`,
       );
       return false;
     }
@@ -334,7 +208,7 @@ export class Raft {
     const entries = proposed.map(({ type, data }): Entry => ({ type, term, index: ++index, data }));
     this.log.append(entries);
     // The leader's own acknowledgement, which counts once the entries are on its stable storage (thesis §10.2.1).
-    this.#send({ type: MessageType.MsgAppResp, to: this.id, index });
+    this.mailbox.send({ type: MessageType.MsgAppResp, to: this.id, index });
     return true;
   }
 
@@ -361,14 +235,14 @@ export class Raft {
     this.tracker.use(this.tracker.config, fresh);
     this.#pendingConfIndex = 0;
     this.#uncommittedSize = 0;
-    this.#readOnly = new ReadOnlyQueue();
+    this.#reads.reset();
   }
 
   becomeFollower(term: Term, lead: NodeId): void {
     this.#reset(term);
     this.lead = lead;
     this.state = 'StateFollower';
-    this.#logger.info(`${hex(this.id)} became follower at term ${this.term}`);
+    this.#logger.info(`${hexId(this.id)} became follower at term ${this.term}`);
   }
 
   #becomeCandidate(): void {
@@ -376,7 +250,7 @@ export class Raft {
     this.#reset(this.term + 1);
     this.vote = this.id;
     this.state = 'StateCandidate';
-    this.#logger.info(`${hex(this.id)} became candidate at term ${this.term}`);
+    this.#logger.info(`${hexId(this.id)} became candidate at term ${this.term}`);
   }
 
   /** Neither term nor vote change: the point of asking first. */
@@ -385,7 +259,7 @@ export class Raft {
     this.tracker.resetVotes();
     this.lead = NONE;
     this.state = 'StatePreCandidate';
-    this.#logger.info(`${hex(this.id)} became pre-candidate at term ${this.term}`);
+    this.#logger.info(`${hexId(this.id)} became pre-candidate at term ${this.term}`);
   }
 
   #becomeLeader(): void {
@@ -393,7 +267,7 @@ export class Raft {
     this.#reset(this.term);
     this.lead = this.id;
     this.state = 'StateLeader';
-    const own = this.#mustFindProgress(this.id);
+    const own = this.#replication.mustFindProgress(this.id);
     own.becomeReplicate();
     own.recentActive = true;
     // There may be an unapplied configuration change anywhere in the log. Waiting for all of it is simpler than
@@ -401,7 +275,7 @@ export class Raft {
     this.#pendingConfIndex = this.log.lastIndex();
     // Older terms' entries are committed through one of this term (paper §5.4.2, §8).
     if (!this.#appendEntries([makeEntry()])) throw new RaftPanic('empty entry was dropped');
-    this.#logger.info(`${hex(this.id)} became leader at term ${this.term}`);
+    this.#logger.info(`${hexId(this.id)} became leader at term ${this.term}`);
   }
 
   // Time
@@ -443,7 +317,7 @@ export class Raft {
   }
 
   #hup(type: CampaignType): void {
-    const me = hex(this.id);
+    const me = hexId(this.id);
     if (this.state === 'StateLeader') {
       this.#logger.debug(`${me} ignoring MsgHup because already leader`);
       return;
@@ -489,16 +363,16 @@ export class Raft {
     for (const id of this.tracker.voterIds()) {
       if (id === this.id) {
         // The vote for itself counts once it is on stable storage, like anyone else's.
-        this.#send({ type: voteResponseType(request), to: id, term });
+        this.mailbox.send({ type: voteResponseType(request), to: id, term });
         continue;
       }
       const last = this.log.lastEntryId();
       this.#logger.info(
-        `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}] sent ${messageTypeName(request)} request ` +
-          `to ${hex(id)} at term ${this.term}`,
+        `${hexId(this.id)} [logterm: ${last.term}, index: ${last.index}] sent ${messageTypeName(request)} request ` +
+          `to ${hexId(id)} at term ${this.term}`,
       );
       const context = type === 'transfer' ? transferContext : NO_BYTES;
-      this.#send({ type: request, to: id, term, index: last.index, logTerm: last.term, context });
+      this.mailbox.send({ type: request, to: id, term, index: last.index, logTerm: last.term, context });
     }
   }
 
@@ -556,8 +430,8 @@ export class Raft {
     // carries the refuser's term.
     if (type === MessageType.MsgPreVote || (type === MessageType.MsgPreVoteResp && !message.reject)) return true;
     this.#logger.info(
-      `${hex(this.id)} [term: ${this.term}] received a ${messageTypeName(type)} message with higher term from ` +
-        `${hex(message.from)} [term: ${message.term}]`,
+      `${hexId(this.id)} [term: ${this.term}] received a ${messageTypeName(type)} message with higher term from ` +
+        `${hexId(message.from)} [term: ${message.term}]`,
     );
     const fromLeader = type === MessageType.MsgApp || type === MessageType.MsgHeartbeat || type === MessageType.MsgSnap;
     this.becomeFollower(message.term, fromLeader ? message.from : NONE);
@@ -570,26 +444,26 @@ export class Raft {
       // This node's term ran ahead while it was cut off, and its vote requests are now ignored under the leader's lease
       // (or are pre-votes, which raise no term). Silence would leave it stuck: the answer's term makes that leader step
       // down and a new election settle it.
-      this.#send({ type: MessageType.MsgAppResp, to: from });
+      this.mailbox.send({ type: MessageType.MsgAppResp, to: from });
     } else if (type === MessageType.MsgPreVote) {
       // A node with a higher term but a shorter log, while pre-vote is being rolled out: without an answer neither
       // could win.
       this.#logger.info(this.#voteDecision('rejected', message));
-      this.#send({ type: MessageType.MsgPreVoteResp, to: from, term: this.term, reject: true });
+      this.mailbox.send({ type: MessageType.MsgPreVoteResp, to: from, term: this.term, reject: true });
     } else if (type === MessageType.MsgStorageAppendResp) {
       // The entries may have been replaced since; whether they are stable cannot be said. The snapshot is: it holds
       // committed state.
       if (message.index !== 0) {
         this.#logger.info(
-          `${hex(this.id)} [term: ${this.term}] ignored entry appends from a ${messageTypeName(type)} message ` +
+          `${hexId(this.id)} [term: ${this.term}] ignored entry appends from a ${messageTypeName(type)} message ` +
             `with lower term [term: ${message.term}]`,
         );
       }
       if (message.snapshot !== undefined) this.#appliedSnapshot(message.snapshot);
     } else {
       this.#logger.info(
-        `${hex(this.id)} [term: ${this.term}] ignored a ${messageTypeName(type)} message with lower term from ` +
-          `${hex(from)} [term: ${message.term}]`,
+        `${hexId(this.id)} [term: ${this.term}] ignored a ${messageTypeName(type)} message with lower term from ` +
+          `${hexId(from)} [term: ${message.term}]`,
       );
     }
   }
@@ -597,8 +471,8 @@ export class Raft {
   #voteDecision(decision: 'ignored' | 'rejected', message: Message): string {
     const last = this.log.lastEntryId();
     return (
-      `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(this.vote)}] ${decision} ` +
-      `${messageTypeName(message.type)} from ${hex(message.from)} [logterm: ${message.logTerm}, index: ` +
+      `${hexId(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hexId(this.vote)}] ${decision} ` +
+      `${messageTypeName(message.type)} from ${hexId(message.from)} [logterm: ${message.logTerm}, index: ` +
       `${message.index}] at term ${this.term}`
     );
   }
@@ -619,18 +493,18 @@ export class Raft {
       (type === MessageType.MsgPreVote && term > this.term);
     if (!canVote || !this.log.isUpToDate({ term: message.logTerm, index: message.index })) {
       this.#logger.info(this.#voteDecision('rejected', message));
-      this.#send({ type: voteResponseType(type), to: from, term: this.term, reject: true });
+      this.mailbox.send({ type: voteResponseType(type), to: from, term: this.term, reject: true });
       return;
     }
     // Learners vote too when asked: the one who asks may know of a promotion that this node has not applied yet.
     const last = this.log.lastEntryId();
     this.#logger.info(
-      `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(this.vote)}] cast ` +
-        `${messageTypeName(type)} for ${hex(from)} [logterm: ${message.logTerm}, index: ${message.index}] at ` +
+      `${hexId(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hexId(this.vote)}] cast ` +
+        `${messageTypeName(type)} for ${hexId(from)} [logterm: ${message.logTerm}, index: ${message.index}] at ` +
         `term ${this.term}`,
     );
     // With the request's term: a pre-candidate asks about the next one, and would ignore an answer of the present one.
-    this.#send({ type: voteResponseType(type), to: from, term });
+    this.mailbox.send({ type: voteResponseType(type), to: from, term });
     if (type === MessageType.MsgVote) {
       this.#electionElapsed = 0;
       this.vote = from;
@@ -640,7 +514,7 @@ export class Raft {
   // As follower
 
   #stepFollower(message: Message): RaftError | undefined {
-    const me = hex(this.id);
+    const me = hexId(this.id);
     switch (message.type) {
       case MessageType.MsgProp:
         if (this.lead === NONE) {
@@ -648,10 +522,12 @@ export class Raft {
           return proposalDropped;
         }
         if (this.#disableProposalForwarding) {
-          this.#logger.info(`${me} not forwarding to leader ${hex(this.lead)} at term ${this.term}; dropping proposal`);
+          this.#logger.info(
+            `${me} not forwarding to leader ${hexId(this.lead)} at term ${this.term}; dropping proposal`,
+          );
           return proposalDropped;
         }
-        this.#send({ ...message, to: this.lead });
+        this.mailbox.send({ ...message, to: this.lead });
         return undefined;
       case MessageType.MsgApp:
         this.#electionElapsed = 0;
@@ -673,7 +549,7 @@ export class Raft {
           this.#logger.info(`${me} no leader at term ${this.term}; dropping leader transfer msg`);
           return undefined;
         }
-        this.#send({ ...message, to: this.lead, term: 0 });
+        this.mailbox.send({ ...message, to: this.lead, term: 0 });
         return undefined;
       case MessageType.MsgForgetLeader:
         if (this.#readOnlyOption === 'lease-based') {
@@ -681,13 +557,13 @@ export class Raft {
           return undefined;
         }
         if (this.lead !== NONE) {
-          this.#logger.info(`${me} forgetting leader ${hex(this.lead)} at term ${this.term}`);
+          this.#logger.info(`${me} forgetting leader ${hexId(this.lead)} at term ${this.term}`);
           this.lead = NONE;
         }
         return undefined;
       case MessageType.MsgTimeoutNow:
         this.#logger.info(
-          `${me} [term ${this.term}] received MsgTimeoutNow from ${hex(message.from)} and starts an election to ` +
+          `${me} [term ${this.term}] received MsgTimeoutNow from ${hexId(message.from)} and starts an election to ` +
             `get leadership.`,
         );
         // Never a pre-vote: the leader itself asked for it, nobody comes back from a partition here.
@@ -698,13 +574,13 @@ export class Raft {
           this.#logger.info(`${me} no leader at term ${this.term}; dropping index reading msg`);
           return undefined;
         }
-        this.#send({ ...message, to: this.lead });
+        this.mailbox.send({ ...message, to: this.lead });
         return undefined;
       case MessageType.MsgReadIndexResp: {
         const [entry] = message.entries;
         if (entry === undefined || message.entries.length !== 1) {
           this.#logger.error(
-            `${me} invalid format of MsgReadIndexResp from ${hex(message.from)}, entries count: ` +
+            `${me} invalid format of MsgReadIndexResp from ${hexId(message.from)}, entries count: ` +
               `${message.entries.length}`,
           );
           return undefined;
@@ -721,22 +597,22 @@ export class Raft {
     const { from, index, logTerm } = message;
     const { log } = this;
     if (index < log.committed) {
-      this.#send({ type: MessageType.MsgAppResp, to: from, index: log.committed });
+      this.mailbox.send({ type: MessageType.MsgAppResp, to: from, index: log.committed });
       return;
     }
     const last = log.maybeAppend({ term: logTerm, index }, message.entries, message.commit);
     if (last !== undefined) {
-      this.#send({ type: MessageType.MsgAppResp, to: from, index: last });
+      this.mailbox.send({ type: MessageType.MsgAppResp, to: from, index: last });
       return;
     }
     this.#logger.debug(
-      `${hex(this.id)} [logterm: ${log.termOrZero(index)}, index: ${index}] rejected MsgApp [logterm: ` +
-        `${logTerm}, index: ${index}] from ${hex(from)}`,
+      `${hexId(this.id)} [logterm: ${log.termOrZero(index)}, index: ${index}] rejected MsgApp [logterm: ` +
+        `${logTerm}, index: ${index}] from ${hexId(from)}`,
     );
     // The leader's entry before `index` has term `logTerm` at most, so ours of higher terms cannot match: tell it where
     // to look next (paper §5.3).
     const hint = log.findConflictByTerm({ index: Math.min(index, log.lastIndex()), term: logTerm });
-    this.#send({
+    this.mailbox.send({
       type: MessageType.MsgAppResp,
       to: from,
       index,
@@ -748,7 +624,7 @@ export class Raft {
 
   #handleHeartbeat(message: Message): void {
     this.log.commitTo(message.commit);
-    this.#send({ type: MessageType.MsgHeartbeatResp, to: message.from, context: message.context });
+    this.mailbox.send({ type: MessageType.MsgHeartbeatResp, to: message.from, context: message.context });
   }
 
   #handleSnapshot(message: Message): void {
@@ -757,10 +633,10 @@ export class Raft {
     const term = snapshot?.metadata.term ?? 0;
     const restored = snapshot !== undefined && this.#restore(snapshot);
     this.#logger.info(
-      `${hex(this.id)} [commit: ${this.log.committed}] ${restored ? 'restored' : 'ignored'} snapshot [index: ` +
+      `${hexId(this.id)} [commit: ${this.log.committed}] ${restored ? 'restored' : 'ignored'} snapshot [index: ` +
         `${index}, term: ${term}]`,
     );
-    this.#send({
+    this.mailbox.send({
       type: MessageType.MsgAppResp,
       to: from,
       index: restored ? this.log.lastIndex() : this.log.committed,
@@ -770,7 +646,7 @@ export class Raft {
   /** Takes over log position and configuration of `snapshot`. Returns false where this node is further already. */
   #restore(snapshot: Snapshot): boolean {
     const { index, term, confState } = snapshot.metadata;
-    const me = hex(this.id);
+    const me = hexId(this.id);
     if (index <= this.log.committed) return false;
     if (this.state !== 'StateFollower') {
       // Cannot happen; a leader that took a snapshot would lose its log.
@@ -808,7 +684,7 @@ export class Raft {
   // As candidate
 
   #stepCandidate(message: Message): RaftError | undefined {
-    const me = hex(this.id);
+    const me = hexId(this.id);
     const { type, from } = message;
     switch (type) {
       case MessageType.MsgProp:
@@ -834,7 +710,7 @@ export class Raft {
         return undefined;
       }
       case MessageType.MsgTimeoutNow:
-        this.#logger.debug(`${me} [term ${this.term} state ${this.state}] ignored MsgTimeoutNow from ${hex(from)}`);
+        this.#logger.debug(`${me} [term ${this.term} state ${this.state}] ignored MsgTimeoutNow from ${hexId(from)}`);
         return undefined;
       default:
         return undefined;
@@ -842,9 +718,9 @@ export class Raft {
   }
 
   #countVote({ type, from, reject }: Message): void {
-    const me = hex(this.id);
+    const me = hexId(this.id);
     const name = messageTypeName(type);
-    this.#logger.info(`${me} received ${name}${reject ? ' rejection' : ''} from ${hex(from)} at term ${this.term}`);
+    this.#logger.info(`${me} received ${name}${reject ? ' rejection' : ''} from ${hexId(from)} at term ${this.term}`);
     this.tracker.recordVote(from, !reject);
     const { granted, rejected, result } = this.tracker.tallyVotes();
     this.#logger.info(`${me} has received ${granted} ${name} votes and ${rejected} vote rejections`);
@@ -854,7 +730,7 @@ export class Raft {
           this.#campaign('election');
         } else {
           this.#becomeLeader();
-          this.#broadcastAppend();
+          this.#replication.broadcastAppend();
         }
         break;
       case 'VoteLost':
@@ -870,7 +746,7 @@ export class Raft {
   #stepLeader(message: Message): RaftError | undefined {
     switch (message.type) {
       case MessageType.MsgBeat:
-        this.#broadcastHeartbeat(this.#readOnly.lastPendingContext());
+        this.#replication.broadcastHeartbeat(this.#reads.lastPendingContext());
         return undefined;
       case MessageType.MsgCheckQuorum:
         this.#handleCheckQuorum();
@@ -878,18 +754,14 @@ export class Raft {
       case MessageType.MsgProp:
         return this.#handlePropose(message);
       case MessageType.MsgReadIndex:
-        // A read before this term's first commit could miss entries that an earlier leader acknowledged (thesis §6.4).
-        // etcd-diff: a single voter waits for it too. After a restart its commit index may be behind what it
-        // acknowledged.
-        if (this.#committedInTerm()) this.#answerReadIndex(message);
-        else this.#pendingReads.push(message);
+        this.#reads.take(message, this.term);
         return undefined;
       case MessageType.MsgForgetLeader:
         return undefined;
     }
     const progress = this.tracker.progress.get(message.from);
     if (progress === undefined) {
-      this.#logger.debug(`${hex(this.id)} no progress available for ${hex(message.from)}`);
+      this.#logger.debug(`${hexId(this.id)} no progress available for ${hexId(message.from)}`);
       return undefined;
     }
     switch (message.type) {
@@ -908,7 +780,7 @@ export class Raft {
         // What ran ahead is likely lost.
         if (progress.state === 'StateReplicate') progress.becomeProbe();
         this.#logger.debug(
-          `${hex(this.id)} failed to send message to ${hex(message.from)} because it is unreachable [${progress}]`,
+          `${hexId(this.id)} failed to send message to ${hexId(message.from)} because it is unreachable [${progress}]`,
         );
         break;
       case MessageType.MsgTransferLeader:
@@ -920,20 +792,20 @@ export class Raft {
 
   #handleCheckQuorum(): void {
     if (!this.tracker.quorumActive()) {
-      this.#logger.warn(`${hex(this.id)} stepped down to follower since quorum is not active`);
+      this.#logger.warn(`${hexId(this.id)} stepped down to follower since quorum is not active`);
       this.becomeFollower(this.term, NONE);
     }
     for (const [id, progress] of this.tracker.progress) if (id !== this.id) progress.recentActive = false;
   }
 
   #handlePropose(message: Message): RaftError | undefined {
-    const me = hex(this.id);
+    const me = hexId(this.id);
     if (message.entries.length === 0) throw new RaftPanic(`${me} stepped empty MsgProp`);
     // Removed, but still leading until its removal is known to a quorum.
     if (!this.tracker.progress.has(this.id)) return proposalDropped;
     if (this.leadTransferee !== NONE) {
       this.#logger.debug(
-        `${me} [term ${this.term}] transfer leadership to ${hex(this.leadTransferee)} is in progress; dropping ` +
+        `${me} [term ${this.term}] transfer leadership to ${hexId(this.leadTransferee)} is in progress; dropping ` +
           `proposal`,
       );
       return proposalDropped;
@@ -941,7 +813,7 @@ export class Raft {
     let { entries } = message;
     if (entries.some(({ type }) => type !== EntryType.EntryNormal)) entries = this.#checkConfChanges(entries);
     if (!this.#appendEntries(entries)) return proposalDropped;
-    this.#broadcastAppend();
+    this.#replication.broadcastAppend();
     return undefined;
   }
 
@@ -965,7 +837,7 @@ export class Raft {
       }
       if (refused !== undefined && !this.#disableConfChangeValidation) {
         this.#logger.info(
-          `${hex(this.id)} ignoring conf change ${describeConfChange(change)} at config ` +
+          `${hexId(this.id)} ignoring conf change ${describeConfChange(change)} at config ` +
             `${describeConfig(config)}: ${refused}`,
         );
         return makeEntry();
@@ -977,16 +849,16 @@ export class Raft {
 
   #handleAppendRejected({ from, index, rejectHint, logTerm }: Message, progress: Progress): void {
     this.#logger.debug(
-      `${hex(this.id)} received MsgAppResp(rejected, hint: (index ${rejectHint}, term ${logTerm})) from ` +
-        `${hex(from)} for index ${index}`,
+      `${hexId(this.id)} received MsgAppResp(rejected, hint: (index ${rejectHint}, term ${logTerm})) from ` +
+        `${hexId(from)} for index ${index}`,
     );
     // The follower has term `logTerm` at `rejectHint`. Where this log has higher terms, the two cannot agree: skip them
     // all at once.
     const probe = logTerm > 0 ? this.log.findConflictByTerm({ index: rejectHint, term: logTerm }).index : rejectHint;
     if (!progress.maybeDecreaseTo(index, probe)) return;
-    this.#logger.debug(`${hex(this.id)} decreased progress of ${hex(from)} to [${progress}]`);
+    this.#logger.debug(`${hexId(this.id)} decreased progress of ${hexId(from)} to [${progress}]`);
     if (progress.state === 'StateReplicate') progress.becomeProbe();
-    this.#sendAppend(from);
+    this.#replication.sendAppend(from);
   }
 
   #handleAppendAccepted({ from, index }: Message, progress: Progress): void {
@@ -1000,8 +872,8 @@ export class Raft {
         // However it got there: as soon as the log reaches down to what the follower has, it is caught up from the log.
         if (progress.match + 1 >= this.log.firstIndex()) {
           this.#logger.debug(
-            `${hex(this.id)} recovered from needing snapshot, resumed sending replication messages to ` +
-              `${hex(from)} [${progress}]`,
+            `${hexId(this.id)} recovered from needing snapshot, resumed sending replication messages to ` +
+              `${hexId(from)} [${progress}]`,
           );
           progress.becomeProbe();
           progress.becomeReplicate();
@@ -1012,17 +884,17 @@ export class Raft {
         break;
     }
     if (this.#maybeCommit()) {
-      this.#releasePendingReads();
-      this.#broadcastAppend();
+      this.#reads.release(this.term);
+      this.#replication.broadcastAppend();
     } else if (from !== this.id && progress.canBumpCommit(this.log.committed)) {
-      this.#sendAppend(from);
+      this.#replication.sendAppend(from);
     }
     if (from === this.id) return;
     // There may be room for several messages now.
-    while (this.#maybeSendAppend(from, progress, false));
+    while (this.#replication.maybeSendAppend(from, progress, false));
     if (from === this.leadTransferee && progress.match === this.log.lastIndex()) {
-      this.#logger.info(`${hex(this.id)} sent MsgTimeoutNow to ${hex(from)} after received MsgAppResp`);
-      this.#sendTimeoutNow(from);
+      this.#logger.info(`${hexId(this.id)} sent MsgTimeoutNow to ${hexId(from)} after received MsgAppResp`);
+      this.#replication.sendTimeoutNow(from);
     }
   }
 
@@ -1030,11 +902,8 @@ export class Raft {
     progress.recentActive = true;
     progress.appendFlowPaused = false;
     // Also to a follower that has everything but is being probed: the answer ends the probe.
-    if (progress.match < this.log.lastIndex() || progress.state === 'StateProbe') this.#sendAppend(from);
-    if (this.#readOnlyOption !== 'safe' || context.length === 0) return;
-    const acks = this.#readOnly.receiveAck(from, context);
-    if (acks === undefined || jointVoteResult(this.tracker.config.voters, acks) !== 'VoteWon') return;
-    for (const { request, index } of this.#readOnly.advance(context)) this.#respondToRead(request, index);
+    if (progress.match < this.log.lastIndex() || progress.state === 'StateProbe') this.#replication.sendAppend(from);
+    if (context.length > 0) this.#reads.receiveAck(from, context);
   }
 
   #handleSnapshotStatus({ from, reject }: Message, progress: Progress): void {
@@ -1043,16 +912,16 @@ export class Raft {
     if (reject) progress.pendingSnapshot = 0;
     progress.becomeProbe();
     this.#logger.debug(
-      `${hex(this.id)} snapshot ${reject ? 'failed' : 'succeeded'}, resumed sending replication messages to ` +
-        `${hex(from)} [${progress}]`,
+      `${hexId(this.id)} snapshot ${reject ? 'failed' : 'succeeded'}, resumed sending replication messages to ` +
+        `${hexId(from)} [${progress}]`,
     );
     // Next goes out on the follower's acknowledgement, or after a heartbeat.
     progress.appendFlowPaused = true;
   }
 
   #handleTransferLeader(transferee: NodeId, progress: Progress): void {
-    const me = hex(this.id);
-    const target = hex(transferee);
+    const me = hexId(this.id);
+    const target = hexId(transferee);
     if (progress.isLearner) {
       this.#logger.debug(`${me} is learner. Ignored transferring leadership`);
       return;
@@ -1067,7 +936,7 @@ export class Raft {
         return;
       }
       this.#abortLeaderTransfer();
-      this.#logger.info(`${me} [term ${this.term}] abort previous transferring leadership to ${hex(previous)}`);
+      this.#logger.info(`${me} [term ${this.term}] abort previous transferring leadership to ${hexId(previous)}`);
     }
     if (transferee === this.id) {
       this.#logger.debug(`${me} is already leader. Ignored transferring leadership to self`);
@@ -1078,51 +947,15 @@ export class Raft {
     this.#electionElapsed = 0;
     this.leadTransferee = transferee;
     if (progress.match === this.log.lastIndex()) {
-      this.#sendTimeoutNow(transferee);
+      this.#replication.sendTimeoutNow(transferee);
       this.#logger.info(`${me} sends MsgTimeoutNow to ${target} immediately as ${target} already has up-to-date log`);
     } else {
-      this.#sendAppend(transferee);
+      this.#replication.sendAppend(transferee);
     }
   }
 
   #abortLeaderTransfer(): void {
     this.leadTransferee = NONE;
-  }
-
-  // Reads
-
-  #committedInTerm(): boolean {
-    return this.log.termOrZero(this.log.committed) === this.term;
-  }
-
-  #releasePendingReads(): void {
-    if (this.#pendingReads.length === 0 || !this.#committedInTerm()) return;
-    const reads = this.#pendingReads;
-    this.#pendingReads = [];
-    for (const read of reads) this.#answerReadIndex(read);
-  }
-
-  #answerReadIndex(request: Message): void {
-    // Nobody else could have become leader without this node's vote, if the only voter is this node.
-    // etcd-diff: there a leader that was removed and leads on takes itself for the only voter that is left, and answers
-    // although it may be deposed.
-    const onlyVoter = this.tracker.singleton && this.tracker.isVoter(this.id);
-    if (onlyVoter || this.#readOnlyOption === 'lease-based') {
-      this.#respondToRead(request, this.log.committed);
-      return;
-    }
-    const context = request.entries[0]?.data ?? NO_BYTES;
-    this.#readOnly.add(this.log.committed, request);
-    this.#readOnly.receiveAck(this.id, context);
-    this.#broadcastHeartbeat(context);
-  }
-
-  #respondToRead(request: Message, index: Index): void {
-    if (request.from === NONE || request.from === this.id) {
-      this.readStates.push({ index, requestContext: request.entries[0]?.data ?? NO_BYTES });
-      return;
-    }
-    this.#send({ type: MessageType.MsgReadIndexResp, to: request.from, index, entries: request.entries });
   }
 
   // Configuration
@@ -1149,7 +982,7 @@ export class Raft {
   }
 
   #restoreConfiguration(state: ConfState): void {
-    this.tracker = new Tracker(this.tracker.maxInflightMessages, this.tracker.maxInflightBytes);
+    this.tracker.resetVotes();
     const base = { ...this.#changeBase(), config: emptyConfig, progress: new Map() };
     const restored = this.#switchTo(restoreConfiguration(base, state));
     const sameIds = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
@@ -1168,7 +1001,7 @@ export class Raft {
     if (isRefused(result)) throw new RaftPanic(result.refused);
     const { tracker } = this;
     tracker.use(result.config, result.progress);
-    this.#logger.info(`${hex(this.id)} switched to configuration ${describeConfig(tracker.config)}`);
+    this.#logger.info(`${hexId(this.id)} switched to configuration ${describeConfig(tracker.config)}`);
     const confState = tracker.confState();
     const own = tracker.progress.get(this.id);
     this.isLearner = own?.isLearner ?? false;
@@ -1181,11 +1014,11 @@ export class Raft {
     if (confState.voters.length === 0) return confState;
     if (this.#maybeCommit()) {
       // Fewer voters may be a quorum for more.
-      this.#broadcastAppend();
+      this.#replication.broadcastAppend();
     } else {
       // Newcomers need not wait for a heartbeat.
       for (const id of tracker.ids) {
-        if (id !== this.id) this.#maybeSendAppend(id, this.#mustFindProgress(id), false);
+        if (id !== this.id) this.#replication.maybeSendAppend(id, this.#replication.mustFindProgress(id), false);
       }
     }
     if (this.leadTransferee !== NONE && !tracker.isVoter(this.leadTransferee)) this.#abortLeaderTransfer();
@@ -1195,7 +1028,7 @@ export class Raft {
   #loadState({ term, vote, commit }: HardState): void {
     const last = this.log.lastIndex();
     if (commit < this.log.committed || commit > last) {
-      throw new RaftPanic(`${hex(this.id)} state.commit ${commit} is out of range [${this.log.committed}, ${last}]`);
+      throw new RaftPanic(`${hexId(this.id)} state.commit ${commit} is out of range [${this.log.committed}, ${last}]`);
     }
     this.log.committed = commit;
     this.term = term;

@@ -252,7 +252,8 @@ export class RawNode {
 
   hasReady(): boolean {
     const raft = this.#raft;
-    if (raft.msgs.length > 0 || raft.msgsAfterAppend.length > 0 || raft.readStates.length > 0) return true;
+    if (raft.mailbox.messages.length > 0 || raft.mailbox.afterAppend.length > 0 || raft.readStates.length > 0)
+      return true;
     if (!sameSoftState(raft.softState(), this.#previousSoftState)) return true;
     const hardState = raft.hardState();
     if (!isEmptyHardState(hardState) && !sameHardState(hardState, this.#previousHardState)) return true;
@@ -286,18 +287,19 @@ export class RawNode {
       entries.length > 0 ||
       hardState.vote !== this.#previousHardState.vote ||
       hardState.term !== this.#previousHardState.term;
-    const { readStates, msgsAfterAppend } = raft;
-    const messages = raft.msgs;
+    const { readStates } = raft;
+    const { afterAppend } = raft.mailbox;
+    const messages = raft.mailbox.messages;
 
     if (this.#asyncStorageWrites) {
-      if (entries.length > 0 || hardChanged || snapshot !== undefined || msgsAfterAppend.length > 0) {
+      if (entries.length > 0 || hardChanged || snapshot !== undefined || afterAppend.length > 0) {
         const state = hardChanged ? hardState : undefined;
-        messages.push(this.#storageAppend(entries, state, snapshot, msgsAfterAppend));
+        messages.push(this.#storageAppend(entries, state, snapshot, afterAppend));
       }
       if (committedEntries.length > 0) messages.push(this.#storageApply(committedEntries));
     } else {
       const steps: Message[] = [];
-      for (const message of msgsAfterAppend) (message.to === raft.id ? steps : messages).push(message);
+      for (const message of afterAppend) (message.to === raft.id ? steps : messages).push(message);
       if (log.hasNextOrInProgressUnstableEntries || snapshot !== undefined)
         steps.push(this.#storageAppendResponse(snapshot));
       if (committedEntries.length > 0) steps.push(this.#storageApplyResponse(committedEntries));
@@ -307,8 +309,8 @@ export class RawNode {
     if (softChanged) this.#previousSoftState = softState;
     if (hardChanged) this.#previousHardState = hardState;
     raft.readStates = [];
-    raft.msgs = [];
-    raft.msgsAfterAppend = [];
+    raft.mailbox.messages = [];
+    raft.mailbox.afterAppend = [];
     log.acceptUnstable();
     const last = committedEntries[committedEntries.length - 1];
     if (last !== undefined) log.acceptApplying(last.index, entriesSize(committedEntries), this.#applying);

@@ -42,11 +42,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'vote-before-write',
     why: 'sends its vote while it is being written',
-    file: 'raft.ts',
+    file: 'mailbox.ts',
     replace: [
       [
         'type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp ||',
-        'type === MessageType.MsgAppResp || (type === MessageType.MsgVoteResp && init.to === this.id) ||',
+        'type === MessageType.MsgAppResp || (type === MessageType.MsgVoteResp && init.to === this.#sender.id) ||',
       ],
     ],
   },
@@ -131,11 +131,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'ack-before-write',
     why: 'acknowledges entries while they are being written: a lost fsync',
-    file: 'raft.ts',
+    file: 'mailbox.ts',
     replace: [
       [
         'type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp ||',
-        '(type === MessageType.MsgAppResp && init.to === this.id) || type === MessageType.MsgVoteResp ||',
+        '(type === MessageType.MsgAppResp && init.to === this.#sender.id) || type === MessageType.MsgVoteResp ||',
       ],
     ],
   },
@@ -191,8 +191,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'heartbeat-commit-past-match',
     why: 'a heartbeat tells a follower of more than it is known to have',
-    file: 'raft.ts',
-    replace: [['const commit = Math.min(progress.match, this.log.committed);', 'const commit = this.log.committed;']],
+    file: 'replication.ts',
+    replace: [['const commit = Math.min(progress.match, this.#log.committed);', 'const commit = this.#log.committed;']],
   },
   {
     name: 'rejection-counts',
@@ -265,19 +265,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'read-without-quorum',
     why: 'a leader answers reads without asking whether it still leads (thesis §6.4)',
-    file: 'raft.ts',
-    replace: [
-      [
-        "this.#readOnlyOption === 'lease-based') { this.#respondToRead",
-        'this.#readOnlyOption !== undefined) { this.#respondToRead',
-      ],
-    ],
+    file: 'leader-reads.ts',
+    replace: [["option === 'lease-based') { this.#respond", 'option !== undefined) { this.#respond']],
   },
   {
     name: 'read-before-first-commit',
     why: 'a new leader answers reads before it knows what is committed (thesis §6.4)',
-    file: 'raft.ts',
-    replace: [['return this.log.termOrZero(this.log.committed) === this.term;', 'return true;']],
+    file: 'leader-reads.ts',
+    replace: [['return log.termOrZero(log.committed) === term;', 'return true;']],
   },
   {
     name: 'transfer-without-catch-up',
