@@ -124,7 +124,8 @@ export const mutants: readonly Mutant[] = [
     replace: [
       [
         'const conflict = this.#findConflict(entries);',
-        'this.#findConflict(entries); const conflict = entries.find(({ index }) => index > this.committed)?.index ?? 0;',
+        'this.#findConflict(entries); const conflict = entries.find(({ index }) => index > this.committed)?.index ' +
+          '?? 0;',
       ],
     ],
   },
