@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { wireErrors } from '../src/proto/errors.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -137,7 +138,7 @@ const seenByTestsAlone: Readonly<Record<string, readonly string[]>> = {
   'src/raftpb/sizes.ts': ['entrySize'],
   // Figures that tests compare with.
   'src/api/v3/watch.ts': ['refusalReasons'],
-  'src/lease/lessor.ts': ['maxLeaseTtlSeconds'],
+  'src/lease/lessor.ts': ['MAX_LEASE_TTL_SECONDS'],
 };
 
 /** What the package shows to those who import it. */
@@ -378,6 +379,19 @@ describe('the tree', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('takes the texts of wire errors from their catalogue', () => {
+    const texts = new Set<string>(Object.values(wireErrors).map(({ message }) => message));
+    const wrong: string[] = [];
+    for (const file of sources) {
+      // Nothing in lib may know the catalogue.
+      if (file === 'src/proto/errors.ts' || file.startsWith('src/lib/')) continue;
+      const code = withoutComments(readFileSync(join(root, file), 'utf8'));
+      for (const [, text = ''] of code.matchAll(/['"`]([^'"`\n]+)['"`]/g))
+        if (texts.has(text)) wrong.push(`${file}: ${text}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it('says #name for what is private', () => {
     const wrong: string[] = [];
     for (const file of sources) {
@@ -385,6 +399,17 @@ describe('the tree', () => {
       // A constructor has no other way.
       for (const line of lines)
         if (/^\s*(?:constructor\(.*)?\bprivate (?!constructor\b)\w/.test(line)) wrong.push(`${file}: ${line.trim()}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('writes fixed numbers and texts of a module in UPPER_CASE', () => {
+    const wrong: string[] = [];
+    for (const file of sources) {
+      const code = withoutComments(readFileSync(join(root, file), 'utf8'));
+      const fixed =
+        /^(?:export )?const [a-z]\w*(?:: \w+)? =\s*(?:-?\d[\w.]*|'[^'\n]*'|"[^"\n]*")(?:\s*[-+*/]+\s*[\w.'"]+)*;/gm;
+      for (const [line] of code.matchAll(fixed)) wrong.push(`${file}: ${line}`);
     }
     expect(wrong).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { flag } from '../../src/cli/flags.js';
 import { CtlCommand } from '../../src/ctl/command.js';
 import { asInt64 } from '../../src/ctl/kv-operations.js';
 
-const reportEveryMs = 30_000;
+const REPORT_EVERY_MS = 30_000;
 
 export default class MakeMirror extends CtlCommand {
   static override summary = 'Copy keys to another cluster and follow their changes';
@@ -59,7 +59,7 @@ export default class MakeMirror extends CtlCommand {
         ? prefix
         : flags['dest-prefix'];
     let changes = 0;
-    const cancelReports = osClock.every(reportEveryMs, () => this.print(String(changes)));
+    const cancelReports = osClock.every(REPORT_EVERY_MS, () => this.print(String(changes)));
     try {
       await mirror(source, destination, {
         prefix,

@@ -1,6 +1,6 @@
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { CtlCommand } from '../../src/ctl/command.js';
-import { parsePutLease, putFlags, putNeedsValue, putOperation } from '../../src/ctl/kv-operations.js';
+import { PUT_NEEDS_VALUE, parsePutLease, putFlags, putOperation } from '../../src/ctl/kv-operations.js';
 
 export default class Put extends CtlCommand {
   static override summary = 'Store a value under a key';
@@ -28,6 +28,6 @@ Without a value (and without --ignore-value) it is read from standard input:
   async #valueFromStdin(): Promise<Uint8Array> {
     const { readAll } = await import('../../src/cli/stdin.js');
     const value = await readAll(this.io.stdin);
-    return value.length === 0 ? fail(ExitCode.badArgs, putNeedsValue) : value;
+    return value.length === 0 ? fail(ExitCode.badArgs, PUT_NEEDS_VALUE) : value;
   }
 }

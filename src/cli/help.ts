@@ -13,7 +13,7 @@ import type { Program } from './program.js';
 import { helpFlag } from './program.js';
 import { childrenOf } from './resolve.js';
 
-const helpSummary = 'Says what a command is for';
+const HELP_SUMMARY = 'Says what a command is for';
 
 interface Subject {
   readonly path: string;
@@ -36,7 +36,7 @@ export function renderHelp(program: Program, manifest: Manifest, path: string, e
 }
 
 const summaryOf = (program: Program, manifest: Manifest, path: string): string =>
-  path === 'help' ? helpSummary : (manifest[path]?.summary ?? program.topics[path]?.summary ?? '');
+  path === 'help' ? HELP_SUMMARY : (manifest[path]?.summary ?? program.topics[path]?.summary ?? '');
 
 function ownFlags(program: Program, { path, command }: Subject): Record<string, FlagNote> {
   const name = path === '' ? program.name : (path.split(' ').at(-1) ?? path);

@@ -8,8 +8,8 @@ interface RawMode {
 const hasRawMode = (stream: object): stream is RawMode => 'setRawMode' in stream;
 
 const enter = /[\r\n]/;
-const interrupt = '\x03';
-const endOfInput = '\x04';
+const INTERRUPT = '\x03';
+const END_OF_INPUT = '\x04';
 const erase = new Set(['\x7f', '\b']);
 
 /** The line without its end, empty when input ends before it; throws CliError when it is interrupted. */
@@ -50,11 +50,11 @@ function readSecret(stdin: Terminal['stdin'], isTerminal: boolean): Promise<stri
           });
           return;
         }
-        if (isTerminal && char === interrupt) {
+        if (isTerminal && char === INTERRUPT) {
           finish(() => reject(new CliError(ExitCode.error, 'interrupted')));
           return;
         }
-        if (isTerminal && char === endOfInput) {
+        if (isTerminal && char === END_OF_INPUT) {
           onEnd();
           return;
         }

@@ -6,16 +6,19 @@
  * signal of its own, since the transport keeps the deadline. Only a call that has to wait for a connection arms a timer
  * here.
  */
+
+import { contextCanceled, contextDeadlineExceeded } from '../grpc/context-errors.js';
 import { type CallOptions, type Channel, type ClientStream, Code, GrpcError, type Metadata } from '../grpc/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Method } from '../lib/codec.js';
 import { type Logger, silentLogger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
+import { wireErrors } from '../proto/errors.js';
 import { retryDelayMs } from './backoff.js';
 import type { Balancer } from './balancer.js';
 import { canceled, deadlineExceeded, type EtcdError, fromGrpc, statusText } from './errors.js';
 import type { CallLimits } from './options.js';
-import { judge, maxAttempts, type RetryPolicy } from './retry.js';
+import { judge, MAX_ATTEMPTS, type RetryPolicy } from './retry.js';
 
 /** Where the token of the calls comes from. */
 export interface TokenSource {
@@ -77,7 +80,7 @@ export class Caller {
     const { timeoutMs, signal } = options;
     const deadline = timeoutMs === undefined ? undefined : this.#clock.monotonicMs() + timeoutMs;
     if (timeoutMs !== undefined && timeoutMs <= 0) {
-      const error = new GrpcError(Code.DeadlineExceeded, 'context deadline exceeded');
+      const error = contextDeadlineExceeded();
       this.#logFailure(0, error);
       return Promise.reject(deadlineExceeded(error));
     }
@@ -146,7 +149,7 @@ export class Caller {
         hasLogin: this.#tokens.canRenew,
         isOwnDeadline: isOver !== undefined,
       });
-      const isLast = attempt + 1 >= maxAttempts || this.#balancer.isClosed;
+      const isLast = attempt + 1 >= MAX_ATTEMPTS || this.#balancer.isClosed;
       if (verdict === 'fail' || isLast) throw this.#translate(error, isOver);
       if (verdict === 'renew-token') {
         await this.#tokens.renew({ timeoutMs: this.#remainingMs(call.deadline), signal: call.signal });
@@ -183,7 +186,7 @@ export class Caller {
     const channel = call.signal?.aborted === true ? undefined : this.#balancer.pick();
     if (channel !== undefined) return channel;
     const waiting = new AbortController();
-    const onAbort = () => waiting.abort(new GrpcError(Code.Canceled, 'context canceled'));
+    const onAbort = () => waiting.abort(contextCanceled());
     if (call.signal?.aborted === true) onAbort();
     call.signal?.addEventListener('abort', onAbort, { once: true });
     const cancelTimer =
@@ -192,7 +195,9 @@ export class Caller {
         : this.#clock.after(call.deadline - this.#clock.monotonicMs(), () => {
             const failure = this.#balancer.lastFailure;
             const text = failure === undefined ? '' : `latest balancer error: ${failure}`;
-            waiting.abort(new GrpcError(Code.DeadlineExceeded, text === '' ? 'context deadline exceeded' : text));
+            waiting.abort(
+              new GrpcError(Code.DeadlineExceeded, text === '' ? wireErrors.contextDeadlineExceeded.message : text),
+            );
           });
     try {
       return await this.#balancer.ready(waiting.signal);

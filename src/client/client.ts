@@ -27,11 +27,11 @@ import type { ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './op
 import { osEdges } from './os-edges.js';
 import { type Watch, WatchClient, type WatchOptions } from './watch.js';
 
-const defaultMaxSendBytes = 2 * 1024 * 1024;
-const defaultMaxReceiveBytes = 2 ** 31 - 1;
+const DEFAULT_MAX_SEND_BYTES = 2 * 1024 * 1024;
+const DEFAULT_MAX_RECEIVE_BYTES = 2 ** 31 - 1;
 /** As clientv3: how long a lease is tried to be kept before the first answer, beyond the time to connect. */
-const firstRenewalMs = 1000;
-const firstRenewalWithoutDialTimeoutMs = 5000;
+const FIRST_RENEWAL_MS = 1000;
+const FIRST_RENEWAL_WITHOUT_DIAL_TIMEOUT_MS = 5000;
 
 export class Client {
   readonly kv: KvClient;
@@ -66,7 +66,7 @@ export class Client {
     this.kv = new KvClient(this.#caller);
     const { dialTimeoutMs = 0 } = options;
     this.lease = new LeaseClient(this.#caller, {
-      firstAnswerMs: dialTimeoutMs === 0 ? firstRenewalWithoutDialTimeoutMs : dialTimeoutMs + firstRenewalMs,
+      firstAnswerMs: dialTimeoutMs === 0 ? FIRST_RENEWAL_WITHOUT_DIAL_TIMEOUT_MS : dialTimeoutMs + FIRST_RENEWAL_MS,
     });
     this.cluster = new ClusterClient(this.#caller);
     this.watches = new WatchClient(this.#caller);
@@ -108,8 +108,8 @@ export class Client {
     const connectOptions: ConnectOptions = {
       tls: first === undefined ? undefined : tlsOf(first, this.#options.tls),
       keepAlive: this.#options.keepAlive,
-      maxSendBytes: orDefault(this.#options.maxSendBytes, defaultMaxSendBytes),
-      maxReceiveBytes: orDefault(this.#options.maxReceiveBytes, defaultMaxReceiveBytes),
+      maxSendBytes: orDefault(this.#options.maxSendBytes, DEFAULT_MAX_SEND_BYTES),
+      maxReceiveBytes: orDefault(this.#options.maxReceiveBytes, DEFAULT_MAX_RECEIVE_BYTES),
     };
     return new Balancer(
       endpoints.map((endpoint) => this.#edges.connect(endpoint, connectOptions)),

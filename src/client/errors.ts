@@ -5,7 +5,10 @@
  *  - the caller's own deadline or cancellation: `context deadline exceeded`, `context canceled`
  *  - anything else: `rpc error: code = Name desc = text`
  */
+
 import { Code, GrpcError } from '../grpc/types.js';
+import { codeName } from '../proto/code.js';
+import { wireErrors } from '../proto/errors.js';
 import { isKnownError } from './known-errors.js';
 
 export class EtcdError extends Error {
@@ -30,17 +33,14 @@ export class WatchCanceledError extends EtcdError {
   }
 }
 
-const names = Object.fromEntries(Object.entries(Code).map(([name, code]) => [code, name]));
-
 /** As grpc-go prints a status. */
-export function statusText(code: Code, message: string): string {
-  const name = names[code] ?? `Code(${code})`;
-  return `rpc error: code = ${name === 'Ok' ? 'OK' : name} desc = ${message}`;
-}
+export const statusText = (code: Code, message: string): string =>
+  `rpc error: code = ${codeName(code)} desc = ${message}`;
 
 export const deadlineExceeded = (cause?: unknown): EtcdError =>
-  new EtcdError(Code.DeadlineExceeded, 'context deadline exceeded', { cause });
-export const canceled = (cause?: unknown): EtcdError => new EtcdError(Code.Canceled, 'context canceled', { cause });
+  new EtcdError(Code.DeadlineExceeded, wireErrors.contextDeadlineExceeded.message, { cause });
+export const canceled = (cause?: unknown): EtcdError =>
+  new EtcdError(Code.Canceled, wireErrors.contextCanceled.message, { cause });
 
 /** Translates what a channel threw. */
 export function fromGrpc(error: unknown): EtcdError {

@@ -5,7 +5,10 @@
  * not been answered for as long as it lives (it is expired then, whatever the server thinks). Invariant: `deadlineMs >=
  * nextMs`, both on the monotonic clock.
  */
+
+import { contextCanceled } from '../grpc/context-errors.js';
 import { type ClientStream, Code, GrpcError } from '../grpc/types.js';
+import { wireErrors } from '../proto/errors.js';
 import {
   Lease,
   type LeaseGrantResponse,
@@ -21,9 +24,9 @@ import type { CallLimits } from './options.js';
 import { limitsOf } from './retry.js';
 
 /** As clientv3: how often due leases are looked for, and how long after a loss the stream is opened again. */
-const roundMs = 500;
+const ROUND_MS = 500;
 /** A reader that lags behind misses renewals rather than the process growing. As clientv3. */
-const maxQueuedRenewals = 16;
+const MAX_QUEUED_RENEWALS = 16;
 
 /** One element per renewal; ends when the lease has expired or was revoked. */
 export interface KeepAlive extends AsyncIterableIterator<LeaseKeepAliveResponse> {
@@ -74,7 +77,7 @@ export class LeaseClient {
     for (;;) {
       try {
         const answer = await this.#renewOnce(id, options);
-        if (answer.TTL <= 0) throw new EtcdError(Code.NotFound, 'etcdserver: requested lease not found');
+        if (answer.TTL <= 0) throw new EtcdError(Code.NotFound, wireErrors.leaseNotFound.message);
         return answer;
       } catch (thrown) {
         const error = fromGrpc(thrown);
@@ -105,7 +108,7 @@ export class LeaseClient {
   close(): void {
     for (const lease of this.#kept.values()) endReaders(lease);
     this.#kept.clear();
-    this.#stop?.abort(new GrpcError(Code.Canceled, 'context canceled'));
+    this.#stop?.abort(contextCanceled());
     this.#stop = undefined;
   }
 
@@ -132,7 +135,7 @@ export class LeaseClient {
       try {
         const stream = await this.#caller.stream(Lease.leaseKeepAlive, { signal, requireLeader: true });
         stream.headers.catch(() => undefined);
-        const cancelRounds = this.#caller.clock.every(roundMs, () => this.#round(stream));
+        const cancelRounds = this.#caller.clock.every(ROUND_MS, () => this.#round(stream));
         this.#round(stream);
         try {
           for await (const answer of stream.messages) this.#receive(answer);
@@ -144,7 +147,7 @@ export class LeaseClient {
         // Whatever it was: the next stream may do better, and a lease that is not renewed in time ends by its deadline.
       }
       if (signal.aborted) return;
-      await this.#caller.pause(roundMs, signal).catch(() => undefined);
+      await this.#caller.pause(ROUND_MS, signal).catch(() => undefined);
       this.#dropExpired();
     }
   }
@@ -209,7 +212,7 @@ class RenewalReader implements KeepAlive {
   deliver(answer: LeaseKeepAliveResponse): void {
     const reader = this.#waiting.shift();
     if (reader !== undefined) reader({ done: false, value: answer });
-    else if (this.#queue.length < maxQueuedRenewals) this.#queue.push(answer);
+    else if (this.#queue.length < MAX_QUEUED_RENEWALS) this.#queue.push(answer);
   }
 
   end(): void {

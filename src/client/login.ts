@@ -3,6 +3,7 @@
  * a time.
  */
 
+import { wireErrors } from '../proto/errors.js';
 import type { AuthClient } from './auth.js';
 import type { TokenSource } from './caller.js';
 import { EtcdError } from './errors.js';
@@ -38,7 +39,7 @@ export class Login implements TokenSource {
     try {
       this.#token = (await this.#auth.authenticate(username, password, limits)).token;
     } catch (error) {
-      if (!(error instanceof EtcdError && error.message === 'etcdserver: authentication is not enabled')) throw error;
+      if (!(error instanceof EtcdError && error.message === wireErrors.authNotEnabled.message)) throw error;
     }
   }
 }

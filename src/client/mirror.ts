@@ -11,7 +11,7 @@ import { prefixEnd, toBytes, zeroKey } from './key-range.js';
 import { op } from './kv.js';
 
 /** As clientv3. */
-const pageSize = 1000;
+const PAGE_SIZE = 1000;
 
 export interface MirrorOptions {
   readonly prefix: string;
@@ -65,7 +65,7 @@ async function copyAll(
   const end = prefix === '' ? zeroKey : prefixEnd(toBytes(prefix));
   let key = prefix === '' ? zeroKey : toBytes(prefix);
   for (;;) {
-    const { kvs, more } = await source.kv.get(key, { end, limit: pageSize, revision });
+    const { kvs, more } = await source.kv.get(key, { end, limit: PAGE_SIZE, revision });
     for (const kv of kvs) {
       await destination.kv.put(renamed(kv.key), kv.value);
       onChange();

@@ -4,7 +4,9 @@
  * answer does not say whether it was done. Calls that were never sent are no failures at all: they wait in the
  * balancer.
  */
+
 import { Code, type GrpcError } from '../grpc/types.js';
+import { wireErrors } from '../proto/errors.js';
 import type { CallLimits } from './options.js';
 
 export type RetryPolicy = 'repeatable' | 'non-repeatable';
@@ -13,11 +15,9 @@ export type RetryPolicy = 'repeatable' | 'non-repeatable';
 export const limitsOf = ({ timeoutMs, signal }: CallLimits, policy: RetryPolicy) => ({ timeoutMs, signal, policy });
 
 /** Attempts of one call, the first included. */
-export const maxAttempts = 100;
+export const MAX_ATTEMPTS = 100;
 
 export type Verdict = 'fail' | 'again' | 'renew-token';
-
-const notForLearners = 'etcdserver: rpc not supported for learner';
 
 export function judge(
   error: GrpcError,
@@ -27,13 +27,13 @@ export function judge(
   if (error.code === Code.DeadlineExceeded || error.code === Code.Canceled)
     return call.isOwnDeadline ? 'fail' : 'again';
   switch (error.message) {
-    case 'etcdserver: user name is empty':
+    case wireErrors.userEmpty.message:
       if (call.hasLogin) return 'renew-token';
       break;
-    case 'etcdserver: invalid auth token':
-    case 'etcdserver: revision of auth store is old':
+    case wireErrors.invalidAuthToken.message:
+    case wireErrors.authOldRevision.message:
       return 'renew-token';
-    case notForLearners:
+    case wireErrors.notSupportedForLearner.message:
       if (call.endpointCount > 1) return 'again';
       break;
   }

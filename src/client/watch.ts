@@ -9,9 +9,12 @@
  *
  * Invariants: create requests are answered in the order they were sent, so `#starting` is a queue; `nextRevision` of a
  * watch is one behind everything it was told. Events wait for their reader in the watch; while more than
- * `maxQueuedEvents` wait anywhere on the stream, it is not read, which makes the server hold back.
+ * `MAX_QUEUED_EVENTS` wait anywhere on the stream, it is not read, which makes the server hold back.
  */
+
+import { contextCanceled } from '../grpc/context-errors.js';
 import { type ClientStream, Code, GrpcError } from '../grpc/types.js';
+import { wireErrors } from '../proto/errors.js';
 import {
   type ResponseHeader,
   WatchCreateRequest,
@@ -22,7 +25,7 @@ import {
 } from '../proto/gen/etcdserverpb.js';
 import type { Event } from '../proto/gen/mvccpb.js';
 import type { Caller } from './caller.js';
-import { EtcdError, fromGrpc, WatchCanceledError } from './errors.js';
+import { canceled, type EtcdError, fromGrpc, WatchCanceledError } from './errors.js';
 import { type Bytes, type RangeSelection, selectRange } from './key-range.js';
 
 export interface WatchOptions extends RangeSelection {
@@ -66,11 +69,11 @@ export interface Watch extends AsyncIterableIterator<WatchBatch> {
 }
 
 /** Enough to keep a reader busy, little enough not to matter: 10 000 events of etcd's usual size are a few MB. */
-const maxQueuedEvents = 10_000;
-const firstReopenDelayMs = 1;
-const longestReopenDelayMs = 100;
+const MAX_QUEUED_EVENTS = 10_000;
+const FIRST_REOPEN_DELAY_MS = 1;
+const LONGEST_REOPEN_DELAY_MS = 100;
 /** The watch id of what concerns all watches of a stream. */
-const allWatches = -1n;
+const ALL_WATCHES = -1n;
 
 const noHeader: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
@@ -186,7 +189,7 @@ class OneWatch implements Watch {
   end(error?: EtcdError): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
-    if (!this.#hasStarted) this.#onNotStarted(error ?? new EtcdError(Code.Canceled, 'context canceled'));
+    if (!this.#hasStarted) this.#onNotStarted(error ?? canceled());
     this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const reader of this.#readers.splice(0)) {
       if (error === undefined) reader.resolve({ done: true, value: undefined });
@@ -297,7 +300,7 @@ class SharedStream {
   }
 
   async #run(): Promise<void> {
-    let delayMs = firstReopenDelayMs;
+    let delayMs = FIRST_REOPEN_DELAY_MS;
     while (!this.isOver) {
       try {
         const stream = await this.#caller.stream(WatchService.watch, {
@@ -306,7 +309,7 @@ class SharedStream {
         });
         this.#open(stream);
         for await (const response of stream.messages) {
-          delayMs = firstReopenDelayMs;
+          delayMs = FIRST_REOPEN_DELAY_MS;
           this.#receive(response);
           if (this.#isFull()) await this.#room();
         }
@@ -319,7 +322,7 @@ class SharedStream {
       }
       if (this.isOver) return;
       await this.#caller.pause(delayMs, this.#stop.signal).catch(() => undefined);
-      delayMs = Math.min(delayMs * 1.25, longestReopenDelayMs);
+      delayMs = Math.min(delayMs * 1.25, LONGEST_REOPEN_DELAY_MS);
     }
   }
 
@@ -366,7 +369,7 @@ class SharedStream {
       this.#byId.set(response.watchId, watch);
       return;
     }
-    if (response.watchId === allWatches && response.events.length === 0 && !response.canceled) {
+    if (response.watchId === ALL_WATCHES && response.events.length === 0 && !response.canceled) {
       for (const watch of this.#byId.values()) watch.deliver(toBatch(response, header, []));
       return;
     }
@@ -393,7 +396,7 @@ class SharedStream {
   #isFull(): boolean {
     let queued = 0;
     for (const watch of this.#watches) queued += watch.queuedEvents;
-    return queued > maxQueuedEvents;
+    return queued > MAX_QUEUED_EVENTS;
   }
 
   #room(): Promise<void> {
@@ -404,7 +407,7 @@ class SharedStream {
 
   #finish(error: EtcdError | undefined): void {
     if (this.isOver) return;
-    this.#stop.abort(new GrpcError(Code.Canceled, 'context canceled'));
+    this.#stop.abort(contextCanceled());
     this.#stream?.cancel();
     this.#onRoom?.();
     for (const watch of this.#watches) watch.end(error);
@@ -422,18 +425,14 @@ function toBatch(response: WatchResponse, header: ResponseHeader, events: readon
  * isHaltErr, plus `no leader`.
  */
 function isHopeless(error: GrpcError | EtcdError): boolean {
-  if (error.message === 'etcdserver: no leader') return true;
+  if (error.message === wireErrors.noLeader.message) return true;
   return error.code !== Code.Unavailable && error.code !== Code.Internal;
 }
 
 /** As clientv3's WatchResponse.Err. */
 function cancelError(response: WatchResponse): WatchCanceledError {
   if (response.compactRevision > 0)
-    return new WatchCanceledError(
-      Code.OutOfRange,
-      'etcdserver: mvcc: required revision has been compacted',
-      response.compactRevision,
-    );
+    return new WatchCanceledError(Code.OutOfRange, wireErrors.compacted.message, response.compactRevision);
   if (response.cancelReason !== '') return new WatchCanceledError(Code.FailedPrecondition, response.cancelReason, 0);
-  return new WatchCanceledError(Code.OutOfRange, 'etcdserver: mvcc: required revision is a future revision', 0);
+  return new WatchCanceledError(Code.OutOfRange, wireErrors.futureRevision.message, 0);
 }

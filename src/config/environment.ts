@@ -3,9 +3,9 @@ import { goQuote } from '../lib/go/quote.js';
 import type { LogLine } from './log-line.js';
 import type { OptionTable } from './option.js';
 
-const prefix = 'ETCD_';
+const PREFIX = 'ETCD_';
 
-export const variableOf = (flagName: string): string => prefix + flagName.toUpperCase().replaceAll('-', '_');
+export const variableOf = (flagName: string): string => PREFIX + flagName.toUpperCase().replaceAll('-', '_');
 
 export type Environment =
   | { readonly t: 'ok'; readonly given: ReadonlyMap<string, unknown>; readonly lines: readonly LogLine[] }
@@ -44,17 +44,17 @@ export function readEnvironment(
       failure ??= `invalid value ${goQuote(text)} for ${variable}: ${why}`;
     }
   }
-  const special = env[`${prefix}VERSION`];
+  const special = env[`${PREFIX}VERSION`];
   if (special !== undefined && special !== '') {
     lines.unshift({
       level: 'warn',
       message: 'cannot set special environment variable',
-      fields: { key: `${prefix}VERSION`, value: special },
+      fields: { key: `${PREFIX}VERSION`, value: special },
     });
   }
-  known.add(`${prefix}VERSION`);
+  known.add(`${PREFIX}VERSION`);
   for (const [variable, text] of Object.entries(env)) {
-    if (text === undefined || !variable.startsWith(prefix) || known.has(variable)) continue;
+    if (text === undefined || !variable.startsWith(PREFIX) || known.has(variable)) continue;
     lines.push({
       level: 'warn',
       message: 'unrecognized environment variable',

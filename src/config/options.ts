@@ -35,8 +35,8 @@ const own = inSection('etcd-ts');
 /** Older switches, of which help tells no more than etcd's new names. */
 const hidden = { isHidden: true };
 
-const clientUrl = 'http://localhost:2379';
-const peerUrl = 'http://localhost:2380';
+const CLIENT_URL = 'http://localhost:2379';
+const PEER_URL = 'http://localhost:2380';
 
 const clusterState: Kind<'new' | 'existing'> = {
   ...oneOf('new', 'existing'),
@@ -80,10 +80,10 @@ export const options = {
     'Milliseconds without a leader after which a member stands for election.',
   ),
   'initial-election-tick-advance': member(kinds.bool, true, 'Skip most of the first election timeout at the start.'),
-  'listen-peer-urls': member(kinds.urls, parseUrlList(peerUrl), 'Addresses to listen on for other members.'),
+  'listen-peer-urls': member(kinds.urls, parseUrlList(PEER_URL), 'Addresses to listen on for other members.'),
   'listen-client-urls': member(
     kinds.urls,
-    parseUrlList(clientUrl),
+    parseUrlList(CLIENT_URL),
     'Addresses to listen on for clients: gRPC, and HTTP too unless --listen-client-http-urls is given.',
   ),
   'listen-client-http-urls': member(
@@ -125,18 +125,18 @@ export const options = {
 
   'initial-advertise-peer-urls': clustering(
     kinds.urls,
-    parseUrlList(peerUrl),
+    parseUrlList(PEER_URL),
     'Addresses of this member that other members are told.',
   ),
   'advertise-client-urls': clustering(
     kinds.urls,
-    parseUrlList(clientUrl),
+    parseUrlList(CLIENT_URL),
     'Addresses of this member that clients are told.',
   ),
   'strict-reconfig-check': clustering(kinds.bool, true, 'Refuse changes of the membership that may cost the quorum.'),
   'max-learners': clustering(kinds.int, 1, 'Most learners that the cluster may have.'),
   'experimental-max-learners': clustering(kinds.int, 1, '', { olderNameOf: 'max-learners' }),
-  'initial-cluster': clustering(kinds.string, `default=${peerUrl}`, 'Members of a new cluster: name=URL,name=URL.'),
+  'initial-cluster': clustering(kinds.string, `default=${PEER_URL}`, 'Members of a new cluster: name=URL,name=URL.'),
   discovery: clustering(
     kinds.string,
     '',

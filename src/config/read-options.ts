@@ -38,7 +38,7 @@ import {
   logOptionsOf,
   parseLogLevel,
   toMemberOptions,
-  unsetAdvertiseClientUrls,
+  UNSET_ADVERTISE_CLIENT_URLS,
   verify,
 } from './validate.js';
 
@@ -141,7 +141,7 @@ class Reader {
   refuse(error: string): ReadOptions {
     this.#add('info', 'Running: ', { args: this.args });
     this.#add('warn', 'failed to verify flags', { error });
-    if (error === unsetAdvertiseClientUrls) this.#add('warn', 'advertise client URLs are not set', { error });
+    if (error === UNSET_ADVERTISE_CLIENT_URLS) this.#add('warn', 'advertise client URLs are not set', { error });
     return this.#refused();
   }
 

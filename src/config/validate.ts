@@ -15,7 +15,7 @@ import { parseLogRotation } from './log-rotation.js';
 import type { ListenUrl, LogLevel, LogOptions, MemberOptions, V2ProxyOptions } from './member-options.js';
 import type { Values } from './options.js';
 
-const maximumElectionMs = 50_000;
+const MAXIMUM_ELECTION_MS = 50_000;
 
 /**
  * The first complaint, or undefined. `areClientUrlsUnset`: listen addresses were given on the command line, addresses
@@ -32,7 +32,7 @@ export function verify(values: Values, emulate: EmulatedVersion, areClientUrlsUn
     checkAdvertise('--advertise-client-urls', values['advertise-client-urls']) ??
     checkDiscovery(values, emulate) ??
     checkTimes(values) ??
-    (areClientUrlsUnset && !mayBeProxy(values) ? unsetAdvertiseClientUrls : undefined) ??
+    (areClientUrlsUnset && !mayBeProxy(values) ? UNSET_ADVERTISE_CLIENT_URLS : undefined) ??
     checkCompaction(values) ??
     checkFeatures(values) ??
     checkTracing(values) ??
@@ -52,7 +52,7 @@ function checkTracing(values: Values): string | undefined {
   return rate > 1_000_000 ? invalid('tracing sampling rate must be less than 1000000') : undefined;
 }
 
-export const unsetAdvertiseClientUrls =
+export const UNSET_ADVERTISE_CLIENT_URLS =
   '--advertise-client-urls is required when --listen-client-urls is set explicitly';
 
 /** The log is set up first, so its complaints come first. An unknown level is a panic, see `unknownLevel`. */
@@ -124,8 +124,8 @@ function checkTimes(values: Values): string | undefined {
   if (5 * heartbeat > election) {
     return `--election-timeout[${election}ms] should be at least as 5 times as --heartbeat-interval[${heartbeat}ms]`;
   }
-  if (election > maximumElectionMs) {
-    return `--election-timeout[${election}ms] is too long, and should be set less than ${maximumElectionMs}ms`;
+  if (election > MAXIMUM_ELECTION_MS) {
+    return `--election-timeout[${election}ms] is too long, and should be set less than ${MAXIMUM_ELECTION_MS}ms`;
   }
   return undefined;
 }
@@ -356,7 +356,7 @@ function initialCluster(values: Values): ReadonlyMap<string, readonly string[]> 
   }
 }
 
-const hourMs = 3_600_000;
+const HOUR_MS = 3_600_000;
 const wholeNumber = /^[+-]?\d+$/;
 
 /**
@@ -381,7 +381,7 @@ function autoCompaction(mode: string, text: string): MemberOptions['autoCompacti
     case 'revision':
       return { mode, retention: number ?? Number(nanoseconds) };
     case 'periodic':
-      return { mode, retentionMs: nanoseconds === undefined ? (number ?? 0) * hourMs : durationToMs(nanoseconds) };
+      return { mode, retentionMs: nanoseconds === undefined ? (number ?? 0) * HOUR_MS : durationToMs(nanoseconds) };
     default:
       throw new Error('undefined auto-compaction-mode');
   }

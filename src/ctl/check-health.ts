@@ -7,11 +7,12 @@ import { EtcdError } from '../client/errors.js';
 import type { ClientOptions } from '../client/options.js';
 import { osEdges } from '../client/os-edges.js';
 import { formatDuration } from '../lib/go/duration.js';
+import { wireErrors } from '../proto/errors.js';
 import { AlarmType } from '../proto/gen/etcdserverpb.js';
 import type { EndpointHealth } from './print/answers.js';
 
-const anyKey = 'health';
-const permissionDenied = 'etcdserver: permission denied';
+const ANY_KEY = 'health';
+const PERMISSION_DENIED = wireErrors.permissionDenied.message;
 
 export async function checkHealth(
   options: ClientOptions,
@@ -28,10 +29,10 @@ export async function checkHealth(
       return unhealthy('', messageOf(error));
     }
     const startMs = clock.monotonicMs();
-    const problem = await client.kv.get(anyKey, limits).then(noProblem, messageOf);
+    const problem = await client.kv.get(ANY_KEY, limits).then(noProblem, messageOf);
     const took = formatDuration(BigInt(Math.round((clock.monotonicMs() - startMs) * 1e6)));
     // A refusal went through consensus, too.
-    if (problem !== '' && problem !== permissionDenied) return unhealthy(took, problem);
+    if (problem !== '' && problem !== PERMISSION_DENIED) return unhealthy(took, problem);
     const left = { timeoutMs: limits.timeoutMs - (clock.monotonicMs() - startMs) };
     const alarms = await client.maintenance.alarms(left).catch(() => undefined);
     if (alarms === undefined) return unhealthy(took, 'Unable to fetch the alarm list');

@@ -8,7 +8,7 @@ import { parseEmulatedVersion } from '../lib/emulate.js';
 import type { CtlGlobals } from './global-flags.js';
 import { applyEnvironment, ctlGlobalFlags, variableOf } from './global-flags.js';
 
-const prefix = 'ETCDCTL';
+const PREFIX = 'ETCDCTL';
 
 export abstract class CtlCommand extends BaseCommand {
   /** Variables `ETCDCTL_…` that belong to this command and are no flags; others draw a warning. */
@@ -27,7 +27,7 @@ export abstract class CtlCommand extends BaseCommand {
 
   #readGlobals(): CtlGlobals {
     const outcome = applyEnvironment(ctlGlobalFlags, this.parsedWords(), this.io.env, {
-      prefix,
+      prefix: PREFIX,
       known: ['ETCDCTL_API', ...this.ownVariables],
     });
     if (outcome.t === 'shadowed') {
@@ -58,7 +58,7 @@ export abstract class CtlCommand extends BaseCommand {
     if (values.debug) {
       for (const name of Object.keys(ctlGlobalFlags).sort()) {
         const shown = ctlGlobalFlags[name as keyof typeof ctlGlobalFlags].go.type;
-        this.note(`${variableOf(prefix, name)}=${showValue(shown, outcome.values[name])}`);
+        this.note(`${variableOf(PREFIX, name)}=${showValue(shown, outcome.values[name])}`);
       }
     }
     return { ...values, 'write-out': writeOut, emulate, changed: outcome.changed };

@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.js';
 import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
 
-const pauseMs = 2000;
+const PAUSE_MS = 2000;
 
 /** From 3.6 on there is time to think it over. */
 export async function warnOfRange(
@@ -27,7 +27,7 @@ export async function warnOfRange(
           `the command within next 2 seconds to cancel. You can provide \`--range\` flag to avoid the delay.\n`,
       );
       await new Promise<void>((resolve) => {
-        clock.after(pauseMs, resolve);
+        clock.after(PAUSE_MS, resolve);
       });
   }
 }

@@ -44,8 +44,8 @@ export const delFlags = {
 export const asInt64 = (value: number): number =>
   Math.max(-Number.MAX_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER));
 
-const tooMany = 'too many arguments, only accept one argument when `--prefix` or `--from-key` is set';
-const prefixAndFromKey = '`--prefix` and `--from-key` cannot be set at the same time, choose one';
+const TOO_MANY = 'too many arguments, only accept one argument when `--prefix` or `--from-key` is set';
+const PREFIX_AND_FROM_KEY = '`--prefix` and `--from-key` cannot be set at the same time, choose one';
 
 /** `key` and `end` as given: bytes of any kind are the caller's business. */
 export interface GetOperation {
@@ -61,12 +61,12 @@ export function getOperation(args: readonly string[], flags: FlagValues<typeof g
   }
   const { prefix } = flags;
   const fromKey = flags['from-key'];
-  if (prefix && fromKey) fail(ExitCode.badArgs, prefixAndFromKey);
+  if (prefix && fromKey) fail(ExitCode.badArgs, PREFIX_AND_FROM_KEY);
   if (flags['keys-only'] && flags['count-only']) {
     fail(ExitCode.badArgs, '`--keys-only` and `--count-only` cannot be set at the same time, choose one');
   }
   const serializable = isSerializable(flags.consistency);
-  if (end !== undefined && (prefix || fromKey)) fail(ExitCode.badArgs, tooMany);
+  if (end !== undefined && (prefix || fromKey)) fail(ExitCode.badArgs, TOO_MANY);
   const order = orderOf(flags.order);
   const by = targetOf(flags['sort-by']);
   checkLimits('CreateRev', flags['min-create-rev'], flags['max-create-rev']);
@@ -138,12 +138,12 @@ export interface PutOperation {
   readonly options: PutOptions;
 }
 
-export const putNeedsValue = 'put command needs 1 argument and input from stdin or 2 arguments';
+export const PUT_NEEDS_VALUE = 'put command needs 1 argument and input from stdin or 2 arguments';
 
 /** The lease is looked at last, as etcdctl does, so it is left to `parsePutLease`, after the value was read. */
 export function putOperation(args: readonly string[], flags: FlagValues<typeof putFlags>): PutOperation {
   const [key, value] = args;
-  if (key === undefined) fail(ExitCode.badArgs, putNeedsValue);
+  if (key === undefined) fail(ExitCode.badArgs, PUT_NEEDS_VALUE);
   const ignoreValue = flags['ignore-value'];
   if (ignoreValue && value !== undefined) {
     fail(ExitCode.badArgs, "put command needs only 1 argument when 'ignore-value' is set");
@@ -174,8 +174,8 @@ export function delOperation(args: readonly string[], flags: FlagValues<typeof d
   }
   const { prefix } = flags;
   const fromKey = flags['from-key'];
-  if (prefix && fromKey) fail(ExitCode.badArgs, prefixAndFromKey);
-  if (end !== undefined && (prefix || fromKey)) fail(ExitCode.badArgs, tooMany);
+  if (prefix && fromKey) fail(ExitCode.badArgs, PREFIX_AND_FROM_KEY);
+  if (end !== undefined && (prefix || fromKey)) fail(ExitCode.badArgs, TOO_MANY);
   return {
     key,
     end,

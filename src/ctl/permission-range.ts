@@ -13,7 +13,7 @@ export const permissionFlags = {
 } as const;
 
 /** Beyond every key, and (as a key) before all others. */
-const zero = '\0';
+const ZERO = '\0';
 
 export interface PermissionRange {
   readonly key: string;
@@ -31,12 +31,12 @@ export function permissionRange(
   const isAmbiguous = prefix && fromKey && (key === '' || end === undefined);
   if (isAmbiguous) fail(ExitCode.badArgs, '--from-key and --prefix flags are mutually exclusive');
   // The empty key stands for the first there can be; with a flag, for all of them.
-  if (key === '') return { key: zero, rangeEnd: prefix || fromKey ? zero : '' };
+  if (key === '') return { key: ZERO, rangeEnd: prefix || fromKey ? ZERO : '' };
   if (end !== undefined) {
     if (prefix) fail(ExitCode.badArgs, 'unexpected endkey argument with --prefix flag');
     if (fromKey) fail(ExitCode.badArgs, 'unexpected endkey argument with --from-key flag');
     return { key, rangeEnd: end };
   }
   if (prefix) return { key, rangeEnd: prefixEnd(toBytes(key)) };
-  return { key, rangeEnd: fromKey ? zero : '' };
+  return { key, rangeEnd: fromKey ? ZERO : '' };
 }

@@ -11,11 +11,12 @@ import type { DiskFile } from '../lib/disk.js';
 import { pathErrorText, systemErrorText } from '../lib/go/system-error.js';
 import type { Logger } from '../lib/logger.js';
 import { osDisk } from '../lib/os/disk.js';
+import { wireErrors } from '../proto/errors.js';
 import { humanSize } from './print/tables.js';
 
 /** The database is whole sectors, the checksum follows. */
-const sectorBytes = 512;
-const checksumBytes = 32;
+const SECTOR_BYTES = 512;
+const CHECKSUM_BYTES = 32;
 /** Only the owner may read what may hold anything. */
 const privateMode = 0o600;
 
@@ -43,7 +44,7 @@ export async function saveSnapshot(
     logger.info('created temporary db file', { path: partPath });
     logger.info('fetching snapshot', { endpoint });
     const { size, version } = await fetchInto(file, client, how.timeoutMs);
-    if (size % sectorBytes !== checksumBytes) {
+    if (size % SECTOR_BYTES !== CHECKSUM_BYTES) {
       throw new SnapshotError(`sha256 checksum not found [bytes: ${size}]`);
     }
     file.sync();
@@ -94,7 +95,7 @@ async function fetchInto(
     }
     return { size, version };
   } catch (error) {
-    if (stop.signal.aborted) throw new SnapshotError('context deadline exceeded', { cause: error });
+    if (stop.signal.aborted) throw new SnapshotError(wireErrors.contextDeadlineExceeded.message, { cause: error });
     if (error instanceof EtcdError) throw error;
     throw new SnapshotError(error instanceof Error ? error.message : String(error), { cause: error });
   } finally {

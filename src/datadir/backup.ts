@@ -24,7 +24,7 @@ import { newestSnapshot } from './newest-snapshot.js';
 import type { World } from './restore.js';
 
 /** The member that stands in a copy for all members of the original. */
-export const backupMemberName = 'etcdctl-v2-backup';
+export const BACKUP_MEMBER_NAME = 'etcdctl-v2-backup';
 
 export interface BackupOptions {
   readonly dataDir: string;
@@ -46,7 +46,7 @@ export function backup(options: BackupOptions, world: World & { readonly random:
   disk.makeDir(targetSnap, 0o700);
   const member: ClusterMember = {
     id: (world.random.uint64() & 0xffff_ffff_ffffn) | 1n,
-    name: backupMemberName,
+    name: BACKUP_MEMBER_NAME,
     peerURLs: ['http://use-flag--force-new-cluster:2080'],
     isLearner: false,
     clientURLs: [],

@@ -33,7 +33,7 @@ import {
   walSnapshots,
   withSegments,
 } from '../wal/index.js';
-import { backupMemberName } from './backup.js';
+import { BACKUP_MEMBER_NAME } from './backup.js';
 import { memberFromJson } from './cluster-member.js';
 import { readDb } from './db.js';
 import { dbPathOf, snapDirOf, walDirOf } from './names.js';
@@ -252,7 +252,7 @@ class Check {
       try {
         const member = memberFromJson(Buffer.from(value).toString());
         inDb.push(member.id.toString(16));
-        isBackup ||= member.name === backupMemberName;
+        isBackup ||= member.name === BACKUP_MEMBER_NAME;
       } catch {
         this.#error(`${path}, bucket members: the record of ${Buffer.from(key).toString()} is unreadable`, rebuild);
       }

@@ -75,8 +75,8 @@ export function snapshotStatus(disk: Disk, path: string, how: { readonly countUs
   }
 }
 
-const hashSize = 32;
-const pieceSizeBytes = 1024 * 1024;
+const HASH_SIZE = 32;
+const PIECE_SIZE_BYTES = 1024 * 1024;
 
 /**
  * Copies the database in `from` to the new file `to`, without the sum, and durable. Throws DataDirError when the sum is
@@ -86,14 +86,14 @@ export function copySnapshot(disk: Disk, from: string, to: string, how: { readon
   const source = openSource(disk, from);
   try {
     const size = source.size();
-    const hasHash = size % 512 === hashSize;
+    const hasHash = size % 512 === HASH_SIZE;
     if (!hasHash && !how.skipHashCheck) throw new DataDirError('snapshot missing hash but --skip-hash-check=false');
-    const bodySize = hasHash ? size - hashSize : size;
+    const bodySize = hasHash ? size - HASH_SIZE : size;
     checkDatabase(source, bodySize);
     const target = disk.open(to, 'create', 0o600);
     try {
       const actual = copyHashed(source, target, bodySize);
-      const stored = Buffer.alloc(hasHash ? hashSize : 0);
+      const stored = Buffer.alloc(hasHash ? HASH_SIZE : 0);
       source.read(stored, bodySize);
       if (hasHash && !how.skipHashCheck && !stored.equals(actual)) {
         throw new DataDirError(`expected sha256 [${stored.join(' ')}], got [${actual.join(' ')}]`);
@@ -115,7 +115,7 @@ export function copySnapshot(disk: Disk, from: string, to: string, how: { readon
  * store.
  */
 function checkDatabase(source: DiskFile, size: number): void {
-  if (source.size() < hashSize) throw new DataDirError(`seek ${source.path}: invalid argument`);
+  if (source.size() < HASH_SIZE) throw new DataDirError(`seek ${source.path}: invalid argument`);
   const readAt = (position: number, length: number): Uint8Array => {
     const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - position)));
     return bytes.subarray(0, source.read(bytes, position));
@@ -140,9 +140,9 @@ function openSource(disk: Disk, path: string): DiskFile {
 
 function copyHashed(from: DiskFile, to: DiskFile, size: number): Buffer {
   const hash = createHash('sha256');
-  const piece = Buffer.allocUnsafeSlow(pieceSizeBytes);
+  const piece = Buffer.allocUnsafeSlow(PIECE_SIZE_BYTES);
   for (let at = 0; at < size; ) {
-    const count = from.read(piece.subarray(0, Math.min(pieceSizeBytes, size - at)), at);
+    const count = from.read(piece.subarray(0, Math.min(PIECE_SIZE_BYTES, size - at)), at);
     if (count === 0) throw new DataDirError(`${from.path} became shorter while it was read`);
     hash.update(piece.subarray(0, count));
     to.write([piece.subarray(0, count)], at);

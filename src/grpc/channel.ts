@@ -11,10 +11,12 @@
  * As grpc-go's channel with pick_first and one address; so are its texts. Queued calls are bounded by their makers, who
  * each await one.
  */
+
 import type { Duplex } from 'node:stream';
 import { Session } from '../http2/session.js';
 import type { HeaderList, SessionEnd } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';
+import { wireErrors } from '../proto/errors.js';
 import { type CallChannel, type ClientCall, errorOfLoss } from './client-call.js';
 import { Deadlines } from './deadlines.js';
 import { StreamClientCall } from './stream-client-call.js';
@@ -22,10 +24,10 @@ import { type CallOptions, type Channel, type ChannelOptions, type ClientStream,
 import { UnaryClientCall } from './unary-client-call.js';
 
 /** An attempt that takes longer has failed (grpc-go's minConnectTimeout). */
-const connectTimeoutMs = 20_000;
-const backoffFactor = 1.6;
+const CONNECT_TIMEOUT_MS = 20_000;
+const BACKOFF_FACTOR = 1.6;
 /** The jitter of `backoff` moves a wait by at most this part of it. */
-const jitterPart = 0.2;
+const JITTER_PART = 0.2;
 const noOptions: CallOptions = {};
 
 export function createChannel(options: ChannelOptions): Channel {
@@ -186,8 +188,8 @@ class ClientChannel implements Channel, CallChannel {
       abort.abort(error);
       if (this.#current !== 'shutdown') this.#attemptFailed(error);
     };
-    const cancelTimer = this.#options.clock.after(connectTimeoutMs, () => {
-      settle(dialError('context deadline exceeded'));
+    const cancelTimer = this.#options.clock.after(CONNECT_TIMEOUT_MS, () => {
+      settle(dialError(wireErrors.contextDeadlineExceeded.message));
     });
     this.#attempt = { cancel: settle };
     this.#options.dial(abort.signal).then(
@@ -234,8 +236,8 @@ class ClientChannel implements Channel, CallChannel {
   #attemptFailed(error: GrpcError): void {
     this.lastError = error;
     const { baseMs = 1000, maxMs = 120_000, jitter } = this.#options.backoff ?? {};
-    const plainMs = Math.min(maxMs, baseMs * backoffFactor ** this.#failures++);
-    const waitMs = plainMs * (1 + jitterPart * (2 * (jitter?.() ?? 0.5) - 1));
+    const plainMs = Math.min(maxMs, baseMs * BACKOFF_FACTOR ** this.#failures++);
+    const waitMs = plainMs * (1 + JITTER_PART * (2 * (jitter?.() ?? 0.5) - 1));
     this.#cancelRetry = this.#options.clock.after(waitMs, () => {
       this.#cancelRetry = undefined;
       if (this.#queue.size > 0) this.#startAttempt();

@@ -19,6 +19,7 @@ import { type Method, ProtoDecodeError } from '../lib/codec.js';
 import { goStatusText } from '../lib/go/http-status.js';
 import { appendAll } from '../lib/long-lists.js';
 import { type Encoding, encodingOf } from './compression.js';
+import { contextCanceled, contextDeadlineExceeded } from './context-errors.js';
 import type { Deadline, Deadlines } from './deadlines.js';
 import { fieldsOf } from './metadata.js';
 import { codeOfHttpStatus, errorOfReset, statusOf } from './status.js';
@@ -227,11 +228,11 @@ export function asGrpcError(thrown: unknown): GrpcError {
 }
 
 function canceled(signal: AbortSignal | undefined): GrpcError {
-  return new GrpcError(Code.Canceled, 'context canceled', { cause: signal?.reason });
+  return contextCanceled(signal?.reason);
 }
 
 function deadlineExceeded(): GrpcError {
-  return new GrpcError(Code.DeadlineExceeded, 'context deadline exceeded');
+  return contextDeadlineExceeded();
 }
 
 /** undefined when it is gRPC's. */

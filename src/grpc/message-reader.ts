@@ -7,7 +7,7 @@ import { readUint32 } from '../http2/frames/frame.js';
 import { decompress, type Encoding } from './compression.js';
 import { Code, GrpcError } from './types.js';
 
-export const prefixBytes = 5;
+export const PREFIX_BYTES = 5;
 const empty = Buffer.alloc(0);
 
 export class MessageReader {
@@ -33,7 +33,7 @@ export class MessageReader {
 
   /** Length that the first message held says it has; undefined while its prefix is not there. */
   get announced(): number | undefined {
-    return this.size < prefixBytes ? undefined : readUint32(this.#held, this.#start + 1);
+    return this.size < PREFIX_BYTES ? undefined : readUint32(this.#held, this.#start + 1);
   }
 
   /** `bytes` are borrowed until `keep`, or copied when others wait before them. */
@@ -71,7 +71,7 @@ export class MessageReader {
    * The next whole message (a view; what came before it is gone), or undefined when more is needed. Throws GrpcError.
    */
   next(): Buffer | undefined {
-    if (this.size < prefixBytes) return undefined;
+    if (this.size < PREFIX_BYTES) return undefined;
     const flag = this.#held[this.#start] ?? 0;
     const length = readUint32(this.#held, this.#start + 1);
     if (flag > 1) throw new GrpcError(Code.Internal, `grpc: received unexpected payload format ${flag}`);
@@ -81,7 +81,7 @@ export class MessageReader {
         `grpc: received message larger than max (${length} vs. ${this.#maxBytes})`,
       );
     }
-    const messageStart = this.#start + prefixBytes;
+    const messageStart = this.#start + PREFIX_BYTES;
     if (this.#end - messageStart < length) return undefined;
     this.#start = messageStart + length;
     const message = this.#held.subarray(messageStart, this.#start);
@@ -94,7 +94,7 @@ export class MessageReader {
   }
 }
 
-const prefix = new Uint8Array(prefixBytes);
+const prefix = new Uint8Array(PREFIX_BYTES);
 
 /** The five bytes before a message; one buffer for all, to be used before the next call. */
 export function messagePrefix(length: number, compressed: boolean): Uint8Array {

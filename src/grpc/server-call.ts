@@ -10,6 +10,7 @@ import type { MethodKind } from '../lib/codec.js';
 import { appendAll } from '../lib/long-lists.js';
 import { Pieces } from '../lib/pieces.js';
 import { compress, type Encoding } from './compression.js';
+import { contextCanceled, contextDeadlineExceeded } from './context-errors.js';
 import type { Deadline, Deadlines } from './deadlines.js';
 import type { Held } from './held.js';
 import { messagePrefix } from './message-reader.js';
@@ -131,7 +132,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     const { timeoutMs } = this.head;
     if (timeoutMs === undefined) return;
     this.#deadline = this.host.deadlines.set(timeoutMs, () => {
-      this.abort(new GrpcError(Code.DeadlineExceeded, 'context deadline exceeded'));
+      this.abort(contextDeadlineExceeded());
     });
   }
 
@@ -241,10 +242,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
       return;
     }
     // grpc-go's server sees its context cancelled in all these cases.
-    const error =
-      end.t === 'lost'
-        ? new GrpcError(Code.Canceled, 'context canceled', { cause: new Error(end.reason.message) })
-        : new GrpcError(Code.Canceled, 'context canceled');
+    const error = contextCanceled(end.t === 'lost' ? new Error(end.reason.message) : undefined);
     this.#finish(error.code);
     this.onAbort(error);
     this.gone();

@@ -9,31 +9,6 @@ import { appendAll } from '../lib/long-lists.js';
 import { fieldsOf, metadataOf, toBase64 } from './metadata.js';
 import { Code, GrpcError } from './types.js';
 
-const names = [
-  'OK',
-  'Canceled',
-  'Unknown',
-  'InvalidArgument',
-  'DeadlineExceeded',
-  'NotFound',
-  'AlreadyExists',
-  'PermissionDenied',
-  'ResourceExhausted',
-  'FailedPrecondition',
-  'Aborted',
-  'OutOfRange',
-  'Unimplemented',
-  'Internal',
-  'Unavailable',
-  'DataLoss',
-  'Unauthenticated',
-] as const;
-
-/** As grpc-go prints it: `OutOfRange`, `Code(99)`. */
-export function codeName(code: number): string {
-  return names[code] ?? `Code(${code})`;
-}
-
 /** The fields that end a call with `error`, after its trailers. */
 export function statusFields(error: GrpcError): HeaderField[] {
   const fields: HeaderField[] = [

@@ -10,7 +10,7 @@ import { type CallHead, type CallHost, RunningCall } from './server-call.js';
 import { Code, GrpcError, type ServerStream, type StreamHandler } from './types.js';
 
 /** What a stream takes up while nothing waits in it. */
-const callBytes = 2048;
+const CALL_BYTES = 2048;
 
 export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>, InboxOwner<I> {
   readonly messages: Inbox<I>;
@@ -30,7 +30,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
 
   start(requestEnded: boolean): void {
     this.keepRunning();
-    if (!this.holds(callBytes)) return;
+    if (!this.holds(CALL_BYTES)) return;
     if (requestEnded) this.messages.end();
     // Through a resolved promise, so that a handler that throws before its first await fails the call, not the session.
     Promise.resolve(this)

@@ -1,15 +1,17 @@
 /** A call with a stream of messages in at least one direction. Messages sent before there is a connection wait here. */
+
 import type { HeaderList, Http2Stream } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';
 import { type CallChannel, ClientCall, decodeAnswer, tooLarge } from './client-call.js';
 import type { Encoding } from './compression.js';
+import { contextCanceled } from './context-errors.js';
 import { Inbox, type InboxOwner } from './inbox.js';
 import { MessageReader, messagePrefix } from './message-reader.js';
 import { metadataOf } from './metadata.js';
 import { type CallOptions, type ClientStream, Code, GrpcError, type Metadata } from './types.js';
 
 /** Bytes that wait for the connection before `send` answers false. */
-const mostWaitingBytes = 64 * 1024;
+const MOST_WAITING_BYTES = 64 * 1024;
 
 export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> {
   /** What the caller holds. */
@@ -44,7 +46,7 @@ export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> 
       get headers() {
         return call.#response.promise;
       },
-      cancel: () => this.abandon(new GrpcError(Code.Canceled, 'context canceled')),
+      cancel: () => this.abandon(contextCanceled()),
     };
   }
 
@@ -56,7 +58,7 @@ export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> 
     if (this.stream === undefined) {
       this.#unsent.push(bytes);
       this.#unsentBytes += bytes.length;
-      this.#full = this.#unsentBytes >= mostWaitingBytes;
+      this.#full = this.#unsentBytes >= MOST_WAITING_BYTES;
     } else {
       this.#started = true;
       this.#full = !this.stream.sendData(bytes, false, messagePrefix(bytes.length, false));
@@ -148,7 +150,7 @@ export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> 
   }
 
   abandoned(): void {
-    if (!this.done) this.abandon(new GrpcError(Code.Canceled, 'context canceled'));
+    if (!this.done) this.abandon(contextCanceled());
   }
 }
 

@@ -1,6 +1,6 @@
 /** `grpc-timeout`: at most eight digits and a unit (PROTOCOL-HTTP2.md, "Timeout"). */
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-const mostDigits = 99_999_999;
+const MOST_DIGITS = 99_999_999;
 
 /** Milliseconds, or the reason in grpc-go's words. */
 export function parseTimeout(text: string): number | string {
@@ -16,8 +16,8 @@ export function parseTimeout(text: string): number | string {
 /** The finest unit that eight digits can hold, rounded up so that the server never gives up first. */
 export function formatTimeout(ms: number): string {
   if (ms <= 0) return '0n';
-  if (ms * 1000 <= mostDigits) return `${Math.ceil(ms * 1000)}u`;
-  if (ms <= mostDigits) return `${Math.ceil(ms)}m`;
-  if (ms / 1000 <= mostDigits) return `${Math.ceil(ms / 1000)}S`;
-  return `${Math.min(mostDigits, Math.ceil(ms / 3_600_000))}H`;
+  if (ms * 1000 <= MOST_DIGITS) return `${Math.ceil(ms * 1000)}u`;
+  if (ms <= MOST_DIGITS) return `${Math.ceil(ms)}m`;
+  if (ms / 1000 <= MOST_DIGITS) return `${Math.ceil(ms / 1000)}S`;
+  return `${Math.min(MOST_DIGITS, Math.ceil(ms / 3_600_000))}H`;
 }

@@ -8,28 +8,9 @@ import type { Caller } from '../lib/caller.js';
 import type { Clock } from '../lib/clock.js';
 import type { Method } from '../lib/codec.js';
 import type { Pieces } from '../lib/pieces.js';
+import { Code } from '../proto/code.js';
 
-/** https://grpc.io/docs/guides/status-codes/ */
-export const Code = {
-  Ok: 0,
-  Canceled: 1,
-  Unknown: 2,
-  InvalidArgument: 3,
-  DeadlineExceeded: 4,
-  NotFound: 5,
-  AlreadyExists: 6,
-  PermissionDenied: 7,
-  ResourceExhausted: 8,
-  FailedPrecondition: 9,
-  Aborted: 10,
-  OutOfRange: 11,
-  Unimplemented: 12,
-  Internal: 13,
-  Unavailable: 14,
-  DataLoss: 15,
-  Unauthenticated: 16,
-} as const;
-export type Code = (typeof Code)[keyof typeof Code];
+export { Code };
 
 /** What a call ended with when that was not OK; thrown by handlers on the server, by calls on the client. */
 export class GrpcError extends Error {

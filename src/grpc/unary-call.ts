@@ -6,12 +6,12 @@ import { readUint32 } from '../http2/frames/frame.js';
 import type { Http2Stream } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
 import { Pieces } from '../lib/pieces.js';
-import { MessageReader, prefixBytes } from './message-reader.js';
+import { MessageReader, PREFIX_BYTES } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
 import { type Answer, Code, GrpcError, type UnaryHandler } from './types.js';
 
 /** What a call under way takes up beside its message: stream, headers, closures. */
-const callBytes = 1024;
+const CALL_BYTES = 1024;
 
 export class UnaryCall<I, O> extends RunningCall {
   #reader: MessageReader | undefined;
@@ -33,12 +33,12 @@ export class UnaryCall<I, O> extends RunningCall {
     if (
       end &&
       this.#reader === undefined &&
-      bytes.length >= prefixBytes &&
+      bytes.length >= PREFIX_BYTES &&
       bytes[0] === 0 &&
-      readUint32(bytes, 1) === bytes.length - prefixBytes &&
-      bytes.length - prefixBytes <= this.host.maxReceiveBytes
+      readUint32(bytes, 1) === bytes.length - PREFIX_BYTES &&
+      bytes.length - PREFIX_BYTES <= this.host.maxReceiveBytes
     ) {
-      this.#invoke(bytes.subarray(prefixBytes));
+      this.#invoke(bytes.subarray(PREFIX_BYTES));
       return;
     }
     this.#reader ??= new MessageReader(this.host.maxReceiveBytes, this.head.encoding);
@@ -67,7 +67,7 @@ export class UnaryCall<I, O> extends RunningCall {
   #checkLength(reader: MessageReader): void {
     const announced = reader.announced;
     if (announced === undefined) return;
-    if (announced > this.host.maxReceiveBytes || reader.size > prefixBytes + announced) this.#takeMessage(reader);
+    if (announced > this.host.maxReceiveBytes || reader.size > PREFIX_BYTES + announced) this.#takeMessage(reader);
   }
 
   /** The request has ended: with exactly one message in it, one hopes. */
@@ -106,7 +106,7 @@ export class UnaryCall<I, O> extends RunningCall {
     }
     if (answer instanceof Promise) {
       this.keepRunning();
-      if (!this.holds(callBytes + message.length)) return;
+      if (!this.holds(CALL_BYTES + message.length)) return;
       answer.then(
         (value) => this.#answer(value),
         (error: unknown) => this.failWith(error),

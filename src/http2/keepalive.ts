@@ -6,9 +6,9 @@
 import type { Clock } from '../lib/clock.js';
 import type { KeepaliveOptions } from './types.js';
 
-const hourMs = 3_600_000;
+const HOUR_MS = 3_600_000;
 /** Third strike ends the connection. */
-const maxStrikes = 2;
+const MAX_STRIKES = 2;
 
 export interface KeepaliveHost {
   readonly openStreams: number;
@@ -32,7 +32,7 @@ export class Keepalive {
   constructor(role: 'client' | 'server', options: KeepaliveOptions, clock: Clock, host: KeepaliveHost) {
     this.#clock = clock;
     this.#host = host;
-    this.#timeMs = options.timeMs ?? (role === 'server' ? 2 * hourMs : 0);
+    this.#timeMs = options.timeMs ?? (role === 'server' ? 2 * HOUR_MS : 0);
     this.#timeoutMs = options.timeoutMs ?? 20_000;
     this.#permitWithoutStream = role === 'server' || (options.permitWithoutStream ?? false);
     this.#lastReadMs = clock.monotonicMs();
@@ -119,8 +119,8 @@ export class PingPolicy {
       return true;
     }
     // Without streams a client that behaves does not ping at all, so whatever comes is held to TCP's own two hours.
-    const leastMs = openStreams === 0 && !this.#permitWithoutStream ? 2 * hourMs : this.#minTimeMs;
+    const leastMs = openStreams === 0 && !this.#permitWithoutStream ? 2 * HOUR_MS : this.#minTimeMs;
     if (sinceMs < leastMs) this.#strikes++;
-    return this.#strikes <= maxStrikes;
+    return this.#strikes <= MAX_STRIKES;
   }
 }

@@ -4,12 +4,12 @@
  * when it is full the next is allocated, as large as the connection has lately been busy. Small: an idle connection
  * holds 1 KiB.
  */
-const minSlab = 1024;
-const maxSlab = 256 * 1024;
+const MIN_SLAB = 1024;
+const MAX_SLAB = 256 * 1024;
 
 export class Outbox {
   /** Write at `pos` after `reserve`, then move `pos`. */
-  bytes: Buffer = Buffer.allocUnsafe(minSlab);
+  bytes: Buffer = Buffer.allocUnsafe(MIN_SLAB);
   pos = 0;
   #start = 0;
   #full: Uint8Array[] = [];
@@ -28,8 +28,8 @@ export class Outbox {
       this.#full.push(this.bytes.subarray(this.#start, this.pos));
       this.#fullBytes += this.pos - this.#start;
     }
-    const slab = Math.max(count, Math.min(maxSlab, Math.max(this.bytes.length, waiting) * 2));
-    this.bytes = slab > maxSlab ? Buffer.allocUnsafeSlow(slab) : Buffer.allocUnsafe(slab);
+    const slab = Math.max(count, Math.min(MAX_SLAB, Math.max(this.bytes.length, waiting) * 2));
+    this.bytes = slab > MAX_SLAB ? Buffer.allocUnsafeSlow(slab) : Buffer.allocUnsafe(slab);
     this.pos = this.#start = 0;
   }
 
@@ -64,8 +64,8 @@ export class Outbox {
 
   /** Lets go of a slab that a burst has made large. */
   shrink(): void {
-    if (this.size > 0 || this.bytes.length <= minSlab) return;
-    this.bytes = Buffer.allocUnsafe(minSlab);
+    if (this.size > 0 || this.bytes.length <= MIN_SLAB) return;
+    this.bytes = Buffer.allocUnsafe(MIN_SLAB);
     this.pos = this.#start = 0;
   }
 }

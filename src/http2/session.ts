@@ -25,12 +25,12 @@ import {
 } from './floods.js';
 import { ConnectionError, ErrorCode, toErrorCode } from './frames/error-code.js';
 import {
-  defaultWindow,
+  DEFAULT_WINDOW,
   Flag,
+  FRAME_HEADER_BYTES,
   FrameType,
-  frameHeaderBytes,
-  maxWindow,
-  minMaxFrameBytes,
+  MAX_WINDOW,
+  MIN_MAX_FRAME_BYTES,
   preface,
   readUint31,
   readUint32,
@@ -60,22 +60,22 @@ import type {
 } from './types.js';
 
 /** DATA is held back in the streams while so much waits in the socket, so that the streams share what goes out next. */
-const socketHighWater = 256 * 1024;
+const SOCKET_HIGH_WATER = 256 * 1024;
 /** Beyond this the waiting bytes are answers that the peer provokes but does not read: we stop reading too. */
-const socketStopReading = 1024 * 1024;
+const SOCKET_STOP_READING = 1024 * 1024;
 /** A piece of DATA from here on goes into the socket as it is, smaller ones are copied beside their neighbours. */
-const attachedBytes = 2048;
-/** Rounds of `socketHighWater` in one turn, for a socket that takes all: then others have their turn. */
-const roundsPerTurn = 4;
+const ATTACHED_BYTES = 2048;
+/** Rounds of `SOCKET_HIGH_WATER` in one turn, for a socket that takes all: then others have their turn. */
+const ROUNDS_PER_TURN = 4;
 /** After the last word: how long the peer may take to read it and hang up. */
-const lingerMs = 1000;
+const LINGER_MS = 1000;
 /** A graceful end: how long to wait for the answer that marks that all streams under way have arrived. */
-const drainPingMs = 5000;
+const DRAIN_PING_MS = 5000;
 /** What grpc-go's server says with it; its clients show it. */
-const gracefulStop = 'graceful_stop';
-const maxEmptyContinuations = 8;
-const maxContinuations = 1100;
-const maxStreamId = 2 ** 31 - 1;
+const GRACEFUL_STOP = 'graceful_stop';
+const MAX_EMPTY_CONTINUATIONS = 8;
+const MAX_CONTINUATIONS = 1100;
+const MAX_STREAM_ID = 2 ** 31 - 1;
 
 /** A header block that waits for its CONTINUATION frames. */
 interface OpenBlock {
@@ -121,8 +121,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   #lastPeerStream = 0;
   #nextStream = 1;
   /** Highest stream of the peer that we still take once the last GOAWAY is out. */
-  #lastAccepted = maxStreamId;
-  #sendWindow = defaultWindow;
+  #lastAccepted = MAX_STREAM_ID;
+  #sendWindow = DEFAULT_WINDOW;
   #receiveWindow: number;
   #unannounced = 0;
 
@@ -159,10 +159,10 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       headerTableBytes: limits.headerTableBytes ?? 4096,
       maxConcurrentStreams: limits.maxConcurrentStreams ?? 2 ** 32 - 1,
       streamWindowBytes: limits.streamWindowBytes ?? 1024 * 1024,
-      maxFrameBytes: limits.maxFrameBytes ?? minMaxFrameBytes,
+      maxFrameBytes: limits.maxFrameBytes ?? MIN_MAX_FRAME_BYTES,
       maxHeaderListBytes: limits.maxHeaderListBytes ?? (this.role === 'server' ? 1 : 16) * 1024 * 1024,
     };
-    this.#connectionWindow = Math.max(defaultWindow, limits.connectionWindowBytes ?? 16 * 1024 * 1024);
+    this.#connectionWindow = Math.max(DEFAULT_WINDOW, limits.connectionWindowBytes ?? 16 * 1024 * 1024);
     this.#receiveWindow = this.#connectionWindow;
     this.#sendQueueBytes = limits.sendQueueBytes ?? 64 * 1024;
     this.#reader = new FrameReader(this.#own.maxFrameBytes, this);
@@ -177,7 +177,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     const settings = encodeSettings(this.#own, this.role);
     this.#frameHeader(settings.length, FrameType.Settings, 0, 0);
     this.#outbox.append(settings);
-    if (this.#connectionWindow > defaultWindow) this.#writeWindowUpdate(0, this.#connectionWindow - defaultWindow);
+    if (this.#connectionWindow > DEFAULT_WINDOW) this.#writeWindowUpdate(0, this.#connectionWindow - DEFAULT_WINDOW);
     this.#scheduleFlush();
     this.socket.on('data', this.#onData);
     this.socket.on('drain', this.#onDrain);
@@ -204,7 +204,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     this.#streams.set(stream.id, stream);
     this.writeHeaders(stream, fields, end);
     this.#keepalive.streamOpened();
-    if (this.#nextStream > maxStreamId) {
+    if (this.#nextStream > MAX_STREAM_ID) {
       this.close();
       this.#options.onGoAway?.(ErrorCode.NoError, 'stream ids are used up');
     }
@@ -236,17 +236,17 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     // 1. Tell the client to open no more streams. 2. What it opened before it read that arrives before its answer to
     //    this ping.
     // 3. From then on the last stream is known. (RFC 9113 section 6.8)
-    this.#writeGoAway(maxStreamId, ErrorCode.NoError, gracefulStop);
+    this.#writeGoAway(MAX_STREAM_ID, ErrorCode.NoError, GRACEFUL_STOP);
     const settle = (): void => {
-      if (this.#lastAccepted !== maxStreamId || this.closed) return;
+      if (this.#lastAccepted !== MAX_STREAM_ID || this.closed) return;
       this.#cancelTimer?.();
       this.#cancelTimer = undefined;
       this.#lastAccepted = this.#lastPeerStream;
-      this.#writeGoAway(this.#lastAccepted, ErrorCode.NoError, gracefulStop);
+      this.#writeGoAway(this.#lastAccepted, ErrorCode.NoError, GRACEFUL_STOP);
       this.#endIfIdle();
     };
     this.#writePing(settle);
-    this.#cancelTimer = this.#clock.after(drainPingMs, settle);
+    this.#cancelTimer = this.#clock.after(DRAIN_PING_MS, settle);
   }
 
   destroy(code: ErrorCode = ErrorCode.NoError, message = ''): void {
@@ -344,7 +344,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       if (this.#sendable.size > 0 && !this.closed) this.#sendQueued();
       this.#writeOut();
       if (this.#sendable.size === 0 || this.#socketFull || this.#sendWindow <= 0 || this.closed) return;
-      if (round === roundsPerTurn) {
+      if (round === ROUNDS_PER_TURN) {
         this.#flushScheduled = true;
         this.#clock.soon(this.#flushNow);
         return;
@@ -366,8 +366,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     }
     if (flowing) return;
     const waiting = this.socket.writableLength;
-    this.#socketFull = waiting >= socketHighWater;
-    if (waiting >= socketStopReading && !this.#readingStopped) {
+    this.#socketFull = waiting >= SOCKET_HIGH_WATER;
+    if (waiting >= SOCKET_STOP_READING && !this.#readingStopped) {
       this.#readingStopped = true;
       this.socket.pause();
     }
@@ -376,7 +376,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   /** May DATA go to the outbox now? Empties the outbox into the socket when it has grown. */
   #hasRoom(): boolean {
     if (this.#socketFull) return false;
-    if (this.#outbox.size < socketHighWater) return true;
+    if (this.#outbox.size < SOCKET_HIGH_WATER) return true;
     this.#writeOut();
     return !this.#socketFull;
   }
@@ -409,13 +409,13 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     socket.off('drain', this.#onDrain);
     socket.resume();
     socket.end();
-    const cancel = this.#clock.after(lingerMs, () => socket.destroy());
+    const cancel = this.#clock.after(LINGER_MS, () => socket.destroy());
     socket.once('close', cancel);
   }
 
   #endIfIdle(): void {
     if (!this.closing || this.closed || this.#streams.size > 0) return;
-    if (this.role === 'server' && this.#lastAccepted === maxStreamId) return;
+    if (this.role === 'server' && this.#lastAccepted === MAX_STREAM_ID) return;
     this.#finish({ code: ErrorCode.NoError, message: 'closed', goAway: this.#goAwayReceived });
   }
 
@@ -605,7 +605,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       const from = stream.queueOffset;
       const part = Math.min(left, bytes.length - from);
       const piece = from === 0 && part === bytes.length ? bytes : bytes.subarray(from, from + part);
-      if (part >= attachedBytes) outbox.attach(piece);
+      if (part >= ATTACHED_BYTES) outbox.attach(piece);
       else outbox.append(piece);
       left -= part;
       if (from + part === bytes.length) {
@@ -634,9 +634,9 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
   /** Reserves room for the frame's header and `room` bytes of payload, and writes the header. */
   #frameHeader(length: number, type: number, flags: number, streamId: number, room = 0): void {
     const outbox = this.#outbox;
-    outbox.reserve(frameHeaderBytes + room);
+    outbox.reserve(FRAME_HEADER_BYTES + room);
     writeFrameHeader(outbox.bytes, outbox.pos, length, type, flags, streamId);
-    outbox.pos += frameHeaderBytes;
+    outbox.pos += FRAME_HEADER_BYTES;
   }
 
   #writeReset(streamId: number, code: ErrorCode): void {
@@ -831,8 +831,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     // A block of more bytes than the list may have decoded is no use (CVE-2024-27316: it would otherwise never end).
     if (
       block.size > this.#own.maxHeaderListBytes ||
-      block.empties > maxEmptyContinuations ||
-      block.pieces.length > maxContinuations
+      block.empties > MAX_EMPTY_CONTINUATIONS ||
+      block.pieces.length > MAX_CONTINUATIONS
     ) {
       throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'too many CONTINUATION frames');
     }
@@ -979,7 +979,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     if (by === 0) return;
     for (const stream of this.#streams.values()) {
       stream.sendWindow += by;
-      if (stream.sendWindow > maxWindow) {
+      if (stream.sendWindow > MAX_WINDOW) {
         throw new ConnectionError(ErrorCode.FlowControlError, `window of stream ${stream.id} above 2^31 - 1`);
       }
       if (stream.sendWindow <= 0) this.#sendable.delete(stream);
@@ -1032,7 +1032,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     if (id === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'WINDOW_UPDATE of 0');
       this.#sendWindow += increment;
-      if (this.#sendWindow > maxWindow) {
+      if (this.#sendWindow > MAX_WINDOW) {
         throw new ConnectionError(ErrorCode.FlowControlError, "the connection's window is above 2^31 - 1");
       }
       if (this.#sendable.size > 0) this.#scheduleFlush();
@@ -1048,7 +1048,7 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
       return;
     }
     stream.sendWindow += increment;
-    if (stream.sendWindow > maxWindow) {
+    if (stream.sendWindow > MAX_WINDOW) {
       this.#streamError(stream, ErrorCode.FlowControlError);
     } else if (stream.queue !== undefined && stream.sendWindow > 0) {
       this.#sendable.add(stream);

@@ -24,14 +24,14 @@ import type {
   Renewal,
 } from './types.js';
 
-export const maxLeaseTtlSeconds = 9_000_000_000;
+export const MAX_LEASE_TTL_SECONDS = 9_000_000_000;
 /**
  * Revocations a second the expiry of leases may cause; half of them per call of `takeExpired`, which comes twice a
  * second.
  */
-const revokeRate = 1000;
-const checkpointBatchSize = 1000;
-const checkpointBatchesPerLoop = 500;
+const REVOKE_RATE = 1000;
+const CHECKPOINT_BATCH_SIZE = 1000;
+const CHECKPOINT_BATCHES_PER_LOOP = 500;
 
 interface Lease {
   readonly id: bigint;
@@ -101,7 +101,7 @@ export class Lessor {
   /** Throws LeaseNotFoundError for id 0, LeaseTtlTooLargeError, LeaseExistsError; then nothing has changed. */
   grant(id: bigint, ttlSeconds: number, nowMs: number): LeaseInfo {
     if (id === 0n) throw new LeaseNotFoundError(id);
-    if (ttlSeconds > maxLeaseTtlSeconds) throw new LeaseTtlTooLargeError(ttlSeconds, maxLeaseTtlSeconds);
+    if (ttlSeconds > MAX_LEASE_TTL_SECONDS) throw new LeaseTtlTooLargeError(ttlSeconds, MAX_LEASE_TTL_SECONDS);
     if (this.#leases.has(id)) throw new LeaseExistsError(id);
     const lease: Lease = {
       id,
@@ -173,7 +173,7 @@ export class Lessor {
   promote(nowMs: number): void {
     this.#primary = true;
     for (const lease of this.#leases.values()) this.#refresh(lease, this.#options.electionTimeoutMs, nowMs);
-    if (this.#leases.size >= revokeRate) this.#spreadPileUps(nowMs);
+    if (this.#leases.size >= REVOKE_RATE) this.#spreadPileUps(nowMs);
   }
 
   /** This member does not lead any more: no lease ends here, and no renewal succeeds. */
@@ -237,7 +237,7 @@ export class Lessor {
    */
   takeExpired(nowMs: number): bigint[] {
     const taken: bigint[] = [];
-    while (this.#primary && taken.length < revokeRate / 2) {
+    while (this.#primary && taken.length < REVOKE_RATE / 2) {
       const first = this.#expiries.first();
       if (first === undefined || first.atMs > nowMs) break;
       this.#expiries.set(first.id, nowMs + this.#options.expiredRetryMs);
@@ -250,9 +250,9 @@ export class Lessor {
   /** Batches to propose as LeaseCheckpoint entries, so that a new leader does not start long leases from the top. */
   takeCheckpoints(nowMs: number): LeaseCheckpointItem[][] {
     const batches: LeaseCheckpointItem[][] = [];
-    while (this.#primary && batches.length < checkpointBatchesPerLoop) {
+    while (this.#primary && batches.length < CHECKPOINT_BATCHES_PER_LOOP) {
       const batch: LeaseCheckpointItem[] = [];
-      while (batch.length < checkpointBatchSize) {
+      while (batch.length < CHECKPOINT_BATCH_SIZE) {
         const first = this.#checkpoints.first();
         if (first === undefined || first.atMs > nowMs) break;
         this.#checkpoints.delete(first.id);
@@ -262,7 +262,7 @@ export class Lessor {
         if (remainingTtlSeconds < lease.ttlSeconds) batch.push({ id: lease.id, remainingTtlSeconds });
       }
       if (batch.length > 0) batches.push(batch);
-      if (batch.length < checkpointBatchSize) break;
+      if (batch.length < CHECKPOINT_BATCH_SIZE) break;
     }
     return batches;
   }
@@ -288,7 +288,7 @@ export class Lessor {
    * is put off.
    */
   #spreadPileUps(nowMs: number): void {
-    const perSecond = (3 * revokeRate) / 4;
+    const perSecond = (3 * REVOKE_RATE) / 4;
     const sorted = [...this.#leases.values()].sort((a, b) => a.deadlineMs - b.deadlineMs);
     let windowMs = (sorted[0]?.deadlineMs ?? nowMs) - nowMs;
     let nextWindowMs = windowMs + 1000;

@@ -8,19 +8,19 @@
  *     table      37 ns  68 ns 397 ns 1.3 µs  84 µs
  *     native    115 ns 142 ns 239 ns 0.4 µs  13 µs
  *
- * so the table answers below `nativeFrom`, the prebuilt addon above it. The addon is loaded by the first long input and
- * is optional: where there is none for the platform, the table does all.
+ * so the table answers below `NATIVE_FROM`, the prebuilt addon above it. The addon is loaded by the first long input,
+ * and is optional: where there is none for the platform, the table does all.
  */
 import { createRequire } from 'node:module';
 
-const nativeFrom = 200;
+const NATIVE_FROM = 200;
 
 /**
  * Continues `crc` (0 to begin) over `bytes[start, end)`; the result is unsigned. `crc32c(crc32c(0, a), b)` is the CRC
  * of a followed by b.
  */
 export function crc32c(crc: number, bytes: Uint8Array, start = 0, end = bytes.length): number {
-  if (end - start < nativeFrom) return crc32cByTable(crc, bytes, start, end);
+  if (end - start < NATIVE_FROM) return crc32cByTable(crc, bytes, start, end);
   native ??= loadNative();
   return native(crc, bytes, start, end);
 }

@@ -1,5 +1,5 @@
 /**
- * All keys in byte order, each with its history: a row of leaves, each a sorted run of at most `leafSize` keys.
+ * All keys in byte order, each with its history: a row of leaves, each a sorted run of at most `LEAF_SIZE` keys.
  *
  *     firsts   a ............ k ............ t ......        first key of each leaf (binary search here …)
  *     leaves  [a b d e . .]  [k l m . . .]  [t v w x y .]    (… then inside the leaf)
@@ -15,9 +15,9 @@
  */
 import { type History, isAlive, KeyHistory } from './key-history.js';
 
-const leafSize = 128;
+const LEAF_SIZE = 128;
 /** A loaded leaf leaves room for keys to come. */
-const loadedLeafSize = 96;
+const LOADED_LEAF_SIZE = 96;
 
 class Leaf {
   /** Keys with an alive history. */
@@ -53,8 +53,8 @@ export class KeyIndex {
     index.#leaves = [];
     index.#firsts = [];
     index.#keyCount = keys.length;
-    for (let from = 0; from < keys.length; from += loadedLeafSize) {
-      const leafKeys = keys.slice(from, from + loadedLeafSize);
+    for (let from = 0; from < keys.length; from += LOADED_LEAF_SIZE) {
+      const leafKeys = keys.slice(from, from + LOADED_LEAF_SIZE);
       const leaf = new Leaf(
         leafKeys,
         leafKeys.map((key) => histories.get(key) as History),
@@ -125,9 +125,9 @@ export class KeyIndex {
   #insertAt(leafAt: number, at: number, key: string, history: History): void {
     this.#keyCount++;
     let leaf = this.#leaves[leafAt] as Leaf;
-    if (leaf.keys.length === leafSize) {
+    if (leaf.keys.length === LEAF_SIZE) {
       // Keys in rising order fill their leaves to the brim: the new leaf begins empty instead of with one half.
-      const splitAt = at === leafSize && leafAt === this.#leaves.length - 1 ? leafSize : leafSize >> 1;
+      const splitAt = at === LEAF_SIZE && leafAt === this.#leaves.length - 1 ? LEAF_SIZE : LEAF_SIZE >> 1;
       const right = new Leaf(leaf.keys.slice(splitAt), leaf.histories.slice(splitAt));
       for (const it of right.histories) if (isAlive(it)) right.alive++;
       leaf.keys.length = splitAt;

@@ -7,7 +7,7 @@ import { CompactedError, FutureRevisionError } from './errors.js';
 import { type Found, findAt, type History } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { owned } from './key-value.js';
-import { revisionKeyBytes, writeRevisionKey } from './revision.js';
+import { REVISION_KEY_BYTES, writeRevisionKey } from './revision.js';
 import type { RangeOptions, RangeResult } from './types.js';
 
 /** `[start, end)` as the index takes it; `end` undefined = to the last key. */
@@ -31,7 +31,7 @@ export interface Horizon {
 export class RecordReader {
   readonly #found: Found = { main: 0, sub: 0, tombstone: false };
   /** The backend does not keep what `get` is given. */
-  readonly #recordKey = new Uint8Array(revisionKeyBytes);
+  readonly #recordKey = new Uint8Array(REVISION_KEY_BYTES);
   readonly #index: KeyIndex;
   readonly #backend: BackendReader;
 

@@ -2,23 +2,23 @@
  * Keys of the backend's `key` bucket: big-endian main (8 bytes), `_`, big-endian sub (8 bytes); a tombstone has a `t`
  * behind that. So byte order is the order of changes. Source: etcd's server/storage/mvcc/revision.go.
  */
-export const revisionKeyBytes = 17;
-const tombstoneKeyBytes = 18;
-const separator = 0x5f; // _
-const tombstoneMark = 0x74; // t
+export const REVISION_KEY_BYTES = 17;
+const TOMBSTONE_KEY_BYTES = 18;
+const SEPARATOR = 0x5f; // _
+const TOMBSTONE_MARK = 0x74; // t
 
 /** The key of one change; a new array. */
 export function revisionKey(main: number, sub: number, tombstone: boolean): Uint8Array {
-  const out = Buffer.allocUnsafe(tombstone ? tombstoneKeyBytes : revisionKeyBytes);
+  const out = Buffer.allocUnsafe(tombstone ? TOMBSTONE_KEY_BYTES : REVISION_KEY_BYTES);
   writeRevisionKey(out, main, sub);
-  if (tombstone) out[17] = tombstoneMark;
+  if (tombstone) out[17] = TOMBSTONE_MARK;
   return out;
 }
 
 /** Writes the first 17 bytes into `into`. */
 export function writeRevisionKey(into: Uint8Array, main: number, sub: number): void {
   writeUint64(into, 0, main);
-  into[8] = separator;
+  into[8] = SEPARATOR;
   writeUint64(into, 9, sub);
 }
 
@@ -31,7 +31,7 @@ export function subOf(key: Uint8Array): number {
 }
 
 export function isTombstone(key: Uint8Array): boolean {
-  return key.length === tombstoneKeyBytes && key[17] === tombstoneMark;
+  return key.length === TOMBSTONE_KEY_BYTES && key[17] === TOMBSTONE_MARK;
 }
 
 function writeUint64(into: Uint8Array, at: number, value: number): void {

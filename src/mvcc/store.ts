@@ -42,7 +42,7 @@ export interface MvccOptions {
  * Hashes waiting beyond this are refused (BusyError): each reads the whole store, and a compaction behind them would
  * never come.
  */
-const maxJobs = 128;
+const MAX_JOBS = 128;
 
 export class MvccStore implements KeyReader, WriteTarget {
   backend: Backend;
@@ -209,7 +209,7 @@ export class MvccStore implements KeyReader, WriteTarget {
     if (stored !== undefined) return { ...stored, currentRevision: this.#current };
     if (revision > 0 && revision < this.#compactedAt) throw new CompactedError(revision, this.#compactedAt);
     if (revision > this.#current) throw new FutureRevisionError(revision, this.#current);
-    if (this.#jobs.length >= maxJobs) throw new BusyError(maxJobs);
+    if (this.#jobs.length >= MAX_JOBS) throw new BusyError(MAX_JOBS);
     const at = revision === 0 ? this.#current : revision;
     const { backend, index } = this;
     const compactRevision = this.#compactedAt;

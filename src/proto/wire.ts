@@ -27,19 +27,19 @@ const cell = new BigUint64Array(1);
 const cellSigned = new BigInt64Array(cell.buffer);
 const half = new Uint32Array(cell.buffer);
 
-const scratchSizeBytes = 64 * 1024;
+const SCRATCH_SIZE_BYTES = 64 * 1024;
 /**
  * A scratch buffer grown by a large message is kept up to this size, so that one huge answer does not stay in memory.
  */
-const keptScratchSizeBytes = 4 * 1024 * 1024;
+const KEPT_SCRATCH_SIZE_BYTES = 4 * 1024 * 1024;
 
 export class Writer {
-  #buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
+  #buf = Buffer.allocUnsafeSlow(SCRATCH_SIZE_BYTES);
   /** First byte written so far. */
-  pos = scratchSizeBytes;
+  pos = SCRATCH_SIZE_BYTES;
 
   begin(): this {
-    if (this.#buf.length > keptScratchSizeBytes) this.#buf = Buffer.allocUnsafeSlow(scratchSizeBytes);
+    if (this.#buf.length > KEPT_SCRATCH_SIZE_BYTES) this.#buf = Buffer.allocUnsafeSlow(SCRATCH_SIZE_BYTES);
     this.pos = this.#buf.length;
     return this;
   }
@@ -61,7 +61,7 @@ export class Writer {
   #reserve(size: number): number {
     if (this.pos < size) {
       const used = this.#buf.length - this.pos;
-      const grown = Buffer.allocUnsafeSlow(Math.max(this.#buf.length * 2, used + size + scratchSizeBytes));
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.#buf.length * 2, used + size + SCRATCH_SIZE_BYTES));
       this.#buf.copy(grown, grown.length - used, this.pos);
       this.#buf = grown;
       this.pos = grown.length - used;
@@ -189,7 +189,7 @@ export const writer = new Writer();
  * Transactions and their operations, two levels each. etcd allows 128 operations, so at most that many nested
  * transactions.
  */
-const maxDepth = 1000;
+const MAX_DEPTH = 1000;
 
 export class Reader {
   pos = 0;
@@ -204,7 +204,7 @@ export class Reader {
    * stack.
    */
   enter(): void {
-    if (++this.#depth > maxDepth) throw new ProtoDecodeError('proto: exceeded maximum recursion depth');
+    if (++this.#depth > MAX_DEPTH) throw new ProtoDecodeError('proto: exceeded maximum recursion depth');
   }
 
   leave(): void {

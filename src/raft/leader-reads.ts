@@ -1,7 +1,7 @@
 /**
  * Linearizable reads on a leader: a read is answered with the commit index of the moment it came in, once a quorum has
- * confirmed that this is still the leader (thesis §6.4). Source of behaviour: etcd-io/raft raft.go, sendMsgReadIndexResponse
- * and responseToReadIndexReq.
+ * confirmed that this is still the leader (thesis §6.4). Source of behaviour: etcd-io/raft raft.go,
+ * sendMsgReadIndexResponse and responseToReadIndexReq.
  */
 import { type Index, type Message, MessageType, NO_BYTES, NONE, type NodeId, type Term } from '../raftpb/types.js';
 import type { ReadOnlyOption } from './config.js';

@@ -2,6 +2,7 @@
  * The ports of a member: bound early, served once there is something to serve, closed in order. One HTTP/2 and HTTP/1
  * port per listening address; what it answers depends on its kind.
  */
+
 import type { ListenUrl, TlsOptions } from '../config/member-options.js';
 import { isGrpc } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
@@ -14,6 +15,7 @@ import type { HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
 import type { Admission, Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
 import { createHttpServer, type HttpServer } from '../lib/os/http-server.js';
+import { wireErrors } from '../proto/errors.js';
 import { Gate } from './gate.js';
 import { tlsServerOptions } from './tls-server.js';
 
@@ -139,7 +141,7 @@ export class Ports {
     while (options.busy() && this.deps.clock.monotonicMs() < untilMs) {
       await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
     }
-    for (const { served } of this.#open) served?.faces.grpc?.cancelAll('etcdserver: server stopped');
+    for (const { served } of this.#open) served?.faces.grpc?.cancelAll(wireErrors.stopped.message);
     // What was just said has to reach the sockets before they go.
     await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
     for (const { served } of this.#open) {

@@ -6,7 +6,7 @@ import { type HttpHandler, textError } from '../api/http/types.js';
 import { type HttpTls, httpGet } from '../lib/os/http-get.js';
 
 /** A scraper gives up after 10 s by default. */
-const silenceMs = 5000;
+const SILENCE_MS = 5000;
 
 /** `tls` is used for endpoints that say https, and for those that do not say. */
 export function relayMetrics(endpoints: () => readonly string[], tls: HttpTls | undefined): HttpHandler {
@@ -16,7 +16,7 @@ export function relayMetrics(endpoints: () => readonly string[], tls: HttpTls | 
       const base = /^https?:\/\//.test(endpoint) ? endpoint : `${tls === undefined ? 'http' : 'https'}://${endpoint}`;
       const used = base.startsWith('https') ? (tls ?? { rejectUnauthorized: true }) : undefined;
       try {
-        const body = await httpGet(`${base}/metrics`, used, silenceMs);
+        const body = await httpGet(`${base}/metrics`, used, SILENCE_MS);
         return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }, body };
       } catch {
         // The next one may do better.

@@ -8,8 +8,8 @@ import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
 import { consoleLogger } from './console-logger.js';
 
-const retryMs = 100;
-const silentMs = 1000;
+const RETRY_MS = 100;
+const SILENT_MS = 1000;
 
 /** `timeoutMs` 0 = wait for ever. Throws as `defragment` does; still locked when time is over is one of its errors. */
 export async function defragmentOffline(dataDir: string, options: { timeoutMs: number }, io: Terminal): Promise<void> {
@@ -22,7 +22,7 @@ export async function defragmentOffline(dataDir: string, options: { timeoutMs: n
     } catch (error) {
       const waitedMs = osClock.monotonicMs() - beganMs;
       if (!isLocked(error) || (options.timeoutMs > 0 && waitedMs >= options.timeoutMs)) throw error;
-      if (!isTold && waitedMs >= silentMs) {
+      if (!isTold && waitedMs >= SILENT_MS) {
         isTold = true;
         const path = goQuote(dbPathOf(dataDir));
         io.stderr.write(
@@ -31,7 +31,7 @@ export async function defragmentOffline(dataDir: string, options: { timeoutMs: n
         );
       }
       await new Promise<void>((resolve) => {
-        osClock.after(retryMs, resolve);
+        osClock.after(RETRY_MS, resolve);
       });
     }
   }

@@ -16,7 +16,7 @@ import { crc32c } from '../lib/crc32c.js';
 import type { DiskFile } from '../lib/disk.js';
 import { Record } from '../proto/gen/walpb.js';
 import { WalCorruptError, WalTornError } from './errors.js';
-import { lengthWordSize, parseLengthWord, recordType } from './frame.js';
+import { LENGTH_WORD_SIZE, parseLengthWord, recordType } from './frame.js';
 
 export interface WalRecord {
   readonly type: number;
@@ -31,8 +31,8 @@ export interface WalRecord {
   readonly end: number;
 }
 
-const pieceSizeBytes = 1024 * 1024;
-const sectorSizeBytes = 512;
+const PIECE_SIZE_BYTES = 1024 * 1024;
+const SECTOR_SIZE_BYTES = 512;
 const NOTHING = new Uint8Array(0);
 
 export class SegmentReader {
@@ -61,10 +61,10 @@ export class SegmentReader {
     const offset = this.position;
     const left = this.#size - offset;
     if (left <= 0) return undefined;
-    if (left < lengthWordSize) throw this.#torn(offset, 'the file ends inside a length word');
-    const wordAt = this.#load(offset, lengthWordSize);
-    if (isZero(this.#piece, wordAt, wordAt + lengthWordSize)) {
-      const restOfSector = Math.min(left, sectorSizeBytes - (offset % sectorSizeBytes));
+    if (left < LENGTH_WORD_SIZE) throw this.#torn(offset, 'the file ends inside a length word');
+    const wordAt = this.#load(offset, LENGTH_WORD_SIZE);
+    if (isZero(this.#piece, wordAt, wordAt + LENGTH_WORD_SIZE)) {
+      const restOfSector = Math.min(left, SECTOR_SIZE_BYTES - (offset % SECTOR_SIZE_BYTES));
       const from = this.#load(offset, restOfSector);
       if (isZero(this.#piece, from, from + restOfSector)) return undefined;
       throw this.#corrupt(offset, 'a zero length word in front of data');
@@ -72,13 +72,13 @@ export class SegmentReader {
 
     const length = parseLengthWord(this.#piece, wordAt);
     if (length === undefined) {
-      const word = this.#piece.toString('hex', wordAt, wordAt + lengthWordSize);
+      const word = this.#piece.toString('hex', wordAt, wordAt + LENGTH_WORD_SIZE);
       throw this.#corrupt(offset, `malformed length word ${word}`);
     }
     const { bodySize, padding } = length;
-    const room = left - lengthWordSize;
-    const headSize = Math.min(room, longestHeadSize);
-    const headAt = this.#load(offset + lengthWordSize, headSize);
+    const room = left - LENGTH_WORD_SIZE;
+    const headSize = Math.min(room, LONGEST_HEAD_SIZE);
+    const headAt = this.#load(offset + LENGTH_WORD_SIZE, headSize);
     const head = parseHead(this.#piece, headAt, headAt + headSize);
     const claimed = head && head.dataAt - headAt + head.dataSize;
     if (claimed !== undefined && claimed !== bodySize && !this.#isZeroSectorIn(offset, headSize)) {
@@ -88,7 +88,7 @@ export class SegmentReader {
       throw this.#torn(offset, `the file ends inside a record of ${bodySize} bytes`);
     }
 
-    const bodyAt = this.#load(offset + lengthWordSize, bodySize + padding);
+    const bodyAt = this.#load(offset + LENGTH_WORD_SIZE, bodySize + padding);
     const piece = this.#piece;
     let record: Pick<WalRecord, 'type' | 'crc' | 'data'> | undefined;
     if (head !== undefined && claimed === bodySize) {
@@ -109,7 +109,7 @@ export class SegmentReader {
       if (crc !== record.crc) throw this.#damaged(offset, bodySize + padding, 'crc mismatch');
       this.crc = crc;
     }
-    this.position = offset + lengthWordSize + bodySize + padding;
+    this.position = offset + LENGTH_WORD_SIZE + bodySize + padding;
     const { type, crc, data } = record;
     return { type, crc, data, file: this.#file.path, offset, end: this.position };
   }
@@ -121,7 +121,7 @@ export class SegmentReader {
   #load(at: number, size: number): number {
     const from = at - this.#pieceAt;
     if (from >= 0 && from + size <= this.#piece.length) return from;
-    const piece = Buffer.allocUnsafeSlow(Math.min(this.#size - at, Math.max(size, pieceSizeBytes)));
+    const piece = Buffer.allocUnsafeSlow(Math.min(this.#size - at, Math.max(size, PIECE_SIZE_BYTES)));
     const count = this.#file.read(piece, at);
     if (count < size) throw this.#corrupt(at, `read ${count} of ${size} bytes: the file became shorter`);
     this.#piece = piece.subarray(0, count);
@@ -131,10 +131,10 @@ export class SegmentReader {
 
   /** Whether a piece of the record's frame, cut at the sectors of the file, is all zero. */
   #isZeroSectorIn(offset: number, frameSize: number): boolean {
-    const at = offset + lengthWordSize;
+    const at = offset + LENGTH_WORD_SIZE;
     const start = this.#load(at, frameSize);
     for (let from = 0; from < frameSize; ) {
-      const to = Math.min(frameSize, from + sectorSizeBytes - ((at + from) % sectorSizeBytes));
+      const to = Math.min(frameSize, from + SECTOR_SIZE_BYTES - ((at + from) % SECTOR_SIZE_BYTES));
       if (isZero(this.#piece, start + from, start + to)) return true;
       from = to;
     }
@@ -166,7 +166,7 @@ function decodeRecord(body: Buffer): Pick<WalRecord, 'type' | 'crc' | 'data'> | 
 }
 
 /** Tag and type (2), tag and crc (6), tag and data size (6). */
-const longestHeadSize = 14;
+const LONGEST_HEAD_SIZE = 14;
 
 /**
  * What stands before the data. Undefined when `[at, end)` is cut short or not in the order in which all versions write:

@@ -11,10 +11,10 @@
 import { crc32c } from '../lib/crc32c.js';
 import { varintSize } from '../raftpb/sizes.js';
 import type { Entry } from '../raftpb/types.js';
-import { lengthWordSize, paddingOf, putLengthWord, recordType } from './frame.js';
+import { LENGTH_WORD_SIZE, paddingOf, putLengthWord, recordType } from './frame.js';
 
 /** A buffer that one huge save made grow is given back. */
-const keptSizeBytes = 1024 * 1024;
+const KEPT_SIZE_BYTES = 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 
 export class Encoder {
@@ -44,7 +44,7 @@ export class Encoder {
 
   clear(): void {
     this.#used = 0;
-    if (this.#buffer.length > keptSizeBytes) this.#buffer = Buffer.allocUnsafeSlow(64 * 1024);
+    if (this.#buffer.length > KEPT_SIZE_BYTES) this.#buffer = Buffer.allocUnsafeSlow(64 * 1024);
   }
 
   entry(entry: Entry): void {
@@ -92,13 +92,13 @@ export class Encoder {
     const dataSize = (headSize ?? 0) + rest.length;
     const bodySize = 3 + varintSize(crc) + (headSize === undefined ? 0 : 1 + varintSize(dataSize) + dataSize);
     const padding = paddingOf(bodySize);
-    const frameSize = lengthWordSize + bodySize + padding;
+    const frameSize = LENGTH_WORD_SIZE + bodySize + padding;
     this.#reserve(frameSize);
     const buffer = this.#buffer;
     let at = this.#used;
     this.#used += frameSize;
     putLengthWord(buffer, at, bodySize);
-    at += lengthWordSize;
+    at += LENGTH_WORD_SIZE;
     buffer[at++] = 0x08;
     buffer[at++] = type;
     buffer[at++] = 0x10;

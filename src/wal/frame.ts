@@ -12,7 +12,7 @@
 
 export const recordType = { metadata: 1, entry: 2, state: 3, crc: 4, snapshot: 5 } as const;
 
-export const lengthWordSize = 8;
+export const LENGTH_WORD_SIZE = 8;
 
 export const paddingOf = (bodySize: number): number => -bodySize & 7;
 

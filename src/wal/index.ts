@@ -2,7 +2,7 @@
 export type { WalRecord } from './decoder.js';
 export { WalCorruptError, WalLockedError, WalNotFoundError, WalSnapshotError, WalTornError } from './errors.js';
 export { recordType } from './frame.js';
-export { defaultSegmentSizeBytes } from './log.js';
+export { DEFAULT_SEGMENT_SIZE_BYTES } from './log.js';
 export {
   parseSegmentName,
   parseSnapshotDbName,

@@ -21,18 +21,18 @@ import { segmentName } from './names.js';
 import type { SegmentFile } from './segments.js';
 import type { Wal, WalOptions, WalSnapshot } from './types.js';
 
-export const defaultSegmentSizeBytes = 64_000_000;
+export const DEFAULT_SEGMENT_SIZE_BYTES = 64_000_000;
 
 /**
  * Up to this many entries in a batch the sync is done in the call: the few callers who wait get their answer 0.2 ms
  * sooner than through the thread pool, and there is little else the process could do meanwhile. With more, gathering
  * the next batch during the sync wins.
  */
-const mostEntriesSyncedInCall = 8;
-const mostUnwrittenBytes = 4096;
+const MOST_ENTRIES_SYNCED_IN_CALL = 8;
+const MOST_UNWRITTEN_BYTES = 4096;
 /** A disk slower than this on average must not hold up heartbeats and reads. */
-const slowestSyncInCallMs = 2;
-const slowSyncWarningMs = 1000;
+const SLOWEST_SYNC_IN_CALL_MS = 2;
+const SLOW_SYNC_WARNING_MS = 1000;
 
 /** A segment held open and locked. */
 export class Segment {
@@ -104,7 +104,7 @@ export class Log implements Wal {
     this.#position = start.position;
     this.#segments = start.segments;
     this.#tail = tail;
-    this.#segmentSizeBytes = options.segmentSizeBytes ?? defaultSegmentSizeBytes;
+    this.#segmentSizeBytes = options.segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
     this.#prepareNext();
   }
 
@@ -129,7 +129,7 @@ export class Log implements Wal {
       }
       // A commit index that is lost is found again; it waits for company, which saves a write for every batch of
       // entries.
-      if (!mustSync && this.#encoder.size < mostUnwrittenBytes) return;
+      if (!mustSync && this.#encoder.size < MOST_UNWRITTEN_BYTES) return;
       this.#flush();
       if (this.#position >= this.#segmentSizeBytes) this.#cut();
     });
@@ -139,10 +139,10 @@ export class Log implements Wal {
   sync(): Promise<void> | undefined {
     this.#checkUsable();
     if (!this.#unsynced) return undefined;
-    const few = this.#unsyncedEntries <= mostEntriesSyncedInCall;
+    const few = this.#unsyncedEntries <= MOST_ENTRIES_SYNCED_IN_CALL;
     this.#unsynced = false;
     this.#unsyncedEntries = 0;
-    if (few && this.#averageSyncMs < slowestSyncInCallMs) {
+    if (few && this.#averageSyncMs < SLOWEST_SYNC_IN_CALL_MS) {
       this.#guard(() => this.#syncNow());
       return undefined;
     }
@@ -280,7 +280,7 @@ export class Log implements Wal {
   #tookToSync(tookMs: number): void {
     this.#averageSyncMs += (tookMs - this.#averageSyncMs) / 8;
     this.#options.onSync?.(tookMs);
-    if (tookMs > slowSyncWarningMs) {
+    if (tookMs > SLOW_SYNC_WARNING_MS) {
       this.#options.logger.warn('slow fdatasync', { took: `${tookMs / 1000}s`, 'expected-duration': '1s' });
     }
   }

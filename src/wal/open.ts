@@ -9,7 +9,7 @@ import type { Disk, DiskFile } from '../lib/disk.js';
 import { parentOf } from '../lib/path.js';
 import { Encoder } from './encoder.js';
 import { WalLockedError, WalNotFoundError, type WalTornError } from './errors.js';
-import { createSegmentFile, defaultSegmentSizeBytes, emptyState, Log, Segment } from './log.js';
+import { createSegmentFile, DEFAULT_SEGMENT_SIZE_BYTES, emptyState, Log, Segment } from './log.js';
 import { encodeWalSnapshot } from './marshal.js';
 import { segmentName } from './names.js';
 import { Collector, readRecords } from './read.js';
@@ -31,7 +31,7 @@ export function createWal(disk: Disk, dir: string, metadata: Uint8Array, options
   const file = createSegmentFile(
     disk,
     `${building}/${segmentName(name)}`,
-    options.segmentSizeBytes ?? defaultSegmentSizeBytes,
+    options.segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES,
   );
   try {
     const head = new Encoder(0);
@@ -81,7 +81,7 @@ export function openWal(disk: Disk, dir: string, from: WalPosition, options: Wal
     // What stands after a zero word was never synced. Left there, the part of it that new records do not cover would be
     // read as records.
     tail.file.truncate(end.position);
-    tail.file.allocate(Math.max(end.position, options.segmentSizeBytes ?? defaultSegmentSizeBytes));
+    tail.file.allocate(Math.max(end.position, options.segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES));
     const { metadata, hardState } = contents;
     const start = {
       metadata,

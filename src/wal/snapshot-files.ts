@@ -115,13 +115,13 @@ const isAt = ({ metadata }: Snapshot, { index, term }: WalPosition): boolean =>
   metadata.index === index && metadata.term === term;
 
 /** A v2 store of this size could not be sent to a peer; a larger file is none of ours, and must not take all memory. */
-const mostSnapshotBytes = 1024 ** 3;
+const MOST_SNAPSHOT_BYTES = 1024 ** 3;
 
 function readWhole(disk: Disk, path: string): Uint8Array {
   const file = disk.open(path, 'read');
   try {
     const size = file.size();
-    if (size > mostSnapshotBytes) throw new SnapshotFileError(path, `${size} bytes are more than any snapshot has`);
+    if (size > MOST_SNAPSHOT_BYTES) throw new SnapshotFileError(path, `${size} bytes are more than any snapshot has`);
     const bytes = Buffer.allocUnsafeSlow(size);
     return bytes.subarray(0, file.read(bytes, 0));
   } finally {

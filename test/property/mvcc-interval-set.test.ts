@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { IntervalSet, noEnd } from '../../src/mvcc/watch/interval-set.js';
+import { IntervalSet, NO_END } from '../../src/mvcc/watch/interval-set.js';
 
 test('the interval set finds what a look at every interval finds', () => {
   const point = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '\0', '\xff'), maxLength: 3 });
-  const interval = fc.tuple(point, fc.oneof(point, fc.constant(noEnd))).filter(([start, end]) => start < end);
+  const interval = fc.tuple(point, fc.oneof(point, fc.constant(NO_END))).filter(([start, end]) => start < end);
   const op = fc.oneof(
     { weight: 4, arbitrary: fc.record({ t: fc.constant('add' as const), interval }) },
     { weight: 2, arbitrary: fc.record({ t: fc.constant('delete' as const), at: fc.nat(30) }) },

@@ -1,11 +1,11 @@
 import { ExitCode, exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { loadHelp, loadNamed, scaleLoads, scalePairBytes } from '../../../src/ctl/check/load.js';
+import { LOAD_HELP, loadNamed, SCALE_PAIR_BYTES, scaleLoads } from '../../../src/ctl/check/load.js';
 import { errorLines } from '../../../src/ctl/check/load-report.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
 import type { CtlGlobals } from '../../../src/ctl/global-flags.js';
 
-const mebibyte = 1024 * 1024;
+const MEBIBYTE = 1024 * 1024;
 
 export default class CheckDatascale extends CtlCommand {
   static override summary = 'Say how much memory a member takes for a number of keys';
@@ -14,7 +14,7 @@ export default class CheckDatascale extends CtlCommand {
   static override flags = {
     'auto-compact': flag.bool('forget the history when done'),
     'auto-defrag': flag.bool("make the members' files small when done"),
-    load: flag.string('s', loadHelp),
+    load: flag.string('s', LOAD_HELP),
     prefix: flag.string('/etcdctl-check-datascale/', 'what the keys begin with'),
   };
 
@@ -29,10 +29,10 @@ export default class CheckDatascale extends CtlCommand {
     await refuseUsedPrefix(clients.first, prefix, `etcdctl del --prefix ${prefix}`);
     const before = await this.#residentBytes(globals, clients.endpoints[0] ?? '', 'before');
     this.print(
-      `Start data scale check for work load [${load.keys} key-value pairs, ${scalePairBytes} bytes per ` +
+      `Start data scale check for work load [${load.keys} key-value pairs, ${SCALE_PAIR_BYTES} bytes per ` +
         `key-value, ${load.clients} concurrent clients].`,
     );
-    const half = scalePairBytes / 2;
+    const half = SCALE_PAIR_BYTES / 2;
     const report = await writeLoad(
       clients.all,
       { prefix, keyBytes: half, valueBytes: half, writes: load.keys },
@@ -49,7 +49,7 @@ export default class CheckDatascale extends CtlCommand {
       for (const line of errorLines(report.errors)) this.print(line);
       exitSilently(ExitCode.error);
     }
-    this.print(`PASS: Approximate system memory used : ${((after - before) / mebibyte).toFixed(2)} MB.`);
+    this.print(`PASS: Approximate system memory used : ${((after - before) / MEBIBYTE).toFixed(2)} MB.`);
   }
 
   async #residentBytes(globals: CtlGlobals, endpoint: string, when: 'before' | 'after'): Promise<number> {

@@ -1,6 +1,6 @@
 import { ExitCode, exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { loadHelp, loadNamed, perfLoads, perfSeconds } from '../../../src/ctl/check/load.js';
+import { LOAD_HELP, loadNamed, PERF_SECONDS, perfLoads } from '../../../src/ctl/check/load.js';
 import { judgeLoad } from '../../../src/ctl/check/load-report.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
 
@@ -10,7 +10,7 @@ export default class CheckPerf extends CtlCommand {
   static override flags = {
     'auto-compact': flag.bool('forget the history when done'),
     'auto-defrag': flag.bool("make the members' files small when done"),
-    load: flag.string('s', loadHelp),
+    load: flag.string('s', LOAD_HELP),
     prefix: flag.string('/etcdctl-check-perf/', 'what the keys begin with'),
   };
 
@@ -28,7 +28,7 @@ export default class CheckPerf extends CtlCommand {
     const { writesPerSecond } = load;
     const report = await writeLoad(
       clients.all,
-      { prefix, keyBytes: 256, valueBytes: 1024, writesPerSecond, seconds: perfSeconds },
+      { prefix, keyBytes: 256, valueBytes: 1024, writesPerSecond, seconds: PERF_SECONDS },
       stop.signal,
     );
     await cleanUp(clients, {

@@ -2,7 +2,7 @@ import { BaseCommand } from '../../../src/cli/base-command.js';
 import { exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
 
-const minuteMs = 60_000;
+const MINUTE_MS = 60_000;
 
 /** Runs until a signal kills it, at once, as etcd's. */
 export default class GatewayStart extends BaseCommand {
@@ -11,7 +11,7 @@ export default class GatewayStart extends BaseCommand {
   static override flags = {
     'listen-addr': flag.string('127.0.0.1:23790', 'address to listen on'),
     endpoints: flag.strings(['127.0.0.1:2379'], 'endpoints to join connections to, a comma list'),
-    'retry-delay': flag.duration(minuteMs, 'time after which an endpoint that could not be reached is tried again'),
+    'retry-delay': flag.duration(MINUTE_MS, 'time after which an endpoint that could not be reached is tried again'),
     'discovery-srv': flag.string('', 'domain whose SRV records name the endpoints'),
     'discovery-srv-name': flag.string('', 'suffix of the service name to ask DNS for'),
     'insecure-discovery': flag.bool('take endpoints from DNS that speak no TLS, or for which nobody vouches'),

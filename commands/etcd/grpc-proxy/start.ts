@@ -3,8 +3,8 @@ import { exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
 import { refusalOf, unsupported } from '../../../src/cli/unsupported-flags.js';
 
-const secondMs = 1000;
-const hourMs = 3600 * secondMs;
+const SECOND_MS = 1000;
+const HOUR_MS = 3600 * SECOND_MS;
 
 const missing = unsupported({
   values: ['discovery-srv', 'discovery-srv-name', 'resolver-prefix', 'resolver-ttl', 'experimental-leasing-prefix'],
@@ -40,11 +40,11 @@ export default class GrpcProxyStart extends BaseCommand {
       0,
       'time after which a silent connection to the cluster is pinged; 0 for never',
     ),
-    'dial-keepalive-timeout': flag.duration(20 * secondMs, 'time after which it is given up without an answer'),
+    'dial-keepalive-timeout': flag.duration(20 * SECOND_MS, 'time after which it is given up without an answer'),
     'permit-without-stream': flag.bool('ping the cluster also while no call is under way'),
-    'grpc-keepalive-min-time': flag.duration(5 * secondMs, 'shortest time between two pings of a client'),
-    'grpc-keepalive-interval': flag.duration(2 * hourMs, 'time after which a silent client is pinged; 0 for never'),
-    'grpc-keepalive-timeout': flag.duration(20 * secondMs, 'time after which it is given up without an answer'),
+    'grpc-keepalive-min-time': flag.duration(5 * SECOND_MS, 'shortest time between two pings of a client'),
+    'grpc-keepalive-interval': flag.duration(2 * HOUR_MS, 'time after which a silent client is pinged; 0 for never'),
+    'grpc-keepalive-timeout': flag.duration(20 * SECOND_MS, 'time after which it is given up without an answer'),
     cert: flag.string('', 'certificate to show to the cluster; without a common name'),
     key: flag.string('', 'its private key'),
     cacert: flag.string('', 'authorities that vouch for the cluster'),

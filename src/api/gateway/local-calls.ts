@@ -2,6 +2,7 @@
  * Calls of the member's own gRPC services without a socket in between: the same handlers, with the same guard, errors
  * and counts. Invariant: each call that was started is told as handled, once.
  */
+import { contextCanceled, contextDeadlineExceeded } from '../../grpc/context-errors.js';
 import {
   Code,
   GrpcError,
@@ -166,8 +167,7 @@ class LocalCall implements ServerCall {
     const { signal } = this;
     if (!(result instanceof Promise)) return result;
     return new Promise((resolve, reject) => {
-      const stop = (): void =>
-        reject(signal.reason instanceof GrpcError ? signal.reason : new GrpcError(Code.Canceled, 'context canceled'));
+      const stop = (): void => reject(signal.reason instanceof GrpcError ? signal.reason : contextCanceled());
       if (signal.aborted) {
         stop();
         result.catch(() => {});
@@ -187,7 +187,7 @@ class LocalCall implements ServerCall {
     this.#own = own;
     const leave = (): void => own.abort(this.#caller.reason);
     this.#caller.addEventListener('abort', leave, { once: true });
-    const late = (): void => own.abort(new GrpcError(Code.DeadlineExceeded, 'context deadline exceeded'));
+    const late = (): void => own.abort(contextDeadlineExceeded());
     // Less than a clock can tell is over before it begins.
     if (timeoutMs < 1) late();
     const stopTimer = timeoutMs < 1 ? () => {} : this.#clock.after(timeoutMs, late);

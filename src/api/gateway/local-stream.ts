@@ -3,7 +3,8 @@
  * until they are taken; a handler that has filled it waits. An answer that is already bytes is kept as it is until
  * then.
  */
-import { Code, GrpcError, type ServerCall, type ServerStream } from '../../grpc/types.js';
+import { contextCanceled } from '../../grpc/context-errors.js';
+import type { GrpcError, ServerCall, ServerStream } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 
 const HIGH_BYTES = 64 * 1024;
@@ -62,7 +63,7 @@ export class LocalStream implements ServerStream<unknown, unknown> {
 
   send(message: unknown): boolean {
     // A handler that goes on after its caller has left learns it here.
-    if (this.call.aborted) throw new GrpcError(Code.Canceled, 'context canceled');
+    if (this.call.aborted) throw contextCanceled();
     if (this.#end !== undefined) return true;
     const bytes = message instanceof Uint8Array ? message : this.method.output.encode(message);
     this.#queue.push(bytes);
@@ -114,7 +115,7 @@ async function* requestsOf(
   const iterator = requests[Symbol.asyncIterator]();
   for (;;) {
     const next = await new Promise<IteratorResult<unknown>>((resolve, reject) => {
-      const stop = (): void => reject(new GrpcError(Code.Canceled, 'context canceled'));
+      const stop = (): void => reject(contextCanceled());
       if (signal.aborted) {
         stop();
         return;

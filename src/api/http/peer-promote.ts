@@ -2,8 +2,10 @@
  * `POST /members/promote/<decimal id>`: a follower asks the leader to promote a learner. Source: etcd's
  * etcdhttp/peer.go.
  */
+
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import type { Logger } from '../../lib/logger.js';
+import { wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import { type HttpHandler, onlyPost, textError } from './types.js';
 
@@ -24,10 +26,10 @@ const MAX_ID = 0xffff_ffff_ffff_ffffn;
 const refusals: Readonly<Record<string, readonly [status: number, text: string]>> = {
   memberNotFound: [404, 'membership: ID not found'],
   memberNotLearner: [412, 'membership: can only promote a learner member'],
-  learnerNotReady: [412, 'etcdserver: can only promote a learner member which is in sync with leader'],
-  timeout: [408, 'etcdserver: request timed out'],
-  timeoutDueToLeaderFail: [408, 'etcdserver: request timed out, possibly due to previous leader failure'],
-  timeoutDueToConnectionLost: [408, 'etcdserver: request timed out, possibly due to connection lost'],
+  learnerNotReady: [412, wireErrors.learnerNotReady.message],
+  timeout: [408, wireErrors.timeout.message],
+  timeoutDueToLeaderFail: [408, wireErrors.timeoutDueToLeaderFail.message],
+  timeoutDueToConnectionLost: [408, wireErrors.timeoutDueToConnectionLost.message],
 };
 
 export function peerPromoteHandler(source: PromotionSource, logger: Logger): HttpHandler {

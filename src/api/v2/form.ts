@@ -76,19 +76,19 @@ function unescapeQuery(text: string): string {
   );
 }
 
-const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-const parameter = new RegExp(`^\\s*;\\s*(${token})\\s*=\\s*(?:(${token})|"((?:[^"\\\\\\r\\n]|\\\\.)*)")`);
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const parameter = new RegExp(`^\\s*;\\s*(${TOKEN})\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\\\r\\n]|\\\\.)*)")`);
 
 /** As mime.ParseMediaType: a type may come with an error. */
 function parseMediaType(text: string): { readonly type: string; readonly error?: string } {
   const semicolon = text.indexOf(';');
   const type = (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase();
-  const main = new RegExp(`^${token}`).exec(type)?.[0];
+  const main = new RegExp(`^${TOKEN}`).exec(type)?.[0];
   if (main === undefined) return { type: '', error: 'mime: no media type' };
   const rest = type.slice(main.length);
   if (rest !== '') {
     if (!rest.startsWith('/')) return { type: '', error: 'mime: expected slash after first token' };
-    const sub = new RegExp(`^${token}`).exec(rest.slice(1))?.[0];
+    const sub = new RegExp(`^${TOKEN}`).exec(rest.slice(1))?.[0];
     if (sub === undefined) return { type: '', error: 'mime: expected token after slash' };
     if (rest.length > 1 + sub.length) return { type: '', error: 'mime: unexpected content after media subtype' };
   }

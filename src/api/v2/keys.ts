@@ -1,6 +1,8 @@
 /** `/v2/keys`: the store, by HTTP. A watch answers at once with its headers and then with events as they come. */
+
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import { latin1Bytes } from '../../lib/latin1.js';
+import { wireErrors } from '../../proto/errors.js';
 import { V2Error } from '../../v2/error.js';
 import { eventJson, isCreated } from '../../v2/event.js';
 import type { V2Request } from '../../v2/request.js';
@@ -51,7 +53,7 @@ export async function answerKeys(
 
 async function carriedOut(server: V2Server, request: V2Request, method: string, key: string): Promise<V2Answer> {
   try {
-    if (isTooDeep(key)) throw new Error('etcdserver: request is too large');
+    if (isTooDeep(key)) throw new Error(wireErrors.requestTooLarge.message);
     return await server.do(request);
   } catch (cause) {
     server.observer.failed(method, cause instanceof V2Error ? cause.status : 500);

@@ -3,6 +3,7 @@
  * through the same handlers as if he had called them. Each refusal has no code of its own but Unknown, as etcd's
  * services give it. Source: etcd's client/v3/concurrency/key.go.
  */
+import { contextCanceled } from '../../grpc/context-errors.js';
 import { Code, GrpcError, type ServerCall } from '../../grpc/types.js';
 import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
 import { joined } from '../../lib/pieces.js';
@@ -132,7 +133,9 @@ export class Steps {
 
 /** Context errors keep their code, all others lose it. */
 function uncoded(error: GrpcError): GrpcError {
-  const isContext = error.message === 'context canceled' || error.message === 'context deadline exceeded';
+  const isContext =
+    error.message === wireErrors.contextCanceled.message ||
+    error.message === wireErrors.contextDeadlineExceeded.message;
   return isContext ? error : new GrpcError(Code.Unknown, error.message, { cause: error });
 }
 
@@ -187,7 +190,7 @@ class KeyWatch implements Disposable {
 
   #reason(): GrpcError {
     const { reason } = this.#signal;
-    return reason instanceof GrpcError ? reason : new GrpcError(Code.Canceled, 'context canceled');
+    return reason instanceof GrpcError ? reason : contextCanceled();
   }
 }
 

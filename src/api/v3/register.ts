@@ -1,6 +1,7 @@
 /** All v3 services of a member on one gRPC server, and the counts that `grpc_server_*` metrics are made of. */
-import { Code, type GrpcServer, type ServerObserver, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
+import type { Code, GrpcServer, ServerObserver, StreamHandler, UnaryHandler } from '../../grpc/types.js';
 import type { MethodKind } from '../../lib/codec.js';
+import { codeNames } from '../../proto/code.js';
 import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';
 import { Election } from '../../proto/gen/v3electionpb.js';
@@ -99,7 +100,6 @@ const kindNames = {
 } as const;
 
 /** `OK`, `InvalidArgument` …: as go-grpc-prometheus spells the codes. */
-const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, code === 0 ? 'OK' : name]));
 
 type HandledListener = (rpc: Readonly<RpcCount>, seconds: number, code: string) => void;
 
@@ -146,7 +146,7 @@ export class RpcCounts implements ServerObserver {
     if (kind === 'unary') this.runningUnary--;
     const count = this.#byPath.get(path);
     if (count === undefined) return;
-    const name = codeNames.get(code) ?? 'Unknown';
+    const name = codeNames[code] ?? 'Unknown';
     if (tookMs !== undefined) for (const told of this.#handledListeners) told(count, tookMs / 1000, name);
     count.handled[name] = (count.handled[name] ?? 0) + 1;
   }

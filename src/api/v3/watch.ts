@@ -5,10 +5,10 @@
  * half-close, as etcd does; the stream ends when the client cancels.
  */
 import { AuthError } from '../../auth/errors.js';
-import { codeName } from '../../grpc/status.js';
 import type { ServerStream } from '../../grpc/types.js';
 import { differenceOf } from '../../lib/emulate.js';
 import type { WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
+import { codeName } from '../../proto/code.js';
 import { wireErrors } from '../../proto/errors.js';
 import {
   WatchCreateRequest_FilterType as FilterType,

@@ -5,7 +5,7 @@
 import type { Client } from '../client.js';
 import type { KeepAlive } from '../lease.js';
 
-const defaultSessionTtlSeconds = 60;
+const DEFAULT_SESSION_TTL_SECONDS = 60;
 
 export class Session implements AsyncDisposable {
   readonly client: Client;
@@ -28,7 +28,7 @@ export class Session implements AsyncDisposable {
     client: Client,
     options: { ttlSeconds?: number; lease?: bigint; signal?: AbortSignal } = {},
   ): Promise<Session> {
-    const { ttlSeconds = defaultSessionTtlSeconds, signal } = options;
+    const { ttlSeconds = DEFAULT_SESSION_TTL_SECONDS, signal } = options;
     const lease = options.lease ?? (await client.lease.grant(ttlSeconds, { ...(signal && { signal }) })).ID;
     return new Session(client, lease, ttlSeconds);
   }

@@ -2,7 +2,7 @@
 import { Code } from '../../grpc/types.js';
 import { Event_EventType } from '../../proto/gen/mvccpb.js';
 import type { Client } from '../client.js';
-import { EtcdError } from '../errors.js';
+import { canceled, EtcdError } from '../errors.js';
 
 /**
  * Resolves when no key with the prefix is left that was created at `lastCreateRevision` or before. Only the one right
@@ -37,6 +37,6 @@ async function waitForDeletion(
   for await (const { events } of client.watch(key, { revision, signal })) {
     if (events.some(({ type }) => type === Event_EventType.DELETE)) return;
   }
-  if (signal?.aborted === true) throw new EtcdError(Code.Canceled, 'context canceled');
+  if (signal?.aborted === true) throw canceled();
   throw new EtcdError(Code.Unknown, 'lost watcher waiting for delete');
 }

@@ -2,6 +2,7 @@
  * What v2 calls end with when they do not go well; texts are those of etcd's client (client/client.go, client/keys.go,
  * client/cluster_error.go).
  */
+import { wireErrors } from '../../proto/errors.js';
 
 /**
  * A server's refusal of a request for keys: `100: Key not found (/x) [7]`. Codes are listed in etcd's
@@ -63,7 +64,7 @@ export class HeaderTimeoutError extends Error {
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
   constructor() {
-    super('context deadline exceeded');
+    super(wireErrors.contextDeadlineExceeded.message);
   }
 }
 

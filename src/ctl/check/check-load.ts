@@ -9,7 +9,7 @@ import { goQuote } from '../../lib/go/quote.js';
 import type { CtlGlobals } from '../global-flags.js';
 import { clientOptions, connect } from '../open-client.js';
 
-const cleanUpMs = 30_000;
+const CLEAN_UP_MS = 30_000;
 
 export interface LoadClients extends AsyncDisposable {
   readonly first: Client;
@@ -47,7 +47,7 @@ export interface CleanUp {
 
 /** Deletes the keys; with `compact` and `defrag` their traces, too. */
 export async function cleanUp({ first, endpoints }: LoadClients, how: CleanUp): Promise<void> {
-  const limits = { timeoutMs: cleanUpMs };
+  const limits = { timeoutMs: CLEAN_UP_MS };
   const { header } = await first.kv.delete(how.prefix, { prefix: true, ...limits });
   if (how.compact) {
     const revision = header?.revision ?? 0;

@@ -33,9 +33,9 @@ export class LoadRecorder {
   }
 }
 
-const leastShare = 0.9;
-const mostSlowestSeconds = 0.5;
-const mostDeviationSeconds = 0.1;
+const LEAST_SHARE = 0.9;
+const MOST_SLOWEST_SECONDS = 0.5;
+const MOST_DEVIATION_SECONDS = 0.1;
 
 /** The lines to print, and whether all is well. */
 export function judgeLoad(
@@ -44,13 +44,13 @@ export function judgeLoad(
 ): { readonly lines: readonly string[]; readonly isGood: boolean } {
   const lines = errorLines(report.errors);
   const rate = Math.floor(report.writesPerSecond) + 1;
-  const isFast = report.writesPerSecond / load.writesPerSecond > leastShare;
+  const isFast = report.writesPerSecond / load.writesPerSecond > LEAST_SHARE;
   lines.push(isFast ? `PASS: Throughput is ${rate} writes/s` : `FAIL: Throughput too low: ${rate} writes/s`);
   const slowest = `${report.slowestSeconds.toFixed(6)}s`;
-  const isPrompt = report.slowestSeconds <= mostSlowestSeconds;
+  const isPrompt = report.slowestSeconds <= MOST_SLOWEST_SECONDS;
   lines.push(isPrompt ? `PASS: Slowest request took ${slowest}` : `Slowest request took too long: ${slowest}`);
   const deviation = `${report.deviationSeconds.toFixed(6)}s`;
-  const isSteady = report.deviationSeconds <= mostDeviationSeconds;
+  const isSteady = report.deviationSeconds <= MOST_DEVIATION_SECONDS;
   lines.push(isSteady ? `PASS: Stddev is ${deviation}` : `Stddev too high: ${deviation}`);
   const isGood = report.errors.size === 0 && isFast && isPrompt && isSteady;
   lines.push(isGood ? 'PASS' : 'FAIL');

@@ -14,7 +14,7 @@ const names: Readonly<Record<string, LoadName>> = {
   xLarge: 'xl',
 };
 
-export const loadHelp = 'how much: s(small), m(medium), l(large), xl(xLarge)';
+export const LOAD_HELP = 'how much: s(small), m(medium), l(large), xl(xLarge)';
 
 /** Ends the command when there is no such load. */
 export function loadNamed(name: string): LoadName {
@@ -31,7 +31,7 @@ export const perfLoads: Readonly<Record<LoadName, PerfLoad>> = {
   l: { writesPerSecond: 8000, clients: 500 },
   xl: { writesPerSecond: 15_000, clients: 1000 },
 };
-export const perfSeconds = 60;
+export const PERF_SECONDS = 60;
 
 export interface ScaleLoad {
   readonly keys: number;
@@ -44,4 +44,4 @@ export const scaleLoads: Readonly<Record<LoadName, ScaleLoad>> = {
   xl: { keys: 3_000_000, clients: 1000 },
 };
 /** Key and value together. */
-export const scalePairBytes = 1024;
+export const SCALE_PAIR_BYTES = 1024;

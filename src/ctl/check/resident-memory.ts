@@ -4,7 +4,7 @@ import { type HttpTls, httpGet } from '../../lib/os/http-get.js';
 import { readFile } from '../../lib/os/read-file.js';
 import type { CtlGlobals } from '../global-flags.js';
 
-const metric = 'process_resident_memory_bytes';
+const METRIC = 'process_resident_memory_bytes';
 
 /** Throws an Error that says, in etcdctl's words, what could not be read. */
 export async function residentMemoryBytes(globals: CtlGlobals, endpoint: string): Promise<number> {
@@ -13,9 +13,9 @@ export async function residentMemoryBytes(globals: CtlGlobals, endpoint: string)
   const text = await httpGet(url, tls).catch((cause: unknown) => {
     throw new Error(`fetch error: ${messageOf(cause)}`, { cause });
   });
-  const line = text.split('\n').find((it) => it.startsWith(metric));
-  if (line === undefined) throw new Error(`could not find: ${metric}`);
-  return Number(line.slice(metric.length).trim());
+  const line = text.split('\n').find((it) => it.startsWith(METRIC));
+  if (line === undefined) throw new Error(`could not find: ${METRIC}`);
+  return Number(line.slice(METRIC.length).trim());
 }
 
 function tlsOptions({ cert, key, cacert, ...globals }: CtlGlobals): HttpTls {

@@ -14,9 +14,9 @@ import {
   delOperation,
   getFlags,
   getOperation,
+  PUT_NEEDS_VALUE,
   parsePutLease,
   putFlags,
-  putNeedsValue,
   putOperation,
 } from '../kv-operations.js';
 import { cutWords, shown } from '../words.js';
@@ -48,7 +48,7 @@ export function parseRequest(line: string): ParsedRequest {
       const { args, flags } = parse(putFlags);
       const { key, value, options } = putOperation(args, flags);
       // Standard input is the transaction itself: there is no value to be read from it.
-      if (value === undefined) fail(ExitCode.badArgs, putNeedsValue);
+      if (value === undefined) fail(ExitCode.badArgs, PUT_NEEDS_VALUE);
       return { op: op.put(latin1Bytes(key), latin1Bytes(value), { ...options, lease: parsePutLease(flags) }) };
     }
     case 'get': {

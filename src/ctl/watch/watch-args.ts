@@ -33,7 +33,7 @@ export class WatchArgsError extends Error {
   override readonly name = 'WatchArgsError';
 }
 
-const badCount = 'bad number of arguments';
+const BAD_COUNT = 'bad number of arguments';
 
 /** `args` are all words that are no flags, `beforeDash` how many of them stood before `--` (undefined without one). */
 export function watchTarget(
@@ -45,11 +45,11 @@ export function watchTarget(
   const own = args.slice(0, beforeDash);
   const exec = beforeDash === undefined ? [] : args.slice(beforeDash);
   if (beforeDash !== undefined && exec.length === 0)
-    throw new WatchArgsError(`${badCount} (found separator --, but no commands)`);
-  if (env.key !== '' && own.length > 0) throw new WatchArgsError(`${badCount} (found conflicting environment key)`);
+    throw new WatchArgsError(`${BAD_COUNT} (found separator --, but no commands)`);
+  if (env.key !== '' && own.length > 0) throw new WatchArgsError(`${BAD_COUNT} (found conflicting environment key)`);
   const watched = env.key === '' ? own : env.rangeEnd === '' ? [env.key] : [env.key, env.rangeEnd];
   const [key, rangeEnd] = watched;
-  if (key === undefined) throw new WatchArgsError(badCount);
+  if (key === undefined) throw new WatchArgsError(BAD_COUNT);
   // A third word is not looked at, and makes the second one ineffective.
   if (watched.length !== 2 || rangeEnd === undefined) return { key, rangeEnd: undefined, exec };
   if (flags.prefix) throw new WatchArgsError('`range_end` and `--prefix` are mutually exclusive');
@@ -76,14 +76,14 @@ export function interactiveLine(line: string, words: readonly string[], env: Wat
   // The parser filled in a value for every row of the table.
   const flags = values as WatchFlags;
   const own = args.slice(0, argsBeforeDash);
-  if (argsBeforeDash === undefined && own.length === 0 && env.key === '') throw new WatchArgsError(badCount);
+  if (argsBeforeDash === undefined && own.length === 0 && env.key === '') throw new WatchArgsError(BAD_COUNT);
   const given = { args, beforeDash: argsBeforeDash };
   try {
     return { t: 'watch', target: watchTarget(given, flags, env), flags };
   } catch (error) {
     // Told and passed over, where etcdctl finds out only when it makes the watch.
     const isLate =
-      error instanceof WatchArgsError && (error.message === badCount || error.message.includes('--prefix'));
+      error instanceof WatchArgsError && (error.message === BAD_COUNT || error.message.includes('--prefix'));
     if (!isLate) throw error;
     return invalid(`Invalid command ${line} (${error.message})`);
   }

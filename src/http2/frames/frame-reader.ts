@@ -3,7 +3,7 @@
  * split between chunks is copied, into a buffer of exactly its size, which `maxFrameBytes` bounds.
  */
 import { ConnectionError, ErrorCode } from './error-code.js';
-import { frameHeaderBytes, readUint31 } from './frame.js';
+import { FRAME_HEADER_BYTES, readUint31 } from './frame.js';
 
 export interface FrameSink {
   /**
@@ -35,8 +35,8 @@ export class FrameReader {
   push(chunk: Buffer): number {
     this.#stopped = false;
     let pos = this.#partial === undefined ? 0 : this.#completePartial(chunk, this.#partial);
-    while (!this.#stopped && chunk.length - pos >= frameHeaderBytes) {
-      const end = pos + frameHeaderBytes + this.#payloadLength(chunk, pos);
+    while (!this.#stopped && chunk.length - pos >= FRAME_HEADER_BYTES) {
+      const end = pos + FRAME_HEADER_BYTES + this.#payloadLength(chunk, pos);
       if (end > chunk.length) break;
       this.#deliver(chunk, pos, end);
       pos = end;
@@ -48,7 +48,7 @@ export class FrameReader {
 
   #hold(chunk: Buffer, pos: number): void {
     const rest = chunk.length - pos;
-    const size = rest < frameHeaderBytes ? frameHeaderBytes : frameHeaderBytes + this.#payloadLength(chunk, pos);
+    const size = rest < FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES : FRAME_HEADER_BYTES + this.#payloadLength(chunk, pos);
     this.#partial = Buffer.allocUnsafe(size);
     chunk.copy(this.#partial, 0, pos);
     this.#held = rest;
@@ -58,13 +58,13 @@ export class FrameReader {
   #completePartial(chunk: Buffer, begun: Buffer): number {
     let partial = begun;
     let pos = 0;
-    if (this.#held < frameHeaderBytes) {
-      pos = Math.min(frameHeaderBytes - this.#held, chunk.length);
+    if (this.#held < FRAME_HEADER_BYTES) {
+      pos = Math.min(FRAME_HEADER_BYTES - this.#held, chunk.length);
       chunk.copy(partial, this.#held, 0, pos);
       this.#held += pos;
-      if (this.#held < frameHeaderBytes) return pos;
-      const whole = Buffer.allocUnsafe(frameHeaderBytes + this.#payloadLength(partial, 0));
-      partial.copy(whole, 0, 0, frameHeaderBytes);
+      if (this.#held < FRAME_HEADER_BYTES) return pos;
+      const whole = Buffer.allocUnsafe(FRAME_HEADER_BYTES + this.#payloadLength(partial, 0));
+      partial.copy(whole, 0, 0, FRAME_HEADER_BYTES);
       this.#partial = partial = whole;
     }
     const take = Math.min(partial.length - this.#held, chunk.length - pos);
@@ -88,6 +88,6 @@ export class FrameReader {
   #deliver(bytes: Buffer, pos: number, end: number): void {
     const type = bytes[pos + 3] ?? 0;
     const flags = bytes[pos + 4] ?? 0;
-    this.#stopped = !this.#sink.frame(type, flags, readUint31(bytes, pos + 5), bytes, pos + frameHeaderBytes, end);
+    this.#stopped = !this.#sink.frame(type, flags, readUint31(bytes, pos + 5), bytes, pos + FRAME_HEADER_BYTES, end);
   }
 }

@@ -19,13 +19,13 @@ export const FrameType = {
 
 export const Flag = { EndStream: 0x1, Ack: 0x1, EndHeaders: 0x4, Padded: 0x8, Priority: 0x20 } as const;
 
-export const frameHeaderBytes = 9;
+export const FRAME_HEADER_BYTES = 9;
 /** What a client sends first (section 3.4). */
 export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-export const defaultWindow = 65_535;
-export const maxWindow = 2 ** 31 - 1;
-export const minMaxFrameBytes = 16_384;
-export const maxMaxFrameBytes = 2 ** 24 - 1;
+export const DEFAULT_WINDOW = 65_535;
+export const MAX_WINDOW = 2 ** 31 - 1;
+export const MIN_MAX_FRAME_BYTES = 16_384;
+export const MAX_MAX_FRAME_BYTES = 2 ** 24 - 1;
 
 export function writeFrameHeader(
   into: Uint8Array,

@@ -1,6 +1,13 @@
 /** SETTINGS (RFC 9113 section 6.5): what each side lets the other do. */
 import { ConnectionError, ErrorCode } from './error-code.js';
-import { defaultWindow, maxMaxFrameBytes, maxWindow, minMaxFrameBytes, readUint32, writeUint32 } from './frame.js';
+import {
+  DEFAULT_WINDOW,
+  MAX_MAX_FRAME_BYTES,
+  MAX_WINDOW,
+  MIN_MAX_FRAME_BYTES,
+  readUint32,
+  writeUint32,
+} from './frame.js';
 
 const Setting = {
   HeaderTableSize: 1,
@@ -24,8 +31,8 @@ export function initialSettings(): Settings {
   return {
     headerTableBytes: 4096,
     maxConcurrentStreams: 2 ** 32 - 1,
-    streamWindowBytes: defaultWindow,
-    maxFrameBytes: minMaxFrameBytes,
+    streamWindowBytes: DEFAULT_WINDOW,
+    maxFrameBytes: MIN_MAX_FRAME_BYTES,
     maxHeaderListBytes: 2 ** 32 - 1,
   };
 }
@@ -74,13 +81,13 @@ export function applySettings(
         settings.maxConcurrentStreams = value;
         break;
       case Setting.InitialWindowSize:
-        if (value > maxWindow) {
+        if (value > MAX_WINDOW) {
           throw new ConnectionError(ErrorCode.FlowControlError, `SETTINGS_INITIAL_WINDOW_SIZE of ${value}`);
         }
         settings.streamWindowBytes = value;
         break;
       case Setting.MaxFrameSize:
-        if (value < minMaxFrameBytes || value > maxMaxFrameBytes) {
+        if (value < MIN_MAX_FRAME_BYTES || value > MAX_MAX_FRAME_BYTES) {
           throw new ConnectionError(ErrorCode.ProtocolError, `SETTINGS_MAX_FRAME_SIZE of ${value}`);
         }
         settings.maxFrameBytes = value;

@@ -26,9 +26,9 @@ const notIndexed: ReadonlySet<string> = new Set([
 const neverIndexed: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization', 'set-cookie']);
 
 /** We never use more of the peer's table than this, whatever it offers. */
-const ownCapacity = 4096;
+const OWN_CAPACITY = 4096;
 /** Cached lists per encoder: a server has three or four, a client one per method; beyond that the cache starts anew. */
-const maxCachedLists = 64;
+const MAX_CACHED_LISTS = 64;
 
 interface Name {
   /** Index in the static table of a field of this name, or 0. */
@@ -64,7 +64,7 @@ export class HpackEncoder {
   /** Entries ever evicted: `live[oldest]` has this absolute number. */
   #evicted = 0;
   #size = 0;
-  #capacity = ownCapacity;
+  #capacity = OWN_CAPACITY;
   /** Smallest and present capacity that the peer has not been told of; -1 = nothing to tell. */
   #lowestUntold = -1;
   /** Changes with every insertion and eviction, whereupon indexes shift. */
@@ -75,7 +75,7 @@ export class HpackEncoder {
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
   setPeerCapacity(bytes: number): void {
-    const capacity = Math.min(bytes, ownCapacity);
+    const capacity = Math.min(bytes, OWN_CAPACITY);
     if (capacity === this.#capacity) return;
     this.#lowestUntold = this.#lowestUntold < 0 ? capacity : Math.min(this.#lowestUntold, capacity);
     this.#capacity = capacity;
@@ -98,7 +98,7 @@ export class HpackEncoder {
     const block = this.#out.subarray(0, this.#pos);
     // Only lists that are frozen are promised to come again; all others would be cached for nothing.
     if (!resized && this.#version === before && Object.isFrozen(fields)) {
-      if (this.#cache.size >= maxCachedLists) this.#cache.clear();
+      if (this.#cache.size >= MAX_CACHED_LISTS) this.#cache.clear();
       this.#cache.set(fields, { version: before, bytes: Buffer.from(block) });
     }
     return block;

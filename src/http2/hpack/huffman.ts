@@ -5,10 +5,10 @@
  * at most one.
  */
 
-const endOfString = 256;
+const END_OF_STRING = 256;
 
 /** `count x bits` for symbols 0…256 in order. */
-const lengthRuns =
+const LENGTH_RUNS =
   '1x13 1x23 7x28 1x24 1x30 2x28 1x30 8x28 1x30 9x28 1x6 2x10 1x12 1x13 1x6 1x8 1x11 2x10 1x8 1x11 1x8 3x6 3x5 ' +
   '7x6 1x7 1x8 1x15 1x6 1x12 1x10 1x13 1x6 ' +
   '22x7 1x8 1x7 1x8 1x13 1x19 1x13 1x14 1x6 1x15 1x5 1x6 1x5 1x6 1x5 3x6 1x5 2x7 3x6 1x5 1x6 1x7 1x6 2x5 1x6 5x7 ' +
@@ -26,14 +26,14 @@ fillCodes();
 
 function fillCodes(): void {
   let symbol = 0;
-  for (const run of lengthRuns.split(' ')) {
+  for (const run of LENGTH_RUNS.split(' ')) {
     const [count = 0, bits = 0] = run.split('x').map(Number);
     lengths.fill(bits, symbol, symbol + count);
     symbol += count;
   }
   let code = 0;
   for (let bits = 5; bits <= 30; bits++) {
-    for (let s = 0; s <= endOfString; s++) {
+    for (let s = 0; s <= END_OF_STRING; s++) {
       if (lengths[s] === bits) codes[s] = code++;
     }
     code *= 2;
@@ -89,7 +89,7 @@ function steps(): Steps {
   if (built !== undefined) return built;
   // An inner node is an index; a leaf is stored as -2 - symbol; 0 = not there (the root is nobody's child).
   const children: [number, number][] = [[0, 0]];
-  for (let symbol = 0; symbol <= endOfString; symbol++) {
+  for (let symbol = 0; symbol <= END_OF_STRING; symbol++) {
     let node = 0;
     for (let bit = (lengths[symbol] ?? 0) - 1; bit >= 0; bit--) {
       const side = ((codes[symbol] ?? 0) >>> bit) & 1;
@@ -111,7 +111,7 @@ function steps(): Steps {
         const child = children[node]?.[(nibble >> bit) & 1] ?? 0;
         if (child >= 0) {
           node = child;
-        } else if (child === -2 - endOfString) {
+        } else if (child === -2 - END_OF_STRING) {
           node = -1;
         } else {
           emit[start * 16 + nibble] = -2 - child;

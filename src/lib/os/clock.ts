@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.js';
 
 /** setTimeout takes a signed 32-bit count of milliseconds (24.8 days) and fires at once above it. */
-const longestTimeoutMs = 0x7fff_ffff;
+const LONGEST_TIMEOUT_MS = 0x7fff_ffff;
 
 export const osClock: Clock = {
   monotonicMs: () => performance.now(),
@@ -10,10 +10,10 @@ export const osClock: Clock = {
   after(delayMs, run) {
     let timer = start(delayMs);
     function start(remainingMs: number): NodeJS.Timeout {
-      if (remainingMs <= longestTimeoutMs) return setTimeout(run, Math.max(0, remainingMs));
+      if (remainingMs <= LONGEST_TIMEOUT_MS) return setTimeout(run, Math.max(0, remainingMs));
       return setTimeout(() => {
-        timer = start(remainingMs - longestTimeoutMs);
-      }, longestTimeoutMs);
+        timer = start(remainingMs - LONGEST_TIMEOUT_MS);
+      }, LONGEST_TIMEOUT_MS);
     }
     return () => clearTimeout(timer);
   },
@@ -21,7 +21,7 @@ export const osClock: Clock = {
     setImmediate(run);
   },
   every(periodMs, run) {
-    const timer = setInterval(run, Math.min(periodMs, longestTimeoutMs));
+    const timer = setInterval(run, Math.min(periodMs, LONGEST_TIMEOUT_MS));
     return () => clearInterval(timer);
   },
 };

@@ -88,7 +88,7 @@ const openFlags = {
 } as const;
 
 /** writev takes at most IOV_MAX (1024 on Linux) pieces. */
-const mostChunksAtOnce = 1000;
+const MOST_CHUNKS_AT_ONCE = 1000;
 
 class OsFile implements DiskFile {
   #fd: number | undefined;
@@ -125,8 +125,8 @@ class OsFile implements DiskFile {
         this.#writeSome([only.subarray(written)], position + written);
         return;
       }
-      for (let from = 0; from < chunks.length; from += mostChunksAtOnce) {
-        position = this.#writeSome(chunks.slice(from, from + mostChunksAtOnce), position);
+      for (let from = 0; from < chunks.length; from += MOST_CHUNKS_AT_ONCE) {
+        position = this.#writeSome(chunks.slice(from, from + MOST_CHUNKS_AT_ONCE), position);
       }
     } catch (error) {
       throw this.#named(error, 'write');

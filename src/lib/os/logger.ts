@@ -167,7 +167,7 @@ function members(fields: LogFields): string {
 }
 
 /** Deeper than any record of ours; it ends a circle. */
-const maxDepth = 8;
+const MAX_DEPTH = 8;
 
 /** As zap encodes: 64-bit ids are bare numbers, errors their text, bytes base64. */
 function encode(value: unknown, depth: number): string {
@@ -187,7 +187,7 @@ function encode(value: unknown, depth: number): string {
   if (value === null) return 'null';
   if (value instanceof Error) return JSON.stringify(value.message);
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
-  if (depth >= maxDepth) return '"…"';
+  if (depth >= MAX_DEPTH) return '"…"';
   if (Array.isArray(value)) return `[${value.map((item) => encode(item, depth + 1)).join(',')}]`;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${encode(item, depth + 1)}`).join(',')}}`;
@@ -217,11 +217,11 @@ class Sampler {
  * How often to try a pipe that is full and does not block; then the rest of the record is dropped rather than the
  * member held up for ever.
  */
-const maxTries = 1000;
+const MAX_TRIES = 1000;
 
 function writeAll(fd: number, line: string): void {
   let rest: Uint8Array = Buffer.from(line);
-  for (let tries = 0; rest.length > 0 && tries < maxTries; tries++) {
+  for (let tries = 0; rest.length > 0 && tries < MAX_TRIES; tries++) {
     try {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {

@@ -25,9 +25,9 @@ import { handshakeError, refusalOfClient, tlsTexts } from './tls-verify.js';
 export const osNetwork: Network = { listen, dial };
 
 /** First byte of a TLS record that carries a handshake. */
-const tlsHandshake = 0x16;
-const defaultHandshakeMs = 10_000;
-const defaultDialMs = 20_000;
+const TLS_HANDSHAKE = 0x16;
+const DEFAULT_HANDSHAKE_MS = 10_000;
+const DEFAULT_DIAL_MS = 20_000;
 const LAST_PORT = 65_535;
 /**
  * Nagle's delay off; a peer that vanished without a word is noticed by probes of a silent connection, as Go's sockets
@@ -109,7 +109,7 @@ function boundAddress(server: net.Server, asked: NetworkAddress): NetworkAddress
  */
 function secureAcceptor(
   options: TlsServerOptions,
-  { handshakeTimeoutMs = defaultHandshakeMs, onReject }: ListenOptions,
+  { handshakeTimeoutMs = DEFAULT_HANDSHAKE_MS, onReject }: ListenOptions,
   onConnection: (connection: NetworkSocket) => void,
 ): (socket: net.Socket) => void {
   let material: TlsMaterial = options.reload?.() ?? options;
@@ -166,7 +166,7 @@ function secureAcceptor(
 /** Both on one port: the first byte tells a TLS handshake from HTTP. */
 function sniffTls(
   socket: net.Socket,
-  { handshakeTimeoutMs = defaultHandshakeMs }: ListenOptions,
+  { handshakeTimeoutMs = DEFAULT_HANDSHAKE_MS }: ListenOptions,
   secure: (socket: net.Socket) => void,
   onConnection: (connection: NetworkSocket) => void,
 ): void {
@@ -184,7 +184,7 @@ function sniffTls(
     socket.off('end', hangUp);
     socket.off('close', stop);
     socket.unshift(chunk);
-    if (chunk[0] === tlsHandshake) secure(socket);
+    if (chunk[0] === TLS_HANDSHAKE) secure(socket);
     else onConnection(described(socket, undefined));
   };
   socket.on('readable', look);
@@ -205,7 +205,7 @@ function dial(address: NetworkAddress, options: DialOptions = {}): Promise<Netwo
         : { path: address.path, allowHalfOpen: halfOpen },
     );
     let watched: net.Socket = socket;
-    const timer = setTimeout(() => fail(ioTimeout(address)), options.timeoutMs ?? defaultDialMs);
+    const timer = setTimeout(() => fail(ioTimeout(address)), options.timeoutMs ?? DEFAULT_DIAL_MS);
     const release = (): void => {
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', onAbort);

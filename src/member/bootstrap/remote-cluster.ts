@@ -2,7 +2,9 @@
  * What a running cluster's members answer to one that starts: who belongs to it. Source: etcd's
  * etcdserver/cluster_util.go.
  */
+
 import { type ClusterMember, membersFromJson } from '../../datadir/cluster-member.js';
+import { wireErrors } from '../../proto/errors.js';
 import type { DecisionWorld } from './types.js';
 
 export interface ClusterAnswer {
@@ -61,7 +63,7 @@ export async function withTimeout<T>(
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  const cancel = clock.after(timeoutMs, () => controller.abort(new Error('context deadline exceeded')));
+  const cancel = clock.after(timeoutMs, () => controller.abort(new Error(wireErrors.contextDeadlineExceeded.message)));
   try {
     return await call(controller.signal);
   } finally {

@@ -2,6 +2,7 @@
  * `grpc_server_*`, as go-grpc-prometheus names and describes them: a member and a gRPC proxy count their calls alike.
  */
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { codeNames } from '../../proto/code.js';
 
 export interface RpcFigures {
   readonly type: string;
@@ -18,27 +19,7 @@ export interface RpcFigures {
  * A series for each status there is, at 0 from the start: what begins to exist with its first failure has no rate
  * before it.
  */
-const unhandled: Readonly<Record<string, number>> = Object.fromEntries(
-  [
-    'OK',
-    'Canceled',
-    'Unknown',
-    'InvalidArgument',
-    'DeadlineExceeded',
-    'NotFound',
-    'AlreadyExists',
-    'PermissionDenied',
-    'ResourceExhausted',
-    'FailedPrecondition',
-    'Aborted',
-    'OutOfRange',
-    'Unimplemented',
-    'Internal',
-    'Unavailable',
-    'DataLoss',
-    'Unauthenticated',
-  ].map((code) => [code, 0]),
-);
+const unhandled: Readonly<Record<string, number>> = Object.fromEntries(codeNames.map((code) => [code, 0]));
 
 /** go-grpc-prometheus's own, Prometheus's default. */
 const HANDLING_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

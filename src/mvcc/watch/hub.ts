@@ -30,11 +30,11 @@ type Watcher = WatcherOf<WatchStream>;
  * Bounds of one round of catching up: watchers, distinct revisions with events, records read, bytes of events, and
  * events by watchers.
  */
-const roundWatchers = 512;
-const roundRevisions = 1000;
-const roundRecords = 10_000;
-const roundBytes = 4 * 1024 * 1024;
-const roundHits = 20_000;
+const ROUND_WATCHERS = 512;
+const ROUND_REVISIONS = 1000;
+const ROUND_RECORDS = 10_000;
+const ROUND_BYTES = 4 * 1024 * 1024;
+const ROUND_HITS = 20_000;
 
 export interface WatchHubOptions {
   /** Unsynced watchers can go on: call `sync()` soon. May be called inside apply: only take note. */
@@ -189,7 +189,7 @@ export class WatchHub implements StoreListener {
       else if (watcher.minRevision < compacted) this.#cancelCompacted(watcher, compacted);
       else if (watcher.stream.isFull) this.#becomeBlocked(watcher);
       else batch.push(watcher);
-      if (batch.length === roundWatchers) break;
+      if (batch.length === ROUND_WATCHERS) break;
     }
     return batch;
   }
@@ -242,7 +242,12 @@ export class WatchHub implements StoreListener {
     this.#store.backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
       const next = mainOf(recordKey);
       if (next !== main) {
-        if (records >= roundRecords || revisions >= roundRevisions || bytes >= roundBytes || hitCount >= roundHits) {
+        if (
+          records >= ROUND_RECORDS ||
+          revisions >= ROUND_REVISIONS ||
+          bytes >= ROUND_BYTES ||
+          hitCount >= ROUND_HITS
+        ) {
           upTo = main;
           return false;
         }

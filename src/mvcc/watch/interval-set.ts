@@ -4,7 +4,7 @@
  */
 
 /** Sorts behind every latin1 string: the end of an interval that has none. */
-export const noEnd = '\u0100';
+export const NO_END = '\u0100';
 
 interface Node<T> {
   readonly start: string;

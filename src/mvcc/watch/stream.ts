@@ -1,25 +1,25 @@
 /**
  * The watches of one client stream and what waits to be sent to it. Pull, not push: the sender takes a message when it
  * can send one, and a full buffer makes watchers fall back to reading history, so a client that does not read costs at
- * most `bufferedMessages` messages.
+ * most `BUFFERED_MESSAGES` messages.
  */
 import { latin1Text } from '../../lib/latin1.js';
 import type { WatchHub } from './hub.js';
-import { noEnd } from './interval-set.js';
+import { NO_END } from './interval-set.js';
 import type { WatchMade, WatchMessage, WatchOptions, WatchStreamHandle, WatchStreamOptions } from './types.js';
 import { Watcher } from './watcher.js';
 
 /** As etcd's per-stream channel. */
-const bufferedMessages = 128;
+const BUFFERED_MESSAGES = 128;
 /**
  * Blocked watchers go on when the buffer has drained to here: half, so that a slow reader does not cause a round per
  * message.
  */
-const goOnAt = bufferedMessages / 2;
+const GO_ON_AT = BUFFERED_MESSAGES / 2;
 /** … and no more than these bytes and a message: a message may hold megabytes. */
-const bufferedBytes = 2 * 1024 * 1024;
+const BUFFERED_BYTES = 2 * 1024 * 1024;
 /** Header, ids and flags of a response, at most; counts against `maxResponseBytes`. */
-const envelopeBytes = 64;
+const ENVELOPE_BYTES = 64;
 
 /** Whom a requested progress is for. */
 const ALL_WATCHES = -1n;
@@ -51,7 +51,7 @@ export class WatchStream implements WatchStreamHandle {
   }
 
   get isFull(): boolean {
-    return this.#queue.length >= bufferedMessages || this.#queuedBytes >= bufferedBytes;
+    return this.#queue.length >= BUFFERED_MESSAGES || this.#queuedBytes >= BUFFERED_BYTES;
   }
 
   watch(options: WatchOptions): WatchMade {
@@ -107,7 +107,7 @@ export class WatchStream implements WatchStreamHandle {
       const { watcher, message } = next;
       this.#queuedBytes -= sizeOf(message);
       this.#hub.events.pending -= message.events.length;
-      if (this.blocked.size > 0 && this.#queue.length <= goOnAt && this.#queuedBytes < bufferedBytes)
+      if (this.blocked.size > 0 && this.#queue.length <= GO_ON_AT && this.#queuedBytes < BUFFERED_BYTES)
         this.#hub.unblock(this);
       if (watcher?.state === 'cancelled') continue;
       if (watcher === undefined || message.events.length === 0) return message;
@@ -150,7 +150,7 @@ export class WatchStream implements WatchStreamHandle {
 
   /** As many events as fit, at least one; and the rest, if any. */
   #split(message: WatchMessage): [WatchMessage, WatchMessage | undefined] {
-    let size = envelopeBytes;
+    let size = ENVELOPE_BYTES;
     for (let count = 0; count < message.events.length; count++) {
       size += encodedSize(message.events[count] as Uint8Array);
       if (count > 0 && size >= this.#options.maxResponseBytes) {
@@ -165,7 +165,7 @@ export class WatchStream implements WatchStreamHandle {
 }
 
 function sizeOf({ events }: WatchMessage): number {
-  let size = envelopeBytes;
+  let size = ENVELOPE_BYTES;
   for (const event of events) size += event.length;
   return size;
 }
@@ -173,7 +173,7 @@ function sizeOf({ events }: WatchMessage): number {
 /** Wire form to the watcher's: undefined = one key. */
 function endOf(rangeEnd: Uint8Array): string | undefined {
   if (rangeEnd.length === 0) return undefined;
-  return rangeEnd.length === 1 && rangeEnd[0] === 0 ? noEnd : latin1Text(rangeEnd);
+  return rangeEnd.length === 1 && rangeEnd[0] === 0 ? NO_END : latin1Text(rangeEnd);
 }
 
 /** A watcher that waits for a future revision gets no progress below it (#20221). */

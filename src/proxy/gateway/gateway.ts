@@ -26,7 +26,7 @@ export interface GatewayDeps {
   readonly retryDelayMs: number;
 }
 
-const usualRetryDelayMs = 5 * 60 * 1000;
+const USUAL_RETRY_DELAY_MS = 5 * 60 * 1000;
 
 export class Gateway {
   readonly #remotes: Remotes;
@@ -39,7 +39,7 @@ export class Gateway {
   constructor(remotes: Remotes, deps: GatewayDeps) {
     this.#remotes = remotes;
     this.#deps = deps;
-    this.#retryDelayMs = deps.retryDelayMs <= 0 ? usualRetryDelayMs : deps.retryDelayMs;
+    this.#retryDelayMs = deps.retryDelayMs <= 0 ? USUAL_RETRY_DELAY_MS : deps.retryDelayMs;
   }
 
   /** Begins to look after endpoints that were set aside. */

@@ -10,7 +10,7 @@ import { Cluster } from '../../proto/gen/etcdserverpb.js';
 import type { Upstream } from './upstream.js';
 
 /** As clientv3: an answer that takes longer is given up. */
-const answerWithinMs = 5000;
+const ANSWER_WITHIN_MS = 5000;
 
 export interface EndpointSyncDeps {
   readonly upstream: Upstream;
@@ -53,7 +53,7 @@ export class EndpointSync {
     this.#isAsking = true;
     const { upstream, connect, logger } = this.#deps;
     try {
-      const call = { metadata: new Map(), signal: this.#stopping.signal, timeoutMs: answerWithinMs };
+      const call = { metadata: new Map(), signal: this.#stopping.signal, timeoutMs: ANSWER_WITHIN_MS };
       const { members } = await upstream.unary(Cluster.memberList, { linearizable: true }, call);
       const started = members.filter(({ name, isLearner }) => name !== '' && !isLearner);
       const found = [...new Set(started.flatMap(({ clientURLs }) => clientURLs))].sort();

@@ -2,15 +2,17 @@
  * `/health` of a proxy: whether the cluster answers a read. `/proxy/health`: whether it does so through the proxy, and
  * whether a watch can be made there. Bodies and texts: etcd's proxy/grpcproxy/health.go.
  */
+
 import type { HttpHandler } from '../../api/http/types.js';
 import type { Client } from '../../client/client.js';
 import type { Clock } from '../../lib/clock.js';
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import { wireErrors } from '../../proto/errors.js';
 
-const readWithinMs = 1000;
-const watchWithinMs = 3000;
+const READ_WITHIN_MS = 1000;
+const WATCH_WITHIN_MS = 3000;
 /** A refusal was answered by the cluster, too. */
-const permissionDenied = 'etcdserver: permission denied';
+const PERMISSION_DENIED = wireErrors.permissionDenied.message;
 
 export interface HealthDeps {
   readonly clock: Clock;
@@ -44,11 +46,11 @@ async function proxyProblem({ self, clock }: HealthDeps): Promise<string> {
 /** '' = none. */
 async function readProblem(client: Client, key: string | Uint8Array): Promise<string> {
   try {
-    await client.kv.get(key, { timeoutMs: readWithinMs });
+    await client.kv.get(key, { timeoutMs: READ_WITHIN_MS });
     return '';
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    return text === permissionDenied ? '' : `GET ERROR:${text}`;
+    return text === PERMISSION_DENIED ? '' : `GET ERROR:${text}`;
   }
 }
 
@@ -56,7 +58,7 @@ async function watchProblem(client: Client, clock: Clock): Promise<string> {
   const watch = client.watch('a');
   let cancelTimer = (): void => {};
   const late = new Promise<string>((resolve) => {
-    cancelTimer = clock.after(watchWithinMs, () => resolve('WATCH TIMEOUT'));
+    cancelTimer = clock.after(WATCH_WITHIN_MS, () => resolve('WATCH TIMEOUT'));
   });
   try {
     // A watch that is refused was answered all the same; any answer will do.

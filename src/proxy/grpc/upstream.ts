@@ -20,7 +20,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
 
 /** How long a call waits for any member to be reached: a restart, not an outage. */
-const reachableWithinMs = 3000;
+const REACHABLE_WITHIN_MS = 3000;
 
 /** Set by HTTP and gRPC on each hop for itself. */
 const ownOfHop: ReadonlySet<string> = new Set([':authority', 'content-type', 'user-agent', 'host', 'connection']);
@@ -103,7 +103,7 @@ export class Upstream {
     const onAbort = (): void => waiting.abort(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
-    const cancelTimer = this.#clock.after(reachableWithinMs, () => {
+    const cancelTimer = this.#clock.after(REACHABLE_WITHIN_MS, () => {
       const why = balancer.lastFailure ?? 'no member of the cluster can be reached';
       waiting.abort(new GrpcError(Code.Unavailable, why));
     });

@@ -2,12 +2,14 @@
  * The members of a cluster as one of its peers tells them (`/members` on the peer port). As etcd's
  * etcdserver/cluster_util.go.
  */
+
 import type { Clock } from '../../lib/clock.js';
 import { httpFailure } from '../../lib/go/http-error.js';
 import { goQuote } from '../../lib/go/quote.js';
 import { collectBody } from '../../lib/http.js';
 import type { HttpClient } from '../../lib/http-client.js';
 import type { Logger } from '../../lib/logger.js';
+import { wireErrors } from '../../proto/errors.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -42,7 +44,7 @@ export async function remoteCluster(peerUrls: readonly string[], deps: RemoteDep
 
 async function askMembers(url: string, { http, clock, signal }: RemoteDeps): Promise<RemoteCluster> {
   const late = new AbortController();
-  const cancel = clock.after(TIMEOUT_MS, () => late.abort(new Error('context deadline exceeded')));
+  const cancel = clock.after(TIMEOUT_MS, () => late.abort(new Error(wireErrors.contextDeadlineExceeded.message)));
   try {
     const answer = await http.ask({
       method: 'GET',

@@ -13,7 +13,7 @@ import type { RaftLogger } from '../world/logger.js';
 import { RaftPanic } from '../world/logger.js';
 
 /** Below this many dead entries at the front, moving the rest is not worth it. */
-const trimAt = 256;
+const TRIM_AT = 256;
 
 export class Unstable {
   snapshot: Snapshot | undefined;
@@ -98,7 +98,7 @@ export class Unstable {
     if (this.#head === this.#entries.length) {
       this.#entries = [];
       this.#head = 0;
-    } else if (this.#head >= trimAt && this.#head * 2 >= this.#entries.length) {
+    } else if (this.#head >= TRIM_AT && this.#head * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
     }

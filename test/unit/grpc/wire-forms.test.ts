@@ -1,16 +1,10 @@
 /** The small forms that gRPC writes into headers: timeouts, messages, metadata. */
 import { describe, expect, it } from 'vitest';
 import { fieldsOf, metadataField, metadataOf } from '../../../src/grpc/metadata.js';
-import {
-  codeName,
-  codeOfHttpStatus,
-  decodeMessage,
-  encodeMessage,
-  statusFields,
-  statusOf,
-} from '../../../src/grpc/status.js';
+import { codeOfHttpStatus, decodeMessage, encodeMessage, statusFields, statusOf } from '../../../src/grpc/status.js';
 import { formatTimeout, parseTimeout } from '../../../src/grpc/timeout.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
+import { codeName } from '../../../src/proto/code.js';
 
 describe('a timeout', () => {
   it.each([

@@ -5,7 +5,7 @@ import {
   LeaseTtlTooLargeError,
   NotPrimaryError,
 } from '../../../src/lease/errors.js';
-import { Lessor, maxLeaseTtlSeconds } from '../../../src/lease/lessor.js';
+import { Lessor, MAX_LEASE_TTL_SECONDS } from '../../../src/lease/lessor.js';
 import type { LessorOptions } from '../../../src/lease/types.js';
 import { Lease as LeaseRecord } from '../../../src/proto/gen/leasepb.js';
 import { MemoryBackend } from '../../support/memory-backend.js';
@@ -66,11 +66,11 @@ describe('granting', () => {
     lessor.grant(1n, 10, 0);
     expect(() => lessor.grant(0n, 10, 0)).toThrow(LeaseNotFoundError);
     expect(() => lessor.grant(1n, 20, 0)).toThrow(LeaseExistsError);
-    expect(() => lessor.grant(2n, maxLeaseTtlSeconds + 1, 0)).toThrow(LeaseTtlTooLargeError);
-    expect(lessor.grant(3n, maxLeaseTtlSeconds, 0).ttlSeconds).toBe(maxLeaseTtlSeconds);
+    expect(() => lessor.grant(2n, MAX_LEASE_TTL_SECONDS + 1, 0)).toThrow(LeaseTtlTooLargeError);
+    expect(lessor.grant(3n, MAX_LEASE_TTL_SECONDS, 0).ttlSeconds).toBe(MAX_LEASE_TTL_SECONDS);
     expect(onDisk(backend).map(([, it]) => [it.ID, it.TTL])).toEqual([
       [1n, 10],
-      [3n, maxLeaseTtlSeconds],
+      [3n, MAX_LEASE_TTL_SECONDS],
     ]);
   });
 
