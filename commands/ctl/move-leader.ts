@@ -1,6 +1,7 @@
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { CtlCommand } from '../../src/ctl/command.js';
 import { NumberError, parseUnsigned } from '../../src/lib/go/number.js';
+import type { MemberId } from '../../src/lib/ids.js';
 
 export default class MoveLeader extends CtlCommand {
   static override summary = 'Hand the leadership to another member';
@@ -31,7 +32,7 @@ export default class MoveLeader extends CtlCommand {
   }
 }
 
-function parseTarget(text: string): bigint {
+function parseTarget(text: string): MemberId {
   try {
     return parseUnsigned(text, { base: 16, bits: 64 });
   } catch (error) {

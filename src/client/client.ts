@@ -11,7 +11,9 @@
  * Nothing is connected before the first call. `close()` ends watches and kept leases and drops the connections; a
  * process is kept alive by an open client only while something is under way.
  */
+
 import { Code } from '../grpc/types.js';
+import type { LeaseId } from '../lib/ids.js';
 import { AuthClient } from './auth.js';
 import { Balancer } from './balancer.js';
 import { Caller } from './caller.js';
@@ -88,7 +90,7 @@ export class Client {
   }
 
   /** Keeps a lease alive until it is canceled or the lease ends. */
-  keepAlive(lease: bigint): KeepAlive {
+  keepAlive(lease: LeaseId): KeepAlive {
     return this.lease.keepAlive(lease);
   }
 

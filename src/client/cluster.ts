@@ -1,4 +1,5 @@
 /** The members of the cluster. */
+import type { MemberId } from '../lib/ids.js';
 import {
   Cluster,
   type MemberAddResponse,
@@ -40,16 +41,16 @@ export class ClusterClient {
     );
   }
 
-  remove(member: bigint, options: CallLimits = {}): Promise<MemberRemoveResponse> {
+  remove(member: MemberId, options: CallLimits = {}): Promise<MemberRemoveResponse> {
     return this.#caller.unary(Cluster.memberRemove, { ID: member }, options);
   }
 
-  async update(member: bigint, peerURLs: readonly string[], options: CallLimits = {}): Promise<MemberUpdateResponse> {
+  async update(member: MemberId, peerURLs: readonly string[], options: CallLimits = {}): Promise<MemberUpdateResponse> {
     checkPeerUrls(peerURLs);
     return this.#caller.unary(Cluster.memberUpdate, { ID: member, peerURLs: [...peerURLs] }, options);
   }
 
-  promote(member: bigint, options: CallLimits = {}): Promise<MemberPromoteResponse> {
+  promote(member: MemberId, options: CallLimits = {}): Promise<MemberPromoteResponse> {
     return this.#caller.unary(Cluster.memberPromote, { ID: member }, options);
   }
 }

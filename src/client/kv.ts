@@ -1,4 +1,5 @@
 /** Keys and values: get, put, delete, transactions, compaction. */
+import type { LeaseId } from '../lib/ids.js';
 import {
   type CompactionResponse,
   type Compare,
@@ -43,7 +44,7 @@ export type SortBy = 'key' | 'version' | 'create' | 'mod' | 'value';
 
 export interface PutOptions {
   /** The lease to attach; 0n = none. */
-  readonly lease?: bigint | undefined;
+  readonly lease?: LeaseId | undefined;
   readonly prevKv?: boolean | undefined;
   /** Keep the key's value (the given one must be empty), or its lease. */
   readonly ignoreValue?: boolean | undefined;
@@ -138,7 +139,7 @@ export const compare = {
     condition(key, sign, MOD, { case: 'modRevision', value }, range),
   value: (key: Bytes, sign: CompareSign, value: Bytes, range?: RangeSelection): Compare =>
     condition(key, sign, VALUE, { case: 'value', value: toBytes(value) }, range),
-  lease: (key: Bytes, sign: CompareSign, value: bigint, range?: RangeSelection): Compare =>
+  lease: (key: Bytes, sign: CompareSign, value: LeaseId, range?: RangeSelection): Compare =>
     condition(key, sign, LEASE, { case: 'lease', value }, range),
 };
 

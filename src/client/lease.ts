@@ -8,6 +8,7 @@
 
 import { contextCanceled } from '../grpc/context-errors.js';
 import { type ClientStream, Code, GrpcError } from '../grpc/types.js';
+import type { LeaseId } from '../lib/ids.js';
 import { wireErrors } from '../proto/errors.js';
 import {
   Lease,
@@ -36,7 +37,7 @@ export interface KeepAlive extends AsyncIterableIterator<LeaseKeepAliveResponse>
 export class LeaseClient {
   readonly #caller: Caller;
   readonly #firstAnswerMs: number;
-  readonly #kept = new Map<bigint, KeptLease>();
+  readonly #kept = new Map<LeaseId, KeptLease>();
   #stop: AbortController | undefined;
 
   /** `firstAnswerMs`: how long a lease is tried to be kept before the first answer. */
@@ -46,7 +47,7 @@ export class LeaseClient {
   }
 
   /** `ttlSeconds` is at least what the server allows; `id` 0n lets the server choose. */
-  grant(ttlSeconds: number, options: { id?: bigint } & CallLimits = {}): Promise<LeaseGrantResponse> {
+  grant(ttlSeconds: number, options: { id?: LeaseId } & CallLimits = {}): Promise<LeaseGrantResponse> {
     return this.#caller.unary(
       Lease.leaseGrant,
       { TTL: ttlSeconds, ID: options.id ?? 0n },
@@ -55,12 +56,12 @@ export class LeaseClient {
   }
 
   /** Ends the lease and deletes its keys. */
-  revoke(id: bigint, options: CallLimits = {}): Promise<LeaseRevokeResponse> {
+  revoke(id: LeaseId, options: CallLimits = {}): Promise<LeaseRevokeResponse> {
     return this.#caller.unary(Lease.leaseRevoke, { ID: id }, limitsOf(options, 'repeatable'));
   }
 
   /** `TTL` -1 in the answer: there is no such lease. */
-  timeToLive(id: bigint, options: { keys?: boolean } & CallLimits = {}): Promise<LeaseTimeToLiveResponse> {
+  timeToLive(id: LeaseId, options: { keys?: boolean } & CallLimits = {}): Promise<LeaseTimeToLiveResponse> {
     return this.#caller.unary(
       Lease.leaseTimeToLive,
       { ID: id, keys: options.keys ?? false },
@@ -73,7 +74,7 @@ export class LeaseClient {
   }
 
   /** Renews once; throws EtcdError(NotFound) when there is no such lease. */
-  async keepAliveOnce(id: bigint, options: CallLimits = {}): Promise<LeaseKeepAliveResponse> {
+  async keepAliveOnce(id: LeaseId, options: CallLimits = {}): Promise<LeaseKeepAliveResponse> {
     for (;;) {
       try {
         const answer = await this.#renewOnce(id, options);
@@ -88,7 +89,7 @@ export class LeaseClient {
   }
 
   /** Keeps the lease alive until it ends or is canceled. Several for one lease cost one renewal. */
-  keepAlive(id: bigint): KeepAlive {
+  keepAlive(id: LeaseId): KeepAlive {
     const now = this.#caller.clock.monotonicMs();
     let kept = this.#kept.get(id);
     if (kept === undefined) {
@@ -112,7 +113,7 @@ export class LeaseClient {
     this.#stop = undefined;
   }
 
-  async #renewOnce(id: bigint, options: CallLimits): Promise<LeaseKeepAliveResponse> {
+  async #renewOnce(id: LeaseId, options: CallLimits): Promise<LeaseKeepAliveResponse> {
     const stream = await this.#caller.stream(Lease.leaseKeepAlive, { signal: options.signal });
     stream.headers.catch(() => undefined);
     try {
@@ -188,7 +189,7 @@ export class LeaseClient {
 }
 
 interface KeptLease {
-  readonly id: bigint;
+  readonly id: LeaseId;
   /** When to renew next, and when it is expired for want of an answer. */
   nextMs: number;
   deadlineMs: number;

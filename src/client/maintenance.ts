@@ -1,6 +1,7 @@
 /** Looking after members: status, hashes, alarms, defragmentation, snapshots, leadership. */
 
 import type { ClientStream } from '../grpc/types.js';
+import type { MemberId } from '../lib/ids.js';
 import { appendAll } from '../lib/long-lists.js';
 import {
   type AlarmMember,
@@ -68,7 +69,7 @@ export class MaintenanceClient {
   }
 
   /** Must reach the leader. */
-  moveLeader(to: bigint, options: CallLimits = {}): Promise<MoveLeaderResponse> {
+  moveLeader(to: MemberId, options: CallLimits = {}): Promise<MoveLeaderResponse> {
     return this.#caller.unary(Maintenance.moveLeader, { targetID: to }, limitsOf(options, 'repeatable'));
   }
 

@@ -2,6 +2,7 @@
 
 import { ExitCode, fail } from '../cli/exit.js';
 import { NumberError, parseInteger, parseUnsigned } from '../lib/go/number.js';
+import type { LeaseId, MemberId } from '../lib/ids.js';
 
 /** A lease id; `message` makes the error's text of Go's reason. */
 export function parseHexId(text: string, message: (why: string) => string): bigint {
@@ -13,10 +14,10 @@ export function parseHexId(text: string, message: (why: string) => string): bigi
   }
 }
 
-export const parseLeaseArg = (text: string): bigint =>
+export const parseLeaseArg = (text: string): LeaseId =>
   parseHexId(text, (why) => `bad lease ID arg (${why}), expecting ID in Hex`);
 
-export function parseMemberArg(text: string): bigint {
+export function parseMemberArg(text: string): MemberId {
   try {
     return parseUnsigned(text, { base: 16, bits: 64 });
   } catch (error) {

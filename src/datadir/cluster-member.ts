@@ -3,8 +3,10 @@
  * change, `GET /members`): `{"id":N,"peerURLs":[…],"isLearner":true?,"name":"…"?,"clientURLs":[…]?}`. The id is a bare
  * number above 2^53, so neither JSON.parse nor JSON.stringify may touch it.
  */
+import type { MemberId } from '../lib/ids.js';
+
 export interface ClusterMember {
-  readonly id: bigint;
+  readonly id: MemberId;
   readonly peerURLs: readonly string[];
   readonly isLearner: boolean;
   /** Empty until the member has published itself: that is what "started" means. */
@@ -78,7 +80,7 @@ function stringList(value: unknown): string[] {
 /** What a member has applied of its cluster's membership; members and removed ids ascending. */
 export interface MembershipState {
   readonly members: readonly ClusterMember[];
-  readonly removed: readonly bigint[];
+  readonly removed: readonly MemberId[];
   /** Cluster version, `3.5.0`; undefined before the first one was agreed on. */
   readonly version: string | undefined;
 }

@@ -2,20 +2,22 @@
  * Ids that follow from what a cluster was started with, so that members compute the same ones without talking. facts:
  * "ids and hashes 1". `0` is reserved for "none".
  */
+
 import { createHash } from 'node:crypto';
+import type { ClusterId, MemberId } from '../lib/ids.js';
 
 /** Of a member named at bootstrap. `peerURLs` in any order, normalised as `scheme://host:port`. */
-export function bootstrapMemberId(peerURLs: readonly string[], clusterToken: string): bigint {
+export function bootstrapMemberId(peerURLs: readonly string[], clusterToken: string): MemberId {
   return firstEightBytes([...peerURLs].sort().join('') + clusterToken);
 }
 
 /** Of a member added later: the second in which it was added stands in place of the token. */
-export function addedMemberId(peerURLs: readonly string[], unixSeconds: number): bigint {
+export function addedMemberId(peerURLs: readonly string[], unixSeconds: number): MemberId {
   return firstEightBytes([...peerURLs].sort().join('') + String(unixSeconds));
 }
 
 /** Fixed at bootstrap; later changes of the membership keep it. */
-export function clusterId(memberIds: readonly bigint[]): bigint {
+export function clusterId(memberIds: readonly MemberId[]): ClusterId {
   const bytes = Buffer.alloc(8 * memberIds.length);
   const ascending = [...memberIds].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   for (const [at, id] of ascending.entries()) bytes.writeBigUInt64BE(id, 8 * at);

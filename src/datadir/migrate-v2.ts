@@ -6,9 +6,11 @@
  * `etcd-diff:` lifetimes become leases, where etcd makes keys of them that stay; and a database that holds keys is left
  * alone, where etcd writes among them.
  */
+
 import { bucketBytes } from '../backend/buckets.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
+import type { LeaseId, MemberId } from '../lib/ids.js';
 import { revisionKey } from '../mvcc/revision.js';
 import type { Request } from '../proto/gen/etcdserverpb.js';
 import { Lease } from '../proto/gen/leasepb.js';
@@ -50,7 +52,7 @@ interface Moved {
   readonly key: string;
   readonly value: string;
   readonly revision: number;
-  readonly lease: bigint;
+  readonly lease: LeaseId;
 }
 
 /** Throws DataDirError, BoltError and what reading logs and snapshots throws. */
@@ -108,7 +110,7 @@ function replayConfChange(store: V2Store, entry: Entry, nowNs: bigint): void {
   for (const { type, nodeId } of changes) replayMemberChange(store, type, nodeId, nowNs);
 }
 
-function replayMemberChange(store: V2Store, type: ConfChangeType, nodeId: bigint, nowNs: bigint): void {
+function replayMemberChange(store: V2Store, type: ConfChangeType, nodeId: MemberId, nowNs: bigint): void {
   const hex = nodeId.toString(16);
   const folder = `/0/members/${hex}`;
   const attributes = `${folder}/raftAttributes`;
@@ -143,7 +145,7 @@ const v2RequestOf = (request: Request) => ({
  */
 function collect(top: NodeView | undefined, skipsTtl: boolean) {
   const keys: Moved[] = [];
-  const leases = new Map<bigint, number>();
+  const leases = new Map<LeaseId, number>();
   let skipped = 0;
   const pending = top === undefined ? [] : [{ node: top, lease: 0n }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -162,10 +164,10 @@ function collect(top: NodeView | undefined, skipsTtl: boolean) {
     }
     for (const child of node.nodes ?? []) pending.push({ node: child, lease });
   }
-  return { keys, leases: skipsTtl ? new Map<bigint, number>() : leases, skipped };
+  return { keys, leases: skipsTtl ? new Map<LeaseId, number>() : leases, skipped };
 }
 
-function write(tx: WriteTx, keys: readonly Moved[], leases: ReadonlyMap<bigint, number>): void {
+function write(tx: WriteTx, keys: readonly Moved[], leases: ReadonlyMap<LeaseId, number>): void {
   const keyBucket = tx.createBucket(bucketBytes('key'));
   for (const { key, value, revision, lease } of keys) {
     const record = KeyValue.encode({

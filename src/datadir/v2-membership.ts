@@ -6,17 +6,18 @@
  *     /0/members/<hex>/raftAttributes  {"peerURLs":[…],"isLearner":true?}     /0/removed_members/<hex>  ""
  *     /0/members/<hex>/attributes      {"name":"…","clientURLs":[…]}          /0/version                3.5.0
  */
+import type { MemberId } from '../lib/ids.js';
 import { bytesOf } from '../v2/json.js';
 import { CLUSTER_PREFIX, permanent, type V2Store } from '../v2/store.js';
 import { attributesToJson, type ClusterMember, type MemberAttributes, type MembershipState } from './cluster-member.js';
 
 export const VERSION_PATH = `${CLUSTER_PREFIX}/version`;
 
-export const attributesPathOf = (id: bigint): string => `${memberPathOf(id)}/attributes`;
+export const attributesPathOf = (id: MemberId): string => `${memberPathOf(id)}/attributes`;
 
-const memberPathOf = (id: bigint): string => `${CLUSTER_PREFIX}/members/${id.toString(16)}`;
-const removedPathOf = (id: bigint): string => `${CLUSTER_PREFIX}/removed_members/${id.toString(16)}`;
-const raftAttributesPathOf = (id: bigint): string => `${memberPathOf(id)}/raftAttributes`;
+const memberPathOf = (id: MemberId): string => `${CLUSTER_PREFIX}/members/${id.toString(16)}`;
+const removedPathOf = (id: MemberId): string => `${CLUSTER_PREFIX}/removed_members/${id.toString(16)}`;
+const raftAttributesPathOf = (id: MemberId): string => `${memberPathOf(id)}/raftAttributes`;
 
 /** No node of these has a TTL. */
 const NO_TIME = 0n;
@@ -30,11 +31,11 @@ export function storeRaftAttributes(v2: V2Store, member: ClusterMember): void {
   set(v2, raftAttributesPathOf(member.id), raftAttributesJson(member));
 }
 
-export function storeAttributes(v2: V2Store, id: bigint, attributes: MemberAttributes): void {
+export function storeAttributes(v2: V2Store, id: MemberId, attributes: MemberAttributes): void {
   set(v2, attributesPathOf(id), attributesToJson(attributes));
 }
 
-export function storeRemoval(v2: V2Store, id: bigint): void {
+export function storeRemoval(v2: V2Store, id: MemberId): void {
   if (v2.has(memberPathOf(id))) v2.delete(memberPathOf(id), { dir: true, recursive: true }, NO_TIME);
   create(v2, removedPathOf(id), '');
 }

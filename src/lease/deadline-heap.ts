@@ -2,23 +2,25 @@
  * Leases by the time something is due for them: a binary heap that knows where each lease stands, so that a renewal
  * moves one entry.
  */
+import type { LeaseId } from '../lib/ids.js';
+
 export class DeadlineHeap {
-  readonly #ids: bigint[] = [];
+  readonly #ids: LeaseId[] = [];
   readonly #times: number[] = [];
-  readonly #places = new Map<bigint, number>();
+  readonly #places = new Map<LeaseId, number>();
 
   get size(): number {
     return this.#ids.length;
   }
 
   /** The earliest entry. */
-  first(): { id: bigint; atMs: number } | undefined {
+  first(): { id: LeaseId; atMs: number } | undefined {
     const id = this.#ids[0];
     return id === undefined ? undefined : { id, atMs: this.#times[0] as number };
   }
 
   /** Adds the lease or moves it. */
-  set(id: bigint, atMs: number): void {
+  set(id: LeaseId, atMs: number): void {
     const place = this.#places.get(id);
     if (place === undefined) {
       this.#ids.push(id);
@@ -30,11 +32,11 @@ export class DeadlineHeap {
     else this.#sink(place, id, atMs);
   }
 
-  delete(id: bigint): void {
+  delete(id: LeaseId): void {
     const place = this.#places.get(id);
     if (place === undefined) return;
     this.#places.delete(id);
-    const lastId = this.#ids.pop() as bigint;
+    const lastId = this.#ids.pop() as LeaseId;
     const lastAtMs = this.#times.pop() as number;
     if (place === this.#ids.length) return;
     this.#sink(place, lastId, lastAtMs);
@@ -48,30 +50,30 @@ export class DeadlineHeap {
     this.#places.clear();
   }
 
-  #rise(place: number, id: bigint, atMs: number): void {
+  #rise(place: number, id: LeaseId, atMs: number): void {
     while (place > 0) {
       const parent = (place - 1) >> 1;
       if ((this.#times[parent] as number) <= atMs) break;
-      this.#put(place, this.#ids[parent] as bigint, this.#times[parent] as number);
+      this.#put(place, this.#ids[parent] as LeaseId, this.#times[parent] as number);
       place = parent;
     }
     this.#put(place, id, atMs);
   }
 
-  #sink(place: number, id: bigint, atMs: number): void {
+  #sink(place: number, id: LeaseId, atMs: number): void {
     const count = this.#ids.length;
     for (;;) {
       let child = place * 2 + 1;
       if (child >= count) break;
       if (child + 1 < count && (this.#times[child + 1] as number) < (this.#times[child] as number)) child++;
       if ((this.#times[child] as number) >= atMs) break;
-      this.#put(place, this.#ids[child] as bigint, this.#times[child] as number);
+      this.#put(place, this.#ids[child] as LeaseId, this.#times[child] as number);
       place = child;
     }
     this.#put(place, id, atMs);
   }
 
-  #put(place: number, id: bigint, atMs: number): void {
+  #put(place: number, id: LeaseId, atMs: number): void {
     this.#ids[place] = id;
     this.#times[place] = atMs;
     this.#places.set(id, place);

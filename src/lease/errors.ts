@@ -1,7 +1,9 @@
+import type { LeaseId } from '../lib/ids.js';
+
 export class LeaseNotFoundError extends Error {
   override readonly name = 'LeaseNotFoundError';
   readonly code = 'ERR_LEASE_NOT_FOUND';
-  constructor(readonly id: bigint) {
+  constructor(readonly id: LeaseId) {
     super(`lease ${id} does not exist`);
   }
 }
@@ -9,7 +11,7 @@ export class LeaseNotFoundError extends Error {
 export class LeaseExistsError extends Error {
   override readonly name = 'LeaseExistsError';
   readonly code = 'ERR_LEASE_EXISTS';
-  constructor(readonly id: bigint) {
+  constructor(readonly id: LeaseId) {
     super(`lease ${id} exists already`);
   }
 }

@@ -11,8 +11,10 @@
  * On disk a lease is its id, TTL and remaining TTL at the last checkpoint, never a deadline: clocks of members differ.
  * Source: etcd's server/lease/lessor.go.
  */
+
 import { deleteLease, putLease, readLeases } from '../backend/schema/lease.js';
 import type { Backend } from '../backend/types.js';
+import type { LeaseId } from '../lib/ids.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NotPrimaryError } from './errors.js';
 import type {
@@ -34,7 +36,7 @@ const CHECKPOINT_BATCH_SIZE = 1000;
 const CHECKPOINT_BATCHES_PER_LOOP = 500;
 
 interface Lease {
-  readonly id: bigint;
+  readonly id: LeaseId;
   readonly ttlSeconds: number;
   /** As of the last checkpoint; 0 = none, the whole TTL. */
   remainingTtlSeconds: number;
@@ -44,11 +46,11 @@ interface Lease {
 }
 
 export class Lessor {
-  readonly #leases = new Map<bigint, Lease>();
-  readonly #leaseOfKey = new Map<string, bigint>();
+  readonly #leases = new Map<LeaseId, Lease>();
+  readonly #leaseOfKey = new Map<string, LeaseId>();
   readonly #expiries = new DeadlineHeap();
   readonly #checkpoints = new DeadlineHeap();
-  readonly #waiting = new Map<bigint, Set<(why: 'revoked' | 'demoted') => void>>();
+  readonly #waiting = new Map<LeaseId, Set<(why: 'revoked' | 'demoted') => void>>();
   #openDeleter: (() => LeaseKeyDeleter) | undefined;
   #primary = false;
   #backend: Backend;
@@ -92,14 +94,14 @@ export class Lessor {
     return this.#expiries.size;
   }
 
-  lookup(id: bigint): LeaseInfo | undefined {
+  lookup(id: LeaseId): LeaseInfo | undefined {
     return this.#leases.get(id);
   }
 
   // ---- from apply
 
   /** Throws LeaseNotFoundError for id 0, LeaseTtlTooLargeError, LeaseExistsError; then nothing has changed. */
-  grant(id: bigint, ttlSeconds: number, nowMs: number): LeaseInfo {
+  grant(id: LeaseId, ttlSeconds: number, nowMs: number): LeaseInfo {
     if (id === 0n) throw new LeaseNotFoundError(id);
     if (ttlSeconds > MAX_LEASE_TTL_SECONDS) throw new LeaseTtlTooLargeError(ttlSeconds, MAX_LEASE_TTL_SECONDS);
     if (this.#leases.has(id)) throw new LeaseExistsError(id);
@@ -117,7 +119,7 @@ export class Lessor {
   }
 
   /** Deletes its keys in byte order, in one transaction, and the lease with them. Throws LeaseNotFoundError. */
-  revoke(id: bigint): void {
+  revoke(id: LeaseId): void {
     const lease = this.#mustFind(id);
     if (this.#openDeleter === undefined) throw new Error('the lessor has no key deleter');
     const deleter = this.#openDeleter();
@@ -131,7 +133,7 @@ export class Lessor {
   }
 
   /** A LeaseCheckpoint entry; an unknown lease is passed over. `remainingTtlSeconds` 0 = the whole TTL again. */
-  checkpoint(id: bigint, remainingTtlSeconds: number, nowMs: number): void {
+  checkpoint(id: LeaseId, remainingTtlSeconds: number, nowMs: number): void {
     const lease = this.#leases.get(id);
     if (lease === undefined) return;
     lease.remainingTtlSeconds = remainingTtlSeconds;
@@ -140,7 +142,7 @@ export class Lessor {
   }
 
   /** False where the lease does not exist. A key hangs on one lease at most: whoever moves it detaches it first. */
-  attach(id: bigint, key: string): boolean {
+  attach(id: LeaseId, key: string): boolean {
     const lease = this.#leases.get(id);
     if (lease === undefined) return false;
     lease.keys.add(key);
@@ -148,18 +150,18 @@ export class Lessor {
     return true;
   }
 
-  detach(id: bigint, key: string): void {
+  detach(id: LeaseId, key: string): void {
     this.#leases.get(id)?.keys.delete(key);
     if (this.#leaseOfKey.get(key) === id) this.#leaseOfKey.delete(key);
   }
 
   /** 0n = none. */
-  leaseOf(key: string): bigint {
+  leaseOf(key: string): LeaseId {
     return this.#leaseOfKey.get(key) ?? 0n;
   }
 
   /** The keys of a lease, latin1, in no order; permission checks walk them. */
-  keysOf(id: bigint): Iterable<string> {
+  keysOf(id: LeaseId): Iterable<string> {
     return this.#leases.get(id)?.keys ?? [];
   }
 
@@ -186,7 +188,7 @@ export class Lessor {
   }
 
   /** Throws NotPrimaryError, LeaseNotFoundError. Not through raft: only the leader's deadline moves. */
-  renew(id: bigint, nowMs: number): Renewal {
+  renew(id: LeaseId, nowMs: number): Renewal {
     if (!this.#primary) throw new NotPrimaryError();
     const lease = this.#mustFind(id);
     // Expired means that its revocation may be on its way already: a success now would promise what the next entry
@@ -201,7 +203,7 @@ export class Lessor {
   /**
    * `gone` is called once: when the lease is revoked, or this member stops leading. The returned function calls it off.
    */
-  onGone(id: bigint, gone: (why: 'revoked' | 'demoted') => void): () => void {
+  onGone(id: LeaseId, gone: (why: 'revoked' | 'demoted') => void): () => void {
     const set = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, set);
     set.add(gone);
@@ -215,7 +217,7 @@ export class Lessor {
    * undefined for an unknown lease. On a member that does not lead, nothing has run yet (`remainingSeconds` is Infinity
    * there).
    */
-  remaining(id: bigint, nowMs: number): LeaseRemaining | undefined {
+  remaining(id: LeaseId, nowMs: number): LeaseRemaining | undefined {
     const lease = this.#leases.get(id);
     if (lease === undefined) return undefined;
     return {
@@ -235,8 +237,8 @@ export class Lessor {
    * Leases to revoke through raft; call it every 500 ms. At most 500 at a time, and each again after `expiredRetryMs`
    * if it is still there (its revocation may have been lost with a leader).
    */
-  takeExpired(nowMs: number): bigint[] {
-    const taken: bigint[] = [];
+  takeExpired(nowMs: number): LeaseId[] {
+    const taken: LeaseId[] = [];
     while (this.#primary && taken.length < REVOKE_RATE / 2) {
       const first = this.#expiries.first();
       if (first === undefined || first.atMs > nowMs) break;
@@ -310,13 +312,13 @@ export class Lessor {
     }
   }
 
-  #mustFind(id: bigint): Lease {
+  #mustFind(id: LeaseId): Lease {
     const lease = this.#leases.get(id);
     if (lease === undefined) throw new LeaseNotFoundError(id);
     return lease;
   }
 
-  #wake(id: bigint, why: 'revoked' | 'demoted'): void {
+  #wake(id: LeaseId, why: 'revoked' | 'demoted'): void {
     const set = this.#waiting.get(id);
     if (set === undefined) return;
     this.#waiting.delete(id);

@@ -4,6 +4,7 @@
  * Time never stands in here: whoever calls hands in `nowMs` of a clock that does not go back. Granting and revoking
  * come from apply and must not depend on the time; only the leader ("primary") holds deadlines.
  */
+import type { LeaseId } from '../lib/ids.js';
 
 /** How the lessor deletes the keys of a revoked lease: in one write transaction. mvcc's transactions are such. */
 export interface LeaseKeyDeleter {
@@ -31,7 +32,7 @@ export interface LessorOptions {
 
 /** A lease as clients may see it. */
 export interface LeaseInfo {
-  readonly id: bigint;
+  readonly id: LeaseId;
   /** Effective TTL, after raising. */
   readonly ttlSeconds: number;
 }
@@ -44,7 +45,7 @@ export type Renewal =
   | { readonly t: 'expired' };
 
 export interface LeaseRemaining {
-  readonly id: bigint;
+  readonly id: LeaseId;
   readonly grantedTtlSeconds: number;
   /** Whole seconds left, truncated; Infinity on others than the leader. */
   readonly remainingSeconds: number;
@@ -53,6 +54,6 @@ export interface LeaseRemaining {
 }
 
 export interface LeaseCheckpointItem {
-  readonly id: bigint;
+  readonly id: LeaseId;
   readonly remainingTtlSeconds: number;
 }

@@ -6,9 +6,11 @@
  * Life: `openParts` (finds or makes the data directory, replays the log) → `start` (ticks; resolves once the member has
  * published itself) → `stop`.
  */
+
 import type { FileBackend } from '../backend/options.js';
 import type { Lessor } from '../lease/lessor.js';
 import { fullVersionOf } from '../lib/emulate.js';
+import type { MemberId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MvccStore } from '../mvcc/store.js';
 import { EtcdError } from '../proto/etcd-error.js';
@@ -223,7 +225,7 @@ export class Member {
 
   // ---- who we are
 
-  get id(): bigint {
+  get id(): MemberId {
     return this.cluster.localId;
   }
 

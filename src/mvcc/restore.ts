@@ -4,7 +4,9 @@
  * The current revision is the last record's, but not below a finished or scheduled compaction: where the newest change
  * was a tombstone, the compaction may have deleted it before the crash, and revisions must never go back (#17780).
  */
+
 import type { BackendReader } from '../backend/types.js';
+import type { LeaseId } from '../lib/ids.js';
 import { latin1Text } from '../lib/latin1.js';
 import { extended, type History } from './key-history.js';
 import { KeyIndex } from './key-index.js';
@@ -20,12 +22,12 @@ export interface Restored {
   /** -1 = never compacted. */
   readonly compactRevision: number;
   /** Keys that hang on a lease, with their newest record's. */
-  readonly leased: ReadonlyMap<string, bigint>;
+  readonly leased: ReadonlyMap<string, LeaseId>;
 }
 
 export function restore(backend: BackendReader): Restored {
   const histories = new Map<string, History>();
-  const leased = new Map<string, bigint>();
+  const leased = new Map<string, LeaseId>();
   let currentRevision = 1;
   backend.range('key', revisionKey(1, 0, false), undefined, 0, (recordKey, record) => {
     const main = mainOf(recordKey);

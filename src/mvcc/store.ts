@@ -5,9 +5,11 @@
  * Invariants: `compactRevision <= currentRevision`; the index names a record of the backend for every change it holds
  * from the compacted revision on; at most one write transaction is open. Source: etcd's server/storage/mvcc/kvstore.go.
  */
+
 import type { Backend } from '../backend/types.js';
 import { AbandonedError, type Caller } from '../lib/caller.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
+import type { LeaseId } from '../lib/ids.js';
 import { latin1Text } from '../lib/latin1.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
 import { CompactionHashes } from './hash.js';
@@ -34,7 +36,7 @@ export interface MvccOptions {
   /** Restored before the store: keys are attached to leases that exist. */
   readonly leases: KeyLeases;
   /** A key names a lease that does not exist; etcd logs it and goes on. */
-  readonly onLostLease?: (lease: bigint, key: string) => void;
+  readonly onLostLease?: (lease: LeaseId, key: string) => void;
   readonly failpoints?: Failpoints | undefined;
 }
 

@@ -8,6 +8,7 @@
  * All of it is synchronous and runs on the member's one thread. Long work (compaction, hashes) is cut into steps that
  * the member calls.
  */
+import type { LeaseId } from '../lib/ids.js';
 
 /**
  * One change's place in history: `main` is the transaction's revision, `sub` counts the changes inside it from 0.
@@ -54,7 +55,7 @@ export interface WriteTransaction extends KeyReader {
   /** Current revision + 1 once something changed, else the current one. */
   readonly revision: number;
   /** Keeps nothing of `key` and `value`. `lease` 0n = none; it must exist. */
-  put(key: Uint8Array, value: Uint8Array, lease: bigint): void;
+  put(key: Uint8Array, value: Uint8Array, lease: LeaseId): void;
   /** Same shapes as `range`; returns how many keys were deleted. */
   deleteRange(key: Uint8Array, end: Uint8Array | undefined): number;
   /** Finishes; returns the store's revision, which grew by one if something changed. Watchers are told here. */
@@ -66,11 +67,11 @@ export interface WriteTransaction extends KeyReader {
  */
 export interface KeyLeases {
   /** 0n = none. */
-  leaseOf(key: string): bigint;
+  leaseOf(key: string): LeaseId;
   /** False where the lease does not exist: whoever applies has to check before. */
-  attach(lease: bigint, key: string): boolean;
+  attach(lease: LeaseId, key: string): boolean;
   /** Harmless for a lease that does not exist. */
-  detach(lease: bigint, key: string): void;
+  detach(lease: LeaseId, key: string): void;
 }
 
 /** A finished HashKV: the hash of `revision` on two members with the same `compactRevision` must agree. */

@@ -1,5 +1,7 @@
 /** A write transaction over the store. Source: etcd's mvcc/kvstore_txn.go, storeTxnWrite. */
+
 import type { Backend } from '../backend/types.js';
+import type { LeaseId } from '../lib/ids.js';
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { isAlive } from './key-history.js';
@@ -69,7 +71,7 @@ export class WriteTxn implements WriteTransaction {
     return this.#target.reader.get(latin1Text(key), this.revision);
   }
 
-  put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
+  put(key: Uint8Array, value: Uint8Array, lease: LeaseId): void {
     const { index, backend, counts, leases } = this.#target;
     counts.puts++;
     counts.putBytes += key.length + value.length;

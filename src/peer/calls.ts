@@ -1,7 +1,9 @@
 /** Requests to other members beside raft: `PeerCalls` over HTTP. */
+
 import { parseBool } from '../lib/go/number.js';
 import { collectBody } from '../lib/http.js';
 import type { HttpAnswer, HttpAsk, HttpClient } from '../lib/http-client.js';
+import type { ClusterId, LeaseId } from '../lib/ids.js';
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from '../proto/gen/etcdserverpb.js';
 import { hex } from './context.js';
 import { PeerCallError, type PeerCalls } from './types.js';
@@ -10,7 +12,7 @@ import { PeerCallError, type PeerCalls } from './types.js';
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** `clusterId` is told where the answer must come from the same cluster; undefined before it is known. */
-export function createPeerCalls(http: HttpClient, clusterId: () => bigint | undefined): PeerCalls {
+export function createPeerCalls(http: HttpClient, clusterId: () => ClusterId | undefined): PeerCalls {
   return {
     async members(url, signal) {
       const { answer, body } = await ask(http, { method: 'GET', url: `${url}/members`, signal });
@@ -76,7 +78,7 @@ interface HashAnswer {
 
 const protobuf = { 'Content-Type': 'application/protobuf' };
 
-const renewal = (id: bigint): Uint8Array => LeaseKeepAliveRequest.encode(LeaseKeepAliveRequest.create({ ID: id }));
+const renewal = (id: LeaseId): Uint8Array => LeaseKeepAliveRequest.encode(LeaseKeepAliveRequest.create({ ID: id }));
 
 /** The answer of a member that did what was asked. */
 async function ask(

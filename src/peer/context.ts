@@ -1,10 +1,11 @@
 /** What all parts of one transport share. */
+
 import type { Clock } from '../lib/clock.js';
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { fullVersionOf } from '../lib/emulate.js';
 import type { HttpClient } from '../lib/http-client.js';
+import { hexId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
-import type { NodeId } from '../raftpb/types.js';
 import type { PeerMetrics } from './metrics.js';
 import type { LocalMember, RaftReceiver } from './types.js';
 
@@ -34,15 +35,15 @@ export interface PeerContext extends PeerDeps {
 }
 
 /** Ids in URLs, headers, labels and log lines: hex without leading zeros. */
-export const hex = (id: NodeId): string => id.toString(16);
+export { hexId as hex };
 
 /** Sent with every raft request. */
 export function raftHeaders({ local, emulate }: PeerContext): Record<string, string> {
   return {
-    'X-Server-From': hex(local.id),
+    'X-Server-From': hexId(local.id),
     'X-Server-Version': fullVersionOf[emulate],
     'X-Min-Cluster-Version': MIN_CLUSTER_VERSION,
-    'X-Etcd-Cluster-ID': hex(local.clusterId),
+    'X-Etcd-Cluster-ID': hexId(local.clusterId),
     ...(local.peerUrls.length > 0 && { 'X-PeerURLs': local.peerUrls.join(',') }),
   };
 }

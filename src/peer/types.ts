@@ -3,6 +3,7 @@
  * protocol over HTTP (`transport.ts`), a simulated one lives in `test/sim`. Source of behaviour: etcd's
  * server/etcdserver/api/rafthttp.
  */
+import type { ClusterId, LeaseId } from '../lib/ids.js';
 import type { Message, NodeId } from '../raftpb/types.js';
 
 /**
@@ -32,7 +33,7 @@ export interface Transport {
 
 export interface LocalMember {
   readonly id: NodeId;
-  readonly clusterId: bigint;
+  readonly clusterId: ClusterId;
   /** Sent to peers, which may not know them yet. */
   readonly peerUrls: readonly string[];
 }
@@ -77,7 +78,7 @@ export interface DatabaseSource {
  */
 export interface PeerCalls {
   /** `GET /members`: the JSON as it came and the id of the cluster. */
-  members(url: string, signal: AbortSignal): Promise<{ readonly json: string; readonly clusterId: bigint }>;
+  members(url: string, signal: AbortSignal): Promise<{ readonly json: string; readonly clusterId: ClusterId }>;
   /** `GET /version`. */
   version(url: string, signal: AbortSignal): Promise<{ readonly server: string; readonly cluster: string }>;
   /** `GET /downgrade/enabled`. */
@@ -91,7 +92,7 @@ export interface PeerCalls {
     signal: AbortSignal,
   ): Promise<{ readonly currentRevision: number; readonly compactRevision: number; readonly hash: number }>;
   /** `POST /leases`: the granted TTL in seconds, 0 for a lease that is gone. */
-  renewLease(url: string, id: bigint, signal: AbortSignal): Promise<number>;
+  renewLease(url: string, id: LeaseId, signal: AbortSignal): Promise<number>;
   /** `POST /leases/internal`: marshalled LeaseInternalRequest and LeaseInternalResponse. */
   leaseTimeToLive(url: string, request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
 }

@@ -14,8 +14,9 @@
  *
  * Source of behaviour: etcd-io/raft raft.go (v3.7); the Raft paper and thesis by section where they say the same.
  */
+import { hexId } from '../lib/ids.js';
 import type { Random } from '../lib/random.js';
-import { confChangeOf, describeConfChange, describeConfState, hexId, messageTypeName } from '../raftpb/describe.js';
+import { confChangeOf, describeConfChange, describeConfState, messageTypeName } from '../raftpb/describe.js';
 import { entriesSize, payloadsSize } from '../raftpb/sizes.js';
 import {
   asConfChangeV2,

@@ -3,7 +3,7 @@
  * already, and heartbeats. How far each one is, its `Progress` knows (paper §5.3, §7).
  */
 
-import { hexId } from '../raftpb/describe.js';
+import { hexId } from '../lib/ids.js';
 import { payloadsSize } from '../raftpb/sizes.js';
 import { type Entry, isEmptySnapshot, MessageType, NO_BYTES, type NodeId } from '../raftpb/types.js';
 import type { RaftLog } from './log/raft-log.js';

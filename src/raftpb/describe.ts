@@ -34,9 +34,6 @@ const entryTypeNames = namesOf(EntryType);
 const changeTypeNames = namesOf(ConfChangeType);
 const transitionNames = namesOf(ConfChangeTransition);
 
-/** As etcd's sentences show ids. */
-export const hexId = (id: NodeId): string => id.toString(16);
-
 export const messageTypeName = (type: MessageType): string => messageTypeNames.get(type) ?? String(type);
 export const entryTypeName = (type: EntryType): string => entryTypeNames.get(type) ?? String(type);
 

@@ -7,8 +7,9 @@
  * Bytes are borrowed: whoever proposes an entry or decodes a message must not write to its buffer afterwards.
  * Source: etcd-io/raft's raftpb/raft.proto (v3.7); names and numbers are the wire's.
  */
+import type { MemberId, RequestId } from '../lib/ids.js';
 
-export type NodeId = bigint;
+export type NodeId = MemberId;
 export type Term = number;
 /** Position in the log; the first entry has index 1. */
 export type Index = number;
@@ -134,7 +135,7 @@ export interface ConfChange {
   readonly nodeId: NodeId;
   readonly context: Uint8Array;
   /** Free for the application's use (etcd: the request id). */
-  readonly id: bigint;
+  readonly id: RequestId;
 }
 
 export interface ConfChangeSingle {

@@ -1,6 +1,8 @@
 /** A request of the v2 API as it goes through the log. Text is bytes as latin1. facts: etcdserverpb.Request. */
+import type { RequestId } from '../lib/ids.js';
+
 export interface V2Request {
-  readonly id: bigint;
+  readonly id: RequestId;
   /** GET, HEAD, PUT, POST, DELETE; QGET reads through the log; SYNC carries the leader's time. */
   readonly method: string;
   /** With its namespace: `/1/…` for keys of users. */

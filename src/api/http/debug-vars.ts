@@ -1,4 +1,5 @@
 /** `/debug/vars`: figures of the process and of raft as Go's expvar lays them out, names in order. */
+import type { MemberId } from '../../lib/ids.js';
 import type { Status } from '../../raft/status.js';
 import { type HttpHandler, onlyGet } from './types.js';
 
@@ -30,7 +31,7 @@ export function debugVarsHandler(source: DebugSource): HttpHandler {
   };
 }
 
-const hex = (id: bigint): string => `"${id.toString(16)}"`;
+const hex = (id: MemberId): string => `"${id.toString(16)}"`;
 
 /** As etcd-io/raft's Status.MarshalJSON. */
 function raftStatusJson({ id, hardState, softState, applied, leadTransferee, progress }: Status): string {

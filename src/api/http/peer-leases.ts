@@ -2,7 +2,9 @@
  * `POST /leases` and `/leases/internal`: followers renew leases, and ask after them, where they are kept alive: at the
  * leader. Source: etcd's leasehttp.
  */
+
 import { collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
+import type { LeaseId } from '../../lib/ids.js';
 import { NotPrimaryError } from '../../member/services/leases.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
@@ -24,12 +26,12 @@ export interface PeerLeaseSource {
    * The granted TTL in seconds. Rejects with the `EtcdError` leaseNotFound, or another reason (not the leader any
    * more).
    */
-  renewLease(id: bigint, signal: AbortSignal): Promise<number>;
+  renewLease(id: LeaseId, signal: AbortSignal): Promise<number>;
   /**
    * undefined when there is no such lease. Rejects with `NotPrimaryError` when this member does not keep leases alive
    * (any more).
    */
-  leaseTimeToLive(id: bigint, options: { readonly keys: boolean }): Promise<PeerLease | undefined>;
+  leaseTimeToLive(id: LeaseId, options: { readonly keys: boolean }): Promise<PeerLease | undefined>;
 }
 
 /** An id, and little else. As etcd 3.7. */

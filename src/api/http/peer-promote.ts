@@ -4,6 +4,7 @@
  */
 
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
+import type { MemberId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import { wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
@@ -16,7 +17,7 @@ export interface PromotionSource {
    * memberNotLearner, learnerNotReady, timeout, refusals for want of rights. `token` is what the client told the
    * follower.
    */
-  promoteMember(id: bigint, token: string | undefined, signal: AbortSignal): Promise<readonly ClusterMember[]>;
+  promoteMember(id: MemberId, token: string | undefined, signal: AbortSignal): Promise<readonly ClusterMember[]>;
 }
 
 const PREFIX = '/members/promote/';

@@ -2,6 +2,7 @@
 
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
+import type { MemberId } from '../../lib/ids.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import { bytesOf, jsonString, textOf } from '../../v2/json.js';
 import { textError } from '../http/types.js';
@@ -81,7 +82,7 @@ function memberJson({ id, name, peerURLs, clientURLs }: ClusterMember): string {
 
 const trimmed = (path: string): string => path.replace(/^\//, '');
 
-function idOf(path: string): bigint | HttpResponse {
+function idOf(path: string): MemberId | HttpResponse {
   const text = textOf(trimmed(path));
   if (text === '') return textError(405, 'Method Not Allowed');
   if (!/^[0-9a-fA-F]{1,16}$/.test(text.replace(/^0+(?=.)/, ''))) throw new MessageError(404, `No such member: ${text}`);
@@ -98,7 +99,7 @@ async function peerUrlsOf(call: HttpRequest): Promise<readonly string[]> {
   return readPeerUrls(Buffer.from(await collectBody(call.body, MAX_BODY_BYTES)).toString('utf8'));
 }
 
-async function changing<T>(id: bigint | undefined, change: () => Promise<T>): Promise<T> {
+async function changing<T>(id: MemberId | undefined, change: () => Promise<T>): Promise<T> {
   try {
     return await change();
   } catch (cause) {

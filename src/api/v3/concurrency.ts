@@ -3,8 +3,10 @@
  * through the same handlers as if he had called them. Each refusal has no code of its own but Unknown, as etcd's
  * services give it. Source: etcd's client/v3/concurrency/key.go.
  */
+
 import { contextCanceled } from '../../grpc/context-errors.js';
 import { Code, GrpcError, type ServerCall } from '../../grpc/types.js';
+import type { LeaseId } from '../../lib/ids.js';
 import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
 import { joined } from '../../lib/pieces.js';
 import type { WatchMessage, WatchStreamHandle } from '../../mvcc/watch/types.js';
@@ -46,7 +48,7 @@ export class Steps {
   ) {}
 
   /** The caller's lease, or a new one that nobody keeps alive. */
-  async session(lease: bigint, call: ServerCall): Promise<bigint> {
+  async session(lease: LeaseId, call: ServerCall): Promise<LeaseId> {
     if (lease !== 0n) return lease;
     const request = LeaseGrantRequest.create({ TTL: SESSION_TTL_SECONDS });
     const granted = joined(await this.#as(async () => this.handlers.lease.leaseGrant(request, call)));
@@ -205,7 +207,7 @@ export function prefixOf(name: Uint8Array): Uint8Array {
 }
 
 /** `<prefix><lease in hex>` */
-export function keyOf(prefix: Uint8Array, lease: bigint): Uint8Array {
+export function keyOf(prefix: Uint8Array, lease: LeaseId): Uint8Array {
   return latin1Bytes(latin1Text(prefix) + lease.toString(16));
 }
 

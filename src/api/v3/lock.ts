@@ -2,7 +2,9 @@
  * Lock: a lock is held by the oldest key under its name, which lives as long as a lease does. As etcd's api/v3lock and
  * concurrency.Mutex; the keys are those that clients' own locks use, so they exclude each other.
  */
+
 import { Code, GrpcError, type ServerCall } from '../../grpc/types.js';
+import type { LeaseId } from '../../lib/ids.js';
 import { DeleteRangeResponse } from '../../proto/gen/etcdserverpb.js';
 import type { Lock } from '../../proto/gen/v3lockpb.js';
 import { createdAt, keyOf, oldestOf, opGet, opPut, prefixOf, rangedKey, type Steps } from './concurrency.js';
@@ -12,7 +14,7 @@ const SESSION_EXPIRED = 'mutex: session is expired';
 
 export function lockHandlers(steps: Steps): Handlers<typeof Lock> {
   /** Resolves with our key's create revision and whether it is the oldest. */
-  const queue = async (prefix: Uint8Array, key: Uint8Array, lease: bigint, call: ServerCall) => {
+  const queue = async (prefix: Uint8Array, key: Uint8Array, lease: LeaseId, call: ServerCall) => {
     const owner = opGet(oldestOf(prefix));
     const answer = await steps.txn(
       {

@@ -5,6 +5,7 @@
  *
  * Which keys hang on a lease stands with the keys. Source: etcd's server/storage/schema/lease.go.
  */
+import type { LeaseId } from '../../lib/ids.js';
 import { Lease } from '../../proto/gen/leasepb.js';
 import type { Backend, BackendReader } from '../types.js';
 
@@ -12,7 +13,7 @@ export function putLease(backend: Backend, lease: Lease): void {
   backend.put('lease', leaseKey(lease.ID), Lease.encode(lease));
 }
 
-export function deleteLease(backend: Backend, id: bigint): void {
+export function deleteLease(backend: Backend, id: LeaseId): void {
   backend.delete('lease', leaseKey(id));
 }
 
@@ -22,7 +23,7 @@ export function readLeases(backend: BackendReader, visit: (lease: Lease) => void
 
 export const decodeLease = (value: Uint8Array): Lease => Lease.decode(value);
 
-function leaseKey(id: bigint): Uint8Array {
+function leaseKey(id: LeaseId): Uint8Array {
   const key = Buffer.allocUnsafe(8);
   key.writeBigUInt64BE(BigInt.asUintN(64, id));
   return key;

@@ -7,19 +7,20 @@
  * 3.6 and later start from them; 3.4 and 3.5 write them and start from the v2 store. Source: etcd's
  * server/storage/schema/membership.go.
  */
+import type { MemberId } from '../../lib/ids.js';
 import type { Backend, BackendReader } from '../types.js';
 
 const ALL = new Uint8Array(0);
 const REMOVED: Uint8Array = Buffer.from('removed');
 
-export const memberKey = (id: bigint): Uint8Array => Buffer.from(id.toString(16));
+export const memberKey = (id: MemberId): Uint8Array => Buffer.from(id.toString(16));
 
-export function putMember(backend: Backend, id: bigint, json: string): void {
+export function putMember(backend: Backend, id: MemberId, json: string): void {
   backend.put('members', memberKey(id), Buffer.from(json));
 }
 
 /** For good: an id is never used again. */
-export function removeMember(backend: Backend, id: bigint): void {
+export function removeMember(backend: Backend, id: MemberId): void {
   backend.delete('members', memberKey(id));
   backend.put('members_removed', memberKey(id), REMOVED);
 }
@@ -33,8 +34,8 @@ export function readMembers(backend: BackendReader): string[] {
   return found;
 }
 
-export function readRemovedMembers(backend: BackendReader): bigint[] {
-  const found: bigint[] = [];
+export function readRemovedMembers(backend: BackendReader): MemberId[] {
+  const found: MemberId[] = [];
   backend.range('members_removed', ALL, undefined, 0, (key) => {
     found.push(BigInt(`0x${Buffer.from(key).toString()}`));
   });

@@ -9,6 +9,7 @@
  *
  * Source: etcd's server/storage/schema (cindex.go, confstate.go, migration.go).
  */
+import type { MemberId } from '../../lib/ids.js';
 import { latin1Text } from '../../lib/latin1.js';
 import type { ConfState } from '../../raftpb/types.js';
 import type { Backend, BackendReader } from '../types.js';
@@ -38,7 +39,7 @@ export function writeConsistentIndex(backend: Backend, at: { index: number; term
 
 /** As Go marshals raftpb.ConfState: ids as bare numbers, empty lists left out. */
 export function writeConfState(backend: Backend, state: ConfState): void {
-  const list = (name: string, ids: readonly bigint[]): string[] =>
+  const list = (name: string, ids: readonly MemberId[]): string[] =>
     ids.length > 0 ? [`"${name}":[${ids.join(',')}]`] : [];
   const fields = [
     ...list('voters', state.voters),

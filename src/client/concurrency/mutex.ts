@@ -3,7 +3,9 @@
  * these keys owns the lock, and the others wait for those before them to go. Other clients of etcd use the same keys,
  * so locks are shared with them.
  */
+
 import { Code } from '../../grpc/types.js';
+import type { LeaseId } from '../../lib/ids.js';
 import type { Compare, ResponseHeader, TxnResponse } from '../../proto/gen/etcdserverpb.js';
 import { EtcdError } from '../errors.js';
 import { compare, op } from '../kv.js';
@@ -95,4 +97,4 @@ function firstCreateRevision(answer: TxnResponse, at: number): number | undefine
 }
 
 /** As Go's `%x` of an int64. */
-export const leaseHex = (lease: bigint): string => lease.toString(16);
+export const leaseHex = (lease: LeaseId): string => lease.toString(16);

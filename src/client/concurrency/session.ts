@@ -2,6 +2,7 @@
  * A lease that is kept alive for as long as its owner lives: what locks and candidacies hang on. When the session ends,
  * for whatever reason, the server deletes their keys.
  */
+import type { LeaseId } from '../../lib/ids.js';
 import type { Client } from '../client.js';
 import type { KeepAlive } from '../lease.js';
 
@@ -9,13 +10,13 @@ const DEFAULT_SESSION_TTL_SECONDS = 60;
 
 export class Session implements AsyncDisposable {
   readonly client: Client;
-  readonly lease: bigint;
+  readonly lease: LeaseId;
   /** Resolves when the lease is no longer kept: lost, revoked, or given up by `orphan` or `close`. */
   readonly done: Promise<void>;
   readonly #kept: KeepAlive;
   readonly #ttlSeconds: number;
 
-  private constructor(client: Client, lease: bigint, ttlSeconds: number) {
+  private constructor(client: Client, lease: LeaseId, ttlSeconds: number) {
     this.client = client;
     this.lease = lease;
     this.#ttlSeconds = ttlSeconds;
@@ -26,7 +27,7 @@ export class Session implements AsyncDisposable {
   /** Grants a lease, unless one is given, and keeps it alive. Throws EtcdError. */
   static async open(
     client: Client,
-    options: { ttlSeconds?: number; lease?: bigint; signal?: AbortSignal } = {},
+    options: { ttlSeconds?: number; lease?: LeaseId; signal?: AbortSignal } = {},
   ): Promise<Session> {
     const { ttlSeconds = DEFAULT_SESSION_TTL_SECONDS, signal } = options;
     const lease = options.lease ?? (await client.lease.grant(ttlSeconds, { ...(signal && { signal }) })).ID;

@@ -3,6 +3,7 @@
  * gives its files one lease together; a file that goes earlier has its own. Directories themselves are nothing in v3,
  * so that empty ones are left out.
  */
+import type { LeaseId } from '../../lib/ids.js';
 import type { V2Node } from './types.js';
 
 export interface CopiedKey {
@@ -43,8 +44,8 @@ export function planCopy(top: V2Node, { keepsTtl }: { readonly keepsTtl: boolean
 }
 
 export interface CopyTarget {
-  grant(ttlSeconds: number): Promise<bigint>;
-  put(key: string, value: string, lease: bigint): Promise<void>;
+  grant(ttlSeconds: number): Promise<LeaseId>;
+  put(key: string, value: string, lease: LeaseId): Promise<void>;
 }
 
 /**
@@ -52,7 +53,7 @@ export interface CopyTarget {
  * directory did.
  */
 export async function runCopy({ keys, leases }: CopyPlan, target: CopyTarget): Promise<void> {
-  const ids: bigint[] = [];
+  const ids: LeaseId[] = [];
   for (const seconds of leases) ids.push(await target.grant(seconds));
   for (const { key, value, lease } of keys) {
     await target.put(key, value, lease === undefined ? 0n : (ids[lease] ?? 0n));

@@ -2,6 +2,7 @@
  * What commands print: the kinds of answers, each with its data. An answer that is all there is to say stands for
  * itself.
  */
+import type { LeaseId, MemberId } from '../../lib/ids.js';
 import type {
   AlarmResponse,
   AuthRoleAddResponse,
@@ -72,7 +73,7 @@ export interface Answers {
   watch: WatchResponse;
 
   grant: LeaseGrantResponse;
-  revoke: { readonly lease: bigint; readonly answer: LeaseRevokeResponse };
+  revoke: { readonly lease: LeaseId; readonly answer: LeaseRevokeResponse };
   keepAlive: LeaseKeepAliveResponse;
   timeToLive: LeaseTimeToLiveResponse;
   /** The same with the keys that hang on the lease. */
@@ -80,15 +81,15 @@ export interface Answers {
   leases: LeaseLeasesResponse;
 
   memberAdd: MemberAddResponse;
-  memberRemove: { readonly member: bigint; readonly answer: MemberRemoveResponse };
-  memberUpdate: { readonly member: bigint; readonly answer: MemberUpdateResponse };
-  memberPromote: { readonly member: bigint; readonly answer: MemberPromoteResponse };
+  memberRemove: { readonly member: MemberId; readonly answer: MemberRemoveResponse };
+  memberUpdate: { readonly member: MemberId; readonly answer: MemberUpdateResponse };
+  memberPromote: { readonly member: MemberId; readonly answer: MemberPromoteResponse };
   memberList: MemberListResponse;
 
   endpointHealth: readonly EndpointHealth[];
   endpointStatus: readonly EndpointStatus[];
   endpointHashKV: readonly EndpointHashKV[];
-  moveLeader: { readonly from: bigint; readonly to: bigint; readonly answer: MoveLeaderResponse };
+  moveLeader: { readonly from: MemberId; readonly to: MemberId; readonly answer: MoveLeaderResponse };
   alarm: AlarmResponse;
   snapshotStatus: SnapshotStatus;
   downgrade: { readonly action: 'validate' | 'enable' | 'cancel'; readonly answer: DowngradeResponse };

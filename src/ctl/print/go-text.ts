@@ -1,7 +1,8 @@
 /** Small texts as Go's fmt prints them. */
+import type { LeaseId } from '../../lib/ids.js';
 
 /** A lease id: 16 hex digits, a negative one with its sign. As `%016x` of an int64. */
-export function leaseText(id: bigint): string {
+export function leaseText(id: LeaseId): string {
   return id < 0n ? `-${(-id).toString(16).padStart(15, '0')}` : id.toString(16).padStart(16, '0');
 }
 

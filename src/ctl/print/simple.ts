@@ -2,6 +2,7 @@
 
 import { prefixEnd } from '../../client/key-range.js';
 import { differenceOf } from '../../lib/emulate.js';
+import type { MemberId } from '../../lib/ids.js';
 import { type Permission, Permission_Type } from '../../proto/gen/authpb.js';
 import {
   AlarmType,
@@ -165,7 +166,7 @@ function timeToLive(answer: LeaseTimeToLiveResponse): string {
 }
 
 /** Ids padded with blanks, as etcdctl's `%16x` does. */
-function memberLine(member: bigint, what: string, header: ResponseHeader | undefined): Lines {
+function memberLine(member: MemberId, what: string, header: ResponseHeader | undefined): Lines {
   const cluster = (header?.clusterId ?? 0n).toString(16).padStart(16);
   return line(`Member ${member.toString(16).padStart(16)} ${what} cluster ${cluster}`);
 }

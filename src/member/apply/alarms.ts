@@ -2,8 +2,10 @@
  * Alarms raised by members, kept in the bucket `alarm`, so that they outlive restarts. They are
  * raised and cleared through the log only; nothing here looks at the clock or the disk's state.
  */
+
 import { deleteAlarm, putAlarm, readAlarms } from '../../backend/schema/alarm.js';
 import type { Backend } from '../../backend/types.js';
+import type { MemberId } from '../../lib/ids.js';
 import { type AlarmMember, AlarmType } from '../../proto/gen/etcdserverpb.js';
 
 const NAMES: Readonly<Record<number, string>> = { [AlarmType.NOSPACE]: 'NOSPACE', [AlarmType.CORRUPT]: 'CORRUPT' };
@@ -23,7 +25,7 @@ export class Alarms {
   }
 
   /** The alarm as stored; raising one again changes nothing. */
-  activate(memberID: bigint, alarm: AlarmType): AlarmMember {
+  activate(memberID: MemberId, alarm: AlarmType): AlarmMember {
     const wanted: AlarmMember = { memberID, alarm };
     const known = this.#raised.get(name(wanted));
     if (known !== undefined) return known;
@@ -33,7 +35,7 @@ export class Alarms {
   }
 
   /** undefined when there was none. */
-  deactivate(memberID: bigint, alarm: AlarmType): AlarmMember | undefined {
+  deactivate(memberID: MemberId, alarm: AlarmType): AlarmMember | undefined {
     const known = this.#raised.get(name({ memberID, alarm }));
     if (known === undefined) return undefined;
     this.#raised.delete(name(known));

@@ -3,9 +3,11 @@
  * where reads are served. All of it passes while authentication is off. Source: etcd's apply_auth.go and v3_server.go;
  * what is checked where, and how it is refused, was recorded from 3.5.30.
  */
+
 import type { AuthStore } from '../../auth/store.js';
 import type { Identity } from '../../auth/types.js';
 import type { Lessor } from '../../lease/lessor.js';
+import type { LeaseId } from '../../lib/ids.js';
 import type { DeleteRangeRequest, PutRequest, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
 
 const pointEnd = new Uint8Array(0);
@@ -40,13 +42,13 @@ export class Authorizer {
   }
 
   /** Who revokes or renews a lease, or adds a key to it, decides on the life of all its keys. */
-  checkLeaseWrite(identity: Identity | undefined, lease: bigint): void {
+  checkLeaseWrite(identity: Identity | undefined, lease: LeaseId): void {
     if (this.auth.isRoot(identity)) return;
     for (const key of this.lessor.keysOf(lease)) this.auth.checkWrite(identity, Buffer.from(key, 'latin1'), pointEnd);
   }
 
   /** To be told the keys of a lease (GHSA-3p4g-rcw5-8298). */
-  checkLeaseRead(identity: Identity | undefined, lease: bigint): void {
+  checkLeaseRead(identity: Identity | undefined, lease: LeaseId): void {
     for (const key of this.lessor.keysOf(lease)) this.auth.checkRead(identity, Buffer.from(key, 'latin1'), pointEnd);
   }
 

@@ -6,11 +6,13 @@
  * its consistent index touch memory (membership, configuration) only. The consistent index moves in the same backend
  * transaction as what the entry changed (etcd #13766).
  */
+
 import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import { defaultEmulatedVersion } from '../../lib/emulate.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
+import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { EtcdError, Outcome } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
@@ -48,7 +50,7 @@ const applied: Outcome<unknown> = { ok: true, value: undefined };
 
 /** Whoever waits for the result of an entry gets it from here; nobody may. */
 export interface ResultSink {
-  settle(id: bigint, outcome: Outcome<unknown>): void;
+  settle(id: RequestId, outcome: Outcome<unknown>): void;
 }
 
 /** How far a member had got when it started. */

@@ -1,12 +1,14 @@
 /** What the layers of the chain have in common. */
+
 import type { Identity } from '../../auth/types.js';
+import type { RequestId } from '../../lib/ids.js';
 import type { Result, StoreOperation } from './operation.js';
 
 /** Of the entry that is applied. */
 export interface ApplyContext {
   readonly index: number;
   /** The request's id: the same on every member, and of no other entry. */
-  readonly id: bigint;
+  readonly id: RequestId;
   readonly identity: Identity | undefined;
 }
 

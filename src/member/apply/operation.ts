@@ -12,6 +12,7 @@ import type { Identity, Login } from '../../auth/types.js';
 import { decodeV2Request, readV2Request } from '../../datadir/v2-request-codec.js';
 import type { Caller } from '../../lib/caller.js';
 import { ProtoDecodeError } from '../../lib/codec.js';
+import type { RequestId } from '../../lib/ids.js';
 import * as etcdserverpb from '../../proto/gen/etcdserverpb.js';
 import * as membershippb from '../../proto/gen/membershippb.js';
 import { Reader, Writer } from '../../proto/wire.js';
@@ -165,7 +166,7 @@ export type EntryData =
   | {
       readonly t: 'operation';
       /** Under which somebody may wait for the result. */
-      readonly id: bigint;
+      readonly id: RequestId;
       /**
        * Whom the member that took the request found behind it; with an empty name and revision 0 where there was
        * nobody.

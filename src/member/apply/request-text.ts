@@ -2,10 +2,12 @@
  * A request in the log, as etcd's stringers show it: `header:<ID:7 > put:<key:"a" value_size:3 >`. Values and secrets
  * stay out, and so does what a transaction holds. Only for requests that were slow.
  */
+
 import { goQuoteBytes } from '../../lib/go/quote.js';
+import type { RequestId } from '../../lib/ids.js';
 import type { StoreOperation } from './operation.js';
 
-export function requestText(id: bigint, operation: StoreOperation): string {
+export function requestText(id: RequestId, operation: StoreOperation): string {
   return `header:<ID:${id} > ${bodyText(operation)}`;
 }
 

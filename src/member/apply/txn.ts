@@ -4,6 +4,7 @@
  * nothing behind (etcd #18799). Every member does all of it, also where no client waits: members that skip a part come
  * apart (etcd #18667). Source: etcd's server/etcdserver/txn.
  */
+import type { LeaseId } from '../../lib/ids.js';
 import type { KeyReader, WriteTransaction } from '../../mvcc/types.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import {
@@ -24,7 +25,7 @@ import { executeRange } from './range.js';
 
 /** What the checks look at besides keys. */
 export interface TxnContext {
-  hasLease(lease: bigint): boolean;
+  hasLease(lease: LeaseId): boolean;
   readonly currentRevision: number;
   readonly compactRevision: number;
 }

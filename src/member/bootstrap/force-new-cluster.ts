@@ -3,7 +3,9 @@
  * configuration changes are put behind the committed ones, as if agreed on, that leave it the only voter and remove
  * everybody else, learners too (etcd #20071, #20339). Ids stay.
  */
+
 import type { EmulatedVersion } from '../../lib/emulate.js';
+import type { MemberId } from '../../lib/ids.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import {
   asConfChangeV2,
@@ -26,7 +28,7 @@ export interface ForcedLog {
 }
 
 export function forceNewCluster(
-  self: bigint,
+  self: MemberId,
   emulate: EmulatedVersion,
   from: { readonly confState: ConfState; readonly entries: readonly Entry[]; readonly hardState: HardState },
 ): ForcedLog {
@@ -53,13 +55,13 @@ export function forceNewCluster(
   return { entries: [...committed, ...added], added, hardState: { ...from.hardState, commit: commit + added.length } };
 }
 
-const promotion = (id: bigint): string => `{"id":${id},"isPromote":true}`;
+const promotion = (id: MemberId): string => `{"id":${id},"isPromote":true}`;
 
 /**
  * A backup's member has an id of its own, which its log knows nothing of. The address is etcd's; `member update` gives
  * it real ones.
  */
-const newcomer = (id: bigint): string => `{"id":${id},"peerURLs":["http://localhost:2380"]}`;
+const newcomer = (id: MemberId): string => `{"id":${id},"peerURLs":["http://localhost:2380"]}`;
 
 function membersAt(confState: ConfState, entries: readonly Entry[], emulate: EmulatedVersion) {
   const voters = new Set([...confState.voters, ...confState.votersOutgoing]);

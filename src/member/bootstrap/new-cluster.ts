@@ -1,9 +1,11 @@
 /** A cluster that begins: ids and first configuration follow from what all its members are told. */
+
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { bootstrapMemberId, clusterId } from '../../datadir/ids.js';
 import { verifyInitialCluster } from '../../datadir/initial-cluster.js';
 import type { Disk } from '../../lib/disk.js';
 import { goQuote } from '../../lib/go/quote.js';
+import type { MemberId } from '../../lib/ids.js';
 import { Metadata } from '../../proto/gen/etcdserverpb.js';
 import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import { NONE } from '../../raftpb/types.js';
@@ -43,7 +45,7 @@ export function initialConfiguration(config: MemberConfig): InitialConfiguration
 
 /** Those that `--initial-cluster` names, ascending by id. Throws for two of the same id. */
 export function initialMembers(config: MemberConfig): readonly ClusterMember[] {
-  const members = new Map<bigint, ClusterMember>();
+  const members = new Map<MemberId, ClusterMember>();
   for (const [name, urls] of config.initialCluster) {
     const peerURLs = [...urls].sort();
     const id = bootstrapMemberId(peerURLs, config.initialClusterToken);

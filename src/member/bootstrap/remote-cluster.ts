@@ -4,11 +4,12 @@
  */
 
 import { type ClusterMember, membersFromJson } from '../../datadir/cluster-member.js';
+import type { ClusterId } from '../../lib/ids.js';
 import { wireErrors } from '../../proto/errors.js';
 import type { DecisionWorld } from './types.js';
 
 export interface ClusterAnswer {
-  readonly clusterId: bigint;
+  readonly clusterId: ClusterId;
   /** Ascending by id, never empty. */
   readonly members: readonly ClusterMember[];
 }

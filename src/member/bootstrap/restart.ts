@@ -1,4 +1,5 @@
 /** A log that goes on: the newest `.snap` file that it knows, and its entries after that. */
+import type { MemberId } from '../../lib/ids.js';
 import { Metadata } from '../../proto/gen/etcdserverpb.js';
 import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import { isEmptyHardState, makeConfState, type Snapshot } from '../../raftpb/types.js';
@@ -37,7 +38,7 @@ function forced(
   world: MemberWorld,
   opened: OpenedWal,
   snapshot: Snapshot | undefined,
-  self: bigint,
+  self: MemberId,
 ) {
   const { wal, entries, hardState } = opened;
   const confState = snapshot?.metadata.confState ?? makeConfState();

@@ -1,10 +1,12 @@
 /** What goes from one step of a start to the next: decision → log → member's parts. */
+
 import type { FileBackend } from '../../backend/options.js';
 import type { CommitTimes } from '../../bolt/types.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Lessor } from '../../lease/lessor.js';
 import type { Disk } from '../../lib/disk.js';
 import type { UrlResolver } from '../../lib/go/same-urls.js';
+import type { ClusterId } from '../../lib/ids.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import type { PeerCalls } from '../../peer/types.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
@@ -20,7 +22,7 @@ import type { Cluster } from '../membership/cluster.js';
 /** The first configuration of a cluster that begins; all its members compute the same one. */
 export interface InitialConfiguration {
   readonly memberId: NodeId;
-  readonly clusterId: bigint;
+  readonly clusterId: ClusterId;
   /** In ascending id order. */
   readonly members: readonly ClusterMember[];
 }
@@ -28,7 +30,7 @@ export interface InitialConfiguration {
 /** One that was added to a running cluster before it started. */
 export interface JoiningMember {
   readonly memberId: NodeId;
-  readonly clusterId: bigint;
+  readonly clusterId: ClusterId;
   /** Itself and all others. */
   readonly members: readonly ClusterMember[];
 }
@@ -53,7 +55,7 @@ export interface LogState {
   readonly wal: Wal;
   readonly storage: MemoryStorage;
   readonly memberId: NodeId;
-  readonly clusterId: bigint;
+  readonly clusterId: ClusterId;
   readonly snapshot: Snapshot | undefined;
   /** Of a new cluster: whom raft is to be bootstrapped with. */
   readonly peers: readonly ClusterMember[] | undefined;

@@ -22,6 +22,7 @@
 
 import type { Clock } from '../../lib/clock.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
+import type { RequestId } from '../../lib/ids.js';
 import { appendAll } from '../../lib/long-lists.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { Ready } from '../../raft/ready.js';
@@ -52,7 +53,7 @@ export interface ReadRounds {
   /** Once a turn: starts the next round unless one is in flight. */
   begin(nowMs: number): void;
   /** Raft's answer: a read is linearizable once `index` is applied. */
-  confirm(context: bigint, index: number, applied: number): void;
+  confirm(context: RequestId, index: number, applied: number): void;
   applied(index: number): void;
 }
 

@@ -5,6 +5,7 @@
  * the buckets only where `persist` says that the backend has not seen the entry yet; to the v2 store always, since it
  * begins at the snapshot whose successors are replayed.
  */
+
 import {
   type DowngradeInfo,
   readDowngrade,
@@ -26,18 +27,19 @@ import {
   storeRemoval,
   storeVersion,
 } from '../../datadir/v2-membership.js';
+import type { ClusterId, MemberId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { V2Store } from '../../v2/store.js';
 
 export class Cluster {
-  readonly #members = new Map<bigint, ClusterMember>();
-  readonly #removed = new Set<bigint>();
+  readonly #members = new Map<MemberId, ClusterMember>();
+  readonly #removed = new Set<MemberId>();
   #version: string | undefined;
   #downgrade: DowngradeInfo = { enabled: false, targetVersion: '' };
 
   constructor(
-    readonly id: bigint,
-    readonly localId: bigint,
+    readonly id: ClusterId,
+    readonly localId: MemberId,
     readonly backend: Backend,
     readonly v2: V2Store,
     readonly logger: Logger,
@@ -52,11 +54,11 @@ export class Cluster {
     return this.members.filter((member) => !member.isLearner);
   }
 
-  get(id: bigint): ClusterMember | undefined {
+  get(id: MemberId): ClusterMember | undefined {
     return this.#members.get(id);
   }
 
-  isRemoved(id: bigint): boolean {
+  isRemoved(id: MemberId): boolean {
     return this.#removed.has(id);
   }
 
@@ -105,7 +107,7 @@ export class Cluster {
     });
   }
 
-  remove(id: bigint, options: { persist: boolean }): void {
+  remove(id: MemberId, options: { persist: boolean }): void {
     this.#members.delete(id);
     this.#removed.add(id);
     storeRemoval(this.v2, id);
@@ -119,7 +121,7 @@ export class Cluster {
     });
   }
 
-  promote(id: bigint, options: { persist: boolean }): void {
+  promote(id: MemberId, options: { persist: boolean }): void {
     const changed = this.#change(id, { isLearner: false }, options);
     if (changed !== undefined) storeRaftAttributes(this.v2, changed);
     this.logger.info('promote member', {
@@ -129,13 +131,13 @@ export class Cluster {
   }
 
   /** Learner or voter stays what it is, whatever the request said (etcd #21694). */
-  updatePeerURLs(id: bigint, peerURLs: readonly string[], options: { persist: boolean }): void {
+  updatePeerURLs(id: MemberId, peerURLs: readonly string[], options: { persist: boolean }): void {
     const changed = this.#change(id, { peerURLs }, options);
     if (changed !== undefined) storeRaftAttributes(this.v2, changed);
   }
 
   /** A member publishing itself. Ignored for one that is not (or no longer) there. */
-  updateAttributes(id: bigint, attributes: MemberAttributes, options: { persist: boolean }): void {
+  updateAttributes(id: MemberId, attributes: MemberAttributes, options: { persist: boolean }): void {
     const changed = this.#change(id, attributes, options);
     if (changed !== undefined) storeAttributes(this.v2, id, changed);
   }
@@ -162,7 +164,7 @@ export class Cluster {
     });
   }
 
-  #change(id: bigint, change: Partial<ClusterMember>, options: { persist: boolean }): ClusterMember | undefined {
+  #change(id: MemberId, change: Partial<ClusterMember>, options: { persist: boolean }): ClusterMember | undefined {
     const member = this.#members.get(id);
     if (member === undefined) return undefined;
     const changed = { ...member, ...change };

@@ -2,24 +2,26 @@
  * The two membership facts that 3.4 and 3.5 write into the log as bare v2 requests: a member's attributes and the
  * cluster version. Everything else in that form belongs to the v2 store.
  */
+
 import { attributesFromJson, attributesToJson, type MemberAttributes } from '../../datadir/cluster-member.js';
 import { attributesPathOf, VERSION_PATH } from '../../datadir/v2-membership.js';
 import { encodeV2Request } from '../../datadir/v2-request-codec.js';
+import type { MemberId, RequestId } from '../../lib/ids.js';
 import { bytesOf, textOf } from '../../v2/json.js';
 import { emptyRequest, type V2Request } from '../../v2/request.js';
 import type { Cluster } from './cluster.js';
 
 const attributesPath = /^\/0\/members\/([0-9a-f]{1,16})\/attributes$/;
 
-export function attributesRequest(id: bigint, memberId: bigint, attributes: MemberAttributes): Uint8Array {
+export function attributesRequest(id: RequestId, memberId: MemberId, attributes: MemberAttributes): Uint8Array {
   return put(id, attributesPathOf(memberId), attributesToJson(attributes));
 }
 
-export function versionRequest(id: bigint, version: string): Uint8Array {
+export function versionRequest(id: RequestId, version: string): Uint8Array {
   return put(id, VERSION_PATH, version);
 }
 
-function put(id: bigint, path: string, text: string): Uint8Array {
+function put(id: RequestId, path: string, text: string): Uint8Array {
   return encodeV2Request({ ...emptyRequest, id, method: 'PUT', path, value: bytesOf(text) });
 }
 

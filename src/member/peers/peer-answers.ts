@@ -3,6 +3,7 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
+import type { LeaseId } from '../../lib/ids.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
 import type { Applied } from '../loop/applied.js';
@@ -69,13 +70,13 @@ export class PeerAnswers {
     return this.deps.applied.untilCommitted();
   }
 
-  async renewLease(id: bigint): Promise<number> {
+  async renewLease(id: LeaseId): Promise<number> {
     const ttlSeconds = await asPrimary(this.deps.leases.renewHere(id));
     if (ttlSeconds === 0) throw new EtcdError('leaseNotFound');
     return ttlSeconds;
   }
 
-  leaseTimeToLive(id: bigint, options: { readonly keys: boolean }) {
+  leaseTimeToLive(id: LeaseId, options: { readonly keys: boolean }) {
     return asPrimary(this.deps.leases.timeToLiveHere(id, options, 'beforeLookupWhenForwardLeaseTimeToLive'));
   }
 }

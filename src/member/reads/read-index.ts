@@ -12,6 +12,7 @@
  */
 
 import { AbandonedError, type Caller } from '../../lib/caller.js';
+import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Outcome } from '../../proto/etcd-error.js';
 import { EtcdError } from '../../proto/etcd-error.js';
@@ -30,7 +31,7 @@ interface Round {
    * Of each time it was asked. An answer to any of them comes from after all its readers arrived: it may be late, not
    * old.
    */
-  readonly contexts: readonly bigint[];
+  readonly contexts: readonly RequestId[];
   readonly askedMs: number;
 }
 
@@ -47,7 +48,7 @@ export class ReadIndexQueue {
 
   /** `ask` starts a round in raft under a fresh context and returns that context. */
   constructor(
-    readonly ask: () => bigint,
+    readonly ask: () => RequestId,
     readonly logger: Logger,
   ) {}
 
@@ -69,7 +70,7 @@ export class ReadIndexQueue {
   }
 
   /** Raft's answer. One to a round that was given up is ignored. */
-  confirm(context: bigint, index: number, applied: number): void {
+  confirm(context: RequestId, index: number, applied: number): void {
     const round = this.#round;
     if (round === undefined || !round.contexts.includes(context)) {
       this.counters.slow++;

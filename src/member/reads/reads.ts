@@ -1,6 +1,8 @@
 /** Reads that need no entry in the log: of the applied state, after a barrier where they are to be linearizable. */
+
 import type { Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
+import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Pieces } from '../../lib/pieces.js';
 import type { RangeCursor } from '../../mvcc/range-cursor.js';
@@ -102,7 +104,7 @@ export class Reads {
     this.rounds.close(reason);
   }
 
-  #askReadIndex(): bigint {
+  #askReadIndex(): RequestId {
     const context = this.deps.ids.next();
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64BE(context);

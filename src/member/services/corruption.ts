@@ -4,7 +4,9 @@
  * compactions leave, which cost nothing more. A member that differs gets the CORRUPT alarm. Source: etcd's
  * server/etcdserver/corrupt.go.
  */
+
 import type { Clock } from '../../lib/clock.js';
+import { hexId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import { PeerCallError, type PeerCalls } from '../../peer/types.js';
@@ -45,8 +47,6 @@ interface LeaderHash {
   readonly compactRevision: number;
 }
 
-const hex = (id: NodeId): string => id.toString(16);
-
 export class Corruption {
   #nextMs: number | undefined;
   #nextCompactMs: number | undefined;
@@ -81,18 +81,18 @@ export class Corruption {
   async checkBeforeServing(): Promise<void> {
     const { cluster, logger, timeoutMs } = this.deps;
     logger.info('starting initial corruption check', {
-      'local-member-id': hex(cluster.localId),
+      'local-member-id': hexId(cluster.localId),
       timeout: `${timeoutMs / 1000}s`,
     });
     const own = await this.deps.maintenance.hashKv(0);
     let mismatches = 0;
     for (const peer of await this.#ask(own.revision)) {
       const fields = {
-        'local-member-id': hex(cluster.localId),
+        'local-member-id': hexId(cluster.localId),
         'local-member-revision': own.revision,
         'local-member-compact-revision': own.compactRevision,
         'local-member-hash': own.hash,
-        'remote-peer-id': hex(peer.id),
+        'remote-peer-id': hexId(peer.id),
         'remote-peer-endpoints': peer.endpoints,
       };
       if (peer.answer === undefined) {
@@ -113,8 +113,8 @@ export class Corruption {
         logger.warn('found different compact revision values from remote peer', { ...fields, ...remote });
       }
     }
-    if (mismatches > 0) throw new Error(`${hex(cluster.localId)} found data inconsistency with peers`);
-    logger.info('initial corruption checking passed; no corruption', { 'local-member-id': hex(cluster.localId) });
+    if (mismatches > 0) throw new Error(`${hexId(cluster.localId)} found data inconsistency with peers`);
+    logger.info('initial corruption checking passed; no corruption', { 'local-member-id': hexId(cluster.localId) });
   }
 
   /**
@@ -148,7 +148,7 @@ export class Corruption {
     for (const { id, answer } of peers) {
       if (answer === undefined) continue;
       checked++;
-      const peer = { 'follower-peer-id': hex(id) };
+      const peer = { 'follower-peer-id': hexId(id) };
       if (answer.currentRevision > now.currentRevision) {
         logger.warn("revision from follower must be less than or equal to leader's", {
           'leader-revision': now.currentRevision,
@@ -185,7 +185,7 @@ export class Corruption {
   async #checkCompactions(): Promise<void> {
     const { cluster, logger, store, timeoutMs } = this.deps;
     logger.info('starting compact hash check', {
-      'local-member-id': hex(cluster.localId),
+      'local-member-id': hexId(cluster.localId),
       timeout: `${timeoutMs / 1000}s`,
     });
     let checked = 0;
@@ -212,8 +212,8 @@ export class Corruption {
               `${own.compactRevision}`;
         logger.warn("Skipped peer's hash", {
           'number-of-peers': peers.length,
-          'leader-id': hex(cluster.localId),
-          'peer-id': hex(id),
+          'leader-id': hexId(cluster.localId),
+          'peer-id': hexId(id),
           reason,
         });
         continue;
@@ -247,7 +247,7 @@ export class Corruption {
   ): Promise<void> {
     const { cluster, logger } = this.deps;
     const leader = {
-      'leader-id': hex(cluster.localId),
+      'leader-id': hexId(cluster.localId),
       'leader-revision': own.revision,
       'leader-compact-revision': own.compactRevision,
       'leader-hash': own.hash,
@@ -265,7 +265,7 @@ export class Corruption {
     for (const [hash, ids] of idsByHash) {
       if (hash === right) continue;
       if (right !== undefined) for (const id of ids) await this.#raise(id);
-      logger.error('Detected compaction hash mismatch', { ...leader, 'peer-ids': ids.map(hex), 'peer-hash': hash });
+      logger.error('Detected compaction hash mismatch', { ...leader, 'peer-ids': ids.map(hexId), 'peer-hash': hash });
     }
   }
 
@@ -275,7 +275,7 @@ export class Corruption {
       const request = { memberID, action: AlarmAction.ACTIVATE, alarm: AlarmType.CORRUPT };
       await propose({ kind: 'alarm', request });
     } catch (cause) {
-      logger.warn('failed to raise alarm', { 'member-id': hex(memberID), error: (cause as Error).message });
+      logger.warn('failed to raise alarm', { 'member-id': hexId(memberID), error: (cause as Error).message });
     }
   }
 

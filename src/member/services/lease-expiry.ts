@@ -4,8 +4,10 @@
  * not know yet that it is no more must not revoke anything: so it first makes sure, by a read index, that it still
  * leads (etcd #16822). Source: etcd's lessor loop and server.go (revokeExpiredLeases, ensureLeadership).
  */
+
 import { LeaseNotFoundError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
+import type { LeaseId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import { appendAll } from '../../lib/long-lists.js';
 import { EtcdError } from '../../proto/etcd-error.js';
@@ -28,7 +30,7 @@ export interface LeaseExpiryDeps {
 export class LeaseExpiry {
   expiredCount = 0;
   #nextMs = 0;
-  #queue: bigint[] = [];
+  #queue: LeaseId[] = [];
   #running = 0;
   #ensuring = false;
 
@@ -58,7 +60,7 @@ export class LeaseExpiry {
   }
 
   /** Never rejects. What is not revoked after all is handed out again by the lessor. */
-  async #revokeAsLeader(expired: readonly bigint[]): Promise<void> {
+  async #revokeAsLeader(expired: readonly LeaseId[]): Promise<void> {
     const { leadership, logger, reads } = this.deps;
     const local = { 'local-member-id': leadership.localId.toString(16) };
     this.#ensuring = true;
@@ -91,7 +93,7 @@ export class LeaseExpiry {
     }
   }
 
-  async #propose(ID: bigint): Promise<void> {
+  async #propose(ID: LeaseId): Promise<void> {
     const { logger, propose } = this.deps;
     try {
       await propose({ kind: 'leaseRevoke', request: { ID } });

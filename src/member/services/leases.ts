@@ -4,11 +4,13 @@
  * (`EntryApplier`), and ends as soon as another leader, or none, is known. Source: etcd's v3_server.go (LeaseRenew,
  * LeaseTimeToLive).
  */
+
 import { NotPrimaryError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
 import { AbandonedError } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
+import type { LeaseId } from '../../lib/ids.js';
 import { PeerCallError, type PeerCalls } from '../../peer/types.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { LeaseTimeToLiveResponse } from '../../proto/gen/etcdserverpb.js';
@@ -47,7 +49,7 @@ export class Leases {
     deps.leadership.onFirstCommit(() => deps.lessor.promote(deps.clock.monotonicMs()));
   }
 
-  nextId(): bigint {
+  nextId(): LeaseId {
     return this.deps.ids.next() & ID_MASK;
   }
 
@@ -55,7 +57,7 @@ export class Leases {
    * TTL in seconds that the lease has now; 0 = there is no such lease. The caller's signal is only asked for where
    * there is something to wait for: making one costs more than a renewal.
    */
-  renew(id: bigint, caller?: { readonly signal: AbortSignal }): Promise<number> {
+  renew(id: LeaseId, caller?: { readonly signal: AbortSignal }): Promise<number> {
     const { calls, leaderCalls } = this.deps;
     return leaderCalls.run({
       here: () => this.renewHere(id, caller),
@@ -68,7 +70,7 @@ export class Leases {
    * On the leader; else rejects with the EtcdError notLeader. What was proposed before may revoke the lease: only what
    * is applied counts.
    */
-  async renewHere(id: bigint, caller?: { readonly signal: AbortSignal }): Promise<number> {
+  async renewHere(id: LeaseId, caller?: { readonly signal: AbortSignal }): Promise<number> {
     const { applied, clock, lessor, propose } = this.deps;
     if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
     if (!lessor.isPrimary) throw new EtcdError('notLeader');
@@ -90,7 +92,7 @@ export class Leases {
     }
   }
 
-  #gone(id: bigint, signal: AbortSignal | undefined): Promise<'revoked' | 'demoted'> {
+  #gone(id: LeaseId, signal: AbortSignal | undefined): Promise<'revoked' | 'demoted'> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         forget();
@@ -106,7 +108,7 @@ export class Leases {
   }
 
   /** TTL -1 for a lease that does not exist. */
-  timeToLive(id: bigint, options: { keys: boolean }): Promise<TimeToLive> {
+  timeToLive(id: LeaseId, options: { keys: boolean }): Promise<TimeToLive> {
     const { calls, leaderCalls } = this.deps;
     return leaderCalls
       .run({
@@ -129,7 +131,7 @@ export class Leases {
 
   /** On the leader; else rejects with the EtcdError notLeader. undefined for a lease that does not exist. */
   async timeToLiveHere(
-    id: bigint,
+    id: LeaseId,
     options: { keys: boolean },
     failpoint: 'beforeLookupWhenLeaseTimeToLive' | 'beforeLookupWhenForwardLeaseTimeToLive',
   ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: Uint8Array[] } | undefined> {
@@ -146,11 +148,11 @@ export class Leases {
     };
   }
 
-  list(): bigint[] {
+  list(): LeaseId[] {
     return this.deps.lessor.list().map(({ id }) => id);
   }
 
-  #answer(id: bigint, lease: Awaited<ReturnType<Leases['timeToLiveHere']>>): TimeToLive {
+  #answer(id: LeaseId, lease: Awaited<ReturnType<Leases['timeToLiveHere']>>): TimeToLive {
     if (lease === undefined) return { ID: id, TTL: -1, grantedTTL: 0, keys: [] };
     return { ID: id, TTL: lease.ttlSeconds, grantedTTL: lease.grantedTtlSeconds, keys: lease.keys };
   }

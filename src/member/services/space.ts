@@ -1,6 +1,8 @@
 /** Whether the database may still grow: the quota, and the alarm that is raised where it would be exceeded. */
+
 import type { FileBackend } from '../../backend/options.js';
 import { humanBytes } from '../../lib/go/bytes.js';
+import type { MemberId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../../proto/gen/etcdserverpb.js';
@@ -14,7 +16,7 @@ const MAX_QUOTA_BYTES = 8 * 1024 ** 3;
 export interface SpaceDeps {
   readonly backend: Pick<FileBackend, 'sizeBytes'>;
   readonly alarms: Alarms;
-  readonly memberId: bigint;
+  readonly memberId: MemberId;
   readonly logger: Logger;
   /** `--quota-backend-bytes` as given. */
   readonly quotaOption: number;

@@ -5,9 +5,11 @@
  * Bounds: entries that are committed but not applied, the bytes of proposals that wait, and what the backend holds in
  * memory. Beyond any of them a proposal is refused as one too many.
  */
+
 import type { FileBackend } from '../../backend/options.js';
 import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
+import type { RequestId } from '../../lib/ids.js';
 import { EtcdError, type Outcome } from '../../proto/etcd-error.js';
 import type { ConfChange } from '../../raftpb/types.js';
 import {
@@ -93,7 +95,7 @@ export class Proposals {
   }
 
   /** An entry's data as it is, in which `id` stands as its request's. */
-  proposeBytes(id: bigint, data: Uint8Array, caller?: Caller): Promise<unknown> {
+  proposeBytes(id: RequestId, data: Uint8Array, caller?: Caller): Promise<unknown> {
     return this.#proposeBytes(id, data, MAX_APPLY_LAG, caller);
   }
 
@@ -101,7 +103,7 @@ export class Proposals {
     return this.deps.prioritizesRevokes && kind === 'leaseRevoke' ? MAX_APPLY_LAG_OF_REVOKES : MAX_APPLY_LAG;
   }
 
-  #proposeBytes(id: bigint, data: Uint8Array, maxLag: number, caller: Caller | undefined): Promise<unknown> {
+  #proposeBytes(id: RequestId, data: Uint8Array, maxLag: number, caller: Caller | undefined): Promise<unknown> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     if (
       this.deps.applyLag() > maxLag ||
@@ -120,7 +122,7 @@ export class Proposals {
     return this.#enqueue(id, { ...change, id }, change.context.length);
   }
 
-  #enqueue(id: bigint, content: Uint8Array | ConfChange, bytes: number, caller?: Caller): Promise<unknown> {
+  #enqueue(id: RequestId, content: Uint8Array | ConfChange, bytes: number, caller?: Caller): Promise<unknown> {
     const { clock, loop, waiters } = this.deps;
     return new Promise((resolve, reject) => {
       const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), caller, resolve, reject);
@@ -155,7 +157,7 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
 
   constructor(
     readonly owner: Owner,
-    readonly id: bigint,
+    readonly id: RequestId,
     readonly content: Uint8Array | ConfChange,
     readonly bytes: number,
     readonly startMs: number,

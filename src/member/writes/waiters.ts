@@ -3,6 +3,8 @@
  * restart, or given up) is dropped. All wait equally long, so those registered first time out first, and looking at the
  * first ones is enough. Bounded by the limit on entries that are proposed but not applied.
  */
+import type { RequestId } from '../../lib/ids.js';
+
 export interface Waiter<Result> {
   readonly deadlineMs: number;
   /** Called once, with the result or with what `expired` gave. */
@@ -12,18 +14,18 @@ export interface Waiter<Result> {
 }
 
 export class Waiters<Result> {
-  readonly #byId = new Map<bigint, Waiter<Result>>();
+  readonly #byId = new Map<RequestId, Waiter<Result>>();
 
   /** How many wait. */
   get size(): number {
     return this.#byId.size;
   }
 
-  register(id: bigint, waiter: Waiter<Result>): void {
+  register(id: RequestId, waiter: Waiter<Result>): void {
     this.#byId.set(id, waiter);
   }
 
-  settle(id: bigint, result: Result): void {
+  settle(id: RequestId, result: Result): void {
     const waiter = this.#byId.get(id);
     if (waiter === undefined) return;
     this.#byId.delete(id);

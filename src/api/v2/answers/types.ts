@@ -1,5 +1,7 @@
 /** What the v2 API needs of a member. Small, so that v2 requests can be served over the v3 store as well. */
+
 import type { ClusterMember } from '../../../datadir/cluster-member.js';
+import type { MemberId } from '../../../lib/ids.js';
 import type { Event } from '../../../v2/event.js';
 import type { V2Request } from '../../../v2/request.js';
 import type { Watcher } from '../../../v2/watcher-hub.js';
@@ -38,11 +40,11 @@ export interface V2Members {
   members(): readonly ClusterMember[];
   /** undefined during an election. */
   leader(): ClusterMember | undefined;
-  isRemoved(id: bigint): boolean;
+  isRemoved(id: MemberId): boolean;
   /** Checked URLs. */
   add(peerURLs: readonly string[]): Promise<ClusterMember>;
-  update(id: bigint, peerURLs: readonly string[]): Promise<void>;
-  remove(id: bigint): Promise<void>;
+  update(id: MemberId, peerURLs: readonly string[]): Promise<void>;
+  remove(id: MemberId): Promise<void>;
 }
 
 /** JSON texts of `/v2/stats`. */
