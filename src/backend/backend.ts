@@ -169,9 +169,9 @@ class BoltBackend implements FileBackend {
     if (stored !== undefined) rangeStored(stored, { start, end, limit }, visit);
   }
 
-  put(bucket: BucketName, key: Uint8Array, value: Uint8Array, how?: { append?: boolean }): void {
+  put(bucket: BucketName, key: Uint8Array, value: Uint8Array, options?: { append?: boolean }): void {
     const buffer = this.#bufferFor(bucket);
-    if (how?.append === true) buffer.append(key, value);
+    if (options?.append === true) buffer.append(key, value);
     else buffer.set(key, value);
     this.#pending++;
   }

@@ -69,7 +69,7 @@ export interface Backend extends BackendReader {
    */
   hash(ignore: (bucket: string, key: Uint8Array) => boolean, caller?: Caller): Promise<number>;
 
-  /** High-water mark * page size: what clients are told and what the quota counts. */
+  /** High-water mark * page size: what clients see and what the quota counts. */
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
   /** Rewrites the file densely into `db.tmp.*`, then renames it over; commits before. */

@@ -124,12 +124,12 @@ export class Bolt {
   #closed = false;
 
   /** Takes over `file`. Use `openBolt`. */
-  constructor(path: string, file: DiskFile, how: Opening) {
+  constructor(path: string, file: DiskFile, options: Opening) {
     this.path = path;
-    this.#failpoints = how.failpoints;
-    this.#nowMs = how.nowMs;
+    this.#failpoints = options.failpoints;
+    this.#nowMs = options.nowMs;
     this.#file = file;
-    this.readOnly = how.readOnly;
+    this.readOnly = options.readOnly;
     const meta = readMetas(path, (position, size) => {
       const data = new Uint8Array(size);
       return data.subarray(0, file.read(data, position));
@@ -146,11 +146,11 @@ export class Bolt {
     this.pager = new Pager(path, file, {
       pageSize: meta.pageSize,
       highWater: meta.highWater,
-      cacheBytes: how.cacheBytes,
+      cacheBytes: options.cacheBytes,
     });
     this.#state = new State(meta, this.pager, this);
-    if (how.dense) this.#free = new FreePages(meta.highWater);
-    else if (!how.readOnly) this.#free = this.#findFreePages(meta);
+    if (options.dense) this.#free = new FreePages(meta.highWater);
+    else if (!options.readOnly) this.#free = this.#findFreePages(meta);
   }
 
   get pageSize(): number {

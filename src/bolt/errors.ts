@@ -1,6 +1,6 @@
 /**
  * What can go wrong with a bbolt file. All carry the file's path, and the byte offset where one is known, so that an
- * operator can be told what to look at. Match on `code`.
+ * operator knows what to look at. Match on `code`.
  */
 export type BoltErrorCode =
   /** The file is not a bbolt database at all, or of a format version we do not know. */

@@ -2,7 +2,7 @@
  * Pages in memory, bounded by bytes. Clock replacement: a hit sets a mark, the hand clears marks and drops the first
  * page without one; that keeps the branch pages and the tail of the log while a hit stays one map lookup.
  *
- * A page's bytes are never reused, only let go of, so what a reader borrowed stays as it was.
+ * A page's bytes are never reused, only released, so what a reader borrowed stays as it was.
  */
 import type { Page } from './page.js';
 

@@ -4,7 +4,7 @@ import type { Pager } from './pager.js';
 import { findIn, leafFor, Walk, walkPage } from './tree.js';
 import type { ReadBucket, VisitEntry } from './types.js';
 
-/** What keeps a reader from using a state that was let go. */
+/** What keeps a reader from using a state that was released. */
 export interface Guard {
   assertOpen(): void;
 }

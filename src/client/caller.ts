@@ -53,13 +53,13 @@ export class Caller {
   constructor(
     balancer: Balancer,
     edges: { clock: Clock; random: Random },
-    how: { logger: Logger | undefined; target: string },
+    options: { logger: Logger | undefined; target: string },
   ) {
     this.#balancer = balancer;
     this.#clock = edges.clock;
     this.#random = edges.random;
-    this.#logger = how.logger ?? silentLogger;
-    this.#target = how.target;
+    this.#logger = options.logger ?? silentLogger;
+    this.#target = options.target;
     this.#metadata = metadataFor('');
   }
 
@@ -143,15 +143,15 @@ export class Caller {
       }
       this.#logFailure(attempt, error);
       const isOver = this.#isOver(call);
-      const verdict = judge(error, {
+      const decision = judge(error, {
         policy: call.policy,
         endpointCount: this.#balancer.size,
         hasLogin: this.#tokens.canRenew,
         isOwnDeadline: isOver !== undefined,
       });
       const isLast = attempt + 1 >= MAX_ATTEMPTS || this.#balancer.isClosed;
-      if (verdict === 'fail' || isLast) throw this.#translate(error, isOver);
-      if (verdict === 'renew-token') {
+      if (decision === 'fail' || isLast) throw this.#translate(error, isOver);
+      if (decision === 'renew-token') {
         await this.#tokens.renew({ timeoutMs: this.#remainingMs(call.deadline), signal: call.signal });
         continue;
       }

@@ -41,9 +41,9 @@ export class LeaseClient {
   #stop: AbortController | undefined;
 
   /** `firstAnswerMs`: how long a lease is tried to be kept before the first answer. */
-  constructor(caller: Caller, how: { firstAnswerMs: number }) {
+  constructor(caller: Caller, options: { firstAnswerMs: number }) {
     this.#caller = caller;
-    this.#firstAnswerMs = how.firstAnswerMs;
+    this.#firstAnswerMs = options.firstAnswerMs;
   }
 
   /** `ttlSeconds` is at least what the server allows; `id` 0n lets the server choose. */

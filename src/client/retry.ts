@@ -17,12 +17,12 @@ export const limitsOf = ({ timeoutMs, signal }: CallLimits, policy: RetryPolicy)
 /** Attempts of one call, the first included. */
 export const MAX_ATTEMPTS = 100;
 
-export type Verdict = 'fail' | 'again' | 'renew-token';
+export type RetryDecision = 'fail' | 'again' | 'renew-token';
 
 export function judge(
   error: GrpcError,
   call: { policy: RetryPolicy; endpointCount: number; hasLogin: boolean; isOwnDeadline: boolean },
-): Verdict {
+): RetryDecision {
   // A context error that is not the caller's own came from the server's side of the call.
   if (error.code === Code.DeadlineExceeded || error.code === Code.Canceled)
     return call.isOwnDeadline ? 'fail' : 'again';

@@ -94,8 +94,8 @@ export class WatchClient {
   }
 
   /** Asks the server for a progress report to all watches of the stream. */
-  requestProgress(how: { requireLeader?: boolean } = {}): void {
-    this.#streamFor(how.requireLeader === true).requestProgress();
+  requestProgress(options: { requireLeader?: boolean } = {}): void {
+    this.#streamFor(options.requireLeader === true).requestProgress();
   }
 
   close(): void {

@@ -7,7 +7,7 @@ import { parseGoUrl, splitHostPort } from '../lib/go/url.js';
 /** A URL that passed etcd's checks: scheme http, https, unix or unixs; a port where there is a host; no path. */
 export interface ListenUrl {
   readonly scheme: 'http' | 'https' | 'unix' | 'unixs';
-  /** As given, e.g. `http://127.0.0.1:2379`: what members and clients are told. */
+  /** As given, e.g. `http://127.0.0.1:2379`: what members and clients see. */
   readonly text: string;
   /** Host without brackets, `''` for unix sockets. */
   readonly host: string;

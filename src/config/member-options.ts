@@ -1,5 +1,5 @@
 /**
- * What a member is told at its start: the checked outcome of command line, environment and configuration file, for
+ * A member's options: the checked outcome of command line, environment and configuration file, for
  * `start/` to build a member from. Every default is filled in; nothing further in reads a flag or a variable. Names
  * follow etcd's flags; units stand last.
  */

@@ -332,7 +332,7 @@ const tlsLimits = (values: Values) => ({
   ciphers: opensslCiphers(values['cipher-suites']),
 });
 
-/** Then nobody need be told of its addresses. */
+/** Then nobody needs its addresses. */
 const mayBeProxy = (values: Values): boolean =>
   values.proxy !== 'off' || (values.discovery !== '' && values['discovery-fallback'] === 'proxy');
 

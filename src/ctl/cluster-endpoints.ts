@@ -1,6 +1,6 @@
 /**
  * The endpoints that commands about single members go through: those given, or with `--cluster` all that the members
- * advertise. With authentication on the members are told to users alone.
+ * advertise. With authentication on, only users may list the members.
  */
 import { ExitCode, fail } from '../cli/exit.js';
 import type { Client } from '../client/client.js';

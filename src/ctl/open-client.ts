@@ -18,9 +18,10 @@ import type { CtlGlobals } from './global-flags.js';
 export async function clientOptions(
   globals: CtlGlobals,
   io: Terminal,
-  how: { withUser?: boolean; passwordPrompt?: string } = {},
+  login: { withUser?: boolean; passwordPrompt?: string } = {},
 ): Promise<ClientOptions> {
-  const user = how.withUser === false ? undefined : await credentials(globals, io, how.passwordPrompt ?? 'Password: ');
+  const user =
+    login.withUser === false ? undefined : await credentials(globals, io, login.passwordPrompt ?? 'Password: ');
   return {
     endpoints: await endpointsOf(globals, io),
     tls: await tlsOf(globals),

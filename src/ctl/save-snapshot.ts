@@ -28,9 +28,9 @@ export class SnapshotError extends Error {
 export async function saveSnapshot(
   options: ClientOptions,
   path: string,
-  how: { readonly timeoutMs: number | undefined; readonly logger: Logger },
+  limits: { readonly timeoutMs: number | undefined; readonly logger: Logger },
 ): Promise<string> {
-  const { logger } = how;
+  const { logger } = limits;
   const [endpoint] = options.endpoints;
   if (endpoint === undefined || options.endpoints.length !== 1) {
     const given = `[${options.endpoints.join(' ')}]`;
@@ -43,7 +43,7 @@ export async function saveSnapshot(
   try {
     logger.info('created temporary db file', { path: partPath });
     logger.info('fetching snapshot', { endpoint });
-    const { size, version } = await fetchInto(file, client, how.timeoutMs);
+    const { size, version } = await fetchInto(file, client, limits.timeoutMs);
     if (size % SECTOR_BYTES !== CHECKSUM_BYTES) {
       throw new SnapshotError(`sha256 checksum not found [bytes: ${size}]`);
     }

@@ -12,7 +12,7 @@ export type EntryRequest =
   | { readonly t: 'v3'; readonly request: InternalRaftRequest }
   | { readonly t: 'unknown'; readonly reason: string };
 
-/** The two forms are told apart as etcd does it: what is not the newer one is the older one. */
+/** The two forms are distinguished as etcd does it: what is not the newer one is the older one. */
 export function requestOf(entry: Entry): EntryRequest {
   if (entry.type !== EntryType.EntryNormal) return { t: 'conf-change' };
   if (entry.data.length === 0) return { t: 'empty' };

@@ -1,5 +1,5 @@
 /**
- * Whether what a member is told of itself agrees with what it is told of its cluster. (etcd's server/config/config.go)
+ * Whether a member's options about itself agree with those about its cluster. (etcd's server/config/config.go)
  */
 import { goQuote } from '../lib/go/quote.js';
 import { type UrlResolver, urlsDifference } from '../lib/go/same-urls.js';
@@ -26,7 +26,7 @@ export async function verifyInitialCluster(cluster: InitialCluster, resolver: Ur
 }
 
 /**
- * Of one that is joined: what it is told of itself is not compared, since its members say what they know. Throws
+ * Of one that is joined: its options about itself are not compared, since its members say what they know. Throws
  * DataDirError.
  */
 export function verifyJoining(cluster: InitialCluster): void {

@@ -56,28 +56,28 @@ export function storageVersionOf(tx: Pick<ReadTx, 'bucket'>): StorageVersion {
 export function migrate(
   disk: Disk,
   dataDir: string,
-  how: { readonly target: StorageVersion; readonly force: boolean },
+  options: { readonly target: StorageVersion; readonly force: boolean },
   logger: Logger,
 ): void {
   const path = dbPathOf(dataDir);
   const current = readDb(disk, path, storageVersionOf);
-  if (compare(current, how.target) === 0) {
+  if (compare(current, options.target) === 0) {
     logger.info('storage version up-to-date', { 'storage-version': full(current) });
     return;
   }
-  const refusal = reasonAgainst(disk, dataDir, { current, target: how.target });
-  if (refusal !== undefined && !how.force) throw new DataDirError(refusal);
+  const refusal = reasonAgainst(disk, dataDir, { current, target: options.target });
+  if (refusal !== undefined && !options.force) throw new DataDirError(refusal);
   if (refusal !== undefined) logger.info('normal migrate failed, trying with force', { error: refusal });
-  const clears = compare(how.target, [3, 6]) < 0;
+  const clears = compare(options.target, [3, 6]) < 0;
   editDb(disk, path, (tx) => {
     const meta = tx.createBucket(bucketBytes('meta'));
     if (clears) meta.delete(storageVersionKey);
-    else meta.put(storageVersionKey, Buffer.from(full(how.target)));
+    else meta.put(storageVersionKey, Buffer.from(full(options.target)));
   });
   if (refusal !== undefined && clears) logger.warn('forcefully cleared storage version');
   else if (refusal !== undefined)
-    logger.warn('forcefully set storage version', { 'storage-version': full(how.target) });
-  else logger.info('updated storage version', { 'new-storage-version': full(how.target) });
+    logger.warn('forcefully set storage version', { 'storage-version': full(options.target) });
+  else logger.info('updated storage version', { 'new-storage-version': full(options.target) });
 }
 
 function reasonAgainst(

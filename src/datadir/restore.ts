@@ -34,7 +34,7 @@ export interface RestoreOptions extends InitialCluster {
   readonly skipHashCheck: boolean;
   /**
    * Raises the current revision by this much and has the first start compact up to there, so that clients which saw
-   * revisions after the snapshot see none twice, and watchers are told instead of waiting. 0 = no change.
+   * revisions after the snapshot see none twice, and watchers are notified instead of waiting. 0 = no change.
    */
   readonly bumpRevision: number;
 }

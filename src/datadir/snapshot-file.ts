@@ -31,7 +31,7 @@ export interface SnapshotStatus {
 }
 
 /** Throws DataDirError: missing, `invalid database`, or damaged. */
-export function snapshotStatus(disk: Disk, path: string, how: { readonly countUserKeys: boolean }): SnapshotStatus {
+export function snapshotStatus(disk: Disk, path: string, options: { readonly countUserKeys: boolean }): SnapshotStatus {
   if (disk.stat(path) === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
   try {
     return readDb(disk, path, (tx, bolt) => {
@@ -53,7 +53,7 @@ export function snapshotStatus(disk: Disk, path: string, how: { readonly countUs
           entries++;
           if (!isKeyBucket) return;
           revision = mainOf(key);
-          if (!how.countUserKeys) return;
+          if (!options.countUserKeys) return;
           if (isTombstone(key)) userKeys.delete(keyOfRecord(value));
           else userKeys.add(keyOfRecord(value));
         });
@@ -62,7 +62,7 @@ export function snapshotStatus(disk: Disk, path: string, how: { readonly countUs
       return {
         hash,
         revision,
-        totalKey: how.countUserKeys ? userKeys.size : entries,
+        totalKey: options.countUserKeys ? userKeys.size : entries,
         totalSize: tx.highWaterPages * bolt.pageSize,
         version: version === undefined ? '' : Buffer.from(version).toString(),
       };
@@ -82,12 +82,12 @@ const PIECE_SIZE_BYTES = 1024 * 1024;
  * Copies the database in `from` to the new file `to`, without the sum, and durable. Throws DataDirError when the sum is
  * missing or wrong, unless `skipHashCheck`; then there is no new file.
  */
-export function copySnapshot(disk: Disk, from: string, to: string, how: { readonly skipHashCheck: boolean }): void {
+export function copySnapshot(disk: Disk, from: string, to: string, options: { readonly skipHashCheck: boolean }): void {
   const source = openSource(disk, from);
   try {
     const size = source.size();
     const hasHash = size % 512 === HASH_SIZE;
-    if (!hasHash && !how.skipHashCheck) throw new DataDirError('snapshot missing hash but --skip-hash-check=false');
+    if (!hasHash && !options.skipHashCheck) throw new DataDirError('snapshot missing hash but --skip-hash-check=false');
     const bodySize = hasHash ? size - HASH_SIZE : size;
     checkDatabase(source, bodySize);
     const target = disk.open(to, 'create', 0o600);
@@ -95,7 +95,7 @@ export function copySnapshot(disk: Disk, from: string, to: string, how: { readon
       const actual = copyHashed(source, target, bodySize);
       const stored = Buffer.alloc(hasHash ? HASH_SIZE : 0);
       source.read(stored, bodySize);
-      if (hasHash && !how.skipHashCheck && !stored.equals(actual)) {
+      if (hasHash && !options.skipHashCheck && !stored.equals(actual)) {
         throw new DataDirError(`expected sha256 [${stored.join(' ')}], got [${actual.join(' ')}]`);
       }
       target.sync();

@@ -15,7 +15,7 @@ export interface Registration {
 export interface Listing {
   /** In the order in which they came. */
   readonly registrations: readonly Registration[];
-  /** What came after this is told by `watch`. */
+  /** What came after this, `watch` yields. */
   readonly revision: number;
 }
 

@@ -204,7 +204,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     return false;
   }
 
-  protected letGo(bytes: number): void {
+  protected release(bytes: number): void {
     const given = Math.min(bytes, this.#heldBytes);
     this.#heldBytes -= given;
     this.host.held.giveBack(this.stream.session, given);
@@ -212,7 +212,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
 
   #finish(code: Code): void {
     this.ended = true;
-    if (this.#heldBytes > 0) this.letGo(this.#heldBytes);
+    if (this.#heldBytes > 0) this.release(this.#heldBytes);
     if (this.#deadline !== undefined) this.host.deadlines.clear(this.#deadline);
     this.host.running.delete(this);
     this.#tellEnd?.(code);

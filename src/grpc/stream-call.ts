@@ -111,7 +111,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   }
 
   repaid(bytes: number): void {
-    this.letGo(bytes);
+    this.release(bytes);
   }
 
   broken(): void {

@@ -150,7 +150,7 @@ export interface ChannelOptions {
 }
 
 /**
- * Told of every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not
+ * Called for every call; what the `grpc_server_*` and byte metrics are made of. All methods must be quick and must not
  * throw.
  */
 /** What of a call is known when it begins. */
@@ -177,9 +177,9 @@ export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number | undefined;
   readonly maxSendBytes?: number | undefined;
   readonly observer?: ServerObserver | undefined;
-  /** Told of each call; what it returns is told how the call ended. */
+  /** Called for each call; what it returns is called at its end. */
   readonly began?: ((call: ObservedCall) => (code: Code) => void) | undefined;
-  /** Told of handlers that threw something other than a GrpcError (the client gets Unknown with its message). */
+  /** Called for handlers that threw something other than a GrpcError (the client gets Unknown with its message). */
   readonly onError?: ((error: unknown, path: string) => void) | undefined;
 }
 

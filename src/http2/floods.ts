@@ -1,6 +1,6 @@
 /**
  * Frames that cost the sender nothing and us something. Each kind has a bucket of tokens, refilled with time; a peer
- * that empties one is told to calm down (ENHANCE_YOUR_CALM) and let go. The figures lie far above what any client does
+ * that empties one is ended with ENHANCE_YOUR_CALM. The figures lie far above what any client does
  * in earnest: a process that cancels a thousand calls at once, again and again each ten seconds, passes.
  */
 import type { Clock } from '../lib/clock.js';

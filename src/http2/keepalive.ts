@@ -88,7 +88,7 @@ export class Keepalive {
   }
 }
 
-/** The server's side of it: strikes for clients that ping more often than they were told to. */
+/** The server's side of it: strikes for clients that ping more often than they may. */
 export class PingPolicy {
   readonly #minTimeMs: number;
   readonly #permitWithoutStream: boolean;

@@ -1,5 +1,5 @@
 /**
- * The last few streams of a kind that are gone, so that frames still under way for them are told from frames that break
+ * The last few streams of a kind that are gone, so that frames still under way for them differ from frames that break
  * a rule.
  */
 const KEPT = 256;

@@ -8,7 +8,7 @@ export type EmulatedVersion = (typeof emulatedVersions)[number];
 
 export const defaultEmulatedVersion: EmulatedVersion = '3.5';
 
-/** The release that stands for its minor version: what `version`, `/version`, metrics and peers are told. */
+/** The release that stands for its minor version: what `version`, `/version`, metrics and peers see. */
 export const fullVersionOf: Readonly<Record<EmulatedVersion, string>> = {
   '3.4': '3.4.23',
   '3.5': '3.5.30',
@@ -69,7 +69,7 @@ const differences = {
   hashIgnoresTerm: row(false, true, true, true),
   /** A member that asks for a hash tells its cluster, and is refused where that is another one. */
   peerHashChecksCluster: row(false, true, true, true),
-  /** Members are told whether the cluster is being downgraded. */
+  /** Members learn whether the cluster is being downgraded. */
   tellsDowngrade: row(false, true, true, true),
   /** A message meant for another member is refused; before, it was stepped as any other. */
   refusesMessagesToOthers: row(false, true, true, true),

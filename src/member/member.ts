@@ -269,12 +269,12 @@ export class Member {
 
   // ---- for the metrics
 
-  /** Told of each entry that is applied: its kind, whether it was refused, how long it took. */
+  /** Called for each entry that is applied: its kind, whether it was refused, how long it took. */
   set onApplied(told: EntryApplier['onApplied']) {
     this.#parts.entries.onApplied = told;
   }
 
-  /** Told of each database that a leader sent and that is durable. */
+  /** Called for each database that a leader sent and that is durable. */
   set onDatabaseSave(told: Wired['raftSnapshots']['onDatabaseSave']) {
     this.#parts.raftSnapshots.onDatabaseSave = told;
   }

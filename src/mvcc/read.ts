@@ -46,16 +46,16 @@ export class RecordReader {
     return history === undefined ? undefined : this.#record(history, atMain);
   }
 
-  range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions, horizon: Horizon): RangeResult {
-    if (how.revision > horizon.current) throw new FutureRevisionError(how.revision, horizon.current);
-    const atMain = how.revision <= 0 ? horizon.current : how.revision;
+  range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions, horizon: Horizon): RangeResult {
+    if (options.revision > horizon.current) throw new FutureRevisionError(options.revision, horizon.current);
+    const atMain = options.revision <= 0 ? horizon.current : options.revision;
     if (atMain < horizon.compacted) throw new CompactedError(atMain, horizon.compacted);
 
     const interval = intervalOf(key, end);
     if (interval === undefined) {
       const kv = this.get(latin1Text(key), atMain);
       if (kv === undefined) return { kvs: [], count: 0 };
-      return { kvs: how.countOnly ? [] : [kv], count: 1 };
+      return { kvs: options.countOnly ? [] : [kv], count: 1 };
     }
     if (interval.end !== undefined && interval.end <= interval.start) return { kvs: [], count: 0 };
 
@@ -63,8 +63,8 @@ export class RecordReader {
     if (atMain === horizon.current) {
       // The index holds no change beyond the current revision, so its counts of living keys are the answer.
       const count = this.#index.countAlive(interval.start, interval.end);
-      if (how.countOnly) return { kvs, count };
-      const wanted = how.limit === 0 ? count : Math.min(how.limit, count);
+      if (options.countOnly) return { kvs, count };
+      const wanted = options.limit === 0 ? count : Math.min(options.limit, count);
       if (wanted > 0) {
         this.#index.range(interval.start, interval.end, (_key, history) => {
           const kv = this.#record(history, atMain);
@@ -78,7 +78,7 @@ export class RecordReader {
     this.#index.range(interval.start, interval.end, (_key, history) => {
       if (!findAt(history, atMain, this.#found) || this.#found.tombstone) return;
       count++;
-      if (how.countOnly || (how.limit > 0 && kvs.length >= how.limit)) return;
+      if (options.countOnly || (options.limit > 0 && kvs.length >= options.limit)) return;
       kvs.push(this.#load(this.#found));
     });
     return { kvs, count };

@@ -105,9 +105,9 @@ export class MvccStore implements KeyReader, WriteTarget {
     return this.index.countAlive('', undefined);
   }
 
-  range(key: Uint8Array, end: Uint8Array | undefined, how: RangeOptions): RangeResult {
+  range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions): RangeResult {
     this.counts.ranges++;
-    return this.reader.range(key, end, how, { current: this.#current, compacted: this.#compactedAt });
+    return this.reader.range(key, end, options, { current: this.#current, compacted: this.#compactedAt });
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -265,7 +265,7 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   /**
-   * Goes on with another backend (a snapshot from the leader). What was under way is interrupted; listeners are told.
+   * Goes on with another backend (a snapshot from the leader). What was under way is interrupted; listeners learn it.
    */
   restore(backend: Backend): void {
     if (this.#writing) throw new Error('a write transaction is open');

@@ -58,7 +58,7 @@ export interface WriteTransaction extends KeyReader {
   put(key: Uint8Array, value: Uint8Array, lease: LeaseId): void;
   /** Same shapes as `range`; returns how many keys were deleted. */
   deleteRange(key: Uint8Array, end: Uint8Array | undefined): number;
-  /** Finishes; returns the store's revision, which grew by one if something changed. Watchers are told here. */
+  /** Finishes; returns the store's revision, which grew by one if something changed. Watchers are notified here. */
   end(): number;
 }
 
@@ -96,7 +96,7 @@ export interface Change {
   readonly isCreate: boolean;
 }
 
-/** Told of what happens in the store; the watch hub is one. */
+/** Called for what happens in the store; the watch hub is one. */
 export interface StoreListener {
   /** A transaction ended that changed something. `changes` is in execution order and never empty. */
   written(revision: number, changes: readonly Change[]): void;

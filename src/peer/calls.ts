@@ -11,7 +11,7 @@ import { PeerCallError, type PeerCalls } from './types.js';
 /** A list of members, a lease with all its keys. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-/** `clusterId` is told where the answer must come from the same cluster; undefined before it is known. */
+/** `clusterId` is sent where the answer must come from the same cluster; undefined before it is known. */
 export function createPeerCalls(http: HttpClient, clusterId: () => ClusterId | undefined): PeerCalls {
   return {
     async members(url, signal) {

@@ -15,7 +15,7 @@ import type { LocalMember, RaftReceiver } from './types.js';
  */
 export const CONNECTION_TIMEOUT_MS = 5000;
 
-/** Told by every version from 3.0 on: which clusters a server can be a member of. */
+/** Sent by every version from 3.0 on: which clusters a server can be a member of. */
 export const MIN_CLUSTER_VERSION = '3.0.0';
 
 export interface PeerDeps {

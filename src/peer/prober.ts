@@ -103,7 +103,7 @@ export class Prober {
     const rtt = formatMs(this.#roundTripMs);
     const error = this.#error === undefined ? {} : { error: this.#error };
     if (!this.#healthy) logger.warn('prober detected unhealthy status', { ...fields, rtt, ...error });
-    // etcd-diff: a peer's clock that is ahead of ours is told as well; etcd sees only those behind.
+    // etcd-diff: a peer's clock that is ahead of ours is logged as well; etcd sees only those behind.
     if (Math.abs(this.#clockDifferenceMs) > MAX_CLOCK_DIFFERENCE_MS) {
       const drift = formatMs(this.#clockDifferenceMs);
       logger.warn('prober found high clock drift', { ...fields, 'clock-drift': drift, rtt, ...error });

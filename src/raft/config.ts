@@ -1,4 +1,4 @@
-/** What a node is told when it is made, and the defaults. Source of behaviour: etcd-io/raft, `Config`. */
+/** A node's options, and the defaults. Source of behaviour: etcd-io/raft, `Config`. */
 import type { Random } from '../lib/random.js';
 import { type Index, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE, type NodeId } from '../raftpb/types.js';
 import type { RaftLogger } from './world/logger.js';

@@ -482,7 +482,7 @@ export class Raft {
     const last = entries[entries.length - 1];
     if (last === undefined) return;
     this.#appliedTo(last.index, entriesSize(entries));
-    // New leaders start from 0 and so may have counted less than they are told of here.
+    // New leaders start from 0 and so may have counted less than is applied here.
     this.#uncommittedSize = Math.max(this.#uncommittedSize - payloadsSize(entries), 0);
   }
 

@@ -16,7 +16,7 @@
  * 4. Send `messages`, in any order between receivers and in this order to each. They contain acknowledgements and
  *    votes, so none may leave before 2 — except on the leader, whose MsgApps promise nothing of its own: it may send
  *    `messages` at the beginning and write while its followers do (thesis §10.2.1). After sending a MsgSnap its fate
- *    must be told by `reportSnapshot`; messages that cannot be sent, by `reportUnreachable`.
+ *    must be reported by `reportSnapshot`; messages that cannot be sent, by `reportUnreachable`.
  * 5. Apply `snapshot`, then `committedEntries`, in order. Each configuration change among them goes through
  *    `applyConfChange`, refused ones with nodeId NONE. Entries may be committed while the leader's own write of them is
  *    under way, but not for a group with one voter. Applying may be done later and elsewhere, as long as configuration

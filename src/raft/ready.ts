@@ -1,6 +1,6 @@
 /**
  * What a node hands out. Source of behaviour: etcd-io/raft, `Ready`, `SoftState`, `ReadState`, `Status`. The contract
- * is told in `rawnode.ts`.
+ * is described in `rawnode.ts`.
  */
 import type { Entry, HardState, Index, Message, NodeId, Snapshot } from '../raftpb/types.js';
 

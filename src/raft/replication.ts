@@ -106,7 +106,7 @@ export class Replication {
 
   sendHeartbeat(to: NodeId, context: Uint8Array | undefined): void {
     const progress = this.mustFindProgress(to);
-    // The follower may lack what is committed; it must not be told of more than it is known to have.
+    // The follower may lack what is committed; it must not commit more than it is known to have.
     const commit = Math.min(progress.match, this.#log.committed);
     this.#mailbox.send({ type: MessageType.MsgHeartbeat, to, commit, context: context ?? NO_BYTES });
     progress.sentCommit = commit;

@@ -1,5 +1,5 @@
 /**
- * What a gRPC proxy is told at its start; `commands/etcd/grpc-proxy/start.ts` reads it from flags. Names follow etcd's
+ * A gRPC proxy's options; `commands/etcd/grpc-proxy/start.ts` reads it from flags. Names follow etcd's
  * flags, units stand last.
  */
 

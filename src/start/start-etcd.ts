@@ -49,7 +49,7 @@ async function runProxy(
 ): Promise<Running> {
   try {
     const proxy = await startProxy(options, logger, peerUrls);
-    // It stops only when it is told to.
+    // It stops only when it is asked to.
     return { ended: new Promise(() => {}), close: () => proxy.close() };
   } catch (cause) {
     throw new FatalStartError('discovery failed', { error: cause instanceof Error ? cause.message : String(cause) });

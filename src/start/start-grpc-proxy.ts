@@ -253,7 +253,7 @@ async function refusing<T>(step: () => Promise<T>): Promise<T> {
     return await step();
   } catch (cause) {
     if (!(cause instanceof Error) || cause instanceof StartRefusal) throw cause;
-    // A mistake of ours is no refusal: those are told by their class or by the system's code.
+    // A mistake of ours is no refusal: those are known by their class or by the system's code.
     const isForeseen =
       cause instanceof ListenAddressError ||
       'code' in cause ||

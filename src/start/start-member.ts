@@ -256,7 +256,7 @@ function facesOf(
     alarmNames: () => member.maintenance.alarmNames(),
     hasLeader: () => member.leadership.hasLeader,
     isLearner: () => member.isLearner,
-    probe: (how: { serializable: boolean }) => member.reads.probe(how),
+    probe: (options: { serializable: boolean }) => member.reads.probe(options),
   };
   const health = healthHandler(source, logger.with({ caller: 'api/http/health.ts' }), measured.health);
   const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });

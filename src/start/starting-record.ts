@@ -1,5 +1,5 @@
 /**
- * The record `starting an etcd server`: all that a member was told, in etcd's order. Harnesses look for single fields
+ * The record `starting an etcd server`: all options of a member, in etcd's order. Harnesses look for single fields
  * of it. As embed's print.
  */
 import type { DiscoveryOptions, ListenUrl, MemberOptions } from '../config/member-options.js';

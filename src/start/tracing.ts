@@ -9,7 +9,7 @@ import { Code, type ObservedCall } from '../grpc/types.js';
 import type { Logger } from '../lib/logger.js';
 
 export interface Tracing {
-  /** A call has begun; what is returned is told how it ended. */
+  /** A call has begun; what is returned is called at its end. */
   began(call: ObservedCall): (code: Code) => void;
   /** Sends what waits; gives up after a while where nobody takes it. */
   close(): Promise<void>;

@@ -9,18 +9,18 @@ import { osDisk } from '../lib/os/disk.js';
 
 export async function showSnapshotStatus(
   path: string,
-  how: { readonly format: OutputFormat; readonly emulate: EmulatedVersion },
+  options: { readonly format: OutputFormat; readonly emulate: EmulatedVersion },
   io: Terminal,
 ): Promise<void> {
   const out = {
     stdout: (chunk: string | Uint8Array) => io.stdout.write(chunk),
     stderr: (text: string) => io.stderr.write(text),
   };
-  const printer = await createPrinter(how.format, out, { hex: false, emulate: how.emulate });
-  const countUserKeys = differenceOf('snapshotStatusCountsUserKeys', how.emulate);
+  const printer = await createPrinter(options.format, out, { hex: false, emulate: options.emulate });
+  const countUserKeys = differenceOf('snapshotStatusCountsUserKeys', options.emulate);
   const { version, ...status } = snapshotStatus(osDisk, path, { countUserKeys });
   printer.print(
     'snapshotStatus',
-    differenceOf('snapshotStatusHasVersion', how.emulate) ? { ...status, version } : status,
+    differenceOf('snapshotStatusHasVersion', options.emulate) ? { ...status, version } : status,
   );
 }

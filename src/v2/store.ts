@@ -21,7 +21,7 @@ const MIN_EXPIRE_NS = 946_684_800_000_000_000n;
 
 export interface Expiry {
   readonly expireNs: bigint | undefined;
-  /** Only the time changes: the value stays, and no watcher is told. */
+  /** Only the time changes: the value stays, and no watcher is notified. */
   readonly refresh: boolean;
 }
 
@@ -57,7 +57,7 @@ export class V2Store {
     return this.heap.top?.expireNs;
   }
 
-  /** Becomes another state altogether; whoever watches is let go. */
+  /** Becomes another state altogether; whoever watches is ended. */
   replace(root: Node, index: number): void {
     this.#hub.close();
     this.#hub = new WatcherHub();
@@ -329,7 +329,7 @@ export class V2Store {
   }
 
   /**
-   * Watchers of all that goes are told first, then everybody along the path: so a stream of exactly this path hears of
+   * Watchers of all that goes hear it first, then everybody along the path: so a stream of exactly this path hears of
    * it twice.
    */
   #remove(node: Node, key: string, action: Action, nowNs: bigint): Event {

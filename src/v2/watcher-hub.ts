@@ -1,5 +1,5 @@
 /**
- * Who waits for changes of which path. A change is told to watchers of its key, and to recursive ones of every
+ * Who waits for changes of which path. A change goes to watchers of its key, and to recursive ones of every
  * directory above it; each has room for a hundred events that it has not taken yet. One that is further behind is let
  * go, and costs nobody else anything.
  */

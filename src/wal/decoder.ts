@@ -3,7 +3,7 @@
  *
  *     end       the file ends, or a length word of zero: nothing was written after the last record
  *     torn      (last segment only) a record of which some sectors never reached the disk: a crash before its sync,
- *               nobody was told of it
+ *               nobody relies on it
  *     corrupt   anything else: bytes that were durable have changed
  *
  * The rule for "torn" is etcd's: the file ends inside the record; or checksum or structure are wrong, and one of the

@@ -241,13 +241,13 @@ export class Log implements Wal {
    * Allocates the next segment ahead, so that cutting does not wait for it. A full disk is no reason to fail before the
    * space is needed: then the cut tries again, and fails if it must.
    */
-  #prepareNext(how?: { mustSucceed: true }): void {
+  #prepareNext(options?: { mustSucceed: true }): void {
     const path = `${this.#dir}/${this.#nextCount % 2}.tmp`;
     try {
       this.#next = { file: createSegmentFile(this.#disk, path, this.#segmentSizeBytes), path };
       this.#nextCount++;
     } catch (error) {
-      if (how?.mustSucceed) throw error;
+      if (options?.mustSucceed) throw error;
       this.#options.logger.warn('failed to preallocate the next WAL segment', { path, error });
     }
   }

@@ -17,8 +17,8 @@ export default class SnapshotSave extends CtlCommand {
     const options = await clientOptions(globals, this.io);
     // A snapshot takes as long as it takes, unless someone said otherwise.
     const timeoutMs = globals.changed.has('command-timeout') ? globals['command-timeout'] : undefined;
-    const how = { timeoutMs, logger: progressLogger(this.io) };
-    const version = await saveSnapshot(options, path, how).catch((error: unknown) =>
+    const limits = { timeoutMs, logger: progressLogger(this.io) };
+    const version = await saveSnapshot(options, path, limits).catch((error: unknown) =>
       fail(ExitCode.interrupted, error instanceof Error ? error.message : String(error)),
     );
     this.print(`Snapshot saved at ${path}`);

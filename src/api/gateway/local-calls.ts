@@ -1,6 +1,6 @@
 /**
  * Calls of the member's own gRPC services without a socket in between: the same handlers, with the same guard, errors
- * and counts. Invariant: each call that was started is told as handled, once.
+ * and counts. Invariant: each call that was started is counted as handled, once.
  */
 import { contextCanceled, contextDeadlineExceeded } from '../../grpc/context-errors.js';
 import {
@@ -22,7 +22,7 @@ type AnyHandler = (argument: never, call: never) => unknown;
 export interface LocalCallsOptions {
   readonly clock: Clock;
   readonly observer: ServerObserver;
-  /** Told of handlers that threw something other than a GrpcError. */
+  /** Called for handlers that threw something other than a GrpcError. */
   readonly onError: (error: unknown, path: string) => void;
 }
 

@@ -90,7 +90,7 @@ async function converse(socket: WebSocket, request: HttpRequest, options: WebSoc
 }
 
 /**
- * What the stream's request is told of the one that opened the websocket.
+ * What the stream's request takes over from the one that opened the websocket.
  * `etcd-diff:` a cookie named `token` is not taken for one: a browser sends it along for whatever page asks.
  */
 function forwarded(headers: HttpRequest['headers']): Record<string, string | undefined> {

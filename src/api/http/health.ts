@@ -16,7 +16,7 @@ export interface HealthSource {
   hasLeader(): boolean;
   isLearner(): boolean;
   /** A read of one absent key. Rejects with the error whose text is shown. */
-  probe(how: { serializable: boolean }): Promise<void>;
+  probe(options: { serializable: boolean }): Promise<void>;
 }
 
 export interface HealthCounters {

@@ -108,9 +108,9 @@ export class RpcCounts implements ServerObserver {
   /** Calls under way that end by themselves. */
   runningUnary = 0;
   receivedBytes = 0;
-  /** Told of each request and the version that its client says it is of. */
+  /** Called for each request and the version that its client says it is of. */
   onRequest: ((type: 'unary' | 'stream', version: string | undefined) => void) | undefined;
-  /** Told of each call that has ended, where times are wanted. */
+  /** Called for each call that has ended, where times are wanted. */
   readonly #handledListeners: HandledListener[] = [];
   sentBytes = 0;
 

@@ -41,7 +41,7 @@ export interface ServiceEntry {
 export interface Edge {
   readonly emulate: EmulatedVersion;
   readonly clock: Clock;
-  /** Calls that last longer are told of. */
+  /** Calls that last longer are logged. */
   readonly slowCallMs: number;
   readonly onRequest: (type: 'unary' | 'stream', version: string | undefined) => void;
   readonly onSlowCall: (call: SlowCall) => void;

@@ -46,19 +46,19 @@ export interface CleanUp {
 }
 
 /** Deletes the keys; with `compact` and `defrag` their traces, too. */
-export async function cleanUp({ first, endpoints }: LoadClients, how: CleanUp): Promise<void> {
+export async function cleanUp({ first, endpoints }: LoadClients, options: CleanUp): Promise<void> {
   const limits = { timeoutMs: CLEAN_UP_MS };
-  const { header } = await first.kv.delete(how.prefix, { prefix: true, ...limits });
-  if (how.compact) {
+  const { header } = await first.kv.delete(options.prefix, { prefix: true, ...limits });
+  if (options.compact) {
     const revision = header?.revision ?? 0;
-    how.print(`Compacting with revision ${revision}`);
+    options.print(`Compacting with revision ${revision}`);
     await first.kv.compact(revision, { physical: true, ...limits });
-    how.print(`Compacted with revision ${revision}`);
+    options.print(`Compacted with revision ${revision}`);
   }
-  if (!how.defrag) return;
+  if (!options.defrag) return;
   for (const endpoint of endpoints) {
-    how.print(`Defragmenting ${goQuote(endpoint)}`);
+    options.print(`Defragmenting ${goQuote(endpoint)}`);
     await first.maintenance.defragment(endpoint, limits);
-    how.print(`Defragmented ${goQuote(endpoint)}`);
+    options.print(`Defragmented ${goQuote(endpoint)}`);
   }
 }

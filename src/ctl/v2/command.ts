@@ -107,7 +107,7 @@ export abstract class ClusterCommand extends Ctl2Command {
   }
 }
 
-/** An error of many endpoints is told twice: in one text, and a line for each. */
+/** An error of many endpoints is printed twice: in one text, and a line for each. */
 function textWithDetail(error: Error): string {
   const detail = 'detail' in error && typeof error.detail === 'string' ? error.detail : undefined;
   return detail === undefined ? error.message : `${error.message}\n${detail}`;

@@ -1,12 +1,12 @@
 /** Lines of `ls`: a key itself, or what a directory holds, each directory before its own. */
 import type { V2Node } from '../../client/v2/types.js';
 
-export function listing(node: V2Node | undefined, how: { readonly marksDirectories: boolean }): string {
+export function listing(node: V2Node | undefined, options: { readonly marksDirectories: boolean }): string {
   if (node === undefined) return '';
-  return node.dir ? node.nodes.map((child) => lines(child, how)).join('') : `${node.key}\n`;
+  return node.dir ? node.nodes.map((child) => lines(child, options)).join('') : `${node.key}\n`;
 }
 
-function lines(node: V2Node, how: { readonly marksDirectories: boolean }): string {
-  const mark = node.dir && how.marksDirectories ? '/' : '';
-  return `${node.key}${mark}\n${node.nodes.map((child) => lines(child, how)).join('')}`;
+function lines(node: V2Node, options: { readonly marksDirectories: boolean }): string {
+  const mark = node.dir && options.marksDirectories ? '/' : '';
+  return `${node.key}${mark}\n${node.nodes.map((child) => lines(child, options)).join('')}`;
 }

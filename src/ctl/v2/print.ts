@@ -4,7 +4,7 @@ import type { Terminal } from '../../cli/terminal.js';
 import type { V2Node, V2Response } from '../../client/v2/types.js';
 import { array, object, quoted } from '../print/go-json.js';
 
-/** What a command about one key prints. A form that is unknown is told on stderr, and is no error. */
+/** What a command about one key prints. A form that is unknown is reported on stderr, and is no error. */
 export function printKey(io: Terminal, response: V2Response, format: string): void {
   const node = response.node ?? NO_NODE;
   const { prevNode } = response;

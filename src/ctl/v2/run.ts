@@ -1,6 +1,6 @@
 /**
  * From the words of a command line to an exit code, as urfave/cli 1.22 goes about it: global flags, then the name of a
- * command or group, then its flags and arguments. What cannot be read is told with the help on stdout and again, alone,
+ * command or group, then its flags and arguments. What cannot be read is printed with the help on stdout and, alone,
  * on stderr. Never throws.
  */
 

@@ -19,7 +19,7 @@ export interface Follower {
   onEvent(event: Event, header: ResponseHeader): Promise<void>;
 }
 
-/** Resolves when the server, or whatever else, has ended the watch; that is told on stderr and printed. */
+/** Resolves when the server, or whatever else, has ended the watch; that is logged on stderr and printed. */
 export async function followWatch(watch: Watch, follower: Follower): Promise<void> {
   /** What the server said at the end; a watch that could not be made ends without it. */
   let last: WatchBatch | undefined;

@@ -65,7 +65,7 @@ export class HpackEncoder {
   #evicted = 0;
   #size = 0;
   #capacity = OWN_CAPACITY;
-  /** Smallest and present capacity that the peer has not been told of; -1 = nothing to tell. */
+  /** Smallest and present capacity that the peer does not know yet; -1 = none. */
   #lowestUntold = -1;
   /** Changes with every insertion and eviction, whereupon indexes shift. */
   #version = 0;

@@ -1,5 +1,5 @@
 /**
- * What systemd is told of a service of `Type=notify`: that a long start goes on, that it is up, that it stops.
+ * What systemd learns of a service of `Type=notify`: that a long start goes on, that it is up, that it stops.
  * https://www.freedesktop.org/software/systemd/man/sd_notify.html Without a socket to tell there is nothing to do, and
  * etcd says the same.
  */

@@ -8,8 +8,8 @@ import { constants as osConstants } from 'node:os';
 
 export interface NativeCalls {
   /** Exclusive, or shared, lock without waiting; false when someone else holds it. */
-  lockByDescription(fd: number, how: { shared: boolean }): boolean;
-  flock(fd: number, how: { shared: boolean }): boolean;
+  lockByDescription(fd: number, options: { shared: boolean }): boolean;
+  flock(fd: number, options: { shared: boolean }): boolean;
   /** False where the file system cannot allocate ahead (or the platform has no such call). */
   fallocate(fd: number, size: number): boolean;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */

@@ -116,7 +116,7 @@ function secureAcceptor(
   const server = tls.createServer({
     ...contextOptions(material),
     requestCert: options.requireClientCert ?? false,
-    // What a certificate must be is decided below, in Go's words; OpenSSL's verdict is one part of it.
+    // What a certificate must be is decided below, in Go's words; OpenSSL's answer is one part of it.
     rejectUnauthorized: false,
     ALPNProtocols: [...(options.alpn ?? ['h2', 'http/1.1'])],
     // Node has no "never"; a day is longer than any peer's patience.
@@ -131,20 +131,20 @@ function secureAcceptor(
   server.on('secureConnection', (socket: tls.TLSSocket) => {
     const refusal = options.requireClientCert === true ? refusalOfClient(socket, material.ca, options) : undefined;
     const peer = refusal === undefined ? peerOf(socket) : undefined;
-    const verdict = peer === undefined ? refusal : options.verifyPeer?.(peer, remoteAddress(socket));
+    const refused = peer === undefined ? refusal : options.verifyPeer?.(peer, remoteAddress(socket));
     const settle = (reason: string | undefined): void => {
       if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason));
       else onConnection(described(socket, peer));
     };
-    if (!(verdict instanceof Promise)) {
-      settle(verdict);
+    if (!(refused instanceof Promise)) {
+      settle(refused);
       return;
     }
     const hangUp = (): void => {
       socket.destroy();
     };
     socket.on('error', hangUp);
-    void verdict.catch(String).then((reason) => {
+    void refused.catch(String).then((reason) => {
       socket.off('error', hangUp);
       if (!socket.destroyed) settle(reason);
     });

@@ -48,9 +48,9 @@ export function refusalOfClient(
   const chain = chainOf(socket);
   const [leaf] = chain;
   if (leaf === undefined) return "tls: client didn't provide a certificate";
-  const verdict: unknown = socket.authorizationError ?? undefined;
-  if (verdict !== undefined) {
-    const code = verdict instanceof Error ? String((verdict as NodeJS.ErrnoException).code) : String(verdict);
+  const error: unknown = socket.authorizationError ?? undefined;
+  if (error !== undefined) {
+    const code = error instanceof Error ? String((error as NodeJS.ErrnoException).code) : String(error);
     if (!judgedOtherwise.has(code) || !isTrusted(chain, ca)) return tlsTexts[code] ?? `${FAILED} ${code}`;
   }
   return revokedSerials === undefined ? undefined : revocationOf(chain, revokedSerials);

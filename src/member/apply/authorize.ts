@@ -47,7 +47,7 @@ export class Authorizer {
     for (const key of this.lessor.keysOf(lease)) this.auth.checkWrite(identity, Buffer.from(key, 'latin1'), pointEnd);
   }
 
-  /** To be told the keys of a lease (GHSA-3p4g-rcw5-8298). */
+  /** To see the keys of a lease (GHSA-3p4g-rcw5-8298). */
   checkLeaseRead(identity: Identity | undefined, lease: LeaseId): void {
     for (const key of this.lessor.keysOf(lease)) this.auth.checkRead(identity, Buffer.from(key, 'latin1'), pointEnd);
   }

@@ -88,7 +88,7 @@ export class EntryApplier {
   #confState: ConfState;
   #confStateChanged = false;
   slowCount = 0;
-  /** Told of each request of the store's that is applied, with the TTL of a lease that was granted. */
+  /** Called for each request of the store's that is applied, with the TTL of a lease that was granted. */
   onApplied: ((kind: StoreKind, ok: boolean, tookMs: number, ttlSeconds: number | undefined) => void) | undefined;
 
   constructor(readonly deps: EntryApplierDeps) {
@@ -133,15 +133,15 @@ export class EntryApplier {
     }
   }
 
-  #one(entry: Entry, how: { persist: boolean }): void {
+  #one(entry: Entry, options: { persist: boolean }): void {
     switch (entry.type) {
       case EntryType.EntryNormal:
         this.deps.failpoints?.hit('beforeApplyOneEntryNormal');
-        this.#normal(entry, how);
+        this.#normal(entry, options);
         return;
       case EntryType.EntryConfChange:
         this.deps.failpoints?.hit('beforeApplyOneConfChange');
-        this.#confChange(changeCodec.decode(entry.data), how);
+        this.#confChange(changeCodec.decode(entry.data), options);
         return;
       case EntryType.EntryConfChangeV2:
         this.#setConfState(this.deps.node.applyConfChange(changeV2Codec.decode(entry.data)));
@@ -149,17 +149,17 @@ export class EntryApplier {
     }
   }
 
-  #normal(entry: Entry, how: { persist: boolean }): void {
+  #normal(entry: Entry, options: { persist: boolean }): void {
     const data = decodeEntryData(entry.data);
     switch (data.t) {
       case 'empty':
         this.deps.leadership.firstCommit();
         return;
       case 'v2':
-        this.deps.waiters.settle(data.request.id, this.#v2(data.request, how));
+        this.deps.waiters.settle(data.request.id, this.#v2(data.request, options));
         return;
       case 'operation':
-        this.deps.waiters.settle(data.id, this.#operation(data.operation, data, how));
+        this.deps.waiters.settle(data.id, this.#operation(data.operation, data, options));
         return;
     }
   }
@@ -168,10 +168,10 @@ export class EntryApplier {
    * The v2 store is memory alone: after a restart it begins at the snapshot, and all entries since are applied to it
    * again.
    */
-  #v2(request: V2Request, how: { persist: boolean }): Outcome<Event | undefined> {
+  #v2(request: V2Request, options: { persist: boolean }): Outcome<Event | undefined> {
     const { cluster, v2, clock } = this.deps;
     try {
-      if (applyV2Membership(cluster, request, how)) return { ok: true, value: undefined };
+      if (applyV2Membership(cluster, request, options)) return { ok: true, value: undefined };
       // The clock is for the seconds left that the answer shows: what becomes of the store does not depend on it.
       return { ok: true, value: applyRequest(v2, request, BigInt(clock.wallMs()) * NS_PER_MS) };
     } catch (error) {
@@ -183,13 +183,13 @@ export class EntryApplier {
   #operation(
     operation: Operation,
     { id, identity }: Pick<ApplyContext, 'id' | 'identity'>,
-    how: { persist: boolean },
+    options: { persist: boolean },
   ): Outcome<unknown> {
     if (isMembershipOperation(operation)) {
-      this.#membership(operation, how);
+      this.#membership(operation, options);
       return applied;
     }
-    return how.persist ? this.#toStore(operation, { index: this.#applied, id, identity }) : applied;
+    return options.persist ? this.#toStore(operation, { index: this.#applied, id, identity }) : applied;
   }
 
   #toStore(operation: StoreOperation, context: ApplyContext): Outcome<unknown> {
@@ -204,21 +204,21 @@ export class EntryApplier {
   }
 
   /** Membership facts in the form 3.6 and later write; applied to memory after a restart too. */
-  #membership({ kind, request }: OperationOf<MembershipKind>, how: { persist: boolean }): void {
+  #membership({ kind, request }: OperationOf<MembershipKind>, options: { persist: boolean }): void {
     const { cluster } = this.deps;
     switch (kind) {
       case 'clusterVersionSet':
-        cluster.setVersion(request.ver, how);
+        cluster.setVersion(request.ver, options);
         return;
       case 'clusterMemberAttrSet': {
         const attributes = request.memberAttributes;
         if (attributes === undefined) return;
         const { name, clientUrls: clientURLs } = attributes;
-        cluster.updateAttributes(request.memberID, { name, clientURLs }, how);
+        cluster.updateAttributes(request.memberID, { name, clientURLs }, options);
         return;
       }
       case 'downgradeInfoSet':
-        cluster.setDowngrade({ enabled: request.enabled, targetVersion: request.enabled ? request.ver : '' }, how);
+        cluster.setDowngrade({ enabled: request.enabled, targetVersion: request.enabled ? request.ver : '' }, options);
         return;
       case 'downgradeVersionTest':
         return;
@@ -227,7 +227,7 @@ export class EntryApplier {
     }
   }
 
-  #confChange(change: ConfChange, how: { persist: boolean }): void {
+  #confChange(change: ConfChange, options: { persist: boolean }): void {
     const { cluster, node, waiters } = this.deps;
     const refused = refusal(cluster, change, this.deps);
     if (refused !== undefined) {
@@ -236,7 +236,7 @@ export class EntryApplier {
       return;
     }
     this.#setConfState(node.applyConfChange(change));
-    applyChange(cluster, change, how);
+    applyChange(cluster, change, options);
     this.deps.onConfChange(change);
     waiters.settle(change.id, { ok: true, value: cluster.members });
   }

@@ -9,7 +9,7 @@ import { decideNew } from './new-cluster.js';
 import { walDirOf } from './paths.js';
 import type { Decision, DecisionWorld } from './types.js';
 
-/** Rejects in etcd's words where what the member is told, or what others answer, does not fit together. */
+/** Rejects in etcd's words where the member's options, or what others answer, does not fit together. */
 export async function decide(config: MemberConfig, world: DecisionWorld): Promise<Decision> {
   if (hasWal(world.disk, walDirOf(config))) return { t: 'restarting' };
   switch (config.initialClusterState) {

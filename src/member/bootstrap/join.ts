@@ -34,7 +34,7 @@ export async function decideJoining(config: MemberConfig, world: DecisionWorld):
   return { memberId: local.id, clusterId: answer.clusterId, members };
 }
 
-/** The members as this one is told of them, with the ids that the cluster gave; or why they are not the same. */
+/** The members as this one's options name them, with the ids that the cluster gave; or why they are not the same. */
 async function matched(
   told: readonly ClusterMember[],
   { members: existing }: ClusterAnswer,

@@ -1,4 +1,4 @@
-/** A cluster that begins: ids and first configuration follow from what all its members are told. */
+/** A cluster that begins: ids and first configuration follow from options that all its members share. */
 
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { bootstrapMemberId, clusterId } from '../../datadir/ids.js';
@@ -19,7 +19,7 @@ import type { DecisionWorld, InitialConfiguration, LogState } from './types.js';
 const ASK_TIMEOUT_MS = 1000;
 
 /**
- * Rejects in etcd's words where what the member is told does not fit together, or the cluster has known it as started.
+ * Rejects in etcd's words where the member's options do not fit together, or the cluster has known it as started.
  */
 export async function decideNew(config: MemberConfig, world: DecisionWorld): Promise<InitialConfiguration> {
   const { name, initialAdvertisePeerUrls: peerURLs, initialCluster: members, initialClusterToken: token } = config;

@@ -47,20 +47,20 @@ export function refusal(
   }
 }
 
-export function applyChange(cluster: Cluster, change: ConfChange, how: { persist: boolean }): void {
+export function applyChange(cluster: Cluster, change: ConfChange, options: { persist: boolean }): void {
   switch (change.type) {
     case ConfChangeType.ConfChangeAddNode:
     case ConfChangeType.ConfChangeAddLearnerNode: {
       const { member, isPromote } = contextOf(change);
-      if (isPromote) cluster.promote(change.nodeId, how);
-      else cluster.add(member, how);
+      if (isPromote) cluster.promote(change.nodeId, options);
+      else cluster.add(member, options);
       return;
     }
     case ConfChangeType.ConfChangeRemoveNode:
-      cluster.remove(change.nodeId, how);
+      cluster.remove(change.nodeId, options);
       return;
     case ConfChangeType.ConfChangeUpdateNode:
-      cluster.updatePeerURLs(change.nodeId, contextOf(change).member.peerURLs, how);
+      cluster.updatePeerURLs(change.nodeId, contextOf(change).member.peerURLs, options);
       return;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * How well this member is connected to the others, as its transport reports: what decides on changes of the membership
- * that might cost a quorum, and on what a request that timed out is told. Source: etcd's
+ * that might cost a quorum, and on what a request that timed out ends with. Source: etcd's
  * server/etcdserver/cluster_util.go.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
@@ -61,7 +61,7 @@ export interface TimeoutDeps {
 }
 
 /**
- * What a request that began at `startMs` (monotonic) and got no result in time is told. As etcd's parseProposeCtxErr.
+ * What a request that began at `startMs` (monotonic) and got no result in time ends with. As etcd's parseProposeCtxErr.
  */
 export function timeoutError({ connections, leadership, electionTimeoutMs }: TimeoutDeps, startMs: number): EtcdError {
   const { electedMs } = leadership;

@@ -26,16 +26,16 @@ function put(id: RequestId, path: string, text: string): Uint8Array {
 }
 
 /** True when it was one of the two; only a plain PUT is. */
-export function applyV2Membership(cluster: Cluster, request: V2Request, how: { persist: boolean }): boolean {
+export function applyV2Membership(cluster: Cluster, request: V2Request, options: { persist: boolean }): boolean {
   const { method, path, prevExist, prevIndex, prevValue } = request;
   if (method !== 'PUT' || prevExist !== undefined || prevIndex > 0n || prevValue !== '') return false;
   const value = textOf(request.value);
   if (path === VERSION_PATH) {
-    cluster.setVersion(value, how);
+    cluster.setVersion(value, options);
     return true;
   }
   const id = attributesPath.exec(path)?.[1];
   if (id === undefined) return false;
-  cluster.updateAttributes(BigInt(`0x${id}`), attributesFromJson(value), how);
+  cluster.updateAttributes(BigInt(`0x${id}`), attributesFromJson(value), options);
   return true;
 }

@@ -68,7 +68,7 @@ export interface MetricsIdentity {
   readonly memberIdHex: string;
 }
 
-/** Versions of clients that are told apart; the rest is one. */
+/** Versions of clients that are counted apart; the rest is one. */
 const MAX_CLIENT_VERSIONS = 100;
 
 export class MemberMetrics {

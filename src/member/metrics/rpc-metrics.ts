@@ -24,7 +24,7 @@ const unhandled: Readonly<Record<string, number>> = Object.fromEntries(codeNames
 /** go-grpc-prometheus's own, Prometheus's default. */
 const HANDLING_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** `grpc_server_handling_seconds`, which `--metrics extensive` adds. Returns what is to be told of each call. */
+/** `grpc_server_handling_seconds`, which `--metrics extensive` adds. Returns what observes a call. */
 export function addHandlingHistogram(
   registry: Registry,
 ): (labels: { readonly type: string; readonly service: string; readonly method: string }, seconds: number) => void {

@@ -70,7 +70,7 @@ export class Reads {
 
   /**
    * The same in slices, for answers that may be long, as the whole response's bytes. All of it, the header's revision
-   * too, is as of the beginning. `hold` is told what an unfinished one takes up.
+   * too, is as of the beginning. `hold` gets what an unfinished one takes up.
    */
   longRange(
     request: RangeRequest,

@@ -19,7 +19,7 @@ export interface StoreWorkDeps {
   readonly fail: (cause: unknown) => void;
 }
 
-/** Told of what compactions cost; durations in milliseconds. */
+/** Called for what compactions cost; durations in milliseconds. */
 export interface CompactionObserver {
   /** What held everybody else up, of records or of the index. */
   onPause(what: 'records' | 'index', tookMs: number): void;

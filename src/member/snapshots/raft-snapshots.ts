@@ -81,7 +81,7 @@ export class RaftSnapshots {
     });
   }
 
-  /** Told of each database that a leader sent and that is durable. */
+  /** Called for each database that a leader sent and that is durable. */
   set onDatabaseSave(told: IncomingDatabases['onSave']) {
     this.#incoming.onSave = told;
   }

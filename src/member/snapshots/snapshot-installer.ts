@@ -104,7 +104,7 @@ export class SnapshotInstaller implements SnapshotInstalls {
 
   /**
    * Who knows something of the old database, in the order in which they rest on each other: keys are attached to leases
-   * that exist, permission to change anything comes after what there is to change, and nobody is told of new members
+   * that exist, permission to change anything comes after what there is to change, and nobody learns of new members
    * before they are known.
    */
   #reload(snapshot: Snapshot): void {

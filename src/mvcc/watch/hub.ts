@@ -276,7 +276,7 @@ export class WatchHub implements StoreListener {
     return { hits, upTo };
   }
 
-  /** A watcher asks for what is gone: it is told so, and ended. */
+  /** A watcher asks for what is compacted: it ends with that error. */
   #cancelCompacted(watcher: Watcher, compactRevision: number): void {
     const message = { ...eventsMessage(watcher.id, 0, []), compactRevision, canceled: true };
     // Not tied to the watcher: the message must outlive it.

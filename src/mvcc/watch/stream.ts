@@ -82,9 +82,9 @@ export class WatchStream implements WatchStreamHandle {
     return true;
   }
 
-  requestProgress(how: { always?: boolean } = {}): void {
+  requestProgress(options: { always?: boolean } = {}): void {
     const revision = this.#hub.currentRevision;
-    if (how.always !== true) {
+    if (options.always !== true) {
       if (this.watchers.size === 0) return;
       for (const watcher of this.watchers.values()) if (!isAt(watcher, revision)) return;
     }

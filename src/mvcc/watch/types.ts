@@ -62,7 +62,7 @@ export interface WatchStreamHandle {
    * Asks for a message with watch id -1 and the current revision, delivered through `take()` behind all events up to
    * it. From 3.5.8 on it comes only when every watch of the stream is synced, else not at all; `always` is 3.4's way.
    */
-  requestProgress(how?: { always?: boolean }): void;
+  requestProgress(options?: { always?: boolean }): void;
   /**
    * The progress timer of the stream: queues an empty message for each synced watch with `progressNotify` that had
    * nothing since the last call.

@@ -18,7 +18,7 @@ export interface HealthDeps {
   readonly clock: Clock;
   /** To the cluster. */
   readonly cluster: Client;
-  /** To the proxy itself, by the address that clients are told; undefined = they are told none. */
+  /** To the proxy itself, by the address that clients get; undefined = they get none. */
   readonly self: Client | undefined;
   /** The key that is read: `a`, in the proxy's namespace. */
   readonly key: Uint8Array;

@@ -17,7 +17,7 @@ export interface V2Answer {
 /** What a watch sees. */
 export type EventSource = Pick<Watcher, 'next' | 'remove' | 'startIndex'>;
 
-/** Told of requests for keys that are no watches, by method. */
+/** Called for requests for keys that are no watches, by method. */
 export interface V2Observer {
   /** Understood, and allowed. */
   received(method: string): void;

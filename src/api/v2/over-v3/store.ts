@@ -182,7 +182,7 @@ export class StoreOverV3 {
     if (values && indexes) return file;
     const value = `[${prevValue} != ${file.value}]`;
     const index = `[${prevIndex} != ${file.modRevision}]`;
-    // What is told of an index compares it with the revision itself, so that a given one is always told.
+    // Whether an index is past is decided against the revision itself, so that a given one always counts.
     const toldIndex = prevIndex !== 0n && prevIndex !== BigInt(file.modRevision);
     const parts = [...(values ? [] : [value]), ...(toldIndex ? [index] : [])];
     throw refusal('testFailed', parts.length === 0 ? `${value} ${index}` : parts.join(' '), view.revision);
