@@ -4,7 +4,7 @@
  *
  * Invariants: users and roles in memory are the buckets' content; `revision` rises with every change of users, roles or
  * of their being in force (turning authentication on is none), and what it was is written with the change.
- * Format: facts "data-dir 5". Source: etcd's server/auth/store.go.
+ * Format: etcd's server/storage/schema/auth.go. Source: etcd's server/auth/store.go.
  */
 import { goSort } from '../lib/go/sort.js';
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';

@@ -1,4 +1,4 @@
-/** What the auth store offers and what it needs. Rules: etcd's server/auth, facts "ids and hashes 7". */
+/** What the auth store offers and what it needs. Rules: etcd's server/auth/store.go. */
 
 /** Who calls, and at which revision of the store that was found out. */
 export interface Identity {

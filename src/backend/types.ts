@@ -64,8 +64,8 @@ export interface Backend extends BackendReader {
    */
   snapshot(): Promise<BackendSnapshot>;
   /**
-   * CRC-32C over bucket names, keys and values in order, without the `(bucket, key)` pairs in `ignore`; sliced. facts:
-   * ids-and-hashes 4.
+   * CRC-32C over bucket names, keys and values in order, without the `(bucket, key)` pairs in `ignore`; sliced. As
+   * etcd's server/storage/backend/backend.go, Hash.
    */
   hash(ignore: (bucket: string, key: Uint8Array) => boolean, caller?: Caller): Promise<number>;
 

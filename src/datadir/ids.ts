@@ -1,6 +1,6 @@
 /**
- * Ids that follow from what a cluster was started with, so that members compute the same ones without talking. facts:
- * "ids and hashes 1". `0` is reserved for "none".
+ * Ids that follow from what a cluster was started with, so that members compute the same ones without talking. As
+ * etcd's server/etcdserver/api/membership/member.go and cluster.go. `0` is reserved for "none".
  */
 
 import { createHash } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** Where things are in a data directory. facts: data-dir 1. */
+/** Where things are in a data directory: docs/formats/data-directory.md. */
 export const snapDirOf = (dataDir: string): string => `${trim(dataDir)}/member/snap`;
 export const dbPathOf = (dataDir: string): string => `${trim(dataDir)}/member/snap/db`;
 

@@ -1,6 +1,7 @@
 /**
  * `etcdutl snapshot restore`: a new data directory from a snapshot file, with a new log, new ids and the membership
- * that the command line names. Keys, leases, users and roles are those of the snapshot. facts: data-dir 7.
+ * that the command line names. Keys, leases, users and roles are those of the snapshot. As etcd's
+ * etcdutl/snapshot/v3_snapshot.go.
  */
 import { bucketBytes } from '../backend/buckets.js';
 import { memberKey } from '../backend/schema/members.js';
@@ -123,7 +124,7 @@ function build(options: RestoreOptions, world: World): void {
   for (const dir of [snapDir, parentOf(snapDir), dataDir]) disk.syncDir(dir);
 }
 
-/** With the ids that follow from name-independent facts: all members of the new cluster compute the same. Ascending. */
+/** With the ids that follow from what does not depend on names: all members of the new cluster compute the same. Ascending. */
 function membersOf({ members, token }: InitialCluster): ClusterMember[] {
   return [...members]
     .map(([name, urls]) => {

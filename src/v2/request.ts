@@ -1,4 +1,4 @@
-/** A request of the v2 API as it goes through the log. Text is bytes as latin1. facts: etcdserverpb.Request. */
+/** A request of the v2 API as it goes through the log. Text is bytes as latin1. Format: etcdserverpb.Request. */
 import type { RequestId } from '../lib/ids.js';
 
 export interface V2Request {

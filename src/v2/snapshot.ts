@@ -1,6 +1,6 @@
 /**
  * The store as raft snapshots carry it: etcd's own JSON, so that data directories and members of mixed clusters go back
- * and forth. facts: ids-and-hashes 6.
+ * and forth. As etcd's server/etcdserver/api/v2store/store.go.
  *
  *     { Root: node, WatcherHub: { EventHistory: { Queue: { Events, Size, Front, Back, Capacity }, StartIndex, LastIndex
  *     } },

@@ -1,7 +1,8 @@
 /**
  * A transaction may not write one key twice: all its writes share one revision. Puts of one level and of the
  * transactions nested in it may not meet each other or a delete of any of them; the two branches of one nested
- * transaction may, since only one runs. Deletes may overlap deletes. Facts: "semantics 3".
+ * transaction may, since only one runs. Deletes may overlap deletes. As etcd's
+ * server/etcdserver/api/v3rpc/key.go, checkIntervals.
  */
 
 import { latin1Text } from '../../lib/latin1.js';

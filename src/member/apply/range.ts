@@ -1,7 +1,7 @@
 /**
  * A Range request over a view of the store: fetch in key order → filter by revisions → sort → cut to the limit. The
- * common request (no filter, no sort) hands the stored bytes on without decoding them. Rules: etcd's apply_v3 /
- * txn.Range, facts "semantics 2".
+ * common request (no filter, no sort) hands the stored bytes on without decoding them. Rules: etcd's
+ * server/etcdserver/txn/range.go.
  */
 import { goSort } from '../../lib/go/sort.js';
 import type { KeyReader } from '../../mvcc/types.js';
