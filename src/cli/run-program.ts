@@ -4,7 +4,7 @@
  */
 
 import type { EmulatedVersion } from '../lib/emulate.js';
-import { defaultEmulatedVersion, emulatedVersions, parseEmulatedVersion } from '../lib/emulate.js';
+import { DEFAULT_EMULATED_VERSION, emulatedVersions, parseEmulatedVersion } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
 import { textOrBytes } from '../lib/raw-text.js';
 import type { BaseCommand } from './base-command.js';
@@ -110,13 +110,13 @@ const word = (words: readonly string[]): string => words.join(' ');
 
 /** The version to behave as, read ahead of everything else: help and `version` depend on it. */
 function emulationOf(program: Program, words: readonly string[], io: Terminal): EmulatedVersion {
-  if (program.name === 'etcd') return defaultEmulatedVersion; // its option table reads it
+  if (program.name === 'etcd') return DEFAULT_EMULATED_VERSION; // its option table reads it
   const variable = 'ETCDCTL_EMULATE_VERSION';
   const at = words.findIndex((item) => item === '--emulate-version' || item.startsWith('--emulate-version='));
   const item = words[at];
   const text =
     item === undefined ? io.env[variable] : item.includes('=') ? item.slice(item.indexOf('=') + 1) : words[at + 1];
-  if (text === undefined || text === '') return defaultEmulatedVersion;
+  if (text === undefined || text === '') return DEFAULT_EMULATED_VERSION;
   const version = parseEmulatedVersion(text);
   if (version === undefined) {
     throw new CliError(ExitCode.badArgs, `unknown version to emulate: ${text} (known: ${emulatedVersions.join(', ')})`);

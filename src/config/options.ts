@@ -4,7 +4,7 @@
  * a member gets of them. What real etcd knows beyond these stands in `missing-options.ts`.
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
-import { defaultEmulatedVersion, differenceOf } from '../lib/emulate.js';
+import { DEFAULT_EMULATED_VERSION, differenceOf } from '../lib/emulate.js';
 import { gatesKind } from './feature-gates.js';
 import { parseUrlList, textsOf } from './listen-url.js';
 import type { Kind, Option, OptionTable, OptionValues, Section } from './option.js';
@@ -61,7 +61,7 @@ const origins: Kind<readonly string[]> = {
 const clientTls = (key: string) => ({ fileKey: `client-transport-security.${key}` });
 const peerTls = (key: string) => ({ fileKey: `peer-transport-security.${key}` });
 
-export const options = {
+const named = {
   name: member(kinds.string, 'default', 'Name of this member, for people.'),
   'data-dir': member(kinds.string, '', 'Folder for everything this member keeps.', { shownDefault: '<name>.etcd' }),
   'wal-dir': member(kinds.string, '', 'Folder for the write-ahead log, when it should lie on a disk of its own.'),
@@ -135,7 +135,6 @@ export const options = {
   ),
   'strict-reconfig-check': clustering(kinds.bool, true, 'Refuse changes of the membership that may cost the quorum.'),
   'max-learners': clustering(kinds.int, 1, 'Most learners that the cluster may have.'),
-  'experimental-max-learners': clustering(kinds.int, 1, '', { olderNameOf: 'max-learners' }),
   'initial-cluster': clustering(kinds.string, `default=${PEER_URL}`, 'Members of a new cluster: name=URL,name=URL.'),
   discovery: clustering(
     kinds.string,
@@ -305,9 +304,6 @@ export const options = {
     'Take the certificate of a member wherever it calls from.',
     peerTls('skip-client-san-verification'),
   ),
-  'experimental-peer-skip-client-san-verification': security(kinds.bool, false, '', {
-    olderNameOf: 'peer-skip-client-san-verification',
-  }),
   'self-signed-cert-validity': security(kinds.uint, 1, 'Years for which a certificate holds that the member makes.'),
   'cipher-suites': security(kinds.list, [], "Suites of TLS 1.2 to allow, by Go's names (none: the usual ones)."),
   'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
@@ -374,21 +370,6 @@ export const options = {
     0,
     'Calls of each million to trace, where callers leave it open.',
   ),
-  'experimental-enable-distributed-tracing': observability(kinds.bool, false, '', {
-    olderNameOf: 'enable-distributed-tracing',
-  }),
-  'experimental-distributed-tracing-address': observability(kinds.string, 'localhost:4317', '', {
-    olderNameOf: 'distributed-tracing-address',
-  }),
-  'experimental-distributed-tracing-service-name': observability(kinds.string, 'etcd', '', {
-    olderNameOf: 'distributed-tracing-service-name',
-  }),
-  'experimental-distributed-tracing-instance-id': observability(kinds.string, '', '', {
-    olderNameOf: 'distributed-tracing-instance-id',
-  }),
-  'experimental-distributed-tracing-sampling-rate': observability(kinds.int, 0, '', {
-    olderNameOf: 'distributed-tracing-sampling-rate',
-  }),
   'listen-metrics-urls': observability(
     kinds.urls,
     parseUrlList(''),
@@ -429,21 +410,6 @@ export const options = {
     'Time to apply a request from which on it is logged as slow.',
   ),
   'warning-unary-request-duration': tuning(kinds.durationMs, 300, 'Time of a call from which on it is logged as slow.'),
-  'experimental-snapshot-catchup-entries': tuning(kinds.uint64, 5_000, '', {
-    olderNameOf: 'snapshot-catchup-entries',
-    fileKey: 'experimental-snapshot-catch-up-entries',
-  }),
-  'experimental-compaction-batch-limit': tuning(kinds.int, 0, '', { olderNameOf: 'compaction-batch-limit' }),
-  'experimental-compaction-sleep-interval': tuning(kinds.durationMs, 0, '', {
-    olderNameOf: 'compaction-sleep-interval',
-  }),
-  'experimental-watch-progress-notify-interval': tuning(kinds.durationMs, 0, '', {
-    olderNameOf: 'watch-progress-notify-interval',
-  }),
-  'experimental-warning-apply-duration': tuning(kinds.durationMs, 100, '', { olderNameOf: 'warning-apply-duration' }),
-  'experimental-warning-unary-request-duration': tuning(kinds.durationMs, 300, '', {
-    olderNameOf: 'warning-unary-request-duration',
-  }),
 
   'feature-gates': tuning(gatesKind, '', 'Features to turn on or off: Name=true,Name=false.'),
   'corrupt-check-time': tuning(
@@ -457,17 +423,12 @@ export const options = {
     'Time between two comparisons of the hashes that compactions leave.',
   ),
   'experimental-initial-corrupt-check': tuning(kinds.bool, false, '', hidden),
-  'experimental-corrupt-check-time': tuning(kinds.durationMs, 0, '', { olderNameOf: 'corrupt-check-time' }),
   'experimental-compact-hash-check-enabled': tuning(kinds.bool, false, '', hidden),
-  'experimental-compact-hash-check-time': tuning(kinds.durationMs, 60_000, '', {
-    olderNameOf: 'compact-hash-check-time',
-  }),
   'downgrade-check-time': tuning(
     kinds.durationMs,
     5_000,
     'Time between two looks of the leader whether a downgrade is done.',
   ),
-  'experimental-downgrade-check-time': tuning(kinds.durationMs, 5_000, '', { olderNameOf: 'downgrade-check-time' }),
   'experimental-enable-lease-checkpoint': tuning(kinds.bool, false, '', hidden),
   'experimental-enable-lease-checkpoint-persist': tuning(kinds.bool, false, '', hidden),
   'bootstrap-defrag-threshold-megabytes': tuning(
@@ -475,9 +436,6 @@ export const options = {
     0,
     'Defragment at the start when that frees so many megabytes; 0 = never.',
   ),
-  'experimental-bootstrap-defrag-threshold-megabytes': tuning(kinds.uint64, 0, '', {
-    olderNameOf: 'bootstrap-defrag-threshold-megabytes',
-  }),
   'experimental-stop-grpc-service-on-defrag': tuning(kinds.bool, false, '', hidden),
   'experimental-txn-mode-write-with-shared-buffer': tuning(kinds.bool, true, '', hidden),
 
@@ -485,10 +443,50 @@ export const options = {
 
   'emulate-version': own(
     kinds.string,
-    defaultEmulatedVersion,
+    DEFAULT_EMULATED_VERSION,
     'Version of etcd to behave as where versions differ: 3.4, 3.5, 3.6 or 3.7.',
   ),
 } satisfies OptionTable;
+
+/** Options that had `experimental-` before their name: both are read, help shows the newer one. */
+const RENAMED = [
+  'max-learners',
+  'peer-skip-client-san-verification',
+  'enable-distributed-tracing',
+  'distributed-tracing-address',
+  'distributed-tracing-service-name',
+  'distributed-tracing-instance-id',
+  'distributed-tracing-sampling-rate',
+  'snapshot-catchup-entries',
+  'compaction-batch-limit',
+  'compaction-sleep-interval',
+  'watch-progress-notify-interval',
+  'warning-apply-duration',
+  'warning-unary-request-duration',
+  'corrupt-check-time',
+  'compact-hash-check-time',
+  'downgrade-check-time',
+  'bootstrap-defrag-threshold-megabytes',
+] as const;
+
+type OlderName = `experimental-${(typeof RENAMED)[number]}`;
+
+/** Keys in the configuration file of older names that are not the flags'. */
+const olderFileKeys: Partial<Record<OlderName, string>> = {
+  'experimental-snapshot-catchup-entries': 'experimental-snapshot-catch-up-entries',
+};
+
+const older = Object.fromEntries(
+  RENAMED.map((name): [OlderName, Option<unknown>] => {
+    const { kind, initial, section } = named[name];
+    const olderName = `experimental-${name}` as const;
+    const fileKey = olderFileKeys[olderName];
+    const row = { kind, initial, section, help: '', olderNameOf: name };
+    return [olderName, fileKey === undefined ? row : { ...row, fileKey }];
+  }),
+) as Record<OlderName, Option<unknown>>;
+
+export const options = { ...named, ...older } satisfies OptionTable;
 
 export type Values = OptionValues<typeof options>;
 

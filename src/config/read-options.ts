@@ -14,7 +14,7 @@
 
 import type { EmulatedVersion } from '../lib/emulate.js';
 import {
-  defaultEmulatedVersion,
+  DEFAULT_EMULATED_VERSION,
   differenceOf,
   emulatedVersions,
   fullVersionOf,
@@ -82,7 +82,7 @@ export function readOptions(args: readonly string[], around: Surroundings): Read
   if (flags.t === 'error') return exit(2, '', `${flags.message}\n${shortUsage}`);
   const emulateText = textOf(flags.given.get('emulate-version')) ?? around.env[variableOf('emulate-version')];
   const emulate =
-    emulateText === undefined || emulateText === '' ? defaultEmulatedVersion : parseEmulatedVersion(emulateText);
+    emulateText === undefined || emulateText === '' ? DEFAULT_EMULATED_VERSION : parseEmulatedVersion(emulateText);
   if (emulate === undefined) {
     const known = emulatedVersions.join(', ');
     return exit(

@@ -11,7 +11,7 @@ import type { FlagTable, FlagValues } from '../cli/flags.js';
 import { flag } from '../cli/flags.js';
 import type { OutputFormat } from '../cli/output-format.js';
 import type { EmulatedVersion } from '../lib/emulate.js';
-import { defaultEmulatedVersion } from '../lib/emulate.js';
+import { DEFAULT_EMULATED_VERSION } from '../lib/emulate.js';
 
 export const ctlGlobalFlags = {
   'auth-jwt-token': flag.string('', 'JWT to authenticate with, in place of user and password'),
@@ -22,7 +22,7 @@ export const ctlGlobalFlags = {
   'dial-timeout': flag.duration(2_000, 'longest time for a connection to come up'),
   'discovery-srv': flag.string('', 'domain whose SRV records name the endpoints', { char: 'd' }),
   'discovery-srv-name': flag.string('', 'suffix of the service name to ask DNS for'),
-  'emulate-version': flag.string(defaultEmulatedVersion, 'version of etcdctl to behave as (3.4, 3.5, 3.6, 3.7)'),
+  'emulate-version': flag.string(DEFAULT_EMULATED_VERSION, 'version of etcdctl to behave as (3.4, 3.5, 3.6, 3.7)'),
   endpoints: flag.strings(['127.0.0.1:2379'], 'addresses of the servers'),
   hex: flag.bool('print keys and values as hex escapes'),
   'insecure-discovery': flag.bool('take SRV records of endpoints without TLS', { default: true }),

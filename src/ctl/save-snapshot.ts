@@ -18,7 +18,7 @@ import { humanSize } from './print/tables.js';
 const SECTOR_BYTES = 512;
 const CHECKSUM_BYTES = 32;
 /** Only the owner may read what may hold anything. */
-const privateMode = 0o600;
+const PRIVATE_MODE = 0o600;
 
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
@@ -60,7 +60,7 @@ export async function saveSnapshot(
 
 function openPart(path: string): DiskFile {
   try {
-    const file = osDisk.open(path, 'open-or-create', privateMode);
+    const file = osDisk.open(path, 'open-or-create', PRIVATE_MODE);
     file.truncate(0);
     return file;
   } catch (error) {

@@ -2,7 +2,7 @@
  * `etcdutl check data-dir`: whether a member could start from a data directory, and where not, why, where, and what to
  * do. Reads only.
  *
- * What must hold for a start, and is checked in this order (docs/formats/data-directory.md; etcd's server/verify/verify.go):
+ * What must hold for a start, checked in this order (docs/formats/data-directory.md; etcd's server/verify/verify.go):
  *   log        every record whole and in chain, from one segment on without a gap; one owner
  *   snapshots  the newest committed marker of the log has a readable `.snap` file
  *   database   every page sound; the applied index neither behind the newest snapshot (unless a received database waits

@@ -124,7 +124,7 @@ function build(options: RestoreOptions, world: World): void {
   for (const dir of [snapDir, parentOf(snapDir), dataDir]) disk.syncDir(dir);
 }
 
-/** With the ids that follow from what does not depend on names: all members of the new cluster compute the same. Ascending. */
+/** With the ids that follow from what does not depend on names: all members compute the same. Ascending. */
 function membersOf({ members, token }: InitialCluster): ClusterMember[] {
   return [...members]
     .map(([name, urls]) => {

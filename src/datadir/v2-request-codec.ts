@@ -5,7 +5,7 @@
  */
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import { Reader, Writer } from '../proto/wire.js';
-import type { V2Request } from '../v2/request.js';
+import { emptyRequest, type V2Request } from '../v2/request.js';
 
 const VARINT = 0;
 const BYTES = 2;
@@ -45,25 +45,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The request at the reader's place, up to `end`. Throws ProtoDecodeError. */
 export function readV2Request(reader: Reader, end: number): V2Request {
-  const request: Mutable<V2Request> = {
-    id: 0n,
-    method: '',
-    path: '',
-    value: '',
-    dir: false,
-    prevValue: '',
-    prevIndex: 0n,
-    prevExist: undefined,
-    expiration: 0n,
-    wait: false,
-    since: 0n,
-    recursive: false,
-    sorted: false,
-    quorum: false,
-    time: 0n,
-    stream: false,
-    refresh: undefined,
-  };
+  const request: Mutable<V2Request> = { ...emptyRequest };
   while (reader.pos < end) {
     const found = reader.tag(end);
     const text = texts.get(found);

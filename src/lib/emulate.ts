@@ -6,7 +6,7 @@
 export const emulatedVersions = ['3.4', '3.5', '3.6', '3.7'] as const;
 export type EmulatedVersion = (typeof emulatedVersions)[number];
 
-export const defaultEmulatedVersion: EmulatedVersion = '3.5';
+export const DEFAULT_EMULATED_VERSION: EmulatedVersion = '3.5';
 
 /** The release that stands for its minor version: what `version`, `/version`, metrics and peers see. */
 export const fullVersionOf: Readonly<Record<EmulatedVersion, string>> = {

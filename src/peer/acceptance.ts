@@ -1,21 +1,9 @@
 /** Which messages a member takes from the network. */
+
 import { differenceOf } from '../lib/emulate.js';
+import { neverFromPeers } from '../raftpb/local-messages.js';
 import { type Message, MessageType } from '../raftpb/types.js';
 import { hex, type PeerContext } from './context.js';
-
-/** What a node says to itself, or to its storage. From the network it would be a forgery. */
-const localTypes: ReadonlySet<number> = new Set([
-  MessageType.MsgHup,
-  MessageType.MsgBeat,
-  MessageType.MsgUnreachable,
-  MessageType.MsgSnapStatus,
-  MessageType.MsgCheckQuorum,
-  MessageType.MsgStorageAppend,
-  MessageType.MsgStorageAppendResp,
-  MessageType.MsgStorageApply,
-  MessageType.MsgStorageApplyResp,
-  MessageType.MsgForgetLeader,
-]);
 
 const knownTypes: ReadonlySet<number> = new Set(Object.values(MessageType));
 
@@ -29,7 +17,7 @@ const taken: Acceptance = { t: 'take' };
 const ignored: Acceptance = { t: 'ignore' };
 
 export function acceptanceOf(message: Message, { local, receiver, logger, emulate }: PeerContext): Acceptance {
-  if (!knownTypes.has(message.type) || localTypes.has(message.type)) return ignored;
+  if (!knownTypes.has(message.type) || neverFromPeers.has(message.type)) return ignored;
   if (receiver.isRemoved(message.from)) {
     logger.warn('rejected Raft message from removed member', {
       'local-member-id': hex(local.id),

@@ -43,7 +43,9 @@
  *
  * Source of behaviour: etcd-io/raft rawnode.go, bootstrap.go and doc.go (v3.7).
  */
+
 import { confChangeCodec, confChangeV2Codec } from '../raftpb/codec.js';
+import { localMessages } from '../raftpb/local-messages.js';
 import { entriesSize } from '../raftpb/sizes.js';
 import {
   asConfChangeV2,
@@ -85,19 +87,6 @@ export interface Peer {
   /** Goes into the context of the peer's ConfChangeAddNode entry. */
   readonly context?: Uint8Array;
 }
-
-/** Only made by the node itself. */
-const localTypes: ReadonlySet<MessageType> = new Set([
-  MessageType.MsgHup,
-  MessageType.MsgBeat,
-  MessageType.MsgUnreachable,
-  MessageType.MsgSnapStatus,
-  MessageType.MsgCheckQuorum,
-  MessageType.MsgStorageAppend,
-  MessageType.MsgStorageAppendResp,
-  MessageType.MsgStorageApply,
-  MessageType.MsgStorageApplyResp,
-]);
 
 const responseTypes: ReadonlySet<MessageType> = new Set([
   MessageType.MsgAppResp,
@@ -199,7 +188,7 @@ export class RawNode {
   step(message: Message): RaftError | undefined {
     const { type, from } = message;
     if (isLocalTarget(from)) return this.#raft.step(message);
-    if (localTypes.has(type)) return stepLocalMessage;
+    if (localMessages.has(type)) return stepLocalMessage;
     if (responseTypes.has(type) && !this.#raft.tracker.progress.has(from)) return stepPeerNotFound;
     return this.#raft.step(message);
   }

@@ -3,42 +3,7 @@
  * itself.
  */
 import type { LeaseId, MemberId } from '../../lib/ids.js';
-import type {
-  AlarmResponse,
-  AuthRoleAddResponse,
-  AuthRoleDeleteResponse,
-  AuthRoleGetResponse,
-  AuthRoleGrantPermissionResponse,
-  AuthRoleListResponse,
-  AuthRoleRevokePermissionResponse,
-  AuthStatusResponse,
-  AuthUserAddResponse,
-  AuthUserChangePasswordResponse,
-  AuthUserDeleteResponse,
-  AuthUserGetResponse,
-  AuthUserGrantRoleResponse,
-  AuthUserListResponse,
-  AuthUserRevokeRoleResponse,
-  DeleteRangeResponse,
-  DowngradeResponse,
-  HashKVResponse,
-  LeaseGrantResponse,
-  LeaseKeepAliveResponse,
-  LeaseLeasesResponse,
-  LeaseRevokeResponse,
-  LeaseTimeToLiveResponse,
-  MemberAddResponse,
-  MemberListResponse,
-  MemberPromoteResponse,
-  MemberRemoveResponse,
-  MemberUpdateResponse,
-  MoveLeaderResponse,
-  PutResponse,
-  RangeResponse,
-  StatusResponse,
-  TxnResponse,
-  WatchResponse,
-} from '../../proto/gen/etcdserverpb.js';
+import type * as rpc from '../../proto/gen/etcdserverpb.js';
 
 export interface EndpointHealth {
   readonly endpoint: string;
@@ -49,11 +14,11 @@ export interface EndpointHealth {
 }
 export interface EndpointStatus {
   readonly endpoint: string;
-  readonly status: StatusResponse;
+  readonly status: rpc.StatusResponse;
 }
 export interface EndpointHashKV {
   readonly endpoint: string;
-  readonly hashKV: HashKVResponse;
+  readonly hashKV: rpc.HashKVResponse;
 }
 export interface SnapshotStatus {
   readonly hash: number;
@@ -64,55 +29,55 @@ export interface SnapshotStatus {
 }
 
 export interface Answers {
-  get: RangeResponse;
+  get: rpc.RangeResponse;
   /** Of the same answer the values alone. */
-  values: RangeResponse;
-  put: PutResponse;
-  del: DeleteRangeResponse;
-  txn: TxnResponse;
-  watch: WatchResponse;
+  values: rpc.RangeResponse;
+  put: rpc.PutResponse;
+  del: rpc.DeleteRangeResponse;
+  txn: rpc.TxnResponse;
+  watch: rpc.WatchResponse;
 
-  grant: LeaseGrantResponse;
-  revoke: { readonly lease: LeaseId; readonly answer: LeaseRevokeResponse };
-  keepAlive: LeaseKeepAliveResponse;
-  timeToLive: LeaseTimeToLiveResponse;
+  grant: rpc.LeaseGrantResponse;
+  revoke: { readonly lease: LeaseId; readonly answer: rpc.LeaseRevokeResponse };
+  keepAlive: rpc.LeaseKeepAliveResponse;
+  timeToLive: rpc.LeaseTimeToLiveResponse;
   /** The same with the keys that hang on the lease. */
-  timeToLiveKeys: LeaseTimeToLiveResponse;
-  leases: LeaseLeasesResponse;
+  timeToLiveKeys: rpc.LeaseTimeToLiveResponse;
+  leases: rpc.LeaseLeasesResponse;
 
-  memberAdd: MemberAddResponse;
-  memberRemove: { readonly member: MemberId; readonly answer: MemberRemoveResponse };
-  memberUpdate: { readonly member: MemberId; readonly answer: MemberUpdateResponse };
-  memberPromote: { readonly member: MemberId; readonly answer: MemberPromoteResponse };
-  memberList: MemberListResponse;
+  memberAdd: rpc.MemberAddResponse;
+  memberRemove: { readonly member: MemberId; readonly answer: rpc.MemberRemoveResponse };
+  memberUpdate: { readonly member: MemberId; readonly answer: rpc.MemberUpdateResponse };
+  memberPromote: { readonly member: MemberId; readonly answer: rpc.MemberPromoteResponse };
+  memberList: rpc.MemberListResponse;
 
   endpointHealth: readonly EndpointHealth[];
   endpointStatus: readonly EndpointStatus[];
   endpointHashKV: readonly EndpointHashKV[];
-  moveLeader: { readonly from: MemberId; readonly to: MemberId; readonly answer: MoveLeaderResponse };
-  alarm: AlarmResponse;
+  moveLeader: { readonly from: MemberId; readonly to: MemberId; readonly answer: rpc.MoveLeaderResponse };
+  alarm: rpc.AlarmResponse;
   snapshotStatus: SnapshotStatus;
-  downgrade: { readonly action: 'validate' | 'enable' | 'cancel'; readonly answer: DowngradeResponse };
+  downgrade: { readonly action: 'validate' | 'enable' | 'cancel'; readonly answer: rpc.DowngradeResponse };
 
-  roleAdd: { readonly role: string; readonly answer: AuthRoleAddResponse };
-  roleGet: { readonly role: string; readonly answer: AuthRoleGetResponse };
-  roleDelete: { readonly role: string; readonly answer: AuthRoleDeleteResponse };
-  roleList: AuthRoleListResponse;
-  roleGrantPermission: { readonly role: string; readonly answer: AuthRoleGrantPermissionResponse };
+  roleAdd: { readonly role: string; readonly answer: rpc.AuthRoleAddResponse };
+  roleGet: { readonly role: string; readonly answer: rpc.AuthRoleGetResponse };
+  roleDelete: { readonly role: string; readonly answer: rpc.AuthRoleDeleteResponse };
+  roleList: rpc.AuthRoleListResponse;
+  roleGrantPermission: { readonly role: string; readonly answer: rpc.AuthRoleGrantPermissionResponse };
   roleRevokePermission: {
     readonly role: string;
     readonly key: string;
     readonly rangeEnd: string;
-    readonly answer: AuthRoleRevokePermissionResponse;
+    readonly answer: rpc.AuthRoleRevokePermissionResponse;
   };
-  userAdd: { readonly user: string; readonly answer: AuthUserAddResponse };
-  userGet: { readonly user: string; readonly answer: AuthUserGetResponse };
-  userList: AuthUserListResponse;
-  userChangePassword: AuthUserChangePasswordResponse;
-  userGrantRole: { readonly user: string; readonly role: string; readonly answer: AuthUserGrantRoleResponse };
-  userRevokeRole: { readonly user: string; readonly role: string; readonly answer: AuthUserRevokeRoleResponse };
-  userDelete: { readonly user: string; readonly answer: AuthUserDeleteResponse };
-  authStatus: AuthStatusResponse;
+  userAdd: { readonly user: string; readonly answer: rpc.AuthUserAddResponse };
+  userGet: { readonly user: string; readonly answer: rpc.AuthUserGetResponse };
+  userList: rpc.AuthUserListResponse;
+  userChangePassword: rpc.AuthUserChangePasswordResponse;
+  userGrantRole: { readonly user: string; readonly role: string; readonly answer: rpc.AuthUserGrantRoleResponse };
+  userRevokeRole: { readonly user: string; readonly role: string; readonly answer: rpc.AuthUserRevokeRoleResponse };
+  userDelete: { readonly user: string; readonly answer: rpc.AuthUserDeleteResponse };
+  authStatus: rpc.AuthStatusResponse;
 }
 
 export type Kind = keyof Answers;

@@ -12,7 +12,7 @@ import { EmbeddedConfig } from '../../cli/oclif-config.js';
 import type { ProgramImage } from '../../cli/run-program.js';
 import type { Terminal } from '../../cli/terminal.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
-import { defaultEmulatedVersion, emulatedVersions, fullVersionOf, parseEmulatedVersion } from '../../lib/emulate.js';
+import { DEFAULT_EMULATED_VERSION, emulatedVersions, fullVersionOf, parseEmulatedVersion } from '../../lib/emulate.js';
 import { Ctl2Exit } from './exit.js';
 import { commandHelp, groupHelp, type HelpSource, helpFlags, helpOnHelp, programHelp, versionFlags } from './help.js';
 import { GoFlagError, type GoWords, parseGoWords } from './words.js';
@@ -123,7 +123,7 @@ function parsed(words: readonly string[], table: FlagTable, help: () => string, 
 
 function emulationOf(io: Terminal, flag = ''): EmulatedVersion {
   const text = flag === '' ? (io.env.ETCDCTL_EMULATE_VERSION ?? '') : flag;
-  if (text === '') return defaultEmulatedVersion;
+  if (text === '') return DEFAULT_EMULATED_VERSION;
   const version = parseEmulatedVersion(text);
   if (version === undefined) {
     fail(Ctl2Exit.badArgs, `unknown version to emulate: ${text} (known: ${emulatedVersions.join(', ')})`);

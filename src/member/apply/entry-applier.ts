@@ -10,7 +10,7 @@
 import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
-import { defaultEmulatedVersion } from '../../lib/emulate.js';
+import { DEFAULT_EMULATED_VERSION } from '../../lib/emulate.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
@@ -41,8 +41,8 @@ import {
 import { requestText } from './request-text.js';
 
 /** Versions differ in what they write, not in what they read. */
-const changeCodec = confChangeCodec[defaultEmulatedVersion];
-const changeV2Codec = confChangeV2Codec[defaultEmulatedVersion];
+const changeCodec = confChangeCodec[DEFAULT_EMULATED_VERSION];
+const changeV2Codec = confChangeV2Codec[DEFAULT_EMULATED_VERSION];
 
 const NS_PER_MS = 1_000_000n;
 

@@ -2,10 +2,12 @@
  * What other members send, on its way to the loop: nothing of removed members, nothing meant for somebody else, nothing
  * only a node itself may say.
  */
+
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { RaftReceiver } from '../../peer/types.js';
 import { messageTypeName } from '../../raftpb/describe.js';
+import { neverFromPeers } from '../../raftpb/local-messages.js';
 import { type Message, MessageType, type NodeId } from '../../raftpb/types.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
 import type { Cluster } from '../membership/cluster.js';
@@ -22,20 +24,6 @@ export interface ReceiverDeps {
   /** Other members say that this one was removed. */
   readonly onRemoved: () => void;
 }
-
-/** Made by a node for itself: as a message from elsewhere each is a lie. */
-const LOCAL_TYPES: ReadonlySet<MessageType> = new Set([
-  MessageType.MsgHup,
-  MessageType.MsgBeat,
-  MessageType.MsgUnreachable,
-  MessageType.MsgSnapStatus,
-  MessageType.MsgCheckQuorum,
-  MessageType.MsgStorageAppend,
-  MessageType.MsgStorageAppendResp,
-  MessageType.MsgStorageApply,
-  MessageType.MsgStorageApplyResp,
-  MessageType.MsgForgetLeader,
-]);
 
 export class Receiver implements RaftReceiver {
   constructor(readonly deps: ReceiverDeps) {}
@@ -82,6 +70,6 @@ export class Receiver implements RaftReceiver {
       logger.warn('rejected Raft message to mismatch member', { ...local, 'mismatch-member-id': to.toString(16) });
       throw new Error('cannot process message to mismatch member');
     }
-    if (LOCAL_TYPES.has(type)) throw new Error(`${messageTypeName(type)} is no message of another member's`);
+    if (neverFromPeers.has(type)) throw new Error(`${messageTypeName(type)} is no message of another member's`);
   }
 }
