@@ -40,7 +40,7 @@ function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange):
     protocol: 'HTTP/2.0',
     headers,
     body: exchange,
-    peer: { address, tls: tlsPeer },
+    peer: { address, tls: tlsPeer, connection: stream.session },
     signal: exchange.signal,
   };
 }

@@ -5,12 +5,24 @@
 import type { Duplex } from 'node:stream';
 import type { TlsPeer } from './network.js';
 
+/** The connection that a request came by, as far as it bounds what the request may take. */
+export interface HttpConnection {
+  /** Bytes that are still to be sent. */
+  readonly unsentBytes: number;
+  /** All that were ever sent. */
+  readonly sentBytes: number;
+  /** Ends it: its peer makes us hold more than it may. */
+  giveUp(reason: string): void;
+}
+
 /** Who sent a request. */
 export interface HttpPeer {
   /** `127.0.0.1:40312`, `[::1]:40312`, or the path of a unix socket (`@` when it has none). */
   readonly address: string;
   /** What its TLS connection says of it; undefined in clear. */
   readonly tls: TlsPeer | undefined;
+  /** None where requests are not served for strangers. */
+  readonly connection?: HttpConnection | undefined;
 }
 
 export interface HttpRequest {

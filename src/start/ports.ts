@@ -95,7 +95,7 @@ export class Ports {
   serve(kind: PortKind, faces: PortFaces): void {
     for (const open of this.#open) {
       if (open.kind !== kind) continue;
-      const http1 = createHttpServer(faces.http ?? refusePlain);
+      const http1 = createHttpServer(faces.http ?? refusePlain, { backlog: this.backlog });
       const port = openPort({
         clock: this.deps.clock,
         session: {

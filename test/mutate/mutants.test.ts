@@ -13,6 +13,7 @@ test.each<[string, string[]]>([
   ['f = a < b;', ['f = a < b; → ;', 'a < b → (a) <= (b)', 'a < b → (a) >= (b)']],
   ["x = a + 'b';", ["x = a + 'b'; → ;"]],
   ['const x = 10n;', ['10n → (10n + 1n)']],
+  ['const x = id.toString();', []],
   ['const x = list.some(f);', ['list.some(f) → list.every(f)']],
   ['const x = !a;', ['!a → (a)']],
   ['if (a) b();', ['a → false', 'a → true', 'b(); → ;']],

@@ -39,19 +39,21 @@ const OTHER_OPERATORS: Readonly<Record<string, readonly string[]>> = {
   '-=': ['+='],
 };
 
-const OTHER_METHODS: Readonly<Record<string, string>> = {
-  some: 'every',
-  every: 'some',
-  min: 'max',
-  max: 'min',
-  ceil: 'floor',
-  floor: 'ceil',
-  push: 'unshift',
-  shift: 'pop',
-  pop: 'shift',
-  startsWith: 'endsWith',
-  indexOf: 'lastIndexOf',
-};
+const OTHER_METHODS = new Map(
+  Object.entries({
+    some: 'every',
+    every: 'some',
+    min: 'max',
+    max: 'min',
+    ceil: 'floor',
+    floor: 'ceil',
+    push: 'unshift',
+    shift: 'pop',
+    pop: 'shift',
+    startsWith: 'endsWith',
+    indexOf: 'lastIndexOf',
+  }),
+);
 
 /** Methods whose result resembles what they are called on. */
 const DROPPED_METHODS = new Set(['slice', 'subarray', 'filter', 'sort', 'reverse', 'toSorted', 'toReversed']);
@@ -95,7 +97,7 @@ function* callMutants(node: Node, source: string): Generator<string> {
   const property = nodeAt(callee, 'property');
   const object = textOf(source, nodeAt(callee, 'object'));
   const name = textOf(source, property);
-  const other = OTHER_METHODS[name];
+  const other = OTHER_METHODS.get(name);
   if (other !== undefined) yield `${object}.${other}${source.slice(property.end, node.end)}`;
   if (DROPPED_METHODS.has(name) && object !== 'super') yield object;
 }

@@ -57,6 +57,7 @@ export function gatewayHandler(options: GatewayOptions): HttpHandler {
       const caller: LocalCaller = {
         metadata: metadataOfHeaders(request),
         address: request.peer.address,
+        connection: request.peer.connection,
         signal: request.signal,
         timeoutMs: timeoutMsOf(request.headers['grpc-timeout']),
       };

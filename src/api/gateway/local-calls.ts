@@ -30,6 +30,8 @@ export interface LocalCallsOptions {
 export interface LocalCaller {
   readonly metadata: Metadata;
   readonly address: string;
+  /** What is to be sent waits there. */
+  readonly connection: ServerCall['connection'] | undefined;
   readonly signal: AbortSignal;
   readonly timeoutMs: number | undefined;
 }
@@ -126,8 +128,7 @@ class LocalCall implements ServerCall {
   readonly metadata: Metadata;
   readonly timeoutMs: number | undefined;
   readonly peer: ServerCall['peer'];
-  /** What it has to say waits with whoever asked, who bounds it. */
-  readonly connection: ServerCall['connection'] = { unsentBytes: 0, sentBytes: 0, giveUp() {} };
+  readonly connection: ServerCall['connection'];
   readonly headers: (readonly [string, string])[] = [];
   readonly #caller: AbortSignal;
   readonly #clock: Clock;
@@ -141,6 +142,7 @@ class LocalCall implements ServerCall {
   ) {
     this.metadata = caller.metadata;
     this.timeoutMs = caller.timeoutMs;
+    this.connection = caller.connection ?? { unsentBytes: 0, sentBytes: 0, giveUp() {} };
     this.peer = { address: caller.address, tls: false, commonName: undefined };
     this.#caller = caller.signal;
     this.#clock = clock;

@@ -3,9 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES }
 import type { Duplex } from 'node:stream';
 import { type HttpPeer, type HttpRequest, type HttpResponse, type HttpService, pourBody } from '../http.js';
 import type { NetworkSocket } from '../network.js';
+import { HttpConnections, type HttpLimits } from './http-connections.js';
 
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
+/** How often these are looked at. */
+const LOOK_MS = 5000;
 /** As Go's. */
 const ANSWER_READ_MS = 500;
 const MAX_HEADER_BYTES = 1024 * 1024;
@@ -17,16 +20,24 @@ export interface HttpServer {
   closeAllConnections(): void;
 }
 
-export function createHttpServer(service: HttpService): HttpServer {
-  const peers = new WeakMap<Duplex, HttpPeer>();
+export interface HttpServerOptions extends Partial<HttpLimits> {
+  /** Counts what waits to be sent, with that of other servers. */
+  readonly backlog?: { bytes: number };
+  readonly headersTimeoutMs?: number;
+  readonly keepAliveMs?: number;
+}
+
+export function createHttpServer(service: HttpService, options: HttpServerOptions = {}): HttpServer {
+  const { backlog = { bytes: 0 }, headersTimeoutMs = HEADERS_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
+  const connections = new HttpConnections(backlog, options);
   const upgraded = new Set<Duplex>();
-  const peerOf = (socket: Duplex): HttpPeer => peers.get(socket) ?? { address: '', tls: undefined };
   const server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout: headersTimeoutMs,
       // Long polls and streams last as long as they last; a request's head and body each have their own bound.
       requestTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: Math.min(LOOK_MS, headersTimeoutMs),
+      keepAliveTimeout: keepAliveMs,
       maxHeaderSize: MAX_HEADER_BYTES,
       noDelay: true,
     },
@@ -35,11 +46,16 @@ export function createHttpServer(service: HttpService): HttpServer {
       response.on('close', () => {
         if (!response.writableFinished) gone.abort(new Error('the client has gone away'));
       });
-      service(requestOf(message, peerOf(message.socket), gone.signal))
-        .then((answer) => send(message, response, answer, gone.signal))
-        .catch(() => response.destroy());
+      connections.inTurn(message, response, () => {
+        const body = connections.body(message, response);
+        service(requestOf(message, body, connections.peerOf(message.socket), gone.signal))
+          .then((answer) => send(message, response, answer, { gone: gone.signal, count: connections.answer(response) }))
+          .catch(() => response.destroy());
+      });
     },
   );
+  // Time-outs and the list of connections begin when a server listens; this one is handed its connections.
+  server.emit('listening');
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (message.headers.upgrade?.toLowerCase() === 'h2c') {
       // Asked for by the way (`curl --http2`), and optional: the request is read again as an ordinary one.
@@ -59,7 +75,7 @@ export function createHttpServer(service: HttpService): HttpServer {
       taken = true;
       return { socket, head };
     };
-    service({ ...requestOf(message, peerOf(socket), gone.signal), upgrade }).then(
+    service({ ...requestOf(message, message, connections.peerOf(socket), gone.signal), upgrade }).then(
       (answer) => {
         if (!taken) refuseUpgrade(message, socket, answer);
       },
@@ -68,7 +84,7 @@ export function createHttpServer(service: HttpService): HttpServer {
   });
   return {
     accept({ socket, remoteAddress, tls }) {
-      peers.set(socket, { address: remoteAddress, tls });
+      connections.add(socket, remoteAddress, tls);
       server.emit('connection', socket);
     },
     closeIdleConnections: () => server.closeIdleConnections(),
@@ -79,7 +95,12 @@ export function createHttpServer(service: HttpService): HttpServer {
   };
 }
 
-function requestOf(message: IncomingMessage, peer: HttpPeer, signal: AbortSignal): HttpRequest {
+function requestOf(
+  message: IncomingMessage,
+  body: AsyncIterable<Uint8Array>,
+  peer: HttpPeer,
+  signal: AbortSignal,
+): HttpRequest {
   const headers: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(message.headers))
     headers[name] = Array.isArray(value) ? value.join(', ') : value;
@@ -88,7 +109,7 @@ function requestOf(message: IncomingMessage, peer: HttpPeer, signal: AbortSignal
     target: message.url ?? '/',
     protocol: message.httpVersion === '1.0' ? 'HTTP/1.0' : 'HTTP/1.1',
     headers,
-    body: message,
+    body,
     peer,
     signal,
   };
@@ -109,7 +130,7 @@ async function send(
   message: IncomingMessage,
   response: ServerResponse,
   answer: HttpResponse,
-  gone: AbortSignal,
+  { gone, count }: { readonly gone: AbortSignal; readonly count: (bytes: number) => () => void },
 ): Promise<void> {
   const { status, headers, body, trailers, broken } = answer;
   const headOnly = message.method === 'HEAD';
@@ -121,7 +142,9 @@ async function send(
     if (!message.complete) message.destroy();
   });
   if (typeof body === 'string' || body instanceof Uint8Array) {
-    const framing = { 'Content-Length': Buffer.byteLength(body), ...(message.complete ? {} : { Connection: 'close' }) };
+    const size = Buffer.byteLength(body);
+    const framing = { 'Content-Length': size, ...(message.complete ? {} : { Connection: 'close' }) };
+    if (!headOnly) response.once('finish', count(size));
     response.writeHead(status, { ...copied(headers), ...framing });
     if (!message.complete && !headOnly) {
       response.write(body);
@@ -147,7 +170,7 @@ async function send(
   if (broken?.aborted === true) breakOff();
   else broken?.addEventListener('abort', breakOff, { once: true });
   const whole = await pourBody(body, {
-    write: (chunk) => response.write(chunk),
+    write: (chunk) => response.write(chunk, count(chunk.length)),
     writable: () =>
       new Promise((resolve) => {
         wake = resolve;

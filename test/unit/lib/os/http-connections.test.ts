@@ -1,0 +1,204 @@
+/** Clients of an HTTP/1 server that are slow, or ask for more than they take: each bounded, others not slowed. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
+import { collectBody, type HttpRequest, type HttpService } from '../../../../src/lib/http.js';
+import { createHttpServer, type HttpServerOptions } from '../../../../src/lib/os/http-server.js';
+import { osNetwork } from '../../../../src/lib/os/net.js';
+
+const HOST = '127.0.0.1';
+const MB = 1024 * 1024;
+
+class Serving implements AsyncDisposable {
+  readonly #clients: Socket[] = [];
+  readonly server;
+  port = 0;
+
+  constructor(service: HttpService, options: HttpServerOptions = {}) {
+    this.server = createHttpServer(service, options);
+  }
+
+  async listen(): Promise<this> {
+    const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, (each) => this.server.accept(each));
+    if (listener.address.t === 'tcp') this.port = listener.address.port;
+    this[Symbol.asyncDispose] = async () => {
+      for (const client of this.#clients) client.destroy();
+      this.server.closeAllConnections();
+      await listener.close();
+    };
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  client(text: string): Socket {
+    const client = connect(this.port, HOST).on('error', () => {});
+    this.#clients.push(client);
+    client.write(text);
+    return client;
+  }
+}
+
+const ok: HttpService = () => Promise.resolve({ status: 200, headers: {}, body: 'ok' });
+const readAll = async ({ body }: HttpRequest): ReturnType<HttpService> => {
+  try {
+    return { status: 200, headers: {}, body: String((await collectBody(body, 10 * MB)).length) };
+  } catch {
+    return { status: 413, headers: {}, body: 'too much' };
+  }
+};
+const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+const post = (length: number): string => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+
+const until = (condition: () => boolean | Promise<boolean>): Promise<unknown> =>
+  vi.waitUntil(condition, { timeout: 10_000, interval: 5 });
+
+const closed = async (client: Socket): Promise<void> => {
+  client.resume();
+  if (!client.closed) await once(client, 'close');
+};
+
+describe('a client that is slow', () => {
+  it('with the head of its request is cut off', async () => {
+    await using serving = await new Serving(ok, { headersTimeoutMs: 100 }).listen();
+    const slow = serving.client('GET / HTTP/1.1\r\nHo');
+    const said = once(slow, 'data');
+    expect(String((await said)[0])).toMatch(/^HTTP\/1\.1 408 /);
+    await closed(slow);
+  });
+
+  it('with its next request is hung up on', async () => {
+    await using serving = await new Serving(ok, { keepAliveMs: 50 }).listen();
+    await closed(serving.client(GET));
+  });
+
+  it('with a body is cut off, unless its answer has begun', async () => {
+    let begin = (): void => {};
+    const streaming: HttpService = async (request) =>
+      request.target === '/'
+        ? readAll(request)
+        : {
+            status: 200,
+            headers: {},
+            body: (async function* () {
+              yield Buffer.from('begun');
+              await new Promise<void>((resolve) => {
+                begin = resolve;
+              });
+              yield Buffer.from('ended');
+            })(),
+          };
+    await using serving = await new Serving(streaming, { bodyMs: 150 }).listen();
+    const watching = serving.client(post(10).replace('/', '/watch'));
+    await once(watching, 'data');
+    await closed(serving.client(`${post(10)}half`));
+    const last = once(watching, 'data');
+    begin();
+    expect(String((await last)[0])).toContain('ended');
+  });
+});
+
+describe('a client that asks for much', () => {
+  it('at once is answered in order, one request at a time', async () => {
+    let running = 0;
+    let most = 0;
+    await using serving = await new Serving(async ({ target }) => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      return { status: 200, headers: {}, body: `[${target}]` };
+    }).listen();
+    const paths = Array.from({ length: 50 }, (_, at) => `/${at}`);
+    const client = serving.client(paths.map((path) => GET.replace('/', path)).join(''));
+    let text = '';
+    client.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    await until(() => text.includes('[/49]'));
+    expect(text.match(/\[[^\]]*\]/g)).toEqual(paths.map((path) => `[${path}]`));
+    expect(most).toBe(1);
+  });
+
+  it('is cut off where more requests wait than anybody sends, and their handlers never begin', async () => {
+    let begun = 0;
+    await using serving = await new Serving(() => {
+      begun++;
+      return new Promise(() => {});
+    }).listen();
+    await closed(serving.client(GET.repeat(2000)));
+    expect(begun).toBe(1);
+  });
+
+  it('and does not read has its answers counted until it goes', async () => {
+    const backlog = { bytes: 0 };
+    const big = Buffer.alloc(20 * MB);
+    let sent = (): number => -1;
+    await using serving = await new Serving(
+      async ({ peer }) => {
+        sent = () => peer.connection?.unsentBytes ?? -1;
+        return { status: 200, headers: {}, body: big };
+      },
+      { backlog },
+    ).listen();
+    const client = serving.client(GET);
+    client.pause();
+    await until(() => backlog.bytes > 0);
+    expect(backlog.bytes).toBe(big.length);
+    expect(sent()).toBeGreaterThan(MB);
+    client.destroy();
+    await until(() => backlog.bytes === 0);
+  });
+
+  it('of a stream has its pieces counted as long as they wait', async () => {
+    const backlog = { bytes: 0 };
+    await using serving = await new Serving(
+      async () => ({
+        status: 200,
+        headers: {},
+        body: (async function* () {
+          for (let piece = 0; piece < 20; piece++) yield Buffer.alloc(MB);
+          await new Promise(() => {});
+        })(),
+      }),
+      { backlog },
+    ).listen();
+    const client = serving.client(GET);
+    client.pause();
+    await until(() => backlog.bytes > 0);
+    let read = 0;
+    client.on('data', (chunk) => {
+      read += chunk.length;
+    });
+    client.resume();
+    await until(() => read > 20 * MB);
+    // All was taken, though the stream goes on.
+    await until(() => backlog.bytes === 0);
+  });
+});
+
+describe('bodies of many clients', () => {
+  it('are bounded together, and there is room again when one has been answered', async () => {
+    await using serving = await new Serving(readAll, { bodiesBytes: 3 * MB }).listen();
+    const half = serving.client(post(2 * MB) + 'x'.repeat(2 * MB - 1));
+    const other = (): Promise<Response> =>
+      fetch(`http://${HOST}:${serving.port}/`, { method: 'POST', body: 'y'.repeat(1.5 * MB) });
+    await until(async () => (await other()).status === 413);
+    const answer = once(half, 'data');
+    half.write('x');
+    expect(String((await answer)[0])).toContain(String(2 * MB));
+    expect((await other()).status).toBe(200);
+  });
+});
+
+it('a server that closes ends connections in the middle of a request', async () => {
+  let begun = false;
+  await using serving = await new Serving(() => {
+    begun = true;
+    return new Promise(() => {});
+  }).listen();
+  const idle = serving.client('GET');
+  const waiting = serving.client(GET);
+  await until(() => begun);
+  serving.server.closeAllConnections();
+  await Promise.all([closed(waiting), closed(idle)]);
+});
