@@ -60,10 +60,7 @@ const counts: Record<Verdict, number> = { killed: 0, 'timed out': 0, survived: 0
 {
   await using runner = new MutationRunner(sourcesOf(root, part), tests);
   const failing = await runner.prepare();
-  if (failing.length > 0) {
-    console.error(`mutate: tests fail without a mutant:\n${failing.join('\n')}`);
-    process.exit(2);
-  }
+  if (failing.length > 0) console.error(`fail without a mutant, and are left out:\n${failing.join('\n')}`);
   const mutants = drawn(runner.mutants);
   console.error(`${mutants.length} of ${runner.mutants.length} mutants, ${tests.length} files with tests`);
   for (const mutant of mutants) {

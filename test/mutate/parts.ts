@@ -1,17 +1,6 @@
-/** The tests that a part's mutants have to get past: its own, and those of neighbours that rest on it. Quick ones. */
+/** The tests that a part's mutants have to get past: its own, not those of parts that rest on it. */
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-
-/** Beginnings of paths below `test`. */
-const NEIGHBOURS: Readonly<Record<string, readonly string[]>> = {
-  raft: ['trace/'],
-  member: ['unit/api/', 'unit/start/'],
-  grpc: ['unit/api/'],
-  auth: ['unit/api/', 'unit/member/'],
-  lease: ['unit/api/', 'unit/member/'],
-  backend: ['unit/mvcc/', 'unit/lease/'],
-  client: ['unit/api/'],
-};
 
 function filesBelow(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
@@ -26,7 +15,7 @@ export const sourcesOf = (root: string, part: string): string[] =>
 /** Test files for a part: those whose path below `test` begins as one of `named`, where some are. */
 export function testsOf(root: string, part: string, named: readonly string[]): string[] {
   const [, name = ''] = /^src\/([^/]+)/.exec(relative(root, join(root, part))) ?? [];
-  const own = [`unit/${name}/`, `property/${name}-`, `property/${name}.`, ...(NEIGHBOURS[name] ?? [])];
+  const own = [`unit/${name}/`, `property/${name}-`, `property/${name}.`];
   const beginnings = named.length > 0 ? named : own;
   const folder = join(root, 'test');
   return filesBelow(folder).filter(

@@ -30,6 +30,12 @@ export interface PlacedMutant {
 /** `unmet`: no test passes through the place. */
 export type Verdict = 'killed' | 'timed out' | 'survived' | 'unmet';
 
+/** `of` a file as a whole, or of a test by its id. */
+interface Failure {
+  readonly of: string;
+  readonly text: string;
+}
+
 interface Coverage {
   /** Test files by the mutants met outside of tests, single tests by file for the others. */
   readonly files: Set<string>;
@@ -54,16 +60,20 @@ export class MutationRunner implements AsyncDisposable {
     return join(this.#folder, 'orders.json');
   }
 
-  /** Plants all mutants, and runs the tests once without one. Returns names of tests that fail then: left out. */
+  /** Plants all mutants, and runs the tests once without one. Returns what fails then, and is left out. */
   async prepare(): Promise<string[]> {
     process.env.MUTATION_ORDERS = this.#ordersFile;
     await this.#open();
     const notes = join(this.#folder, 'notes');
     mkdirSync(notes);
     const limitMs = Number.MAX_SAFE_INTEGER;
-    const failed = await this.#run(this.#tests, { on: -1, limitMs, end: this.#end, notes });
-    for (const name of readdirSync(notes)) this.#learn(JSON.parse(readFileSync(join(notes, name), 'utf8')) as Notes);
-    return failed;
+    const failures = await this.#run(this.#tests, { on: -1, limitMs, end: this.#end, notes });
+    const broken = new Set(failures.map(({ of }) => of));
+    for (const name of readdirSync(notes)) {
+      const each = JSON.parse(readFileSync(join(notes, name), 'utf8')) as Notes;
+      if (!broken.has(each.file)) this.#learn(each, broken);
+    }
+    return failures.map(({ text }) => text);
   }
 
   async #open(): Promise<void> {
@@ -160,7 +170,7 @@ export class MutationRunner implements AsyncDisposable {
     return { code: withMutants(code, planted), map: null };
   }
 
-  #learn({ file, outside, tests }: Notes): void {
+  #learn({ file, outside, tests }: Notes, broken: ReadonlySet<string>): void {
     const of = (id: number): Coverage => {
       const coverage = this.#coverage.get(id) ?? { files: new Set(), tests: new Map() };
       this.#coverage.set(id, coverage);
@@ -168,6 +178,7 @@ export class MutationRunner implements AsyncDisposable {
     };
     for (const id of outside) of(id).files.add(file);
     for (const [test, ids] of Object.entries(tests)) {
+      if (broken.has(test)) continue;
       for (const id of ids) {
         const { tests: byFile } = of(id);
         byFile.set(file, [...(byFile.get(file) ?? []), test]);
@@ -175,28 +186,27 @@ export class MutationRunner implements AsyncDisposable {
     }
   }
 
-  /** Names of the tests that fail. */
-  async #run(files: readonly string[], orders: Orders): Promise<string[]> {
+  async #run(files: readonly string[], orders: Orders): Promise<Failure[]> {
     const vitest = this.#vitest;
     if (vitest === undefined) throw new Error('not prepared');
     writeFileSync(this.#ordersFile, JSON.stringify(orders));
-    const first = orders.on < 0;
-    vitest.setGlobalTestNamePattern('');
-    vitest.config.bail = first ? 0 : 1;
+    const isFirst = orders.on < 0;
+    vitest.config.bail = isFirst ? 0 : 1;
     const specifications = files.map((file) => vitest.getRootProject().createSpecification(file));
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications, false);
     // A run of a broken part may leave what nobody waits for.
     process.exitCode = 0;
-    const failed = unhandledErrors.map((error) => String(error));
+    const failures: Failure[] = unhandledErrors.map((error) => ({ of: '', text: String(error) }));
     for (const module of testModules) {
-      if (first) this.#durationsMs.set(module.moduleId, module.diagnostic().duration);
-      for (const error of module.errors()) failed.push(`${module.moduleId}: ${error.message}`);
-      for (const test of module.children.allTests('failed')) failed.push(`${module.moduleId}: ${test.fullName}`);
-      for (const suite of module.children.allSuites()) {
-        for (const error of suite.errors()) failed.push(`${module.moduleId}: ${suite.fullName}: ${error.message}`);
-      }
+      const { moduleId: of } = module;
+      if (isFirst) this.#durationsMs.set(of, module.diagnostic().duration);
+      const suites = [module, ...module.children.allSuites()];
+      for (const error of suites.flatMap((suite) => suite.errors()))
+        failures.push({ of, text: `${of}: ${error.message}` });
+      for (const { id, fullName } of module.children.allTests('failed'))
+        failures.push({ of: id, text: `${of}: ${fullName}` });
     }
-    return failed;
+    return failures;
   }
 
   #endWorker(): void {
