@@ -8,6 +8,7 @@ import { SourceMap, type SourceMapPayload } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { createVitest, parseAst, type Vite, type Vitest } from 'vitest/node';
 import type { Node } from './ast.js';
 import { type Mutant, mutantsOf, withMutants } from './mutants.js';
@@ -196,7 +197,7 @@ export class MutationRunner implements AsyncDisposable {
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications, false);
     // A run of a broken part may leave what nobody waits for.
     process.exitCode = 0;
-    const failures: Failure[] = unhandledErrors.map((error) => ({ of: '', text: String(error) }));
+    const failures: Failure[] = unhandledErrors.map((error) => ({ of: '', text: inspect(error) }));
     for (const module of testModules) {
       const { moduleId: of } = module;
       if (isFirst) this.#durationsMs.set(of, module.diagnostic().duration);

@@ -126,7 +126,7 @@ describe('a transaction', () => {
     ['a range of what is compacted', range('a', { revision: 2 }), 'compacted'],
   ])('with %s is refused as a whole, wherever it stands', (_, op, row) => {
     const member = filled();
-    member.store.compact(3);
+    void member.store.compact(3);
     const before = member.content;
     expect(member.verdict('txn', txn([], [put('x'), op]))).toBe(row);
     expect(member.verdict('txn', txn([], [put('x'), nested(txn([], [put('z'), op]))]))).toBe(row);
@@ -138,7 +138,7 @@ describe('a transaction', () => {
 
   it('reads at the compacted revision and at the present one', () => {
     const member = filled();
-    member.store.compact(3);
+    void member.store.compact(3);
     for (const revision of [0, 3, 4])
       expect(member.verdict('txn', txn([], [put('x'), range('a', { revision: Math.min(revision, 4) })]))).toBe('ok');
   });
