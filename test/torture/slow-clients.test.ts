@@ -1,6 +1,7 @@
 /**
- * A hundred connections and more of every slow kind at once: heads and bodies that never end, HTTP/2 that stops in the middle
- * of a frame, streams and answers that nobody reads. What they hold is bounded, and another client does not notice.
+ * A hundred connections and more of every slow kind at once: heads and bodies that never end, HTTP/2 that stops in the
+ * middle of a frame, streams and answers that nobody reads. What they hold is bounded, and another client does not
+ * notice.
  */
 import { connect, type Socket } from 'node:net';
 import { beforeAll, expect, it } from 'vitest';
