@@ -7,8 +7,8 @@ import { silentLogger } from '../../src/lib/logger.js';
 import { Alarms } from '../../src/member/apply/alarms.js';
 import { Applier } from '../../src/member/apply/applier.js';
 import type { Result, StoreKind, StoreOperation } from '../../src/member/apply/operation.js';
-import type { Outcome } from '../../src/proto/etcd-error.js';
 import { MvccStore } from '../../src/mvcc/store.js';
+import type { Outcome } from '../../src/proto/etcd-error.js';
 import { Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
 import {
   AuthRoleGrantPermissionRequest,
