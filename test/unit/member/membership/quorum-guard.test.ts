@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterMember } from '../../../../src/datadir/cluster-member.js';
 import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
-import type { EtcdError } from '../../../../src/proto/etcd-error.js';
 import type { Cluster } from '../../../../src/member/membership/cluster.js';
 import { Connections } from '../../../../src/member/membership/connections.js';
 import { QuorumGuard } from '../../../../src/member/membership/quorum-guard.js';
+import type { EtcdError } from '../../../../src/proto/etcd-error.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
 

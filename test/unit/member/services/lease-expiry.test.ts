@@ -1,0 +1,184 @@
+/** The leader's clockwork of leases: what has expired is revoked, some at a time, by a member that is sure to lead. */
+import { describe, expect, it } from 'vitest';
+import { Lessor } from '../../../../src/lease/lessor.js';
+import type { Propose } from '../../../../src/member/apply/operation.js';
+import type { Leadership } from '../../../../src/member/loop/leadership.js';
+import { LeaseExpiry } from '../../../../src/member/services/lease-expiry.js';
+import { EtcdError } from '../../../../src/proto/etcd-error.js';
+import { settle } from '../../../support/manual-clock.js';
+import { MemoryBackend } from '../../../support/memory-backend.js';
+import { RecordingLogger } from '../../../support/recording-logger.js';
+
+function leading(options: { checkpointIntervalSeconds?: number } = {}) {
+  const lessor = new Lessor(new MemoryBackend(), {
+    minTtlSeconds: 1,
+    electionTimeoutMs: 0,
+    expiredRetryMs: 3000,
+    ...options,
+  });
+  lessor.setKeyDeleter(() => ({ deleteRange: () => 0, end: () => 0 }));
+  lessor.promote(0);
+  const state = {
+    isLeader: true,
+    localId: 1n,
+    ensure: () => Promise.resolve(),
+    /** Revocations under way, and how each ends. */
+    open: new Map<bigint, (error?: Error) => void>(),
+    checkpoints: [] as unknown[],
+  };
+  const logger = new RecordingLogger();
+  const propose = (({ kind, request }: { kind: string; request: { ID: bigint; checkpoints: unknown } }) => {
+    if (kind === 'leaseCheckpoint') {
+      state.checkpoints.push(request.checkpoints);
+      return Promise.reject(new Error('lost'));
+    }
+    return new Promise((resolve, reject) => {
+      state.open.set(request.ID, (error) => {
+        state.open.delete(request.ID);
+        if (error === undefined) {
+          lessor.revoke(request.ID);
+          resolve({});
+        } else reject(error);
+      });
+    });
+  }) as unknown as Propose;
+  const expiry = new LeaseExpiry({
+    lessor,
+    leadership: state as unknown as Leadership,
+    reads: { linearizable: () => state.ensure() } as never,
+    propose,
+    logger,
+  });
+  const tick = async (nowMs: number): Promise<void> => {
+    expiry.tick(nowMs);
+    await settle();
+  };
+  return { lessor, state, logger, expiry, tick };
+}
+
+describe('leases that have expired', () => {
+  it('are revoked, each once while its revocation is under way', async () => {
+    const { lessor, state, tick, expiry } = leading();
+    lessor.grant(1n, 1, 0);
+    lessor.grant(2n, 5, 0);
+    await tick(900);
+    expect([...state.open.keys()]).toEqual([]);
+    await tick(1500);
+    expect([...state.open.keys()]).toEqual([1n]);
+    await tick(2000);
+    state.open.get(1n)?.();
+    await settle();
+    expect(expiry.expiredCount).toBe(1);
+    expect([...state.open.keys()]).toEqual([]);
+    expect(lessor.lookup(1n)).toBeUndefined();
+    expect(lessor.lookup(2n)).toBeDefined();
+  });
+
+  it('are looked for twice a second', async () => {
+    const { lessor, state, tick } = leading();
+    await tick(1000);
+    lessor.grant(1n, 1, 0);
+    await tick(1499);
+    expect(state.open.size).toBe(0);
+    await tick(1500);
+    expect(state.open.size).toBe(1);
+  });
+
+  it('a hundred thousand at once are revoked sixteen at a time, some hundred held in hand, however long it takes', async () => {
+    const { lessor, state, tick, expiry } = leading();
+    const count = 100_000;
+    for (let id = 1n; id <= count; id++) lessor.grant(id, 1, 0);
+    let most = 0;
+    let nowMs = 2000;
+    for (; lessor.list().length > count - 5000 && nowMs < 100_000; nowMs += 500) {
+      const beganMs = performance.now();
+      await tick(nowMs);
+      most = Math.max(most, state.open.size);
+      // One turn never takes them all in hand.
+      expect(performance.now() - beganMs).toBeLessThan(1000);
+      for (let round = 0; round < 40 && state.open.size > 0; round++) {
+        for (const end of [...state.open.values()]) end();
+        await settle();
+      }
+    }
+    expect(most).toBe(16);
+    expect(expiry.expiredCount).toBeGreaterThanOrEqual(5000);
+    expect(expiry.expiredCount).toBe(count - lessor.list().length);
+  }, 60_000);
+
+  it('whose revocation failed come again; one that is gone already is no failure', async () => {
+    const { lessor, state, tick, logger } = leading();
+    lessor.grant(0xabn, 1, 0);
+    await tick(1500);
+    state.open.get(0xabn)?.(new Error('no leader'));
+    await settle();
+    expect(logger.records).toMatchObject([
+      { message: 'failed to revoke lease', fields: { 'lease-id': '00000000000000ab', error: 'no leader' } },
+    ]);
+    await tick(2000);
+    expect(state.open.size).toBe(0);
+    await tick(5000);
+    state.open.get(0xabn)?.(new EtcdError('leaseNotFound'));
+    await settle();
+    expect(logger.records).toHaveLength(1);
+  });
+});
+
+describe('a member that may lead no more', () => {
+  it('revokes nothing while it cannot make sure, and asks once at a time', async () => {
+    const { lessor, state, tick, logger } = leading();
+    let asked = 0;
+    let refuse: (error: Error) => void = () => {};
+    state.ensure = () => {
+      asked++;
+      return new Promise((_, reject) => {
+        refuse = reject;
+      });
+    };
+    lessor.grant(1n, 1, 0);
+    await tick(1500);
+    await tick(2000);
+    await tick(6000);
+    expect([asked, state.open.size]).toEqual([1, 0]);
+    refuse(new Error('etcdserver: request timed out'));
+    await settle();
+    expect([state.open.size, logger.records[0]?.message]).toEqual([0, "Failed to check current member's leadership"]);
+    state.ensure = () => Promise.resolve();
+    await tick(6500);
+    expect(state.open.size).toBe(1);
+  });
+
+  it('revokes nothing when it turns out so', async () => {
+    const { lessor, state, tick, logger } = leading();
+    state.ensure = async () => {
+      state.isLeader = false;
+    };
+    lessor.grant(1n, 1, 0);
+    await tick(1500);
+    expect([state.open.size, logger.records[0]?.message]).toEqual([
+      0,
+      "Ignore the lease revoking request because current member isn't a leader",
+    ]);
+  });
+
+  it('lets go of what it had in hand', async () => {
+    const { lessor, state, tick } = leading();
+    for (let id = 1n; id <= 40n; id++) lessor.grant(id, 1, 0);
+    await tick(1500);
+    expect(state.open.size).toBe(16);
+    lessor.demote();
+    await tick(2000);
+    for (const end of [...state.open.values()]) end();
+    await settle();
+    expect(state.open.size).toBe(0);
+  });
+});
+
+it('long leases are checkpointed, and a lost checkpoint is no matter', async () => {
+  const { lessor, state, tick } = leading({ checkpointIntervalSeconds: 10 });
+  lessor.grant(1n, 100, 0);
+  await tick(9000);
+  expect(state.checkpoints).toEqual([]);
+  await tick(10_500);
+  expect(state.checkpoints).toEqual([[{ ID: 1n, remainingTTL: 90 }]]);
+});
