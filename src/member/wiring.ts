@@ -232,7 +232,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
       emulate: config.emulate,
       isStrict: config.strictReconfigCheck,
     }),
-    proposeChange: (change) => proposals.proposeChange(change),
+    proposeChange: (change, caller) => proposals.proposeChange(change, caller),
     leaderCalls,
     calls: world.transport.calls,
     clock,

@@ -21,23 +21,23 @@ export function clusterHandlers(member: MemberFace, guard: Guard): Handlers<type
     async memberAdd(request, call) {
       const adding = changes.checkUrls(request.peerURLs);
       await guard.root(call);
-      const added = await changes.add(adding, { isLearner: request.isLearner });
+      const added = await changes.add(adding, { isLearner: request.isLearner, caller: call });
       return { ...answer(added.members), member: toMessage(added.member) };
     },
 
     async memberRemove(request, call) {
       await guard.root(call);
-      return answer(await changes.remove(request.ID));
+      return answer(await changes.remove(request.ID, call));
     },
 
     async memberUpdate(request, call) {
       await guard.root(call);
-      return answer(await changes.update(request.ID, request.peerURLs));
+      return answer(await changes.update(request.ID, request.peerURLs, call));
     },
 
     async memberPromote(request, call) {
       await guard.root(call);
-      return answer(await changes.promote(request.ID, tokenOf(call.metadata)));
+      return answer(await changes.promote(request.ID, tokenOf(call.metadata), call));
     },
   };
 }

@@ -49,7 +49,7 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     async leaseTimeToLive(request, call) {
       const identity = await guard.known(call);
       if (request.keys) member.authorizer.checkLeaseRead(identity, request.ID);
-      const response = await member.leases.timeToLive(request.ID, { keys: request.keys });
+      const response = await member.leases.timeToLive(request.ID, { keys: request.keys }, call);
       if (request.keys) member.auth.checkUnchanged(identity);
       return { header: header(), ...response };
     },

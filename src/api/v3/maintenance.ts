@@ -19,7 +19,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
         return { header: alarmHeader(member.currentRevision), alarms: member.maintenance.alarms(request) };
       }
       const identity = await guard.root(call);
-      const response = await member.propose({ kind: 'alarm', request }, { identity });
+      const response = await member.propose({ kind: 'alarm', request }, { identity, caller: call });
       return { ...response, header: alarmHeader(response.header?.revision ?? 0) };
     },
 

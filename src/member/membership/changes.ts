@@ -6,6 +6,7 @@
  */
 import { type ClusterMember, membersFromJson, memberToJson } from '../../datadir/cluster-member.js';
 import { addedMemberId } from '../../datadir/ids.js';
+import type { Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import { PeerCallError, type PeerCalls } from '../../peer/types.js';
@@ -14,7 +15,7 @@ import type { RawNode } from '../../raft/rawnode.js';
 import { type ConfChange, ConfChangeType, NO_BYTES, type NodeId } from '../../raftpb/types.js';
 import type { Applied } from '../loop/applied.js';
 import type { Leadership } from '../loop/leadership.js';
-import type { LeaderCalls } from './leader-calls.js';
+import type { LeaderCalls, Waiting } from './leader-calls.js';
 import { checkedPeerUrls, type PeerUrls } from './peer-urls.js';
 import type { QuorumGuard } from './quorum-guard.js';
 
@@ -27,7 +28,7 @@ export interface ChangesDeps {
   readonly applied: Applied;
   readonly guard: QuorumGuard;
   /** Resolves with the members as they are after it. */
-  readonly proposeChange: (change: Omit<ConfChange, 'id'>) => Promise<unknown>;
+  readonly proposeChange: (change: Omit<ConfChange, 'id'>, caller?: Caller) => Promise<unknown>;
   readonly leaderCalls: LeaderCalls;
   readonly calls: Pick<PeerCalls, 'promote'>;
   readonly clock: Clock;
@@ -49,43 +50,49 @@ export class MembershipChanges {
   }
 
   /** The new member, and all as they are then. */
-  async add(peerURLs: PeerUrls, options: { isLearner: boolean }): Promise<{ member: ClusterMember; members: Members }> {
+  async add(
+    peerURLs: PeerUrls,
+    options: { readonly isLearner: boolean; readonly caller?: Caller },
+  ): Promise<{ member: ClusterMember; members: Members }> {
     const id = addedMemberId(peerURLs, Math.floor(this.deps.clock.wallMs() / 1000));
     const member = { id, peerURLs, isLearner: options.isLearner, name: '', clientURLs: [] };
     this.deps.guard.checkAdd(member);
     const type = options.isLearner ? ConfChangeType.ConfChangeAddLearnerNode : ConfChangeType.ConfChangeAddNode;
-    const members = await this.#propose(type, id, Buffer.from(memberToJson(member)));
+    const members = await this.#propose(type, id, Buffer.from(memberToJson(member)), options.caller);
     return { member, members };
   }
 
-  remove(id: NodeId): Promise<Members> {
+  remove(id: NodeId, caller?: Caller): Promise<Members> {
     this.deps.guard.checkRemove(id);
-    return this.#propose(ConfChangeType.ConfChangeRemoveNode, id, NO_BYTES);
+    return this.#propose(ConfChangeType.ConfChangeRemoveNode, id, NO_BYTES, caller);
   }
 
   /** `etcd-diff:` URLs that make no sense are refused; etcd takes them, and its members then end in a panic. */
-  update(id: NodeId, urls: readonly string[]): Promise<Members> {
+  update(id: NodeId, urls: readonly string[], caller?: Caller): Promise<Members> {
     const member = { id, peerURLs: checkedPeerUrls(urls), isLearner: false, name: '', clientURLs: [] };
-    return this.#propose(ConfChangeType.ConfChangeUpdateNode, id, Buffer.from(memberToJson(member)));
+    return this.#propose(ConfChangeType.ConfChangeUpdateNode, id, Buffer.from(memberToJson(member)), caller);
   }
 
   /** `token` is shown to the leader, where that is another member. */
-  async promote(id: NodeId, token: string | undefined): Promise<Members> {
+  async promote(id: NodeId, token: string | undefined, caller?: Caller & Waiting): Promise<Members> {
     const { calls, leaderCalls } = this.deps;
-    return leaderCalls.run({
-      here: () => this.promoteHere(id),
-      there: async (url, signal) => membersFromJson(await calls.promote(url, id, token, signal)),
-      refusalOf: (error) => (error instanceof PeerCallError ? promotionRefusal(error) : undefined),
-    });
+    return leaderCalls.run(
+      {
+        here: () => this.promoteHere(id, caller),
+        there: async (url, signal) => membersFromJson(await calls.promote(url, id, token, signal)),
+        refusalOf: (error) => (error instanceof PeerCallError ? promotionRefusal(error) : undefined),
+      },
+      caller,
+    );
   }
 
   /** On the leader. */
-  async promoteHere(id: NodeId): Promise<Members> {
+  async promoteHere(id: NodeId, caller?: Caller): Promise<Members> {
     try {
       await this.#checkInSync(id);
       this.deps.guard.checkPromote(id);
       const context = Buffer.from(`{"id":${id},"peerURLs":null,"isPromote":true}`);
-      const members = await this.#propose(ConfChangeType.ConfChangeAddNode, id, context);
+      const members = await this.#propose(ConfChangeType.ConfChangeAddNode, id, context, caller);
       this.promotions++;
       return members;
     } catch (cause) {
@@ -109,9 +116,14 @@ export class MembershipChanges {
     if (learner.match < own.match * READY_RATIO) throw new EtcdError('learnerNotReady');
   }
 
-  async #propose(type: ConfChangeType, nodeId: NodeId, context: Uint8Array): Promise<Members> {
+  async #propose(
+    type: ConfChangeType,
+    nodeId: NodeId,
+    context: Uint8Array,
+    caller: Caller | undefined,
+  ): Promise<Members> {
     const change: Omit<ConfChange, 'id'> = { type, nodeId, context };
-    const members = (await this.deps.proposeChange(change)) as Members;
+    const members = (await this.deps.proposeChange(change, caller)) as Members;
     this.deps.logger.info('applied a configuration change through raft', {
       'local-member-id': this.deps.leadership.localId.toString(16),
       'raft-conf-change': CHANGE_NAMES[type],

@@ -3,6 +3,7 @@
  * its peer URLs, one after the other, until it answers or the time for requests is over. Leaders may change meanwhile.
  * Source: etcd's v3_server.go (LeaseRenew, waitLeader).
  */
+import { AbandonedError } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
@@ -26,16 +27,28 @@ export interface LeaderTask<T> {
   readonly refusalOf: (error: unknown) => Error | undefined;
 }
 
+/** Whose signal is asked for where there is something to wait for. */
+export interface Waiting {
+  readonly signal: AbortSignal;
+}
+
 export class LeaderCalls {
   readonly #stopped = new AbortController();
 
   constructor(readonly deps: LeaderCallsDeps) {}
 
-  async run<T>(task: LeaderTask<T>): Promise<T> {
+  /** A caller that goes away is waited for no more, nor does the leader hear from us any more: AbandonedError. */
+  async run<T>(task: LeaderTask<T>, caller?: Waiting): Promise<T> {
     const { clock, leadership, timeoutMs } = this.deps;
     const over = new AbortController();
     const cancel = clock.after(timeoutMs, () => over.abort());
-    const signal = AbortSignal.any([over.signal, this.#stopped.signal]);
+    let signal = AbortSignal.any([over.signal, this.#stopped.signal]);
+    let isCallerHeard = caller === undefined;
+    const hearCaller = (): void => {
+      if (isCallerHeard || caller === undefined) return;
+      isCallerHeard = true;
+      signal = AbortSignal.any([signal, caller.signal]);
+    };
     try {
       while (!signal.aborted) {
         if (leadership.isLeader) {
@@ -45,11 +58,14 @@ export class LeaderCalls {
             if (!(cause instanceof EtcdError && cause.row === 'notLeader')) throw cause;
           }
         } else {
+          hearCaller();
           const answer = await this.#ask(task, signal);
           if (answer !== undefined) return answer.value;
         }
+        hearCaller();
         await pause(clock, signal);
       }
+      if (caller?.signal.aborted === true) throw new AbandonedError('the caller is gone');
       if (this.#stopped.signal.aborted) throw new EtcdError('stopped');
       throw new EtcdError(leadership.hasLeader ? 'timeout' : 'noLeader');
     } finally {
@@ -64,6 +80,7 @@ export class LeaderCalls {
   /** undefined when nobody gave an answer that counts. */
   async #ask<T>({ there, refusalOf }: LeaderTask<T>, signal: AbortSignal): Promise<{ value: T } | undefined> {
     for (const url of this.#urlsOf(this.deps.leadership.lead)) {
+      if (signal.aborted) return undefined;
       try {
         return { value: await there(url, signal) };
       } catch (cause) {

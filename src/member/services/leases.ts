@@ -18,7 +18,7 @@ import { LeaseInternalRequest, LeaseInternalResponse } from '../../proto/gen/lea
 import type { Propose } from '../apply/operation.js';
 import type { Applied } from '../loop/applied.js';
 import type { Leadership } from '../loop/leadership.js';
-import type { LeaderCalls } from '../membership/leader-calls.js';
+import type { LeaderCalls, Waiting } from '../membership/leader-calls.js';
 import type { RequestIds } from '../writes/request-ids.js';
 
 /** Ids that a server chooses are positive. */
@@ -57,20 +57,23 @@ export class Leases {
    * TTL in seconds that the lease has now; 0 = there is no such lease. The caller's signal is only asked for where
    * there is something to wait for: making one costs more than a renewal.
    */
-  renew(id: LeaseId, caller?: { readonly signal: AbortSignal }): Promise<number> {
+  renew(id: LeaseId, caller?: Waiting): Promise<number> {
     const { calls, leaderCalls } = this.deps;
-    return leaderCalls.run({
-      here: () => this.renewHere(id, caller),
-      there: (url, signal) => calls.renewLease(url, id, signal),
-      refusalOf: () => undefined,
-    });
+    return leaderCalls.run(
+      {
+        here: () => this.renewHere(id, caller),
+        there: (url, signal) => calls.renewLease(url, id, signal),
+        refusalOf: () => undefined,
+      },
+      caller,
+    );
   }
 
   /**
    * On the leader; else rejects with the EtcdError notLeader. What was proposed before may revoke the lease: only what
    * is applied counts.
    */
-  async renewHere(id: LeaseId, caller?: { readonly signal: AbortSignal }): Promise<number> {
+  async renewHere(id: LeaseId, caller?: Waiting): Promise<number> {
     const { applied, clock, lessor, propose } = this.deps;
     if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
     if (!lessor.isPrimary) throw new EtcdError('notLeader');
@@ -108,21 +111,24 @@ export class Leases {
   }
 
   /** TTL -1 for a lease that does not exist. */
-  timeToLive(id: LeaseId, options: { keys: boolean }): Promise<TimeToLive> {
+  timeToLive(id: LeaseId, options: { keys: boolean }, caller?: Waiting): Promise<TimeToLive> {
     const { calls, leaderCalls } = this.deps;
     return leaderCalls
-      .run({
-        here: async () => this.#answer(id, await this.timeToLiveHere(id, options, 'beforeLookupWhenLeaseTimeToLive')),
-        there: async (url, signal) => {
-          const request = LeaseInternalRequest.encode({ LeaseTimeToLiveRequest: { ID: id, keys: options.keys } });
-          const answer = LeaseInternalResponse.decode(await calls.leaseTimeToLive(url, request, signal));
-          if (answer.LeaseTimeToLiveResponse === undefined) throw new Error('no time to live in the answer');
-          const { TTL, grantedTTL, keys } = answer.LeaseTimeToLiveResponse;
-          return { ID: id, TTL, grantedTTL, keys };
+      .run(
+        {
+          here: async () => this.#answer(id, await this.timeToLiveHere(id, options, 'beforeLookupWhenLeaseTimeToLive')),
+          there: async (url, signal) => {
+            const request = LeaseInternalRequest.encode({ LeaseTimeToLiveRequest: { ID: id, keys: options.keys } });
+            const answer = LeaseInternalResponse.decode(await calls.leaseTimeToLive(url, request, signal));
+            if (answer.LeaseTimeToLiveResponse === undefined) throw new Error('no time to live in the answer');
+            const { TTL, grantedTTL, keys } = answer.LeaseTimeToLiveResponse;
+            return { ID: id, TTL, grantedTTL, keys };
+          },
+          refusalOf: (error) =>
+            error instanceof PeerCallError && error.status === 404 ? new LeaseGoneError() : undefined,
         },
-        refusalOf: (error) =>
-          error instanceof PeerCallError && error.status === 404 ? new LeaseGoneError() : undefined,
-      })
+        caller,
+      )
       .catch((cause: unknown) => {
         if (cause instanceof LeaseGoneError) return this.#answer(id, undefined);
         throw cause;

@@ -116,10 +116,10 @@ export class Proposals {
   }
 
   /** Resolves with the members as they are then; rejects with why the change was not made. */
-  proposeChange(change: Omit<ConfChange, 'id'>): Promise<unknown> {
+  proposeChange(change: Omit<ConfChange, 'id'>, caller?: Caller): Promise<unknown> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     const id = this.deps.ids.next();
-    return this.#enqueue(id, { ...change, id }, change.context.length);
+    return this.#enqueue(id, { ...change, id }, change.context.length, caller);
   }
 
   #enqueue(id: RequestId, content: Uint8Array | ConfChange, bytes: number, caller?: Caller): Promise<unknown> {
