@@ -1,0 +1,136 @@
+/** Changes of the configuration as they are applied: which are refused, what the others do, and what is written. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type ClusterMember, memberToJson } from '../../../../src/datadir/cluster-member.js';
+import { silentLogger } from '../../../../src/lib/logger.js';
+import { Cluster } from '../../../../src/member/membership/cluster.js';
+import { applyChange, refusal } from '../../../../src/member/membership/conf-change.js';
+import { type ConfChange, ConfChangeType } from '../../../../src/raftpb/types.js';
+import { V2Store } from '../../../../src/v2/store.js';
+import { MemoryBackend } from '../../../support/memory-backend.js';
+
+const { ConfChangeAddNode, ConfChangeAddLearnerNode, ConfChangeRemoveNode, ConfChangeUpdateNode } = ConfChangeType;
+
+const member = (id: bigint, port: number, more: Partial<ClusterMember> = {}): ClusterMember =>
+  ({ id, peerURLs: [`http://x:${port}`], isLearner: false, name: '', clientURLs: [], ...more }) as ClusterMember;
+
+let backend: MemoryBackend;
+let cluster: Cluster;
+
+const change = (type: ConfChangeType, of: ClusterMember, extra = ''): ConfChange =>
+  ({ id: 1n, type, nodeId: of.id, context: Buffer.from(memberToJson(of).replace(/\}$/, `${extra}}`)) }) as ConfChange;
+const promotion = (id: bigint): ConfChange =>
+  ({
+    id: 1n,
+    type: ConfChangeAddNode,
+    nodeId: id,
+    context: Buffer.from(`{"id":${id},"peerURLs":null,"isPromote":true}`),
+  }) as ConfChange;
+const verdict = (tried: ConfChange, maxLearners = 1): string => refusal(cluster, tried, { maxLearners })?.row ?? 'ok';
+const stored = (): string[] =>
+  ['members', 'members_removed'].flatMap((bucket) => {
+    const found: string[] = [];
+    backend.range(bucket as never, new Uint8Array(0), undefined, 0, (key, value) => {
+      found.push(`${bucket} ${Buffer.from(key).toString()} ${Buffer.from(value).toString()}`);
+    });
+    return found;
+  });
+
+beforeEach(() => {
+  backend = new MemoryBackend();
+  for (const bucket of ['cluster', 'members', 'members_removed'] as const) backend.createBucket(bucket);
+  cluster = new Cluster(9n as never, 1n as never, backend, new V2Store(), silentLogger);
+  for (const each of [member(1n, 1), member(2n, 2)]) cluster.add(each, { persist: true });
+  cluster.add(member(3n, 3, { isLearner: true }), { persist: true });
+});
+
+describe('a change is refused', () => {
+  it.each<[string, () => ConfChange, string]>([
+    ['that adds a new member', () => change(ConfChangeAddNode, member(4n, 4)), 'ok'],
+    ['that adds one that is there', () => change(ConfChangeAddNode, member(2n, 4)), 'memberExists'],
+    ['that adds a URL of another', () => change(ConfChangeAddNode, member(4n, 2)), 'peerUrlExists'],
+    ['that adds a learner too many', () => change(ConfChangeAddLearnerNode, member(4n, 4)), 'tooManyLearners'],
+    ['that promotes a learner', () => promotion(3n), 'ok'],
+    ['that promotes a voter', () => promotion(2n), 'memberNotLearner'],
+    ['that promotes nobody', () => promotion(8n), 'memberNotFound'],
+    ['that removes a member', () => change(ConfChangeRemoveNode, member(2n, 2)), 'ok'],
+    ['that removes nobody', () => change(ConfChangeRemoveNode, member(8n, 2)), 'memberNotFound'],
+    ['that moves a member', () => change(ConfChangeUpdateNode, member(2n, 7)), 'ok'],
+    ['that moves it to where it is', () => change(ConfChangeUpdateNode, member(2n, 2)), 'ok'],
+    ['that moves it to where another is', () => change(ConfChangeUpdateNode, member(2n, 1)), 'peerUrlExists'],
+    ['that moves nobody', () => change(ConfChangeUpdateNode, member(8n, 7)), 'memberNotFound'],
+  ])('%s: as it should', (_, make, expected) => {
+    expect(verdict(make())).toBe(expected);
+  });
+
+  it('that brings back who was removed', () => {
+    cluster.remove(2n as never, { persist: true });
+    expect(verdict(change(ConfChangeAddNode, member(2n, 2)))).toBe('memberNotFound');
+    expect(verdict(change(ConfChangeRemoveNode, member(2n, 2)))).toBe('memberNotFound');
+    expect(verdict(promotion(2n))).toBe('memberNotFound');
+  });
+
+  it('a learner, where as many are allowed as there are', () => {
+    expect(verdict(change(ConfChangeAddLearnerNode, member(4n, 4)), 2)).toBe('ok');
+    cluster.promote(3n as never, { persist: true });
+    expect(verdict(change(ConfChangeAddLearnerNode, member(4n, 4)))).toBe('ok');
+  });
+});
+
+describe('a change', () => {
+  const ids = (list: readonly ClusterMember[]): string => list.map(({ id }) => id).join(' ');
+
+  it('adds, promotes, moves and removes', () => {
+    const persist = { persist: true };
+    applyChange(cluster, change(ConfChangeAddNode, member(4n, 4, { name: 'm4' })), persist);
+    expect([ids(cluster.members), ids(cluster.voters)]).toEqual(['1 2 3 4', '1 2 4']);
+    applyChange(cluster, promotion(3n), persist);
+    expect(ids(cluster.voters)).toBe('1 2 3 4');
+    expect(cluster.get(3n as never)?.peerURLs).toEqual(['http://x:3']);
+    applyChange(cluster, change(ConfChangeUpdateNode, member(4n, 40)), persist);
+    expect(cluster.get(4n as never)).toEqual(member(4n, 40, { name: 'm4' }));
+    applyChange(cluster, change(ConfChangeRemoveNode, member(2n, 2)), persist);
+    expect([ids(cluster.members), cluster.isRemoved(2n as never), cluster.isRemoved(3n as never)]).toEqual([
+      '1 3 4',
+      true,
+      false,
+    ]);
+    expect(stored()).toEqual([
+      'members 1 {"id":1,"peerURLs":["http://x:1"]}',
+      'members 3 {"id":3,"peerURLs":["http://x:3"]}',
+      'members 4 {"id":4,"peerURLs":["http://x:40"],"name":"m4"}',
+      expect.stringMatching(/^members_removed 2 /),
+    ]);
+  });
+
+  it('that moves a learner leaves it one, whatever it says', () => {
+    applyChange(cluster, change(ConfChangeUpdateNode, member(3n, 30)), { persist: true });
+    expect(cluster.get(3n as never)).toEqual(member(3n, 30, { isLearner: true }));
+  });
+
+  it('that is applied again after a restart changes memory alone', () => {
+    const before = stored();
+    for (const again of [change(ConfChangeAddNode, member(4n, 4)), promotion(3n)])
+      applyChange(cluster, again, { persist: false });
+    applyChange(cluster, change(ConfChangeRemoveNode, member(2n, 2)), { persist: false });
+    expect(ids(cluster.members)).toBe('1 3 4');
+    expect(stored()).toEqual(before);
+  });
+
+  it('of what a member says of itself is ignored for one that is not there', () => {
+    cluster.updateAttributes(2n as never, { name: 'two', clientURLs: ['http://c'] }, { persist: true });
+    expect(cluster.get(2n as never)).toEqual(member(2n, 2, { name: 'two', clientURLs: ['http://c'] }));
+    cluster.updateAttributes(8n as never, { name: 'eight', clientURLs: [] }, { persist: true });
+    expect(ids(cluster.members)).toBe('1 2 3');
+    expect(stored()).toHaveLength(3);
+  });
+
+  it('is undone by the membership of a snapshot', () => {
+    const state = { ...cluster.state };
+    cluster.remove(2n as never, { persist: false });
+    cluster.setVersion('3.5.0', { persist: true });
+    expect(cluster.state).toMatchObject({ removed: [2n], version: '3.5.0' });
+    cluster.restore(state);
+    expect(cluster.state).toEqual(state);
+    expect([cluster.isRemoved(2n as never), cluster.version, cluster.local?.id]).toEqual([false, undefined, 1n]);
+  });
+});

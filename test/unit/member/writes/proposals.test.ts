@@ -1,0 +1,251 @@
+/** What goes into the log from here: the bounds, who waits, and what becomes of those that nobody waits for. */
+import { describe, expect, it } from 'vitest';
+import type { Proposal } from '../../../../src/member/loop/proposal-queue.js';
+import { ProposalQueue } from '../../../../src/member/loop/proposal-queue.js';
+import { Proposals, type ProposalsDeps } from '../../../../src/member/writes/proposals.js';
+import { Waiters } from '../../../../src/member/writes/waiters.js';
+import type { Outcome } from '../../../../src/proto/etcd-error.js';
+import { PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { proposalDropped } from '../../../../src/raft/errors.js';
+import { ConfChangeType, NO_BYTES } from '../../../../src/raftpb/types.js';
+import { ManualClock, settle } from '../../../support/manual-clock.js';
+
+function proposing(more: Partial<Record<keyof ProposalsDeps, unknown>> = {}) {
+  const clock = new ManualClock();
+  const queue = new ProposalQueue();
+  const state = { lag: 0, uncommitted: 0, given: [] as Proposal[] };
+  const waiters = new Waiters<Outcome<unknown>>();
+  let last = 0n;
+  const proposals = new Proposals({
+    ids: { next: () => ++last },
+    waiters,
+    loop: {
+      propose: (proposal: Proposal) => {
+        state.given.push(proposal);
+        queue.add(proposal);
+      },
+      forgetAbandoned: () => queue.forgetAbandoned(),
+    },
+    backend: {
+      get pendingOperations() {
+        return state.uncommitted;
+      },
+    },
+    clock,
+    maxRequestBytes: 1000,
+    timeoutMs: 7000,
+    applyLag: () => state.lag,
+    prioritizesRevokes: true,
+    timeoutError: (startMs: number) => new Error(`began at ${startMs - 1_000_000}`),
+    ...more,
+  } as unknown as ProposalsDeps);
+  const told = (promise: Promise<unknown>): Promise<string> =>
+    promise.then(
+      (value) => String(value),
+      (error) => error.row ?? error.code ?? error.message,
+    );
+  const put = (size = 0, caller = { aborted: false }) =>
+    told(proposals.propose({ kind: 'put', request: PutRequest.create({ value: Buffer.alloc(size) }) }, { caller }));
+  const revoke = () => told(proposals.propose({ kind: 'leaseRevoke', request: { ID: 1n } } as never));
+  return { clock, queue, state, waiters, proposals, put, revoke, told };
+}
+
+const core = (options: { isLeader?: boolean; lead?: bigint; error?: typeof proposalDropped } = {}) => {
+  const appends: number[][] = [];
+  const node = {
+    lead: options.lead ?? 1n,
+    isLeader: options.isLeader ?? true,
+    proposeAll: (data: readonly Uint8Array[]) => {
+      appends.push(data.map(({ length }) => length));
+      return options.error;
+    },
+    proposeConfChange: () => {
+      appends.push([-1]);
+      return options.error;
+    },
+  };
+  return { node: node as never, appends };
+};
+
+describe('a proposal', () => {
+  it('is answered with what apply gives it', async () => {
+    const { put, waiters, proposals } = proposing();
+    const [first, second] = [put(), put()];
+    expect(proposals.pending).toBe(2);
+    waiters.settle(2n as never, { ok: true, value: 'second' });
+    waiters.settle(1n as never, { ok: false, error: new Error('first refused') });
+    expect(await Promise.all([first, second])).toEqual(['first refused', 'second']);
+    expect(proposals.pending).toBe(0);
+  });
+
+  it('is refused where it is too large, or cannot be stored', async () => {
+    const { put, proposals, told, state } = proposing();
+    expect(await put(1001)).toBe('requestTooLarge');
+    const request = { name: 'x'.repeat(40_000), password: '', options: undefined, hashedPassword: '' };
+    expect(await told(proposals.propose({ kind: 'authUserAdd', request }))).toBe('requestTooLarge');
+    expect(state.given).toEqual([]);
+  });
+
+  it('is one too many where apply lags, revocations later than others', async () => {
+    const { put, revoke, state } = proposing();
+    state.lag = 5001;
+    expect(await put()).toBe('tooManyRequests');
+    state.lag = 5000;
+    void put();
+    expect(state.given).toHaveLength(1);
+    state.lag = 10_000;
+    void revoke();
+    expect(state.given).toHaveLength(2);
+    state.lag = 10_001;
+    expect(await revoke()).toBe('tooManyRequests');
+    const plain = proposing({ prioritizesRevokes: false });
+    plain.state.lag = 5001;
+    expect(await plain.revoke()).toBe('tooManyRequests');
+  });
+
+  it('is one too many where the backend holds too much, or too many bytes wait for their result', async () => {
+    const { put, state } = proposing();
+    state.uncommitted = 100_001;
+    expect(await put()).toBe('tooManyRequests');
+    state.uncommitted = 100_000;
+    void put();
+    expect(state.given).toHaveLength(1);
+
+    const big = proposing({ maxRequestBytes: 2 ** 30 });
+    const many = Buffer.alloc(200 * 1024 * 1024);
+    const propose = () => big.told(big.proposals.proposeBytes(BigInt(big.state.given.length + 1) as never, many));
+    void propose();
+    void propose();
+    expect(await propose()).toBe('tooManyRequests');
+    big.waiters.settle(1n as never, { ok: true, value: 'done' });
+    void propose();
+    await settle();
+    expect(big.state.given).toHaveLength(3);
+  });
+
+  it('without a result in time says why; never taken by the core, its bare deadline', async () => {
+    const { put, clock, queue, proposals } = proposing();
+    const taken = put();
+    queue.take(core().node);
+    await clock.advance(1000);
+    const waiting = put();
+    await clock.advance(5999);
+    proposals.tick(clock.monotonicMs());
+    expect(proposals.failed).toBe(0);
+    await clock.advance(1);
+    proposals.tick(clock.monotonicMs());
+    expect(await taken).toBe('began at 0');
+    expect(proposals.failed).toBe(1);
+    await clock.advance(1000);
+    proposals.tick(clock.monotonicMs());
+    expect(await waiting).toBe('contextDeadlineExceeded');
+    expect(proposals.failed).toBe(2);
+  });
+
+  it('whose caller is gone is not proposed any more, and gives back what it held', async () => {
+    const { put, clock, queue, proposals } = proposing();
+    const caller = { aborted: false };
+    const gone = put(10, caller);
+    caller.aborted = true;
+    proposals.tick(clock.monotonicMs());
+    expect(await gone).toBe('ERR_ABANDONED');
+    const { node, appends } = core();
+    const other = { aborted: false };
+    const late = put(10, other);
+    void put(20);
+    other.aborted = true;
+    queue.take(node);
+    expect(await late).toBe('ERR_ABANDONED');
+    expect(appends.map((sizes) => sizes.length)).toEqual([1]);
+  });
+
+  it('that the core drops is refused', async () => {
+    const { put, queue, proposals } = proposing();
+    const dropped = put();
+    queue.take(core({ error: proposalDropped }).node);
+    expect(await dropped).toBe(proposalDropped.message);
+    expect(proposals.failed).toBe(1);
+  });
+
+  it('is refused when the member stops, those that wait too', async () => {
+    const { put, proposals, told } = proposing();
+    const waiting = put();
+    proposals.stop(new Error('stopping'));
+    expect(await waiting).toBe('stopping');
+    expect(await put()).toBe('stopped');
+    const change = { type: ConfChangeType.ConfChangeRemoveNode, nodeId: 1n, context: NO_BYTES };
+    expect(await told(proposals.proposeChange(change as never))).toBe('stopped');
+  });
+});
+
+describe('what is proposed in a turn', () => {
+  const proposal = (content: Uint8Array | object, isAbandoned = false): Proposal & { said: string[] } => {
+    const said: string[] = [];
+    return {
+      content: content as Uint8Array,
+      isAbandoned,
+      said,
+      dropped: () => said.push('dropped'),
+      taken: () => said.push('taken'),
+      refused: (error) => said.push(error.message),
+    };
+  };
+  const change = { type: 0 };
+
+  it('waits for a leader', () => {
+    const queue = new ProposalQueue();
+    const one = proposal(Buffer.alloc(1));
+    queue.add(one);
+    const { node, appends } = core({ lead: 0n });
+    expect(queue.isReady({ lead: 0n } as never)).toBe(false);
+    queue.take(node);
+    expect([appends, one.said]).toEqual([[], []]);
+    expect(queue.isReady({ lead: 1n } as never)).toBe(true);
+    queue.take(core().node);
+    expect(one.said).toEqual(['taken']);
+    expect(queue.isReady({ lead: 1n } as never)).toBe(false);
+  });
+
+  it('is one append, but for changes of the configuration, which keep their place', () => {
+    const queue = new ProposalQueue();
+    for (const content of [Buffer.alloc(1), Buffer.alloc(2), change, Buffer.alloc(3)]) queue.add(proposal(content));
+    const { node, appends } = core();
+    queue.take(node);
+    expect(appends).toEqual([[1, 2], [-1], [3]]);
+  });
+
+  it('is at most 4096 entries, and no more than the entry that goes beyond 16 MiB', () => {
+    const queue = new ProposalQueue();
+    for (let count = 0; count < 5000; count++) queue.add(proposal(Buffer.alloc(0), count < 100));
+    const first = core();
+    queue.take(first.node);
+    queue.take(first.node);
+    expect(first.appends.map((sizes) => sizes.length)).toEqual([4096, 804]);
+
+    const large = Buffer.alloc(6 * 1024 * 1024);
+    for (let count = 0; count < 4; count++) queue.add(proposal(large));
+    const second = core();
+    queue.take(second.node);
+    queue.take(second.node);
+    expect(second.appends.map((sizes) => sizes.length)).toEqual([3, 1]);
+  });
+
+  it('goes to a leader elsewhere in messages of a mebibyte', () => {
+    const queue = new ProposalQueue();
+    for (const size of [400_000, 400_000, 400_000, 2_000_000, 1]) queue.add(proposal(Buffer.alloc(size)));
+    const { node, appends } = core({ isLeader: false });
+    queue.take(node);
+    expect(appends).toEqual([[400_000, 400_000], [400_000], [2_000_000], [1]]);
+  });
+
+  it('forgets those that nobody waits for, and refuses the others at its end', () => {
+    const queue = new ProposalQueue();
+    const [gone, wanted] = [proposal(Buffer.alloc(1), true), proposal(Buffer.alloc(1))];
+    for (const each of [gone, wanted]) queue.add(each);
+    queue.forgetAbandoned();
+    expect([gone.said, wanted.said]).toEqual([['dropped'], []]);
+    queue.close();
+    expect(wanted.said).toEqual(['etcdserver: server stopped']);
+    expect(queue.isReady({ lead: 1n } as never)).toBe(false);
+  });
+});
