@@ -1,21 +1,13 @@
 /** What a client is made with. */
+
 import type { Channel } from '../grpc/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
+import type { ClientTls } from '../lib/tls.js';
 import type { Endpoint } from './endpoint.js';
 
-/** PEM texts or DER bytes, not file names. */
-export interface ClientTls {
-  /** Trusted authorities; the system's when absent. */
-  readonly ca?: string | Uint8Array | undefined;
-  readonly cert?: string | Uint8Array | undefined;
-  readonly key?: string | Uint8Array | undefined;
-  /** Verify the server's certificate against this name instead of the endpoint's host. */
-  readonly serverName?: string | undefined;
-  /** Accept any certificate. */
-  readonly insecureSkipVerify?: boolean | undefined;
-}
+export type { ClientTls };
 
 export interface ClientOptions {
   /**

@@ -1,9 +1,11 @@
 /** The machine's clock, entropy and network for a client: what `new Client(options)` uses. */
+
 import { createChannel } from '../grpc/channel.js';
 import type { NetworkAddress, TlsClientOptions } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osRandom } from '../lib/os/random.js';
+import { tlsClientOptions } from '../lib/tls.js';
 import { type Endpoint, hostOf } from './endpoint.js';
 import type { ClientEdges, ClientTls } from './options.js';
 
@@ -27,19 +29,11 @@ export const osEdges: ClientEdges = {
     }),
 };
 
-function tlsOptions(endpoint: Endpoint, tls: ClientTls): TlsClientOptions {
-  return {
-    ca: material(tls.ca),
-    cert: material(tls.cert),
-    key: material(tls.key),
-    serverName: tls.serverName ?? endpoint.serverName,
-    insecureSkipVerify: tls.insecureSkipVerify,
-    alpn: ['h2'],
-  };
-}
-
-const material = (value: string | Uint8Array | undefined): string | Buffer | undefined =>
-  value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
+const tlsOptions = (endpoint: Endpoint, tls: ClientTls): TlsClientOptions => ({
+  ...tlsClientOptions(tls),
+  serverName: tls.serverName ?? endpoint.serverName,
+  alpn: ['h2'],
+});
 
 function addressOf({ address }: Endpoint): NetworkAddress {
   if (address.t === 'unix') return address;

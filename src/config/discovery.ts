@@ -60,9 +60,7 @@ export function discoveryOptions(values: Values): DiscoveryOptions {
     keepaliveTimeoutMs: values['discovery-keepalive-timeout'],
     insecureTransport: values['discovery-insecure-transport'],
     insecureSkipTlsVerify: values['discovery-insecure-skip-tls-verify'],
-    certFile: values['discovery-cert'],
-    keyFile: values['discovery-key'],
-    caFile: values['discovery-cacert'],
+    tls: { cert: values['discovery-cert'], key: values['discovery-key'], ca: values['discovery-cacert'] },
     ...credentials(values['discovery-user'], values['discovery-password']),
   };
 }

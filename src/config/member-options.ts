@@ -3,7 +3,9 @@
  * `start/` to build a member from. Every default is filled in; nothing further in reads a flag or a variable. Names
  * follow etcd's flags; units stand last.
  */
+
 import type { TlsVersion } from '../lib/go/tls.js';
+import type { TlsFiles } from '../lib/tls.js';
 import type { MemberConfig } from '../member/world/types.js';
 import type { Features } from './feature-gates.js';
 import type { ListenUrl } from './listen-url.js';
@@ -138,9 +140,7 @@ export interface V3DiscoveryOptions {
   /** In clear where neither a certificate nor an authority is given. */
   readonly insecureTransport: boolean;
   readonly insecureSkipTlsVerify: boolean;
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly caFile: string;
+  readonly tls: TlsFiles;
   readonly username: string;
   readonly password: string;
 }

@@ -143,17 +143,17 @@ async function fromDns(options: MemberOptions, logger: Logger): Promise<string> 
 }
 
 function openV3Registry(options: V3DiscoveryOptions): Registry {
-  const { certFile, keyFile, caFile, insecureTransport, insecureSkipTlsVerify, endpoints, username } = options;
+  const { tls: files, insecureTransport, insecureSkipTlsVerify, endpoints, username } = options;
   const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFile(path));
-  const isSecure = !insecureTransport || certFile !== '' || caFile !== '';
+  const isSecure = !insecureTransport || files.cert !== '' || files.ca !== '';
   const client = new Client({
     endpoints,
     ...(isSecure
       ? {
           tls: {
-            cert: read(certFile),
-            key: read(keyFile),
-            ca: read(caFile),
+            cert: read(files.cert),
+            key: read(files.key),
+            ca: read(files.ca),
             insecureSkipVerify: insecureSkipTlsVerify,
           },
         }

@@ -2,13 +2,7 @@
  * A gRPC proxy's options; `commands/etcd/grpc-proxy/start.ts` reads it from flags. Names follow etcd's
  * flags, units stand last.
  */
-
-/** Paths of PEM files, `''` = not given. */
-export interface ProxyTlsFiles {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
-}
+import type { TlsFiles } from '../lib/tls.js';
 
 export interface GrpcProxyOptions {
   /** `host:port` */
@@ -34,12 +28,12 @@ export interface GrpcProxyOptions {
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   /** Towards the cluster. */
-  readonly clusterTls: ProxyTlsFiles & { readonly insecureSkipVerify: boolean };
+  readonly clusterTls: TlsFiles & { readonly insecureSkipVerify: boolean };
   /**
    * Towards clients; with a `ca` they must show a certificate. Versions and suites as etcd's flags name them, `''` and
    * none = the library's choice.
    */
-  readonly listenTls: ProxyTlsFiles & {
+  readonly listenTls: TlsFiles & {
     readonly crl: string;
     readonly minVersion: string;
     readonly maxVersion: string;

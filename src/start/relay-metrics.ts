@@ -2,19 +2,21 @@
  * `/metrics` of a proxy is that of a member of the cluster: the first that answers. As etcd's
  * proxy/grpcproxy/metrics.go.
  */
+
 import { type HttpHandler, textError } from '../api/http/types.js';
-import { type HttpTls, httpGet } from '../lib/os/http-get.js';
+import { httpGet } from '../lib/os/http-get.js';
+import type { ClientTls } from '../lib/tls.js';
 
 /** A scraper gives up after 10 s by default. */
 const SILENCE_MS = 5000;
 
 /** `tls` is used for endpoints that say https, and for those that do not say. */
-export function relayMetrics(endpoints: () => readonly string[], tls: HttpTls | undefined): HttpHandler {
+export function relayMetrics(endpoints: () => readonly string[], tls: ClientTls | undefined): HttpHandler {
   return async (_request, { pathname }) => {
     if (pathname !== '/metrics') return undefined;
     for (const endpoint of endpoints()) {
       const base = /^https?:\/\//.test(endpoint) ? endpoint : `${tls === undefined ? 'http' : 'https'}://${endpoint}`;
-      const used = base.startsWith('https') ? (tls ?? { rejectUnauthorized: true }) : undefined;
+      const used = base.startsWith('https') ? (tls ?? {}) : undefined;
       try {
         const body = await httpGet(`${base}/metrics`, used, SILENCE_MS);
         return { status: 200, headers: { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }, body };

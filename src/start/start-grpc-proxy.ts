@@ -2,6 +2,7 @@
  * Composition root of `etcd grpc-proxy`: a gRPC server whose calls are answered by the cluster, and the proxy's own
  * health and metrics. Order and texts: etcd's etcdmain/grpc_proxy.go.
  */
+
 import { X509Certificate } from 'node:crypto';
 import { proxyMetrics } from '../api/http/proxy-metrics.js';
 import { createRouter } from '../api/http/router.js';
@@ -21,10 +22,10 @@ import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { hostName } from '../lib/os/host-name.js';
-import type { HttpTls } from '../lib/os/http-get.js';
 import { osNetwork } from '../lib/os/net.js';
 import { readTlsFiles } from '../lib/os/tls-files.js';
 import { rawBytes } from '../lib/raw-text.js';
+import type { TlsFiles } from '../lib/tls.js';
 import { Cluster } from '../proto/gen/etcdserverpb.js';
 import { EndpointSync } from '../proxy/grpc/endpoint-sync.js';
 import { forwardedMethods, forwardServices } from '../proxy/grpc/forward.js';
@@ -34,7 +35,7 @@ import { Namespace } from '../proxy/grpc/namespace.js';
 import { opaque } from '../proxy/grpc/opaque.js';
 import { translations } from '../proxy/grpc/translation.js';
 import { Upstream } from '../proxy/grpc/upstream.js';
-import type { GrpcProxyOptions, ProxyTlsFiles } from './grpc-proxy-options.js';
+import type { GrpcProxyOptions } from './grpc-proxy-options.js';
 import { ListenAddressError, parseListenAddress } from './listen-address.js';
 import { Ports } from './ports.js';
 import { relayMetrics } from './relay-metrics.js';
@@ -146,7 +147,7 @@ function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logg
           body: await own.metrics(),
         }
       : undefined;
-  const relayed = relayMetrics(() => sync.endpoints, httpTls(tls));
+  const relayed = relayMetrics(() => sync.endpoints, tls);
   return {
     grpc,
     http: createRouter({ handlers: [health, ownMetrics, relayed] }),
@@ -236,16 +237,7 @@ function selfOptions(options: GrpcProxyOptions): ClientOptions {
   return { ...base, tls: { ...readTlsFiles(files), insecureSkipVerify: options.clusterTls.insecureSkipVerify } };
 }
 
-function httpTls(tls: ClientTls | undefined): HttpTls | undefined {
-  if (tls === undefined) return undefined;
-  const { cert, key, ca, insecureSkipVerify } = tls;
-  return { cert: pem(cert), key: pem(key), ca: pem(ca), rejectUnauthorized: insecureSkipVerify !== true };
-}
-
-const pem = (value: string | Uint8Array | undefined): Buffer | undefined =>
-  value === undefined ? undefined : typeof value === 'string' ? Buffer.from(value) : Buffer.from(value);
-
-const hasFiles = ({ cert, key }: ProxyTlsFiles): boolean => cert !== '' || key !== '';
+const hasFiles = ({ cert, key }: TlsFiles): boolean => cert !== '' || key !== '';
 
 /** Runs a step whose failure is for the user to read. */
 async function refusing<T>(step: () => Promise<T>): Promise<T> {

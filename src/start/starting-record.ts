@@ -108,9 +108,9 @@ function v3DiscoveryFields(discovery: DiscoveryOptions): LogFields {
     'discovery-keepalive-timeout': formatMs(v3?.keepaliveTimeoutMs ?? 6000),
     'discovery-insecure-transport': v3?.insecureTransport ?? true,
     'discovery-insecure-skip-tls-verify': v3?.insecureSkipTlsVerify ?? false,
-    'discovery-cert': v3?.certFile ?? '',
-    'discovery-key': v3?.keyFile ?? '',
-    'discovery-cacert': v3?.caFile ?? '',
+    'discovery-cert': v3?.tls.cert ?? '',
+    'discovery-key': v3?.tls.key ?? '',
+    'discovery-cacert': v3?.tls.ca ?? '',
     'discovery-user': v3?.username ?? '',
   };
 }

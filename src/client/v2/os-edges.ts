@@ -1,8 +1,10 @@
 /** The machine's clock, entropy and network for a v2 client: what `new V2Client(options)` uses. */
+
 import { osClock } from '../../lib/os/clock.js';
 import { createHttpClient } from '../../lib/os/http-client.js';
 import { osNetwork } from '../../lib/os/net.js';
 import { osRandom } from '../../lib/os/random.js';
+import { tlsClientOptions } from '../../lib/tls.js';
 import type { V2Edges } from './types.js';
 
 /** As etcd's client: long enough for most networks. */
@@ -13,5 +15,10 @@ export const osV2Edges: V2Edges = {
   clock: osClock,
   random: osRandom,
   http: ({ dialTimeoutMs = DIAL_TIMEOUT_MS, tls = {} }) =>
-    createHttpClient({ network: osNetwork, dialTimeoutMs, tls: () => tls, keepAliveMs: KEEP_ALIVE_MS }),
+    createHttpClient({
+      network: osNetwork,
+      dialTimeoutMs,
+      tls: () => tlsClientOptions(tls),
+      keepAliveMs: KEEP_ALIVE_MS,
+    }),
 };

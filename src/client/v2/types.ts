@@ -1,7 +1,9 @@
 /** The shapes that the v2 API gives and takes. Indexes are plain numbers, as everywhere. */
+
 import type { Clock } from '../../lib/clock.js';
 import type { HttpClient } from '../../lib/http-client.js';
 import type { Random } from '../../lib/random.js';
+import type { ClientTls } from '../../lib/tls.js';
 
 export interface V2Node {
   /** `''` for the root. */
@@ -73,18 +75,9 @@ export interface V2ClientOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** Default 30 s. */
   readonly dialTimeoutMs?: number | undefined;
-  readonly tls?: V2Tls | undefined;
+  readonly tls?: ClientTls | undefined;
   /** Called before each request. */
   readonly onSend?: ((sent: V2Sent) => void) | undefined;
-}
-
-/** PEM. */
-export interface V2Tls {
-  readonly ca?: Buffer | undefined;
-  readonly cert?: Buffer | undefined;
-  readonly key?: Buffer | undefined;
-  readonly serverName?: string | undefined;
-  readonly insecureSkipVerify?: boolean | undefined;
 }
 
 /** What the client has of the outside. */

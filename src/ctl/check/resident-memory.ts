@@ -1,7 +1,8 @@
 /** A member's resident memory, from its metrics. */
 
-import { type HttpTls, httpGet } from '../../lib/os/http-get.js';
+import { httpGet } from '../../lib/os/http-get.js';
 import { readFile } from '../../lib/os/read-file.js';
+import type { ClientTls } from '../../lib/tls.js';
 import type { CtlGlobals } from '../global-flags.js';
 
 const METRIC = 'process_resident_memory_bytes';
@@ -18,14 +19,14 @@ export async function residentMemoryBytes(globals: CtlGlobals, endpoint: string)
   return Number(line.slice(METRIC.length).trim());
 }
 
-function tlsOptions({ cert, key, cacert, ...globals }: CtlGlobals): HttpTls {
+function tlsOptions({ cert, key, cacert, ...globals }: CtlGlobals): ClientTls {
   const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFile(path));
   try {
     return {
       cert: read(cert),
       key: read(key),
       ca: read(cacert),
-      rejectUnauthorized: !globals['insecure-skip-tls-verify'],
+      insecureSkipVerify: globals['insecure-skip-tls-verify'],
     };
   } catch (cause) {
     throw new Error(`client certificate error: ${messageOf(cause)}`, { cause });

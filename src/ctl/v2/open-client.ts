@@ -7,12 +7,13 @@ import { CliError, exitSilently, fail } from '../../cli/exit.js';
 import type { Terminal } from '../../cli/terminal.js';
 import { V2Client } from '../../client/v2/client.js';
 import { ClusterError, DeadlineError, NoEndpointsError } from '../../client/v2/errors.js';
-import type { V2ClientOptions, V2Sent, V2Tls } from '../../client/v2/types.js';
+import type { V2ClientOptions, V2Sent } from '../../client/v2/types.js';
 import { HttpFailure } from '../../lib/go/http-error.js';
 import { goQuote } from '../../lib/go/quote.js';
 import { pathErrorText } from '../../lib/go/system-error.js';
 import { parseGoUrl } from '../../lib/go/url.js';
 import { readTlsFiles } from '../../lib/os/tls-files.js';
+import type { ClientTls } from '../../lib/tls.js';
 import { Ctl2Exit } from './exit.js';
 import type { Ctl2Globals } from './global-flags.js';
 
@@ -70,7 +71,7 @@ async function v2ClientOptions(globals: Ctl2Globals, io: Terminal): Promise<V2Cl
 }
 
 /** Throws an Error whose message is for the user. */
-export function v2Tls(globals: Ctl2Globals): V2Tls {
+export function v2Tls(globals: Ctl2Globals): ClientTls {
   const files = { cert: globals['cert-file'], key: globals['key-file'], ca: globals['ca-file'] };
   const serverName = globals['insecure-discovery'] ? '' : globals['discovery-srv'];
   try {

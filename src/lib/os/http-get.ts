@@ -1,21 +1,14 @@
 /** One HTTP request for a small text: a member's metrics. */
-
-/** PEM of the client's certificate, its key, and whom to trust. */
-export interface HttpTls {
-  readonly cert?: Buffer | undefined;
-  readonly key?: Buffer | undefined;
-  readonly ca?: Buffer | undefined;
-  readonly rejectUnauthorized: boolean;
-}
+import { type ClientTls, tlsClientOptions } from '../tls.js';
 
 /**
  * The body of whatever is answered; rejects with the system's error, or when the connection has been silent for
  * `timeoutMs`.
  */
-export async function httpGet(url: string, tls: HttpTls | undefined, timeoutMs = 0): Promise<string> {
+export async function httpGet(url: string, tls: ClientTls | undefined, timeoutMs = 0): Promise<string> {
   const { Agent, request } = await import('undici');
   const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
-  const dispatcher = new Agent({ connect: { ...tls }, ...timeouts, pipelining: 0 });
+  const dispatcher = new Agent({ connect: tls === undefined ? {} : connectOptions(tls), ...timeouts, pipelining: 0 });
   try {
     const { body } = await request(url, { dispatcher });
     return await body.text();
@@ -23,3 +16,9 @@ export async function httpGet(url: string, tls: HttpTls | undefined, timeoutMs =
     await dispatcher.destroy();
   }
 }
+
+const connectOptions = (tls: ClientTls) => {
+  const { cert, key, ca } = tlsClientOptions(tls);
+  const servername = tls.serverName === undefined ? {} : { servername: tls.serverName };
+  return { cert, key, ca, ...servername, rejectUnauthorized: tls.insecureSkipVerify !== true };
+};

@@ -2,17 +2,17 @@
  * Reads a client's TLS files and checks that they belong together, with Go's words for what does not
  * (crypto/tls.X509KeyPair).
  */
+
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { TlsFiles } from '../tls.js';
 import { readFile } from './read-file.js';
 
-interface TlsFiles {
+/** Throws an Error whose message is for the user. */
+export function readTlsFiles(files: TlsFiles): {
   readonly cert?: Buffer;
   readonly key?: Buffer;
   readonly ca: Buffer | undefined;
-}
-
-/** '' = not given. Throws an Error whose message is for the user. */
-export function readTlsFiles(files: { readonly cert: string; readonly key: string; readonly ca: string }): TlsFiles {
+} {
   if ((files.cert === '') !== (files.key === '')) {
     throw new Error(`KeyFile and CertFile must both be present[key: ${files.key}, cert: ${files.cert}]`);
   }
