@@ -379,6 +379,18 @@ describe('the tree', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('has a test that runs each command', () => {
+    const missing: string[] = [];
+    for (const file of filesBelow('commands')) {
+      const [set = '', path = ''] = file.replace(/^commands\/|\.ts$/g, '').split(/\/(.*)/);
+      const tests = filesBelow('test/unit/commands').filter((test) => test.split(/[/.]/)[3] === set);
+      const words = new RegExp(`\\b${path.replaceAll('/', ' ')}\\b`);
+      if (!tests.some((test) => words.test(readFileSync(join(root, test), 'utf8')))) missing.push(file);
+    }
+    // They last until a signal ends them, or are run by the shell's own test.
+    expect(missing).toEqual([]);
+  });
+
   it('takes the texts of wire errors from their catalogue', () => {
     const texts = new Set<string>(Object.values(wireErrors).map(({ message }) => message));
     const wrong: string[] = [];

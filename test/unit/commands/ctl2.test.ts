@@ -2,36 +2,20 @@
  * The commands of etcdctl for the v2 API, each once on a member that serves it: what it prints, and its exit code.
  * `exec-watch` never ends by itself.
  */
-import { readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { PassThrough, Writable } from 'node:stream';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BaseCommand } from '../../../src/cli/base-command.js';
-import { noteOfCommand } from '../../../src/cli/manifest.js';
 import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcdctl2 } from '../../../src/ctl/v2/program.js';
 import { runV2Program } from '../../../src/ctl/v2/run.js';
 import { freePort } from '../../support/free-port.js';
+import {
+  type CommandRow,
+  notRun,
+  programImage,
+  runCommand,
+  withoutHelp,
+  wrongRows,
+} from '../../support/run-command.js';
 import { ServedMember } from '../../support/served-member.js';
-
-const folder = fileURLToPath(new URL('../../../commands/ctl2', import.meta.url));
-
-async function imageOf(): Promise<ProgramImage> {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-  const commands = await Promise.all(
-    files.map(async (file) => {
-      const { default: command } = await import(pathToFileURL(join(folder, file)).href);
-      const path = relative('', file).replace(/\.ts$/, '').replaceAll('/', ' ');
-      return [path, command as typeof BaseCommand] as const;
-    }),
-  );
-  return {
-    program: etcdctl2,
-    manifest: Object.fromEntries(commands.map(([path, command]) => [path, noteOfCommand(command)])),
-    load: Object.fromEntries(commands.map(([path, command]) => [path, () => Promise.resolve(command)])),
-  } as unknown as ProgramImage;
-}
 
 let served: ServedMember;
 let image: ProgramImage;
@@ -45,31 +29,14 @@ beforeAll(async () => {
     `--advertise-client-urls=${url}`,
   ];
   served = await ServedMember.start(flags);
-  image = await imageOf();
+  image = await programImage(etcdctl2, 'ctl2');
 });
 afterAll(() => served?.[Symbol.asyncDispose]());
 
-async function ctl(words: readonly string[], input = '') {
-  const said = { stdout: '', stderr: '' };
-  const into = (stream: 'stdout' | 'stderr'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        said[stream] += chunk.toString();
-        done();
-      },
-    });
-  const io = {
-    env: {},
-    stdin: new PassThrough().end(input),
-    stdout: into('stdout'),
-    stderr: into('stderr'),
-    wallMs: () => Date.now(),
-  };
-  const argv = ['--endpoints', `http://${served.address}`, ...words];
-  return { exitCode: await runV2Program(image, argv, io as never), ...said };
-}
+const ctl = (words: readonly string[], input?: string) =>
+  runCommand(image, ['--endpoints', `http://${served.address}`, ...words], input, runV2Program);
 
-const table: readonly (readonly [string, number, string | RegExp, input?: string])[] = [
+const rows: readonly CommandRow[] = [
   ['set /k v', 0, 'v\n'],
   ['get /k', 0, 'v\n'],
   ['get /nope', 4, ''],
@@ -117,17 +84,13 @@ const table: readonly (readonly [string, number, string | RegExp, input?: string
 
 describe('etcdctl for the v2 API', () => {
   it('has each of its commands do what it says', async () => {
-    const used = new Set<string>();
-    const wrong: unknown[] = [];
-    for (const [words, exitCode, stdout, input] of table) {
-      const outcome = await ctl(words.split(' '), input);
-      const isAsSaid = typeof stdout === 'string' ? outcome.stdout === stdout : stdout.test(outcome.stdout);
-      if (outcome.exitCode !== exitCode || !isAsSaid) wrong.push({ words, ...outcome });
-      for (const path of Object.keys(image.manifest)) if (` ${words} `.includes(` ${path} `)) used.add(path);
-    }
-    expect(wrong).toEqual([]);
-    expect(Object.keys(image.manifest).filter((path) => !used.has(path))).toEqual(['backup', 'exec-watch']);
+    expect(await wrongRows(rows, (words, input) => ctl(words.split(' '), input))).toEqual([]);
+    expect(notRun(image, rows)).toEqual(['backup', 'exec-watch']);
   }, 60_000);
+
+  it('tells of each what it is for', async () => {
+    expect(await withoutHelp(image, runV2Program)).toEqual([]);
+  });
 
   it('says why on stderr', async () => {
     expect(await ctl(['get', '/nope'])).toMatchObject({

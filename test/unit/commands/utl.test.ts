@@ -4,38 +4,16 @@ import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import Backup from '../../../commands/utl/backup.js';
-import CheckDataDir from '../../../commands/utl/check/data-dir.js';
-import CheckV2Store from '../../../commands/utl/check/v2store.js';
-import Defrag from '../../../commands/utl/defrag.js';
-import Dump from '../../../commands/utl/dump.js';
-import HashKV from '../../../commands/utl/hashkv.js';
-import Migrate from '../../../commands/utl/migrate.js';
-import SnapshotRestore from '../../../commands/utl/snapshot/restore.js';
-import SnapshotStatus from '../../../commands/utl/snapshot/status.js';
-import { noteOfCommand } from '../../../src/cli/manifest.js';
 import { runProgram } from '../../../src/cli/run-program.js';
 import { osDisk } from '../../../src/lib/os/disk.js';
 import { etcdutl } from '../../../src/utl/program.js';
+import { programImage, withoutHelp } from '../../support/run-command.js';
 import { unpack } from '../../support/tar.js';
 
 const fixture = (name: string): URL => new URL(`../../fixtures/datadir/${name}`, import.meta.url);
-const commands = {
-  backup: Backup,
-  'check data-dir': CheckDataDir,
-  'check v2store': CheckV2Store,
-  defrag: Defrag,
-  dump: Dump,
-  hashkv: HashKV,
-  migrate: Migrate,
-  'snapshot restore': SnapshotRestore,
-  'snapshot status': SnapshotStatus,
-};
-const image = {
-  program: etcdutl,
-  manifest: Object.fromEntries(Object.entries(commands).map(([path, command]) => [path, noteOfCommand(command)])),
-  load: Object.fromEntries(Object.entries(commands).map(([path, command]) => [path, () => Promise.resolve(command)])),
-};
+const image = await programImage(etcdutl, 'utl');
+/** Commands that some test has run. */
+const ran = new Set<string>();
 
 let dir: string;
 beforeEach(() => {
@@ -62,6 +40,7 @@ async function utl(words: string): Promise<{ exitCode: number; stdout: string; s
     stderr: into('stderr'),
     wallMs: () => 0,
   };
+  for (const path of Object.keys(image.manifest)) if (`${words} `.startsWith(`${path} `)) ran.add(path);
   const argv = words.split(' ').map((word) => word.replaceAll('~', dir));
   return { exitCode: await runProgram(image, argv, io), ...said };
 }
@@ -207,5 +186,18 @@ describe('etcdutl', () => {
     const waiting = utl('defrag --data-dir ~/data');
     running.close();
     expect((await waiting).exitCode).toBe(0);
+  });
+
+  test('version says which it is', async () => {
+    expect((await utl('version')).stdout).toMatch(/^etcdutl version: \S+\nAPI version: 3\.\d\n$/);
+  });
+
+  test.each(['bash', 'fish', 'powershell', 'zsh'])('completion %s asks the program itself', async (shell) => {
+    expect((await utl(`completion ${shell}`)).stdout).toContain('__complete');
+  });
+
+  test('each command was run, and tells what it is for', async () => {
+    expect(Object.keys(image.manifest).filter((path) => !ran.has(path))).toEqual([]);
+    expect(await withoutHelp(image)).toEqual([]);
   });
 });

@@ -1,0 +1,117 @@
+/**
+ * The commands of etcdctl, each once on a member that serves it: what it prints, and its exit code. Those that last
+ * until they are interrupted are ended by the member (`elect`: a permission that is missing; `watch`: a revision that
+ * is compacted); load tests and `make-mirror`, which take long or for ever, are refused.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ProgramImage } from '../../../src/cli/run-program.js';
+import { etcdctl } from '../../../src/ctl/program.js';
+import { freePort } from '../../support/free-port.js';
+import {
+  type CommandRow,
+  notRun,
+  programImage,
+  runCommand,
+  withoutHelp,
+  wrongRows,
+} from '../../support/run-command.js';
+import { ServedMember } from '../../support/served-member.js';
+
+let served: ServedMember;
+let image: ProgramImage;
+
+beforeAll(async () => {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  served = await ServedMember.start(['--enable-v2', `--listen-client-urls=${url}`, `--advertise-client-urls=${url}`]);
+  image = await programImage(etcdctl, 'ctl');
+}, 30_000);
+afterAll(() => served?.[Symbol.asyncDispose]());
+
+/** `~` in a word stands for the test's folder, `@` for the member's id. */
+const ctl = (words: string, input?: string) => {
+  const id = served.running.member.id.toString(16);
+  const argv = words.split(' ').map((word) => word.replaceAll('~', served.folder).replaceAll('@', id));
+  return runCommand(image, ['--endpoints', served.address, ...argv], input);
+};
+
+const LEASE = '694d7a1b2c3d4e5f';
+
+const rows: readonly CommandRow[] = [
+  ['version', 0, /^etcdctl version: \S+\nAPI version: 3\.\d\n$/],
+  ['completion bash', 0, /__complete/],
+  ['completion fish', 0, /__complete/],
+  ['completion powershell', 0, /__complete/],
+  ['completion zsh', 0, /__complete/],
+
+  ['put a 1', 0, 'OK\n'],
+  ['get a', 0, 'a\n1\n'],
+  ['txn', 0, 'SUCCESS\n\na\n1\n', 'value("a") = "1"\n\nget a\n\n\n'],
+  ['del a', 0, '1\n'],
+  ['lock l true', 0, ''],
+  ['compaction 2', 0, 'compacted revision 2\n'],
+  ['watch a --rev=1', 5, ''],
+  ['watch -i', 3, '', 'frobnicate\n'],
+
+  ['lease grant 100', 0, /^lease [0-9a-f]{16} granted with TTL\(100s\)\n$/],
+  ['lease list', 0, /^found 2 leases\n[0-9a-f]{16}\n[0-9a-f]{16}\n$/],
+  [`lease timetolive ${LEASE}`, 0, `lease ${LEASE} already expired\n`],
+  [`lease keep-alive --once ${LEASE}`, 2, ''],
+  [`lease revoke ${LEASE}`, 1, ''],
+
+  ['member list', 0, /^[0-9a-f]+, started, default, http:\S+, http:\S+, false\n$/],
+  ['member update @ --peer-urls=http://127.0.0.1:1', 0, /^Member [0-9a-f ]+ updated in cluster [0-9a-f ]+\n$/],
+  ['member promote @', 1, ''],
+  ['member remove 1', 1, ''],
+  ['member add x --peer-urls=nonsense', 1, ''],
+  ['move-leader @', 0, /^Leadership transferred from (\w+) to \1\n$/],
+
+  ['endpoint health', 0, /^127\.0\.0\.1:\d+ is healthy: successfully committed proposal: took = \S+\n$/],
+  ['endpoint status', 0, /^127\.0\.0\.1:\d+, [0-9a-f]+, 3\.\d\.\d+, /],
+  ['endpoint hashkv', 0, /^127\.0\.0\.1:\d+, \d+\n$/],
+  ['alarm list', 0, ''],
+  ['alarm disarm', 0, ''],
+  ['defrag', 0, /^Finished defragmenting etcd member\[127\.0\.0\.1:\d+\]/],
+  ['downgrade validate 3.4', 0, /^Downgrade validate success, cluster version 3\.5\.0\n$/],
+  ['downgrade cancel', 1, ''],
+  ['downgrade enable 3.0', 1, ''],
+
+  ['snapshot save ~/s.db', 0, /^Snapshot saved at ~?\S+s\.db\n/],
+  ['snapshot status ~/s.db', 0, /^[0-9a-f]{8}, \d+, \d+, \d+ kB\n$/],
+  ['snapshot restore ~/s.db --data-dir ~/restored', 0, ''],
+  ['migrate --data-dir ~/restored --dry-run', 0, 'would make 0 keys and 0 leases\n'],
+  ['v2 copy --dry-run', 0, 'would copy 0 keys\n'],
+  ['make-mirror here there', 128, ''],
+  ['check perf --load=huge', 4, ''],
+  ['check datascale --load=huge', 4, ''],
+
+  ['role add r', 0, 'Role r created\n'],
+  ['role grant-permission r read k', 0, 'Role r updated\n'],
+  ['role get r', 0, 'Role r\nKV Read:\n\tk\nKV Write:\n'],
+  ['role list', 0, 'r\n'],
+  ['role revoke-permission r k', 0, 'Permission of key k is revoked from role r\n'],
+  ['user add root:secret', 0, 'User root created\n'],
+  ['user add ann:pw', 0, 'User ann created\n'],
+  ['user passwd ann --interactive=false', 0, 'Password updated\n', 'new\n'],
+  ['user grant-role ann r', 0, 'Role r is granted to user ann\n'],
+  ['user get ann', 0, 'User: ann\nRoles: r\n'],
+  ['user list', 0, 'ann\nroot\n'],
+  ['user revoke-role ann r', 0, 'Role r is revoked from user ann\n'],
+  ['user grant-role root root', 0, 'Role root is granted to user root\n'],
+  ['auth status', 0, /^Authentication Status: false\nAuthRevision: \d+\n$/],
+  ['auth enable', 0, 'Authentication Enabled\n'],
+  ['--user ann:new elect e p', 1, ''],
+  ['--user root:secret auth disable', 0, 'Authentication Disabled\n'],
+  ['user delete ann', 0, 'User ann deleted\n'],
+  ['role delete r', 0, 'Role r deleted\n'],
+];
+
+describe('etcdctl', () => {
+  it('has each of its commands do what it says', async () => {
+    expect(await wrongRows(rows, ctl)).toEqual([]);
+    expect(notRun(image, rows)).toEqual([]);
+  }, 60_000);
+
+  it('tells of each what it is for', async () => {
+    expect(await withoutHelp(image)).toEqual([]);
+  });
+});
