@@ -387,7 +387,6 @@ describe('the tree', () => {
       const words = new RegExp(`\\b${path.replaceAll('/', ' ')}\\b`);
       if (!tests.some((test) => words.test(readFileSync(join(root, test), 'utf8')))) missing.push(file);
     }
-    // They last until a signal ends them, or are run by the shell's own test.
     expect(missing).toEqual([]);
   });
 

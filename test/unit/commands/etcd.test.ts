@@ -51,7 +51,6 @@ describe('etcd', () => {
   }, 30_000);
 
   it('tells of each what it is for', async () => {
-    // The option table writes the help of `start`.
     expect(await withoutHelp(image)).toEqual(['start']);
   });
 });

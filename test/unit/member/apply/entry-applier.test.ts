@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import type { Backend } from '../../../../src/backend/types.js';
+import type { Applier } from '../../../../src/member/apply/applier.js';
+import { EntryApplier, type EntryApplierDeps } from '../../../../src/member/apply/entry-applier.js';
+import { encodeOperation, type Operation } from '../../../../src/member/apply/operation.js';
+import { Cluster } from '../../../../src/member/membership/cluster.js';
+import { PutRequest, RequestHeader } from '../../../../src/proto/gen/etcdserverpb.js';
+import { confChangeCodec } from '../../../../src/raftpb/codec.js';
+import {
+  ConfChangeType,
+  type Entry,
+  EntryType,
+  makeConfChange,
+  makeConfState,
+  makeEntry,
+} from '../../../../src/raftpb/types.js';
+import { V2Store } from '../../../../src/v2/store.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { RecordingLogger } from '../../../support/recording-logger.js';
+
+const START = { backendIndex: 0, snapshotIndex: 0, snapshotTerm: 0, confState: makeConfState({ voters: [1n] }) };
+
+function applying(more: Partial<EntryApplierDeps> = {}) {
+  const logger = new RecordingLogger();
+  const clock = new ManualClock();
+  const written: string[] = [];
+  let beforeCommit: () => void = () => {};
+  const backend = {
+    createBucket() {},
+    onBeforeCommit(hook: () => void) {
+      beforeCommit = hook;
+    },
+    put: (bucket: string, key: Uint8Array) => written.push(`${bucket}/${Buffer.from(key).toString('latin1')}`),
+    delete() {},
+  } as unknown as Backend;
+  const stored: { kind: string; index: number }[] = [];
+  const results: (readonly [bigint, unknown])[] = [];
+  const changes: unknown[] = [];
+  let firstCommits = 0;
+  const entries = new EntryApplier({
+    node: { applyConfChange: () => makeConfState({ voters: [1n, 2n] }) } as unknown as EntryApplierDeps['node'],
+    backend,
+    cluster: new Cluster(9n, 1n, backend, new V2Store(), logger),
+    v2: new V2Store(),
+    applier: {
+      apply: ({ kind }: Operation, { index }: { index: number }) => {
+        stored.push({ kind, index });
+        return { ok: true, value: kind };
+      },
+    } as unknown as Applier,
+    waiters: { settle: (id, outcome) => results.push([id, outcome]) },
+    clock,
+    logger,
+    warningApplyDurationMs: 100,
+    maxLearners: 1,
+    leadership: { firstCommit: () => firstCommits++ },
+    onConfChange: (change) => changes.push(change),
+    start: START,
+    ...more,
+  });
+  const commit = (): string[] => {
+    written.length = 0;
+    beforeCommit();
+    return [...written];
+  };
+  return { entries, stored, results, changes, commit, logger, clock, firstCommits: () => firstCommits };
+}
+
+const put = (index: number): Entry =>
+  makeEntry({
+    index,
+    term: 1,
+    data: encodeOperation(RequestHeader.create({ ID: BigInt(index) }), {
+      kind: 'put',
+      request: PutRequest.create({ key: Buffer.from('k'), value: Buffer.from('v') }),
+    }),
+  });
+
+describe('committed entries', () => {
+  it('reach the store in order, each once, and whoever waits hears of it', () => {
+    const { entries, stored, results } = applying();
+    entries.apply([put(1), put(2)]);
+    entries.apply([put(2), put(3)]);
+    expect(stored).toEqual([1, 2, 3].map((index) => ({ kind: 'put', index })));
+    expect(results.map(([id]) => id)).toEqual([1n, 2n, 3n]);
+    expect(entries.applied).toBe(3);
+  });
+
+  it('that the database has already are not applied to it again', () => {
+    const { entries, stored, results } = applying({ start: { ...START, backendIndex: 2 } });
+    entries.apply([put(1), put(2), put(3)]);
+    expect(stored).toEqual([{ kind: 'put', index: 3 }]);
+    expect(results).toHaveLength(3);
+  });
+
+  it('move the consistent index in the transaction of what they changed, forward alone', () => {
+    const { entries, commit } = applying({ start: { ...START, backendIndex: 2 } });
+    entries.apply([put(1), put(2)]);
+    expect(commit()).toEqual([]);
+    entries.apply([put(3)]);
+    expect(commit()).toEqual(['meta/consistent_index', 'meta/term']);
+  });
+
+  it('that are empty are the first of a term', () => {
+    const { entries, firstCommits, results } = applying();
+    entries.apply([makeEntry({ index: 1, term: 1 })]);
+    expect(firstCommits()).toBe(1);
+    expect(results).toEqual([]);
+  });
+
+  it('of the configuration change core, membership and the configuration that is stored', () => {
+    const { entries, results, changes, commit } = applying();
+    const member = { id: 2, peerURLs: ['http://127.0.0.1:2'], isPromote: false };
+    const change = makeConfChange({
+      id: 7n,
+      type: ConfChangeType.ConfChangeAddNode,
+      nodeId: 2n,
+      context: Buffer.from(JSON.stringify(member)),
+    });
+    const data = confChangeCodec['3.5'].encode(change);
+    entries.apply([makeEntry({ index: 1, term: 1, type: EntryType.EntryConfChange, data })]);
+    expect(changes).toHaveLength(1);
+    expect(entries.confState.voters).toEqual([1n, 2n]);
+    expect(results).toMatchObject([[7n, { ok: true, value: [{ id: 2n }] }]]);
+    expect(commit()).toContain('meta/confState');
+    entries.apply([makeEntry({ index: 2, term: 1, type: EntryType.EntryConfChange, data })]);
+    expect(results[1]).toMatchObject([7n, { ok: false, error: { row: 'memberExists' } }]);
+    expect(changes).toHaveLength(1);
+  });
+
+  it('that take long are logged', () => {
+    const clock = new ManualClock();
+    const slow = {
+      apply: () => {
+        void clock.advance(150);
+        return { ok: true, value: undefined };
+      },
+    };
+    let nowMs = 0;
+    const { entries, logger } = applying({
+      applier: slow as unknown as Applier,
+      clock: { ...clock, monotonicMs: () => (nowMs += 150), wallMs: () => 0 } as unknown as ManualClock,
+    });
+    entries.apply([put(1)]);
+    expect(entries.slowCount).toBe(1);
+    expect(logger.records).toMatchObject([{ message: 'apply request took too long', fields: { took: '150ms' } }]);
+  });
+});

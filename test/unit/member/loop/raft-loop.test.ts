@@ -1,0 +1,205 @@
+/**
+ * The orders that keep a member's promises, each with what happened written down as it happens: the loop over a real
+ * core, a log whose syncs the test ends, and nobody at the other end.
+ */
+import { expect, it } from 'vitest';
+import { silentLogger } from '../../../../src/lib/logger.js';
+import { Leadership } from '../../../../src/member/loop/leadership.js';
+import { Outbox } from '../../../../src/member/loop/outbox.js';
+import type { Proposal } from '../../../../src/member/loop/proposal-queue.js';
+import { RaftLoop } from '../../../../src/member/loop/raft-loop.js';
+import { MemoryStorage } from '../../../../src/raft/log/memory-storage.js';
+import { RawNode } from '../../../../src/raft/rawnode.js';
+import { silentRaftLogger } from '../../../../src/raft/world/logger.js';
+import { messageTypeName } from '../../../../src/raftpb/describe.js';
+import {
+  type Entry,
+  type HardState,
+  type Message,
+  MessageType,
+  makeConfState,
+  makeEntry,
+  makeMessage,
+  makeSnapshot,
+} from '../../../../src/raftpb/types.js';
+import type { Wal } from '../../../../src/wal/types.js';
+import { ManualClock, settle } from '../../../support/manual-clock.js';
+import { seededRandom } from '../../../support/seeded-random.js';
+
+/** Member 1 of `voters`, with one entry that all of them have. */
+function member(voters: readonly bigint[]) {
+  const events: string[] = [];
+  const sent: Message[] = [];
+  const syncs: (() => void)[] = [];
+  let finishInstall: () => void = () => {};
+  const clock = new ManualClock();
+  const storage = new MemoryStorage();
+  const confState = makeConfState({ voters: [...voters] });
+  storage.applySnapshot(makeSnapshot({ index: 1, term: 1, confState }));
+  storage.setHardState({ term: 1, vote: 0n, commit: 1 });
+  const node = new RawNode({
+    id: 1n,
+    electionTicks: 10,
+    heartbeatTicks: 1,
+    storage,
+    random: seededRandom(1),
+    logger: silentRaftLogger,
+    applied: 1,
+    asyncStorageWrites: true,
+  });
+  const log = {
+    save(_hardState: HardState, entries: readonly Entry[]): boolean {
+      events.push(entries.length > 0 ? `write ${entries.map(({ index }) => index).join(' ')}` : 'write state');
+      return true;
+    },
+    sync(): Promise<void> {
+      return new Promise((resolve) => {
+        syncs.push(() => {
+          events.push('sync');
+          resolve();
+        });
+      });
+    },
+  } as unknown as Wal;
+  const leadership = new Leadership({ node, clock, logger: silentLogger, heartbeatIntervalMs: 100, wake() {} });
+  const outbox = new Outbox({
+    send(messages) {
+      sent.push(...messages);
+      for (const { type } of messages) events.push(`send ${messageTypeName(type)}`);
+    },
+    sendSnapshot() {},
+    isRemoved: () => false,
+    leadership,
+    clock,
+    logger: silentLogger,
+    heartbeatIntervalMs: 100,
+  });
+  const fatal: unknown[] = [];
+  const loop = new RaftLoop({
+    node,
+    storage,
+    log,
+    leadership,
+    clock,
+    outbox,
+    reads: { begin() {}, confirm() {}, applied() {} },
+    applyEntries: (entries) => events.push(...entries.map(({ index }) => `apply ${index}`)),
+    snapshots: {
+      persist(snapshot) {
+        events.push(`snapshot ${snapshot.metadata.index}`);
+        storage.applySnapshot(snapshot);
+      },
+      install: () =>
+        new Promise((resolve) => {
+          finishInstall = () => {
+            events.push('install');
+            resolve();
+          };
+        }),
+    },
+    onFatal: (cause) => fatal.push(cause),
+  });
+  return {
+    events,
+    sent,
+    node,
+    loop,
+    fatal,
+    install: async () => {
+      finishInstall();
+      await settle();
+    },
+    /** Ends the syncs under way. */
+    sync: async () => {
+      for (const end of syncs.splice(0)) end();
+      await settle();
+    },
+    receive: async (message: Partial<Message> & Pick<Message, 'type'>) => {
+      const stepped = loop.receive(makeMessage({ from: 2n, to: 1n, term: 2, ...message }));
+      await settle();
+      await stepped;
+    },
+  };
+}
+
+const proposal = (text: string): Proposal => ({
+  content: Buffer.from(text),
+  isAbandoned: false,
+  dropped() {},
+  taken() {},
+  refused(error) {
+    throw error;
+  },
+});
+
+async function lead(one: ReturnType<typeof member>): Promise<void> {
+  one.node.campaign();
+  one.loop.wake();
+  await settle();
+  await one.sync();
+}
+
+it("holds a follower's answer back until what it answers for is synced", async () => {
+  const one = member([1n, 2n]);
+  await one.receive({ type: MessageType.MsgApp, index: 1, logTerm: 1, entries: [makeEntry({ index: 2, term: 2 })] });
+  expect(one.events).toEqual(['write 2']);
+  await one.sync();
+  expect(one.events).toEqual(['write 2', 'sync', 'send MsgAppResp']);
+  expect(one.fatal).toEqual([]);
+});
+
+it('has a single voter commit and apply after its own sync alone', async () => {
+  const one = member([1n]);
+  await lead(one);
+  await one.sync();
+  one.events.length = 0;
+  one.loop.propose(proposal('x'));
+  await settle();
+  expect(one.events).toEqual(['write 3']);
+  await one.sync();
+  expect(one.events.filter((event) => event !== 'write state')).toEqual(['write 3', 'sync', 'apply 3']);
+});
+
+it('lets a leader send before it writes, and take part in the quorum only after its sync', async () => {
+  const one = member([1n, 2n, 3n]);
+  await lead(one);
+  await one.receive({ type: MessageType.MsgVoteResp });
+  expect(one.node.isLeader).toBe(true);
+  await one.sync();
+  await one.receive({ type: MessageType.MsgAppResp, index: 2 });
+  await one.sync();
+  one.events.length = 0;
+  one.loop.propose(proposal('x'));
+  await settle();
+  expect(one.events.indexOf('send MsgApp')).toBeLessThan(one.events.indexOf('write 3'));
+  expect(one.node.committed).toBe(2);
+  await one.receive({ type: MessageType.MsgAppResp, index: 3 });
+  expect(one.node.committed).toBe(2);
+  await one.sync();
+  expect(one.node.committed).toBe(3);
+});
+
+it('puts a snapshot in the place of the log before later entries, and answers when its database is in place', async () => {
+  const one = member([1n, 2n]);
+  const confState = makeConfState({ voters: [1n, 2n] });
+  const snapshot = makeSnapshot({ index: 10, term: 2, confState });
+  await one.receive({ type: MessageType.MsgSnap, snapshot });
+  await one.receive({ type: MessageType.MsgApp, index: 10, logTerm: 2, entries: [makeEntry({ index: 11, term: 2 })] });
+  await one.sync();
+  expect(one.events.indexOf('snapshot 10')).toBeGreaterThanOrEqual(0);
+  expect(one.events.indexOf('snapshot 10')).toBeLessThan(one.events.indexOf('write 11'));
+  expect(one.sent.map(({ type }) => type)).not.toContain(MessageType.MsgAppResp);
+  await one.install();
+  await one.sync();
+  expect(one.events.indexOf('install')).toBeLessThan(one.events.indexOf('send MsgAppResp'));
+  expect(one.fatal).toEqual([]);
+});
+
+it('stops when a sync fails, and answers for nothing any more', async () => {
+  const one = member([1n, 2n]);
+  one.loop.deps.log.sync = () => Promise.reject(new Error('input/output error'));
+  await one.receive({ type: MessageType.MsgApp, index: 1, logTerm: 1, entries: [makeEntry({ index: 2, term: 2 })] });
+  await settle();
+  expect(one.fatal).toEqual([new Error('input/output error')]);
+  expect(one.sent).toEqual([]);
+});

@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import type { Backend } from '../../../../src/backend/types.js';
+import { silentLogger } from '../../../../src/lib/logger.js';
+import type { Cluster } from '../../../../src/member/membership/cluster.js';
+import { TakenSnapshots } from '../../../../src/member/snapshots/taken-snapshots.js';
+import type { MemoryStorage } from '../../../../src/raft/log/memory-storage.js';
+import { makeConfState } from '../../../../src/raftpb/types.js';
+import type { SnapshotFiles, Wal } from '../../../../src/wal/types.js';
+
+/** `fails`: the step that ends with an error. */
+function taking(fails = '') {
+  const events: string[] = [];
+  const failed: unknown[] = [];
+  const step =
+    (name: string) =>
+    (...[at]: unknown[]): void => {
+      if (name === fails) throw new Error(`${name} failed`);
+      events.push(typeof at === 'number' ? `${name} ${at}` : name);
+    };
+  const snapshots = new TakenSnapshots({
+    backend: { commit: async () => step('commit')() } as unknown as Backend,
+    cluster: { localId: 1n } as Cluster,
+    wal: { saveSnapshot: step('marker'), releaseTo: step('release') } as unknown as Wal,
+    snapshots: { save: step('file') } as unknown as SnapshotFiles,
+    storage: {
+      createSnapshot: step('memory'),
+      compact: step('compact'),
+      firstIndex: () => 1,
+    } as unknown as MemoryStorage,
+    logger: silentLogger,
+    config: { snapshotCount: 10, snapshotCatchupEntries: 5 },
+    start: { snapshotIndex: 0 },
+    v2Json: () => new Uint8Array(),
+    holdsLog: () => false,
+    purge() {},
+    fail: (cause) => failed.push(cause),
+  });
+  const apply = async (applied: number): Promise<void> => {
+    snapshots.afterApply({ applied, appliedTerm: 1, confState: makeConfState() });
+    await snapshots.idle();
+  };
+  return { events, failed, apply };
+}
+
+it('commits, writes the file, syncs its marker, and only then releases segments and entries', async () => {
+  const { events, apply } = taking();
+  await apply(10);
+  expect(events).toEqual([]);
+  await apply(11);
+  expect(events).toEqual(['commit', 'file', 'marker', 'release 11', 'memory 11', 'compact 6']);
+});
+
+it.each(['commit', 'file', 'marker'])('releases nothing when the %s fails', async (fails) => {
+  const { events, failed, apply } = taking(fails);
+  await apply(11);
+  expect(failed).toEqual([new Error(`${fails} failed`)]);
+  expect(events.filter((event) => event.startsWith('release') || event.startsWith('compact'))).toEqual([]);
+});
