@@ -179,7 +179,7 @@ it('lets a leader send before it writes, and take part in the quorum only after 
   expect(one.node.committed).toBe(3);
 });
 
-it('puts a snapshot in the place of the log before later entries, and answers when its database is in place', async () => {
+it('takes a snapshot before the entries that come after it, and answers when its database is in place', async () => {
   const one = member([1n, 2n]);
   const confState = makeConfState({ voters: [1n, 2n] });
   const snapshot = makeSnapshot({ index: 10, term: 2, confState });
