@@ -1,4 +1,4 @@
-/** What ends a call on the server: its handler, its deadline, its client, its connection; and what is left of it then. */
+/** What ends a call on the server: its handler, its deadline, its client, its connection; and what is left then. */
 import { describe, expect, it } from 'vitest';
 import { createGrpcServer } from '../../../src/grpc/server.js';
 import { Code, GrpcError, type GrpcServerOptions, type ServerCall } from '../../../src/grpc/types.js';
