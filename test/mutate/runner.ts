@@ -107,8 +107,10 @@ export class MutationRunner implements AsyncDisposable {
     );
     this.#vitest = vitest;
     // A worker that is ended leaves messages that cannot be sent to it; vitest would end with them.
-    process.removeAllListeners('unhandledRejection');
-    process.on('unhandledRejection', () => {});
+    for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+      process.removeAllListeners(event);
+      process.on(event, () => {});
+    }
     for (const file of this.#sources) await vitest.vite.transformRequest(file, { ssr: true });
   }
 

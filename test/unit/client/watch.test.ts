@@ -100,6 +100,21 @@ describe('a watch', () => {
     expect(keysOf(await watch.next())).toEqual(['k1', 'k2', 'k3']);
   });
 
+  it('forgets parts whose rest was lost with the stream: they come again as a whole', async () => {
+    const watch = client.watch('k', { fragment: true, prefix: true });
+    const first = await openStream();
+    first.answer(created(0, 3));
+    first.answer({ ...events(0, 5, event('k1', 5)), fragment: true });
+    await settle();
+    channel.lose();
+    const second = await openStream();
+    expect(requests(second)).toMatchObject([{ case: 'createRequest', value: { startRevision: 4 } }]);
+    second.answer(created(0, 6));
+    second.answer({ ...events(0, 6, event('k1', 5)), fragment: true });
+    second.answer(events(0, 6, event('k2', 5)));
+    expect(keysOf(await watch.next())).toEqual(['k1', 'k2']);
+  });
+
   it('ends with an error when its history is gone', async () => {
     const watch = client.watch('k', { revision: 1 });
     const stream = await openStream();

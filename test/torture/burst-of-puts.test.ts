@@ -12,17 +12,17 @@ import { END_HEADERS, END_STREAM, frame, PREFACE, settings, T, uint32 } from '..
 
 const CONNECTIONS = 40;
 /** Of each. Together more than fit onto a stack as arguments. */
-const PUTS = 1000;
+const PUTS = 300;
 
 beforeAll(buildPrograms, 120_000);
 
-it('takes in 40 000 puts that come in forty writes, and serves another client meanwhile', async () => {
+it('takes in 12 000 puts that come in forty writes, and serves another client meanwhile', async () => {
   await using member = await WatchedMember.start();
   const bursts = Array.from({ length: CONNECTIONS }, (_, connection) => burst(connection));
   const { grewMb, puts } = await member.during(async () => {
     await Promise.all(bursts.map((bytes) => send(member.home.clientPort, bytes)));
   });
-  expect(grewMb).toBeLessThan(450);
+  expect(grewMb).toBeLessThan(250);
   expect(puts).toBeGreaterThan(0);
   const { header } = await member.home.client().kv.get('b0-0');
   expect(header?.revision).toBeGreaterThan(CONNECTIONS * PUTS);
