@@ -17,10 +17,9 @@ export function rawWords(words: readonly string[]): readonly string[] {
   return all === undefined || all.length < words.length ? words : all.slice(all.length - words.length);
 }
 
-/** With the variables of etcd and etcdctl as they are; others stay as Node has them. */
+/** Those that are not UTF-8 with the bytes that they have: commands that are run inherit them. */
 export function rawVariables(env: Variables): Variables {
-  const isLost = ([name, value]: readonly [string, string | undefined]): boolean =>
-    name.startsWith('ETCD') && value?.includes(REPLACEMENT) === true;
+  const isLost = ([, value]: readonly [string, string | undefined]): boolean => value?.includes(REPLACEMENT) === true;
   if (!Object.entries(env).some(isLost)) return env;
   const own = (entriesOf('/proc/self/environ') ?? []).flatMap((entry): [string, string][] => {
     const equals = entry.indexOf('=');

@@ -21,8 +21,11 @@ export async function runCommand(
   options: { readonly env: Readonly<Record<string, string | undefined>>; readonly input: 'none' | 'ours' },
 ): Promise<CommandEnd> {
   const { execa } = await import('execa');
-  const isText = argv.every((word) => word.isWellFormed());
-  const [program = '', ...args] = isText ? argv : throughShell(argv);
+  const raw = Object.entries(options.env).filter(
+    (entry): entry is [string, string] => NAME.test(entry[0]) && entry[1]?.isWellFormed() === false,
+  );
+  const isText = raw.length === 0 && argv.every((word) => word.isWellFormed());
+  const [program = '', ...args] = isText ? argv : throughShell(argv, raw);
   const { exitCode, signal, code, cause } = await execa(program, args, {
     env: options.env as Record<string, string>,
     extendEnv: false,
@@ -39,14 +42,25 @@ export async function runCommand(
   return { exitCode: -1, failure: startFailure(argv[0] ?? '', code, cause), wasSignaled: false };
 }
 
+/** What a shell takes for the name of a variable. */
+const NAME = /^[A-Za-z_]\w*$/;
+
 /**
- * Node passes on words only as UTF-8. Others reach the program through the shell, which can write any byte and then
- * becomes the program itself; the final `x` keeps line ends that a substitution would cut off.
+ * Node passes on words and variables only as UTF-8. Others reach the program through the shell, which can write any
+ * byte and then becomes the program itself; the final `x` keeps line ends that a substitution would cut off.
  */
-function throughShell(argv: readonly string[]): readonly string[] {
+function throughShell(
+  argv: readonly string[],
+  variables: readonly (readonly [name: string, value: string])[],
+): readonly string[] {
   const octal = (word: string): string =>
     [...rawBytes(word)].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('');
-  const steps = argv.map((word, at) => `w${at}=$(printf %b '${octal(word)}x'); w${at}=\${w${at}%x}`);
+  const assign = (name: string, word: string): string =>
+    `${name}=$(printf %b '${octal(word)}x'); ${name}=\${${name}%x}`;
+  const steps = [
+    ...argv.map((word, at) => assign(`w${at}`, word)),
+    ...variables.map(([name, value]) => `${assign(name, value)}; export ${name}`),
+  ];
   const words = argv.map((_, at) => `"$w${at}"`);
   return ['/bin/sh', '-c', `${steps.join('; ')}; exec ${words.join(' ')}`];
 }

@@ -29,6 +29,17 @@ describe('a program that is run', () => {
     expect(got.map((each) => rawText(Buffer.from(each, 'latin1')))).toEqual(words);
   });
 
+  it('gets variables as they are, also those that are no UTF-8', async () => {
+    const out = join(dir, 'out');
+    const X = word(0x71, 0xff, 0x0a);
+    const { failure } = await runCommand(['sh', '-c', `printf "%s|%s|%s" "$X" "$Y" "$w0" >"${out}"`], {
+      env: { ...env, X, Y: 'plain', 'no name': word(0xff) },
+      input: 'none',
+    });
+    expect(failure).toBeUndefined();
+    expect(rawText(readFileSync(out))).toBe(`${X}|plain|`);
+  });
+
   it('ends with its own exit code also then', async () => {
     const exit = await runCommand(['sh', '-c', 'exit 7', word(0xff)], { env, input: 'none' });
     expect(exit).toEqual({ exitCode: 7, failure: 'exit status 7', wasSignaled: false });
