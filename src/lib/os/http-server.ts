@@ -4,6 +4,8 @@ import type { Duplex } from 'node:stream';
 import { type HttpPeer, type HttpRequest, type HttpResponse, type HttpService, pourBody } from '../http.js';
 import type { NetworkSocket } from '../network.js';
 import { HttpConnections, type HttpLimits } from './http-connections.js';
+import type { ParserError } from './http-malformed.js';
+import { HttpRepairs } from './http-repairs.js';
 
 const HEADERS_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
@@ -30,6 +32,7 @@ export interface HttpServerOptions extends Partial<HttpLimits> {
 export function createHttpServer(service: HttpService, options: HttpServerOptions = {}): HttpServer {
   const { backlog = { bytes: 0 }, headersTimeoutMs = HEADERS_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
   const connections = new HttpConnections(backlog, options);
+  const repairs = new HttpRepairs();
   const upgraded = new Set<Duplex>();
   const server = createServer(
     {
@@ -40,8 +43,15 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
       keepAliveTimeout: keepAliveMs,
       maxHeaderSize: MAX_HEADER_BYTES,
       noDelay: true,
+      // Refused below, in Go's words.
+      requireHostHeader: false,
     },
     (message, response) => {
+      const refusal = repairs.admit(message);
+      if (refusal !== undefined) {
+        message.socket.end(refusal);
+        return;
+      }
       const gone = new AbortController();
       response.on('close', () => {
         if (!response.writableFinished) gone.abort(new Error('the client has gone away'));
@@ -82,6 +92,13 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
       () => socket.destroy(),
     );
   });
+  server.on('clientError', (error: ParserError, socket: Duplex) => {
+    const { address, tls } = connections.peerOf(socket);
+    const stream = repairs.failed(socket, error, { isPlain: tls === undefined });
+    if (stream === undefined) return;
+    connections.add(stream, address, tls);
+    server.emit('connection', stream);
+  });
   return {
     accept({ socket, remoteAddress, tls }) {
       connections.add(socket, remoteAddress, tls);
@@ -90,6 +107,8 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     closeIdleConnections: () => server.closeIdleConnections(),
     closeAllConnections() {
       server.closeAllConnections();
+      // Ends the timer that looks after them.
+      server.close();
       for (const socket of upgraded) socket.destroy();
     },
   };

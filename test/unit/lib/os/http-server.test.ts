@@ -147,4 +147,106 @@ describe('an HTTP/1 server', () => {
     expect(String(answer)).toMatch(/Connection: close/);
     await once(socket, 'close');
   });
+
+  /** What comes back on one connection for bytes as latin1, sent piece by piece, until it is closed. */
+  async function converse(port: number, ...pieces: readonly string[]): Promise<string> {
+    const socket = net.connect(port, HOST);
+    socket.on('error', () => {});
+    let got = '';
+    socket.on('data', (chunk) => {
+      got += String(chunk);
+    });
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    for (const [at, piece] of pieces.entries()) {
+      socket.write(Buffer.from(piece, 'latin1'));
+      if (at < pieces.length - 1) await once(socket, 'data');
+    }
+    await closed;
+    return got;
+  }
+
+  const echo: HttpService = async ({ method, target, body, peer }) => {
+    const size = (await collectBody(body, 1000)).length;
+    return text(`[${method} ${target} ${size} ${peer.address.split(':')[0]}]`);
+  };
+
+  it('takes targets with bytes beyond ASCII and methods of any name, one after another, bodies and all', async () => {
+    await using server = await serving(echo);
+    const got = await converse(
+      server.port,
+      'GET /a HTTP/1.1\r\nHost: a\r\n\r\n',
+      'PUT /\xc3\xa9/\xff?b=\xe9 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+      'brew /pot HTTP/1.1\r\nHost: a\r\n\r\n',
+      'GET /b HTTP/1.1\r\nHost: a\r\n\r\n',
+      'WHEN /\xfe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(got.match(/\[.*?\]/g)).toEqual([
+      '[GET /a 0 127.0.0.1]',
+      '[PUT /%c3%a9/%ff?b=%e9 3 127.0.0.1]',
+      '[brew /pot 0 127.0.0.1]',
+      '[GET /b 0 127.0.0.1]',
+      '[WHEN /%fe 0 127.0.0.1]',
+    ]);
+  });
+
+  it('streams through a connection that was read anew, and tells when its caller leaves', async () => {
+    let left = false;
+    await using server = await serving(async ({ signal }) => {
+      signal.addEventListener('abort', () => {
+        left = true;
+      });
+      return {
+        status: 200,
+        headers: {},
+        body: (async function* () {
+          for (;;) yield Buffer.alloc(64 * 1024, 'x');
+        })(),
+      };
+    });
+    const socket = net.connect(server.port, HOST);
+    socket.on('error', () => {});
+    socket.write(Buffer.from('GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n', 'latin1'));
+    let size = 0;
+    for await (const chunk of socket) {
+      size += (chunk as Buffer).length;
+      if (size > 20 * 1024 * 1024) break;
+    }
+    socket.destroy();
+    await expect.poll(() => left).toBe(true);
+  });
+
+  it.each([
+    ['no HTTP', '\x16\x03\x01\x02hello\r\n\r\n', ''],
+    ['four words', 'GET /a b HTTP/1.1\r\nHost: a\r\n\r\n', ''],
+    ['another major version', 'GET / HTTP/3.1\r\nHost: a\r\n\r\n', ''],
+    ['no slash', 'GET a HTTP/1.1\r\nHost: a\r\n\r\n', '400 Bad Request'],
+    ['a control character', 'GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n', '400 Bad Request'],
+    ['no host', 'GET / HTTP/1.1\r\n\r\n', '400 Bad Request: missing required Host header'],
+    ['a bad host', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', '400 Bad Request: malformed Host header'],
+    ['a bad name', 'GET / HTTP/1.1\r\nHost: a\r\nX\xff: a\r\n\r\n', '400 Bad Request: invalid header name'],
+    ['a bad value', 'GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n', '400 Bad Request: invalid header value'],
+    ['no colon', 'GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n', '400 Bad Request'],
+    ['a bad length', 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', '400 Bad Request'],
+    ['an unknown coding', 'PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n', 'Unsupported transfer encoding'],
+    ['an endless head', `GET / HTTP/1.1\r\nX: ${'x'.repeat(2_000_000)}`, '431 Request Header Fields Too Large'],
+  ])("answers %s in Go's words, and nobody is asked", async (_what, sent, answer) => {
+    let asked = 0;
+    await using server = await serving(async () => {
+      asked++;
+      return text('');
+    });
+    const got = await converse(server.port, sent);
+    expect(got.slice(got.indexOf('\r\n\r\n') + 1).trim()).toBe(answer);
+    expect(asked).toBe(0);
+  });
+
+  it('answers what would have closed a new connection on one that spoke HTTP before', async () => {
+    await using server = await serving(echo);
+    const first = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n';
+    expect(await converse(server.port, first, 'hello\r\n\r\n')).toMatch(/\r\n\r\n400 Bad Request$/);
+    expect(await converse(server.port, first, 'GET / HTTP/3.1\r\n\r\n')).toMatch(
+      /505 HTTP Version Not Supported: unsupported protocol version$/,
+    );
+  });
 });
