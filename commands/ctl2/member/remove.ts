@@ -1,6 +1,9 @@
 import { exitSilently } from '../../../src/cli/exit.js';
 import { ClusterCommand } from '../../../src/ctl/v2/command.js';
 
+const DOCUMENTATION =
+  'https://github.com/etcd-io/etcd/blob/master/Documentation/runtime-configuration.md#remove-a-member';
+
 export default class MemberRemove extends ClusterCommand {
   static override summary = 'Remove a member from the cluster';
   static override usage = '<memberID>';
@@ -17,6 +20,7 @@ export default class MemberRemove extends ClusterCommand {
     for (const namesake of members.filter(({ name }) => name === id)) {
       this.note(`Found a member named ${id}; if this is correct, please use its ID, eg:`);
       this.note(`\tetcdctl member remove ${namesake.id}`);
+      this.note(`For more details, read the documentation at ${DOCUMENTATION}\n`);
     }
     if (!members.some((member) => member.id === id)) {
       this.refuse(`Couldn't find a member in the cluster with an ID of ${id}.`);

@@ -1,23 +1,27 @@
 /** From what a server answered to what a call returns or throws. */
+import { jsonSyntaxError } from '../../lib/go/json.js';
 import type { V2Answer } from './cluster.js';
-import { AnswerError, noJson, V2CallError, V2Error } from './errors.js';
+import { AnswerError, noKeysAnswer, V2CallError, V2Error } from './errors.js';
 import type { V2Action, V2Node, V2Response } from './types.js';
 
 export type Json = Readonly<Record<string, unknown>>;
 
 const isJson = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Throws AnswerError for what is no JSON object. */
-export function parseObject(text: string): Json {
+/** Throws AnswerError for what is no JSON object: in Go's words, or (keys) etcd's own. */
+export function parseObject(text: string, words: (text: string) => AnswerError = noJson): Json {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw noJson();
+    throw words(text);
   }
-  if (!isJson(value)) throw noJson();
+  if (!isJson(value)) throw words(text);
   return value;
 }
+
+const noJson = (text: string): AnswerError =>
+  new AnswerError('no-json', jsonSyntaxError(text) ?? 'json: cannot unmarshal what is no object');
 
 export const textAt = (json: Json, name: string): string => {
   const value = json[name];
@@ -47,7 +51,7 @@ export const objectsAt = (json: Json, name: string): readonly Json[] => {
 /** Throws V2Error for a refusal, AnswerError for what is no answer of etcd. */
 export function keysAnswer({ status, index, clusterId, body }: V2Answer): V2Response {
   if (status !== 200 && status !== 201) {
-    const error = parseObject(body);
+    const error = parseObject(body, noKeysAnswer);
     throw new V2Error(
       numberAt(error, 'errorCode'),
       textAt(error, 'message'),
@@ -56,7 +60,7 @@ export function keysAnswer({ status, index, clusterId, body }: V2Answer): V2Resp
     );
   }
   if (body === '') throw new AnswerError('empty', 'client: response body is empty');
-  const answer = parseObject(body);
+  const answer = parseObject(body, noKeysAnswer);
   return {
     action: textAt(answer, 'action') as V2Action,
     node: nodeAt(answer, 'node'),

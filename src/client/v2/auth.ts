@@ -56,7 +56,7 @@ export class AuthApi {
   }
 
   async addUser(name: string, password: string, call: V2CallOptions = {}): Promise<void> {
-    await this.#putUser(name, { ...(password === '' ? {} : { password }), roles: null }, call);
+    expectOk(await this.#putUser(name, passwordFields(password), call), 200, 201);
   }
 
   async removeUser(name: string, call: V2CallOptions = {}): Promise<void> {
@@ -64,15 +64,15 @@ export class AuthApi {
   }
 
   async changePassword(name: string, password: string, call: V2CallOptions = {}): Promise<void> {
-    await this.#putUser(name, { ...(password === '' ? {} : { password }), roles: null }, call);
+    await this.#changeUser(name, passwordFields(password), call);
   }
 
   async grantRoles(name: string, roles: readonly string[], call: V2CallOptions = {}): Promise<void> {
-    await this.#putUser(name, { roles: null, grant: roles }, call);
+    await this.#changeUser(name, { roles: null, grant: roles }, call);
   }
 
   async revokeRoles(name: string, roles: readonly string[], call: V2CallOptions = {}): Promise<void> {
-    await this.#putUser(name, { roles: null, revoke: roles }, call);
+    await this.#changeUser(name, { roles: null, revoke: roles }, call);
   }
 
   async roles(call: V2CallOptions = {}): Promise<readonly string[]> {
@@ -113,9 +113,15 @@ export class AuthApi {
     return roleOf(parseObject(await this.#putRole(name, { revoke: permissions(patterns, access) }, call)));
   }
 
-  async #putUser(name: string, fields: Json, call: V2CallOptions): Promise<void> {
+  /** A user that this has made, since there was none, is an error without words: so etcd's client has it. */
+  async #changeUser(name: string, fields: Json, call: V2CallOptions): Promise<void> {
+    expectOk(await this.#putUser(name, fields, call), 200);
+  }
+
+  #putUser(name: string, fields: Json, call: V2CallOptions): Promise<V2Answer> {
     const text = JSON.stringify({ user: name, ...fields });
-    await this.#send({ method: 'PUT', path: userPath(name), body: { type: 'application/json', text } }, call);
+    const body = { type: 'application/json', text };
+    return this.cluster.send({ method: 'PUT', path: userPath(name), body }, call);
   }
 
   async #putRole(name: string, fields: Json, call: V2CallOptions): Promise<string> {
@@ -130,6 +136,8 @@ export class AuthApi {
     return answer;
   }
 }
+
+const passwordFields = (password: string): Json => ({ ...(password === '' ? {} : { password }), roles: null });
 
 const userPath = (name: string): string => `${PATH}/users/${name}`;
 const rolePath = (name: string): string => `${PATH}/roles/${name}`;

@@ -86,7 +86,7 @@ export class AnswerError extends Error {
   }
 }
 
-export const noJson = (): AnswerError =>
+export const noKeysAnswer = (): AnswerError =>
   new AnswerError(
     'no-json',
     'client: response is invalid json. The endpoint is probably not valid etcd cluster endpoint',

@@ -1,6 +1,7 @@
 /** `cluster-health`: a line for each member, and one for all. As etcd's etcdctl/ctlv2/command/cluster_health.go. */
 import type { V2Member } from '../../client/v2/types.js';
 import { httpFailure } from '../../lib/go/http-error.js';
+import { jsonSyntaxError } from '../../lib/go/json.js';
 import { goQuote } from '../../lib/go/quote.js';
 import { collectBody } from '../../lib/http.js';
 import type { HttpClient } from '../../lib/http-client.js';
@@ -60,11 +61,8 @@ async function askHealth(http: HttpClient, url: string, signal: AbortSignal | un
   let answer: unknown;
   try {
     answer = JSON.parse(text);
-  } catch {
-    const [first = ''] = text.trimStart();
-    throw new Error(
-      first === '' ? 'unexpected end of JSON input' : `invalid character '${first}' looking for beginning of value`,
-    );
+  } catch (cause) {
+    throw new Error(jsonSyntaxError(text), { cause });
   }
   if (typeof answer !== 'object' || answer === null || !('health' in answer)) return false;
   // Older members answer with a boolean.

@@ -1,0 +1,537 @@
+/**
+ * etcdctl for the v2 API beside etcd 3.4's (`ETCDCTL_API=2`): each command, with what goes wrong too, by both programs
+ * at two members that went through the same. Runs where REAL_ETCD_34 names a folder with real programs.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ProgramImage } from '../../src/cli/run-program.js';
+import { etcdctl2 } from '../../src/ctl/v2/program.js';
+import { runV2Program } from '../../src/ctl/v2/run.js';
+import { freePort } from '../support/free-port.js';
+import { MemberHome, type MemberProcess, realEtcd34 } from '../support/member-process.js';
+import { type CommandOutcome, programImage, runCommand } from '../support/run-command.js';
+import { ServedMember } from '../support/served-member.js';
+
+interface CtlInput {
+  readonly input?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Words of a command line, and what stands on standard input. */
+type Line = readonly [words: string, input?: string];
+
+const keys: readonly Line[] = [
+  ['set /k v'],
+  ['set /k'],
+  ['set /k', 'from stdin'],
+  ['set'],
+  ['set /k w extra'],
+  ['set --ttl 100 /t v'],
+  ['set --ttl -5 /t v'],
+  ['set --ttl x /t v'],
+  ['set --ttl 99999999999999999999 /t v'],
+  ['set /k -x'],
+  ['set -- /k -x'],
+  ['set --swap-with-value no /k v'],
+  ['set --swap-with-value -x /k v'],
+  ['set --swap-with-index 1 /k v'],
+  ['set --swap-with-index x /k v'],
+  ['set --swap-with-index -1 /k v'],
+  ['set nodir v'],
+  ['set / v'],
+  ['-o json set /k j'],
+  ['-o extended set /k e'],
+  ['-o nonsense set /k e'],
+  ['get /k'],
+  ['get k'],
+  ['get -q /k'],
+  ['get --quorum --sort /k'],
+  ['get /nope'],
+  ['get'],
+  ['get /k /t'],
+  ['-o json get /k'],
+  ['-o extended get /k'],
+  ['-o json get /t'],
+  ['-o extended get /t'],
+  ['-o json get /nope'],
+  ['-o extended get /nope'],
+  ['--output=json get /k'],
+  ['get --frob /k'],
+  ['--frob get /k'],
+  ['mk /m 1'],
+  ['mk /m 1'],
+  ['mk /m'],
+  ['mk'],
+  ['mk --ttl 50 /mt 1'],
+  ['mk --in-order /q a'],
+  ['mk --in-order --ttl 60 /q b'],
+  ['-o json mk --in-order /q c'],
+  ['-o extended mk --in-order /q d'],
+  ['mk --in-order /k d'],
+  ['mkdir /d'],
+  ['mkdir /d'],
+  ['mkdir'],
+  ['mkdir --ttl 77 /dt'],
+  ['-o json mkdir /dj'],
+  ['-o extended mkdir /de'],
+  ['mkdir /k/x'],
+  ['setdir /sd'],
+  ['setdir /sd'],
+  ['setdir --ttl 30 /sd'],
+  ['setdir /k'],
+  ['setdir'],
+  ['-o json setdir /sj'],
+  ['update /k u'],
+  ['update /nope u'],
+  ['update /d u'],
+  ['update --ttl 10 /k u'],
+  ['update --ttl 0 /k u'],
+  ['-o json update /k u2'],
+  ['update'],
+  ['update /k', 'piped'],
+  ['updatedir --ttl 40 /d'],
+  ['updatedir --ttl 0 /d'],
+  ['updatedir /nope'],
+  ['updatedir /k'],
+  ['updatedir'],
+  ['-o json updatedir --ttl 10 /d'],
+  ['set /d/a 1'],
+  ['set /d/b/c 2'],
+  ['set /d/_h 3'],
+  ['ls --sort'],
+  ['ls --sort -p'],
+  ['ls --recursive --sort'],
+  ['ls -r -p --sort /d'],
+  ['ls /k'],
+  ['ls d'],
+  ['ls /nope'],
+  ['ls -q --sort /d'],
+  ['ls --sort --quorum /'],
+  ['-o json ls --sort /d'],
+  ['-o json ls --sort -r /d'],
+  ['-o extended ls --sort /d'],
+  ['-o json ls /k'],
+  ['get /d'],
+  ['-o json get /d'],
+  ['-o extended get /d'],
+  ['watch --after-index 3 /k'],
+  ['watch --after-index 3 --recursive /'],
+  ['-o json watch --after-index 3 /k'],
+  ['-o extended watch --after-index 3 /k'],
+  ['watch --recursive --after-index 4 /d'],
+  ['watch'],
+  ['watch --after-index x /k'],
+  ['exec-watch'],
+  ['exec-watch /k'],
+  ['exec-watch --after-index x /k ls'],
+  ['rm /k'],
+  ['rm /k'],
+  ['rm'],
+  ['rm /d'],
+  ['rm --dir /d'],
+  ['rm --recursive /d'],
+  ['rm --dir /dj'],
+  ['-o json rm /t'],
+  ['-o extended rm /m'],
+  ['set /k again'],
+  ['rm --with-value no /k'],
+  ['rm --with-value again /k'],
+  ['set /k again'],
+  ['rm --with-index 1 /k'],
+  ['rm --with-index -1 /k'],
+  ['rm --with-index 0 --with-value again /k'],
+  ['-o json rm --recursive /q'],
+  ['rm -r /'],
+  ['rmdir /de'],
+  ['rmdir /de'],
+  ['rmdir'],
+  ['set /full/a b'],
+  ['rmdir /full'],
+  ['rmdir /full/a'],
+  ['-o json rmdir /full'],
+  ['set /é 日本'],
+  ['get /é'],
+  ['-o json get /é'],
+  ['set /a%20b c'],
+  ['get /a%20b'],
+  ['set /x<y>&z "q"'],
+  ['-o json get /x<y>&z'],
+  ['set /p?q#r 1'],
+  ['ls --sort /'],
+  ['set //a//b 1'],
+  ['set /dot/../up 1'],
+  ['set /slash/ 1'],
+  ['set /multi', 'two\nlines\n'],
+  ['get /multi'],
+  ['-o json get /multi'],
+  ['-o extended get /multi'],
+];
+
+const others: readonly Line[] = [
+  ['cluster-health'],
+  ['cluster-health extra'],
+  ['member list'],
+  ['member list extra'],
+  ['member'],
+  ['member nonsense'],
+  ['member add x'],
+  ['member add x nonsense'],
+  ['member add x http://127.0.0.1:1/path'],
+  ['member add x ftp://127.0.0.1:1'],
+  ['member add x http://127.0.0.1:1 y'],
+  ['member add'],
+  ['member update'],
+  ['member update zzz http://127.0.0.1:1'],
+  ['member update 1 http://127.0.0.1:1'],
+  ['member update 1'],
+  ['member update 1 nonsense'],
+  ['member remove'],
+  ['member remove zzz'],
+  ['member remove 1'],
+  ['member remove m'],
+  ['member remove 1 2'],
+  ['user add'],
+  ['user add ann:pw'],
+  ['user add ann:pw'],
+  ['user add bob', 'secret\n'],
+  ['user add bob extra'],
+  ['user add a:b:c'],
+  ['user get ann'],
+  ['user get nobody'],
+  ['user get'],
+  ['user list'],
+  ['user list extra'],
+  ['user remove nobody'],
+  ['user remove'],
+  ['user grant ann'],
+  ['user grant ann --roles r1'],
+  ['user grant ann --roles r1'],
+  ['user grant --roles r1,r2 ann'],
+  ['user grant nobody --roles r1'],
+  ['user get ann'],
+  ['role add r1'],
+  ['role add r1'],
+  ['role add'],
+  ['role add root'],
+  ['role list'],
+  ['role list extra'],
+  ['role get r1'],
+  ['role get nope'],
+  ['role get'],
+  ['role get root'],
+  ['role grant r1'],
+  ['role grant r1 --path /x'],
+  ['role grant r1 --path /x --read'],
+  ['role grant r1 --path /x --read'],
+  ['role grant r1 --path /x --read --write'],
+  ['role grant r1 --path /y/* --rw'],
+  ['role grant r1 --path /z --readwrite --read'],
+  ['role grant r1 --read'],
+  ['role grant nope --path /x --read'],
+  ['role grant root --path /x --read'],
+  ['role grant'],
+  ['role get r1'],
+  ['role revoke r1 --path /x --read'],
+  ['role revoke r1 --path /x --read'],
+  ['role revoke r1 --path /x --write'],
+  ['role revoke r1 --path /nope --rw'],
+  ['role revoke r1'],
+  ['role revoke nope --path /x --read'],
+  ['role revoke'],
+  ['role get r1'],
+  ['user grant ann --roles r1'],
+  ['user get ann'],
+  ['user revoke ann --roles r1'],
+  ['user revoke ann --roles r1'],
+  ['user revoke ann'],
+  ['user revoke'],
+  ['user revoke nobody --roles r1'],
+  ['user passwd ann', 'new\n'],
+  ['user passwd nobody', 'new\n'],
+  ['user passwd'],
+  ['role remove nope'],
+  ['role remove'],
+  ['role remove root'],
+  ['auth'],
+  ['auth enable extra'],
+  ['auth disable'],
+  ['auth enable'],
+  ['user add root:secret'],
+  ['user get root'],
+  ['auth enable'],
+  ['auth enable'],
+  ['user list'],
+  ['-u root:wrong user list'],
+  ['-u root:secret user list'],
+  ['--username root user list', 'secret\n'],
+  ['-u root:secret auth enable'],
+  ['-u root:secret user remove root'],
+  ['-u root:secret role get guest'],
+  ['-u root:secret role revoke guest --path /* --rw'],
+  ['set /k v'],
+  ['get /k'],
+  ['ls --sort'],
+  ['-u ann:new get /k'],
+  ['-u ann:bad set /x 1'],
+  ['-u root:secret role grant r1 --path /x* --rw'],
+  ['-u root:secret user grant ann --roles r1'],
+  ['-u ann:new set /x 1'],
+  ['-u ann:new get /x'],
+  ['-u ann:new -o json get /x'],
+  ['-u ann:new set /y 1'],
+  ['-u ann:new watch /y'],
+  ['-u ann:new member list'],
+  ['-u ann:new member remove 1'],
+  ['cluster-health'],
+  ['auth disable'],
+  ['-u root:secret auth disable extra'],
+  ['-u root:secret auth disable'],
+  ['-u root:secret auth disable'],
+  ['user remove ann'],
+  ['user remove root'],
+  ['role remove r1'],
+  ['user list'],
+  ['role list'],
+  ['backup'],
+  ['frobnicate'],
+  ['import'],
+  ['member frobnicate'],
+  ['user frobnicate'],
+  ['--debug get /x'],
+  ['--debug --no-sync set /x 2'],
+  ['--debug --no-sync set /x 2&3"'],
+  ['--debug member list'],
+  ['--debug role get root'],
+  ['--debug -o json ls --sort'],
+  ['--timeout 1s --total-timeout 2s get /x'],
+  ['--timeout x get /x'],
+  ['--timeout 5 get /x'],
+  ['--total-timeout 1ns get /x'],
+  ['--total-timeout 0 get /x'],
+  ['--timeout 1ns get /x'],
+  ['--cert-file /nope get /x'],
+  ['--cert-file /nope --key-file /nope2 get /x'],
+  ['--ca-file /nope get /x'],
+  ['--version'],
+  ['-v'],
+];
+
+/**
+ * What each member is asked through: `@` is its address, `!` one where nobody listens, and names of odd servers theirs.
+ */
+const connections: readonly (readonly [words: string, env?: Readonly<Record<string, string>>])[] = [
+  ['--endpoints http://@ get /c'],
+  ['--endpoints @ get /c'],
+  ['--endpoint http://@ get /c'],
+  ['--peers @ get /c'],
+  ['-C @ get /c'],
+  ['--endpoints @ --peers ! get /c'],
+  ['--endpoint @ --peers ! get /c'],
+  ['--endpoints http://!,http://@ get /c'],
+  ['--endpoints http://!,http://@ --no-sync get /c'],
+  ['--endpoints http://!,http://@ --no-sync set /c 2'],
+  ['--endpoints http://!,http://@ --no-sync -o json get /c'],
+  ['--endpoints http://!,http://@ --no-sync rm /nope'],
+  ['--endpoints http://!,http://@ member list'],
+  ['--endpoints http://!,http://@ --no-sync cluster-health'],
+  ['--endpoints http://!,http://@ --no-sync user list'],
+  ['--endpoints http://!,http://@ watch --after-index 3 /c'],
+  ['--endpoints ! get /c'],
+  ['--endpoints ! --no-sync get /c'],
+  ['--endpoints ! --no-sync set /c 1'],
+  ['--endpoints http://!,http://! --no-sync ls'],
+  ['--endpoints ! member list'],
+  ['--endpoints ! --no-sync member list'],
+  ['--endpoints ! --no-sync member remove 1'],
+  ['--endpoints ! --no-sync member add x http://127.0.0.1:1'],
+  ['--endpoints ! --no-sync user list'],
+  ['--endpoints ! --no-sync user add x:y'],
+  ['--endpoints ! --no-sync role list'],
+  ['--endpoints ! --no-sync role add r'],
+  ['--endpoints ! --no-sync auth enable'],
+  ['--endpoints ! --no-sync watch /c'],
+  ['--endpoints ! --no-sync exec-watch /c true'],
+  ['--endpoints ! cluster-health'],
+  ['--endpoints ! --debug get /c'],
+  ['--endpoints nonsense: get /c'],
+  ['--endpoints http://@/path get /c'],
+  ['--endpoints https://@ get /c'],
+  ['--endpoints https://@ --no-sync get /c'],
+  ['get /c', { ETCDCTL_ENDPOINTS: 'http://@' }],
+  ['get /c', { ETCDCTL_ENDPOINT: 'http://@' }],
+  ['get /c', { ETCDCTL_PEERS: '@' }],
+  ['get /c', { ETCDCTL_ENDPOINTS: '@', ETCDCTL_PEERS: '!' }],
+  ['--endpoints @ get /c', { ETCDCTL_ENDPOINTS: '!' }],
+  ['--endpoints @ get /c', { ETCDCTL_USERNAME: 'x:y' }],
+  ['--endpoints @ get /c', { ETCDCTL_CA_FILE: '/nope' }],
+  ['--endpoints @ get /c', { ETCDCTL_CERT_FILE: '/nope' }],
+  ['--endpoints @ get /c', { ETCDCTL_KEY_FILE: '/nope' }],
+  ['--endpoints @ get /c', { ETCDCTL_OUTPUT: 'json', ETCDCTL_NO_SYNC: 'true', ETCDCTL_DEBUG: 'true' }],
+  ['--endpoints http://page get /c'],
+  ['--endpoints http://page --no-sync get /c'],
+  ['--endpoints http://page --no-sync set /c v'],
+  ['--endpoints http://page --no-sync watch /c'],
+  ['--endpoints http://page --no-sync member list'],
+  ['--endpoints http://page --no-sync member add x http://127.0.0.1:1'],
+  ['--endpoints http://page --no-sync user list'],
+  ['--endpoints http://page --no-sync role get r'],
+  ['--endpoints http://page cluster-health'],
+  ['--endpoints http://broken get /c'],
+  ['--endpoints http://broken --no-sync get /c'],
+  ['--endpoints http://broken --no-sync user list'],
+  ['--endpoints http://broken --no-sync member list'],
+  ['--endpoints http://broken,http://@ --no-sync get /c'],
+  ['--endpoints http://empty --no-sync get /c'],
+  ['--endpoints http://empty get /c'],
+  ['--endpoints http://away --no-sync get /c'],
+  ['--endpoints http://away get /c'],
+  ['--endpoints http://hangup --no-sync get /c'],
+  ['--endpoints http://hangup,http://@ --no-sync get /c'],
+  ['--endpoints http://silent --timeout 200ms --no-sync get /c'],
+  ['--endpoints http://silent,http://@ --timeout 200ms --no-sync get /c'],
+  ['--endpoints http://silent --total-timeout 200ms --no-sync get /c'],
+  ['--endpoints http://silent --total-timeout 200ms get /c'],
+  ['--endpoints http://silent --total-timeout 200ms --no-sync set /c v'],
+  ['--endpoints http://silent --total-timeout 200ms --no-sync user list'],
+  ['--endpoints http://silent --total-timeout 200ms --no-sync member list'],
+];
+
+/** Servers that are not etcd. */
+const oddServers: Readonly<Record<string, RequestListener>> = {
+  page: (_request, response) => response.end('<html></html>'),
+  broken: (_request, response) => response.writeHead(500).end('{"message":"Internal Server Error"}'),
+  empty: (_request, response) => response.end(),
+  away: (_request, response) => response.writeHead(307, { location: 'http://127.0.0.1:1/elsewhere' }).end(),
+  hangup: (request) => request.socket.destroy(),
+  silent: () => {},
+};
+
+/** Ports, ids and times, which are each member's own; words of help, which are ours; what `stty` says to a pipe. */
+function comparable({ exitCode, stdout, stderr }: CommandOutcome) {
+  const masked = (text: string): string =>
+    text
+      .replace(/\b127\.0\.0\.1:\d{2,5}\b/g, 'ADDRESS')
+      .replace(/\b[0-9a-f]{14,16}\b/g, 'ID')
+      .replace(/"expiration":"[^"]*"/g, '"expiration":"T"')
+      .replace(/"ttl":\d+/g, '"ttl":N')
+      .replace(/^TTL: [1-9]\d*$/gm, 'TTL: N')
+      .replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} /gm, 'TIME ')
+      .replace(/^NAME:\n[\s\S]*/m, 'HELP')
+      .replace(/^stty: .*\n/gm, '');
+  return { exitCode, stdout: masked(stdout), stderr: masked(stderr) };
+}
+
+describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.4', () => {
+  let home: MemberHome;
+  let real: MemberProcess;
+  let served: ServedMember;
+  let image: ProgramImage;
+  const addresses = new Map<string, string>();
+  const servers: Server[] = [];
+
+  beforeAll(async () => {
+    home = await MemberHome.make();
+    const client = `http://127.0.0.1:${await freePort()}`;
+    const peer = `http://127.0.0.1:${await freePort()}`;
+    addresses.set('!', `127.0.0.1:${await freePort()}`);
+    for (const [name, listener] of Object.entries(oddServers)) {
+      const server = createServer(listener).listen(0, '127.0.0.1');
+      servers.push(server);
+      await once(server, 'listening');
+      addresses.set(name, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+    }
+    [real, served, image] = await Promise.all([
+      home.start(`${realEtcd34}/etcd`, ['--enable-v2']),
+      ServedMember.start([
+        ...['--enable-v2', '--emulate-version=3.4', '--name=m', `--initial-cluster=m=${peer}`],
+        ...[`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`],
+        ...[`--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`],
+      ]),
+      programImage(etcdctl2, 'ctl2'),
+    ]);
+  }, 60_000);
+
+  afterAll(async () => {
+    await real?.kill();
+    home?.[Symbol.dispose]();
+    await served?.[Symbol.asyncDispose]();
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  const ours = (words: readonly string[], input: CtlInput = {}): Promise<CommandOutcome> =>
+    runCommand(image, words, input.input, (program, all, io) =>
+      runV2Program(program, all, { ...io, env: { ETCDCTL_EMULATE_VERSION: '3.4', ...input.env } }),
+    );
+
+  /** One after the other: the members go through the same in the same order. */
+  async function expectAlike(lines: readonly Line[]): Promise<void> {
+    const different: unknown[] = [];
+    for (const [line, input] of lines) {
+      const words = line.split(' ');
+      const [mine, theirs] = await Promise.all([
+        ours(['--endpoints', `http://${served.address}`, ...words], { input }),
+        stock(['--endpoints', `http://${home.endpoint}`, ...words], { input }),
+      ]);
+      if (!isDeepStrictEqual(comparable(mine), comparable(theirs))) different.push({ line, mine, theirs });
+    }
+    expect(different).toEqual([]);
+  }
+
+  it('answers alike for keys', () => expectAlike(keys), 120_000);
+
+  it('answers alike for members, users, roles, and what is wrong', () => expectAlike(others), 120_000);
+
+  it('goes alike about endpoints, variables, and servers that are none', async () => {
+    await ours(['--endpoints', served.address, 'set', '/c', 'v']);
+    await stock(['--endpoints', home.endpoint, 'set', '/c', 'v']);
+    const at = (text: string, member: string): string =>
+      text.replace(/[@!]|(?<=http:\/\/)[a-z]+/g, (name) => (name === '@' ? member : (addresses.get(name) ?? name)));
+    const different: unknown[] = [];
+    // A few at a time: more would not get their answers within the limits that they are given.
+    const left = [...connections];
+    const worker = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [line, env = {}] = next;
+        const asked = (member: string) => ({
+          words: at(line, member).split(' '),
+          env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, at(value, member)])),
+        });
+        const [to, toReal] = [asked(served.address), asked(home.endpoint)];
+        const [mine, theirs] = await Promise.all([
+          ours(to.words, { env: to.env }),
+          stock(toReal.words, { env: toReal.env }),
+        ]);
+        if (!isDeepStrictEqual(comparable(mine), comparable(theirs))) different.push({ line, env, mine, theirs });
+      }
+    };
+    await Promise.all([worker(), worker(), worker()]);
+    expect(different).toEqual([]);
+  }, 120_000);
+});
+
+function stock(words: readonly string[], { input = '', env = {} }: CtlInput = {}): Promise<CommandOutcome> {
+  const child = spawn(`${realEtcd34}/etcdctl`, words, {
+    env: { PATH: process.env.PATH, ETCDCTL_API: '2', ...env },
+    stdio: 'pipe',
+  });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    said.stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    said.stderr += chunk.toString();
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ exitCode: code ?? -1, ...said }));
+  });
+}
