@@ -19,7 +19,7 @@ import { confChangeOf } from '../raftpb/describe.js';
 import { asConfChangeV2, ConfChangeType, type Entry } from '../raftpb/types.js';
 import { applyRequest } from '../v2/apply.js';
 import { V2Error } from '../v2/error.js';
-import type { NodeView } from '../v2/event.js';
+import { type NodeView, nodeJson } from '../v2/event.js';
 import { bytesOf } from '../v2/json.js';
 import { emptyRequest } from '../v2/request.js';
 import { recoverStore } from '../v2/snapshot.js';
@@ -38,6 +38,11 @@ export interface MigrateV2Options {
   readonly skipsTtl: boolean;
   /** Write nothing. */
   readonly dryRun: boolean;
+  /**
+   * Makes records of nodes: of one node's JSON after the other, one KeyValue after the other, each behind its length
+   * in eight bytes, the lowest first.
+   */
+  readonly transform?: ((nodes: Buffer) => Promise<Uint8Array>) | undefined;
 }
 
 export interface MigrateV2Report {
@@ -55,14 +60,18 @@ interface Moved {
   readonly lease: LeaseId;
 }
 
-/** Throws DataDirError, BoltError and what reading logs and snapshots throws. */
-export function migrateV2(disk: Disk, options: MigrateV2Options, nowNs: bigint): MigrateV2Report {
+/** Rejects with DataDirError, BoltError, and what reading logs and snapshots or the transformer throws. */
+export async function migrateV2(disk: Disk, options: MigrateV2Options, nowNs: bigint): Promise<MigrateV2Report> {
   const store = rebuildStore(disk, options, nowNs);
   store.deleteExpired(nowNs, nowNs);
   const top = store.has(KEYS_PREFIX)
     ? store.get(KEYS_PREFIX, { recursive: true, sorted: true, nowNs }).node
     : undefined;
-  const { keys, leases, skipped } = collect(top, options.skipsTtl);
+  const { moved, leases, skipped } = collect(top, options.skipsTtl);
+  const keys =
+    options.transform === undefined
+      ? moved.map(keyValueOf)
+      : transformed(await options.transform(nodeTexts(top, options.skipsTtl)), moved);
   const path = dbPathOf(options.dataDir);
   const isEmpty = readDb(disk, path, (tx) => {
     let empty = true;
@@ -144,7 +153,7 @@ const v2RequestOf = (request: Request) => ({
  * made it so.
  */
 function collect(top: NodeView | undefined, skipsTtl: boolean) {
-  const keys: Moved[] = [];
+  const moved: Moved[] = [];
   const leases = new Map<LeaseId, number>();
   let skipped = 0;
   const pending = top === undefined ? [] : [{ node: top, lease: 0n }];
@@ -160,26 +169,54 @@ function collect(top: NodeView | undefined, skipsTtl: boolean) {
     } else {
       if (lease !== inherited) leases.set(lease, ttl);
       const key = node.key.slice(KEYS_PREFIX.length);
-      if (!node.dir) keys.push({ key, value: node.value ?? '', revision: node.modifiedIndex, lease });
+      if (!node.dir) moved.push({ key, value: node.value ?? '', revision: node.modifiedIndex, lease });
     }
     for (const child of node.nodes ?? []) pending.push({ node: child, lease });
   }
-  return { keys, leases: skipsTtl ? new Map<LeaseId, number>() : leases, skipped };
+  return { moved, leases: skipsTtl ? new Map<LeaseId, number>() : leases, skipped };
 }
 
-function write(tx: WriteTx, keys: readonly Moved[], leases: ReadonlyMap<LeaseId, number>): void {
-  const keyBucket = tx.createBucket(bucketBytes('key'));
-  for (const { key, value, revision, lease } of keys) {
-    const record = KeyValue.encode({
-      key: Buffer.from(key, 'latin1'),
-      value: Buffer.from(value, 'latin1'),
-      createRevision: revision,
-      modRevision: revision,
-      version: 1,
-      lease,
-    });
-    keyBucket.put(revisionKey(revision, 0, false), record);
+const keyValueOf = ({ key, value, revision, lease }: Moved): KeyValue => ({
+  key: Buffer.from(key, 'latin1'),
+  value: Buffer.from(value, 'latin1'),
+  createRevision: revision,
+  modRevision: revision,
+  version: 1,
+  lease,
+});
+
+/** Directories too, each before what is in it, and without it. */
+function nodeTexts(top: NodeView | undefined, skipsTtl: boolean): Buffer {
+  const texts: string[] = [];
+  const pending = top === undefined ? [] : [top];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    const { nodes = [], ...alone } = node;
+    const key = node.key === KEYS_PREFIX ? `${KEYS_PREFIX}/` : node.key;
+    if (!skipsTtl || (node.ttl ?? 0) === 0) texts.push(nodeJson({ ...alone, key }, KEYS_PREFIX));
+    for (let at = nodes.length - 1; at >= 0; at--) pending.push(nodes[at] as NodeView);
   }
+  return Buffer.from(texts.join(''), 'latin1');
+}
+
+/** What a transformer gives no lease gets that of the node it was made of, which its revision tells. */
+function transformed(records: Uint8Array, moved: readonly Moved[]): KeyValue[] {
+  const leases = new Map(moved.map(({ revision, lease }) => [revision, lease]));
+  const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
+  const keys: KeyValue[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const size = bytes.length - at < 8 ? -1n : bytes.readBigInt64LE(at);
+    if (size < 0n || size > BigInt(bytes.length - at - 8)) throw new DataDirError('unexpected EOF');
+    const end = at + 8 + Number(size);
+    const record = KeyValue.decode(bytes.subarray(at + 8, end));
+    keys.push(record.lease === 0n ? { ...record, lease: leases.get(record.modRevision) ?? 0n } : record);
+    at = end;
+  }
+  return keys;
+}
+
+function write(tx: WriteTx, keys: readonly KeyValue[], leases: ReadonlyMap<LeaseId, number>): void {
+  const keyBucket = tx.createBucket(bucketBytes('key'));
+  for (const record of keys) keyBucket.put(revisionKey(record.modRevision, 0, false), KeyValue.encode(record));
   const leaseBucket = tx.createBucket(bucketBytes('lease'));
   for (const [ID, TTL] of leases) {
     const id = Buffer.alloc(8);

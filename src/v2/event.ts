@@ -51,7 +51,7 @@ export function storedEventJson(event: Event): string {
 }
 
 /** Of a whole listing, however deep: by a list of what is still to be written, not by calling itself. */
-function nodeJson(top: NodeView, prefix: string): string {
+export function nodeJson(top: NodeView, prefix: string): string {
   if (top.nodes === undefined || top.nodes.length === 0) return `{${opening(top, prefix)}${closing(top)}}`;
   const parts: string[] = [];
   const pending: (NodeView | string)[] = [top];

@@ -26,7 +26,7 @@ export async function runCommand(
   );
   const isText = raw.length === 0 && argv.every((word) => word.isWellFormed());
   const [program = '', ...args] = isText ? argv : throughShell(argv, raw);
-  const { exitCode, signal, code, cause } = await execa(program, args, {
+  const ended = await execa(program, args, {
     env: options.env as Record<string, string>,
     extendEnv: false,
     stdin: options.input === 'ours' ? 'inherit' : 'ignore',
@@ -36,10 +36,22 @@ export async function runCommand(
     // What etcdctl starts is not ended with it.
     cleanup: false,
   });
+  return endOf(argv[0] ?? '', ended);
+}
+
+interface Ended {
+  readonly exitCode?: number | undefined;
+  readonly signal?: NodeJS.Signals | undefined;
+  readonly code?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** In Go's words. */
+export function endOf(program: string, { exitCode, signal, code, cause }: Ended): CommandEnd {
   if (exitCode === 0) return { exitCode: 0, failure: undefined, wasSignaled: false };
   if (exitCode !== undefined) return { exitCode, failure: `exit status ${exitCode}`, wasSignaled: false };
   if (signal !== undefined) return { exitCode: -1, failure: `signal: ${signalText(signal)}`, wasSignaled: true };
-  return { exitCode: -1, failure: startFailure(argv[0] ?? '', code, cause), wasSignaled: false };
+  return { exitCode: -1, failure: startFailure(program, code, cause), wasSignaled: false };
 }
 
 /** What a shell takes for the name of a variable. */
