@@ -99,6 +99,9 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     connections.add(stream, address, tls);
     server.emit('connection', stream);
   });
+  // It listens nowhere itself, and would keep no list of its connections otherwise: neither time limits nor the ends
+  // below would reach one.
+  server.emit('listening');
   return {
     accept({ socket, remoteAddress, tls }) {
       connections.add(socket, remoteAddress, tls);

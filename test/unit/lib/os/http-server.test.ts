@@ -134,6 +134,20 @@ describe('an HTTP/1 server', () => {
     socket.destroy();
   });
 
+  it('ends connections at its close, those that wait for another request too', async () => {
+    const server = createHttpServer(async () => text('here'));
+    const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, (connection) =>
+      server.accept(connection),
+    );
+    const socket = net.connect(listener.address.t === 'tcp' ? listener.address.port : 0, HOST);
+    await once(socket, 'connect');
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(String((await once(socket, 'data'))[0])).toContain('here');
+    server.closeAllConnections();
+    await once(socket, 'close');
+    await listener.close();
+  });
+
   it('ends the connection of a request that was answered before it was read', async () => {
     await using server = await serving(async ({ body }) => {
       await collectBody(body, 10).catch(() => undefined);
