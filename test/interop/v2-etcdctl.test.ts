@@ -333,7 +333,6 @@ const connections: readonly (readonly [words: string, env?: Readonly<Record<stri
   ['--endpoints http://!,http://@ --no-sync get /c'],
   ['--endpoints http://!,http://@ --no-sync set /c2 2'],
   ['--endpoints http://!,http://@ --no-sync -o json get /c'],
-  ['--endpoints http://!,http://@ --no-sync rm /nope'],
   ['--endpoints http://!,http://@ member list'],
   ['--endpoints http://!,http://@ --no-sync cluster-health'],
   ['--endpoints http://!,http://@ --no-sync user list'],

@@ -1,6 +1,6 @@
 /**
- * `etcdctl migrate`: a data directory of etcd 3.4 with v2 content becomes v3 keys, by 3.4's own program and by ours, and
- * both are then served. Runs where REAL_ETCD_34 names a folder with real programs.
+ * `etcdctl migrate`: a data directory of etcd 3.4 with v2 content becomes v3 keys, by 3.4's own program and by ours,
+ * and both are then served. Runs where REAL_ETCD_34 names a folder with real programs.
  */
 import { execFile } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';

@@ -92,7 +92,10 @@ function comparable({ status, headers, body }: V2Answer) {
     status,
     headers: Object.fromEntries(shown),
     indexes: indexes.sort(),
-    body: body.replace(/("\w+Index"|"index"):\d+/g, '$1:N').replace(/,"prevNode":\{[^}]*\}/, ''),
+    body: body
+      .replace(/("\w+Index"|"index"):\d+/g, '$1:N')
+      .replace(/\/queue\/\d+/, '/queue/N')
+      .replace(/,"prevNode":\{[^}]*\}/, ''),
   };
 }
 
