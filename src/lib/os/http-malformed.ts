@@ -22,8 +22,8 @@ export interface ParserError {
   readonly bytesParsed?: number | undefined;
 }
 
-const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-const requestLine = new RegExp(`^(${token}) (\\S+) (HTTP/1\\.[01])\\r\\n`);
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const requestLine = new RegExp(`^(${TOKEN}) (\\S+) (HTTP/1\\.[01])\\r\\n`);
 /** As cmux looks for HTTP/1: whatever the words are. */
 const http1Line = /^[^ \n]* [^ \n]* HTTP\/1\.\d+\r?\n/;
 /** The reader of Go's http server and cmux's alike. */
@@ -69,6 +69,8 @@ export function answerToMalformed(error: ParserError, { isFirst }: { readonly is
       return unsupportedCoding;
     case 'HPE_HEADER_OVERFLOW':
       return plain(431, 'Request Header Fields Too Large');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return plain(408, 'Request Timeout');
     default:
       return code?.startsWith('HPE_') === true ? plain(400, 'Bad Request') : '';
   }
