@@ -64,6 +64,7 @@ export class MutationRunner implements AsyncDisposable {
   /** Plants all mutants, and runs the tests once without one. Returns what fails then, and is left out. */
   async prepare(): Promise<string[]> {
     process.env.MUTATION_ORDERS = this.#ordersFile;
+    surviveWorkers();
     await this.#open();
     const notes = join(this.#folder, 'notes');
     mkdirSync(notes);
@@ -106,11 +107,6 @@ export class MutationRunner implements AsyncDisposable {
       { plugins: [plugin] },
     );
     this.#vitest = vitest;
-    // A worker that is ended leaves messages that cannot be sent to it; vitest would end with them.
-    for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
-      process.removeAllListeners(event);
-      process.on(event, () => {});
-    }
     for (const file of this.#sources) await vitest.vite.transformRequest(file, { ssr: true });
   }
 
@@ -219,6 +215,15 @@ export class MutationRunner implements AsyncDisposable {
       // Ended by itself meanwhile.
     }
   }
+}
+
+/** A worker that is ended leaves messages that cannot be sent to it; vitest would end this process because of them. */
+function surviveWorkers(): void {
+  const fatal = new Set<unknown>(['unhandledRejection', 'uncaughtException']);
+  for (const event of ['unhandledRejection', 'uncaughtException'] as const) process.on(event, () => {});
+  const { on } = process;
+  process.on = ((event: never, listener: never) =>
+    fatal.has(event) ? process : on.call(process, event, listener)) as typeof process.on;
 }
 
 function lineOf(code: string, at: number, map: SourceMap): number {

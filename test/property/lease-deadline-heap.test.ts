@@ -7,6 +7,7 @@ test('the heap always knows the earliest deadline, as a sorted list would', () =
     { weight: 5, arbitrary: fc.record({ t: fc.constant('set' as const), id: fc.bigInt(0n, 20n), atMs: fc.nat(50) }) },
     { weight: 2, arbitrary: fc.record({ t: fc.constant('delete' as const), id: fc.bigInt(0n, 20n) }) },
     { weight: 2, arbitrary: fc.record({ t: fc.constant('take' as const) }) },
+    { weight: 1, arbitrary: fc.record({ t: fc.constant('clear' as const) }) },
   );
   fc.assert(
     fc.property(fc.array(op, { maxLength: 200 }), (ops) => {
@@ -19,6 +20,9 @@ test('the heap always knows the earliest deadline, as a sorted list would', () =
         } else if (it.t === 'delete') {
           heap.delete(it.id);
           model.delete(it.id);
+        } else if (it.t === 'clear') {
+          heap.clear();
+          model.clear();
         } else {
           const first = heap.first();
           if (first !== undefined) {

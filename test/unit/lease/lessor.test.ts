@@ -348,3 +348,52 @@ describe('restore', () => {
     expect(lessor.leaseOf('a')).toBe(0n);
   });
 });
+
+describe('who waits for the end of a lease', () => {
+  test('hears of it once, and not at all when called off', () => {
+    const { lessor } = open();
+    lessor.promote(0);
+    lessor.grant(1n, 10, 0);
+    lessor.grant(2n, 10, 0);
+    const heard: string[] = [];
+    const wait = (name: string, id: bigint) => lessor.onGone(id, (why) => heard.push(`${name} ${why}`));
+    const callOff = wait('a', 1n);
+    wait('b', 1n);
+    wait('c', 2n);
+    callOff();
+    callOff();
+    lessor.revoke(1n);
+    expect(heard).toEqual(['b revoked']);
+    lessor.demote();
+    expect(heard).toEqual(['b revoked', 'c demoted']);
+    wait('d', 2n)();
+    lessor.revoke(2n);
+    expect(heard).toHaveLength(2);
+  });
+});
+
+test('errors say which lease they are of', () => {
+  expect(new LeaseNotFoundError(7n)).toMatchObject({ id: 7n, message: 'lease 7 does not exist' });
+  expect(new LeaseExistsError(7n)).toMatchObject({ message: 'lease 7 exists already' });
+});
+
+test('what has expired is taken five hundred at a time, exactly', () => {
+  const { lessor } = open({ electionTimeoutMs: 0 });
+  lessor.promote(0);
+  for (let id = 1n; id <= 1200n; id++) lessor.grant(id, 10, 0);
+  expect([9999, 10_000, 10_000, 10_000, 10_000].map((nowMs) => lessor.takeExpired(nowMs).length)).toEqual([
+    0, 500, 500, 200, 0,
+  ]);
+  expect(lessor.takeExpired(16_999)).toHaveLength(0);
+  expect(lessor.takeExpired(17_000)).toHaveLength(500);
+});
+
+test('a renewal of a lease with a second left by its checkpoint clears that first', () => {
+  const { lessor } = open({ checkpointIntervalSeconds: 10 });
+  lessor.promote(0);
+  lessor.grant(1n, 100, 0);
+  lessor.checkpoint(1n, 1, 0);
+  expect(lessor.renew(1n, 0)).toEqual({ t: 'checkpoint-first' });
+  lessor.checkpoint(1n, 0, 0);
+  expect(lessor.renew(1n, 0)).toEqual({ t: 'renewed', ttlSeconds: 100 });
+});
