@@ -264,6 +264,51 @@ describe('a reader', () => {
   });
 });
 
+describe('a meta page', () => {
+  it('with any bit of it changed is not believed: the state before it is there', () => {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    for (const value of ['one', 'two']) {
+      const tx = bolt.beginWrite();
+      inBucket(tx).put(bytes('k'), bytes(value));
+      tx.commit();
+    }
+    const { txid } = bolt.meta;
+    bolt.close();
+    const content = disk.content('/db');
+    const newest = (txid % 2) * 4096 + 16;
+    for (let bit = 0; bit < 64 * 8; bit++) {
+      const damaged = Buffer.from(content);
+      const at = newest + (bit >> 3);
+      damaged[at] = (damaged[at] as number) ^ (1 << (bit & 7));
+      disk.setContent('/db', damaged);
+      const opened = openBolt(disk, '/db', { readOnly: true });
+      const meant = `bit ${bit}`;
+      expect(opened.meta.txid, meant).toBe(txid - 1);
+      expect(text(opened.beginRead().bucket(bytes('key'))?.get(bytes('k')) ?? bytes('')), meant).toBe('one');
+      opened.close();
+    }
+  });
+
+  it('goes by turns to both pages, after what it points to has been synced', () => {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    const changes: string[] = [];
+    disk.beforeChange = (change) => changes.push(change);
+    for (let round = 0; round < 3; round++) {
+      const tx = bolt.beginWrite();
+      inBucket(tx).put(bytes('k'), bytes(String(round)));
+      tx.commit();
+      expect(decodeMeta(disk.content('/db').subarray((bolt.meta.txid % 2) * 4096))).toMatchObject({
+        txid: bolt.meta.txid,
+      });
+    }
+    const order = changes.filter((change) => change === 'write' || change === 'sync').join(' ');
+    expect(order).toMatch(/^(?:(?:write )+sync write sync ?){3}$/);
+    bolt.close();
+  });
+});
+
 describe('a failing disk', () => {
   it.each(['write', 'sync', 'truncate'] as const)(
     'that refuses a %s fails the handle for good, at the last commit',
