@@ -9,6 +9,8 @@
  * Every endpoint is kept connected from the first call on, so that failover costs nothing. Invariant: a slot has at
  * most one attempt or one pending backoff at a time. A call is handed out only over a connection that was up, so "never
  * sent" needs no repetition elsewhere.
+ *
+ * Endpoints may be exchanged. One that is dropped gets no more calls; those under way may end, as in grpc-go.
  */
 import { type Channel, GrpcError } from '../grpc/types.js';
 import type { Clock } from '../lib/clock.js';
@@ -22,13 +24,17 @@ interface Slot {
   cancelBackoff: (() => void) | undefined;
 }
 
+/** Dropped connections whose calls may still run; beyond these the oldest is closed with its calls. */
+const MAX_RETIRED = 16;
+
 interface Waiter {
   resolve(channel: Channel): void;
   reject(error: unknown): void;
 }
 
 export class Balancer {
-  readonly #slots: readonly Slot[];
+  #slots: readonly Slot[];
+  readonly #retired = new Set<Channel>();
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #waiters = new Set<Waiter>();
@@ -37,7 +43,7 @@ export class Balancer {
   #lastFailure: string | undefined;
 
   constructor(channels: readonly Channel[], edges: { clock: Clock; random: Random }) {
-    this.#slots = channels.map((channel) => ({ channel, failures: 0, trying: false, cancelBackoff: undefined }));
+    this.#slots = channels.map(idleSlot);
     this.#clock = edges.clock;
     this.#random = edges.random;
   }
@@ -101,12 +107,32 @@ export class Balancer {
     });
   }
 
+  /** From now on these; whoever waits for a connection may get one of them. */
+  use(channels: readonly Channel[]): void {
+    if (this.#isClosed) return;
+    const known = new Map(this.#slots.map((slot) => [slot.channel, slot]));
+    this.#slots = channels.map((channel) => known.get(channel) ?? idleSlot(channel));
+    for (const channel of channels) known.delete(channel);
+    for (const slot of known.values()) this.#retire(slot);
+    if (this.#waiters.size > 0) for (const slot of this.#slots) this.#connect(slot);
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const waiter of this.#waiters) waiter.reject(new GrpcError(1, 'grpc: the client connection is closing'));
     for (const slot of this.#slots) slot.cancelBackoff?.();
-    await Promise.all(this.#slots.map((slot) => slot.channel.close()));
+    await Promise.all([...this.#slots.map(({ channel }) => channel), ...this.#retired].map((each) => each.close()));
+  }
+
+  #retire({ cancelBackoff, channel }: Slot): void {
+    cancelBackoff?.();
+    this.#retired.add(channel);
+    for (const each of this.#retired) {
+      if (each.state === 'ready' && this.#retired.size <= MAX_RETIRED) continue;
+      this.#retired.delete(each);
+      void each.close();
+    }
   }
 
   #connect(slot: Slot): void {
@@ -116,6 +142,7 @@ export class Balancer {
       () => {
         slot.trying = false;
         slot.failures = 0;
+        if (!this.#slots.includes(slot)) return;
         for (const waiter of this.#waiters) {
           const channel = this.pick();
           if (channel === undefined) return;
@@ -126,7 +153,7 @@ export class Balancer {
         slot.trying = false;
         slot.failures++;
         this.#lastFailure = error instanceof Error ? error.message : String(error);
-        if (this.#isClosed) return;
+        if (this.#isClosed || !this.#slots.includes(slot)) return;
         slot.cancelBackoff = this.#clock.after(reconnectDelayMs(slot.failures, this.#random), () => {
           slot.cancelBackoff = undefined;
           this.#connect(slot);
@@ -135,3 +162,5 @@ export class Balancer {
     );
   }
 }
+
+const idleSlot = (channel: Channel): Slot => ({ channel, failures: 0, trying: false, cancelBackoff: undefined });

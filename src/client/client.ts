@@ -11,8 +11,7 @@
  * Nothing is connected before the first call. `close()` ends watches and kept leases and drops the connections; a
  * process is kept alive by an open client only while something is under way.
  */
-
-import { Code } from '../grpc/types.js';
+import { type Channel, Code } from '../grpc/types.js';
 import type { LeaseId } from '../lib/ids.js';
 import { AuthClient } from './auth.js';
 import { Balancer } from './balancer.js';
@@ -25,7 +24,7 @@ import { KvClient } from './kv.js';
 import { type KeepAlive, LeaseClient } from './lease.js';
 import { fixedToken, Login } from './login.js';
 import { type AtEndpoint, MaintenanceClient } from './maintenance.js';
-import type { ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './options.js';
+import type { CallLimits, ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './options.js';
 import { osEdges } from './os-edges.js';
 import { type Watch, WatchClient, type WatchOptions } from './watch.js';
 
@@ -34,6 +33,8 @@ const DEFAULT_MAX_RECEIVE_BYTES = 2 ** 31 - 1;
 /** As clientv3: how long a lease is tried to be kept before the first answer, beyond the time to connect. */
 const FIRST_RENEWAL_MS = 1000;
 const FIRST_RENEWAL_WITHOUT_DIAL_TIMEOUT_MS = 5000;
+/** As clientv3, for each time that the endpoints are brought up to date. */
+const SYNC_TIMEOUT_MS = 5000;
 
 export class Client {
   readonly kv: KvClient;
@@ -48,14 +49,20 @@ export class Client {
   readonly #balancer: Balancer;
   readonly #caller: Caller;
   readonly #login: Login | undefined;
+  readonly #connectOptions: ConnectOptions;
+  readonly #syncing = new AbortController();
+  readonly #stopSyncing: () => void;
+  #endpoints: readonly string[] = [];
+  /** By endpoint, as its text is. */
+  #channels: ReadonlyMap<string, Channel> = new Map();
 
   /** Throws EtcdError when there is no endpoint. `edges` are the machine's own unless a test brings others. */
   constructor(options: ClientOptions, edges: ClientEdges = osEdges) {
-    if (options.endpoints.length === 0) throw new EtcdError(Code.InvalidArgument, 'etcdclient: no available endpoints');
     this.#options = options;
     this.#edges = edges;
     const endpoints = options.endpoints.map(parseEndpoint);
-    this.#balancer = this.#balance(endpoints);
+    this.#connectOptions = connectOptionsOf(options, endpoints);
+    this.#balancer = new Balancer(this.#connect(options.endpoints), edges);
     this.#caller = this.#call(this.#balancer, endpoints);
     this.auth = new AuthClient(this.#caller);
     const { username = '', password = '', token = '' } = options;
@@ -73,10 +80,24 @@ export class Client {
     this.cluster = new ClusterClient(this.#caller);
     this.watches = new WatchClient(this.#caller);
     this.maintenance = new MaintenanceClient(this.#caller, this.#at);
+    const { autoSyncIntervalMs = 0 } = options;
+    this.#stopSyncing = autoSyncIntervalMs === 0 ? () => {} : this.#syncEvery(autoSyncIntervalMs);
   }
 
   get endpoints(): readonly string[] {
-    return this.#options.endpoints;
+    return this.#endpoints;
+  }
+
+  /** Calls go to these from now on; those under way end where they are. Throws EtcdError when there is none. */
+  setEndpoints(endpoints: readonly string[]): void {
+    this.#balancer.use(this.#connect(endpoints));
+  }
+
+  /** Takes the client URLs of the cluster's members, learners left out, for its endpoints. */
+  async sync(limits: CallLimits = {}): Promise<void> {
+    const { members } = await this.cluster.list(limits);
+    const urls = members.flatMap(({ name, isLearner, clientURLs }) => (name === '' || isLearner ? [] : clientURLs));
+    if (urls.length > 0) this.setEndpoints(urls);
   }
 
   /** Logs in, if the client has a name and password; without this the first refusal makes it. Throws EtcdError. */
@@ -95,6 +116,8 @@ export class Client {
   }
 
   async close(): Promise<void> {
+    this.#stopSyncing();
+    this.#syncing.abort(new Error('the client is closed'));
     this.watches.close();
     this.lease.close();
     await this.#balancer.close();
@@ -104,19 +127,35 @@ export class Client {
     await this.close();
   }
 
-  #balance(endpoints: readonly Endpoint[]): Balancer {
-    const [first] = endpoints;
-    // As clientv3: the first endpoint's scheme decides for all.
-    const connectOptions: ConnectOptions = {
-      tls: first === undefined ? undefined : tlsOf(first, this.#options.tls),
-      keepAlive: this.#options.keepAlive,
-      maxSendBytes: orDefault(this.#options.maxSendBytes, DEFAULT_MAX_SEND_BYTES),
-      maxReceiveBytes: orDefault(this.#options.maxReceiveBytes, DEFAULT_MAX_RECEIVE_BYTES),
-    };
-    return new Balancer(
-      endpoints.map((endpoint) => this.#edges.connect(endpoint, connectOptions)),
-      this.#edges,
+  /** The connections of these endpoints: those that there are already, and new ones. */
+  #connect(endpoints: readonly string[]): Channel[] {
+    if (endpoints.length === 0) throw new EtcdError(Code.InvalidArgument, 'etcdclient: no available endpoints');
+    const known = this.#channels;
+    this.#endpoints = endpoints;
+    this.#channels = new Map(
+      endpoints.map((text) => [
+        text,
+        known.get(text) ?? this.#edges.connect(parseEndpoint(text), this.#connectOptions),
+      ]),
     );
+    return [...this.#channels.values()];
+  }
+
+  #syncEvery(intervalMs: number): () => void {
+    const limits = { timeoutMs: SYNC_TIMEOUT_MS, signal: this.#syncing.signal };
+    let isSyncing = false;
+    return this.#edges.clock.every(intervalMs, () => {
+      if (isSyncing) return;
+      isSyncing = true;
+      this.sync(limits)
+        .catch((error: Error) => {
+          if (!this.#syncing.signal.aborted)
+            this.#options.logger?.info('Auto sync endpoints failed.', { error: error.message });
+        })
+        .finally(() => {
+          isSyncing = false;
+        });
+    });
   }
 
   #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
@@ -127,7 +166,11 @@ export class Client {
 
   readonly #at: AtEndpoint = async (endpoint, use) => {
     const endpoints = [parseEndpoint(endpoint)];
-    const balancer = this.#balance(endpoints);
+    const options = connectOptionsOf(this.#options, endpoints);
+    const balancer = new Balancer(
+      endpoints.map((one) => this.#edges.connect(one, options)),
+      this.#edges,
+    );
     try {
       const caller = this.#call(balancer, endpoints);
       if (this.#login !== undefined) await this.#logInFor(endpoint);
@@ -150,6 +193,16 @@ export class Client {
       );
     }
   }
+}
+
+function connectOptionsOf(options: ClientOptions, [first]: readonly Endpoint[]): ConnectOptions {
+  return {
+    // As clientv3: the first endpoint's scheme decides for all.
+    tls: first === undefined ? undefined : tlsOf(first, options.tls),
+    keepAlive: options.keepAlive,
+    maxSendBytes: orDefault(options.maxSendBytes, DEFAULT_MAX_SEND_BYTES),
+    maxReceiveBytes: orDefault(options.maxReceiveBytes, DEFAULT_MAX_RECEIVE_BYTES),
+  };
 }
 
 const orDefault = (value: number | undefined, fallback: number) =>

@@ -32,6 +32,11 @@ export interface ClientOptions {
   readonly maxSendBytes?: number | undefined;
   /** Largest answer; default unlimited (2^31 - 1). */
   readonly maxReceiveBytes?: number | undefined;
+  /**
+   * So often the endpoints become the client URLs of the members that there are then; 0 = never, the default. Keeps the
+   * process alive until the client is closed.
+   */
+  readonly autoSyncIntervalMs?: number | undefined;
   readonly logger?: Logger | undefined;
 }
 
