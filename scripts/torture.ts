@@ -4,6 +4,8 @@
  * minutes, until the time is over.
  *
  *   --minutes N   how long (1)
+ *   --changes N   instead, so many changes of membership under load: members are added, promoted, moved, removed and
+ *                 replaced, from one to two more than there were at first
  *   --members N   how many (3)
  *   --clients N   how many (5)
  *   --seed N      what is drawn; a random one otherwise, printed. Processes have their own ideas of time: it repeats
@@ -22,6 +24,7 @@ const LONGEST_RUN_SECONDS = 120;
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
+    changes: { type: 'string', default: '0' },
     members: { type: 'string', default: '3' },
     clients: { type: 'string', default: '5' },
     seed: { type: 'string' },
@@ -40,27 +43,28 @@ function numberOf(name: string, text: string): number {
 
 const members = numberOf('members', values.members);
 const clients = numberOf('clients', values.clients);
+const changes = numberOf('changes', values.changes);
 let seed = values.seed === undefined ? randomInt(1_000_000_000) : numberOf('seed', values.seed);
-let restSeconds = numberOf('minutes', values.minutes) * 60;
+let restSeconds = changes > 0 ? 1 : numberOf('minutes', values.minutes) * 60;
 
 buildPrograms();
 for (; restSeconds > 0; seed++) {
   const seconds = Math.min(restSeconds, LONGEST_RUN_SECONDS);
   restSeconds -= seconds;
-  console.log(`seed ${seed}: ${members} members, ${clients} clients, ${seconds} s`);
+  console.log(
+    `seed ${seed}: ${members} members, ${clients} clients, ${changes > 0 ? `${changes} changes` : `${seconds} s`}`,
+  );
   try {
     const trace = values.quiet ? {} : { trace: (line: string) => console.log(line) };
-    const { answered, revisions, strikes, unknown, writes } = await torture({
-      seed,
-      seconds,
-      members,
-      clients,
-      ...trace,
-    });
-    const done = Object.entries(strikes).map(([kind, count]) => `${count} ${kind}`);
-    console.log(
-      `${answered} answered, ${writes} of them writes, ${unknown} unknown, ${revisions} revisions; ${done.join(', ')}`,
-    );
+    const length = changes > 0 ? { seconds: 0, changes } : { seconds };
+    const run = await torture({ seed, members, clients, ...length, ...trace });
+    const done = (counts: Readonly<Record<string, number>>): string =>
+      Object.entries(counts)
+        .map(([kind, count]) => `${count} ${kind}`)
+        .join(', ');
+    const { answered, revisions, unknown, writes } = run;
+    console.log(`${answered} answered, ${writes} of them writes, ${unknown} unknown, ${revisions} revisions`);
+    console.log(`done to members: ${done(run.strikes)}; changed: ${done(run.changes)}`);
   } catch (error) {
     console.error((error as Error).stack);
     process.exitCode = 1;

@@ -1,17 +1,22 @@
-/** Kills, pauses, cuts off and replaces members that are processes, a minority at a time. */
+/** Kills, pauses, cuts off, slows and exchanges members that are processes, a minority at a time. */
 import type { Random } from '../../../src/lib/random.js';
-import { between, chance, pick, weighted } from '../../sim/raft/draws.js';
+import { between, chance, pick } from '../../sim/raft/draws.js';
+import type { Operator } from './operator.js';
 import type { ProcessCluster, ProcessMember } from './process-cluster.js';
 
-const WEIGHTS = { kill: 6, pause: 6, isolate: 5, 'one way': 5, transfer: 4, replace: 1, reset: 2 } as const;
+const KINDS = ['kill', 'pause', 'isolate', 'one way', 'slow disk', 'transfer', 'reset', 'change'] as const;
+type Kind = (typeof KINDS)[number];
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Nemesis {
   readonly counts: Record<string, number> = {};
+  /** Each kind comes once before any comes again. */
+  #left: Kind[] = [];
 
   constructor(
     readonly cluster: ProcessCluster,
+    readonly operator: Operator,
     readonly random: Random,
     readonly trace: (line: string) => void,
   ) {}
@@ -20,25 +25,57 @@ export class Nemesis {
     while (!isOver()) {
       await sleep(between(this.random, { low: 200, high: 1500 }));
       if (isOver()) break;
-      const kind = weighted(this.random, WEIGHTS) ?? 'kill';
+      const kind = this.#draw();
       const leader = chance(this.random, 500) ? await this.cluster.leader() : undefined;
       const victim = leader ?? pick(this.random, this.cluster.members);
       if (victim === undefined) continue;
-      this.counts[kind] = (this.counts[kind] ?? 0) + 1;
       this.trace(`${kind}: ${victim.name}${victim === leader ? ', which leads' : ''}`);
       await this.#strike(kind, victim);
+      this.counts[kind] = (this.counts[kind] ?? 0) + 1;
     }
     await this.mend();
   }
 
-  async #strike(kind: keyof typeof WEIGHTS, victim: ProcessMember): Promise<void> {
+  /** Changes of the members, one after the other, while now and then one of the others is away. */
+  async change(count: number): Promise<void> {
+    const { cluster, operator, random } = this;
+    while (operator.changes < count) {
+      const change = operator.change();
+      let isMade = false;
+      const made = change.finally(() => {
+        isMade = true;
+      });
+      made.catch(() => {});
+      const voters = cluster.members.filter(({ isLearner }) => !isLearner);
+      if (chance(random, 500) && voters.length >= 3) {
+        await sleep(between(random, { low: 0, high: 1000 }));
+        const victim = pick(
+          random,
+          cluster.members.filter((member) => member !== operator.subject && !member.isLearner),
+        );
+        if (victim !== undefined && !isMade) {
+          this.trace(`${victim.name} is away`);
+          await this.#strike(chance(random, 500) ? 'pause' : 'kill', victim);
+        }
+      }
+      await made;
+    }
+    await this.mend();
+  }
+
+  #draw(): Kind {
+    if (this.#left.length === 0) this.#left = [...KINDS];
+    return this.#left.splice(this.random.below(this.#left.length), 1)[0] ?? 'kill';
+  }
+
+  async #strike(kind: Kind, victim: ProcessMember): Promise<void> {
     const { cluster, random } = this;
     const lastsMs = between(random, { low: 300, high: 5000 });
     switch (kind) {
       case 'kill':
         await victim.kill();
         await sleep(lastsMs / 2);
-        victim.spawn(cluster.initialCluster, 'existing');
+        await victim.spawn(cluster.initialCluster, 'existing');
         break;
       case 'pause':
         victim.pause();
@@ -65,8 +102,15 @@ export class Nemesis {
       case 'transfer':
         await this.#transfer(victim);
         break;
-      case 'replace':
-        await this.#replace(victim);
+      case 'slow disk':
+        await victim.failpoint('walBeforeSync', `40%sleep(${between(random, { low: 20, high: 400 })})`);
+        await victim.failpoint('beforeCommit', `20%sleep(${between(random, { low: 20, high: 400 })})`);
+        await sleep(lastsMs);
+        await victim.failpoint('walBeforeSync', '');
+        await victim.failpoint('beforeCommit', '');
+        break;
+      case 'change':
+        await this.operator.change();
         break;
       default:
         kind satisfies never;
@@ -80,51 +124,14 @@ export class Nemesis {
     await client.maintenance.moveLeader(BigInt(`0x${target.id}`), { timeoutMs: 3000 }).catch(() => {});
   }
 
-  /** By a new one, with another name, other addresses and an empty directory. */
-  async #replace(victim: ProcessMember): Promise<void> {
-    const { cluster } = this;
-    const others = cluster.members.filter((member) => member !== victim);
-    await using client = cluster.client(others);
-    const isMember = async (url: string): Promise<boolean> => {
-      const { members } = await client.cluster.list({ timeoutMs: 5000 });
-      return members.some(({ peerURLs }) => peerURLs.includes(url));
-    };
-    const patiently = async (change: () => Promise<unknown>, isDone: () => Promise<boolean>): Promise<void> => {
-      for (let attempt = 0; attempt < 60; attempt++) {
-        await change().catch((cause: Error) => this.trace(`  ${cause.message}`));
-        if (await isDone().catch(() => false)) return;
-        await sleep(500);
-      }
-      throw new Error(`no majority lets ${victim.name} be replaced`);
-    };
-    await patiently(
-      () => client.cluster.remove(BigInt(`0x${victim.id}`), { timeoutMs: 5000 }),
-      async () => !(await isMember(victim.peerUrl)),
-    );
-    await victim.kill();
-    await victim.proxy.close();
-    victim.wipe();
-    const next = await cluster.make();
-    await patiently(
-      async () => {
-        if (!(await isMember(next.peerUrl))) await client.cluster.add([next.peerUrl], { timeoutMs: 5000 });
-      },
-      () => isMember(next.peerUrl),
-    );
-    cluster.members = [...others, next];
-    next.spawn(cluster.initialCluster, 'existing');
-    await next.process?.untilHealthy(`http://${next.endpoint}/health`);
-    await cluster.learnIds();
-  }
-
   /** All runs again. */
   async mend(): Promise<void> {
     const { cluster } = this;
     cluster.heal({ reset: true });
     for (const member of cluster.members) {
       member.resume();
-      if (!member.isUp) member.spawn(cluster.initialCluster, 'existing');
+      if (!member.isUp) await member.spawn(cluster.initialCluster, 'existing');
     }
-    for (const member of cluster.members) await member.process?.untilHealthy(`http://${member.endpoint}/health`);
+    for (const member of cluster.members) await member.process?.untilHealthy(member.healthUrl);
   }
 }

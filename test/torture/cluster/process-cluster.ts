@@ -4,17 +4,26 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Client } from '../../../src/client/client.js';
 import { osEdges } from '../../../src/client/os-edges.js';
+import type { Random } from '../../../src/lib/random.js';
+import { between, chance } from '../../sim/raft/draws.js';
 import { freePort } from '../../support/free-port.js';
 import { MemberProcess, ourProgram } from '../../support/member-process.js';
 import { PeerProxy } from './proxy.js';
 
 const FLAGS = ['--snapshot-count', '500', '--heartbeat-interval', '100', '--election-timeout', '1000'];
 
+const SKEWED_CLOCK = fileURLToPath(new URL('skewed-clock.cjs', import.meta.url));
+const LARGEST_JUMP_MS = 60_000;
+/** A removed member that is in order stops within seconds. */
+const REMOVED_ENDS_MS = 20_000;
+
 export class ProcessMember {
   process: MemberProcess | undefined;
   isPaused = false;
+  isLearner = false;
   /** Its id in hex. */
   id = '';
 
@@ -23,9 +32,19 @@ export class ProcessMember {
     readonly folder: string,
     readonly clientPort: number,
     readonly peerPort: number,
-    readonly proxy: PeerProxy,
-    readonly peerUrl: string,
+    /** Sets its failpoints. */
+    readonly failpointPort: number,
+    readonly random: Random,
+    public proxy: PeerProxy,
   ) {}
+
+  get peerUrl(): string {
+    return this.proxy.url;
+  }
+
+  get healthUrl(): string {
+    return `http://${this.endpoint}/health`;
+  }
 
   get endpoint(): string {
     return `127.0.0.1:${this.clientPort}`;
@@ -35,7 +54,9 @@ export class ProcessMember {
     return this.process !== undefined && !this.process.hasEnded && !this.isPaused;
   }
 
-  spawn(initialCluster: string, state: 'new' | 'existing'): void {
+  /** When the one before has ended. */
+  async spawn(initialCluster: string, state: 'new' | 'existing'): Promise<void> {
+    await this.process?.ended();
     const client = `http://${this.endpoint}`;
     const words = [
       ...['--name', this.name, '--data-dir', join(this.folder, this.name), '--initial-cluster', initialCluster],
@@ -43,8 +64,25 @@ export class ProcessMember {
       ...['--listen-peer-urls', `http://127.0.0.1:${this.peerPort}`, '--initial-advertise-peer-urls', this.peerUrl],
       ...FLAGS,
     ];
-    const env = { PATH: process.env.PATH ?? '' };
+    const env = {
+      PATH: process.env.PATH ?? '',
+      GOFAIL_HTTP: `127.0.0.1:${this.failpointPort}`,
+      ...(chance(this.random, 500) && skewed(this.random)),
+    };
     this.process = new MemberProcess(spawn(ourProgram('etcd'), words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+  }
+
+  /** Whatever it may take for gone: a process that is over takes no failpoint. */
+  async failpoint(name: string, terms: string): Promise<void> {
+    const url = `http://127.0.0.1:${this.failpointPort}/${name}`;
+    await fetch(url, terms === '' ? { method: 'DELETE' } : { method: 'PUT', body: terms }).catch(() => {});
+  }
+
+  /** By itself, since it was removed. It may never hear of it where it was down or cut off: then it is killed. */
+  async ends(): Promise<void> {
+    const timer = setTimeout(() => this.process?.child.kill('SIGKILL'), REMOVED_ENDS_MS);
+    await this.process?.ended();
+    clearTimeout(timer);
   }
 
   async kill(): Promise<void> {
@@ -70,18 +108,29 @@ export class ProcessMember {
   }
 }
 
+/** A clock that runs up to 2 % fast or slow, and whose wall time jumps. */
+function skewed(random: Random): Record<string, string> {
+  return {
+    NODE_OPTIONS: `--require=${SKEWED_CLOCK}`,
+    SKEW_RATE: String(between(random, { low: 980, high: 1020 }) / 1000),
+    SKEW_JUMP_MS: String(LARGEST_JUMP_MS),
+  };
+}
+
 export class ProcessCluster implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'etcd-torture-'));
   members: ProcessMember[] = [];
   readonly #blocked = new Set<string>();
   #made = 0;
 
-  static async start(size: number): Promise<ProcessCluster> {
-    const cluster = new ProcessCluster();
+  constructor(readonly random: Random) {}
+
+  static async start(size: number, random: Random): Promise<ProcessCluster> {
+    const cluster = new ProcessCluster(random);
     try {
       for (let i = 0; i < size; i++) cluster.members.push(await cluster.make());
-      for (const member of cluster.members) member.spawn(cluster.initialCluster, 'new');
-      for (const member of cluster.members) await member.process?.untilHealthy(`http://${member.endpoint}/health`);
+      for (const member of cluster.members) await member.spawn(cluster.initialCluster, 'new');
+      for (const member of cluster.members) await member.process?.untilHealthy(member.healthUrl);
       await cluster.learnIds();
       return cluster;
     } catch (error) {
@@ -102,18 +151,31 @@ export class ProcessCluster implements AsyncDisposable {
   async make(): Promise<ProcessMember> {
     const name = `m${++this.#made}`;
     const peerPort = await freePort();
-    const proxy = new PeerProxy(peerPort, this);
-    const peerUrl = `http://127.0.0.1:${await proxy.listen()}`;
-    return new ProcessMember(name, this.folder, await freePort(), peerPort, proxy, peerUrl);
+    const proxy = await this.makeProxy(peerPort);
+    return new ProcessMember(name, this.folder, await freePort(), peerPort, await freePort(), this.random, proxy);
+  }
+
+  async makeProxy(targetPort: number, memberId = ''): Promise<PeerProxy> {
+    const proxy = new PeerProxy(targetPort, this);
+    proxy.memberId = memberId;
+    await proxy.listen();
+    return proxy;
   }
 
   client(members: readonly ProcessMember[] = this.members): Client {
     return new Client({ endpoints: members.map(({ endpoint }) => endpoint), dialTimeoutMs: 2000 }, osEdges);
   }
 
+  /** Of the members that there are, as they change. */
+  followingClient(): Client {
+    const endpoints = this.members.map(({ endpoint }) => `http://${endpoint}`);
+    return new Client({ endpoints, dialTimeoutMs: 2000, autoSyncIntervalMs: 500 }, osEdges);
+  }
+
+  /** As some member has them: there may be no majority before one that was added has started. */
   async learnIds(): Promise<void> {
-    await using client = this.client();
-    const { members } = await client.cluster.list();
+    await using client = this.client(this.members.filter(({ isLearner }) => !isLearner));
+    const { members } = await client.cluster.list({ linearizable: false });
     for (const { ID, peerURLs } of members) {
       const member = this.members.find(({ peerUrl }) => peerURLs.includes(peerUrl));
       if (member === undefined) continue;

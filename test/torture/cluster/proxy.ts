@@ -25,6 +25,7 @@ export class PeerProxy {
   readonly #links = new Set<Link>();
   /** The id of the member behind it, once that is known. */
   memberId = '';
+  url = '';
 
   constructor(
     readonly targetPort: number,
@@ -33,12 +34,12 @@ export class PeerProxy {
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  async listen(): Promise<number> {
+  async listen(): Promise<void> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
-    return address.port;
+    this.url = `http://127.0.0.1:${address.port}`;
   }
 
   /** Blocks were changed. */

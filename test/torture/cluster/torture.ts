@@ -8,11 +8,16 @@ import { Truth, text, type Version } from '../../support/linearizability/truth.j
 import { versionOfEvent } from '../../support/linearizability/wire.js';
 import { type Call, Client, checkCalls } from './clients.js';
 import { Nemesis } from './nemesis.js';
+import { Operator } from './operator.js';
 import { ProcessCluster } from './process-cluster.js';
 
 export interface TortureOptions {
   readonly seed: number;
   readonly seconds: number;
+  /** Longer than that, until so many calls were answered and so many things were done to the members. */
+  readonly atLeast?: { readonly answered: number; readonly strikes: number };
+  /** So many changes of membership and little else, however long that takes. */
+  readonly changes?: number;
   readonly members?: number;
   readonly clients?: number;
   readonly trace?: (line: string) => void;
@@ -24,47 +29,90 @@ export interface Tortured {
   readonly unknown: number;
   readonly revisions: number;
   readonly strikes: Readonly<Record<string, number>>;
+  readonly changes: Readonly<Record<string, number>>;
 }
 
 const QUIET_MS = 10_000;
+/** All keys, registers, what hangs on leases. */
+const WATCHED = ['', 'k', 'l'];
 
 export async function torture(options: TortureOptions): Promise<Tortured> {
-  const { seed, seconds, members = 3, clients = 5, trace = () => {} } = options;
-  await using cluster = await ProcessCluster.start(members);
+  const { seed, members = 3, clients = 5, trace = () => {} } = options;
+  await using cluster = await ProcessCluster.start(members, streamOf(seed, 2));
   const startedMs = performance.now();
-  const endMs = startedMs + seconds * 1000;
+  const traced = (line: string): void =>
+    trace(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(7)}  ${line}`);
+  const smallest = options.changes === undefined ? Math.min(3, members) : 1;
+  const operator = new Operator(cluster, streamOf(seed, 3), { smallest, largest: members + 2 }, traced);
+  const nemesis = new Nemesis(cluster, operator, streamOf(seed, 1), traced);
   let isEnding = false;
-  const isOver = (): boolean => isEnding || performance.now() > endMs;
-  const all = Array.from({ length: clients }, (_, i) => new Client(cluster, `c${i}`, streamOf(seed, 10 + i), isOver));
-  const nemesis = new Nemesis(cluster, streamOf(seed, 1), (line) =>
-    trace(`${((performance.now() - startedMs) / 1000).toFixed(1).padStart(7)}  ${line}`),
+  const all = Array.from(
+    { length: clients },
+    (_, i) => new Client(cluster, `c${i}`, streamOf(seed, 10 + i), () => isEnding),
   );
-  const told: Version[] = [];
-  await using watching = cluster.client();
-  const watch = follow(watching, told);
+  const isEnough = (): boolean => {
+    if (performance.now() < startedMs + options.seconds * 1000) return false;
+    const { answered = 0, strikes = 0 } = options.atLeast ?? {};
+    return totalOf(nemesis.counts) >= strikes && answeredBy(all) >= answered;
+  };
+  await using watching = cluster.followingClient();
+  const watches = WATCHED.map((prefix) => new Watching(watching, prefix));
+  const trouble = options.changes === undefined ? nemesis.run(isEnough) : nemesis.change(options.changes);
+  const working = all.map((client) => client.run());
   try {
-    await Promise.all([nemesis.run(isOver), ...all.map((client) => client.run())]);
+    await trouble;
+    // On a busy machine it takes them a while.
+    while (answeredBy(all) < (options.atLeast?.answered ?? 0)) await sleep(50);
   } finally {
     isEnding = true;
+    await Promise.all(working);
   }
-  await using client = cluster.client();
+  await operator.check();
+  await using client = cluster.followingClient();
   const revision = await quietRevision(client);
   const truth = new Truth();
   for (const events of byRevision(await history(client, revision))) truth.add(truth.revision + 1, events);
-  while ((told.at(-1)?.mod ?? 0) < revision)
-    await Promise.race([watch, new Promise((resolve) => setTimeout(resolve, 50))]);
   const expected = Array.from({ length: revision - 1 }, (_, i) => truth.at(i + 2)).flat();
-  if (text(told) !== text(expected)) throw new Error(`a watch was told ${difference(told, expected)}`);
+  for (const watch of watches) await watch.check(expected);
   await checkHashes(cluster, client, revision);
   const calls: Call[] = all.flatMap((one) => one.calls);
   const { answered, unknown, writes } = checkCalls(calls, truth);
-  return { answered, writes, unknown, revisions: revision, strikes: nemesis.counts };
+  return { answered, writes, unknown, revisions: revision, strikes: nemesis.counts, changes: operator.counts };
 }
 
-/** Every key from the beginning on, until the client is closed. */
-async function follow(client: EtcdClient, told: Version[]): Promise<void> {
-  for await (const { events } of client.watch('', { prefix: true, revision: 1 }))
-    for (const event of events) told.push(versionOfEvent(event));
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const totalOf = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
+const answeredBy = (clients: readonly Client[]): number =>
+  clients.reduce((sum, { calls }) => sum + calls.filter(({ endedMs }) => endedMs !== Infinity).length, 0);
+
+/** A watch from the beginning on, until its client is closed. */
+class Watching {
+  readonly told: Version[] = [];
+  readonly #ended: Promise<void>;
+
+  constructor(
+    readonly client: EtcdClient,
+    readonly prefix: string,
+  ) {
+    this.#ended = this.#run();
+    this.#ended.catch(() => {});
+  }
+
+  async check(history: readonly Version[]): Promise<void> {
+    const expected = history.filter(({ key }) => key.startsWith(this.prefix));
+    const last = expected.at(-1)?.mod ?? 0;
+    while ((this.told.at(-1)?.mod ?? 0) < last) await Promise.race([this.#ended, sleep(50)]);
+    if (text(this.told) !== text(expected))
+      throw new Error(`a watch of "${this.prefix}" was told ${difference(this.told, expected)}`);
+  }
+
+  async #run(): Promise<void> {
+    const { client, prefix } = this;
+    for await (const { events } of client.watch(prefix, { prefix: true, revision: 1 }))
+      for (const event of events) this.told.push(versionOfEvent(event));
+    throw new Error(`a watch of "${prefix}" ended`);
+  }
 }
 
 /** When the last leases have ended. */

@@ -108,16 +108,16 @@ describe('a client that asks the cluster', () => {
   it('does so again and again where it is told to, whatever goes wrong between', async () => {
     const { client, clock, answers } = setUp(['a'], { autoSyncIntervalMs: 1000 });
     answers.set(Cluster.memberList.path, { header: undefined, members: [] });
-    clock.advance(1000);
+    await clock.advance(1000);
     await settle();
     expect(client.endpoints).toEqual(['a']);
     answers.set(Cluster.memberList.path, { header: undefined, members });
-    clock.advance(1000);
+    await clock.advance(1000);
     await settle();
     expect(client.endpoints).toEqual(['http://a:1', 'http://b:1', 'http://b:2']);
     answers.set(Cluster.memberList.path, { header: undefined, members: members.slice(0, 1) });
     await client.close();
-    clock.advance(5000);
+    await clock.advance(5000);
     await settle();
     expect(client.endpoints).toHaveLength(3);
   });
