@@ -30,6 +30,8 @@ const HOUSEKEEPING_MS = 100;
 /** As etcd's: ten of its default ticks. */
 const REMOVED_DELAY_MS = 1000;
 
+const CAPABLE_POLL_MS = 10;
+
 export class Member {
   readonly emulate;
   readonly serverVersion: string;
@@ -119,6 +121,18 @@ export class Member {
       clock.every(HOUSEKEEPING_MS, () => this.#housekeep()),
     ];
     await this.#parts.publisher.published;
+    await this.#untilCapable();
+  }
+
+  /**
+   * Calls are refused while the cluster has no version, which a new cluster's leader sees to just now. `etcd-diff:` etcd
+   * serves all the same, so that the first calls may meet that refusal. No longer than an election takes.
+   */
+  async #untilCapable(): Promise<void> {
+    const { clock, cluster } = this;
+    const untilMs = clock.monotonicMs() + this.config.electionTimeoutMs;
+    while (cluster.version === undefined && clock.monotonicMs() < untilMs && !this.#stopped)
+      await new Promise<void>((resolve) => clock.after(CAPABLE_POLL_MS, resolve));
   }
 
   /** Refuses what waits, then makes durable what was applied and closes the files. Stopping twice is harmless. */

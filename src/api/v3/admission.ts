@@ -1,5 +1,6 @@
 /**
- * What every call has to pass before its handler, whatever it asks for: a learner serves little, and a client that
+ * What every call has to pass before its handler, whatever it asks for: the cluster must have agreed on a version, a
+ * learner serves little, and a client that
  * wants a leader (`hasleader: true`) is refused where there is none. A stream of such a client ends when there has been
  * none for three election timeouts: reconnecting costs it more than waiting. Source: etcd's api/v3rpc/interceptor.go.
  */
@@ -16,6 +17,7 @@ const RANGE = '/etcdserverpb.KV/Range';
 const SNAPSHOT = '/etcdserverpb.Maintenance/Snapshot';
 
 export type AdmissionMember = Pick<MemberFace, 'emulate' | 'clock' | 'isLearner' | 'leadership'> & {
+  readonly cluster: Pick<MemberFace['cluster'], 'version'>;
   readonly limits: Pick<MemberFace['limits'], 'electionTimeoutMs'>;
 };
 
@@ -28,7 +30,8 @@ export class Admission {
 
   /** Throws the refusal. `request` is undefined for streams. */
   check(path: string, kind: MethodKind, metadata: Metadata, request: unknown): void {
-    const { isLearner, leadership } = this.member;
+    const { cluster, isLearner, leadership } = this.member;
+    if (cluster.version === undefined) throw new EtcdError('notCapable');
     if (isLearner && !this.#servesAsLearner(path, kind, request)) throw new EtcdError('notSupportedForLearner');
     if (wantsLeader(metadata) && !leadership.hasLeader) throw new EtcdError('noLeader');
   }

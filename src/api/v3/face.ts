@@ -61,7 +61,7 @@ export interface MemberFace {
     'status' | 'alarms' | 'hash' | 'hashKv' | 'defragment' | 'defragsRunning' | 'snapshot'
   >;
 
-  readonly cluster: Pick<Cluster, 'members'>;
+  readonly cluster: Pick<Cluster, 'members' | 'version'>;
   readonly changes: Pick<MembershipChanges, 'checkUrls' | 'add' | 'remove' | 'update' | 'promote'>;
   readonly downgrade: Pick<Downgrade, 'run'>;
   readonly leaderTransfer: Pick<LeaderTransfer, 'move'>;

@@ -101,6 +101,7 @@ export function assemble({
   const membership = reading(dbPath, () => membershipAt(log.snapshot, backend));
   refuseDowngrade(config.emulate, [membership.version, readClusterVersion(backend)]);
   cluster.restore(membership);
+  refuseLearners(isNew ? initialMembers : cluster.members, config.maxLearners);
   reading(dbPath, () => restoreV2(v2, log.snapshot?.data ?? NO_DATA, () => membership));
   const confState = log.snapshot?.metadata.confState ?? makeConfState();
   const node = new RawNode({
@@ -161,6 +162,12 @@ function refuseIfAlone(backend: Backend, dbPath: string, backendIndex: number, l
 
 function electionTicks(config: MemberConfig): number {
   return Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs);
+}
+
+/** As etcd's membership.ValidateMaxLearnerConfig. */
+function refuseLearners(members: readonly ClusterMember[], maxLearners: number): void {
+  if (members.filter(({ isLearner }) => isLearner).length > maxLearners)
+    throw new Error('membership: too many learner members in cluster');
 }
 
 /** What a newer version wrote may mean what this one does not know. As etcd's membership.mustDetectDowngrade. */

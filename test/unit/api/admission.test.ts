@@ -9,9 +9,24 @@ const wantsNothing = new Map<string, string[]>();
 function admission(emulate: '3.4' | '3.5' = '3.5') {
   const clock = new ManualClock();
   const leadership = { hasLeader: true };
-  const member = { emulate, clock, isLearner: false, leadership, limits: { electionTimeoutMs: 1000 } };
+  const cluster: { version: string | undefined } = { version: '3.5.0' };
+  const member = { emulate, clock, cluster, isLearner: false, leadership, limits: { electionTimeoutMs: 1000 } };
   return { admission: new Admission(member), clock, leadership, member };
 }
+
+describe('a call before the cluster has its first version', () => {
+  it.each(['unary', 'bidi', 'server-streaming'] as const)('is refused (%s)', (kind) => {
+    const { admission: gate, member } = admission();
+    const call = () => gate.check('/etcdserverpb.KV/Range', kind, wantsNothing, RangeRequest.create({}));
+    member.cluster.version = undefined;
+    expect(call).toThrow('etcdserver: not capable');
+    member.isLearner = true;
+    expect(call).toThrow('etcdserver: not capable');
+    member.isLearner = false;
+    member.cluster.version = '3.0.0';
+    expect(call).not.toThrow();
+  });
+});
 
 describe('a call that wants a leader', () => {
   it('is refused at once where there is none', () => {
