@@ -66,8 +66,8 @@ export class PeerNetwork {
   }
 
   /** Cuts `id` off from all others, both ways. */
-  isolate(id: NodeId): void {
-    for (const other of this.#running.keys()) {
+  isolate(id: NodeId, others: Iterable<NodeId> = this.#running.keys()): void {
+    for (const other of others) {
       if (other === id) continue;
       this.cut(id, other);
       this.cut(other, id);
@@ -98,7 +98,12 @@ export class PeerNetwork {
   }
 
   reached(from: NodeId, to: NodeId): Running | undefined {
-    return this.#cut.has(`${from}/${to}`) ? undefined : this.#running.get(to);
+    return this.isCut(from, to) ? undefined : this.#running.get(to);
+  }
+
+  /** Nothing gets from one to the other. */
+  isCut(from: NodeId | undefined, to: NodeId | undefined): boolean {
+    return this.#cut.has(`${from}/${to}`);
   }
 
   activeSince(from: NodeId, to: NodeId): number | undefined {
@@ -248,7 +253,8 @@ function orAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promis
   });
 }
 
-async function* chunksOf(body: HttpAsk['body']): AsyncGenerator<Uint8Array> {
+/** Whatever a body is given as. */
+export async function* chunksOf(body: HttpAsk['body']): AsyncGenerator<Uint8Array> {
   if (body === undefined) return;
   if (typeof body === 'string') yield Buffer.from(body);
   else if (body instanceof Uint8Array) yield body;

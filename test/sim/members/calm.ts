@@ -26,7 +26,10 @@ export async function calm(cluster: SimCluster, operator: Operator, watches: rea
   must(isSettled(cluster), 'a cluster stays well', () => describe(cluster));
   await checkAlike(cluster, operator);
   cluster.checked(() => checkLeases(cluster));
-  for (const life of members(cluster)) checkTidy(life);
+  for (const life of members(cluster)) {
+    checkRoles(life);
+    checkTidy(life);
+  }
   await cluster.pass(100);
   for (const watch of watches) watch.checkComplete();
   if (cluster.failure !== undefined) throw cluster.failure;
@@ -78,6 +81,26 @@ function describe(cluster: SimCluster): string {
     });
   const known = cluster.leader?.member?.cluster.members.map(({ peerURLs }) => nameOf(peerURLs)).join(' ');
   return `${cluster.busy} calls under way; the leader ${cluster.leader?.name} knows ${known}; ${lives.join('; ')}`;
+}
+
+/** Whom raft counts, and whom it only sends to, are those whom the list calls voters and learners. */
+function checkRoles({ member, name }: Life): void {
+  if (member === undefined) return;
+  const { config } = member.parts.node.status();
+  const listed = (wanted: boolean): string =>
+    text(
+      member.cluster.members
+        .filter(({ isLearner }) => isLearner === wanted)
+        .map(({ id }) => `${id}`)
+        .sort(),
+    );
+  const counted = (ids: Iterable<bigint>): string => text([...ids].map(String).sort());
+  const raft = { voters: counted(config.voters.incoming), learners: counted(config.learners) };
+  must(
+    raft.voters === listed(false) && raft.learners === listed(true),
+    'the list of members is what raft goes by',
+    () => `${name}: ${text(raft)}, not ${listed(false)} and ${listed(true)}`,
+  );
 }
 
 async function checkAlike(cluster: SimCluster, operator: Operator): Promise<void> {

@@ -13,6 +13,7 @@ import { Observer } from './observer.js';
 import { type Life, Place, type PlaceWorld } from './place.js';
 import { whyStopped } from './planned.js';
 import { configOf, type Scenario } from './scenario.js';
+import { SimWire } from './wire.js';
 import { World } from './world.js';
 
 const CALL_TIMEOUT_MS = 15_000;
@@ -55,6 +56,7 @@ export class SimCluster {
     this.#placeWorld = {
       world: this.world,
       network: this.network,
+      wire: scenario.speaksHttp ? new SimWire(this.network, this.world) : undefined,
       random: streamOf(seed, 3),
       trace: told,
       loggerOf: (name) => loggerOf?.(name, () => this.world.monotonicMs()) ?? silentLogger,

@@ -2,7 +2,7 @@
  * A client of registers, compare-and-swap and transactions over several keys; each of its answers is checked when it
  * comes.
  */
-
+import { AuthError } from '../../../src/auth/errors.js';
 import { LeaseNotFoundError } from '../../../src/lease/errors.js';
 import type { Random } from '../../../src/lib/random.js';
 import type { Member } from '../../../src/member/member.js';
@@ -19,12 +19,19 @@ import { text } from '../../support/linearizability/truth.js';
 import { answerOfTxn, isReadOnly, operationOf, rangeOf, txnOf, versionOf } from '../../support/linearizability/wire.js';
 import { between, chance, weighted } from '../raft/draws.js';
 import { must } from '../raft/violation.js';
+import type { Accounts, Caller } from './accounts.js';
 import type { SimCluster } from './cluster.js';
 
 const KEYS = 6;
 const ALL = { key: 'a', end: 'zz' };
 
-export async function kvClient(cluster: SimCluster, name: string, random: Random): Promise<void> {
+/** `accounts` are asked about what a guest was answered. */
+export async function kvClient(
+  cluster: SimCluster,
+  name: string,
+  random: Random,
+  { accounts, caller }: { readonly accounts: Accounts; readonly caller: Caller },
+): Promise<void> {
   const { history, observer, world } = cluster;
   let made = 0;
   const thinkMs = between(random, { low: 5, high: 150 });
@@ -42,43 +49,53 @@ export async function kvClient(cluster: SimCluster, name: string, random: Random
     }
     const request = drawRequest(random, `${name}.${++made}`, (key) => observer.truth.get(key, observer.truth.revision));
     const operation = history.begin(name, request);
+    const beganMs = world.monotonicMs();
     try {
-      const answer = await cluster.call(life, (member) => ask(member, request));
-      cluster.checked(() => history.answered(operation, answer));
+      const answer = await cluster.call(life, (member) => ask(member, request, caller));
+      cluster.checked(() => {
+        history.answered(operation, answer);
+        // One that lags may not know yet that there is authentication.
+        if (caller.user === 'guest' && request.serializable !== true)
+          accounts.answeredGuest(beganMs, () => `${life.name} answered ${text(request)} with ${text(answer)}`);
+      });
     } catch (cause) {
-      if (cause instanceof LeaseNotFoundError) history.refused();
+      if (cause instanceof LeaseNotFoundError || cause instanceof AuthError) history.refused();
       else history.unknown(operation);
     }
   }
 }
 
 /** As the handlers of the KV service do it. */
-export async function ask(member: Member, request: Request): Promise<Answer> {
+export async function ask(member: Member, request: Request, caller: Caller): Promise<Answer> {
   const serializable = request.serializable === true;
   if (isReadOnly(request)) {
     if (!serializable) await member.reads.linearizable();
+    const identity = await caller.at(member);
     const [step] = request.success;
     if (request.compare.length === 0 && request.success.length === 1 && step?.t === 'get') {
-      const { header, kvs } = RangeResponse.decode(
-        RangeResponse.encode(member.reads.range(rangeOf(step, serializable))),
-      );
+      const range = rangeOf(step, serializable);
+      member.auth.checkRead(identity, range.key, range.rangeEnd);
+      const { header, kvs } = RangeResponse.decode(RangeResponse.encode(member.reads.range(range)));
       return { revision: header?.revision ?? 0, succeeded: true, steps: [{ t: 'get', kvs: kvs.map(versionOf) }] };
     }
-    return answerOfTxn(TxnResponse.decode(TxnResponse.encode(member.reads.readOnlyTxn(txnOf(request)))));
+    const txn = txnOf(request);
+    if (member.auth.isEnabled) member.authorizer.checkTxn(identity, txn);
+    return answerOfTxn(TxnResponse.decode(TxnResponse.encode(member.reads.readOnlyTxn(txn))));
   }
+  const identity = await caller.at(member);
   const operation = operationOf(request);
   switch (operation.kind) {
     case 'put': {
-      const { header } = PutResponse.decode(PutResponse.encode(await member.propose(operation)));
+      const { header } = PutResponse.decode(PutResponse.encode(await member.propose(operation, { identity })));
       return { revision: header?.revision ?? 0, succeeded: true, steps: [{ t: 'put' }] };
     }
     case 'deleteRange': {
-      const response = DeleteRangeResponse.encode(await member.propose(operation));
+      const response = DeleteRangeResponse.encode(await member.propose(operation, { identity }));
       const { deleted, header } = DeleteRangeResponse.decode(response);
       return { revision: header?.revision ?? 0, succeeded: true, steps: [{ t: 'delete', deleted }] };
     }
     case 'txn':
-      return answerOfTxn(TxnResponse.decode(TxnResponse.encode(await member.propose(operation))));
+      return answerOfTxn(TxnResponse.decode(TxnResponse.encode(await member.propose(operation, { identity }))));
     default:
       throw new Error(`no client asks for ${operation.kind}`);
   }

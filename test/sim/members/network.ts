@@ -30,6 +30,15 @@ export class SimNetwork extends PeerNetwork {
     return between(this.random, this.delay) + this.random.below(1000) / 1000;
   }
 
+  /** As long as something takes from one to another. */
+  travel(): Promise<void> {
+    return this.world.sleep(this.delayMs());
+  }
+
+  override isolate(id: NodeId): void {
+    super.isolate(id, this.clocks.keys());
+  }
+
   override join(local: LocalMember, receiver: RaftReceiver): void {
     const clock = this.clocks.get(local.id);
     super.join(local, clock === undefined ? receiver : new ProcessReceiver(receiver, clock));

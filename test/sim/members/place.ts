@@ -10,6 +10,9 @@ import { decide } from '../../../src/member/bootstrap/decide.js';
 import { openParts } from '../../../src/member/bootstrap/open.js';
 import { Member } from '../../../src/member/member.js';
 import type { MemberConfig } from '../../../src/member/world/types.js';
+import { PeerMetrics } from '../../../src/peer/metrics.js';
+import { createPeerTransport, type PeerTransport } from '../../../src/peer/transport.js';
+import type { Transport } from '../../../src/peer/types.js';
 import { EtcdError } from '../../../src/proto/etcd-error.js';
 import { fakePasswords } from '../../support/fake-passwords.js';
 import { nobodyWatches } from '../../support/in-process-member.js';
@@ -17,11 +20,14 @@ import { seededRandom } from '../../support/seeded-random.js';
 import { answering } from '../../support/simulated-cluster.js';
 import { SimDisk } from '../disk.js';
 import type { SimNetwork } from './network.js';
+import type { SimWire } from './wire.js';
 import { LifeClock, type World } from './world.js';
 
 export interface PlaceWorld {
   readonly world: World;
   readonly network: SimNetwork;
+  /** Where members speak etcd's peer protocol; otherwise their messages are handed over as they are. */
+  readonly wire: SimWire | undefined;
   readonly random: Random;
   readonly trace: (line: string) => void;
   readonly loggerOf: (name: string) => Logger;
@@ -33,6 +39,8 @@ export interface PlaceWorld {
 
 export class Life {
   member: Member | undefined;
+  /** Where members speak etcd's peer protocol. */
+  peers: PeerTransport | undefined;
   /** Serves clients. */
   isReady = false;
   isOver = false;
@@ -112,6 +120,7 @@ export class Place {
         if (life.isOver) return;
         network.clocks.set(member.id, clock);
         const answers = answering(member);
+        this.#listen(life, member);
         network.answer(this.config.initialAdvertisePeerUrls, async (request, url) => {
           await clock.whenRunning();
           const response = await Promise.race([answers(request, url), life.ended]);
@@ -134,9 +143,9 @@ export class Place {
   async #open(life: Life): Promise<Member> {
     const { disk, config } = this;
     const { clock } = life;
-    const { network, random } = this.deps;
+    const { random } = this.deps;
     const logger = this.deps.loggerOf(this.name);
-    const transport = network.transport();
+    const transport = this.#transport(life, logger);
     const lookUpHost = async (host: string) => [host];
     const decision = await decide(config, { disk, clock, logger, lookUpHost, calls: transport.calls });
     const world = {
@@ -158,6 +167,31 @@ export class Place {
     life.member = member;
     this.deps.opened(life);
     return member;
+  }
+
+  #transport(life: Life, logger: Logger): Transport {
+    const { network, wire } = this.deps;
+    if (wire === undefined) return network.transport();
+    life.peers = createPeerTransport({
+      clock: life.clock,
+      http: wire.client(life, () => life.member?.id),
+      logger,
+      metrics: new PeerMetrics(),
+      emulate: this.config.emulate,
+    });
+    return life.peers;
+  }
+
+  #listen(life: Life, member: Member): void {
+    const answers = answering(member);
+    this.deps.wire?.listen(this.config.initialAdvertisePeerUrls, {
+      life,
+      id: member.id,
+      handle: async (request, url) => {
+        await life.clock.whenRunning();
+        return (await life.peers?.handle(request, url)) ?? answers(request, url);
+      },
+    });
   }
 
   /** The process ends at once; what it wrote is in the page cache. */
@@ -195,11 +229,12 @@ export class Place {
   }
 
   #close(life: Life): void {
-    const { network } = this.deps;
+    const { network, wire } = this.deps;
     life.clock.end();
     if (life.member !== undefined) {
       network.leave(life.member.id);
       network.answer(this.config.initialAdvertisePeerUrls, undefined);
+      wire?.close(this.config.initialAdvertisePeerUrls);
     }
     if (this.life === life) this.life = undefined;
     this.disk.reopen();

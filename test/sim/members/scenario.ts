@@ -17,6 +17,10 @@ export interface Scenario {
   /** How long things go wrong before all is made well and looked at. */
   readonly stormMs: number;
   readonly changesMembers: boolean;
+  /** There are users, and authentication. */
+  readonly hasAccounts: boolean;
+  /** Between members is etcd's peer protocol; otherwise each message is on its own, and they overtake one another. */
+  readonly speaksHttp: boolean;
 }
 
 export type FaultKind =
@@ -77,6 +81,8 @@ export function drawScenario(seed: number, members: number): Scenario {
     slowestMs: between(random, { low: 2, high: 150 }),
     stormMs: between(random, { low: 15_000, high: 40_000 }),
     changesMembers: chance(random, 600),
+    speaksHttp: chance(random, 500),
+    hasAccounts: chance(random, 400),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import type { Logger } from '../../../src/lib/logger.js';
 import { streamOf } from '../raft/draws.js';
+import { Accounts, Caller } from './accounts.js';
 import { calm, recover } from './calm.js';
 import { SimCluster } from './cluster.js';
 import { kvClient } from './kv-client.js';
@@ -28,6 +29,7 @@ export interface Totals {
   changes: number;
   lives: number;
   calms: number;
+  accountChanges: number;
   compactions: number;
   hashes: number;
 }
@@ -61,13 +63,18 @@ export async function simulateMembers(options: SimulateOptions): Promise<Outcome
   const cluster = new SimCluster({ seed, scenario, trace, ...(loggerOf !== undefined && { loggerOf }) });
   const operator = new Operator(cluster, streamOf(seed, 10));
   const nemesis = new Nemesis(cluster, streamOf(seed, 11));
+  const accounts = new Accounts(cluster, streamOf(seed, 12));
   const watches = [0, 1, 2, 3].map((i) => new WatchClient(cluster, `w${i}`, streamOf(seed, 20 + i)));
   let calms = 0;
   let failure: Outcome['failure'];
   try {
     cluster.begin();
     await recover(cluster, operator);
-    for (let i = 0; i < scenario.clients; i++) start(cluster, kvClient(cluster, `c${i}`, streamOf(seed, 30 + i)));
+    for (let i = 0; i < scenario.clients; i++) {
+      const caller = new Caller(scenario.hasAccounts && i === 0 ? 'guest' : 'worker');
+      start(cluster, kvClient(cluster, `c${i}`, streamOf(seed, 30 + i), { accounts, caller }));
+    }
+    if (scenario.hasAccounts) start(cluster, accounts.run());
     for (let i = 0; i < 2; i++)
       start(cluster, leaseClient(cluster, `l${i}`, streamOf(seed, 50 + i), BigInt(1 + i) * 1_000_000n));
     for (const watch of watches) start(cluster, watch.run());
@@ -101,6 +108,7 @@ export async function simulateMembers(options: SimulateOptions): Promise<Outcome
     changes: operator.added + operator.promoted + operator.removed,
     lives: cluster.places.reduce((sum, { lives }) => sum + lives, 0),
     calms,
+    accountChanges: accounts.changes,
     compactions: operator.compactions,
     hashes: operator.hashes,
   };

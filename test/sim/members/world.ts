@@ -5,9 +5,12 @@
  */
 import type { Clock } from '../../../src/lib/clock.js';
 import { EventQueue } from '../raft/event-queue.js';
+import { must } from '../raft/violation.js';
 
 /** Chains of promises longer than this go on with the next event; that is the same in each run. */
 const PROMISE_TURNS = 16;
+/** Work that goes on for so many turns without any time passing goes on for ever. */
+const MAX_TURNS = 20_000;
 
 export class World implements Clock {
   /** Events that did something. */
@@ -64,7 +67,8 @@ export class World implements Clock {
   }
 
   async drain(): Promise<void> {
-    for (;;) {
+    for (let turns = 0; ; turns++) {
+      must(turns < MAX_TURNS, 'everything takes its time', () => `at ${this.#queue.now}: ${this.#soon.map(String)}`);
       for (let i = 0; i < PROMISE_TURNS; i++) await undefined;
       const turn = this.#soon.splice(0);
       if (turn.length === 0) return;
