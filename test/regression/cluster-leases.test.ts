@@ -1,5 +1,6 @@
 /** Bugs of etcd's that take a cluster, about leases. */
 import { describe, expect, it } from 'vitest';
+import { AuthUserAddRequest, PutRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { type SimulatedCluster, type SimulatedMember, startSimulatedCluster } from '../support/simulated-cluster.js';
 
 const grant = (member: SimulatedMember, ID: bigint, TTL: number): Promise<unknown> =>
@@ -92,6 +93,36 @@ describe('#17704: what a lease still lives', () => {
         expect(TTL).toBeGreaterThan(40);
         expect(TTL).toBeLessThanOrEqual(61);
       }
+    }
+  }, 60_000);
+});
+
+describe('the end of a lease while authentication is on (3.2 to 3.3, fixed in 3.4.9)', () => {
+  it('is the same on all members, whoever may write what hung on it', async () => {
+    await using cluster = await startSimulatedCluster();
+    const leader = await cluster.untilLeader();
+    const asks: readonly Parameters<typeof leader.member.propose>[0][] = [
+      { kind: 'leaseGrant', request: { ID: 5n, TTL: 2 } },
+      { kind: 'authUserAdd', request: AuthUserAddRequest.create({ name: 'root', password: 'p' }) },
+      { kind: 'authRoleAdd', request: { name: 'root' } },
+      { kind: 'authUserGrantRole', request: { user: 'root', role: 'root' } },
+      { kind: 'put', request: PutRequest.create({ key: Buffer.from('a'), value: Buffer.from('1'), lease: 5n }) },
+      { kind: 'authEnable', request: {} },
+    ];
+    for (const ask of asks) await cluster.run(leader.member.propose(ask));
+    // One that restarts goes through the same entries, and so does one that learns it by a snapshot.
+    const follower = cluster.members.find((member) => member !== leader) ?? leader;
+    await follower.stop();
+    await cluster.until(() => leader.member.lessor.lookup(5n) === undefined, 20_000);
+    const { ready } = await follower.start();
+    await cluster.run(ready);
+    await cluster.settle();
+    const hashes = [];
+    for (const { opened } of cluster.members) hashes.push(await opened.hashKv(0));
+    expect(new Set(hashes.map(({ hash, revision }) => `${hash} at ${revision}`)).size).toBe(1);
+    for (const member of cluster.members) {
+      expect(member.get('a')).toBeUndefined();
+      expect(member.member.leases.list()).toEqual([]);
     }
   }, 60_000);
 });

@@ -96,7 +96,7 @@ describe('joining a cluster through a registry', () => {
     ['a fraction', '1.5', 'discovery: size key is bad'],
     ['beyond all measure', '99999999999999999999999', 'discovery: size key is bad'],
     ['larger than any cluster', '1000000', 'discovery: size key is bad'],
-  ])('refuses a size that is %s', async (_what, size, message) => {
+  ])('refuses a size that is %s (GHSA-9gp7-6833-wv89)', async (_what, size, message) => {
     const { registry, deps } = scene();
     registry.sizeText = size;
     await expect(joinThrough(self, deps)).rejects.toThrow(message);
