@@ -105,11 +105,16 @@ export interface ListenOptions {
    * sockets in clear.
    */
   readonly halfOpen?: boolean | undefined;
-  /**
-   * Called for connections that failed before they could be handed over (TLS refused, no handshake). `serverName` is
-   * what the client asked for.
-   */
-  readonly onReject?: ((error: Error, remoteAddress: string, serverName: string) => void) | undefined;
+  /** Called for connections that failed before they could be handed over (TLS refused, no handshake). */
+  readonly onReject?: ((error: Error, refused: RefusedConnection) => void) | undefined;
+}
+
+export interface RefusedConnection {
+  readonly remoteAddress: string;
+  /** What the client asked for. */
+  readonly serverName: string;
+  /** Of its certificate, where that was verified and refused for another reason. */
+  readonly names?: { readonly addresses: readonly string[]; readonly dns: readonly string[] } | undefined;
 }
 
 export interface NetworkListener {

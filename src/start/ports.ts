@@ -74,11 +74,12 @@ export class Ports {
         plaintext: plain,
         reusePort: this.deps.reusePort,
         admission: kind === 'client' || kind === 'http' ? this.deps.clientAdmission : undefined,
-        onReject: (error, remoteAddress, serverName) => {
+        onReject: (error, { names, remoteAddress, serverName }) => {
           const port = kind === 'peer' ? 'peer' : 'client';
           this.deps.logger.warn(`rejected connection on ${port} endpoint`, {
             'remote-addr': remoteAddress,
             'server-name': serverName,
+            ...(names !== undefined && { 'ip-addresses': names.addresses, 'dns-names': names.dns }),
             error: error.message,
           });
         },

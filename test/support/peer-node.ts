@@ -7,6 +7,7 @@ import type { PeerTlsOptions } from '../../src/config/member-options.js';
 import type { Clock } from '../../src/lib/clock.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import type { Logger } from '../../src/lib/logger.js';
+import type { RefusedConnection } from '../../src/lib/network.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { createHttpClient } from '../../src/lib/os/http-client.js';
 import { createHttpServer } from '../../src/lib/os/http-server.js';
@@ -70,6 +71,8 @@ export interface PeerNode extends AsyncDisposable {
   readonly log: RecordingLogger;
   /** Why connections were refused. */
   readonly rejected: readonly string[];
+  /** Whose they were. */
+  readonly refused: readonly RefusedConnection[];
 }
 
 export interface PeerNodeOptions {
@@ -102,9 +105,13 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     createRouter({ handlers: [(request, url) => transport.handle(request, url), ...(options.handlers ?? [])] }),
   );
   const rejected: string[] = [];
+  const refused: RefusedConnection[] = [];
   const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port }, (socket) => server.accept(socket), {
     tls: tls === undefined ? undefined : { ...tlsServerOptions(tls), alpn: ['http/1.1'] },
-    onReject: (error) => rejected.push(error.message),
+    onReject: (error, connection) => {
+      rejected.push(error.message);
+      refused.push(connection);
+    },
   });
   const bound = listener.address.t === 'tcp' ? listener.address.port : 0;
   const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${bound}`;
@@ -119,6 +126,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     metrics,
     log,
     rejected,
+    refused,
     async [Symbol.asyncDispose]() {
       await transport.close();
       await listener.close();

@@ -15,10 +15,9 @@ import type { TlsPeer } from '../network.js';
 const LOOKUP_TIMEOUT_MS = 5000;
 
 /** undefined = it is. `remoteAddress` is `127.0.0.1:40312`. */
-export async function refusalOfAddress({ altNames }: TlsPeer, remoteAddress: string): Promise<string | undefined> {
-  const addresses = altNames.filter((name) => net.isIP(name) !== 0);
-  const names = altNames.filter((name) => net.isIP(name) === 0);
-  if (altNames.length === 0) return undefined;
+export async function refusalOfAddress(peer: TlsPeer, remoteAddress: string): Promise<string | undefined> {
+  const { addresses, dns: names } = certificateNames(peer);
+  if (peer.altNames.length === 0) return undefined;
   const host = remoteAddress.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, '');
   if (addresses.some((address) => plain(address) === plain(host))) return undefined;
   if (names.length === 0) return `x509: certificate is valid for ${addresses.join(', ')}, not ${host}`;
@@ -74,4 +73,11 @@ async function within<T>(work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+export function certificateNames({ altNames }: TlsPeer): { readonly addresses: string[]; readonly dns: string[] } {
+  return {
+    addresses: altNames.filter((name) => net.isIP(name) !== 0),
+    dns: altNames.filter((name) => net.isIP(name) === 0),
+  };
 }

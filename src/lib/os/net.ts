@@ -19,6 +19,7 @@ import type {
   TlsPeer,
   TlsServerOptions,
 } from '../network.js';
+import { certificateNames } from './client-address.js';
 import { nativeCalls } from './native.js';
 import { handshakeError, refusalOfClient, tlsTexts } from './tls-verify.js';
 
@@ -76,7 +77,7 @@ function listen(
     server.listen(target, () => {
       server.removeAllListeners('error');
       // Accepting can fail for want of descriptors; the next connection may do better.
-      server.on('error', (error) => options.onReject?.(error, '', ''));
+      server.on('error', (error) => options.onReject?.(error, { remoteAddress: '', serverName: '' }));
       resolve({
         address: boundAddress(server, address),
         close: () =>
@@ -123,8 +124,10 @@ function secureAcceptor(
     handshakeTimeout: handshakeTimeoutMs === 0 ? 86_400_000 : handshakeTimeoutMs,
     noDelay: true,
   });
-  const refuse = (socket: tls.TLSSocket, error: Error): void => {
-    onReject?.(error, remoteAddress(socket), serverNameOf(socket));
+  const refuse = (socket: tls.TLSSocket, error: Error, peer?: TlsPeer): void => {
+    // As Go, which knows a certificate only once it was verified.
+    const names = peer?.commonName === undefined ? undefined : certificateNames(peer);
+    onReject?.(error, { remoteAddress: remoteAddress(socket), serverName: serverNameOf(socket), names });
     socket.on('error', () => {}).destroy();
   };
   server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => refuse(socket, handshakeError(error)));
@@ -133,7 +136,7 @@ function secureAcceptor(
     const peer = refusal === undefined ? peerOf(socket) : undefined;
     const refused = peer === undefined ? refusal : options.verifyPeer?.(peer, remoteAddress(socket));
     const settle = (reason: string | undefined): void => {
-      if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason));
+      if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason), peer);
       else onConnection(described(socket, peer));
     };
     if (!(refused instanceof Promise)) {
@@ -155,7 +158,10 @@ function secureAcceptor(
       if (latest !== material) server.setSecureContext(contextOptions(latest));
       material = latest;
     } catch (error) {
-      onReject?.(error instanceof Error ? error : new Error(String(error)), remoteAddress(socket), '');
+      onReject?.(error instanceof Error ? error : new Error(String(error)), {
+        remoteAddress: remoteAddress(socket),
+        serverName: '',
+      });
       socket.destroy();
       return;
     }

@@ -87,6 +87,7 @@ describe('members with certificates of one authority', () => {
     dialed.socket.resume();
     await until(() => a.rejected.length > 0, 'a refusal');
     expect(a.rejected).toEqual(["tls: client didn't provide a certificate"]);
+    expect(a.refused[0]?.names).toBeUndefined();
     dialed.socket.destroy();
   });
 
@@ -113,6 +114,7 @@ describe('members with certificates of one authority', () => {
       a.transport.addPeer(B, [b.url]);
       await until(() => b.rejected.length > 0, 'a refusal');
       expect(b.rejected[0]).toBe('x509: certificate is valid for 10.9.9.9, not 127.0.0.1');
+      expect(b.refused[0]?.names).toEqual({ addresses: ['10.9.9.9'], dns: [] });
       a.transport.removePeer(B);
     }
     await using b = await startPeerNode({ id: B, tls: tlsOf(certificate(), { skipClientSanVerification: true }) });
