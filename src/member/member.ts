@@ -125,8 +125,8 @@ export class Member {
   }
 
   /**
-   * Calls are refused while the cluster has no version, which a new cluster's leader sees to just now. `etcd-diff:` etcd
-   * serves all the same, so that the first calls may meet that refusal. No longer than an election takes.
+   * Calls are refused while the cluster has no version, which a new cluster's leader sees to just now. `etcd-diff:`
+   * etcd serves all the same, so that the first calls may meet that refusal. No longer than an election takes.
    */
   async #untilCapable(): Promise<void> {
     const { clock, cluster } = this;

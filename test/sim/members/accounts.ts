@@ -1,6 +1,6 @@
 /**
- * Users of a run, and what they may. `root` and `worker` may do everything their work needs, `guest` nothing at all: one
- * that is answered after authentication was turned on was let in. In some runs it is turned off now and then; then
+ * Users of a run, and what they may. `root` and `worker` may do everything their work needs, `guest` nothing at all:
+ * one that is answered after authentication was turned on was let in. In some runs it is turned off now and then; then
  * nobody can say when it is on, since a request without an answer may be carried out any time.
  */
 import { AuthError } from '../../../src/auth/errors.js';

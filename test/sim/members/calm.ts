@@ -132,6 +132,7 @@ async function checkAlike(cluster: SimCluster, operator: Operator): Promise<void
         compacted: member.store.compactRevision,
         cluster: member.cluster.state,
         leases: member.leases.list().map(String).sort(),
+        auth: { enabled: member.auth.isEnabled, revision: member.auth.revision, users: member.auth.userNames() },
         confState: sorted(member.parts.node.status().config.voters),
         buckets,
         v2: Buffer.from(saveStore(member.parts.v2)).toString(),

@@ -82,7 +82,7 @@ export function drawScenario(seed: number, members: number): Scenario {
     stormMs: between(random, { low: 15_000, high: 40_000 }),
     changesMembers: chance(random, 600),
     speaksHttp: chance(random, 500),
-    hasAccounts: chance(random, 400),
+    hasAccounts: chance(random, 600),
   };
 }
 

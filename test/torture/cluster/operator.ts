@@ -1,6 +1,7 @@
 /**
  * Whoever looks after the cluster: adds members and learners, promotes, moves, removes and replaces them, one change at
- * a time. A change that is refused, or got no answer, is asked for again until the list of members says that it is made.
+ * a time. A change that is refused, or got no answer, is asked for again until the list of members says that it is
+ * made.
  */
 import type { Client } from '../../../src/client/client.js';
 import type { Random } from '../../../src/lib/random.js';
