@@ -1,7 +1,9 @@
 /** What a session does in order: windows, fairness, one write a turn, keep-alive, graceful end. */
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from '../../../src/http2/frames/error-code.js';
+import { Intake } from '../../../src/http2/intake.js';
 import type { HeaderList, Http2Stream, SessionOptions, StreamEnd, StreamListener } from '../../../src/http2/types.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import {
   ACK,
   block,
@@ -370,5 +372,96 @@ describe('keep-alive', () => {
     const lost = peer.session.ping();
     peer.session.destroy();
     await expect(lost).rejects.toThrow('session ended');
+  });
+});
+
+describe('a connection among others', () => {
+  it('is taken in over many turns, and nothing of it is lost or out of order', async () => {
+    // No time at all: every look at the clock ends the turn.
+    const intake = new Intake(new ManualClock(), -1);
+    const peers = [0, 1, 2].map(() => server((stream) => stream.sendHeaders(okHeaders, true), { intake }).greet());
+    const count = 300;
+    for (const peer of peers) peer.send(...Array.from({ length: count }, (_, at) => open(1 + 2 * at)));
+    for (const peer of peers) {
+      await peer.until(() => peer.of(T.HEADERS).length === count, 20_000);
+      expect(peer.of(T.HEADERS).map(({ id }) => id)).toEqual(Array.from({ length: count }, (_, at) => 1 + 2 * at));
+      expect(peer.goAway()).toBeUndefined();
+    }
+    // What comes later is taken as well.
+    for (const peer of peers) {
+      peer.send(open(1 + 2 * count));
+      await peer.until(() => peer.of(T.HEADERS).length === count + 1);
+      await peer[Symbol.asyncDispose]();
+    }
+  });
+
+  it('that makes us hold too much is ended at once, and its streams learn that', async () => {
+    const peer = server().greet();
+    peer.send(open(1));
+    await peer.settle();
+    peer.session.giveUp('answers are not read');
+    expect(peer.session.socket.destroyed).toBe(true);
+    expect(peer.session.closed).toBe(true);
+    expect(peer.listeners[0]?.end).toMatchObject({ t: 'lost' });
+    await peer[Symbol.asyncDispose]();
+  });
+
+  it('says what is still to be sent, and what has been', async () => {
+    const peer = server().greet();
+    peer.send(open(1));
+    await peer.settle();
+    const [stream] = peer.streams;
+    stream?.sendHeaders(okHeaders, false);
+    stream?.sendData(Buffer.alloc(100_000), false);
+    await peer.settle();
+    // The window lets 65 535 bytes out; the rest waits.
+    expect(peer.session.sentBytes).toBe(65_535);
+    expect(peer.session.unsentBytes).toBe(100_000 - 65_535);
+    peer.send(frame(T.WINDOW_UPDATE, 0, 0, uint32(50_000)), frame(T.WINDOW_UPDATE, 0, 1, uint32(50_000)));
+    await peer.settle();
+    expect([peer.session.sentBytes, peer.session.unsentBytes]).toEqual([100_000, 0]);
+    await peer[Symbol.asyncDispose]();
+  });
+
+  it('is told of a window that SETTINGS raise: what waits on its streams goes out', async () => {
+    const peer = server().greet([4, 10]);
+    peer.send(frame(T.WINDOW_UPDATE, 0, 0, uint32(1_000_000)), open(1), open(3));
+    await peer.settle();
+    for (const stream of peer.streams) {
+      stream.sendHeaders(okHeaders, false);
+      stream.sendData(Buffer.alloc(1000), true);
+    }
+    await peer.settle();
+    expect([1, 3].map((id) => dataOf(peer, id))).toEqual([10, 10]);
+    peer.send(settings([4, 500]));
+    await peer.settle();
+    expect([1, 3].map((id) => dataOf(peer, id))).toEqual([500, 500]);
+    peer.send(settings([4, 5000]));
+    await peer.settle();
+    expect([1, 3].map((id) => dataOf(peer, id))).toEqual([1000, 1000]);
+    await peer[Symbol.asyncDispose]();
+  });
+
+  it('sends nothing on a stream after its end', async () => {
+    const peer = server().greet();
+    peer.send(open(1), open(3));
+    await peer.settle();
+    const [one, three] = peer.streams;
+    one?.sendHeaders(okHeaders, false);
+    one?.sendTrailers(okTrailers);
+    one?.sendData(Buffer.from('late'), false);
+    one?.sendPieces([Buffer.from('late')], Buffer.from('p'));
+    one?.sendHeaders(okHeaders, true);
+    one?.sendTrailers(okTrailers);
+    one?.reset(ErrorCode.Cancel);
+    three?.sendHeaders(okHeaders, false);
+    three?.sendPieces([Buffer.from('bc'), Buffer.from('d')], Buffer.from('a'));
+    three?.sendData(Buffer.from('e'), true);
+    three?.sendData(Buffer.from('late'), true);
+    await peer.settle();
+    expect(peer.of(T.HEADERS).map(({ id }) => id)).toEqual([1, 1, 3]);
+    expect(Buffer.concat(peer.of(T.DATA).map(({ payload }) => payload)).toString()).toBe('abcde');
+    expect(peer.resets()).toEqual([]);
+    await peer[Symbol.asyncDispose]();
   });
 });
