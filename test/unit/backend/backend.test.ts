@@ -376,6 +376,47 @@ describe('defragmentation', () => {
     expect(found[0]?.[0]).toBe(text(number(4000)));
   });
 
+  it('keeps commits that are asked for meanwhile until they can go to the new file', async () => {
+    const disk = new MemoryDisk();
+    const backend = await opened(disk);
+    for (let i = 0; i < 2000; i++) backend.put('key', number(i), Buffer.alloc(100, 1), { append: true });
+    await backend.commit();
+    const written: string[] = [];
+    disk.beforeChange = (what, path) => written.push(`${what} ${path}`);
+    const order: string[] = [];
+    const defrag = backend.defrag().then(() => order.push('defragmented'));
+    await Promise.resolve();
+    await Promise.resolve();
+    const commits = [];
+    for (let i = 0; i < 20; i++) {
+      backend.put('key', number(10_000 + i), bytes('meanwhile'), { append: true });
+      backend.tick(1_000_000 * (i + 1));
+      commits.push(backend.commit().then(() => order.push('committed')));
+      await Promise.resolve();
+    }
+    await Promise.all([defrag, ...commits]);
+    // Nothing was written to the old file; all who asked shared one commit, to the new one.
+    const renamed = written.indexOf('rename /db');
+    expect(renamed).toBeGreaterThan(0);
+    expect(written.slice(0, renamed).filter((change) => change === 'write /db')).toEqual([]);
+    expect(order.filter((what) => what === 'committed')).toHaveLength(20);
+    // What a crash would leave is all there.
+    const found = all(open(diskWith(disk.content('/db'))), 'key');
+    expect(found.length).toBe(2020);
+    await backend.close();
+  });
+
+  it('one after another, and two at once, end well', async () => {
+    const disk = new MemoryDisk();
+    const backend = await opened(disk);
+    backend.put('key', number(1), bytes('x'));
+    await Promise.all([backend.defrag(), backend.defrag(), backend.commit()]);
+    await backend.defrag();
+    expect(all(backend, 'key').length).toBe(1);
+    expect(disk.list('/')).toEqual(['db']);
+    await backend.close();
+  });
+
   it('holds the lock of the new file', async () => {
     const disk = new MemoryDisk();
     const backend = await opened(disk);
