@@ -1,7 +1,9 @@
 /** Our channel: against @grpc/grpc-js and our own server, through losses, refusals and deadlines. */
 import * as grpcJs from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import { createGrpcServer } from '../../../src/grpc/server.js';
 import type { Channel, ClientStream, GrpcError } from '../../../src/grpc/types.js';
+import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { duplexPair } from '../../support/duplex-pair.js';
 import { channelTo, Echo, echoDefinition, echoServer, HOST, serve } from '../../support/echo-service.js';
@@ -283,6 +285,49 @@ describe('a channel', () => {
     await using channel = channelTo(server.port);
     const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => channel.unary(Echo.unary, `later ${i}`)));
     expect(answers).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`));
+  });
+
+  it('sends what waits for a free stream in the order in which it was asked', async () => {
+    const seen: string[] = [];
+    const grpc = createGrpcServer({ clock: osClock });
+    grpc.unary(Echo.unary, (request) => {
+      seen.push(request);
+      return new Promise((resolve) => setImmediate(() => resolve(request)));
+    });
+    await using server = await serve(grpc, { limits: { maxConcurrentStreams: 2 } });
+    await using channel = channelTo(server.port);
+    const asked = Array.from({ length: 40 }, (_, i) => `${i}`);
+    await Promise.all(asked.map((each) => channel.unary(Echo.unary, each)));
+    expect(seen).toEqual(asked);
+  });
+
+  it('says whose deadline it was, where the server is the first to notice', async () => {
+    const clock = new ManualClock();
+    const [ours, theirs] = duplexPair();
+    const log = new FrameLog(PREFACE.length);
+    await using channel = channelTo(0, { clock, dial: async () => theirs });
+    ours.on('data', (chunk: Buffer) => log.push(chunk));
+    ours.write(settings());
+    const refused = (id: number): Buffer => {
+      const status: [string, string][] = [
+        [':status', '200'],
+        ['content-type', 'application/grpc'],
+        ['grpc-status', '4'],
+        ['grpc-message', 'the server says so'],
+      ];
+      return frame(T.HEADERS, END_HEADERS | END_STREAM, id, block(...status));
+    };
+    const sent = (id: number): Promise<unknown> =>
+      expect.poll(() => log.frames.some((each) => each.type === T.DATA && each.id === id)).toBe(true);
+    const without = failureOf(channel.unary(Echo.unary, 'x'));
+    await sent(1);
+    ours.write(refused(1));
+    expect((await without).message).toBe('the server says so');
+    const early = failureOf(channel.unary(Echo.unary, 'x', { timeoutMs: 5000 }));
+    await sent(3);
+    ours.write(refused(3));
+    expect((await early).message).toBe('the server says so');
+    ours.destroy();
   });
 
   it('lets calls finish on a connection that is told to end, and makes new ones on another', async () => {

@@ -181,3 +181,8 @@ describe('a call', () => {
     await peer[Symbol.asyncDispose]();
   });
 });
+
+it('a method has one handler', () => {
+  const { server } = serving();
+  expect(() => server.unary(Echo.unary, () => '')).toThrow('grpc: /test.Echo/Unary is registered twice');
+});

@@ -397,3 +397,14 @@ test('a renewal of a lease with a second left by its checkpoint clears that firs
   lessor.checkpoint(1n, 0, 0);
   expect(lessor.renew(1n, 0)).toEqual({ t: 'renewed', ttlSeconds: 100 });
 });
+
+test('a renewal gives the whole TTL from its moment, to the millisecond', () => {
+  const { lessor } = open({ electionTimeoutMs: 0 });
+  lessor.promote(0);
+  lessor.grant(1n, 10, 0);
+  expect(lessor.renew(1n, 4000)).toEqual({ t: 'renewed', ttlSeconds: 10 });
+  expect([lessor.remaining(1n, 4000), lessor.remaining(1n, 4001)].map((lease) => lease?.remainingSeconds)).toEqual([
+    10, 9,
+  ]);
+  expect([lessor.takeExpired(13_999), lessor.takeExpired(14_000)]).toEqual([[], [1n]]);
+});
