@@ -315,6 +315,15 @@ describe('the tree', () => {
     expect(missing).toEqual([]);
   });
 
+  it('has the files that its map names', () => {
+    const map = readFileSync(join(root, 'docs/lifecycle.md'), 'utf8');
+    // Beside the part that the paragraph is about, names may leave it out.
+    const folders = ['', 'src/', 'src/member/'];
+    const named = [...map.matchAll(/`([\w./-]+\/[\w./-]*)`/g)].map(([, path = '']) => path);
+    expect(named.length).toBeGreaterThan(50);
+    expect(named.filter((path) => !folders.some((folder) => existsSync(join(root, folder, path))))).toEqual([]);
+  });
+
   it('exports no value that nobody else uses', () => {
     const files = everything();
     const wordsByFile = new Map(
