@@ -31,6 +31,11 @@ export interface HttpAnswer {
    * where the body breaks off. Must be iterated or left by `discard`.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Instead of iterating the body, where chunks are small and many: hands over each as it arrives, without waiting.
+   * Resolves at the body's end; rejects where iterating would, and with what `onChunk` throws.
+   */
+  read(onChunk: (chunk: Uint8Array) => void): Promise<void>;
   /** Not interested in the body. */
   discard(): void;
 }

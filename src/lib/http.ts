@@ -52,13 +52,30 @@ export interface HttpResponse {
    * Text and bytes are sent with their length; an iterable is sent chunk by chunk as the caller takes it, its headers
    * at once. When the caller goes away it is asked for nothing more and `return()` is called; one that is waiting then
    * has the request's `signal` to end by. One that throws breaks the response off, so that the caller sees that it is
-   * not whole.
+   * not whole. A `WrittenBody` is not asked: it writes.
    */
-  readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array> | WrittenBody;
   /** Breaks a streamed body off when it is aborted, even where the caller takes nothing any more. */
   readonly broken?: AbortSignal | undefined;
   /** Trailing fields of a streamed body, asked for at its end. */
   readonly trailers?: (() => Readonly<Record<string, string>>) | undefined;
+}
+
+/**
+ * A streamed body whose maker writes in the very call that brings it something: raft's streams, where a leader's
+ * messages must be on their way before it syncs its own log.
+ */
+export interface WrittenBody {
+  /** Called once, when the headers are out. */
+  begin(writer: BodyWriter): void;
+  /** After a write that returned false: there is room again. */
+  resume(): void;
+}
+
+export interface BodyWriter {
+  /** False when `resume` should be waited for before more is written. */
+  write(chunk: Uint8Array): boolean;
+  end(): void;
 }
 
 /** Must not reject; what goes wrong is a response. */
@@ -92,7 +109,8 @@ export interface BodySink {
 }
 
 /** Writes all of `body`, at the caller's pace; true when it came to its end, false when the caller went away before. */
-export async function pourBody(body: AsyncIterable<Uint8Array>, sink: BodySink): Promise<boolean> {
+export async function pourBody(body: AsyncIterable<Uint8Array> | WrittenBody, sink: BodySink): Promise<boolean> {
+  if ('begin' in body) return letWrite(body, sink);
   const chunks = body[Symbol.asyncIterator]();
   let leave: () => void = () => {};
   const onGone = (): void => leave();
@@ -113,4 +131,32 @@ export async function pourBody(body: AsyncIterable<Uint8Array>, sink: BodySink):
     sink.gone.removeEventListener('abort', onGone);
     if (sink.gone.aborted) void Promise.resolve(chunks.return?.()).catch(() => {});
   }
+}
+
+function letWrite(body: WrittenBody, sink: BodySink): Promise<boolean> {
+  return new Promise((resolve) => {
+    const { gone } = sink;
+    const onGone = (): void => resolve(false);
+    gone.addEventListener('abort', onGone, { once: true });
+    if (gone.aborted) {
+      onGone();
+      return;
+    }
+    body.begin({
+      write(chunk) {
+        if (gone.aborted) return false;
+        const free = sink.write(chunk);
+        if (!free) {
+          void sink.writable().then(() => {
+            if (!gone.aborted) body.resume();
+          });
+        }
+        return free;
+      },
+      end() {
+        gone.removeEventListener('abort', onGone);
+        resolve(true);
+      },
+    });
+  });
 }

@@ -81,6 +81,12 @@ export class Peer {
     metrics.sentFailures.inc({ To: hex(message.to) });
   }
 
+  /** What was sent on its streams so far goes out in this call. */
+  flush(): void {
+    this.#writers.msgapp.flush();
+    this.#writers.message.flush();
+  }
+
   sendSnapshot(message: Message, database: DatabaseSource): void {
     this.#snapshots.send(message, database);
   }

@@ -105,7 +105,7 @@ export class StreamReader {
     const decoder = makeDecoder(kind, context.emulate, { local: context.local.id, remote: peerId });
     const received = context.metrics.receivedBytes.labels({ From: hex(peerId) });
     const receivedHeartbeats = context.metrics.receivedBytes.labels({ From: '0' });
-    for await (const chunk of answer.body) {
+    await answer.read((chunk) => {
       decoder.push(chunk);
       let bytes = 0;
       for (;;) {
@@ -120,7 +120,7 @@ export class StreamReader {
         }
       }
       if (bytes > 0) received.inc(bytes);
-    }
+    });
   }
 
   async #dial(): Promise<HttpAnswer> {

@@ -1,14 +1,14 @@
 /**
- * Sends messages to a peer in the body of the stream that the peer has asked for. What one turn of the event loop
- * brings is one piece: the body's reader is woken by the first message and takes all that are queued by then. A new
- * stream of the same kind replaces the old one.
+ * Sends messages to a peer in the body of the stream that the peer has asked for. What is pushed between two flushes is
+ * one piece, and the system has it when the flush returns: a leader's sync of its own log comes after it. A new stream
+ * of the same kind replaces the old one.
  *
- *   push ─▶ queue (4096 messages, 50 MiB) ─▶ encode ─▶ body of the response ─▶ socket
+ *   push ─▶ queue (4096 messages, 50 MiB) ─flush─▶ encode ─▶ body of the response ─▶ socket
  *
  * A full queue, and a stream that ends with messages in its queue, is for raft to hear: it must not wait for an answer
  * to them.
  */
-import type { HttpRequest } from '../lib/http.js';
+import type { BodyWriter, HttpRequest, WrittenBody } from '../lib/http.js';
 import type { Message, NodeId } from '../raftpb/types.js';
 import { CONNECTION_TIMEOUT_MS, hex, type PeerContext } from './context.js';
 import type { FrameEncoder } from './frames.js';
@@ -25,7 +25,7 @@ const MAX_BATCH_BYTES = 1024 * 1024;
 
 /** The stream as the response has it: its body, and when to break it off. */
 export interface OutgoingStream {
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: WrittenBody;
   readonly broken: AbortSignal;
 }
 
@@ -44,9 +44,13 @@ export class StreamWriter {
     return this.#connection !== undefined;
   }
 
-  /** False when the queue is full. */
+  /** False when the queue is full. Goes out with the next flush. */
   push(message: Message): boolean {
     return this.#connection?.push(message) ?? false;
+  }
+
+  flush(): void {
+    this.#connection?.flush();
   }
 
   /** The peer has asked for the stream. */
@@ -110,19 +114,19 @@ export class StreamWriter {
   }
 }
 
-/** One stream: a queue, and the body that empties it. */
-class Connection implements OutgoingStream, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
+/** One stream: a queue, and the body that it is written to. */
+class Connection implements OutgoingStream, WrittenBody {
   readonly body = this;
   readonly #broken = new AbortController();
   readonly broken = this.#broken.signal;
   readonly #sentBytes: { inc(count: number): void };
   #queue: Message[] = [];
   #queuedBytes = 0;
-  #beat = false;
   #closed = false;
-  #wake: (() => void) | undefined;
-  /** When the reader last asked for more, or got some. */
-  #takenAtMs: number;
+  #writer: BodyWriter | undefined;
+  /** The socket takes nothing more for the moment. */
+  #full = false;
+  #wroteAtMs: number;
 
   constructor(
     readonly context: PeerContext,
@@ -131,7 +135,7 @@ class Connection implements OutgoingStream, AsyncIterable<Uint8Array>, AsyncIter
     readonly onGone: () => void,
   ) {
     this.#sentBytes = context.metrics.sentBytes.labels({ To: hex(peerId) });
-    this.#takenAtMs = context.clock.monotonicMs();
+    this.#wroteAtMs = context.clock.monotonicMs();
   }
 
   push(message: Message): boolean {
@@ -141,28 +145,31 @@ class Connection implements OutgoingStream, AsyncIterable<Uint8Array>, AsyncIter
     if (this.#queue.length > 0 && this.#queuedBytes + bytes > MAX_QUEUED_BYTES) return false;
     this.#queue.push(message);
     this.#queuedBytes += bytes;
-    this.#wake?.();
     return true;
   }
 
+  flush(): void {
+    while (this.#queue.length > 0 && this.#isFree()) this.#write(this.encoder.encode(this.#batch()));
+  }
+
+  /** Where messages wait, these are sign enough of life. */
   beat(): void {
-    this.#beat = true;
-    this.#wake?.();
+    if (this.#queue.length === 0 && this.#isFree()) this.#write(this.encoder.heartbeat);
   }
 
   /** How long the socket has taken nothing although there was something. */
   stalledMs(nowMs: number): number {
-    return this.#wake === undefined ? nowMs - this.#takenAtMs : 0;
+    return this.#isFree() ? 0 : nowMs - this.#wroteAtMs;
   }
 
   /** Returns how many messages are lost by it. */
   close(): number {
     const lost = this.#queue.length;
-    this.#closed = true;
     this.#queue = [];
-    // A reader that waits ends the response; one that is held up by the socket might never.
-    if (this.#wake === undefined) this.#broken.abort();
-    else this.#wake();
+    this.#closed = true;
+    // What the socket holds up might never end.
+    if (this.#full || this.#writer === undefined) this.#broken.abort();
+    else this.#writer.end();
     return lost;
   }
 
@@ -172,29 +179,25 @@ class Connection implements OutgoingStream, AsyncIterable<Uint8Array>, AsyncIter
     this.onGone();
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  begin(writer: BodyWriter): void {
+    this.#writer = writer;
+    if (this.#closed) writer.end();
+    this.flush();
   }
 
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#takenAtMs = this.context.clock.monotonicMs();
-    while (!this.#closed && this.#queue.length === 0 && !this.#beat) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
-    }
-    if (this.#closed) return { done: true, value: undefined };
-    this.#takenAtMs = this.context.clock.monotonicMs();
-    const bytes = this.#queue.length > 0 ? this.encoder.encode(this.#batch()) : this.encoder.heartbeat;
-    this.#beat = false;
+  resume(): void {
+    this.#full = false;
+    this.flush();
+  }
+
+  #isFree(): boolean {
+    return this.#writer !== undefined && !this.#full;
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#wroteAtMs = this.context.clock.monotonicMs();
     this.#sentBytes.inc(bytes.length);
-    return { done: false, value: bytes };
-  }
-
-  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.end();
-    return { done: true, value: undefined };
+    this.#full = this.#writer?.write(bytes) === false;
   }
 
   #batch(): readonly Message[] {

@@ -75,6 +75,7 @@ class HttpTransport implements PeerTransport {
         'unknown-target-peer-id': hex(message.to),
       });
     }
+    for (const peer of this.#peers.values()) peer.flush();
   }
 
   sendSnapshot(message: Message, database: DatabaseSource): void {

@@ -3,7 +3,7 @@
  * one way or both, a member that does not run is not reached. Every message goes through the codec, as on a wire.
  */
 import type { Clock } from '../../src/lib/clock.js';
-import type { HttpRequest, HttpResponse } from '../../src/lib/http.js';
+import type { HttpRequest, HttpResponse, WrittenBody } from '../../src/lib/http.js';
 import type { HttpAnswer, HttpAsk } from '../../src/lib/http-client.js';
 import { createPeerCalls } from '../../src/peer/calls.js';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../../src/peer/types.js';
 import { messageCodec } from '../../src/raftpb/codec.js';
 import type { Message, NodeId } from '../../src/raftpb/types.js';
+import { readBody } from './read-body.js';
 
 const codec = messageCodec['3.5'];
 
@@ -208,13 +209,15 @@ class SimulatedTransport implements Transport {
       url,
     );
     const response = await orAborted(signal, asked);
+    const chunks = chunksOf(response.body);
     return {
       status: response.status,
       headers: Object.fromEntries(
         Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
       ),
       fields: [],
-      body: chunksOf(response.body),
+      body: chunks,
+      read: readBody(chunks),
       discard() {},
     };
   }
@@ -254,9 +257,42 @@ function orAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promis
 }
 
 /** Whatever a body is given as. */
-export async function* chunksOf(body: HttpAsk['body']): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(body: HttpAsk['body'] | HttpResponse['body']): AsyncGenerator<Uint8Array> {
   if (body === undefined) return;
   if (typeof body === 'string') yield Buffer.from(body);
   else if (body instanceof Uint8Array) yield body;
+  else if ('begin' in body) yield* writtenChunks(body);
   else yield* body;
+}
+
+/** A body that writes, at the pace of a reader that asks: there is room for one piece. */
+async function* writtenChunks(body: WrittenBody): AsyncGenerator<Uint8Array> {
+  let written: Uint8Array | undefined;
+  let ended = false;
+  let wake = (): void => {};
+  body.begin({
+    write(chunk) {
+      written = chunk;
+      wake();
+      return false;
+    },
+    end() {
+      ended = true;
+      wake();
+    },
+  });
+  for (;;) {
+    if (written !== undefined) {
+      const chunk = written;
+      written = undefined;
+      yield chunk;
+      body.resume();
+    } else if (ended) {
+      return;
+    } else {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
 }

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
-import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import { type HttpRequest, type HttpResponse, pourBody } from '../../lib/http.js';
 import { textError } from '../http/types.js';
 
 export interface WebSocketOptions {
@@ -108,14 +108,18 @@ async function sendLines(socket: WebSocket, body: HttpResponse['body'], gone: Ab
     for (const line of text.split('\n')) if (line !== '') socket.send(line);
     return;
   }
-  for await (const chunk of body) {
-    if (gone.aborted) return;
-    // Each chunk is one line.
-    const room = new Promise<void>((resolve) => {
-      socket.send(chunk.subarray(0, -1), { binary: false }, () => resolve());
-    });
-    if (socket.bufferedAmount > HIGH_BYTES) await room;
-  }
+  let sent = Promise.resolve();
+  await pourBody(body, {
+    write(chunk) {
+      // Each chunk is one line.
+      sent = new Promise((resolve) => {
+        socket.send(chunk.subarray(0, -1), { binary: false }, () => resolve());
+      });
+      return socket.bufferedAmount <= HIGH_BYTES;
+    },
+    writable: () => sent,
+    gone,
+  });
 }
 
 /** The client's frames as a body, each followed by a line's end. */

@@ -92,6 +92,7 @@ async function ask(pool: Pool, path: string, request: HttpAsk): Promise<HttpAnsw
     headers: joined(fields),
     fields,
     body,
+    read: (onChunk) => readAll(body, onChunk),
     discard() {
       body.on('error', () => {}).destroy();
     },
@@ -153,6 +154,22 @@ function pairsOf(raw: unknown): (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = [];
   for (let at = 0; at + 1 < list.length; at += 2) pairs.push([String(list[at]), String(list[at + 1])]);
   return pairs;
+}
+
+function readAll(body: Readable, onChunk: (chunk: Uint8Array) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    body
+      .on('error', reject)
+      .on('end', resolve)
+      .on('close', () => reject(new Error('the body was broken off')))
+      .on('data', (chunk: Uint8Array) => {
+        try {
+          onChunk(chunk);
+        } catch (error) {
+          body.destroy(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+  });
 }
 
 function joined(fields: readonly (readonly [string, string])[]): Record<string, string | undefined> {

@@ -6,6 +6,7 @@
 import type { HttpRequest, HttpResponse } from '../../../src/lib/http.js';
 import type { HttpAnswer, HttpAsk, HttpClient } from '../../../src/lib/http-client.js';
 import type { NodeId } from '../../../src/raftpb/types.js';
+import { readBody } from '../../support/read-body.js';
 import { chunksOf } from '../../support/simulated-peers.js';
 import { chance } from '../raft/draws.js';
 import type { SimNetwork } from './network.js';
@@ -150,12 +151,13 @@ class Connection {
     const chunks = chunksOf(response.body);
     response.broken?.addEventListener('abort', () => this.#break(), { once: true });
     if (response.broken?.aborted === true) this.#break();
-    const arrived = this.#pour(chunks, port);
+    const body = this.#taken(this.#pour(chunks, port));
     return {
       status: response.status,
       headers: lowered(response.headers),
       fields: [],
-      body: this.#taken(arrived),
+      body,
+      read: readBody(body),
       discard: () => this.#break(),
     };
   }

@@ -52,13 +52,11 @@ describe('two transports', () => {
     expect(a.receiver.unreachable).toEqual([]);
   });
 
-  it('send what one turn brings as one piece', async () => {
+  it('keep the order of what is sent piece by piece', async () => {
     await using a = await startPeerNode({ id: A });
     await using b = await startPeerNode({ id: B });
     connect(a, b);
     await until(() => isConnected(a) && isConnected(b), 'streams');
-    const before = (await a.metrics.sentBytes.get()).values.length;
-    expect(before).toBeGreaterThanOrEqual(0);
     for (let index = 0; index < 50; index++) a.transport.send([heartbeat(A, B, index)]);
     await until(() => b.receiver.messages.length === 50, 'all messages');
     expect(b.receiver.messages.map(({ commit }) => commit)).toEqual(Array.from({ length: 50 }, (_, index) => index));

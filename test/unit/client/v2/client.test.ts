@@ -4,6 +4,7 @@ import { ClusterError, DeadlineError, V2CallError, V2Error } from '../../../../s
 import type { V2ClientOptions } from '../../../../src/client/v2/types.js';
 import type { HttpAnswer, HttpAsk } from '../../../../src/lib/http-client.js';
 import { ManualClock } from '../../../support/manual-clock.js';
+import { readBody } from '../../../support/read-body.js';
 
 interface Canned {
   readonly status?: number;
@@ -26,7 +27,9 @@ function clientOf(reply: Reply, options: Partial<V2ClientOptions> = {}) {
         async ask(ask): Promise<HttpAnswer> {
           asked.push(ask);
           const { status = 200, headers = {}, body = '{}' } = await reply(ask);
-          return { status, headers, fields: Object.entries(headers), body: bytes(body), discard() {} };
+          const chunks = bytes(body);
+          const fields = Object.entries(headers);
+          return { status, headers, fields, body: chunks, read: readBody(chunks), discard() {} };
         },
         close: async () => {},
       }),

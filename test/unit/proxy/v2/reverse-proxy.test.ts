@@ -10,6 +10,7 @@ import { remoteCluster } from '../../../../src/proxy/v2/remote-members.js';
 import { reverseProxy } from '../../../../src/proxy/v2/reverse-proxy.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { MemoryDisk } from '../../../support/memory-disk.js';
+import { readBody } from '../../../support/read-body.js';
 
 type Reply = (ask: HttpAsk) => HttpAnswer | Promise<HttpAnswer>;
 
@@ -32,13 +33,10 @@ function proxyTo(urls: readonly string[], reply: Reply) {
   return { forward, director, clock, asked, registry, http };
 }
 
-const answer = (text: string, fields: readonly (readonly [string, string])[] = [], status = 200): HttpAnswer => ({
-  status,
-  headers: {},
-  fields,
-  body: bytes(text),
-  discard() {},
-});
+function answer(text: string, fields: readonly (readonly [string, string])[] = [], status = 200): HttpAnswer {
+  const body = bytes(text);
+  return { status, headers: {}, fields, body, read: readBody(body), discard() {} };
+}
 
 async function* bytes(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield Buffer.from(text);
