@@ -3,7 +3,7 @@
  * cluster full): listeners for clients, the cluster's endpoints asked for now and then, requests passed on to them.
  * Order and texts: etcd's etcdmain/etcd.go, startProxy.
  */
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { metricsHandler } from '../api/http/metrics.js';
 import { corsHeaders } from '../api/http/router.js';
 import { onlyGet } from '../api/http/types.js';
@@ -17,6 +17,7 @@ import { osDisk } from '../lib/os/disk.js';
 import { createHttpClient } from '../lib/os/http-client.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osRandom } from '../lib/os/random.js';
+import { collectProcessMetrics } from '../member/metrics/process-metrics.js';
 import { ClusterFile } from '../proxy/v2/cluster-file.js';
 import { Director } from '../proxy/v2/director.js';
 import { ProxyMetrics } from '../proxy/v2/metrics.js';
@@ -84,7 +85,7 @@ export async function startProxy(
     await endpoints.refresh();
     await ports.listen('client', options.listenClientUrls, options.clientTls);
     const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
+    collectProcessMetrics(registry);
     const metrics = new ProxyMetrics(registry);
     const forward = reverseProxy({ director, http: toMembers, clock: osClock, logger, metrics });
     ports.serve('client', { http: serviceOf(options, { director, forward, registry }) });

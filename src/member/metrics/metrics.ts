@@ -3,7 +3,8 @@
  * scrapes, so that counting on the hot path costs an increment. One registry a member: two members in one process never
  * meet in a global.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectProcessMetrics } from './process-metrics.js';
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
 import { diskBuckets, doubling, type Timing, Timings } from './timings.js';
 import { addV2StoreMetrics, V2HttpMetrics, type V2StoreFigures } from './v2-metrics.js';
@@ -173,7 +174,7 @@ export class MemberMetrics {
     addV2StoreMetrics(this.registry, figures);
     this.v2Http = new V2HttpMetrics(this.registry);
     addRpcMetrics(this.registry, rpcs);
-    collectDefaultMetrics({ register: this.registry });
+    collectProcessMetrics(this.registry);
   }
 
   /** The text that is scraped. */
