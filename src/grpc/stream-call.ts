@@ -14,7 +14,6 @@ const CALL_BYTES = 2048;
 
 export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>, InboxOwner<I> {
   readonly messages: Inbox<I>;
-  readonly truncated = new GrpcError(Code.Internal, 'unexpected EOF');
   #drains: { resolve: () => void; reject: (error: GrpcError) => void }[] | undefined;
   #full = false;
   #failure: GrpcError | undefined;
@@ -91,6 +90,10 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   }
 
   // ── InboxOwner ──
+
+  get truncated(): GrpcError {
+    return new GrpcError(Code.Internal, 'unexpected EOF');
+  }
 
   decode(message: Buffer): I {
     this.host.options.observer?.received?.(this.head.path, message.length);

@@ -16,7 +16,6 @@ const MOST_WAITING_BYTES = 64 * 1024;
 export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> {
   /** What the caller holds. */
   readonly handle: ClientStream<I, O>;
-  readonly truncated = new GrpcError(Code.Internal, 'unexpected EOF');
   readonly #reader: MessageReader;
   readonly #inbox: Inbox<O>;
   readonly #response = new Promised<Metadata>();
@@ -130,6 +129,10 @@ export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> 
   }
 
   // ── InboxOwner ──
+
+  get truncated(): GrpcError {
+    return new GrpcError(Code.Internal, 'unexpected EOF');
+  }
 
   decode(message: Buffer): O {
     return decodeAnswer(this.#method, message);
