@@ -15,6 +15,11 @@ export class PageBucket implements ReadBucket {
   readonly #guard: Guard;
   readonly #rootId: number;
   readonly #inline: Page | undefined;
+  /**
+   * Where the last key was: records that were written one after the other are read one after the other. The pages of a
+   * commit do not change while its buckets are in use.
+   */
+  #last: Page | undefined;
 
   constructor(pager: Pager, guard: Guard, header: BucketHeader) {
     this.#pager = pager;
@@ -54,6 +59,13 @@ export class PageBucket implements ReadBucket {
 
   #leafFor(key: Uint8Array): Page {
     this.#guard.assertOpen();
-    return this.#inline ?? leafFor(this.#pager, this.#pager.page(this.#rootId), key);
+    if (this.#inline !== undefined) return this.#inline;
+    if (this.#last === undefined || !covers(this.#last, key))
+      this.#last = leafFor(this.#pager, this.#pager.page(this.#rootId), key);
+    return this.#last;
   }
 }
+
+/** Whether `key`, if it is there at all, is on this leaf. */
+const covers = (leaf: Page, key: Uint8Array): boolean =>
+  leaf.count > 0 && leaf.compare(0, key) <= 0 && leaf.compare(leaf.count - 1, key) >= 0;
