@@ -16,7 +16,7 @@ import {
   WatchRequest,
 } from '../../src/proto/gen/etcdserverpb.js';
 
-import { GatewayClient } from './gateway-client.js';
+import { HttpConnection } from './http-connection.js';
 
 export interface Load {
   readonly name: string;
@@ -50,10 +50,13 @@ const put = async (channels: readonly Channel[], client: number) => {
 
 /** The same put as JSON, a connection for each client. */
 const gatewayPut = async (channels: readonly Channel[], client: number) => {
-  const gateway = await GatewayClient.open(channelOf(channels, client).target);
+  const gateway = await HttpConnection.open(channelOf(channels, client).target);
   const value = VALUE.toString('base64');
   return () =>
-    gateway.post('/v3/kv/put', `{"key":"${Buffer.from(randomKey()).toString('base64')}","value":"${value}"}`);
+    gateway.ask('POST', '/v3/kv/put', {
+      type: 'application/json',
+      text: `{"key":"${Buffer.from(randomKey()).toString('base64')}","value":"${value}"}`,
+    });
 };
 
 const range = (serializable: boolean) => async (channels: readonly Channel[], client: number) => {

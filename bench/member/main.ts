@@ -1,8 +1,8 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --only TEXT --members N]`: the same loads on our member and, where a real
- * etcd is found, on it, alternating in one run. With several members connections are spread over them, and CPU is that
- * of all. Prints medians over the rounds: throughput, latency percentiles, server CPU per operation, and ratios
- * ours/etcd.
+ * `npm run bench [-- --seconds N --rounds N --only TEXT --members N --v2]`: the same loads on our member and, where a
+ * real etcd is found, on it, alternating in one run. With several members connections are spread over them, and CPU is
+ * that of all; `--v2` has the loads of the v2 API, beside etcd 3.4. Prints medians over the rounds: throughput, latency
+ * percentiles, server CPU per operation, and ratios ours/etcd.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,8 +10,10 @@ import { createChannel } from '../../src/grpc/channel.js';
 import type { Channel } from '../../src/grpc/types.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { osNetwork } from '../../src/lib/os/net.js';
+import { closeHttpConnections } from './http-connection.js';
 import { type Load, loads } from './loads.js';
 import { findRealEtcd, type Server, startServer } from './servers.js';
+import { v2Loads } from './v2-loads.js';
 
 interface Sample {
   readonly perSecond: number;
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
     members: { type: 'string', default: '1' },
+    v2: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -34,9 +37,10 @@ const rounds = Number(values.rounds);
 const members = Number(values.members);
 
 async function main(): Promise<void> {
-  const real = findRealEtcd(root);
-  const servers = [await startServer('ours', join(root, 'bin', 'etcd'), members)];
-  if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd'), members));
+  const real = findRealEtcd(root, values.v2 ? '3.4' : '3.5');
+  const words = values.v2 ? ['--enable-v2'] : [];
+  const servers = [await startServer('ours', join(root, 'bin', 'etcd'), { size: members, words })];
+  if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd'), { size: members, words }));
   else console.log('no real etcd found: measuring ours alone');
   console.log(
     `${members} member${members === 1 ? '' : 's'}, ${rounds} rounds of ${seconds} s, 16-byte keys, 256-byte ` +
@@ -58,7 +62,7 @@ async function main(): Promise<void> {
     ]),
   );
   try {
-    for (const load of loads) {
+    for (const load of values.v2 ? v2Loads : loads) {
       if (!`${load.name} ${load.clients}`.includes(values.only)) continue;
       const samples = new Map<string, Sample[]>(servers.map((server) => [server.name, []]));
       for (let round = 0; round < rounds; round++) {
@@ -112,6 +116,7 @@ async function measure(server: Server, load: Load): Promise<Sample> {
       cpuMicros: ((server.cpuSeconds() - cpuBefore) * 1e6) / operationCount,
     };
   } finally {
+    closeHttpConnections();
     await Promise.all(channels.map((channel) => channel.close()));
   }
 }

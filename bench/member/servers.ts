@@ -18,16 +18,16 @@ export interface Server {
 }
 
 /**
- * Folder of a real etcd's programs: `REAL_ETCD`, or what the tool beside the project prints; undefined when there is
- * none.
+ * Folder of a real etcd's programs: `REAL_ETCD` (of 3.4 `REAL_ETCD_34`), or what the tool beside the project prints;
+ * undefined when there is none.
  */
-export function findRealEtcd(root: string): string | undefined {
-  const named = process.env.REAL_ETCD;
+export function findRealEtcd(root: string, version: '3.4' | '3.5'): string | undefined {
+  const named = version === '3.4' ? process.env.REAL_ETCD_34 : process.env.REAL_ETCD;
   if (named !== undefined) return named;
   const tool = join(root, '..', 'shared', 'tools', 'real-etcd');
   if (!existsSync(tool)) return undefined;
   try {
-    return execFileSync(tool, ['3.5'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync(tool, [version], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   } catch {
     return undefined;
   }
@@ -38,7 +38,11 @@ interface Running {
   readonly url: string;
 }
 
-export async function startServer(name: string, command: string, size: number): Promise<Server> {
+export async function startServer(
+  name: string,
+  command: string,
+  { size, words: more }: { readonly size: number; readonly words: readonly string[] },
+): Promise<Server> {
   const dir = mkdtempSync(join(tmpdir(), 'etcd-bench-'));
   const ports: { client: number; peer: number }[] = [];
   for (let at = 0; at < size; at++) ports.push({ client: await freePort(), peer: await freePort() });
@@ -51,6 +55,7 @@ export async function startServer(name: string, command: string, size: number): 
       ...['--listen-client-urls', url, '--advertise-client-urls', url],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', cluster],
+      ...more,
     ];
     return { child: spawn(command, words, { stdio: ['ignore', 'ignore', 'inherit'], env: withoutExtraCerts() }), url };
   });

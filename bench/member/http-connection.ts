@@ -4,7 +4,15 @@
  */
 import { connect, type Socket } from 'node:net';
 
-export class GatewayClient {
+/** All that are open: each measurement begins without those of the one before. */
+const all = new Set<HttpConnection>();
+
+export function closeHttpConnections(): void {
+  for (const connection of all) connection.close();
+  all.clear();
+}
+
+export class HttpConnection {
   readonly #socket: Socket;
   #held = '';
   #answer: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
@@ -14,6 +22,7 @@ export class GatewayClient {
     readonly host: string,
   ) {
     this.#socket = socket;
+    all.add(this);
     socket.setNoDelay(true);
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.#read(text));
@@ -23,22 +32,34 @@ export class GatewayClient {
   }
 
   /** `target` as `127.0.0.1:2379`. */
-  static open(target: string): Promise<GatewayClient> {
+  static open(target: string): Promise<HttpConnection> {
     const [host = '', port = ''] = target.split(':');
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port: Number(port) }, () => resolve(new GatewayClient(socket, target)));
+      const socket = connect({ host, port: Number(port) }, () => resolve(new HttpConnection(socket, target)));
       socket.once('error', reject);
     });
   }
 
-  post(path: string, body: string): Promise<void> {
+  /** Rejects unless the answer is a success. */
+  ask(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: { readonly type: string; readonly text: string },
+  ): Promise<void> {
+    const head = `${method} ${path} HTTP/1.1\r\nHost: ${this.host}\r\n`;
     this.#socket.write(
-      `POST ${path} HTTP/1.1\r\nHost: ${this.host}\r\nContent-Type: application/json\r\nContent-Length: ` +
-        `${body.length}\r\n\r\n${body}`,
+      body === undefined
+        ? `${head}\r\n`
+        : `${head}Content-Type: ${body.type}\r\nContent-Length: ${body.text.length}\r\n\r\n${body.text}`,
     );
     return new Promise((resolve, reject) => {
       this.#answer = { resolve, reject };
     });
+  }
+
+  close(): void {
+    this.#answer = undefined;
+    this.#socket.destroy();
   }
 
   #read(text: string): void {
@@ -51,7 +72,7 @@ export class GatewayClient {
     const answer = this.#answer;
     this.#answer = undefined;
     this.#held = '';
-    if (status === '200') answer?.resolve();
+    if (status.startsWith('2')) answer?.resolve();
     else answer?.reject(new Error(`HTTP status ${status}`));
   }
 }
