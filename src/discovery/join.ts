@@ -25,6 +25,8 @@ export interface DiscoveryWords {
   readonly peer: string;
   readonly waiting: string;
   readonly complete: string;
+  /** The service could not be asked. */
+  readonly unreachable: string;
 }
 
 export interface JoinDeps {
@@ -130,8 +132,8 @@ class Attempt {
         return await run();
       } catch (cause) {
         if (!(cause instanceof UnavailableError)) throw cause;
-        const { logger, service } = this.deps;
-        logger.warn('failed to reach discovery service', { 'discovery-url': service, error: cause.message });
+        const { logger, service, words } = this.deps;
+        logger.warn(words.unreachable, { 'discovery-url': service, error: cause.message });
         await this.#backOff(step);
       }
     }

@@ -3,6 +3,7 @@
  * listing and waiting. Whatever the URL leads to, no more than a megabyte of an answer is read, and no question but a
  * wait for members is open for more than some seconds.
  */
+import { STATUS_CODES } from 'node:http';
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { Clock } from '../lib/clock.js';
 import { systemErrorText } from '../lib/go/system-error.js';
@@ -143,7 +144,7 @@ async function send(
   let target = url;
   for (let redirects = 0; ; redirects++) {
     const { status, headers, body } = await exchange(dispatcher, method, target, signal, value);
-    if (status >= 500) throw new UnavailableError(`discovery service answers ${status}`);
+    if (status >= 500) throw unavailable(serverErrorText(status, target));
     if (status >= 300 && status < 400) {
       const location = headers.location;
       if (typeof location !== 'string' || !URL.canParse(location, target)) throw new DiscoveryError('badEndpoint');
@@ -156,6 +157,17 @@ async function send(
   }
 }
 
+/** What etcd's client says of an answer that only the server is to blame for. */
+function serverErrorText(status: number, url: string): string {
+  const member = `client: etcd member ${new URL(url).origin}`;
+  return status === 500 || status === 503
+    ? `${member} has no leader`
+    : `${member} returns server error [${STATUS_CODES[status] ?? ''}]`;
+}
+
+const unavailable = (reason: string, cause?: unknown): UnavailableError =>
+  new UnavailableError(`client: etcd cluster is unavailable or misconfigured; error #0: ${reason}`, { cause });
+
 async function exchange(
   dispatcher: Dispatcher,
   method: 'GET' | 'PUT',
@@ -163,6 +175,7 @@ async function exchange(
   signal: AbortSignal,
   value: string | undefined,
 ) {
+  let isAnswering = false;
   try {
     const { statusCode, headers, body } = await request(url, {
       dispatcher,
@@ -175,13 +188,14 @@ async function exchange(
             headers: { 'content-type': 'application/x-www-form-urlencoded' },
           }),
     });
+    isAnswering = true;
     return { status: statusCode, headers, body: await collectBody(body, MAX_ANSWER_BYTES) };
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BODY_TOO_LARGE')
       throw new DiscoveryError('badEndpoint', { cause });
-    throw new UnavailableError(`client: etcd cluster is unavailable or misconfigured; error #0: ${reasonOf(cause)}`, {
-      cause,
-    });
+    // One that begins to answer and does not come to an end is no member that is away for a while.
+    if (isAnswering && signal.aborted) throw new Error('context deadline exceeded', { cause });
+    throw unavailable(reasonOf(cause), cause);
   }
 }
 

@@ -41,7 +41,7 @@ const differences = {
   /** Options of the v2 API and its proxy are called deprecated. */
   warnsOfV2Options: row(false, true, false, false),
   /** Whether a start-up error is logged twice, first as the warning `failed to start etcd`. */
-  warnsFailedToStart: row(false, true, false, false),
+  warnsFailedToStart: row(true, true, false, false),
   /** `--snapshot-count` when not given. */
   snapshotCount: row(100_000, 100_000, 10_000, 10_000),
   /** `--discovery-fallback` when not given. */

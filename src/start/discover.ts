@@ -118,6 +118,7 @@ const v2Words: DiscoveryWords = {
   peer: 'found peer from discovery server',
   waiting: 'found peers from discovery server; waiting for more',
   complete: 'found all needed peers from discovery server',
+  unreachable: 'failed to get from discovery server',
 };
 
 const v3Words: DiscoveryWords = {
@@ -125,6 +126,7 @@ const v3Words: DiscoveryWords = {
   peer: 'found peer from discovery service',
   waiting: 'waiting for peers from discovery service',
   complete: 'found all needed peers from discovery service',
+  unreachable: 'failed to reach discovery service',
 };
 
 async function fromDns(options: MemberOptions, logger: Logger): Promise<string> {

@@ -34,10 +34,14 @@ export async function startEtcd(options: MemberOptions, logger: Logger, host?: H
   try {
     return await startMember(options, logger, host);
   } catch (error) {
-    const full = error instanceof JoinError && error.cause instanceof FullError ? error.cause : undefined;
+    const refusal = error instanceof JoinError ? error : undefined;
+    const full = refusal?.cause instanceof FullError ? refusal.cause : undefined;
     const { discovery } = options;
     if (full === undefined || discovery.t !== 'v2' || discovery.fallback !== 'proxy') throw error;
-    logger.warn('discovery cluster is full, falling back to proxy', { 'fallback-proxy': discovery.fallback });
+    logger.warn('discovery cluster is full, falling back to proxy', {
+      'fallback-proxy': discovery.fallback,
+      error: refusal?.message,
+    });
     return runProxy(options, logger, async () => peerUrlsOf(parseInitialCluster(full.cluster)));
   }
 }

@@ -179,7 +179,7 @@ describe('v2 discovery', () => {
       const url = `http://${home.endpoint}/v2/keys/_etcd/registry/token-1`;
       const first = await newcomers.start({ program: ours }, ['--discovery', url]);
       await expect.poll(() => first.output).toContain('retry connecting to discovery service');
-      expect(first.output).toMatch(/failed to reach discovery service.*connect: connection refused/);
+      expect(first.output).toMatch(/failed to get from discovery server.*connect: connection refused/);
       await using _service = await home.start(join(realEtcd ?? '', 'etcd'), ['--enable-v2']);
       await v2Token(home.endpoint, 1);
       await newcomers.agree();

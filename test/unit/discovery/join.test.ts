@@ -67,7 +67,7 @@ function scene(registry = new FakeRegistry()) {
   const clock = new ManualClock();
   const logger = new RecordingLogger();
   const leave = new AbortController();
-  const words = { self: 'self', peer: 'peer', waiting: 'waiting', complete: 'complete' };
+  const words = { self: 'self', peer: 'peer', waiting: 'waiting', complete: 'complete', unreachable: 'away' };
   const deps: JoinDeps = { registry, clock, logger, words, service: 'http://d', signal: leave.signal };
   return { registry, clock, logger, leave, deps };
 }
