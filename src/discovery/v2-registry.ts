@@ -3,8 +3,8 @@
  * listing and waiting. Whatever the URL leads to, no more than a megabyte of an answer is read, and no question but a
  * wait for members is open for more than some seconds.
  */
-import { STATUS_CODES } from 'node:http';
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
+import { DeadlineError } from '../client/v2/errors.js';
 import type { Clock } from '../lib/clock.js';
 import { systemErrorText } from '../lib/go/system-error.js';
 import { collectBody } from '../lib/http.js';
@@ -157,12 +157,18 @@ async function send(
   }
 }
 
+const statusTexts: Readonly<Record<number, string>> = {
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  504: 'Gateway Timeout',
+};
+
 /** What etcd's client says of an answer that only the server is to blame for. */
 function serverErrorText(status: number, url: string): string {
   const member = `client: etcd member ${new URL(url).origin}`;
   return status === 500 || status === 503
     ? `${member} has no leader`
-    : `${member} returns server error [${STATUS_CODES[status] ?? ''}]`;
+    : `${member} returns server error [${statusTexts[status] ?? ''}]`;
 }
 
 const unavailable = (reason: string, cause?: unknown): UnavailableError =>
@@ -194,7 +200,7 @@ async function exchange(
     if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BODY_TOO_LARGE')
       throw new DiscoveryError('badEndpoint', { cause });
     // One that begins to answer and does not come to an end is no member that is away for a while.
-    if (isAnswering && signal.aborted) throw new Error('context deadline exceeded', { cause });
+    if (isAnswering && signal.aborted) throw new DeadlineError();
     throw unavailable(reasonOf(cause), cause);
   }
 }

@@ -180,7 +180,7 @@ describe('a v2 token that leads nowhere', () => {
     expect(started.output).toContain('discovery: bad discovery endpoint');
   }, 60_000);
 
-  it('tells a member that registered and lost its data, and lets one that has it start without the service', async () => {
+  it('tells a member that lost its data so, and lets one that has it start without the service', async () => {
     for (const { name, program, more } of programs) {
       await put(`again-${name}/_config/size`, '1');
       const url = `http://${home.endpoint}/v2/keys/tokens/again-${name}`;
