@@ -203,11 +203,13 @@ export class MvccStore implements KeyReader, WriteTarget {
 
   /**
    * The hash members compare; given up once `caller` is gone. `revision` 0 = now, below it = of nothing at all, as in
-   * etcd. At exactly the last compactions' revisions it is the one stored then. Needs `work` to go on; rejects with
-   * InterruptedError or BusyError, and like `range`.
+   * etcd. At exactly the last compactions' revisions it is the one stored then, unless `computed` asks for the hash of
+   * what is there: after a compaction at 0, which etcd allows as the first, 0 no longer means now. Needs `work` to go
+   * on; rejects with InterruptedError or BusyError, and like `range`.
    */
-  async hashKV(revision: number, caller?: Caller): Promise<KvHash> {
-    const stored = revision > 0 ? this.#hashes.at(revision) : undefined;
+  async hashKV(revision: number, options: { caller?: Caller | undefined; computed?: boolean } = {}): Promise<KvHash> {
+    const { caller } = options;
+    const stored = options.computed ? undefined : this.#hashes.at(revision);
     if (stored !== undefined) return { ...stored, currentRevision: this.#current };
     if (revision > 0 && revision < this.#compactedAt) throw new CompactedError(revision, this.#compactedAt);
     if (revision > this.#current) throw new FutureRevisionError(revision, this.#current);

@@ -18,7 +18,7 @@ import { channelTo } from '../support/served-member.js';
 
 const binaries = process.env.REAL_ETCD;
 const steps = Number(process.env.GATEWAY_STEPS ?? 600);
-const seeds = process.env.GATEWAY_SEED === undefined ? [1, 4, 5] : [Number(process.env.GATEWAY_SEED)];
+const seeds = process.env.GATEWAY_SEED === undefined ? [1, 2, 3, 4, 5] : [Number(process.env.GATEWAY_SEED)];
 
 interface Side {
   readonly runner: MemberRunner;

@@ -42,7 +42,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
 
     async hashKV(request, call) {
       await guard.rootUntranslated(call);
-      const hash = await member.maintenance.hashKv(request.revision, call);
+      const hash = await member.maintenance.hashKv(request.revision, { caller: call });
       return {
         header: member.header(hash.currentRevision),
         hash: hash.hash,

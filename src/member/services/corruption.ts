@@ -84,7 +84,7 @@ export class Corruption {
       'local-member-id': hexId(cluster.localId),
       timeout: `${timeoutMs / 1000}s`,
     });
-    const own = await this.deps.maintenance.hashKv(0);
+    const own = await this.deps.maintenance.hashKv(0, { computed: true });
     let mismatches = 0;
     for (const peer of await this.#ask(own.revision)) {
       const fields = {
@@ -123,10 +123,10 @@ export class Corruption {
    */
   async #checkAll(): Promise<void> {
     const { logger, maintenance, reads } = this.deps;
-    const before = await maintenance.hashKv(0);
+    const before = await maintenance.hashKv(0, { computed: true });
     const peers = await this.#ask(before.revision);
     await reads.linearizable();
-    const now = await maintenance.hashKv(0);
+    const now = await maintenance.hashKv(0, { computed: true });
     const accused = new Set<NodeId>();
     const { localId } = this.deps.cluster;
     if (

@@ -93,12 +93,13 @@ export class Maintenance {
     return this.#timed('hash', () => backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }), caller));
   }
 
-  async hashKv(revision: number, caller?: Caller): Promise<KvHash> {
+  /** `computed`: not one that a compaction has left behind. */
+  async hashKv(revision: number, options: { caller?: Caller; computed?: boolean } = {}): Promise<KvHash> {
     const { emulate, store, storeWork } = this.deps;
-    if (revision === store.compactRevision && !differenceOf('hashkvAtCompactedRevision', emulate)) {
-      throw new EtcdError('compacted');
-    }
-    const hash = this.#timed('hashKv', () => store.hashKV(revision, caller));
+    const answersStored = differenceOf('hashkvAtCompactedRevision', emulate);
+    if (revision > 0 && revision === store.compactRevision && !answersStored) throw new EtcdError('compacted');
+    const computed = options.computed === true || !answersStored;
+    const hash = this.#timed('hashKv', () => store.hashKV(revision, { caller: options.caller, computed }));
     storeWork.wake();
     return hash;
   }

@@ -328,6 +328,18 @@ describe('compaction', () => {
 });
 
 describe('hashes', () => {
+  test('at 0 are those of now, or what a compaction at 0 left behind, as in etcd', async () => {
+    const { store } = openStore();
+    put(store, 'a');
+    void store.compact(0);
+    work(store);
+    put(store, 'b');
+    expect(await store.hashKV(0)).toMatchObject({ revision: 0, compactRevision: -1, currentRevision: 3 });
+    const computed = store.hashKV(0, { computed: true });
+    work(store);
+    expect(await computed).toMatchObject({ revision: 3, compactRevision: 0, currentRevision: 3 });
+  });
+
   test('wait for the jobs before them and are the same before and after a compaction is worked off', async () => {
     const make = () => {
       const parts = openStore();
