@@ -13,7 +13,7 @@
  * Source: etcd's mvcc/hash.go.
  */
 import { crc32c } from '../lib/crc32c.js';
-import { findAt, isKept } from './key-history.js';
+import { findAt, hasOlderTombstoneAt, isKept } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { keyOfRecord } from './key-value.js';
 import { isTombstone, mainOf, subOf } from './revision.js';
@@ -58,13 +58,17 @@ export class KvHasher {
   }
 }
 
-/** Whether a compaction at that revision would keep any record. Usually the first key says yes. */
+/**
+ * Whether a compaction at that revision would keep any record. Usually the first key says yes. A key that one
+ * transaction deletes and puts again (in a nested one) ends a generation at that revision; etcd looks no further.
+ */
 function someKept(index: KeyIndex, at: { revision: number; forCompaction: boolean }): boolean {
   const found = { main: 0, sub: 0, tombstone: false };
   let some = false;
   index.range('', undefined, (_key, history) => {
     if (!findAt(history, at.revision, found)) return true;
-    some = !found.tombstone || (at.forCompaction && found.main === at.revision);
+    const isDeletedToo = found.main === at.revision && (found.tombstone || hasOlderTombstoneAt(history, at.revision));
+    some = isDeletedToo ? at.forCompaction : !found.tombstone;
     return !some;
   });
   return some;

@@ -111,6 +111,16 @@ export function isKept(history: History, atMain: number, change: Revision, optio
   return !scratch.tombstone || (!options.forHash && scratch.main === atMain);
 }
 
+/** Whether the key was deleted at exactly `main`, and something came behind it. */
+export function hasOlderTombstoneAt(history: History, main: number): boolean {
+  if (typeof history === 'number' || history.older === undefined) return false;
+  const { older } = history;
+  for (let at = older.length - 2; at >= 0 && (older[at] as number) >= main; at -= 2) {
+    if (older[at] === main && (older[at + 1] as number) % 2 === 1) return true;
+  }
+  return false;
+}
+
 const scratch: Found = { main: 0, sub: 0, tombstone: false };
 
 /** Drops what a compaction at `atMain` drops. Returns the history left, or undefined when nothing is. */
