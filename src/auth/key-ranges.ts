@@ -26,15 +26,15 @@ export class KeyRanges {
   }
 
   /**
-   * Whether all of `[key, rangeEnd)` is granted; of a range without keys (end <= key), whether an interval lies across
-   * it, as etcd has it.
+   * Whether all of `[key, rangeEnd)` is granted; of a range without keys (end <= key), whether its key is.
+   * `etcd-diff:` in etcd that depends on the shape of the tree of intervals, too: it denies some such ranges.
    */
   contains(key: Uint8Array, rangeEnd: Uint8Array): boolean {
     const { start, end } = intervalOf(key, rangeEnd);
     const found = this.#last(start);
     if (found === undefined) return false;
-    if (found.end !== undefined && (end === undefined || found.end < end || found.end <= start)) return false;
-    return end === undefined || found.start < end;
+    if (found.end === undefined) return true;
+    return end !== undefined && end <= found.end && start < found.end;
   }
 
   /** The last interval that begins at or before `start`. */

@@ -193,11 +193,12 @@ async function answerStream(exchange: Exchange, body: AsyncIterable<Uint8Array>)
     first = await stream.take();
   } catch (cause) {
     const error = cause as GrpcError;
-    return { status: httpStatusOf(error.code, dialect), headers, body: `${errorLine(error, dialect)}\n` };
+    // Generation 2 has seen no metadata of a call that ends without an answer.
+    const untold = dialect.gateway === 1 ? headers : { 'Content-Type': 'application/json' };
+    return { status: httpStatusOf(error.code, dialect), headers: untold, body: `${errorLine(error, dialect)}\n` };
   }
   if (first !== undefined) return { status: 200, headers, body: lines(exchange, stream, first) };
-  const { 'Content-Type': _, ...untyped } = headers;
-  return { status: 200, headers: dialect.gateway === 1 ? headers : untyped, body: '' };
+  return { status: 200, headers: dialect.gateway === 1 ? headers : {}, body: '' };
 }
 
 async function* lines(exchange: Exchange, stream: LocalStream, first: unknown): AsyncGenerator<Uint8Array, undefined> {

@@ -255,7 +255,7 @@ export function rangedKey({ responses }: TxnResponse, index: number): KeyValue |
 }
 
 /** The same caller, as if it still waited. */
-function outliving({ path, metadata, connection, peer }: ServerCall): ServerCall {
+export function outliving({ path, metadata, connection, peer }: ServerCall): ServerCall {
   return {
     path,
     metadata,

@@ -6,7 +6,18 @@ import { Code, GrpcError, type ServerCall, type ServerStream } from '../../grpc/
 import type { ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import { Event_EventType as EventType, type KeyValue } from '../../proto/gen/mvccpb.js';
 import type { Election, LeaderKey, LeaderRequest, LeaderResponse } from '../../proto/gen/v3electionpb.js';
-import { createdAt, keyOf, opDelete, opGet, opPut, prefixEnd, prefixOf, rangedKey, type Steps } from './concurrency.js';
+import {
+  createdAt,
+  keyOf,
+  opDelete,
+  opGet,
+  opPut,
+  outliving,
+  prefixEnd,
+  prefixOf,
+  rangedKey,
+  type Steps,
+} from './concurrency.js';
 import { onlyMessage } from './range-stream.js';
 import type { Handlers } from './service.js';
 
@@ -42,7 +53,7 @@ export function electionHandlers(steps: Steps): Handlers<typeof Election> {
         await steps.waitForDeletions(turn, call);
       } catch (cause) {
         // Whoever is gone is no candidate any more.
-        await resign(leader, call).catch(() => undefined);
+        await resign(leader, outliving(call)).catch(() => undefined);
         throw cause;
       }
       return { header: answer.header, leader };
@@ -59,7 +70,14 @@ export function electionHandlers(steps: Steps): Handlers<typeof Election> {
       return { header, kv };
     },
 
-    observe: (stream) => observe(steps, stream),
+    /** What goes wrong ends the stream as if nothing had, as in etcd; only a caller who is gone is told so. */
+    async observe(stream) {
+      try {
+        await observe(steps, stream);
+      } catch (cause) {
+        if (stream.aborted) throw cause;
+      }
+    },
 
     async resign({ leader }, call) {
       return { header: await resign(named(leader), call) };

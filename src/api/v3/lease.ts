@@ -1,19 +1,15 @@
 /** Lease: grant, revoke, keep alive, time to live, list. */
 
 import { LEASE_GRANT_COST_BYTES } from '../../member/apply/quota.js';
-import { EtcdError } from '../../proto/etcd-error.js';
 import type { Lease, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import type { Handlers } from './service.js';
 
-const MAX_TTL_SECONDS = 9_000_000_000;
-
 export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof Lease> {
   const header = (): ResponseHeader => member.header(member.currentRevision);
   return {
     async leaseGrant(request, call) {
-      if (request.TTL > MAX_TTL_SECONDS) throw new EtcdError('leaseTtlTooLarge');
       if (!member.space.fits(LEASE_GRANT_COST_BYTES)) await member.space.refuse();
       const ID = request.ID === 0n ? member.leases.nextId() : request.ID;
       const identity = await guard.known(call);

@@ -106,6 +106,11 @@ class Sender {
 
   /** A refusal for want of permission does not end the stream: the one watch is canceled as soon as it is created. */
   async create(request: WatchCreateRequest): Promise<void> {
+    // Before anything else: who asks, and for what.
+    if (request.startRevision < 0 && differenceOf('refusesNegativeWatchStart', this.member.emulate)) {
+      this.#refuse(refusalReasons.compacted);
+      return;
+    }
     try {
       await this.guard.as(this.stream, (identity) => {
         this.member.auth.checkRead(identity, request.key.length === 0 ? leastKey : request.key, request.rangeEnd);
@@ -114,9 +119,12 @@ class Sender {
     } catch (cause) {
       if (!(cause instanceof AuthError)) throw cause;
       const { code, message } = toGrpcError(cause, this.member.emulate);
-      const cancelReason = `rpc error: code = ${codeName(code)} desc = ${message}`;
-      this.#answer({ watchId: REFUSED_WATCH_ID, created: true, canceled: true, cancelReason });
+      this.#refuse(`rpc error: code = ${codeName(code)} desc = ${message}`);
     }
+  }
+
+  #refuse(cancelReason: string): void {
+    this.#answer({ watchId: REFUSED_WATCH_ID, created: true, canceled: true, cancelReason });
   }
 
   #create(request: WatchCreateRequest): void {

@@ -68,7 +68,8 @@ export class MembershipChanges {
   }
 
   /** `etcd-diff:` URLs that make no sense are refused; etcd takes them, and its members then end in a panic. */
-  update(id: NodeId, urls: readonly string[], caller?: Caller): Promise<Members> {
+  async update(id: NodeId, urls: readonly string[], caller?: Caller): Promise<Members> {
+    this.deps.guard.checkUpdate(id);
     const member = { id, peerURLs: checkedPeerUrls(urls), isLearner: false, name: '', clientURLs: [] };
     return this.#propose(ConfChangeType.ConfChangeUpdateNode, id, Buffer.from(memberToJson(member)), caller);
   }

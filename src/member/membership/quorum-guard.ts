@@ -31,6 +31,10 @@ export class QuorumGuard {
   constructor(readonly deps: QuorumGuardDeps) {}
 
   /** Throws the refusal, here and below. */
+  checkUpdate(id: NodeId): void {
+    if (this.deps.cluster.get(id) === undefined) throw new EtcdError('memberNotFound');
+  }
+
   checkAdd(member: ClusterMember): void {
     const { isStrict, logger } = this.deps;
     if (!isStrict) return;
