@@ -1,0 +1,134 @@
+/** What a seed does, step by step. The sides' answers have no influence on it. */
+import { type Body, Draw } from './draw.js';
+import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rpcs } from './requests.js';
+import type { Step } from './side.js';
+
+export type Action =
+  | { readonly t: 'call'; readonly step: Step; readonly user: string }
+  | { readonly t: 'plain'; readonly method: string; readonly path: string; readonly body: string | undefined }
+  /** On one of the streams of watches; `open` puts a new one in its place. */
+  | {
+      readonly t: 'watch';
+      readonly stream: number;
+      readonly as: Caller;
+      readonly open: boolean;
+      readonly request: Body;
+    };
+
+export const WATCH_STREAMS = 2;
+
+const callers: readonly Caller[] = ['root', 'root', 'alice', 'nobody', 'a stranger'];
+const paths = [
+  ...rpcs.map(({ path }) => path),
+  ...['/v3', '/v3/', '/v3/nothing', '/v3beta/kv/range', '/v3alpha/kv/range', '/v3//kv/put', '/v3/kv/put/', '/nothing'],
+  ...['/version', '/livez', '/debug/pprof/', '/config/local/log'],
+];
+const totalWeight = rpcs.reduce((sum, { weight }) => sum + weight, 0);
+
+export class Plan {
+  readonly #draw: Draw;
+  /** Comes before anything random; `in` counts the steps until then. */
+  #planned: { in: number; steps: Planned[] }[] = [];
+
+  constructor(seed: number) {
+    this.#draw = new Draw(seed);
+  }
+
+  next(): Action {
+    const due = this.#due();
+    if (due !== undefined) return this.#call(due.rpc, [JSON.stringify(due.body)], due.as, due.body);
+    const draw = this.#draw;
+    if (draw.chance(80)) {
+      this.#planned.push({ in: 0, steps: [...authOn] }, { in: 10 + draw.below(30), steps: [...authOff] });
+    }
+    if (draw.chance(16)) return this.#watch();
+    if (draw.chance(30)) return this.#plain();
+    return this.#random();
+  }
+
+  get #mayNeedToken(): boolean {
+    return this.#planned.some(({ steps }) => steps.at(-1) === authOff.at(-1));
+  }
+
+  #due(): Planned | undefined {
+    const first = this.#planned.find((each) => each.in <= 0);
+    for (const each of this.#planned) each.in--;
+    const next = first?.steps.shift();
+    this.#planned = this.#planned.filter(({ steps }) => steps.length > 0);
+    return next;
+  }
+
+  #random(): Action {
+    const draw = this.#draw;
+    let rpc = this.#rpc();
+    // With authentication on, the real one leaves the key of a caller who no longer waits: it takes it away as nobody.
+    while (rpc.waits && this.#mayNeedToken) rpc = this.#rpc();
+    if (rpc.path === '/v3/auth/enable') this.#planned.push({ in: 10, steps: [...authOff] });
+    const as = draw.one(callers);
+    const isStream = rpc.method.kind === 'bidi';
+    const bodies = Array.from({ length: isStream ? 1 + draw.below(3) : 1 }, () => rpc.draw(draw));
+    const [body = {}] = bodies;
+    if (body.action === 'ACTIVATE') this.#planned.push({ in: 3 + draw.below(8), steps: [...alarmsOff] });
+    return this.#call(
+      rpc,
+      bodies.map((each) => this.#text(each, rpc.whole === true)),
+      as,
+      body,
+    );
+  }
+
+  #rpc(): Rpc {
+    let left = this.#draw.below(totalWeight);
+    for (const rpc of rpcs) {
+      left -= rpc.weight;
+      if (left < 0) return rpc;
+    }
+    throw new Error('weights do not add up');
+  }
+
+  /** One body in six is spoiled. */
+  #text(body: Body, whole: boolean): string {
+    const draw = this.#draw;
+    if (!draw.chance(6)) return JSON.stringify(body);
+    const spoiled = { ...body };
+    const names = Object.keys(body);
+    if (!whole && names.length > 0) spoiled[draw.one(names)] = draw.odd();
+    let text = JSON.stringify(spoiled);
+    if (!whole && draw.chance(3)) text = text.slice(0, draw.below(text.length + 1));
+    if (draw.chance(3)) text += draw.one([' ', 'garbage', '}', '{}']);
+    return text;
+  }
+
+  #call(rpc: Rpc, bodies: readonly string[], as: Caller, body: Body): Action {
+    const by = this.#draw.one(['gateway', 'grpc'] as const);
+    return { t: 'call', step: { rpc, bodies, by, as }, user: String(body.name) };
+  }
+
+  #plain(): Action {
+    const draw = this.#draw;
+    const method = draw.one(['GET', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'POST']);
+    const path = draw.one(paths);
+    const isBare = method === 'GET' || method === 'HEAD';
+    // A POST to a path of an RPC is a call, and may do anything.
+    if (method === 'POST' && path.startsWith('/v3')) return { t: 'plain', method: 'GET', path, body: undefined };
+    return { t: 'plain', method, path, body: isBare ? undefined : '{}' };
+  }
+
+  #watch(): Action {
+    const draw = this.#draw;
+    const id = draw.one([0, 0, 1, 2, 7]);
+    const create = {
+      key: draw.key(),
+      ...draw.some({
+        range_end: () => draw.rangeEnd(),
+        start_revision: () => draw.one([1, 2, 5, -1]),
+        prev_kv: () => true,
+        filters: () => draw.one([['NOPUT'], ['NODELETE'], ['NOPUT', 'NODELETE']]),
+        watch_id: () => id,
+        fragment: () => true,
+      }),
+    };
+    const request = draw.chance(4) ? { cancel_request: { watch_id: id } } : { create_request: create };
+    return { t: 'watch', stream: draw.below(WATCH_STREAMS), as: draw.one(callers), open: draw.chance(6), request };
+  }
+}

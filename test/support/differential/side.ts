@@ -1,0 +1,209 @@
+/** One of the members that are compared: asks it through gRPC or the gateway, and makes its answers comparable. */
+import { parseJson } from '../../../src/api/gateway/json/parse.js';
+import { readProtoJson } from '../../../src/api/gateway/json/protojson.js';
+import { type AnyMessage, schemaOf } from '../../../src/api/gateway/json/schema.js';
+import { writeJson } from '../../../src/api/gateway/json/write.js';
+import type { CallOptions, Channel } from '../../../src/grpc/types.js';
+import { GrpcError } from '../../../src/grpc/types.js';
+import type { Method } from '../../../src/lib/codec.js';
+import { Cluster, KV } from '../../../src/proto/gen/etcdserverpb.js';
+import type { MemberRunner } from '../member-runner.js';
+import { channelTo } from '../served-member.js';
+import type { Caller, Rpc } from './requests.js';
+
+export interface Step {
+  readonly rpc: Rpc;
+  /** As JSON; a stream's are several. */
+  readonly bodies: readonly string[];
+  readonly by: 'gateway' | 'grpc';
+  readonly as: Caller;
+}
+
+/** Long enough for whatever does not wait for somebody else. */
+const WAIT_MS = 400;
+const ANSWER_MS = 10_000;
+
+export class Side implements AsyncDisposable {
+  readonly channel: Channel;
+  readonly #tokens = new Map<string, string>([['a stranger', 'notatokenatall.1']]);
+  #member = '0';
+  #learner = '0';
+
+  private constructor(readonly runner: MemberRunner) {
+    this.channel = channelTo(runner.endpoint);
+  }
+
+  static async of(runner: MemberRunner): Promise<Side> {
+    const side = new Side(runner);
+    const { header } = await side.channel.unary(Cluster.memberList, Cluster.memberList.input.create());
+    side.#member = String(header?.memberId ?? 0);
+    return side;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.channel.close();
+    await this.runner[Symbol.asyncDispose]();
+  }
+
+  async answer(step: Step): Promise<unknown> {
+    this.#pendingToken = undefined;
+    const bodies = step.bodies.map((body) => this.#named(body));
+    const found = step.by === 'grpc' ? await this.#byGrpc(step, bodies) : await this.#byGateway(step, bodies);
+    return this.#masked(found, step.rpc.path);
+  }
+
+  /** Any request over HTTP/1 that is not one of an RPC. */
+  async plain(method: string, path: string, body: string | undefined): Promise<unknown> {
+    const response = await fetch(`http://${this.runner.endpoint}${path}`, {
+      method,
+      redirect: 'manual',
+      ...(body === undefined ? {} : { body }),
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    return this.#masked({ ...told(response), body: await response.text() }, path);
+  }
+
+  /** The revision, as nobody in particular may know it; undefined where it is refused. */
+  async revision(): Promise<number | undefined> {
+    try {
+      const request = KV.range.input.create({ key: Buffer.from('\0'), countOnly: true });
+      return (await this.channel.unary(KV.range, request, this.metadata('root'))).header?.revision;
+    } catch {
+      return undefined;
+    }
+  }
+
+  metadata(as: Caller): CallOptions {
+    const token = this.#tokens.get(as);
+    return { timeoutMs: ANSWER_MS, ...(token === undefined ? {} : { metadata: new Map([['token', [token]]]) }) };
+  }
+
+  async #byGrpc({ rpc, as }: Step, bodies: readonly string[]): Promise<unknown> {
+    const { method } = rpc;
+    const requests = bodies.map((body) => messageOf(method, body));
+    if (requests.includes(undefined)) return 'not for gRPC';
+    const options = { ...this.metadata(as), ...(rpc.waits ? { timeoutMs: WAIT_MS } : {}) };
+    const answers: unknown[] = [];
+    try {
+      if (method.kind === 'unary') answers.push(jsonOf(method, await this.channel.unary(method, requests[0], options)));
+      else {
+        const stream = this.channel.stream(method, options);
+        for (const request of requests) stream.send(request);
+        stream.end();
+        if (rpc.path.endsWith('/snapshot')) return { whole: await isWholeSnapshot(stream.messages) };
+        for await (const message of stream.messages) answers.push(jsonOf(method, message));
+      }
+      return answers;
+    } catch (cause) {
+      if (!(cause instanceof GrpcError)) return { answers, thrown: String(cause) };
+      return { answers, code: cause.code, message: cause.message };
+    }
+  }
+
+  async #byGateway(step: Step, bodies: readonly string[]): Promise<unknown> {
+    try {
+      return await this.#post(step, bodies);
+    } catch (cause) {
+      return { failed: (cause as Error).cause instanceof Error ? String((cause as Error).cause) : String(cause) };
+    }
+  }
+
+  async #post({ rpc, as }: Step, bodies: readonly string[]): Promise<unknown> {
+    const token = this.#tokens.get(as);
+    const response = await fetch(`http://${this.runner.endpoint}${rpc.path}`, {
+      method: 'POST',
+      body: bodies.join('\n'),
+      headers: {
+        ...(token === undefined ? {} : { authorization: token }),
+        ...(rpc.waits ? { 'grpc-timeout': `${WAIT_MS}m` } : {}),
+      },
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    if (rpc.path.endsWith('/snapshot') && response.ok) {
+      await response.body?.cancel();
+      return told(response);
+    }
+    return { ...told(response), body: await response.text() };
+  }
+
+  #named(body: string): string {
+    return body.replaceAll('"$MEMBER"', `"${this.#member}"`).replaceAll('"$LEARNER"', `"${this.#learner}"`);
+  }
+
+  /** Remembers what is this side's own, and puts a word in its place. */
+  #masked(found: unknown, path: string): unknown {
+    let text = JSON.stringify(found);
+    const token = /\\?"token\\?":\\?"([^"\\]+)\\?"/.exec(text)?.[1];
+    if (token !== undefined) {
+      text = text.replaceAll(token, '$TOKEN');
+      this.#pendingToken = token;
+    }
+    const learner = /\\"member\\":\{\\"ID\\":\\"(\d+)\\"/.exec(text)?.[1];
+    if (learner !== undefined && path === '/v3/cluster/member/add') this.#learner = learner;
+    for (const [id, name] of [
+      [this.#member, '$MEMBER'],
+      [this.#learner, '$LEARNER'],
+    ] as const) {
+      if (id !== '0') text = text.replaceAll(id, name).replaceAll(BigInt(id).toString(16), name);
+    }
+    text = text
+      .replaceAll(
+        /\\"(cluster_id|raft_term|raftIndex|raftAppliedIndex|dbSize|dbSizeInUse|raftTerm)\\":\\"\d+\\"/g,
+        '\\"$1\\":0',
+      )
+      .replaceAll(/127\.0\.0\.1:\d{4,5}/g, '$ADDRESS');
+    if (path === '/v3/maintenance/hash') text = text.replaceAll(/\\"hash\\":\d+/g, '\\"hash\\":0');
+    // Whole seconds: the two may be on different sides of one.
+    if (path.endsWith('/timetolive')) text = text.replaceAll(/\\"TTL\\":\\"\d+\\"/g, '\\"TTL\\":0');
+    return JSON.parse(text, (key, value: unknown) => (key === 'body' || /^\d+$/.test(key) ? sorted(value) : value));
+  }
+
+  #pendingToken: string | undefined;
+  /** The token that the last answer gave is `user`'s from now on. */
+  keepToken(user: string): void {
+    if (this.#pendingToken !== undefined) this.#tokens.set(user, this.#pendingToken);
+    this.#pendingToken = undefined;
+  }
+}
+
+/** What is in no order, or in that of ids. */
+const unordered = ['keys', 'leases', 'alarms', 'members'];
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value, (name, one: unknown) =>
+      unordered.includes(name) && Array.isArray(one) ? one.map((each) => JSON.stringify(each)).sort() : one,
+    );
+  } catch {
+    return value;
+  }
+}
+
+const own = ['date', 'content-length', 'connection', 'keep-alive', 'transfer-encoding'];
+
+function told(response: Response): unknown & object {
+  const headers = Object.fromEntries([...response.headers].filter(([name]) => !own.includes(name)));
+  return { status: response.status, headers };
+}
+
+async function isWholeSnapshot(messages: AsyncIterable<unknown>): Promise<boolean> {
+  let last: unknown;
+  for await (const message of messages) last = message;
+  return (last as { remainingBytes: number }).remainingBytes === 0;
+}
+
+function jsonOf(method: Method<unknown, unknown>, message: unknown): string {
+  const schema = schemaOf(method.output.typeName);
+  return writeJson(message as AnyMessage, schema, { comma: ',', escapeHtml: false, textBytes: false });
+}
+
+/** Undefined for a body that is no such message. */
+export function messageOf(method: Method<unknown, unknown>, body: string): unknown {
+  try {
+    const document = parseJson(Buffer.from(body).toString('latin1'));
+    return document && readProtoJson(document, schemaOf(method.input.typeName), { textBytes: false });
+  } catch {
+    return undefined;
+  }
+}
