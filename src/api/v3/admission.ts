@@ -1,8 +1,8 @@
 /**
  * What every call has to pass before its handler, whatever it asks for: the cluster must have agreed on a version, a
- * learner serves little, and a client that
- * wants a leader (`hasleader: true`) is refused where there is none. A stream of such a client ends when there has been
- * none for three election timeouts: reconnecting costs it more than waiting. Source: etcd's api/v3rpc/interceptor.go.
+ * learner serves little, and a client that wants a leader (`hasleader: true`) is refused where there is none. A stream
+ * of such a client ends when there has been none for three election timeouts: reconnecting costs it more than waiting.
+ * Source: etcd's api/v3rpc/interceptor.go.
  */
 import type { Metadata } from '../../grpc/types.js';
 import type { MethodKind } from '../../lib/codec.js';
