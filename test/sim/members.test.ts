@@ -44,7 +44,7 @@ describe('a simulated cluster', () => {
     expect(totals.events).toBeGreaterThan(3000);
     expect(totals.notices).toBeGreaterThan(50);
     expect(totals.leasesExpired).toBeGreaterThan(15);
-    expect(totals.changes).toBeGreaterThan(3);
+    expect(totals.changes).toBeGreaterThan(2);
     expect(totals.lives).toBeGreaterThan(30);
     expect(totals.calms).toBeGreaterThanOrEqual(5);
   });
