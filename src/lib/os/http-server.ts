@@ -64,8 +64,6 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
       });
     },
   );
-  // Time-outs and the list of connections begin when a server listens; this one is handed its connections.
-  server.emit('listening');
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (message.headers.upgrade?.toLowerCase() === 'h2c') {
       // Asked for by the way (`curl --http2`), and optional: the request is read again as an ordinary one.
