@@ -26,6 +26,15 @@ export const v2Errors = {
 
 export type V2ErrorName = keyof typeof v2Errors;
 
+let traced = Error.stackTraceLimit;
+
+/** Refusals are answers, some of them made for every request: where they were made is not recorded. */
+function untraced(message: string): string {
+  traced = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  return message;
+}
+
 /**
  * `cause` says what it is about (bytes as latin1, like all text of the store); `index` is the store's when it was
  * refused.
@@ -38,7 +47,8 @@ export class V2Error extends Error {
     override readonly cause: string,
     readonly index: number,
   ) {
-    super(v2Errors[row].message);
+    super(untraced(v2Errors[row].message));
+    Error.stackTraceLimit = traced;
   }
 
   get code(): number {

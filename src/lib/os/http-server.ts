@@ -58,8 +58,8 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
       });
       connections.inTurn(message, response, () => {
         const body = connections.body(message, response);
-        service(requestOf(message, body, connections.peerOf(message.socket), gone.signal))
-          .then((answer) => send(message, response, answer, { gone: gone.signal, count: connections.answer(response) }))
+        service(requestOf(message, body, connections.peerOf(message.socket), gone))
+          .then((answer) => send(message, response, answer, { gone, count: connections.answer(response) }))
           .catch(() => response.destroy());
       });
     },
@@ -83,7 +83,7 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
       taken = true;
       return { socket, head };
     };
-    service({ ...requestOf(message, message, connections.peerOf(socket), gone.signal), upgrade }).then(
+    service({ ...requestOf(message, message, connections.peerOf(socket), gone), upgrade }).then(
       (answer) => {
         if (!taken) refuseUpgrade(message, socket, answer);
       },
@@ -119,11 +119,12 @@ function requestOf(
   message: IncomingMessage,
   body: AsyncIterable<Uint8Array>,
   peer: HttpPeer,
-  signal: AbortSignal,
+  gone: AbortController,
 ): HttpRequest {
-  const headers: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(message.headers))
-    headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  const { 'set-cookie': cookies, ...headers } = message.headers as Record<string, string | undefined> & {
+    'set-cookie'?: readonly string[];
+  };
+  if (cookies !== undefined) headers['set-cookie'] = cookies.join(', ');
   return {
     method: message.method ?? 'GET',
     target: message.url ?? '/',
@@ -131,7 +132,10 @@ function requestOf(
     headers,
     body,
     peer,
-    signal,
+    // Node makes a signal when it is asked for one, at some cost: most requests need none.
+    get signal() {
+      return gone.signal;
+    },
   };
 }
 
@@ -150,7 +154,7 @@ async function send(
   message: IncomingMessage,
   response: ServerResponse,
   answer: HttpResponse,
-  { gone, count }: { readonly gone: AbortSignal; readonly count: (bytes: number) => () => void },
+  { gone, count }: { readonly gone: AbortController; readonly count: (bytes: number) => () => void },
 ): Promise<void> {
   const { status, headers, body, trailers, broken } = answer;
   const headOnly = message.method === 'HEAD';
@@ -168,7 +172,7 @@ async function send(
     response.writeHead(status, { ...copied(headers), ...framing });
     if (!message.complete && !headOnly) {
       response.write(body);
-      await answerRead(response, gone);
+      await answerRead(response, gone.signal);
       response.end();
       return;
     }
@@ -200,7 +204,7 @@ async function send(
       new Promise((resolve) => {
         wake = resolve;
       }),
-    gone,
+    gone: gone.signal,
   });
   if (!whole) return;
   const last = trailers?.() ?? {};

@@ -30,7 +30,7 @@ async function main() {
   const watched = new Promise((resolve) => etcd.watch('n/w', (_error, body) => resolve(body)));
   // A watch is on its way before a later request only where they share a connection: set until it was seen.
   let seen;
-  watched.then((body) => {
+  void watched.then((body) => {
     seen = body;
   });
   while (seen === undefined) await ask('set', 'n/w', 'seen');
