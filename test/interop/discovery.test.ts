@@ -3,7 +3,7 @@
  * real ones among them and as the service.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,6 +19,7 @@ import {
   realEtcd,
   realEtcd34,
 } from '../support/member-process.js';
+import { askingDnsAt, mayMount } from '../support/mount.js';
 
 beforeAll(buildPrograms, 180_000);
 
@@ -30,8 +31,8 @@ interface Newcomer {
   readonly program: string;
   /** Host under which it advertises itself. */
   readonly host?: string;
-  /** A file in place of /etc/resolv.conf. */
-  readonly resolvConf?: string;
+  /** A command before which it is put. */
+  readonly wrapper?: readonly string[];
 }
 
 /** Members whose initial cluster nobody names. */
@@ -42,7 +43,7 @@ class Newcomers implements AsyncDisposable {
 
   /** With `flags` in place of `--initial-cluster`. */
   async start(
-    { program, host = '127.0.0.1', resolvConf }: Newcomer,
+    { program, host = '127.0.0.1', wrapper = [] }: Newcomer,
     flags: readonly string[],
     ports?: { client: number; peer: number },
   ): Promise<MemberProcess> {
@@ -61,14 +62,8 @@ class Newcomers implements AsyncDisposable {
       ...flags,
     ];
     const env = { PATH: process.env.PATH ?? '' };
-    const child =
-      resolvConf === undefined
-        ? spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env })
-        : spawn(
-            'unshare',
-            ['-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf, program, ...words],
-            { stdio: ['ignore', 'pipe', 'pipe'], env },
-          );
+    const [file = '', ...rest] = [...wrapper, program, ...words];
+    const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const started = new MemberProcess(child);
     this.processes.push(started);
     this.endpoints.push(`127.0.0.1:${client}`);
@@ -188,22 +183,10 @@ describe('v2 discovery', () => {
   );
 });
 
-/** Whether another /etc/resolv.conf can be laid over the machine's for one process. */
-function mayMount(): boolean {
-  try {
-    execFileSync('unshare', ['-m', 'mount', '--bind', '/etc/hostname', '/etc/resolv.conf'], { stdio: 'ignore' });
-    return process.getuid?.() === 0;
-  } catch {
-    console.warn('SKIPPED: SRV records by a DNS server need root and mount namespaces');
-    return false;
-  }
-}
-
 describe.runIf(mayMount())('SRV records', () => {
   it('form a cluster whose members know themselves by their addresses; client and gateway find it', async () => {
     await using newcomers = new Newcomers();
-    const resolvConf = join(newcomers.folder, 'resolv.conf');
-    writeFileSync(resolvConf, `nameserver ${DNS_ADDRESS}\n`);
+    const wrapper = askingDnsAt(DNS_ADDRESS, join(newcomers.folder, 'resolv.conf'));
     const ports = await Promise.all([0, 1, 2].map(async () => ({ client: await freePort(), peer: await freePort() })));
     const records = (kind: 'client' | 'peer') =>
       ports.map((each, at) => ({ port: each[kind], target: `m${at}.example.test` }));
@@ -218,21 +201,17 @@ describe.runIf(mayMount())('SRV records', () => {
       DNS_ADDRESS,
     );
     for (const [at, each] of ports.entries()) {
-      const newcomer = { program: ours, host: `m${at}.example.test`, resolvConf };
+      const newcomer = { program: ours, host: `m${at}.example.test`, wrapper };
       await newcomers.start(newcomer, ['--discovery-srv', 'example.test'], each);
     }
     await newcomers.agree();
     // Not a call that waits: the DNS server is in this very process.
-    const { stdout } = await promisify(execFile)(
-      'unshare',
-      [
-        ...['-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf],
-        ...[ourProgram('etcdctl'), '--discovery-srv', 'example.test', 'get', 'found', '--print-value-only'],
-      ],
-      { env: { PATH: process.env.PATH ?? '' } },
-    );
+    const [file = '', ...words] = [...wrapper, ourProgram('etcdctl'), '--discovery-srv', 'example.test'];
+    const { stdout } = await promisify(execFile)(file, [...words, 'get', 'found', '--print-value-only'], {
+      env: { PATH: process.env.PATH ?? '' },
+    });
     expect(stdout).toBe('each other\n');
-    const nobody = await newcomers.start({ program: ours, resolvConf }, ['--discovery-srv', 'nowhere.test']);
+    const nobody = await newcomers.start({ program: ours, wrapper }, ['--discovery-srv', 'nowhere.test']);
     expect(await nobody.ended()).toBe(1);
     expect(nobody.output).toContain(
       'error setting up initial cluster: error querying DNS SRV records for _etcd-server-ssl ' +

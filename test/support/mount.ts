@@ -1,0 +1,20 @@
+/** Programs that ask another DNS server than the machine's: another /etc/resolv.conf is laid over it, for them alone. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+
+/** Whether that can be done here; says so where not. */
+export function mayMount(): boolean {
+  try {
+    execFileSync('unshare', ['-m', 'mount', '--bind', '/etc/hostname', '/etc/resolv.conf'], { stdio: 'ignore' });
+    return process.getuid?.() === 0;
+  } catch {
+    console.warn('SKIPPED: SRV records by a DNS server need root and mount namespaces');
+    return false;
+  }
+}
+
+/** The words to put before a program and its words. `file` is written, and must stay as long as programs run. */
+export function askingDnsAt(address: string, file: string): string[] {
+  writeFileSync(file, `nameserver ${address}\n`);
+  return ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', file];
+}
