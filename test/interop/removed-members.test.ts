@@ -13,15 +13,25 @@ it('they stop and say so; those that were down end when they come back', async (
     const { members } = await client.cluster.list();
     return members.find((member) => member.name === name)?.ID ?? 0n;
   };
+  /** Changes are taken once the members have been connected for some seconds. */
+  const remove = async (name: string): Promise<void> => {
+    const id = await idOf(name);
+    const refusal = (): Promise<string> =>
+      client.cluster.remove(id).then(
+        () => '',
+        (error: Error) => error.message,
+      );
+    await expect.poll(refusal, { timeout: 30_000, interval: 200 }).toMatch(/^(?!.*unhealthy cluster)/);
+  };
   const [, running, down] = cluster.places;
   if (running === undefined || down === undefined) throw new Error('three were asked for');
 
   await down.stop('SIGKILL');
-  await client.cluster.remove(await idOf(down.name));
+  await remove(down.name);
   await expect(down.start()).rejects.toThrow('the member has been permanently removed from the cluster');
 
   const { process } = running;
-  await client.cluster.remove(await idOf(running.name));
+  await remove(running.name);
   expect(await process.ended()).toBe(0);
   expect(process.output).toContain('the member has been permanently removed from the cluster');
   expect(process.output).toContain('data-dir used by this member must be removed');

@@ -38,7 +38,8 @@ describe('members that find each other', () => {
       await untilReady(terminals, 'm2');
       if (way === 'By a discovery URL') {
         startAll(terminals, blocks.slice(2), made);
-        const answer = (): Promise<string> => terminals.run('curl -s http://127.0.0.1:42379/v2/config/local/proxy || true');
+        const place = 'http://127.0.0.1:42379/v2/config/local/proxy';
+        const answer = (): Promise<string> => terminals.run(`curl -s ${place} || true`);
         await expect.poll(answer, { timeout: 60_000, interval: 200 }).toContain('"endpoints"');
       } else {
         expect(await terminals.run(status.replaceAll('TOKEN', made))).toContain('2 of 2 members registered');

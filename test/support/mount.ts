@@ -1,4 +1,4 @@
-/** Programs that ask another DNS server than the machine's: another /etc/resolv.conf is laid over it, for them alone. */
+/** Programs that ask another DNS server than the machine's: another /etc/resolv.conf is laid over it for them alone. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 
