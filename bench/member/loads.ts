@@ -143,6 +143,11 @@ const thousandKeys = async (channels: readonly Channel[], client: number) => {
   return () => channel.unary(KV.range, request);
 };
 
+/** The first calls of a server's life, before its code is warm. */
+export const COLD: Load = { name: 'put, at first', clients: 1, connections: 1, prepare: put, weight: 1 };
+/** Calls that warm it. */
+export const WARMING: Load = { name: 'warming', clients: 100, connections: 10, prepare: put, weight: 1 };
+
 export const loads: readonly Load[] = [
   { name: 'put', clients: 1, connections: 1, prepare: put, weight: 1 },
   { name: 'put', clients: 1000, connections: 1, prepare: put, weight: 1 },

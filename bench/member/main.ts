@@ -1,8 +1,9 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --only TEXT --members N --v2]`: the same loads on our member and, where a
- * real etcd is found, on it, alternating in one run. With several members connections are spread over them, and CPU is
- * that of all; `--v2` has the loads of the v2 API, beside etcd 3.4. Prints medians over the rounds: throughput, latency
- * percentiles, server CPU per operation, and ratios ours/etcd.
+ * `npm run bench [-- --seconds N --rounds N --warm-up N --only TEXT --members N --v2]`: the same loads on our member
+ * and, where a real etcd is found, on it, alternating in one run. With several members connections are spread over
+ * them, and CPU is that of all; `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that
+ * have just started; before the others they are kept busy for the seconds of `--warm-up`. Prints medians over the
+ * rounds: throughput, latency percentiles, server CPU per operation, and ratios ours/etcd.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,9 +12,9 @@ import type { Channel } from '../../src/grpc/types.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { osNetwork } from '../../src/lib/os/net.js';
 import { closeHttpConnections } from './http-connection.js';
-import { type Load, loads } from './loads.js';
+import { COLD, type Load, loads, WARMING } from './loads.js';
 import { findRealEtcd, type Server, startServer } from './servers.js';
-import { v2Loads } from './v2-loads.js';
+import { V2_WARMING, v2Loads } from './v2-loads.js';
 
 interface Sample {
   readonly perSecond: number;
@@ -27,12 +28,12 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
+    'warm-up': { type: 'string', default: '5' },
     only: { type: 'string', default: '' },
     members: { type: 'string', default: '1' },
     v2: { type: 'boolean', default: false },
   },
 });
-const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
 const members = Number(values.members);
 
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
   if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd'), { size: members, words }));
   else console.log('no real etcd found: measuring ours alone');
   console.log(
-    `${members} member${members === 1 ? '' : 's'}, ${rounds} rounds of ${seconds} s, 16-byte keys, 256-byte ` +
+    `${members} member${members === 1 ? '' : 's'}, ${rounds} rounds of ${values.seconds} s, 16-byte keys, 256-byte ` +
       `values; medians\n`,
   );
   console.log(
@@ -62,15 +63,10 @@ async function main(): Promise<void> {
     ]),
   );
   try {
+    if (!values.v2) await compare(servers, COLD, 1);
+    for (const server of servers) await measure(server, values.v2 ? V2_WARMING : WARMING, Number(values['warm-up']));
     for (const load of values.v2 ? v2Loads : loads) {
-      if (!`${load.name} ${load.clients}`.includes(values.only)) continue;
-      const samples = new Map<string, Sample[]>(servers.map((server) => [server.name, []]));
-      for (let round = 0; round < rounds; round++) {
-        for (const server of round % 2 === 0 ? servers : [...servers].reverse()) {
-          samples.get(server.name)?.push(await measure(server, load));
-        }
-      }
-      print(load, samples);
+      if (`${load.name} ${load.clients}`.includes(values.only)) await compare(servers, load, rounds);
     }
     for (const server of servers) {
       const each = server.residentMb().map((megabytes) => megabytes.toFixed(0));
@@ -81,7 +77,17 @@ async function main(): Promise<void> {
   }
 }
 
-async function measure(server: Server, load: Load): Promise<Sample> {
+async function compare(servers: readonly Server[], load: Load, rounds: number): Promise<void> {
+  const samples = new Map<string, Sample[]>(servers.map((server) => [server.name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const server of round % 2 === 0 ? servers : [...servers].reverse()) {
+      samples.get(server.name)?.push(await measure(server, load, Number(values.seconds)));
+    }
+  }
+  print(load, samples);
+}
+
+async function measure(server: Server, load: Load, seconds: number): Promise<Sample> {
   const channels = Array.from({ length: load.connections }, (_, at) => connect(server.ports[at % members] ?? 0));
   await Promise.all(channels.map((channel) => channel.connect()));
   const latencies: number[] = [];

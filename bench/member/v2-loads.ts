@@ -35,6 +35,9 @@ const setBesideWatchers = async (channels: readonly Channel[], client: number) =
   return set(channels, client);
 };
 
+/** Calls that warm a server. */
+export const V2_WARMING: Load = { name: 'warming', clients: 100, connections: 1, prepare: set, weight: 1 };
+
 export const v2Loads: readonly Load[] = [
   { name: 'v2 set', clients: 1, connections: 1, prepare: set, weight: 1 },
   { name: 'v2 set', clients: 1000, connections: 1, prepare: set, weight: 1 },
