@@ -34,7 +34,7 @@ const { values: options, positionals: areas } = parseArgs({
     corpus: { type: 'string', default: process.env.GOLDEN_CORPUS ?? join(root, '../shared/golden') },
     real: { type: 'string', default: process.env.REAL_ETCD ?? '' },
     real34: { type: 'string', default: process.env.REAL_ETCD_34 ?? '' },
-    jobs: { type: 'string', default: '2' },
+    jobs: { type: 'string', default: '4' },
     update: { type: 'boolean', default: false },
   },
 });
