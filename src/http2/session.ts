@@ -941,7 +941,8 @@ export class Session implements StreamOwner, FrameSink, KeepaliveHost, Waiting {
     if (end - start !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, `RST_STREAM of ${end - start} bytes`);
     const stream = this.#streams.get(id);
     if (stream === undefined) this.#checkNotIdle(id, 'RST_STREAM');
-    if (this.role === 'server') this.#count(rapidReset);
+    // One that was answered has cost its peer a round trip: clients that take one message of a stream end it so.
+    if (this.role === 'server' && stream?.answered !== true) this.#count(rapidReset);
     if (stream === undefined) return;
     const code = toErrorCode(readUint32(bytes, start));
     this.#closeStream(stream, { t: 'reset', code, local: false, unprocessed: code === ErrorCode.RefusedStream });

@@ -43,6 +43,8 @@ export class Stream implements Http2Stream {
   receivedBytes = 0;
   /** Client: the final response's headers have come. */
   responded = false;
+  /** Server: headers have been sent. */
+  answered = false;
 
   constructor(
     readonly id: number,
@@ -54,6 +56,7 @@ export class Stream implements Http2Stream {
 
   sendHeaders(fields: HeaderList, end: boolean): void {
     if (this.closed || this.localEnded) return;
+    this.answered = true;
     this.session.writeHeaders(this, fields, end);
   }
 

@@ -578,6 +578,23 @@ describe('a server meets', () => {
     else expect(resets).toEqual([[given.expect.id ?? 1, errorCodeName(given.expect.reset)]]);
   });
 
+  it('any number of resets of streams that it has answered: clients that want one message of each', async () => {
+    await using peer = new WirePeer({
+      role: 'server',
+      onStream: (stream: Http2Stream) => stream.sendHeaders([{ name: ':status', value: '200' }], false),
+    });
+    peer.greet();
+    for (let round = 0; round < 50; round++) {
+      const ids = Array.from({ length: 60 }, (_, i) => 2 * (60 * round + i) + 1);
+      peer.send(...ids.map((id) => open(id)));
+      await peer.settle();
+      peer.send(...ids.map((id) => frame(T.RST_STREAM, 0, id, uint32(8))));
+      await peer.settle();
+    }
+    expect(peer.goAway()).toBeUndefined();
+    expect(peer.session.closed).toBe(false);
+  });
+
   it('all of it byte by byte, with the same answers', async () => {
     for (const given of cases.filter(({ send }) => Buffer.concat(send).length < 2000)) {
       await using peer = peerFor(given);
