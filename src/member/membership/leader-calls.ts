@@ -33,48 +33,59 @@ export interface Waiting {
 }
 
 export class LeaderCalls {
-  readonly #stopped = new AbortController();
+  #isClosed = false;
+  /** Ends of those that wait. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(readonly deps: LeaderCallsDeps) {}
 
   /** A caller that goes away is waited for no more, nor does the leader hear from us any more: AbandonedError. */
   async run<T>(task: LeaderTask<T>, caller?: Waiting): Promise<T> {
-    const { clock, leadership, timeoutMs } = this.deps;
-    const over = new AbortController();
-    const cancel = clock.after(timeoutMs, () => over.abort());
-    let signal = AbortSignal.any([over.signal, this.#stopped.signal]);
-    let isCallerHeard = caller === undefined;
-    const hearCaller = (): void => {
-      if (isCallerHeard || caller === undefined) return;
-      isCallerHeard = true;
-      signal = AbortSignal.any([signal, caller.signal]);
-    };
-    try {
-      while (!signal.aborted) {
-        if (leadership.isLeader) {
-          try {
-            return await task.here();
-          } catch (cause) {
-            if (!(cause instanceof EtcdError && cause.row === 'notLeader')) throw cause;
-          }
-        } else {
-          hearCaller();
-          const answer = await this.#ask(task, signal);
-          if (answer !== undefined) return answer.value;
-        }
-        hearCaller();
-        await pause(clock, signal);
-      }
-      if (caller?.signal.aborted === true) throw new AbandonedError('the caller is gone');
-      if (this.#stopped.signal.aborted) throw new EtcdError('stopped');
-      throw new EtcdError(leadership.hasLeader ? 'timeout' : 'noLeader');
-    } finally {
-      cancel();
-    }
+    // The leader, of which nearly all is asked, needs neither timer nor signal.
+    const isAsked = this.deps.leadership.isLeader && !this.#isClosed;
+    const answer = isAsked ? await this.#here(task) : undefined;
+    return answer === undefined ? this.#untilAnswered(task, caller, isAsked) : answer.value;
   }
 
   close(): void {
-    this.#stopped.abort();
+    this.#isClosed = true;
+    for (const end of this.#waiting) end();
+  }
+
+  async #untilAnswered<T>(task: LeaderTask<T>, caller: Waiting | undefined, wasAsked: boolean): Promise<T> {
+    const { clock, leadership, timeoutMs } = this.deps;
+    const ended = new AbortController();
+    const { signal } = ended;
+    const end = (): void => ended.abort();
+    const cancel = clock.after(timeoutMs, end);
+    this.#waiting.add(end);
+    caller?.signal.addEventListener('abort', end, { once: true });
+    if (this.#isClosed || caller?.signal.aborted === true) end();
+    try {
+      if (wasAsked) await pause(clock, signal);
+      while (!signal.aborted) {
+        const answer = await (leadership.isLeader ? this.#here(task) : this.#ask(task, signal));
+        if (answer !== undefined) return answer.value;
+        await pause(clock, signal);
+      }
+      if (caller?.signal.aborted === true) throw new AbandonedError('the caller is gone');
+      if (this.#isClosed) throw new EtcdError('stopped');
+      throw new EtcdError(leadership.hasLeader ? 'timeout' : 'noLeader');
+    } finally {
+      cancel();
+      this.#waiting.delete(end);
+      caller?.signal.removeEventListener('abort', end);
+    }
+  }
+
+  /** undefined where this member turns out not to lead. */
+  async #here<T>({ here }: LeaderTask<T>): Promise<{ value: T } | undefined> {
+    try {
+      return { value: await here() };
+    } catch (cause) {
+      if (cause instanceof EtcdError && cause.row === 'notLeader') return undefined;
+      throw cause;
+    }
   }
 
   /** undefined when nobody gave an answer that counts. */
