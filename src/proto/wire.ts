@@ -157,7 +157,9 @@ export class Writer {
 
   /** Bytes as they are, without a length: fields that are encoded already. */
   raw(value: Uint8Array): void {
-    this.#buf.set(value, this.#reserve(value.length));
+    // First: it may replace the buffer.
+    const at = this.#reserve(value.length);
+    this.#buf.set(value, at);
   }
 
   string(value: string): void {
