@@ -88,8 +88,10 @@ async function connected(
   return Object.assign(session, {
     [Symbol.asyncDispose]: () =>
       new Promise<void>((resolve) => {
-        if (session.destroyed) resolve();
-        else session.close(resolve);
+        if (session.destroyed) return resolve();
+        // Its `close` ignores the callback of a session that closes already, as one does that has seen GOAWAY.
+        session.once('close', () => resolve());
+        session.close();
       }),
   });
 }
