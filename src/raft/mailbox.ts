@@ -4,11 +4,8 @@
  * storage.
  */
 import { messageTypeName } from '../raftpb/describe.js';
-import { type Entry, type Message, MessageType, NO_BYTES, NONE, type NodeId, type Term } from '../raftpb/types.js';
+import { type Message, MessageType, makeMessage, NONE, type NodeId, type Term } from '../raftpb/types.js';
 import { RaftPanic } from './world/logger.js';
-
-const noEntries: readonly Entry[] = [];
-const noResponses: readonly Message[] = [];
 
 export class Mailbox {
   messages: Message[] = [];
@@ -41,22 +38,8 @@ export class Mailbox {
           throw new RaftPanic(`term should not be set when sending ${messageTypeName(type)} (was ${term})`);
         term = this.#sender.term;
     }
-    const message: Message = {
-      type,
-      to: init.to,
-      from: init.from === undefined || init.from === NONE ? this.#sender.id : init.from,
-      term,
-      logTerm: init.logTerm ?? 0,
-      index: init.index ?? 0,
-      entries: init.entries ?? noEntries,
-      commit: init.commit ?? 0,
-      snapshot: init.snapshot,
-      reject: init.reject ?? false,
-      rejectHint: init.rejectHint ?? 0,
-      context: init.context ?? NO_BYTES,
-      vote: NONE,
-      responses: noResponses,
-    };
+    const from = init.from === undefined || init.from === NONE ? this.#sender.id : init.from;
+    const message = makeMessage(init, from, term);
     if (type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp || type === MessageType.MsgPreVoteResp) {
       this.afterAppend.push(message);
       return;

@@ -181,12 +181,16 @@ export const makeSnapshot = (
   metadata: { confState: init.confState ?? makeConfState(), index: init.index ?? 0, term: init.term ?? 0 },
 });
 
-/** All messages are made here, so that they share one hidden class. */
-export const makeMessage = (init: Partial<Message> = {}): Message => ({
+/** All messages are made here, so that they share one hidden class. Sender and term may stand beside the rest. */
+export const makeMessage = (
+  init: Partial<Message> = {},
+  from: NodeId = init.from ?? NONE,
+  term: Term = init.term ?? 0,
+): Message => ({
   type: init.type ?? MessageType.MsgHup,
   to: init.to ?? NONE,
-  from: init.from ?? NONE,
-  term: init.term ?? 0,
+  from,
+  term,
   logTerm: init.logTerm ?? 0,
   index: init.index ?? 0,
   entries: init.entries ?? noEntries,
