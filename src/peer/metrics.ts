@@ -3,9 +3,7 @@
  * etcd's do.
  */
 import { Counter, Gauge, Histogram, type Metric, type Registry } from 'prom-client';
-
-const doubling = (from: number, count: number): number[] =>
-  Array.from({ length: count }, (_, power) => from * 2 ** power);
+import { doubling } from '../lib/metrics.js';
 
 /** 0.1 ms … 3.2768 s. */
 const rttBuckets = doubling(0.0001, 16);

@@ -18,6 +18,7 @@ import { peerPromoteHandler } from '../api/http/peer-promote.js';
 import { createRouter } from '../api/http/router.js';
 import type { HttpHandler } from '../api/http/types.js';
 import { versionHandler } from '../api/http/version.js';
+import { V2HttpMetrics } from '../api/v2/metrics.js';
 import { RpcCounts } from '../api/v3/register.js';
 import type { LogLevel, MemberOptions } from '../config/member-options.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
@@ -126,13 +127,13 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   const tokens = makeTokens(options, { random: osRandom, logger });
   let metrics: MemberMetrics | undefined;
   const observer: DiskObserver = {
-    onWalSync: (tookMs) => metrics?.walFsync.observe(tookMs / 1000),
+    onWalSync: (tookMs) => metrics?.took('walFsync', tookMs),
     onWalWrite: (bytes, tookMs) => {
       metrics?.walWritten(bytes);
       metrics?.took('walWrite', tookMs);
     },
     onBackendCommit: (tookMs, { rebalanceMs, spillMs, writeMs }) => {
-      metrics?.backendCommit.observe(tookMs / 1000);
+      metrics?.took('commit', tookMs);
       metrics?.took('commitRebalance', rebalanceMs);
       metrics?.took('commitSpill', spillMs);
       metrics?.took('commitWrite', writeMs);
@@ -268,7 +269,7 @@ function facesOf(
   };
   const http = createRouter({
     access,
-    targetHandlers: v2Handlers(member, options, { observer: measured.metrics.v2Http, logger }),
+    targetHandlers: v2Handlers(member, options, { observer: new V2HttpMetrics(measured.metrics.registry), logger }),
     handlers: [...gateway, version, health, metrics, ...debug],
   });
   return {
@@ -315,7 +316,7 @@ function memberMetrics(
     metrics.took('databaseFsync', fsyncMs);
     metrics.took('databaseSave', totalMs);
   };
-  member.maintenance.onDone = (what, tookMs) => metrics.done(what, tookMs);
+  member.maintenance.onDone = (what, tookMs) => metrics.took(what, tookMs);
   counts.onRequest = (type, version) => metrics.clientRequest(type, version);
   if (isExtensive) counts.addHandledListener(addHandlingHistogram(metrics.registry));
   return metrics;

@@ -1,40 +1,6 @@
-/**
- * What the v2 store and its HTTP API count, as etcd's api/v2store/metrics.go and api/v2http/metrics.go name it. Reads
- * and writes include those that fail; etcd's counters of failures are registered nowhere and never shown.
- */
+/** What the v2 API counts, as etcd's api/v2http/metrics.go names it. */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { doubling } from './timings.js';
-
-export interface V2StoreFigures {
-  /** By action. */
-  readonly v2Reads: ReadonlyMap<string, number>;
-  readonly v2Writes: ReadonlyMap<string, number>;
-}
-
-export function addV2StoreMetrics(registry: Registry, figures: () => V2StoreFigures): void {
-  const byAction = (name: string, help: string, read: () => ReadonlyMap<string, number>): void => {
-    new Counter({
-      name: `etcd_debugging_store_${name}_total`,
-      help,
-      labelNames: ['action'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [action, count] of read()) this.inc({ action }, count);
-      },
-    });
-  };
-  byAction(
-    'reads',
-    'Total number of reads action by (get/getRecursive), local to this member.',
-    () => figures().v2Reads,
-  );
-  byAction(
-    'writes',
-    'Total number of writes (e.g. set/compareAndDelete) seen by this member.',
-    () => figures().v2Writes,
-  );
-}
+import { doubling } from '../../lib/metrics.js';
 
 /** Requests for keys that are not watches. Only methods that keys have come here. */
 export class V2HttpMetrics {
