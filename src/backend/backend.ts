@@ -231,9 +231,10 @@ class BoltBackend implements FileBackend {
     };
   }
 
-  async snapshot(): Promise<BackendSnapshot> {
+  async snapshot(caller?: Caller): Promise<BackendSnapshot> {
     await this.commit();
     this.#assertUsable();
+    checkWanted(caller);
     const shared = this.#shared;
     shared.hold();
     const { bolt } = shared;
@@ -309,7 +310,7 @@ class BoltBackend implements FileBackend {
    * reads, and the entries put meanwhile are in the log. They wait in the buffer, since a commit to the old file would
    * be lost.
    */
-  async defrag(): Promise<void> {
+  async defrag(caller?: Caller): Promise<void> {
     for (;;) {
       await this.#exchange;
       await this.commit();
@@ -317,6 +318,7 @@ class BoltBackend implements FileBackend {
       // run.
       if (this.#committing !== undefined || this.#exchange !== undefined) continue;
       this.#assertUsable();
+      checkWanted(caller);
       const work = this.#defragNow();
       this.#exchanging(work);
       if (await work) return;

@@ -60,9 +60,9 @@ export interface Backend extends BackendReader {
   openView(): BackendReader & { close(): void };
   /**
    * Commits, then streams the database file (high-water * page size bytes, no trailer) as of that moment while writes
-   * go on.
+   * go on. Rejects with AbandonedError when the caller is gone before.
    */
-  snapshot(): Promise<BackendSnapshot>;
+  snapshot(caller?: Caller): Promise<BackendSnapshot>;
   /**
    * CRC-32C over bucket names, keys and values in order, without the `(bucket, key)` pairs in `ignore`; sliced. As
    * etcd's server/storage/backend/backend.go, Hash.
@@ -72,8 +72,11 @@ export interface Backend extends BackendReader {
   /** High-water mark * page size: what clients see and what the quota counts. */
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
-  /** Rewrites the file densely into `db.tmp.*`, then renames it over; commits before. */
-  defrag(): Promise<void>;
+  /**
+   * Rewrites the file densely into `db.tmp.*`, then renames it over; commits before. One at a time: one that waits for
+   * another rejects with AbandonedError when its caller is gone, one that has begun goes on.
+   */
+  defrag(caller?: Caller): Promise<void>;
   /** Commits and closes. */
   close(): Promise<void>;
 }

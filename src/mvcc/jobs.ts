@@ -18,6 +18,8 @@ export interface Job {
   readonly revision: number;
   /** Handles up to `limit` records; true when done. */
   step(limit: number): boolean;
+  /** True, and it has ended, when nobody waits for it any more. */
+  endsAbandoned(): boolean;
   /** Will not be stepped again: the store was closed or replaced. */
   interrupt(): void;
 }
@@ -97,6 +99,10 @@ export class CompactionJob implements Job {
     return true;
   }
 
+  endsAbandoned(): boolean {
+    return false;
+  }
+
   interrupt(): void {
     this.#parts.interrupted();
   }
@@ -154,10 +160,7 @@ export class HashJob implements Job {
   }
 
   step(limit: number): boolean {
-    if (this.#parts.caller?.aborted === true) {
-      this.#parts.abandoned();
-      return true;
-    }
+    if (this.endsAbandoned()) return true;
     const { index, revision, compactRevision } = this.#parts;
     // Made at the first step: jobs before this one may still change the index.
     this.#hasher ??= new KvHasher(index, { revision, compactRevision, forCompaction: false });
@@ -165,6 +168,12 @@ export class HashJob implements Job {
     const more = this.#cursor.batch(limit, (recordKey, record) => hasher.add(recordKey, record));
     if (!more) this.#parts.done(hasher.hash);
     return !more;
+  }
+
+  endsAbandoned(): boolean {
+    if (this.#parts.caller?.aborted !== true) return false;
+    this.#parts.abandoned();
+    return true;
   }
 
   interrupt(): void {

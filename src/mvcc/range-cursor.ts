@@ -6,6 +6,15 @@ import { InterruptedError } from './errors.js';
 import { owned } from './key-value.js';
 import type { Interval, RecordReader } from './read.js';
 
+/** What ranges see that are opened in several turns, all as of one moment; to be closed. */
+export interface StoreView {
+  readonly revision: number;
+  /** As `MvccStore.openRange` at that moment. Throws InterruptedError when the store was restored or closed. */
+  open(key: Uint8Array, end: Uint8Array | undefined, revision: number): RangeCursor;
+  /** Cursors that are open stay open. */
+  close(): void;
+}
+
 export class RangeCursor {
   #next: string;
   #open = true;
@@ -44,13 +53,17 @@ export class RangeCursor {
    * pages that are never written again, and keep those in memory. Returns how many there were.
    */
   visit(limit: number, visit: (record: Uint8Array) => unknown): number {
-    if (this.#interrupted) throw new InterruptedError();
-    if (!this.#open) throw new Error('the range cursor is closed');
+    this.checkOpen();
     const interval = { start: this.#next, end: this.#interval.end };
     const { seen, last } = this.#reader.visit(interval, this.revision, limit, visit);
     // The least key above the last one.
     if (last !== undefined) this.#next = `${last}\0`;
     return seen;
+  }
+
+  checkOpen(): void {
+    if (this.#interrupted) throw new InterruptedError();
+    if (!this.#open) throw new Error('the range cursor is closed');
   }
 
   /** Must be called: until then compactions above `revision` drop nothing. Twice is harmless. */

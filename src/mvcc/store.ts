@@ -15,8 +15,8 @@ import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from
 import { CompactionHashes } from './hash.js';
 import { CompactionJob, HashJob, type Job } from './jobs.js';
 import type { KeyIndex } from './key-index.js';
-import { RangeCursor } from './range-cursor.js';
-import { intervalOf, RecordReader } from './read.js';
+import { RangeCursor, type StoreView } from './range-cursor.js';
+import { type Interval, intervalOf, RecordReader } from './read.js';
 import { finishedKey, readMain, restore, scheduledKey } from './restore.js';
 import { revisionKey } from './revision.js';
 import type {
@@ -105,6 +105,14 @@ export class MvccStore implements KeyReader, WriteTarget {
     return this.index.countAlive('', undefined);
   }
 
+  /** Keys in `[key, end)` now, as `range` counts them; for a guess at what a request costs. */
+  keysIn(key: Uint8Array, end: Uint8Array): number {
+    const interval = intervalOf(key, end);
+    if (interval === undefined) return 1;
+    if (interval.end !== undefined && interval.end <= interval.start) return 0;
+    return this.index.countAlive(interval.start, interval.end);
+  }
+
   range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions): RangeResult {
     this.counts.ranges++;
     return this.reader.range(key, end, options, { current: this.#current, compacted: this.#compactedAt });
@@ -119,15 +127,36 @@ export class MvccStore implements KeyReader, WriteTarget {
    * revision. Close it when done.
    */
   openRange(key: Uint8Array, end: Uint8Array | undefined, revision: number): RangeCursor {
-    const { count } = this.range(key, end, { revision, limit: 0, countOnly: true });
+    return this.#openRange(key, end, revision <= 0 ? this.#current : revision, this.#compactedAt);
+  }
+
+  /**
+   * For ranges that are opened one after another and are all as of now, or of revisions from `lowest` on. Close it when
+   * the last one is open.
+   */
+  openView(lowest = this.#current): StoreView {
+    const [revision, compacted] = [this.#current, this.#compactedAt];
+    const pin = this.#opened({ start: '', end: '' }, Math.max(lowest, compacted), 0);
+    return {
+      revision,
+      open: (key, end, at) => {
+        pin.checkOpen();
+        return this.#openRange(key, end, at <= 0 ? revision : at, compacted);
+      },
+      close: () => pin.close(),
+    };
+  }
+
+  #openRange(key: Uint8Array, end: Uint8Array | undefined, revision: number, compacted: number): RangeCursor {
+    this.counts.ranges++;
+    const options = { revision, limit: 0, countOnly: true };
+    const { count } = this.reader.range(key, end, options, { current: this.#current, compacted });
     const start = latin1Text(key);
-    const cursor = new RangeCursor(
-      this.reader,
-      intervalOf(key, end) ?? { start, end: `${start}\0` },
-      revision <= 0 ? this.#current : revision,
-      count,
-      (it) => this.#cursors.delete(it),
-    );
+    return this.#opened(intervalOf(key, end) ?? { start, end: `${start}\0` }, revision, count);
+  }
+
+  #opened(interval: Interval, revision: number, count: number): RangeCursor {
+    const cursor = new RangeCursor(this.reader, interval, revision, count, (it) => this.#cursors.delete(it));
     this.#cursors.add(cursor);
     return cursor;
   }
@@ -213,6 +242,7 @@ export class MvccStore implements KeyReader, WriteTarget {
     if (stored !== undefined) return { ...stored, currentRevision: this.#current };
     if (revision > 0 && revision < this.#compactedAt) throw new CompactedError(revision, this.#compactedAt);
     if (revision > this.#current) throw new FutureRevisionError(revision, this.#current);
+    if (this.#jobs.length >= MAX_JOBS) this.#dropAbandoned();
     if (this.#jobs.length >= MAX_JOBS) throw new BusyError(MAX_JOBS);
     const at = revision === 0 ? this.#current : revision;
     const { backend, index } = this;
@@ -290,6 +320,12 @@ export class MvccStore implements KeyReader, WriteTarget {
     this.#jobs = [];
     for (const job of jobs) job.interrupt();
     for (const cursor of [...this.#cursors]) cursor.interrupt();
+  }
+
+  /** Hashes that wait for callers that are gone. The job under way finds out by itself. */
+  #dropAbandoned(): void {
+    const [first, ...waiting] = this.#jobs;
+    if (first !== undefined) this.#jobs = [first, ...waiting.filter((job) => !job.endsAbandoned())];
   }
 
   #load(backend: Backend) {

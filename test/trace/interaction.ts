@@ -140,9 +140,11 @@ class Group {
     'add-nodes': (args) => this.addNodes(args),
     campaign: (args) => check(this.first(args).raw.campaign()),
     compact: (args) => {
-      if (this.first(args).storage.compact(Number(args[1]?.key)) !== undefined) {
+      const node = this.first(args);
+      if (node.storage.compact(Number(args[1]?.key)) !== undefined) {
         throw new CommandError('requested index is unavailable due to compaction');
       }
+      this.raftLog(node);
     },
     'deliver-msgs': (args) => this.deliverCommand(args),
     'process-ready': (args) => this.forEach(args, 'handling Ready', (node) => this.processReady(node)),

@@ -20,6 +20,22 @@ test('there are traces of all three kinds', () => {
   expect(files.length).toBe(28);
 });
 
+test('compact prints the rest of the log, as raft-log does', () => {
+  const begin = 'add-nodes 1 voters=(1) index=3\n----\nok\n\ncampaign 1\n----\nok\n\nstabilize\n----\nok\n';
+  const three = ['a', 'b', 'c'].map((text) => `propose 1 ${text}\n----\nok\n\nstabilize\n----\nok\n`).join('\n');
+  const quiet = (text: string): string => `log-level none\n----\nok\n\n${text}`;
+  const rest = ['1/6 EntryNormal "b"', '1/7 EntryNormal "c"'].join('\n');
+  const level = 'log-level error\n----\nok\n';
+  const compacting = 'compact 1 5\n----\n';
+  expect(runTrace(quiet([begin, three, level, `${compacting}${rest}\n`].join('\n')))).toBeUndefined();
+  expect(runTrace(quiet([begin, three, level, `${compacting}ok\n`].join('\n')))?.actual).toBe('1/6 EntryNormal "b"');
+  const empty = 'compact 1 7\n----\nlog is empty: first index=8, last index=7\n';
+  expect(runTrace(quiet([begin, three, level, empty].join('\n')))).toBeUndefined();
+  expect(runTrace(quiet([begin, three, `${compacting}ok\n`].join('\n')))).toBeUndefined();
+  const twice = `${compacting}${rest}\n\ncompact 1 4\n----\nrequested index is unavailable due to compaction\n`;
+  expect(runTrace(quiet([begin, three, level, twice].join('\n')))).toBeUndefined();
+});
+
 test('a differing line is told with its place', () => {
   const text = 'log-level info\n----\nok\n\nadd-nodes 1 voters=(1) index=3\n----\nINFO something else\n';
   expect(runTrace(text)).toEqual({

@@ -33,6 +33,8 @@ const MAKING = 4;
 /** Calls that wait, by connection and in all: each is some hundred bytes and its request. */
 const CONNECTION_WAITING = 10_000;
 const MEMBER_WAITING = 100_000;
+/** What answers being made may hold together: as much as one message can. */
+const MAKING_BYTES = 2 ** 31 - 1;
 /** How often those that wait for room are looked at. */
 const ROOM_POLL_MS = 5;
 /** A connection that holds much and took nothing for so long is ended when the member needs the room. */
@@ -47,6 +49,7 @@ export interface AnswerQueueLimits {
   readonly bytesPerTurn: number;
   readonly connectionBytes: number;
   readonly memberBytes: number;
+  readonly makingBytes: number;
   readonly connectionWaiting: number;
 }
 
@@ -80,6 +83,7 @@ export class AnswerQueue {
       bytesPerTurn: BYTES_PER_TURN,
       connectionBytes: CONNECTION_BYTES,
       memberBytes: MEMBER_BYTES,
+      makingBytes: MAKING_BYTES,
       connectionWaiting: CONNECTION_WAITING,
       ...limits,
     };
@@ -132,8 +136,12 @@ export class AnswerQueue {
       this.#readers.set(connection, { sentBytes: connection.sentBytes, sinceMs: this.clock.monotonicMs() });
   }
 
-  /** Bytes of a long answer that is not finished: counted while it is made. Negative when it is. */
+  /**
+   * Bytes of a long answer that is not finished: counted while it is made. Negative when it is. Throws EtcdError "too
+   * many requests" where they would be too many; then they are not counted.
+   */
   hold(bytes: number): void {
+    if (bytes > 0 && this.#makingBytes + bytes > this.limits.makingBytes) throw new EtcdError('tooManyRequests');
     this.#makingBytes += bytes;
   }
 

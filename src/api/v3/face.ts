@@ -51,7 +51,10 @@ export interface MemberFace {
    * Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal.
    */
   readonly propose: Propose;
-  readonly reads: Pick<Reads, 'linearizable' | 'range' | 'longRange' | 'openRange' | 'readOnlyTxn'>;
+  readonly reads: Pick<
+    Reads,
+    'linearizable' | 'range' | 'longRange' | 'openRange' | 'readOnlyTxn' | 'longReadOnlyTxn' | 'touchesMany'
+  >;
   readonly space: Pick<Space, 'fits' | 'refuse'>;
   readonly storeWork: Pick<StoreWork, 'compacted'>;
   readonly hub: { openStream(options: WatchStreamOptions): WatchStreamHandle };

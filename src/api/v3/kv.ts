@@ -1,9 +1,12 @@
 /** KV: ranges, puts, deletions, transactions, compaction. */
+import type { ServerCall } from '../../grpc/types.js';
+import { checkWanted } from '../../lib/caller.js';
 import { differenceOf } from '../../lib/emulate.js';
 import type { Pieces } from '../../lib/pieces.js';
 import { putCost, txnCost } from '../../member/apply/quota.js';
 import { isReadOnlyTxn, isSerializableTxn } from '../../member/apply/txn.js';
 import { mayBeLong } from '../../member/reads/long-range.js';
+import { mayReadLong } from '../../member/reads/long-txn.js';
 import {
   DeleteRangeResponse,
   type KV,
@@ -25,7 +28,13 @@ type Encoded = Uint8Array | Pieces;
 /** Smaller ones cost little more than the call itself, whatever they are; they are not counted. */
 const BIG_ANSWER_BYTES = 32 * 1024;
 
-export function kvHandlers(member: MemberFace, guard: Guard, answers: AnswerQueue): Handlers<typeof KV> {
+export interface KvQueues {
+  readonly answers: AnswerQueue;
+  /** Of transactions that look at many keys when they are applied: a few at a time, so that others come between. */
+  readonly heavyWrites: AnswerQueue;
+}
+
+export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWrites }: KvQueues): Handlers<typeof KV> {
   const checks: CheckOptions = {
     maxTxnOps: member.limits.maxTxnOps,
     refuseUnknownSort: differenceOf('refusesUnknownSort', member.emulate),
@@ -39,6 +48,11 @@ export function kvHandlers(member: MemberFace, guard: Guard, answers: AnswerQueu
     return response;
   };
   const header = (revision: number): ResponseHeader => member.header(revision);
+  const spend = (call: ServerCall, bytes: Encoded): Encoded => {
+    const size = bytes instanceof Uint8Array ? bytes.length : bytes.size;
+    if (size >= BIG_ANSWER_BYTES) answers.spend(call, size);
+    return bytes;
+  };
   return {
     range(request, call) {
       checkRange(request, checks);
@@ -48,9 +62,7 @@ export function kvHandlers(member: MemberFace, guard: Guard, answers: AnswerQueu
           member.auth.checkRead(identity, request.key, request.rangeEnd);
           const done = (bytes: Encoded): Encoded => {
             member.auth.checkUnchanged(identity);
-            const size = bytes instanceof Uint8Array ? bytes.length : bytes.size;
-            if (size >= BIG_ANSWER_BYTES) answers.spend(call, size);
-            return bytes;
+            return spend(call, bytes);
           };
           if (!isLong) return done(RangeResponse.encode(complete(member.reads.range(request))));
           const made = member.reads.longRange(request, { header, caller: call, hold: (bytes) => answers.hold(bytes) });
@@ -83,23 +95,30 @@ export function kvHandlers(member: MemberFace, guard: Guard, answers: AnswerQueu
       checkTxn(request, checks);
       if (isReadOnlyTxn(request)) {
         if (!isSerializableTxn(request)) await member.reads.linearizable(call);
-        return answers.run(call, true, () =>
-          guard.as(call, (identity) => {
+        const isLong = mayReadLong(request);
+        return answers.run<Encoded>(call, isLong, () =>
+          guard.as<Encoded | Promise<Encoded>>(call, (identity) => {
             if (member.auth.isEnabled) member.authorizer.checkTxn(identity, request);
-            const response = member.reads.readOnlyTxn(request);
-            member.auth.checkUnchanged(identity);
-            const bytes = TxnResponse.encode(complete(response));
-            if (bytes.length >= BIG_ANSWER_BYTES) answers.spend(call, bytes.length);
-            return bytes;
+            const done = (bytes: Encoded): Encoded => {
+              member.auth.checkUnchanged(identity);
+              return spend(call, bytes);
+            };
+            if (!isLong) return done(TxnResponse.encode(complete(member.reads.readOnlyTxn(request))));
+            const hold = (bytes: number): void => answers.hold(bytes);
+            return member.reads.longReadOnlyTxn(request, { header, caller: call, hold }).then(done);
           }),
         );
       }
       const cost = txnCost(request);
       if (cost > 0 && !member.space.fits(cost)) await member.space.refuse();
-      const response = await guard.as(call, (identity) =>
-        member.propose({ kind: 'txn', request: withoutOpenEnds(request) }, { identity, caller: call }),
-      );
-      return TxnResponse.encode(complete(response));
+      const propose = () =>
+        guard.as(call, (identity) =>
+          member.propose({ kind: 'txn', request: withoutOpenEnds(request) }, { identity, caller: call }),
+        );
+      const isHeavy = member.reads.touchesMany(request);
+      const response = await (isHeavy ? heavyWrites.run(call, true, propose) : propose());
+      checkWanted(call);
+      return spend(call, TxnResponse.encode(complete(response)));
     },
 
     async compact(request, call) {

@@ -1,16 +1,33 @@
 /** Maintenance: alarms, status, hashes, defragmentation, snapshots, moving the leader. */
 import { createHash } from 'node:crypto';
+import type { ServerStream } from '../../grpc/types.js';
+import { AtOnce } from '../../lib/at-once.js';
 import { differenceOf } from '../../lib/emulate.js';
 import { EtcdError } from '../../proto/etcd-error.js';
-import { AlarmRequest_AlarmAction as AlarmAction, type Maintenance } from '../../proto/gen/etcdserverpb.js';
+import {
+  AlarmRequest_AlarmAction as AlarmAction,
+  type Maintenance,
+  type SnapshotResponse,
+} from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { onlyMessage } from './range-stream.js';
 import type { Handlers } from './service.js';
 
+/** Each reads the whole database, in slices of every turn of the event loop. */
+const HASHES_AT_ONCE = 8;
+/** Each holds a view of the database, a chunk of it, and what its connection has not taken yet. */
+const SNAPSHOTS_AT_ONCE = 32;
+/** One is made at a time; the others wait for it. */
+const DEFRAGMENTATIONS_AT_ONCE = 8;
+
 export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<typeof Maintenance> {
   const alarmHeader = (revision: number) =>
     differenceOf('alarmHasHeader', member.emulate) ? member.header(revision) : undefined;
+  const atOnce = (most: number): AtOnce => new AtOnce(most, () => new EtcdError('tooManyRequests'));
+  const hashes = atOnce(HASHES_AT_ONCE);
+  const snapshots = atOnce(SNAPSHOTS_AT_ONCE);
+  const defragmentations = atOnce(DEFRAGMENTATIONS_AT_ONCE);
   return {
     /** Listing reads local state: an entry for it would make a later start read the log for nothing (etcd #14429). */
     async alarm(request, call) {
@@ -30,13 +47,13 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
 
     async defragment(_request, call) {
       await guard.rootUntranslated(call);
-      await member.maintenance.defragment();
+      await defragmentations.run(() => member.maintenance.defragment(call));
       return { header: undefined };
     },
 
     async hash(_request, call) {
       await guard.rootUntranslated(call);
-      const hash = await member.maintenance.hash(call);
+      const hash = await hashes.run(() => member.maintenance.hash(call));
       return { header: member.header(member.currentRevision), hash };
     },
 
@@ -55,28 +72,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
     async snapshot(stream) {
       await onlyMessage(stream.messages);
       await guard.rootUntranslated(stream);
-      const { snapshot, storageVersion } = await member.maintenance.snapshot();
-      try {
-        const digest = createHash('sha256');
-        let left = snapshot.sizeBytes;
-        const send = async (blob: Uint8Array): Promise<void> => {
-          const message = {
-            header: undefined,
-            remainingBytes: left,
-            blob,
-            version: storageVersion,
-          };
-          if (!stream.send(message)) await stream.drained();
-        };
-        for await (const chunk of snapshot.chunks()) {
-          digest.update(chunk);
-          left -= chunk.length;
-          await send(chunk);
-        }
-        await send(digest.digest());
-      } finally {
-        snapshot.close();
-      }
+      await snapshots.run(() => sendSnapshot(member, stream));
     },
 
     async downgrade(request, call) {
@@ -92,4 +88,24 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
       return { header: undefined };
     },
   };
+}
+
+async function sendSnapshot(member: MemberFace, stream: ServerStream<unknown, SnapshotResponse>): Promise<void> {
+  const { snapshot, storageVersion } = await member.maintenance.snapshot(stream);
+  try {
+    const digest = createHash('sha256');
+    let left = snapshot.sizeBytes;
+    const send = async (blob: Uint8Array): Promise<void> => {
+      const message = { header: undefined, remainingBytes: left, blob, version: storageVersion };
+      if (!stream.send(message)) await stream.drained();
+    };
+    for await (const chunk of snapshot.chunks()) {
+      digest.update(chunk);
+      left -= chunk.length;
+      await send(chunk);
+    }
+    await send(digest.digest());
+  } finally {
+    snapshot.close();
+  }
 }

@@ -26,7 +26,7 @@ export async function rangeStream(
   if (request.sortOrder !== 0 || request.sortTarget !== 0) throw new EtcdError('rangeStreamSort');
   if (request.minModRevision || request.maxModRevision || request.minCreateRevision || request.maxCreateRevision)
     throw new EtcdError('rangeStreamFilter');
-  if (!request.serializable) await member.reads.linearizable();
+  if (!request.serializable) await member.reads.linearizable(stream);
   const identity = await guard.as(stream, (caller) => caller);
   member.auth.checkRead(identity, request.key, request.rangeEnd);
 

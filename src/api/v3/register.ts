@@ -41,6 +41,7 @@ export function registerServices(
   options: RegisterOptions,
 ): void {
   const answers = new AnswerQueue(member.clock, options.backlog);
+  const heavyWrites = new AnswerQueue(member.clock, options.backlog);
   const guard = new Guard(member, options);
   const edge: Edge = {
     emulate: member.emulate,
@@ -50,7 +51,7 @@ export function registerServices(
     onSlowCall: (call) => member.slowCall(call),
     admission: new Admission(member),
   };
-  const kv = kvHandlers(member, guard, answers);
+  const kv = kvHandlers(member, guard, { answers, heavyWrites });
   const lease = leaseHandlers(member, guard);
   const steps = new Steps(member, { kv, lease });
   const entries = [

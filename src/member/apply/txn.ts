@@ -179,7 +179,7 @@ function checkPuts(reader: KeyReader, txn: TxnRequest, path: Path, context: TxnC
   }
 }
 
-function checkRanges(txn: TxnRequest, path: Path, context: TxnContext): void {
+export function checkRanges(txn: TxnRequest, path: Path, context: TxnContext): void {
   let nested = 0;
   for (const { request } of branch(txn, path)) {
     if (request.case === 'requestRange') checkRevision(request.value.revision, context);
@@ -195,16 +195,19 @@ function checkRevision(revision: number, context: TxnContext): void {
   if (revision < (context.compactRevision <= 0 ? -1 : context.compactRevision)) throw new EtcdError('compacted');
 }
 
-/** Every key of the range must satisfy it. Of an absent key, all numbers are 0; comparing its value is never true. */
+/** Every key of the range must satisfy it. */
 function holds(reader: KeyReader, compare: Compare): boolean {
   const found = reader.range(compare.key, compare.rangeEnd, { revision: 0, limit: 0, countOnly: false }).kvs;
-  if (found.length === 0) {
-    return compare.target === CompareTarget.VALUE ? false : matches(compare, KeyValue.create());
-  }
+  if (found.length === 0) return holdsForNone(compare);
   return found.every((bytes) => matches(compare, KeyValue.decode(bytes)));
 }
 
-function matches(compare: Compare, kv: KeyValue): boolean {
+/** Of an absent key, all numbers are 0; comparing its value is never true. */
+export function holdsForNone(compare: Compare): boolean {
+  return compare.target === CompareTarget.VALUE ? false : matches(compare, KeyValue.create());
+}
+
+export function matches(compare: Compare, kv: KeyValue): boolean {
   const order = difference(compare, kv);
   switch (compare.result) {
     case CompareResult.EQUAL:

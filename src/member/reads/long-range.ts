@@ -13,7 +13,7 @@ import { fetchLimit, isPlain, shapeRange } from '../apply/range.js';
 import { RangeBytes } from './range-bytes.js';
 
 /** About 2 ms of work. */
-const SLICE_KEYS = 1000;
+export const SLICE_KEYS = 1000;
 const SLICE_BYTES = 1024 * 1024;
 /** So few keys are read at once, whatever their size. */
 const FEW_KEYS = 8;
@@ -40,9 +40,7 @@ export function longRange(
   options: LongRangeOptions,
 ): Pieces | Uint8Array | Promise<Pieces | Uint8Array> {
   const cursor = options.store.openRange(request.key, request.rangeEnd, request.revision > 0 ? request.revision : 0);
-  const reading = isPlain(request)
-    ? new PlainRange(request, cursor, options.header)
-    : new ShapedRange(request, cursor, options.header);
+  const reading = slicedRange(request, cursor, options.header);
   if (!reading.slice()) {
     cursor.close();
     return reading.finish();
@@ -51,7 +49,7 @@ export function longRange(
 }
 
 async function inSlices(
-  reading: PlainRange | ShapedRange,
+  reading: SlicedRange,
   cursor: RangeCursor,
   { clock, caller, hold }: LongRangeOptions,
 ): Promise<Pieces | Uint8Array> {
@@ -70,8 +68,24 @@ async function inSlices(
   }
 }
 
+/** A range that is being read. */
+export interface SlicedRange {
+  /** Bytes so far. */
+  readonly size: number;
+  /** Reads on; true while there is more. */
+  slice(): boolean;
+  /** The response's bytes, once there is no more. */
+  finish(): Pieces | Uint8Array;
+}
+
+export function slicedRange(request: RangeRequest, cursor: RangeCursor, header: ResponseHeader): SlicedRange {
+  return isPlain(request) && !request.countOnly
+    ? new PlainRange(request, cursor, header)
+    : new ShapedRange(request, cursor, header);
+}
+
 /** Stored bytes as they are, or without their values. */
-class PlainRange {
+class PlainRange implements SlicedRange {
   readonly #bytes: RangeBytes;
   readonly #wanted: number;
   #read = 0;
@@ -89,7 +103,6 @@ class PlainRange {
     return this.#bytes.size;
   }
 
-  /** True while there is more. */
   slice(): boolean {
     const bytes = this.#bytes;
     const stopAt = bytes.size + SLICE_BYTES;
@@ -113,7 +126,7 @@ class PlainRange {
 }
 
 /** Filtered or sorted: all is gathered before the answer is cut out of it. */
-class ShapedRange {
+class ShapedRange implements SlicedRange {
   size = 0;
   readonly #kvs: Uint8Array[] = [];
   readonly #wanted: number;
@@ -124,7 +137,8 @@ class ShapedRange {
     readonly header: ResponseHeader,
   ) {
     const limit = fetchLimit(request);
-    this.#wanted = limit === 0 ? cursor.count : Math.min(cursor.count, limit);
+    if (request.countOnly) this.#wanted = 0;
+    else this.#wanted = limit === 0 ? cursor.count : Math.min(cursor.count, limit);
   }
 
   slice(): boolean {

@@ -22,6 +22,7 @@ import type { Applier } from '../apply/applier.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { RequestIds } from '../writes/request-ids.js';
 import { type LongRangeOptions, longRange } from './long-range.js';
+import { longReadOnlyTxn, touchesMany } from './long-txn.js';
 import { ReadIndexQueue } from './read-index.js';
 
 const HEALTH_PROBE_TIMEOUT_MS = 1000;
@@ -87,6 +88,20 @@ export class Reads {
 
   readOnlyTxn(request: TxnRequest): SplicedTxnResponse {
     return this.deps.applier.readOnlyTxn(request);
+  }
+
+  /** The same in slices, as `longRange`. */
+  longReadOnlyTxn(
+    request: TxnRequest,
+    options: Pick<LongRangeOptions, 'caller' | 'hold'> & { readonly header: (revision: number) => ResponseHeader },
+  ): Promise<Pieces> {
+    const { clock, store } = this.deps;
+    return longReadOnlyTxn(request, { ...options, store, clock, header: options.header(store.currentRevision) });
+  }
+
+  /** Whether applying the transaction looks at more keys than a slice of a long range has. */
+  touchesMany(request: TxnRequest): boolean {
+    return touchesMany(request, this.deps.store);
   }
 
   /** A read of a key nobody has, as the health checks do it. */

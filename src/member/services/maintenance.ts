@@ -2,7 +2,7 @@
 import type { FileBackend } from '../../backend/options.js';
 import { isOutsideHash, readStorageVersion } from '../../backend/schema/meta.js';
 import type { BackendSnapshot } from '../../backend/types.js';
-import type { Caller } from '../../lib/caller.js';
+import { type Caller, checkWanted } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
@@ -89,6 +89,7 @@ export class Maintenance {
   async hash(caller?: Caller): Promise<number> {
     const { backend, emulate } = this.deps;
     await backend.commit();
+    checkWanted(caller);
     const termToo = differenceOf('hashIgnoresTerm', emulate);
     return this.#timed('hash', () => backend.hash((bucket, key) => isOutsideHash(bucket, key, { termToo }), caller));
   }
@@ -104,20 +105,22 @@ export class Maintenance {
     return hash;
   }
 
-  async defragment(): Promise<void> {
+  /** One that waits for another ends with its caller; one that has begun goes on to its end, as in etcd. */
+  async defragment(caller?: Caller): Promise<void> {
     this.deps.logger.info('starting defragment');
     this.defragsRunning++;
     try {
-      await this.#timed('defrag', () => this.deps.backend.defrag());
+      await this.#timed('defrag', () => this.deps.backend.defrag(caller));
     } finally {
       this.defragsRunning--;
     }
     this.deps.logger.info('finished defragment');
   }
 
-  async snapshot(): Promise<{ snapshot: BackendSnapshot; storageVersion: string }> {
+  /** To be closed. */
+  async snapshot(caller?: Caller): Promise<{ snapshot: BackendSnapshot; storageVersion: string }> {
     return {
-      snapshot: await this.#timed('snapshot', () => this.deps.backend.snapshot()),
+      snapshot: await this.#timed('snapshot', () => this.deps.backend.snapshot(caller)),
       storageVersion: this.storageVersion ?? '',
     };
   }

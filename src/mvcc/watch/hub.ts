@@ -31,10 +31,17 @@ type Watcher = WatcherOf<WatchStream>;
  * events by watchers.
  */
 const ROUND_WATCHERS = 512;
+/** Watchers looked at for a round, those that have nothing to read included. */
+const ROUND_LOOKED_AT = 10_000;
 const ROUND_REVISIONS = 1000;
 const ROUND_RECORDS = 10_000;
 const ROUND_BYTES = 4 * 1024 * 1024;
 const ROUND_HITS = 20_000;
+/**
+ * So many events by watchers of one transaction are told as it ends, some 30 ms. Where there are more, all watchers
+ * read it from history, in rounds: apply and other clients go on in between.
+ */
+const TOLD_HITS = 20_000;
 
 export interface WatchHubOptions {
   /** Unsynced watchers can go on: call `sync()` soon. May be called inside apply: only take note. */
@@ -130,15 +137,21 @@ export class WatchHub implements StoreListener {
     this.#revision = revision;
     if (this.#synced.size === 0) return;
     const hits = new Map<Watcher, Uint8Array[]>();
+    let hitCount = 0;
     for (const { kind, key, kv, isCreate } of changes) {
       const event = new WatchEvent(kind, key, revision, kv, isCreate);
       this.#synced.at(key, (watcher) => {
-        if (revision < watcher.minRevision || !watcher.wants[kind]) return;
+        if (revision < watcher.minRevision || !watcher.wants[kind]) return true;
+        if (++hitCount > TOLD_HITS) return false;
         const encoded = event.encoded(watcher.wants.prevKv, this.#previous);
         const events = hits.get(watcher);
         if (events === undefined) hits.set(watcher, [encoded]);
         else events.push(encoded);
+        return true;
       });
+      if (hitCount <= TOLD_HITS) continue;
+      this.#allFallBehind(revision - 1);
+      return;
     }
     // Only now may watchers change groups: the walk above is over.
     for (const [watcher, events] of hits) {
@@ -158,13 +171,7 @@ export class WatchHub implements StoreListener {
   restored(): void {
     const seen = this.#revision;
     this.#revision = this.#store.currentRevision;
-    for (const stream of this.#streams) {
-      for (const watcher of stream.watchers.values()) {
-        if (watcher.state !== 'synced') continue;
-        watcher.minRevision = Math.max(watcher.minRevision, seen + 1);
-        this.#becomeUnsynced(watcher);
-      }
-    }
+    this.#allFallBehind(seen);
   }
 
   // ---- catching up
@@ -183,13 +190,14 @@ export class WatchHub implements StoreListener {
   #chooseBatch(current: number): Watcher[] {
     const compacted = this.#store.compactRevision;
     const batch: Watcher[] = [];
+    let lookedAt = 0;
     for (const watcher of this.#unsynced) {
       // A watch for the future, from before a restore (#9281): nothing to read for it yet.
       if (watcher.minRevision > current) this.#becomeSynced(watcher);
       else if (watcher.minRevision < compacted) this.#cancelCompacted(watcher, compacted);
       else if (watcher.stream.isFull) this.#becomeBlocked(watcher);
       else batch.push(watcher);
-      if (batch.length === ROUND_WATCHERS) break;
+      if (batch.length === ROUND_WATCHERS || ++lookedAt === ROUND_LOOKED_AT) break;
     }
     return batch;
   }
@@ -307,6 +315,21 @@ export class WatchHub implements StoreListener {
       default:
         watcher.state satisfies never;
     }
+  }
+
+  /** Those that were synced read history from behind `seen` on. */
+  #allFallBehind(seen: number): void {
+    // Not taken out one by one: there may be a hundred thousand.
+    this.#synced = new WatcherGroup();
+    for (const stream of this.#streams) {
+      for (const watcher of stream.watchers.values()) {
+        if (watcher.state !== 'synced') continue;
+        watcher.minRevision = Math.max(watcher.minRevision, seen + 1);
+        watcher.state = 'unsynced';
+        this.#unsynced.add(watcher);
+      }
+    }
+    if (this.#unsynced.size > 0) this.#options.wake();
   }
 
   #becomeSynced(watcher: Watcher): void {

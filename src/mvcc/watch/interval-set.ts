@@ -39,9 +39,9 @@ export class IntervalSet<T> {
     if (node.items.size === 0) this.#root = this.#remove(this.#root, start, end);
   }
 
-  /** Visits the items whose interval holds `key`. */
-  at(key: string, visit: (item: T) => void): void {
-    visitAt(this.#root, key, visit);
+  /** Visits the items whose interval holds `key`, until `visit` answers false; false then. */
+  at(key: string, visit: (item: T) => unknown): boolean {
+    return visitAt(this.#root, key, visit);
   }
 
   #find(start: string, end: string): Node<T> | undefined {
@@ -94,12 +94,12 @@ function compare<T>(start: string, end: string, node: Node<T>): number {
   return end === node.end ? 0 : end < node.end ? -1 : 1;
 }
 
-function visitAt<T>(node: Node<T> | undefined, key: string, visit: (item: T) => void): void {
-  if (node === undefined || node.maxEnd <= key) return;
-  visitAt(node.left, key, visit);
-  if (node.start > key) return;
-  if (key < node.end) for (const item of node.items) visit(item);
-  visitAt(node.right, key, visit);
+function visitAt<T>(node: Node<T> | undefined, key: string, visit: (item: T) => unknown): boolean {
+  if (node === undefined || node.maxEnd <= key) return true;
+  if (!visitAt(node.left, key, visit)) return false;
+  if (node.start > key) return true;
+  if (key < node.end) for (const item of node.items) if (visit(item) === false) return false;
+  return visitAt(node.right, key, visit);
 }
 
 function measured<T>(node: Node<T>): Node<T> {

@@ -70,10 +70,10 @@ export class WatcherGroup<Stream = unknown> {
     if (set?.size === 0) this.#byKey.delete(watcher.start);
   }
 
-  /** Visits who watches `key`. */
-  at(key: string, visit: (watcher: Watcher<Stream>) => void): void {
+  /** Visits who watches `key`, until `visit` answers false. */
+  at(key: string, visit: (watcher: Watcher<Stream>) => unknown): void {
     const set = this.#byKey.get(key);
-    if (set !== undefined) for (const watcher of set) visit(watcher);
+    if (set !== undefined) for (const watcher of set) if (visit(watcher) === false) return;
     if (!this.#byInterval.isEmpty) this.#byInterval.at(key, visit);
   }
 }

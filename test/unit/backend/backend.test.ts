@@ -5,6 +5,7 @@ import type { FileBackend } from '../../../src/backend/options.js';
 import type { BackendReader, BucketName } from '../../../src/backend/types.js';
 import { openBolt } from '../../../src/bolt/bolt.js';
 import { checkBolt } from '../../../src/bolt/check.js';
+import { AbandonedError } from '../../../src/lib/caller.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { MemoryDisk } from '../../support/memory-disk.js';
@@ -414,6 +415,27 @@ describe('defragmentation', () => {
     await backend.defrag();
     expect(all(backend, 'key').length).toBe(1);
     expect(disk.list('/')).toEqual(['db']);
+    await backend.close();
+  });
+
+  it('that waits for another is not begun when its caller is gone; one that has begun goes on', async () => {
+    const disk = new MemoryDisk();
+    const backend = await opened(disk);
+    for (let i = 0; i < 2000; i++) backend.put('key', number(i), Buffer.alloc(100, 1), { append: true });
+    let renames = 0;
+    disk.beforeChange = (what) => {
+      if (what === 'rename') renames++;
+    };
+    const caller = { aborted: false };
+    const first = backend.defrag(caller);
+    const waiting = Array.from({ length: 5 }, () => expect(backend.defrag(caller)).rejects.toThrow(AbandonedError));
+    while (!disk.list('/').some((name) => name.includes('.tmp.'))) await Promise.resolve();
+    caller.aborted = true;
+    await first;
+    await Promise.all(waiting);
+    expect(renames).toBe(1);
+    await expect(backend.snapshot(caller)).rejects.toThrow(AbandonedError);
+    expect(backend.openReads).toBe(0);
     await backend.close();
   });
 

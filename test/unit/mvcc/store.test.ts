@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { AbandonedError } from '../../../src/lib/caller.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from '../../../src/mvcc/errors.js';
 import { finishedKey, scheduledKey } from '../../../src/mvcc/restore.js';
 import { revisionKey } from '../../../src/mvcc/revision.js';
@@ -410,6 +411,21 @@ describe('hashes', () => {
     void store.compact(3);
     await expect(store.hashKV(2)).rejects.toThrow(CompactedError);
     await expect(store.hashKV(4)).rejects.toThrow(FutureRevisionError);
+  });
+
+  test('those whose callers are gone make room for others', async () => {
+    const { store } = openStore();
+    const caller = { aborted: false };
+    const asked = Array.from({ length: 128 }, (_, i) => store.hashKV(0, i < 100 ? { caller } : {}));
+    const left = asked.slice(1, 100).map((it) => expect(it).rejects.toThrow(AbandonedError));
+    caller.aborted = true;
+    const more = Array.from({ length: 99 }, () => store.hashKV(0));
+    await Promise.all(left);
+    await expect(store.hashKV(0)).rejects.toThrow(BusyError);
+    work(store);
+    await expect(asked[0]).rejects.toThrow(AbandonedError);
+    const { hash } = await (asked[127] as ReturnType<typeof store.hashKV>);
+    for (const it of more) expect((await it).hash).toBe(hash);
   });
 
   test('a queue that is full refuses, a closed store interrupts', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { WatchHub } from '../../../src/mvcc/watch/hub.js';
 import { bytes, del, openStore, put, work, write } from './support.js';
 import { drain, drainEvents, events, openHub, openStream, settle, watchOf } from './watch-support.js';
 
@@ -282,6 +283,61 @@ describe('slow readers', () => {
     void store.compact(100);
     work(store);
     expect(drainEvents(hub, stream)).toHaveLength(200);
+  });
+});
+
+describe('watchers by the ten thousand', () => {
+  const streamsOf = (hub: WatchHub, watchers: number) =>
+    Array.from({ length: watchers / 50 }, () => {
+      const stream = openStream(hub);
+      for (let i = 0; i < 50; i++) stream.watch(watchOf(i % 2 === 0 ? 'a' : 'A', { end: i % 2 === 0 ? '' : 'b' }));
+      return stream;
+    });
+  const waiting = (hub: WatchHub): number => hub.events.pending;
+
+  test('are told at once while they are few enough', () => {
+    const { hub, store } = openHub();
+    streamsOf(hub, 20_000);
+    put(store, 'a', '1');
+    expect(waiting(hub)).toBe(20_000);
+    expect(hub.slowWatcherCount).toBe(0);
+  });
+
+  test('are told in rounds of 512 where they are more, each once and in order', () => {
+    const { hub, store, wakes } = openHub();
+    const streams = streamsOf(hub, 20_100);
+    const other = openStream(hub);
+    other.watch(watchOf('other', { startRevision: 1000 }));
+    put(store, 'a', '1');
+    expect(waiting(hub)).toBe(0);
+    expect(hub.slowWatcherCount).toBe(20_101);
+    expect(wakes()).toBe(1);
+    for (let before = 0; hub.sync(); before = waiting(hub)) {
+      expect(waiting(hub) - before).toBeLessThanOrEqual(2 * 512);
+      if (before === 5 * 512) put(store, 'a', '2');
+    }
+    put(store, 'b', 'nobody watches');
+    expect(hub.slowWatcherCount).toBe(0);
+    expect(other.take()).toBeUndefined();
+    for (const stream of streams) {
+      const seen = new Map<bigint, number[]>();
+      for (let message = stream.take(); message !== undefined; message = stream.take())
+        seen.set(message.watchId, [...(seen.get(message.watchId) ?? []), ...events(message).map(({ mod }) => mod)]);
+      expect(seen.size).toBe(50);
+      for (const revisions of seen.values()) expect(revisions).toEqual([2, 3]);
+    }
+  });
+
+  test('are told in rounds of a transaction of many changes, too', () => {
+    const { hub, store } = openHub();
+    streamsOf(hub, 1000);
+    write(store, (txn) => {
+      for (let i = 0; i < 41; i++) txn.put(bytes(`a${i}`), bytes('v'), 0n);
+    });
+    // 500 watch the prefix: 20 500 events by watchers.
+    expect(waiting(hub)).toBe(0);
+    while (hub.sync());
+    expect(waiting(hub)).toBe(20_500);
   });
 });
 
