@@ -4,7 +4,14 @@ import { AbandonedError } from '../../../../src/lib/caller.js';
 import { joined, type Pieces } from '../../../../src/lib/pieces.js';
 import { innerHeader } from '../../../../src/member/apply/txn.js';
 import { longReadOnlyTxn, mayReadLong, touchesMany } from '../../../../src/member/reads/long-txn.js';
-import { type RequestOp, type TxnRequest, TxnResponse } from '../../../../src/proto/gen/etcdserverpb.js';
+import {
+  type Compare,
+  type RequestOp,
+  type RangeRequest_SortOrder as SortOrder,
+  type RangeRequest_SortTarget as SortTarget,
+  type TxnRequest,
+  TxnResponse,
+} from '../../../../src/proto/gen/etcdserverpb.js';
 import { AppliedStore, bytes, del, nested, put, range, txn } from '../../../support/applied-store.js';
 import { seededRandom } from '../../../support/seeded-random.js';
 
@@ -140,8 +147,8 @@ describe('a transaction of long ranges', () => {
             revision: random.below(3) === 0 ? 2 + random.below(20) : 0,
             countOnly: random.below(4) === 0,
             keysOnly: random.below(4) === 0,
-            sortOrder: random.below(3),
-            sortTarget: random.below(5),
+            sortOrder: random.below(3) as SortOrder,
+            sortTarget: random.below(5) as SortTarget,
             minModRevision: random.below(3) === 0 ? 10 : 0,
           }),
         );
@@ -162,7 +169,7 @@ describe('a transaction of long ranges', () => {
 });
 
 /** All keys were changed after the revision. */
-const keyCompare = (revision: number) => ({
+const keyCompare = (revision: number): Compare => ({
   key: bytes('k'),
   rangeEnd: bytes('\0'),
   target: 2,
