@@ -12,7 +12,7 @@ type Scalar<F> = readonly ['gauge' | 'counter', string, (figures: F) => number |
 export type Scalars<F> = Readonly<Record<string, Scalar<F>>>;
 
 /** A histogram of durations, which come in milliseconds. */
-interface DurationRow {
+export interface DurationRow {
   readonly name: string;
   readonly help: string;
   readonly buckets: readonly number[];
