@@ -2,106 +2,21 @@
  * Members that are not told of each other: by a token in v3 keys, by a token in v2 keys, by SRV records; ours, and with
  * real ones among them and as the service.
  */
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Client } from '../../src/client/client.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { freePort } from '../support/free-port.js';
-import {
-  buildPrograms,
-  MemberHome,
-  MemberProcess,
-  ourProgram,
-  realEtcd,
-  realEtcd34,
-} from '../support/member-process.js';
+import { buildPrograms, MemberHome, ourProgram, realEtcd } from '../support/member-process.js';
 import { askingDnsAt, mayMount } from '../support/mount.js';
+import { Newcomers, v2Token } from '../support/newcomers.js';
 
 beforeAll(buildPrograms, 180_000);
 
 const ours = ourProgram('etcd');
 /** Not 127.0.0.1, where a resolver of the machine may listen. */
 const DNS_ADDRESS = '127.9.9.53';
-
-interface Newcomer {
-  readonly program: string;
-  /** Host under which it advertises itself. */
-  readonly host?: string;
-  /** A command before which it is put. */
-  readonly wrapper?: readonly string[];
-}
-
-/** Members whose initial cluster nobody names. */
-class Newcomers implements AsyncDisposable {
-  readonly folder = mkdtempSync(join(tmpdir(), 'etcd-ts-discovery-'));
-  readonly processes: MemberProcess[] = [];
-  readonly endpoints: string[] = [];
-
-  /** With `flags` in place of `--initial-cluster`. */
-  async start(
-    { program, host = '127.0.0.1', wrapper = [] }: Newcomer,
-    flags: readonly string[],
-    ports?: { client: number; peer: number },
-  ): Promise<MemberProcess> {
-    const { client, peer } = ports ?? { client: await freePort(), peer: await freePort() };
-    const name = `m${this.processes.length}`;
-    const words = [
-      ...['--name', name, '--data-dir', join(this.folder, name)],
-      ...[
-        '--listen-client-urls',
-        `http://127.0.0.1:${client}`,
-        '--advertise-client-urls',
-        `http://127.0.0.1:${client}`,
-      ],
-      ...['--listen-peer-urls', `http://127.0.0.1:${peer}`, '--initial-advertise-peer-urls', `http://${host}:${peer}`],
-      ...['--logger', 'zap'],
-      ...flags,
-    ];
-    const env = { PATH: process.env.PATH ?? '' };
-    const [file = '', ...rest] = [...wrapper, program, ...words];
-    const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
-    const started = new MemberProcess(child);
-    this.processes.push(started);
-    this.endpoints.push(`127.0.0.1:${client}`);
-    return started;
-  }
-
-  /** Resolves when all serve one cluster: what is written to one is read from each. */
-  async agree(): Promise<void> {
-    for (const [at, member] of this.processes.entries()) {
-      await member.untilHealthy(`http://${this.endpoints[at]}/health`);
-    }
-    await using client = new Client({ endpoints: this.endpoints.slice(0, 1) });
-    await client.kv.put('found', 'each other', { timeoutMs: 10_000 });
-    for (const endpoint of this.endpoints) {
-      await using one = new Client({ endpoints: [endpoint] });
-      const { kvs } = await one.kv.get('found', { timeoutMs: 10_000 });
-      expect(Buffer.from(kvs[0]?.value ?? []).toString()).toBe('each other');
-      const { members } = await one.cluster.list({ timeoutMs: 10_000 });
-      expect(members).toHaveLength(this.endpoints.length);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.processes.map((member) => member.kill()));
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-async function v2Token(endpoint: string, size: number): Promise<string> {
-  const url = `http://${endpoint}/v2/keys/_etcd/registry/token-${size}`;
-  const response = await fetch(`${url}/_config/size`, {
-    method: 'PUT',
-    body: `value=${size}`,
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-  });
-  expect(response.status).toBe(201);
-  return url;
-}
 
 /** Members by their programs, each with the flags that lead to the token. */
 async function form(programs: readonly string[], flags: readonly string[]): Promise<Newcomers> {
@@ -132,40 +47,9 @@ describe('v3 discovery', () => {
     // One that has been there starts again without asking.
     await _service.kill();
   }, 120_000);
-
-  it.runIf(realEtcd)(
-    'is served by a real 3.5',
-    async () => {
-      using home = await MemberHome.make();
-      await using _service = await home.start(join(realEtcd ?? '', 'etcd'));
-      await using client = home.client();
-      await client.kv.put('/_etcd/registry/tok/_config/size', '3');
-      const flags = ['--discovery-token', 'tok', '--discovery-endpoints', home.endpoint];
-      await using _newcomers = await form([ours, ours, ours], flags);
-    },
-    120_000,
-  );
 });
 
 describe('v2 discovery', () => {
-  it.runIf(realEtcd34)(
-    'by a real 3.4 brings real and our members together',
-    async () => {
-      using home = await MemberHome.make();
-      const real = join(realEtcd34 ?? '', 'etcd');
-      await using _service = await home.start(real, ['--enable-v2']);
-      const url = await v2Token(home.endpoint, 3);
-      const newcomers = new Newcomers();
-      await using _all = newcomers;
-      for (const program of [ours, real, ours]) {
-        const emulated = program === ours ? ['--emulate-version', '3.4'] : [];
-        await newcomers.start({ program }, ['--discovery', url, ...emulated]);
-      }
-      await newcomers.agree();
-    },
-    120_000,
-  );
-
   it.runIf(realEtcd)(
     'waits for a service that is not there yet, and for members that come later',
     async () => {
