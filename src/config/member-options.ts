@@ -47,6 +47,8 @@ export interface ListenerTls extends TlsOptions {
 export interface PeerTlsOptions extends ListenerTls {
   /** A peer's certificate need not be for the address that it calls from. */
   readonly skipClientSanVerification: boolean;
+  /** What the certificates of peers that this member connects to must be for; undefined = each for its host. */
+  readonly serverName?: string | undefined;
 }
 
 /** Times of 0 mean "any". */

@@ -26,7 +26,7 @@ export async function discoverEndpoints(globals: Discovery, io: Terminal): Promi
   const secure = await lookUp('etcd-client-ssl', 'https');
   const plain = await lookUp('etcd-client', 'http');
   if (failures.length === 2) fail(ExitCode.error, `dns lookup errors: ${failures.join(' and ')}`);
-  const all = [...new Set([...secure, ...plain])];
+  const all = [...secure, ...plain];
   if (globals['insecure-discovery']) return all;
   return all.filter((endpoint) => {
     if (!endpoint.startsWith('http://')) return true;

@@ -10,7 +10,7 @@ import type { Logger } from '../lib/logger.js';
 import { appendAll } from '../lib/long-lists.js';
 
 export interface ServiceRecord {
-  /** Without the dot at its end. */
+  /** With a dot at its end. */
   readonly host: string;
   readonly port: number;
 }
@@ -18,7 +18,7 @@ export interface ServiceRecord {
 /** Names as the system and DNS resolve them; both reject, with an error in Go's words, when there is nothing. */
 export interface Resolver {
   services(name: string): Promise<readonly ServiceRecord[]>;
-  /** Addresses of a host; of an address itself. */
+  /** Addresses of a host, IPv4 first; of an address itself. A dot at the end is one in words alone. */
   host(name: string): Promise<readonly string[]>;
 }
 
@@ -29,94 +29,98 @@ export interface SrvOptions {
   /** Of this member. */
   readonly name: string;
   readonly advertisedPeerUrls: readonly string[];
+  /** Whether this member must be one of the cluster's; a proxy need not be. */
+  readonly takesPart: boolean;
 }
+
+const services = [
+  ['etcd-server-ssl', 'https'],
+  ['etcd-server', 'http'],
+] as const;
 
 /** The text of `--initial-cluster`. Rejects in etcd's words. */
 export async function clusterFromSrv(options: SrvOptions, resolver: Resolver, logger: Logger): Promise<string> {
-  const own = await ownAddresses(options.advertisedPeerUrls, resolver);
+  const { domain, serviceSuffix, name, advertisedPeerUrls } = options;
   const found: string[] = [];
-  const failures: Error[] = [];
-  let lookups = 0;
-  for (const [service, scheme] of [
-    ['etcd-server-ssl', 'https'],
-    ['etcd-server', 'http'],
-  ] as const) {
-    const suffixed = options.serviceSuffix === '' ? service : `${service}-${options.serviceSuffix}`;
-    lookups++;
-    let members: readonly string[] = [];
-    let failure: Error | undefined;
+  const failures: string[] = [];
+  for (const [service, scheme] of services) {
+    const suffixed = serviceSuffix === '' ? service : `${service}-${serviceSuffix}`;
+    let failure: string | undefined;
     try {
-      members = await lookUp(suffixed, scheme, options, { own, resolver, logger });
+      appendAll(found, await lookUp(suffixed, scheme, options, resolver));
     } catch (cause) {
-      failure = asError(cause);
-      failures.push(new Error(`error querying DNS SRV records for _${suffixed} ${failure.message}`, { cause }));
+      failure = textOf(cause);
+      failures.push(failure);
     }
-    logger.info(`get cluster for ${suffixed} SRV`, {
+    logger.info(`get cluster for ${service} SRV`, {
       'service-scheme': scheme,
       'service-name': suffixed,
-      'server-name': options.name,
-      'discovery-srv': options.domain,
-      'advertise-peer-urls': options.advertisedPeerUrls,
-      'found-cluster': members,
-      ...(failure === undefined ? {} : { error: failure.message }),
+      'server-name': name,
+      'discovery-srv': domain,
+      'advertise-peer-urls': advertisedPeerUrls,
+      'found-cluster': [...found],
+      ...(failure === undefined ? {} : { error: failure }),
     });
-    appendAll(found, members);
   }
-  if (failures.length === lookups) throw new Error(failures.map(({ message }) => message).join('; '));
-  const cluster = found.join(',');
-  if (!found.some((member) => member.startsWith(`${options.name}=`))) {
-    throw new Error(`cannot find local etcd member ${goQuote(options.name)} in SRV records`);
+  const error = failures.join('; ');
+  if (failures.length > 0) {
+    const causes = failures.length === 1 ? {} : { errorCauses: failures.map((each) => ({ error: each })) };
+    logger.warn('failed to resolve during SRV discovery', { error, ...causes });
   }
-  return cluster;
+  if (found.length === 0) throw new Error(error);
+  for (const node of found) logger.info('got bootstrap from DNS for etcd-server', { node });
+  if (options.takesPart && !found.some((member) => member.startsWith(`${name}=`))) {
+    throw new Error(`cannot find local etcd member ${goQuote(name)} in SRV records`);
+  }
+  return found.join(',');
 }
 
-interface LookUpContext {
-  readonly own: ReadonlySet<string>;
-  readonly resolver: Resolver;
-  readonly logger: Logger;
-}
-
+/** What one service's records list; rejects where that is nobody, with what happened last. */
 async function lookUp(
   service: string,
   scheme: 'http' | 'https',
   { domain, name, advertisedPeerUrls }: SrvOptions,
-  { own, resolver, logger }: LookUpContext,
+  resolver: Resolver,
 ): Promise<readonly string[]> {
-  const records = await resolver.services(`_${service}._tcp.${domain}`);
+  const own = await ownAddresses(advertisedPeerUrls, resolver);
+  const querying = (cause: unknown): Error =>
+    new Error(`error querying DNS SRV records for _${service} ${textOf(cause)}`, { cause });
+  const records = await resolver.services(`_${service}._tcp.${domain}`).catch((cause: unknown) => {
+    throw querying(cause);
+  });
   const members: string[] = [];
+  let failure: unknown;
   let number = 0;
   for (const { host, port } of records) {
-    const url = `${scheme}://${host}:${port}`;
+    const url = `${scheme}://${host.replace(/\.$/, '')}:${port}`;
     let address: string;
     try {
       address = await firstAddress(host, port, resolver);
     } catch (cause) {
-      logger.warn('failed to resolve during SRV discovery', { host: `${host}:${port}`, error: asError(cause).message });
+      failure = cause;
       continue;
     }
-    const isOwn = own.has(address);
-    const expected = isOwn ? advertisedPeerUrls.map((each) => new URL(each).protocol) : [];
-    if (isOwn && !expected.includes(`${scheme}:`)) {
-      logger.error('failed to bootstrap from DNS', {
-        error:
-          `bootstrap at ${url} from DNS for ${service} has scheme mismatch with expected peer ` +
-          `${advertisedPeerUrls.join(',')}`,
-      });
+    const advertised = own.get(address);
+    const memberName = advertised === undefined ? String(number++) : name;
+    if (advertised === undefined || advertised.startsWith(`${scheme}:`)) {
+      members.push(`${memberName}=${url}`);
       continue;
     }
-    const memberName = isOwn ? name : String(number++);
-    members.push(`${memberName}=${url}`);
-    logger.info('got bootstrap from DNS for etcd-server', { node: `${memberName}=${url}` });
+    failure = new Error(
+      `bootstrap at ${url} from DNS for ${service} has scheme mismatch with expected peer ${advertised}`,
+    );
   }
+  if (members.length === 0) throw querying(failure);
   return members;
 }
 
-async function ownAddresses(urls: readonly string[], resolver: Resolver): Promise<ReadonlySet<string>> {
-  const addresses = new Set<string>();
+/** The URLs that this member advertises, by their addresses. */
+async function ownAddresses(urls: readonly string[], resolver: Resolver): Promise<ReadonlyMap<string, string>> {
+  const addresses = new Map<string, string>();
   for (const text of urls) {
     const url = new URL(text);
     const host = url.hostname.replace(/^\[|\]$/g, '');
-    addresses.add(await firstAddress(host, portOf(url), resolver));
+    addresses.set(await firstAddress(host, portOf(url), resolver), text);
   }
   return addresses;
 }
@@ -129,4 +133,4 @@ async function firstAddress(host: string, port: number, resolver: Resolver): Pro
   return `${first}:${port}`;
 }
 
-const asError = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(String(cause)));
+const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

@@ -35,17 +35,19 @@ export interface V2RegistryOptions {
   readonly url: string;
   /** Of an HTTP proxy; `''` = none. Without a scheme it is http's. */
   readonly proxy: string;
+  /** PEM, of the authorities that a service with https is trusted by; undefined = those that Node knows. */
+  readonly ca?: string | undefined;
   readonly clock: Clock;
 }
 
 /** Throws an Error in etcd's words for a URL that is none. */
-export function v2Registry({ url, proxy, clock }: V2RegistryOptions): Registry {
+export function v2Registry({ url, proxy, ca, clock }: V2RegistryOptions): Registry {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new DiscoveryError('invalidUrl');
   const token = new URL(url);
   token.search = '';
   token.hash = '';
   const at = (path: string): string => `${token.href.replace(/\/+$/, '')}${path}`;
-  const dispatcher = dispatcherFor(proxy);
+  const dispatcher = dispatcherFor(proxy, ca);
   const ask = async (method: 'GET' | 'PUT', path: string, { signal, value }: AskOptions): Promise<Answer> => {
     const late = new AbortController();
     const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort(new Error('i/o timeout')));
@@ -109,11 +111,12 @@ class V2Error extends Error {
   }
 }
 
-function dispatcherFor(proxy: string): Dispatcher {
-  const timeouts = { connect: { timeout: TIMEOUT_MS }, headersTimeout: 0, bodyTimeout: 0 };
+function dispatcherFor(proxy: string, ca: string | undefined): Dispatcher {
+  const trust = ca === undefined ? {} : { ca };
+  const timeouts = { connect: { timeout: TIMEOUT_MS, ...trust }, headersTimeout: 0, bodyTimeout: 0 };
   if (proxy === '') return new Agent(timeouts);
   const uri = /^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`;
-  return new ProxyAgent({ ...timeouts, uri, proxyTunnel: false });
+  return new ProxyAgent({ ...timeouts, requestTls: trust, uri, proxyTunnel: false });
 }
 
 interface AskOptions {
@@ -208,6 +211,8 @@ async function exchange(
 /** `dial tcp 127.0.0.1:1: connect: connection refused` */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
+  // The connection ended before the answer did.
+  if ('code' in cause && (cause.code === 'UND_ERR_SOCKET' || cause.code === 'ECONNRESET')) return 'unexpected EOF';
   const { syscall, code, address, port } = cause as NodeJS.ErrnoException & { address?: string; port?: number };
   if (syscall === 'connect' && address !== undefined) {
     return `dial tcp ${address}:${port}: connect: ${systemErrorText(code ?? '')}`;

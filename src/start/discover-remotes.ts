@@ -1,58 +1,82 @@
 /**
  * The endpoints behind a gateway from SRV records, with their priorities and weights. Unless told otherwise only those
- * are taken that speak TLS and whose certificate fits the domain. As etcd's etcdmain/util.go, discoverEndpoints.
+ * are taken that are to be reached, under the service for TLS. Order and texts: etcd's etcdmain/util.go,
+ * discoverEndpoints, and transport.ValidateSecureEndpoints.
  */
+import { goQuote } from '../lib/go/quote.js';
 import type { Logger } from '../lib/logger.js';
 import { type FoundService, lookUpServices } from '../lib/os/look-up.js';
+import { readFile } from '../lib/os/read-file.js';
 import type { RemoteAddress } from '../proxy/gateway/remotes.js';
-import { rawTlsCheck } from './raw-tls-check.js';
+import { secureEndpointCheck } from './secure-endpoint-check.js';
 import { StartRefusal } from './start-refusal.js';
 
 export interface GatewayDiscovery {
   readonly domain: string;
   /** Suffix of the service's name, or `''`. */
   readonly serviceSuffix: string;
-  /** Endpoints without TLS, and with certificates of other names, are taken too. */
+  /** Whatever is found is taken. */
   readonly insecure: boolean;
-  /** File of the authorities to trust; `''` = the system's. */
+  /** File of the authorities that vouch for the endpoints' certificates; `''` = nobody need. */
   readonly trustedCaFile: string;
 }
 
-/** Throws StartRefusal where DNS knows nothing. */
+/** Maybe none. Throws StartRefusal where DNS knows nothing. */
 export async function discoverRemotes(
   { domain, serviceSuffix, insecure, trustedCaFile }: GatewayDiscovery,
   logger: Logger,
 ): Promise<readonly RemoteAddress[]> {
   const suffix = serviceSuffix === '' ? '' : `-${serviceSuffix}`;
   const failures: string[] = [];
-  const lookUp = async (service: string): Promise<readonly FoundService[]> => {
+  const lookUp = async (service: string, scheme: string): Promise<readonly FoundEndpoint[]> => {
     try {
-      return await lookUpServices(`_${service}${suffix}._tcp.${domain}`);
+      const services = await lookUpServices(`_${service}${suffix}._tcp.${domain}`);
+      return services.map((found) => ({ ...found, url: `${scheme}://${found.host}:${found.port}` }));
     } catch (cause) {
       failures.push(cause instanceof Error ? cause.message : String(cause));
       return [];
     }
   };
-  const secure = await lookUp('etcd-client-ssl');
-  const plain = await lookUp('etcd-client');
+  const found = [...(await lookUp('etcd-client-ssl', 'https')), ...(await lookUp('etcd-client', 'http'))];
   if (failures.length === 2) {
     throw new StartRefusal(`dns lookup errors: ${failures.join(' and ')}\n`, 'stdout');
   }
-  const found = [...secure, ...plain];
-  const endpoints = found.map(({ host, port }) => `${host}:${port}`);
-  logger.info('discovered cluster from SRV', { 'srv-server': domain, endpoints });
+  const named = { 'srv-server': domain, endpoints: found.map(({ url }) => url) };
+  logger.info('discovered cluster from SRV', named);
   if (insecure) return found;
-  const checked = await Promise.all(
-    secure.map(async (service) => ({ service, failure: await rawTlsCheck(service, domain, trustedCaFile) })),
-  );
-  for (const { service, failure } of checked) {
-    if (failure === undefined) continue;
-    logger.warn('failed to validate secure endpoints', { endpoint: `${service.host}:${service.port}`, error: failure });
-  }
-  const good = checked.filter(({ failure }) => failure === undefined).map(({ service }) => service);
-  logger.info('using validated secure endpoints', {
-    'srv-server': domain,
-    endpoints: good.map(({ host, port }) => `https://${host}:${port}`),
-  });
+  logger.info('validating discovered SRV endpoints', named);
+  const { good, error } = await validate(found, domain, trustedCaFile);
+  const taken = { 'srv-server': domain, endpoints: good.map(({ url }) => url) };
+  if (error === undefined) logger.info('using validated discovered SRV endpoints', taken);
+  else logger.warn('failed to validate discovered endpoints', { ...taken, error });
   return good;
+}
+
+interface FoundEndpoint extends FoundService {
+  readonly url: string;
+}
+
+async function validate(
+  found: readonly FoundEndpoint[],
+  domain: string,
+  caFile: string,
+): Promise<{ readonly good: readonly FoundEndpoint[]; readonly error: string | undefined }> {
+  let ca: Buffer | undefined;
+  try {
+    ca = caFile === '' ? undefined : readFile(caFile);
+  } catch (cause) {
+    return { good: [], error: cause instanceof Error ? cause.message : String(cause) };
+  }
+  const errors = await Promise.all(
+    found.map(async (endpoint) => {
+      if (!endpoint.url.startsWith('https://')) return `${goQuote(endpoint.url)} is insecure`;
+      const failure = await secureEndpointCheck(endpoint, domain, ca);
+      return failure === undefined ? undefined : `${goQuote(endpoint.url)} failed to dial (${failure})`;
+    }),
+  );
+  const said = errors.filter((error) => error !== undefined);
+  return {
+    good: found.filter((_, at) => errors[at] === undefined),
+    error: said.length === 0 ? undefined : said.join(','),
+  };
 }

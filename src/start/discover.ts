@@ -19,6 +19,7 @@ import type { LogFields, Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
 import { lookUpHost, lookUpServices } from '../lib/os/look-up.js';
 import { readFile } from '../lib/os/read-file.js';
+import { systemAuthorities } from '../lib/os/system-authorities.js';
 import { walDirOf } from '../member/bootstrap/paths.js';
 import { hasWal } from '../wal/index.js';
 
@@ -56,7 +57,7 @@ export async function discover(
   if (discovery.t === 'none') return options;
   const walDir = walDirOf(options);
   const isInitialized = hasWal(disk, walDir);
-  if (discovery.t === 'srv') return isInitialized ? options : named(options, await fromDns(options, logger));
+  if (discovery.t === 'srv') return isInitialized ? options : namedByDns(options, await fromDns(options, true, logger));
   if (isInitialized) {
     logger.warn('discovery token is ignored since cluster already initialized; valid logs are found', {
       'wal-dir': walDir,
@@ -75,7 +76,7 @@ export async function discover(
   if (discovery.t === 'v3') logger.info('Bootstrapping cluster using v3 discovery.', {});
   let registry: Registry | undefined;
   try {
-    registry = discovery.t === 'v2' ? v2Registry({ ...discovery, clock: osClock }) : openV3Registry(discovery);
+    registry = discovery.t === 'v2' ? openV2Registry(discovery) : openV3Registry(discovery);
     const words = discovery.t === 'v2' ? v2Words : v3Words;
     const deps = { registry, clock: osClock, logger, words, service, signal };
     return named({ ...options, initialClusterToken: token }, await joinThrough({ id, value }, deps));
@@ -96,9 +97,9 @@ export async function clusterOfOptions(
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const { discovery } = options;
-  if (discovery.t === 'srv') return parseInitialCluster(await fromDns(options, logger));
+  if (discovery.t === 'srv') return parseInitialCluster(await fromDns(options, false, logger));
   if (discovery.t !== 'v2') return options.initialCluster;
-  const registry = v2Registry({ ...discovery, clock: osClock });
+  const registry = openV2Registry(discovery);
   try {
     const service = originOf(discovery.url);
     return parseInitialCluster(
@@ -111,6 +112,18 @@ export async function clusterOfOptions(
 
 function named(options: MemberOptions, cluster: string): MemberOptions {
   return { ...options, initialCluster: parseInitialCluster(cluster) };
+}
+
+/**
+ * Peers that DNS names with https are taken for whom the domain's certificate is shown, unless authorities are named
+ * that vouch for each. As etcd's PeerURLsMapAndToken, which comes to this only where nothing is initialized: later the
+ * certificates are to be for the hosts.
+ */
+function namedByDns(options: MemberOptions, cluster: string): MemberOptions {
+  const { discovery, peerTls } = options;
+  const found = named(options, cluster);
+  if (discovery.t !== 'srv' || !cluster.includes('https://') || peerTls.trustedCaFile !== '') return found;
+  return { ...found, peerTls: { ...peerTls, serverName: discovery.domain } };
 }
 
 const v2Words: DiscoveryWords = {
@@ -129,12 +142,12 @@ const v3Words: DiscoveryWords = {
   unreachable: 'failed to reach discovery service',
 };
 
-async function fromDns(options: MemberOptions, logger: Logger): Promise<string> {
+async function fromDns(options: MemberOptions, takesPart: boolean, logger: Logger): Promise<string> {
   const { discovery, name, initialAdvertisePeerUrls: advertisedPeerUrls } = options;
   if (discovery.t !== 'srv') throw new Error('not discovered by DNS');
   try {
     return await clusterFromSrv(
-      { ...discovery, name, advertisedPeerUrls },
+      { ...discovery, name, advertisedPeerUrls, takesPart },
       { services: lookUpServices, host: lookUpHost },
       logger,
     );
@@ -142,6 +155,11 @@ async function fromDns(options: MemberOptions, logger: Logger): Promise<string> 
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`error setting up initial cluster: ${why}`, { cause });
   }
+}
+
+function openV2Registry({ url, proxy }: { readonly url: string; readonly proxy: string }): Registry {
+  const ca = url.startsWith('https:') ? systemAuthorities() : undefined;
+  return v2Registry({ url, proxy, ca, clock: osClock });
 }
 
 function openV3Registry(options: V3DiscoveryOptions): Registry {

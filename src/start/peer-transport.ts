@@ -26,7 +26,7 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
     network: osNetwork,
     dialTimeoutMs: DIAL_TIMEOUT_MS + options.electionTimeoutMs,
     keepAliveMs: KEEP_ALIVE_MS,
-    tls: () => tlsClientOptions(options.peerTls),
+    tls: () => ({ ...tlsClientOptions(options.peerTls), serverName: options.peerTls.serverName }),
     verifyPeer: nameCheck(options.peerTls),
   });
   const metrics = new PeerMetrics();

@@ -18,7 +18,7 @@ import { StartRefusal } from './start-refusal.js';
 export interface GatewayOptions {
   /** `host:port` */
   readonly listenAddr: string;
-  /** `host:port`, with a scheme or without. Passed over where a domain is given. */
+  /** `host:port`, with a scheme or without. Passed over where DNS names some. */
   readonly endpoints: readonly string[];
   /** Whose SRV records name the endpoints; undefined = none. */
   readonly discovery?: GatewayDiscovery | undefined;
@@ -36,10 +36,8 @@ export interface RunningGateway {
 
 /** Throws StartRefusal; then nothing is left open. */
 export async function startGateway(options: GatewayOptions, logger: Logger): Promise<RunningGateway> {
-  const remotes =
-    options.discovery === undefined
-      ? options.endpoints.map(withoutScheme).map(remoteAddress)
-      : await discoverRemotes(options.discovery, logger);
+  const found = options.discovery === undefined ? [] : await discoverRemotes(options.discovery, logger);
+  const remotes = found.length > 0 ? found : options.endpoints.map(withoutScheme).map(remoteAddress);
   const listen = splitHostPort(options.listenAddr);
   if (listen === undefined) throw refusal(`failed to validate listen address: ${options.listenAddr}\n`);
   await refuseOwnAddress(remotes, { ...listen, text: options.listenAddr });

@@ -1,5 +1,7 @@
 /** A small authoritative DNS server over UDP: SRV and A records that a test names, NXDOMAIN for all else. */
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 
 export interface SrvRecord {
@@ -12,15 +14,24 @@ export interface SrvRecord {
 export interface DnsZone {
   readonly srv?: Readonly<Record<string, readonly SrvRecord[]>>;
   readonly a?: Readonly<Record<string, string>>;
+  /** What is answered whatever is asked about a name, and names below it; `none` = nothing, ever. */
+  readonly faults?: Readonly<Record<string, Fault>>;
 }
+
+export type Fault = 'none' | 'server failure' | 'refusal' | 'garbage';
 
 const TYPE_A = 1;
 const TYPE_SRV = 33;
+const SERVFAIL = 2;
 const NXDOMAIN = 3;
+const REFUSED = 5;
 
 export async function startDnsServer(zone: DnsZone, address: string, port = 53): Promise<AsyncDisposable> {
   const socket = createSocket('udp4');
-  socket.on('message', (query, from) => socket.send(answer(query, zone), from.port, from.address));
+  socket.on('message', (query, from) => {
+    const response = answer(query, zone);
+    if (response !== undefined) socket.send(response, from.port, from.address);
+  });
   socket.bind(port, address);
   await once(socket, 'listening');
   return {
@@ -31,7 +42,7 @@ export async function startDnsServer(zone: DnsZone, address: string, port = 53):
   };
 }
 
-function answer(query: Buffer, { srv = {}, a = {} }: DnsZone): Buffer {
+function answer(query: Buffer, { srv = {}, a = {}, faults = {} }: DnsZone): Buffer | undefined {
   const labels: string[] = [];
   let at = 12;
   for (let size = query[at] ?? 0; size !== 0; size = query[at] ?? 0) {
@@ -41,6 +52,9 @@ function answer(query: Buffer, { srv = {}, a = {} }: DnsZone): Buffer {
   const name = labels.join('.').toLowerCase();
   const type = query.readUInt16BE(at + 1);
   const question = query.subarray(12, at + 5);
+  const fault = Object.entries(faults).find(([zone]) => name === zone || name.endsWith(`.${zone}`))?.[1];
+  if (fault === 'none') return undefined;
+  if (fault === 'garbage') return Buffer.concat([query.subarray(0, 2), Buffer.from('no answer at all')]);
   const records =
     type === TYPE_SRV
       ? (srv[name] ?? []).map(srvData)
@@ -50,7 +64,8 @@ function answer(query: Buffer, { srv = {}, a = {} }: DnsZone): Buffer {
   const isKnown = srv[name] !== undefined || a[name] !== undefined;
   const head = Buffer.alloc(12);
   query.copy(head, 0, 0, 2);
-  head.writeUInt16BE(0x8580 | (isKnown ? 0 : NXDOMAIN), 2);
+  const code = fault === 'server failure' ? SERVFAIL : fault === 'refusal' ? REFUSED : isKnown ? 0 : NXDOMAIN;
+  head.writeUInt16BE(0x8580 | code, 2);
   head.writeUInt16BE(1, 4);
   head.writeUInt16BE(records.length, 6);
   return Buffer.concat([head, question, ...records.map((data) => record(type, data))]);
@@ -74,4 +89,31 @@ function srvData({ priority = 0, weight = 0, port, target }: SrvRecord): Buffer 
   head.writeUInt16BE(port, 4);
   const labels = target.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]));
   return Buffer.concat([head, ...labels, Buffer.from([0])]);
+}
+
+/** A server as people run it, dnsmasq, where that is installed; ours where not. No faults. */
+export async function startDnsmasq(zone: DnsZone, address: string): Promise<AsyncDisposable> {
+  const words = [
+    ...['--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--user=root', '--log-facility=-'],
+    ...['--no-resolv', '--no-hosts', '--bind-interfaces', `--listen-address=${address}`, '--port=53', '--local=/test/'],
+    ...Object.entries(zone.srv ?? {}).flatMap(([name, records]) =>
+      records.map(
+        ({ target, port, priority = 0, weight = 0 }) => `--srv-host=${name},${target},${port},${priority},${weight}`,
+      ),
+    ),
+    ...Object.entries(zone.a ?? {}).map(([name, host]) => `--host-record=${name},${host}`),
+  ];
+  const server = spawn('dnsmasq', words, { stdio: 'ignore' });
+  const isThere = await Promise.race([once(server, 'spawn').then(() => true), once(server, 'error').then(() => false)]);
+  if (!isThere) return startDnsServer(zone, address);
+  const stop = async (): Promise<void> => {
+    if (server.exitCode === null && server.kill('SIGKILL')) await once(server, 'exit');
+  };
+  const resolver = new Resolver({ timeout: 200, tries: 1 });
+  resolver.setServers([address]);
+  const [first = ''] = Object.keys(zone.a ?? {});
+  while (!(await resolver.resolve4(first).catch(() => undefined))) {
+    if (server.exitCode !== null) throw new Error(`dnsmasq ended with ${server.exitCode}`);
+  }
+  return { [Symbol.asyncDispose]: stop };
 }

@@ -14,8 +14,11 @@ export default class GatewayStart extends BaseCommand {
     'retry-delay': flag.duration(MINUTE_MS, 'time after which an endpoint that could not be reached is tried again'),
     'discovery-srv': flag.string('', 'domain whose SRV records name the endpoints'),
     'discovery-srv-name': flag.string('', 'suffix of the service name to ask DNS for'),
-    'insecure-discovery': flag.bool('take endpoints from DNS that speak no TLS, or for which nobody vouches'),
-    'trusted-ca-file': flag.string('', 'authorities that vouch for endpoints from DNS'),
+    'insecure-discovery': flag.bool('take endpoints from DNS that speak no TLS, or are not to be reached'),
+    'trusted-ca-file': flag.string(
+      '',
+      'authorities that the certificates of endpoints from DNS must come from, for the domain',
+    ),
   };
 
   override async run(): Promise<void> {

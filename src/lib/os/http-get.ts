@@ -1,5 +1,6 @@
 /** One HTTP request for a small text: a member's metrics. */
 import { type ClientTls, tlsClientOptions } from '../tls.js';
+import { systemAuthorities } from './system-authorities.js';
 
 /**
  * The body of whatever is answered; rejects with the system's error, or when the connection has been silent for
@@ -20,5 +21,11 @@ export async function httpGet(url: string, tls: ClientTls | undefined, timeoutMs
 const connectOptions = (tls: ClientTls) => {
   const { cert, key, ca } = tlsClientOptions(tls);
   const servername = tls.serverName === undefined ? {} : { servername: tls.serverName };
-  return { cert, key, ca, ...servername, rejectUnauthorized: tls.insecureSkipVerify !== true };
+  return {
+    cert,
+    key,
+    ca: ca ?? systemAuthorities(),
+    ...servername,
+    rejectUnauthorized: tls.insecureSkipVerify !== true,
+  };
 };

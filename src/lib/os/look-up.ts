@@ -6,12 +6,12 @@ import { getServers } from 'node:dns';
 import { lookup, resolveSrv } from 'node:dns/promises';
 
 /**
- * All addresses of a host; an address is its own, and no name at all is any of the machine's. Rejects when there is
- * none.
+ * All addresses of a host, IPv4 first; an address is its own, and no name at all is any of the machine's. Rejects when
+ * there is none. A dot at the end is one in words alone: files of hosts have names without.
  */
 export async function lookUpHost(host: string): Promise<readonly string[]> {
   try {
-    const found = await lookup(host, { all: true });
+    const found = await lookup(host.replace(/(.)\.$/, '$1'), { all: true, order: 'ipv4first' });
     return found.map(({ address }) => address);
   } catch (cause) {
     throw lookUpError(host, cause);
@@ -19,6 +19,7 @@ export async function lookUpHost(host: string): Promise<readonly string[]> {
 }
 
 export interface FoundService {
+  /** With a dot at its end: no other name is meant. */
   readonly host: string;
   readonly port: number;
   readonly priority: number;
@@ -29,16 +30,35 @@ export interface FoundService {
 export async function lookUpServices(name: string): Promise<readonly FoundService[]> {
   try {
     const records = await resolveSrv(name);
+    if (!records.every(({ name: host }) => isDomainName(host))) throw new InvalidNamesError(name);
     records.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
     return records.map(({ name: host, port, priority, weight }) => ({
-      host: host.replace(/\.$/, ''),
+      host: host.endsWith('.') ? host : `${host}.`,
       port,
       priority,
       weight,
     }));
   } catch (cause) {
-    throw lookUpError(name, cause);
+    throw cause instanceof InvalidNamesError ? cause : lookUpError(name, cause);
   }
+}
+
+/** Of a service's name only the domain is told, as by Go. */
+class InvalidNamesError extends Error {
+  override readonly name = 'InvalidNamesError';
+
+  constructor(service: string) {
+    const domain = service.replace(/^_[^.]*\._[^.]*\./, '');
+    super(`lookup ${domain}: DNS response contained records which contain invalid names`);
+  }
+}
+
+/** As Go's isDomainName: what is no name of a host is not passed on to who might print or dial it. */
+function isDomainName(text: string): boolean {
+  const name = text.replace(/\.$/, '');
+  if (name === '') return true;
+  const isLong = name.length > 253 || name.split('.').some((label) => label.length > 63);
+  return !isLong && /^[\w-]+(\.[\w-]+)*$/.test(name) && !/(^|\.)-|-(\.|$)/.test(name) && /[^\d.]/.test(name);
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -47,11 +67,13 @@ const reasons: Readonly<Record<string, string>> = {
   ENONAME: 'no such host',
   EAI_NODATA: 'no such host',
   EAI_NONAME: 'no such host',
-  EAI_AGAIN: 'Temporary failure in name resolution',
+  EAI_AGAIN: 'server misbehaving',
   ECONNREFUSED: 'connection refused',
   ESERVFAIL: 'server misbehaving',
   EREFUSED: 'server misbehaving',
   ETIMEOUT: 'i/o timeout',
+  // Go goes on waiting for a better answer.
+  EBADRESP: 'i/o timeout',
 };
 
 /** `lookup a.example.com on 10.0.0.53:53: no such host` */

@@ -21,6 +21,7 @@ import type {
 } from '../network.js';
 import { certificateNames } from './client-address.js';
 import { nativeCalls } from './native.js';
+import { systemAuthorities } from './system-authorities.js';
 import { handshakeError, refusalOfClient, tlsTexts } from './tls-verify.js';
 
 export const osNetwork: Network = { listen, dial };
@@ -207,7 +208,13 @@ function dial(address: NetworkAddress, options: DialOptions = {}): Promise<Netwo
   return new Promise((resolve, reject) => {
     const socket = net.connect(
       address.t === 'tcp'
-        ? { host: address.host, port: address.port, ...liveliness, autoSelectFamily: true, allowHalfOpen: halfOpen }
+        ? {
+            host: withoutDot(address.host),
+            port: address.port,
+            ...liveliness,
+            autoSelectFamily: true,
+            allowHalfOpen: halfOpen,
+          }
         : { path: address.path, allowHalfOpen: halfOpen },
     );
     let watched: net.Socket = socket;
@@ -253,10 +260,14 @@ function dial(address: NetworkAddress, options: DialOptions = {}): Promise<Netwo
   });
 }
 
+/** A name of DNS may end in one; files of hosts have names without, and so do certificates. */
+const withoutDot = (host: string): string => host.replace(/(.)\.$/, '$1');
+
 function connectTls(socket: net.Socket, address: NetworkAddress, options: TlsClientOptions): tls.TLSSocket {
-  const name = options.serverName ?? (address.t === 'tcp' ? address.host : 'localhost');
+  const name = options.serverName ?? (address.t === 'tcp' ? withoutDot(address.host) : 'localhost');
+  const ca = options.ca ?? (options.insecureSkipVerify === true ? undefined : systemAuthorities());
   return tls.connect({
-    ...contextOptions(options),
+    ...contextOptions({ ...options, ca }),
     socket,
     // An address is no name to send, but is still what the certificate must be for.
     ...(net.isIP(name) === 0 && { servername: name }),

@@ -12,7 +12,8 @@ function resolver(services: Readonly<Record<string, readonly ServiceRecord[]>>):
       return found;
     },
     async host(name) {
-      const found = addresses[name] ?? (/^[\d.]+$/.test(name) ? name : undefined);
+      const shown = name.replace(/\.$/, '');
+      const found = addresses[shown] ?? (/^[\d.]+$/.test(shown) ? shown : undefined);
       if (found === undefined) throw new Error(`lookup ${name}: no such host`);
       return [found];
     },
@@ -26,16 +27,17 @@ const options = {
   serviceSuffix: '',
   name: 'me',
   advertisedPeerUrls: ['http://10.0.0.1:2380'],
+  takesPart: true,
 };
-const one = { host: 'one', port: 2380 };
-const two = { host: 'two', port: 2380 };
+const one = { host: 'one.', port: 2380 };
+const two = { host: 'two.', port: 2380 };
 
 const cluster = (services: Parameters<typeof resolver>[0], more: Partial<typeof options> = {}): Promise<string> =>
   clusterFromSrv({ ...options, ...more }, resolver(services), new RecordingLogger());
 
 describe('a cluster from SRV records', () => {
   it('knows itself by its advertised address, and numbers the others', async () => {
-    expect(await cluster({ [plain]: [two, one, { host: '10.0.0.3', port: 1 }] })).toBe(
+    expect(await cluster({ [plain]: [two, one, { host: '10.0.0.3.', port: 1 }] })).toBe(
       '0=http://two:2380,me=http://one:2380,1=http://10.0.0.3:1',
     );
   });
@@ -54,20 +56,39 @@ describe('a cluster from SRV records', () => {
   });
 
   it('leaves out its own record under another scheme, and so does not find itself', async () => {
-    await expect(cluster({ [secure]: [one], [plain]: [two] })).rejects.toThrow(
+    await expect(cluster({ [secure]: [one, two], [plain]: [two] })).rejects.toThrow(
       'cannot find local etcd member "me" in SRV records',
     );
   });
 
-  it('passes over names that do not resolve', async () => {
-    expect(await cluster({ [plain]: [{ host: 'gone', port: 1 }, one] })).toBe('me=http://one:2380');
+  it('says which scheme does not fit where there is nobody else', async () => {
+    await expect(cluster({ [secure]: [one] })).rejects.toThrow(
+      'error querying DNS SRV records for _etcd-server-ssl bootstrap at https://one:2380 from DNS ' +
+        'for etcd-server-ssl has scheme mismatch with expected peer http://10.0.0.1:2380; error querying',
+    );
   });
 
-  it('says what it asked when DNS knows neither service, or lists nothing', async () => {
+  it('compares a record with the advertised URL of its address alone', async () => {
+    const advertisedPeerUrls = ['http://10.0.0.1:2380', 'https://10.0.0.2:2380'];
+    expect(await cluster({ [secure]: [one, two], [plain]: [one, two] }, { advertisedPeerUrls })).toBe(
+      'me=https://two:2380,me=http://one:2380',
+    );
+  });
+
+  it('passes over names that do not resolve, unless none does', async () => {
+    const gone = { host: 'gone.', port: 1 };
+    expect(await cluster({ [plain]: [gone, one] })).toBe('me=http://one:2380');
+    await expect(cluster({ [plain]: [gone] })).rejects.toThrow('_etcd-server lookup gone.: no such host');
+  });
+
+  it('does not look for itself where it takes no part', async () => {
+    expect(await cluster({ [plain]: [two] }, { takesPart: false })).toBe('0=http://two:2380');
+  });
+
+  it('says what it asked when DNS knows neither service', async () => {
     await expect(cluster({})).rejects.toThrow(
       `error querying DNS SRV records for _etcd-server-ssl lookup ${secure}: no such host; ` +
         `error querying DNS SRV records for _etcd-server lookup ${plain}: no such host`,
     );
-    await expect(cluster({ [plain]: [] })).rejects.toThrow('cannot find local etcd member "me" in SRV records');
   });
 });
