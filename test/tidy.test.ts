@@ -39,6 +39,7 @@ const table: Readonly<Record<string, Part>> = {
   'src/lease': { parts: ['backend', 'proto'] },
   'src/auth': { parts: ['proto'] },
   'src/v2': { parts: [] },
+  'src/http1': { parts: [] },
   'src/http2': { parts: [] },
   'src/grpc': { parts: ['http2', 'proto'] },
   // Frames are written by protobuf's writer, lease renewals are protobuf; a transport keeps its own metrics.
@@ -67,6 +68,7 @@ const table: Readonly<Record<string, Part>> = {
   'src/start': {
     parts: [
       ...inner,
+      'http1',
       'http2',
       'grpc',
       'peer',

@@ -1,6 +1,6 @@
 /**
  * One HTTP call as a part may see it, whichever way it came (HTTP/1 or HTTP/2, in clear or over TLS). Adapters:
- * `lib/os/http-server.ts` for HTTP/1, `http2/request.ts` for HTTP/2. Handlers know neither.
+ * `http1/connection.ts` for HTTP/1, `http2/request.ts` for HTTP/2. Handlers know neither.
  */
 import type { Duplex } from 'node:stream';
 import type { TlsPeer } from './network.js';
@@ -25,6 +25,11 @@ export interface HttpPeer {
   readonly connection?: HttpConnection | undefined;
 }
 
+export interface HttpBody extends AsyncIterable<Uint8Array> {
+  /** All of it, where it has arrived already and nobody has begun to read; a view that others' bytes stand beside. */
+  readonly whole?: Uint8Array | undefined;
+}
+
 export interface HttpRequest {
   readonly method: string;
   /** Path with query, as sent. */
@@ -33,7 +38,7 @@ export interface HttpRequest {
   /** By lower-case name, several values joined by `, `; `host` is there whatever the protocol calls it. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Arrives as it is read: what is not read stays in the socket. May be iterated once. */
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: HttpBody;
   readonly peer: HttpPeer;
   /** Aborted when the caller is gone before the whole response was handed over. */
   readonly signal: AbortSignal;
@@ -87,7 +92,9 @@ export class BodyTooLargeError extends Error {
 }
 
 /** Everything that comes; refuses with `BodyTooLargeError` above `limitBytes`. */
-export async function collectBody(body: AsyncIterable<Uint8Array>, limitBytes: number): Promise<Uint8Array> {
+export async function collectBody(body: HttpBody, limitBytes: number): Promise<Uint8Array> {
+  const { whole } = body;
+  if (whole !== undefined && whole.length <= limitBytes) return Buffer.from(whole);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {

@@ -3,10 +3,11 @@
  * where they can be set later.
  */
 import { failpointService } from '../api/http/failpoints.js';
+import { createHttpServer } from '../http1/server.js';
 import { FailpointSet, type Failpoints, parseFailpoints } from '../lib/failpoints/failpoints.js';
 import { splitHostPort } from '../lib/go/url.js';
+import { osClock } from '../lib/os/clock.js';
 import { osFailpointEffects } from '../lib/os/failpoints.js';
-import { createHttpServer } from '../lib/os/http-server.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osRandom } from '../lib/os/random.js';
 
@@ -32,7 +33,7 @@ export async function openFailpoints(env: Variables): Promise<Failpoints> {
 async function serve(failpoints: FailpointSet, address: string): Promise<void> {
   const parts = splitHostPort(address);
   if (parts === undefined) throw new FailpointVariableError(`listen tcp: address ${address}: missing port in address`);
-  const server = createHttpServer(failpointService(failpoints));
+  const server = createHttpServer(failpointService(failpoints), { clock: osClock });
   try {
     await osNetwork.listen({ t: 'tcp', host: parts.host, port: Number(parts.port) }, (connection) =>
       server.accept(connection),

@@ -6,6 +6,7 @@
 import type { ListenUrl, TlsOptions } from '../config/member-options.js';
 import { isGrpc } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
+import { createHttpServer, type HttpServer } from '../http1/server.js';
 import { Intake } from '../http2/intake.js';
 import { openPort, type Port } from '../http2/port.js';
 import { serveRequest } from '../http2/request.js';
@@ -14,7 +15,7 @@ import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
 import type { Admission, Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
-import { createHttpServer, type HttpServer } from '../lib/os/http-server.js';
+
 import { wireErrors } from '../proto/errors.js';
 import { Gate } from './gate.js';
 import { tlsServerOptions } from './tls-server.js';
@@ -96,7 +97,7 @@ export class Ports {
   serve(kind: PortKind, faces: PortFaces): void {
     for (const open of this.#open) {
       if (open.kind !== kind) continue;
-      const http1 = createHttpServer(faces.http ?? refusePlain, { backlog: this.backlog });
+      const http1 = createHttpServer(faces.http ?? refusePlain, { clock: this.deps.clock, backlog: this.backlog });
       const port = openPort({
         clock: this.deps.clock,
         session: {

@@ -4,13 +4,13 @@
 import { createRouter } from '../../src/api/http/router.js';
 import type { HttpHandler } from '../../src/api/http/types.js';
 import type { PeerTlsOptions } from '../../src/config/member-options.js';
+import { createHttpServer } from '../../src/http1/server.js';
 import type { Clock } from '../../src/lib/clock.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import type { Logger } from '../../src/lib/logger.js';
 import type { RefusedConnection } from '../../src/lib/network.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { createHttpClient } from '../../src/lib/os/http-client.js';
-import { createHttpServer } from '../../src/lib/os/http-server.js';
 import { osNetwork } from '../../src/lib/os/net.js';
 import { PeerMetrics } from '../../src/peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../../src/peer/transport.js';
@@ -103,6 +103,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
   const transport = createPeerTransport({ clock, http, logger: options.logger ?? log, metrics, emulate });
   const server = createHttpServer(
     createRouter({ handlers: [(request, url) => transport.handle(request, url), ...(options.handlers ?? [])] }),
+    { clock },
   );
   const rejected: string[] = [];
   const refused: RefusedConnection[] = [];

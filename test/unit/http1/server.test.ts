@@ -3,14 +3,15 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { collectBody, type HttpRequest, type HttpService } from '../../../../src/lib/http.js';
-import { createHttpServer } from '../../../../src/lib/os/http-server.js';
-import { osNetwork } from '../../../../src/lib/os/net.js';
+import { createHttpServer } from '../../../src/http1/server.js';
+import { collectBody, type HttpRequest, type HttpService } from '../../../src/lib/http.js';
+import { osClock } from '../../../src/lib/os/clock.js';
+import { osNetwork } from '../../../src/lib/os/net.js';
 
 const HOST = '127.0.0.1';
 
 async function serving(service: HttpService): Promise<{ port: number } & AsyncDisposable> {
-  const server = createHttpServer(service);
+  const server = createHttpServer(service, { clock: osClock });
   const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, (connection) => server.accept(connection));
   return {
     port: listener.address.t === 'tcp' ? listener.address.port : 0,
@@ -135,7 +136,7 @@ describe('an HTTP/1 server', () => {
   });
 
   it('ends connections at its close, those that wait for another request too', async () => {
-    const server = createHttpServer(async () => text('here'));
+    const server = createHttpServer(async () => text('here'), { clock: osClock });
     const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, (connection) =>
       server.accept(connection),
     );

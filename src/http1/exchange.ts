@@ -1,0 +1,111 @@
+/** A request that is being served: how a handler sees it, until its answer is out. */
+import type { Duplex } from 'node:stream';
+import type { HttpBody, HttpPeer, HttpRequest } from '../lib/http.js';
+import { emptyBody, RequestBody } from './request-body.js';
+import type { RequestHead } from './request-head.js';
+import type { ServerContext } from './types.js';
+
+/** What it needs of its connection. */
+export interface ExchangeHost {
+  readonly context: ServerContext;
+  readonly peer: HttpPeer;
+  /** More of the body can be taken. */
+  readMore(): void;
+  writeText(text: string): void;
+  /** Hands the socket over. */
+  release(): { readonly socket: Duplex; readonly head: Uint8Array };
+}
+
+export class Exchange implements HttpRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly protocol: HttpRequest['protocol'];
+  readonly headers: HttpRequest['headers'];
+  readonly peer: HttpPeer;
+  readonly upgrade: HttpRequest['upgrade'];
+  /** Undefined when there is none. */
+  readonly incoming: RequestBody | undefined;
+  readonly keepsAlive: boolean;
+  readonly beganMs: number;
+  /** The answer has begun. */
+  isAnswered = false;
+  isUpgraded = false;
+  readonly #host: ExchangeHost;
+  #controller: AbortController | undefined;
+  #isGone = false;
+  #wantsContinue: boolean;
+  #countedBytes = 0;
+
+  constructor(head: RequestHead, host: ExchangeHost, beganMs: number) {
+    this.#host = host;
+    this.method = head.method;
+    this.target = head.target;
+    this.protocol = head.protocol;
+    this.headers = head.headers;
+    this.peer = host.peer;
+    this.keepsAlive = head.keepsAlive;
+    this.#wantsContinue = head.expectsContinue;
+    this.beganMs = beganMs;
+    if (head.bodyBytes !== 0) {
+      this.incoming = new RequestBody(head.bodyBytes, {
+        onWanted: () => this.#readMore(),
+        take: (bytes) => this.#count(bytes),
+      });
+    }
+    if (head.upgrade !== undefined) {
+      this.upgrade = () => {
+        this.isUpgraded = true;
+        return host.release();
+      };
+    }
+  }
+
+  get body(): HttpBody {
+    return this.incoming ?? emptyBody;
+  }
+
+  /** Made when it is asked for: most requests need none. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isGone) this.#controller.abort(clientGone());
+    }
+    return this.#controller.signal;
+  }
+
+  get isComplete(): boolean {
+    return this.incoming === undefined || this.incoming.isComplete;
+  }
+
+  /** Its answer begins: what it held of the bound on bodies is free. */
+  answer(): void {
+    this.isAnswered = true;
+    this.#host.context.bodies.bytes -= this.#countedBytes;
+    this.#countedBytes = 0;
+  }
+
+  /** Its caller has gone away. */
+  leave(): void {
+    this.#isGone = true;
+    if (!this.isAnswered) this.answer();
+    this.#controller?.abort(clientGone());
+    this.incoming?.fail(new Error('the client has gone away before the end of its request'));
+  }
+
+  #readMore(): void {
+    if (this.#wantsContinue && !this.isAnswered) this.#host.writeText('HTTP/1.1 100 Continue\r\n\r\n');
+    this.#wantsContinue = false;
+    this.#host.readMore();
+  }
+
+  #count(bytes: number): boolean {
+    if (this.isAnswered) return true;
+    const { bodies, limits } = this.#host.context;
+    if (bodies.bytes + bytes > limits.bodiesBytes) return false;
+    bodies.bytes += bytes;
+    this.#countedBytes += bytes;
+    return true;
+  }
+}
+
+const clientGone = (): Error => new Error('the client has gone away');

@@ -1,0 +1,198 @@
+/**
+ * The head of an HTTP/1 request, read as Go's server reads it (net/http's request.go and transfer.go, net/textproto):
+ * any method, lines that end without a carriage return, bytes beyond ASCII in targets and values. Text is bytes as
+ * latin1.
+ */
+import { RefusedRequest, refusals } from './refusals.js';
+
+export interface RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1';
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** What follows the head. */
+  readonly bodyBytes: number | 'chunked';
+  readonly keepsAlive: boolean;
+  /** The body comes once it has been asked for. */
+  readonly expectsContinue: boolean;
+  /** Another protocol that the client would like to go on with. */
+  readonly upgrade: string | undefined;
+}
+
+interface RequestLine {
+  readonly method: string;
+  readonly target: string;
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1';
+}
+
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const token = new RegExp(`^${TOKEN}$`);
+/** Without what Go's url.ParseRequestURI refuses. */
+const targetText = /^(?:\/|\*$|[a-zA-Z][a-zA-Z0-9+.-]*:)[!-~\x80-\xff]*$/;
+const authorityTarget = /^[!-.0-~\x80-\xff]+$/;
+const absoluteTarget = /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/([^/?#]*)/;
+const illegalInValue = /[^\t -~\x80-\xff]/;
+/** As Go's httpguts.ValidHostHeader. */
+const hostHeader = /^[\w!$%&'()*+,\-.:;=@[\]~]*$/;
+const decimal = /^\d{1,15}$/;
+
+/** Throws RefusedRequest. */
+export function readRequestLine(line: string): RequestLine {
+  const first = line.indexOf(' ');
+  const second = line.indexOf(' ', first + 1);
+  if (first < 0 || second < 0) throw new RefusedRequest(refusals.malformed);
+  const method = line.slice(0, first);
+  const target = line.slice(first + 1, second);
+  const protocol = protocolOf(line.slice(second + 1));
+  const isTarget = method === 'CONNECT' && !target.startsWith('/') ? authorityTarget : targetText;
+  if (!token.test(method) || !isTarget.test(target)) throw new RefusedRequest(refusals.malformed);
+  return { method, target: escaped(target), protocol };
+}
+
+function protocolOf(text: string): RequestLine['protocol'] {
+  if (text === 'HTTP/1.1') return text;
+  if (text === 'HTTP/1.0') return text;
+  if (!/^HTTP\/\d\.\d$/.test(text)) throw new RefusedRequest(refusals.malformed);
+  if (!text.startsWith('HTTP/1.')) throw new RefusedRequest(refusals.version);
+  return 'HTTP/1.1';
+}
+
+function escaped(target: string): string {
+  if (!/[\x80-\xff]/.test(target)) return target;
+  return target.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
+}
+
+/** `text` ends with the empty line. Throws RefusedRequest. */
+export function readRequestHead(text: string): RequestHead {
+  const lineEnd = text.indexOf('\n');
+  const { method, target, protocol } = readRequestLine(withoutReturn(text, 0, lineEnd));
+  const fields = readFields(text, lineEnd + 1);
+  const { headers, hosts } = fields;
+  if (hosts > 1) throw new RefusedRequest(refusals.malformed);
+  if (headers.host === undefined) {
+    if (protocol === 'HTTP/1.1' && method !== 'CONNECT') throw new RefusedRequest(refusals.hostMissing);
+  } else if (!hostHeader.test(headers.host)) {
+    throw new RefusedRequest(refusals.hostMalformed);
+  }
+  if (!target.startsWith('/')) {
+    const authority = absoluteTarget.exec(target)?.[1];
+    if (authority !== undefined && authority !== '') headers.host = authority.slice(authority.lastIndexOf('@') + 1);
+  }
+  const { connection, expect } = headers;
+  const expectsContinue = expect !== undefined && expect.toLowerCase() === '100-continue';
+  if (expect !== undefined && expect !== '' && !expectsContinue) throw new RefusedRequest(refusals.expectation);
+  const upgrade = protocol === 'HTTP/1.1' && hasWord(connection, 'upgrade') ? headers.upgrade : undefined;
+  // Asked for by the way (`curl --http2`), and optional: served as the ordinary request that it also is.
+  const isForHttp2 = upgrade?.toLowerCase() === 'h2c';
+  if (isForHttp2) {
+    delete headers.upgrade;
+    delete headers['http2-settings'];
+  }
+  return {
+    method,
+    target,
+    protocol,
+    headers,
+    bodyBytes: bodyBytesOf(protocol, fields),
+    keepsAlive: protocol === 'HTTP/1.1' ? !hasWord(connection, 'close') : hasWord(connection, 'keep-alive'),
+    expectsContinue,
+    upgrade: isForHttp2 ? undefined : upgrade,
+  };
+}
+
+interface Fields {
+  readonly headers: Record<string, string | undefined>;
+  readonly hosts: number;
+  readonly lengths: readonly string[];
+  readonly codings: readonly string[];
+}
+
+/** Of which the first counts when they are sent more than once; others are joined. */
+const singular: ReadonlySet<string> = new Set([
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+]);
+
+function readFields(text: string, from: number): Fields {
+  const headers: Record<string, string | undefined> = Object.create(null);
+  const lengths: string[] = [];
+  const codings: string[] = [];
+  let hosts = 0;
+  for (let at = from; ; ) {
+    let end = text.indexOf('\n', at);
+    const colon = text.indexOf(':', at);
+    if (colon < 0 || colon > end) {
+      if (withoutReturn(text, at, end) === '') return { headers, hosts, lengths, codings };
+      throw new RefusedRequest(refusals.malformed);
+    }
+    const name = text.slice(at, colon).toLowerCase();
+    let value = trimmed(text, colon + 1, end);
+    // A line that begins with white space goes on with the one before.
+    for (at = end + 1; text[at] === ' ' || text[at] === '\t'; at = end + 1) {
+      end = text.indexOf('\n', at);
+      value = `${value} ${trimmed(text, at, end)}`;
+    }
+    if (name === '') continue;
+    if (!token.test(name)) throw new RefusedRequest(isBlank(name) ? refusals.malformed : refusals.headerName);
+    if (illegalInValue.test(value)) throw new RefusedRequest(refusals.headerValue);
+    if (name === 'host') hosts++;
+    else if (name === 'content-length') lengths.push(value);
+    else if (name === 'transfer-encoding') codings.push(value);
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else if (!singular.has(name)) headers[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
+}
+
+/** The first header's line may not begin with white space. */
+const isBlank = (name: string): boolean => name.startsWith(' ') || name.startsWith('\t');
+
+function bodyBytesOf(protocol: string, { lengths, codings }: Fields): number | 'chunked' {
+  // Clients of HTTP/1.0 know no codings; with one, a length says nothing.
+  if (codings.length > 0 && protocol === 'HTTP/1.1') {
+    if (codings.length > 1 || codings[0]?.toLowerCase() !== 'chunked') throw new RefusedRequest(refusals.coding);
+    return 'chunked';
+  }
+  const length = lengths[0];
+  if (length === undefined) return 0;
+  if (!decimal.test(length) || lengths.some((other) => other !== length)) throw new RefusedRequest(refusals.malformed);
+  return Number(length);
+}
+
+/** Whether a list separated by commas has the word, in any case. */
+function hasWord(list: string | undefined, word: string): boolean {
+  if (list === undefined) return false;
+  const lower = list.toLowerCase();
+  return lower === word || lower.split(',').some((each) => each.trim() === word);
+}
+
+function withoutReturn(text: string, from: number, end: number): string {
+  return text.slice(from, text[end - 1] === '\r' && end > from ? end - 1 : end);
+}
+
+function trimmed(text: string, from: number, end: number): string {
+  let first = from;
+  let last = end > from && text.charCodeAt(end - 1) === 0x0d ? end - 1 : end;
+  while (first < last && isSpace(text.charCodeAt(first))) first++;
+  while (last > first && isSpace(text.charCodeAt(last - 1))) last--;
+  return text.slice(first, last);
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09;

@@ -1,0 +1,54 @@
+/** The first lines of an HTTP/1 response, in the order that they are given. */
+import { goStatusText } from '../lib/go/http-status.js';
+import type { HttpResponse } from '../lib/http.js';
+
+/** What a handler may not put into a header: it would be another line. */
+const illegal = /[^\t\x20-\x7e\x80-\xff]/;
+
+export interface ResponseFields {
+  /** Lines, each with its end. */
+  readonly text: string;
+  readonly closes: boolean;
+  /** A handler that passes on what it was given knows its length. */
+  readonly hasLength: boolean;
+}
+
+/** Throws for a name or value that is none. */
+export function responseFields(status: number, headers: HttpResponse['headers']): ResponseFields {
+  let text = `HTTP/1.1 ${status} ${goStatusText(status)}\r\n`;
+  let closes = false;
+  let hasLength = false;
+  for (const name in headers) {
+    const value = headers[name] ?? '';
+    if (typeof value === 'string') text += `${name}: ${value}\r\n`;
+    else for (const each of value) text += `${name}: ${checked(each)}\r\n`;
+    checked(name);
+    if (typeof value === 'string') checked(value);
+    if (name.length === CONNECTION.length && name.toLowerCase() === CONNECTION) closes = value === 'close';
+    else if (name.length === LENGTH.length && name.toLowerCase() === LENGTH) hasLength = true;
+  }
+  return { text, closes, hasLength };
+}
+
+const CONNECTION = 'connection';
+const LENGTH = 'content-length';
+
+function checked(text: string): string {
+  if (illegal.test(text)) throw new Error(`invalid character in header: ${JSON.stringify(text)}`);
+  return text;
+}
+
+/** The line that says when, made once a second. */
+export class DateLine {
+  #second = Number.NaN;
+  #text = '';
+
+  at(wallMs: number): string {
+    const second = Math.floor(wallMs / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+    }
+    return this.#text;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Clock } from '../lib/clock.js';
+import type { HttpService } from '../lib/http.js';
+import type { DateLine } from './response-head.js';
+
+export interface HttpLimits {
+  /** The head of a request is to be whole within so long. */
+  readonly headersTimeoutMs: number;
+  /** A connection without a request is kept for so long. */
+  readonly keepAliveMs: number;
+  /** A body is to be whole, or its answer to begin, within so long. */
+  readonly bodyMs: number;
+  /** Of bodies whose answers have not begun, of all connections. */
+  readonly bodiesBytes: number;
+}
+
+/** What the connections of a server have in common. */
+export interface ServerContext {
+  readonly service: HttpService;
+  readonly clock: Clock;
+  readonly limits: HttpLimits;
+  readonly dateLine: DateLine;
+  /** What waits to be sent, of these connections and others. */
+  readonly backlog: { bytes: number };
+  /** Of bodies whose answers have not begun. */
+  readonly bodies: { bytes: number };
+  /** No connection is kept for another request. */
+  isClosing: boolean;
+}
