@@ -120,7 +120,9 @@ export class Connection implements ExchangeHost, HttpConnection {
     socket.off('data', this.#onData);
     socket.off('drain', this.#onDrain);
     socket.off('end', this.#onEnd);
+    // It flows again for whoever listens next.
     socket.pause();
+    (socket as { readableFlowing: boolean | null }).readableFlowing = null;
     return { socket, head: this.#held.peek() };
   }
 

@@ -1,12 +1,12 @@
 /**
  * What Go's HTTP server says to a request that it can't read before it hangs up (net/http's server.go, request.go).
  */
-const plainHead = 'Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n';
+const PLAIN_HEAD = 'Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n';
 
 /** With the reason, where there is one, in the status line as well. */
 function refusal(status: string, reason?: string): string {
   const text = reason === undefined ? status : `${status}: ${reason}`;
-  return `HTTP/1.1 ${text}\r\n${plainHead}${text}`;
+  return `HTTP/1.1 ${text}\r\n${PLAIN_HEAD}${text}`;
 }
 
 export const refusals = {
@@ -18,7 +18,7 @@ export const refusals = {
   tooSlow: refusal('408 Request Timeout'),
   expectation: 'HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
   headTooLarge: refusal('431 Request Header Fields Too Large'),
-  coding: `HTTP/1.1 501 Not Implemented\r\n${plainHead}Unsupported transfer encoding`,
+  coding: `HTTP/1.1 501 Not Implemented\r\n${PLAIN_HEAD}Unsupported transfer encoding`,
   version: refusal('505 HTTP Version Not Supported', 'unsupported protocol version'),
 } as const;
 
