@@ -15,30 +15,29 @@ type BooleanField = 'dir' | 'wait' | 'recursive' | 'sorted' | 'quorum' | 'stream
 type NumberField = 'id' | 'prevIndex' | 'expiration' | 'since' | 'time';
 type TextField = 'method' | 'path' | 'value' | 'prevValue';
 
-const texts: ReadonlyMap<number, TextField> = new Map([
-  [tag(2, BYTES), 'method'],
-  [tag(3, BYTES), 'path'],
-  [tag(4, BYTES), 'value'],
-  [tag(6, BYTES), 'prevValue'],
-]);
-const booleans: ReadonlyMap<number, BooleanField> = new Map([
-  [tag(5, VARINT), 'dir'],
-  [tag(8, VARINT), 'prevExist'],
-  [tag(10, VARINT), 'wait'],
-  [tag(12, VARINT), 'recursive'],
-  [tag(13, VARINT), 'sorted'],
-  [tag(14, VARINT), 'quorum'],
-  [tag(16, VARINT), 'stream'],
-  [tag(17, VARINT), 'refresh'],
-]);
-const unsigned: ReadonlyMap<number, NumberField> = new Map([
-  [tag(1, VARINT), 'id'],
-  [tag(7, VARINT), 'prevIndex'],
-  [tag(11, VARINT), 'since'],
-]);
-const signed: ReadonlyMap<number, NumberField> = new Map([
-  [tag(9, VARINT), 'expiration'],
-  [tag(15, VARINT), 'time'],
+type Field =
+  | { readonly t: 'text'; readonly name: TextField }
+  | { readonly t: 'boolean'; readonly name: BooleanField }
+  | { readonly t: 'unsigned' | 'signed'; readonly name: NumberField };
+
+const fields: ReadonlyMap<number, Field> = new Map<number, Field>([
+  [tag(1, VARINT), { t: 'unsigned', name: 'id' }],
+  [tag(2, BYTES), { t: 'text', name: 'method' }],
+  [tag(3, BYTES), { t: 'text', name: 'path' }],
+  [tag(4, BYTES), { t: 'text', name: 'value' }],
+  [tag(5, VARINT), { t: 'boolean', name: 'dir' }],
+  [tag(6, BYTES), { t: 'text', name: 'prevValue' }],
+  [tag(7, VARINT), { t: 'unsigned', name: 'prevIndex' }],
+  [tag(8, VARINT), { t: 'boolean', name: 'prevExist' }],
+  [tag(9, VARINT), { t: 'signed', name: 'expiration' }],
+  [tag(10, VARINT), { t: 'boolean', name: 'wait' }],
+  [tag(11, VARINT), { t: 'unsigned', name: 'since' }],
+  [tag(12, VARINT), { t: 'boolean', name: 'recursive' }],
+  [tag(13, VARINT), { t: 'boolean', name: 'sorted' }],
+  [tag(14, VARINT), { t: 'boolean', name: 'quorum' }],
+  [tag(15, VARINT), { t: 'signed', name: 'time' }],
+  [tag(16, VARINT), { t: 'boolean', name: 'stream' }],
+  [tag(17, VARINT), { t: 'boolean', name: 'refresh' }],
 ]);
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -48,15 +47,12 @@ export function readV2Request(reader: Reader, end: number): V2Request {
   const request: Mutable<V2Request> = { ...emptyRequest };
   while (reader.pos < end) {
     const found = reader.tag(end);
-    const text = texts.get(found);
-    const boolean = booleans.get(found);
-    const number = unsigned.get(found);
-    const time = signed.get(found);
-    if (text !== undefined) request[text] = latin1Text(reader.bytes(end));
-    else if (boolean !== undefined) request[boolean] = reader.bool(end);
-    else if (number !== undefined) request[number] = reader.uint64Big(end);
-    else if (time !== undefined) request[time] = reader.int64Big(end);
-    else reader.skipUnknown(found, end, 'Request', FIELDS);
+    const field = fields.get(found);
+    if (field === undefined) reader.skipUnknown(found, end, 'Request', FIELDS);
+    else if (field.t === 'text') request[field.name] = latin1Text(reader.bytes(end));
+    else if (field.t === 'boolean') request[field.name] = reader.bool(end);
+    else if (field.t === 'unsigned') request[field.name] = reader.uint64Big(end);
+    else request[field.name] = reader.int64Big(end);
   }
   return request;
 }

@@ -46,6 +46,7 @@ export function v2Handlers(
         clusterIdHex: cluster.id.toString(16),
         nowNs: () => v2.nowNs,
         do: (request) => source.do(request),
+        valueAt: (path) => source.valueAt(path),
         nowMs: () => member.clock.monotonicMs(),
         observer,
       },

@@ -27,6 +27,12 @@ export interface Expiry {
 
 export const permanent: Expiry = { expireNs: undefined, refresh: false };
 
+/** Why there is no node at a path. */
+interface Missing {
+  readonly row: 'keyNotFound' | 'notDir';
+  readonly cause: string;
+}
+
 interface Comparison {
   /** `''` and 0 = not compared. */
   readonly prevValue: string;
@@ -72,13 +78,16 @@ export class V2Store {
 
   /** Without a trace in the statistics. */
   has(path: string): boolean {
-    try {
-      this.#find(cleanPath(path));
-      return true;
-    } catch (cause) {
-      if (cause instanceof V2Error) return false;
-      throw cause;
-    }
+    return this.#look(cleanPath(path)) instanceof Node;
+  }
+
+  /** Of a file, read as by `get`: undefined where there is none. */
+  valueAt(path: string): string | undefined {
+    this.stats.read({ recursive: false });
+    const found = this.#look(cleanPath(path));
+    const isThere = found instanceof Node;
+    this.stats.add(isThere ? 'getsSuccess' : 'getsFail');
+    return isThere ? found.value : undefined;
   }
 
   get(path: string, options: { recursive: boolean; sorted: boolean; nowNs: bigint }): Event {
@@ -111,7 +120,9 @@ export class V2Store {
   set(path: string, content: { dir: boolean; value: string }, { expireNs, refresh }: Expiry, nowNs: bigint): Event {
     return this.#counted('setsSuccess', 'setsFail', () => {
       const key = cleanPath(path);
-      const before = this.#findFor(key, { mustExist: refresh });
+      const found = this.#look(key);
+      const mayBeMissing = !refresh && !(found instanceof Node) && found.row === 'keyNotFound';
+      const before = mayBeMissing ? undefined : this.#find(key);
       const value = refresh && before !== undefined ? before.value : content.value;
       const dir = content.dir;
       const created = this.#create(key, { dir, value, unique: false, replace: true, expireNs, action: 'set', nowNs });
@@ -210,25 +221,22 @@ export class V2Store {
   }
 
   #find(key: string): Node {
+    const found = this.#look(key);
+    if (found instanceof Node) return found;
+    throw this.#error(found.row, found.cause);
+  }
+
+  #look(key: string): Node | Missing {
     let node = this.#root;
     for (let from = 1; from < key.length; ) {
       const end = segmentEnd(key, from);
-      if (node.children === undefined) throw this.#error('notDir', key.slice(0, from - 1));
+      if (node.children === undefined) return { row: 'notDir', cause: key.slice(0, from - 1) };
       const child = node.children.get(key.slice(from, end));
-      if (child === undefined) throw this.#error('keyNotFound', key.slice(0, end));
+      if (child === undefined) return { row: 'keyNotFound', cause: key.slice(0, end) };
       node = child;
       from = end + 1;
     }
     return node;
-  }
-
-  #findFor(key: string, { mustExist }: { mustExist: boolean }): Node | undefined {
-    try {
-      return this.#find(key);
-    } catch (cause) {
-      if (!mustExist && cause instanceof V2Error && cause.row === 'keyNotFound') return undefined;
-      throw cause;
-    }
   }
 
   #create(path: string, what: Creation): Event {

@@ -71,9 +71,10 @@ function parseTarget(target: string): URL | undefined {
 }
 
 function wrongHost({ hostWhitelist, logger }: AccessOptions, { headers }: HttpRequest): HttpResponse | undefined {
+  if (hostWhitelist.includes('*')) return undefined;
   const sent = headers.host ?? '';
   const host = splitHostPort(sent)?.host ?? sent;
-  if (hostWhitelist.includes('*') || hostWhitelist.includes(host)) return undefined;
+  if (hostWhitelist.includes(host)) return undefined;
   logger.warn('rejecting HTTP request to prevent DNS rebinding attacks', { host });
   return textError(421, unrecognizedHost(host));
 }

@@ -32,7 +32,8 @@ export async function answerKeys(
   const headers: Headers = { 'X-Etcd-Cluster-Id': server.clusterIdHex };
   try {
     const { request, noValueOnSuccess } = await readKeyRequest(call, target, key, server.nowNs());
-    if (!(await access.mayUseKey(call, key, request.recursive))) {
+    const allowed = access.mayUseKey(call, key, request.recursive);
+    if (allowed !== true && !(await allowed)) {
       return storeError(new V2Error('unauthorized', 'Insufficient credentials', 0), '', headers);
     }
     const beganMs = server.nowMs();

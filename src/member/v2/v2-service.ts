@@ -70,6 +70,10 @@ export class V2Service {
     }
   }
 
+  valueAt(path: string): string | undefined {
+    return this.deps.store.valueAt(path);
+  }
+
   tick(): void {
     const { store, leadership } = this.deps;
     const { nowNs } = this;

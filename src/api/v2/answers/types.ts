@@ -33,6 +33,8 @@ export interface V2Server {
   readonly observer: V2Observer;
   /** Rejects with V2Error, or with what went wrong on the way. */
   do(request: V2Request): Promise<V2Answer>;
+  /** Of a file as this member has it, read as by `do`; undefined where there is none, or it can't be said. */
+  valueAt(path: string): string | undefined | Promise<string | undefined>;
 }
 
 /** Changes reject with an EtcdError that says why. */

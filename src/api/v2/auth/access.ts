@@ -19,8 +19,18 @@ export class V2Access {
    * `key` as the client wrote it: patterns are compared with that. A guest's recursive request is checked as a plain
    * one.
    */
-  async mayUseKey(call: HttpRequest, key: string, recursive: boolean): Promise<boolean> {
-    if (!(await this.store.isEnabled())) return true;
+  mayUseKey(call: HttpRequest, key: string, recursive: boolean): true | Promise<boolean> {
+    const isEnabled = this.store.isEnabled();
+    return isEnabled === false || this.#mayUseKey(isEnabled, call, key, recursive);
+  }
+
+  async #mayUseKey(
+    isEnabled: true | Promise<boolean>,
+    call: HttpRequest,
+    key: string,
+    recursive: boolean,
+  ): Promise<boolean> {
+    if (!(await isEnabled)) return true;
     const write = call.method !== 'GET' && call.method !== 'HEAD';
     const path = textOf(key);
     const authorization = call.headers.authorization ?? '';

@@ -36,12 +36,10 @@ export class V2AuthStore {
     readonly passwords: V2Passwords,
   ) {}
 
-  async isEnabled(): Promise<boolean> {
-    try {
-      return valueIn(await this.#read('/enabled')) === 'true';
-    } catch {
-      return false;
-    }
+  /** Asked for each request: at once, where the member can tell. */
+  isEnabled(): boolean | Promise<boolean> {
+    const value = this.server.valueAt(`${PREFIX}/enabled`);
+    return value instanceof Promise ? value.then((text) => text === 'true') : value === 'true';
   }
 
   async enable(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import type { Event } from '../../../v2/event.js';
 import { cleanPath } from '../../../v2/path.js';
-import type { V2Request } from '../../../v2/request.js';
+import { emptyRequest, type V2Request } from '../../../v2/request.js';
 import type { V2Answer } from '../answers/types.js';
 import { V3Calls, type V3Face } from './calls.js';
 import { V3Paths } from './paths.js';
@@ -29,6 +29,14 @@ export class V2OverV3 {
       return { raftIndex: 0, raftTerm: 0, result: { t: 'watcher', watcher } };
     }
     return { raftIndex: 0, raftTerm: 0, result: { t: 'event', event: await this.#carryOut(request) } };
+  }
+
+  async valueAt(path: string): Promise<string | undefined> {
+    try {
+      return (await this.#store.get({ ...emptyRequest, path })).node.value;
+    } catch {
+      return undefined;
+    }
   }
 
   #carryOut(request: V2Request): Promise<Event> {

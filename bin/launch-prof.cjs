@@ -1,0 +1,99 @@
+/**
+ * Loads a program's bundle as fast as Node can: one file, compiled from V8's code cache, which the build keeps beside
+ * it. A cache that does not fit (another Node version) is passed over; V8 then compiles the source as usual.
+ *
+ * A bundle is the text of one function `(exports, require, module, __filename, __dirname)`; it exports `set`,
+ * `asGiven`, `choose` and `run`, see `src/cli/bundle.ts`.
+ */
+'use strict';
+const { existsSync, readFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { dirname, join } = require('node:path');
+const { Script } = require('node:vm');
+
+const dist = join(__dirname, '..', 'dist');
+const firstSetOf = { etcd: 'etcd', etcdctl: 'ctl', etcdutl: 'utl' };
+
+/** The bundle of a command set, and its compiled script (for the build, which makes the cache from it). */
+function loadBundle(set, folder = dist) {
+  const filename = join(folder, `${set}.js`);
+  const source = readFileSync(filename, 'latin1');
+  let cachedData;
+  try {
+    cachedData = readFileSync(`${filename}.cache`);
+  } catch {
+    cachedData = undefined;
+  }
+  const script = new Script(source, { filename, cachedData });
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, createRequire(filename), module, filename, dirname(filename));
+  return { bundle: module.exports, script };
+}
+
+/**
+ * What Go's runtime takes and forgets ends a Node process, or opens its debugger's port (SIGUSR1).
+ * https://pkg.go.dev/os/signal#hdr-Default_behavior_of_signals_in_Go_programs
+ */
+const forgotten = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR', 'SIGXCPU'];
+
+async function launch(program) {
+  for (const name of forgotten) process.on(name, () => {});
+  const first = firstSetOf[program];
+  if (!existsSync(join(dist, `${first}.js`))) {
+    process.stderr.write(`${program}: not built yet; run "npm install && npm run build" in ${dirname(__dirname)}\n`);
+    process.exit(1);
+  }
+  process.stdout.on('error', endOnClosedPipe);
+  process.stderr.on('error', () => {});
+  const { bundle } = loadBundle(first);
+  const { words, env } = bundle.asGiven(process.argv.slice(2), process.env);
+  const choice = bundle.choose(program, words, env);
+  if (choice.t === 'refuse') {
+    process.stderr.write(choice.message);
+    process.exit(choice.exitCode);
+  }
+  let chosen = bundle;
+  if (choice.set !== first) {
+    if (!existsSync(join(dist, `${choice.set}.js`))) {
+      process.stderr.write(`${program}: the "${choice.set}" commands are not part of this build\n`);
+      process.exit(1);
+    }
+    chosen = loadBundle(choice.set).bundle;
+  }
+  const { stderr } = process;
+  const io = {
+    env,
+    wallMs: Date.now,
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      // oclif listens too, and throws.
+      for (const each of process.stdout.listeners('error')) {
+        if (each !== endOnClosedPipe) process.stdout.off('error', each);
+      }
+      return process.stdout;
+    },
+    stderr,
+  };
+  const code = await chosen.run(choice.words, io);
+  await drained(process.stdout);
+  await drained(process.stderr);
+  process.exit(code);
+}
+
+/**
+ * Nobody reads any more: that is no error, and there is nothing left to do. A full disk goes unnoticed, as it does with
+ * Go's Println.
+ */
+function endOnClosedPipe(error) {
+  if (error.code === 'EPIPE') process.exit(0);
+}
+
+/** Writes to a pipe may still be under way when a command is done. */
+function drained(stream) {
+  if (stream.writableLength === 0 || stream.destroyed || stream.errored) return undefined;
+  return new Promise((done) => stream.write('', done));
+}
+
+module.exports = { launch, loadBundle };
