@@ -7,6 +7,7 @@ import { createHttpServer } from '../../../src/http1/server.js';
 import { collectBody, type HttpRequest, type HttpService } from '../../../src/lib/http.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
+import { duplexPair } from '../../support/duplex-pair.js';
 
 const HOST = '127.0.0.1';
 
@@ -263,5 +264,45 @@ describe('an HTTP/1 server', () => {
     expect(await converse(server.port, first, 'GET / HTTP/3.1\r\n\r\n')).toMatch(
       /505 HTTP Version Not Supported: unsupported protocol version$/,
     );
+  });
+});
+
+describe('requests in pieces', () => {
+  const asked =
+    'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc' +
+    'PUT /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n' +
+    'GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
+  it('are the same wherever they are cut', async () => {
+    const server = createHttpServer(
+      async ({ method, target, body }) => text(`[${method} ${target} ${await collectBody(body, 100)}]`),
+      { clock: osClock },
+    );
+    for (let at = 0; at < asked.length; at++) {
+      const [client, socket] = duplexPair();
+      server.accept({ socket, remoteAddress: '', localAddress: '', tls: undefined });
+      let got = '';
+      client.on('data', (chunk) => {
+        got += String(chunk);
+      });
+      client.write(asked.slice(0, at));
+      await new Promise((resolve) => setImmediate(resolve));
+      client.write(asked.slice(at));
+      await once(client, 'close');
+      expect(got.match(/\[.*?\]/g), `cut at ${at}`).toEqual(['[POST /a abc]', '[PUT /b de]', '[GET /c ]']);
+    }
+    server.closeAllConnections();
+  });
+
+  it('whose body waits to be asked for are told to go on', async () => {
+    const server = createHttpServer(async ({ body }) => text(`[${await collectBody(body, 100)}]`), { clock: osClock });
+    const [client, socket] = duplexPair();
+    server.accept({ socket, remoteAddress: '', localAddress: '', tls: undefined });
+    client.write('PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n');
+    expect(String((await once(client, 'data'))[0])).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    client.write('hi');
+    expect(String((await once(client, 'data'))[0])).toContain('[hi]');
+    client.destroy();
+    server.closeAllConnections();
   });
 });

@@ -1,0 +1,113 @@
+/** Heads of requests as Go's server reads them: what smugglers send is refused, what old clients send is taken. */
+import { describe, expect, it } from 'vitest';
+import { ChunkError, ChunkedDecoder } from '../../../src/http1/chunks.js';
+import { RefusedRequest } from '../../../src/http1/refusals.js';
+import { readRequestHead } from '../../../src/http1/request-head.js';
+
+const head = (...lines: string[]): ReturnType<typeof readRequestHead> =>
+  readRequestHead(`${lines.map((line) => `${line}\r\n`).join('')}\r\n`);
+
+function refusal(...lines: string[]): string {
+  try {
+    head(...lines);
+    return 'taken';
+  } catch (cause) {
+    if (!(cause instanceof RefusedRequest)) throw cause;
+    return cause.message;
+  }
+}
+
+const GET = 'GET /a HTTP/1.1';
+const HOST = 'Host: x';
+
+describe('the head of a request', () => {
+  it('may have lines that end without a carriage return, and lines that go on', () => {
+    const { method, headers } = readRequestHead('GET / HTTP/1.1\nHost: x\nX-A: one\n  two\n\t three\nX-B:\n\n');
+    expect([method, headers['x-a'], headers['x-b']]).toEqual(['GET', 'one two three', '']);
+  });
+
+  it('joins what is sent more than once, but for what there can be only one of', () => {
+    const { headers } = head(
+      GET,
+      HOST,
+      'X-A: 1',
+      'X-A: 2',
+      'Cookie: a',
+      'Cookie: b',
+      'Content-Type: t',
+      'Content-Type: u',
+    );
+    expect([headers['x-a'], headers.cookie, headers['content-type']]).toEqual(['1, 2', 'a; b', 't']);
+  });
+
+  it('has no name that an object would take for its own', () => {
+    const { headers } = head(GET, HOST, '__proto__: a', 'constructor: b');
+    expect([headers['__pro' + 'to__'], headers.constructor, headers.toString]).toEqual(['a', 'b', undefined]);
+  });
+
+  it('says whether the connection stays, and which other protocol is asked for', () => {
+    expect(head(GET, HOST).keepsAlive).toBe(true);
+    expect(head(GET, HOST, 'Connection: Foo, Close').keepsAlive).toBe(false);
+    expect(head('GET / HTTP/1.0').keepsAlive).toBe(false);
+    expect(head('GET / HTTP/1.0', 'Connection: Keep-Alive').keepsAlive).toBe(true);
+    expect(head(GET, HOST, 'Connection: Upgrade', 'Upgrade: websocket').upgrade).toBe('websocket');
+    expect(head(GET, HOST, 'Upgrade: websocket').upgrade).toBeUndefined();
+  });
+
+  it('of an absolute target names the host itself', () => {
+    const { target, headers } = head('GET http://u@y:1/a HTTP/1.1', HOST);
+    expect([target, headers.host]).toEqual(['http://u@y:1/a', 'y:1']);
+  });
+
+  it.each([
+    ['two hosts', [GET, HOST, 'Host: y'], '400 Bad Request'],
+    ['two lengths', [GET, HOST, 'Content-Length: 1', 'Content-Length: 2'], '400 Bad Request'],
+    ['a signed length', [GET, HOST, 'Content-Length: +1'], '400 Bad Request'],
+    ['a length in two', [GET, HOST, 'Content-Length: 1, 1'], '400 Bad Request'],
+    ['no length', [GET, HOST, 'Content-Length: '], '400 Bad Request'],
+    ['two codings', [GET, HOST, 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], '501 Not Implemented'],
+    ['a coding behind another', [GET, HOST, 'Transfer-Encoding: gzip, chunked'], '501 Not Implemented'],
+    ['a space before the colon', [GET, HOST, 'Content-Length : 1'], '400 Bad Request: invalid header name'],
+    ['white space at first', [GET, ' Host: x'], '400 Bad Request'],
+    ['a return inside a value', [GET, HOST, 'X: a\rb'], '400 Bad Request: invalid header value'],
+    ['an expectation', [GET, HOST, 'Expect: more'], '417 Expectation Failed'],
+  ])('with %s is refused', (_what, lines, status) => {
+    expect(refusal(...lines)).toBe(`HTTP/1.1 ${status}`);
+  });
+
+  it('with a coding and a length has the coding; in HTTP/1.0 the length', () => {
+    const both = ['Content-Length: 5', 'Transfer-Encoding: chunked'];
+    expect(head(GET, HOST, ...both).bodyBytes).toBe('chunked');
+    expect(head('GET / HTTP/1.0', ...both).bodyBytes).toBe(5);
+    expect(head(GET, HOST, 'Content-Length: 7', 'Content-Length: 7').bodyBytes).toBe(7);
+  });
+});
+
+describe('a chunked body', () => {
+  const sent = Buffer.from('3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nGET');
+
+  it('is the same however it is cut, and ends where it ends', () => {
+    for (let size = 1; size <= sent.length; size++) {
+      const decoder = new ChunkedDecoder();
+      let data = '';
+      let used = 0;
+      for (let at = 0; at < sent.length && !decoder.isAtEnd; at += size) {
+        used += decoder.decode(sent.subarray(at, at + size), (piece) => {
+          data += String(piece);
+        });
+      }
+      expect([data, used]).toEqual(['abc0123456789', sent.length - 'GET'.length]);
+    }
+  });
+
+  it.each([
+    ['no number', 'x\r\n'],
+    ['a sign', '-1\r\n'],
+    ['more digits than any body has', '1000000000000\r\n'],
+    ['more data than it said', '1\r\nab\r\n'],
+    ['an endless line', `1;${'x'.repeat(5000)}`],
+    ['endless trailers', `0\r\n${'a: b\r\n'.repeat(20_000)}`],
+  ])('with %s is refused', (_what, text) => {
+    expect(() => new ChunkedDecoder().decode(Buffer.from(text), () => {})).toThrow(ChunkError);
+  });
+});
