@@ -40,7 +40,11 @@ export async function openClient(globals: CtlGlobals, io: Terminal): Promise<Cli
   return connect(await clientOptions(globals, io));
 }
 
-export async function connect(options: ClientOptions): Promise<Client> {
+/** Ends the command with that code where the login fails. */
+export async function connect(
+  options: ClientOptions,
+  { exitCode = ExitCode.badConnection }: { readonly exitCode?: ExitCode } = {},
+): Promise<Client> {
   try {
     const client = new Client(options);
     try {
@@ -52,7 +56,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     }
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
-    return fail(ExitCode.badConnection, error.message);
+    return fail(exitCode, error.message);
   }
 }
 

@@ -15,7 +15,7 @@ export default class EndpointHealth extends CtlCommand {
     const { printerFor } = await import('../../../src/ctl/session.js');
     const printer = await printerFor(globals, this.io);
     const options = await clientOptions(globals, this.io);
-    await using client = flags.cluster ? await connect(options) : undefined;
+    await using client = flags.cluster ? await connect(options, { exitCode: ExitCode.error }) : undefined;
     const endpoints = client === undefined ? globals.endpoints : await clusterEndpoints(globals, flags, client);
     const limits = { timeoutMs: globals['command-timeout'] };
     const list = await Promise.all(endpoints.map((endpoint) => checkHealth(options, endpoint, limits)));

@@ -200,4 +200,33 @@ describe('a mirror', () => {
     ]);
     expect(changes).toBe(3);
   });
+
+  it('follows from a revision on without a copy, and sends each revision for itself', async () => {
+    const copy = new FakeStore();
+    store.put('app/old', '1');
+    const sent: number[] = [];
+    const destination = copy.client();
+    const { txn } = destination.kv;
+    destination.kv.txn = (request, options) => {
+      sent.push(request.success?.length ?? 0);
+      return txn.call(destination.kv, request, options);
+    };
+    const { header } = await store.client().kv.get('app/old');
+    const fromRevision = (header?.revision ?? 0) + 1;
+    const running = mirror(store.client(), destination, {
+      prefix: 'app/',
+      destinationPrefix: '',
+      fromRevision,
+      maxTxnOps: 2,
+      onChange: () => {},
+    });
+    running.catch(() => undefined);
+    for (const key of ['a', 'b']) store.put(`app/${key}`, '2');
+    for (let i = 0; i < 6; i++) {
+      await store.turn();
+      await copy.turn();
+    }
+    expect([...copy.keys.keys()]).toEqual(['a', 'b']);
+    expect(sent.every((operations) => operations === 1)).toBe(true);
+  });
 });

@@ -1,0 +1,56 @@
+/**
+ * `endpoint … --cluster` with authentication on: the user's name goes along when the members are listed. Who may not
+ * list them, or not look, learns it in etcd's words and codes.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ProgramImage } from '../../../src/cli/run-program.js';
+import { etcdctl } from '../../../src/ctl/program.js';
+import { freePort } from '../../support/free-port.js';
+import { programImage, runCommand } from '../../support/run-command.js';
+import { ServedMember } from '../../support/served-member.js';
+
+let served: ServedMember;
+let image: ProgramImage;
+const ctl = (...argv: string[]) => runCommand(image, ['--endpoints', served.address, ...argv]);
+
+beforeAll(async () => {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  served = await ServedMember.start([`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`]);
+  image = await programImage(etcdctl, 'ctl');
+  const steps = [
+    'user add root:r',
+    'user grant-role root root',
+    'user add ann:a',
+    'role add some',
+    'role grant-permission some readwrite k',
+    'user grant-role ann some',
+    'auth enable',
+  ];
+  for (const step of steps) await ctl(...step.split(' '));
+}, 30_000);
+afterAll(() => served?.[Symbol.asyncDispose]());
+
+const EMPTY = 'Error: failed to fetch endpoints from etcd cluster member list: etcdserver: user name is empty';
+const WRONG = 'Error: etcdserver: authentication failed, invalid user ID or password';
+
+it.each<[string, string, number, RegExp | '', string]>([
+  ['health', '--user=root:r', 0, /^http:\S+ is healthy: successfully committed proposal: took = \S+\n$/, ''],
+  ['status', '--user=root:r', 0, /^http:\S+, [0-9a-f]+, 3\.5\.\d+, /, ''],
+  ['hashkv', '--user=root:r', 0, /^http:\S+, \d+\n$/, ''],
+  // A refusal went through consensus, too.
+  ['health', '--user=ann:a', 0, /^http:\S+ is healthy: /, ''],
+  ['status', '--user=ann:a', 1, '', 'Failed to get the status of endpoint http'],
+  ['hashkv', '--user=ann:a', 1, '', 'auth: permission denied'],
+  ['health', '--user=', 1, '', EMPTY],
+  ['status', '--user=', 1, '', EMPTY],
+  ['hashkv', '--user=', 1, '', EMPTY],
+  ['health', '--user=root:x', 1, '', WRONG],
+  ['status', '--user=root:x', 2, '', WRONG],
+  ['hashkv', '--user=root:x', 2, '', WRONG],
+])('endpoint %s --cluster with %s', async (command, user, exitCode, stdout, stderr) => {
+  const ran = await ctl(user, 'endpoint', command, '--cluster');
+  expect(ran.exitCode).toBe(exitCode);
+  if (stdout === '') expect(ran.stdout).toBe('');
+  else expect(ran.stdout).toMatch(stdout);
+  expect(ran.stderr).toContain(stderr);
+});
