@@ -5,6 +5,7 @@
  *   --members N   so many whole members, to begin with
  *   --seed N      where to begin; a random one otherwise, printed
  *   --steps N     events a run (20000)
+ *   --changes N   of whole members: so many changes of membership at least, one after the other
  *   --runs N      so many runs, with seeds N, N+1, … (1)
  *   --minutes N   as many runs as fit
  *   --trace       every event as it happens
@@ -17,9 +18,9 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import * as clusters from '../test/sim/members/report.js';
-import { simulateMembers } from '../test/sim/members/simulation.js';
+import type { simulateMembers } from '../test/sim/members/simulation.js';
 import { tracingLogger } from '../test/sim/members/tracing-logger.js';
-import { withMemberMutant, withMutant } from '../test/sim/mutants/build.js';
+import { buildMembers, withMemberMutant, withMutant } from '../test/sim/mutants/build.js';
 import { memberMutants } from '../test/sim/mutants/member-mutants.js';
 import { mutants } from '../test/sim/mutants/mutants.js';
 import { type Core, core } from '../test/sim/raft/core.js';
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     members: { type: 'string' },
     seed: { type: 'string' },
     steps: { type: 'string', default: '20000' },
+    changes: { type: 'string', default: '0' },
     runs: { type: 'string', default: '1' },
     minutes: { type: 'string' },
     trace: { type: 'boolean', default: false },
@@ -62,6 +64,7 @@ interface Kind<T extends { readonly steps: number }> {
 }
 
 const steps = numberOf('steps', values.steps);
+const changes = numberOf('changes', values.changes);
 const { mutant } = values;
 const sink = values.trace ? { sink: (line: string) => console.log(line) } : {};
 
@@ -85,8 +88,15 @@ function clusterOf(
     ...clusters,
     describe: clusters.describeTotals,
     run: async (seed) => {
-      const outcome = await under({ seed, members, steps, ...sink, ...(values.logs && { loggerOf: tracingLogger }) });
-      const failure = outcome.failure && clusters.describeFailure(outcome, { steps, mutant });
+      const outcome = await under({
+        seed,
+        members,
+        steps,
+        changes,
+        ...sink,
+        ...(values.logs && { loggerOf: tracingLogger }),
+      });
+      const failure = outcome.failure && clusters.describeFailure(outcome, { steps, changes, mutant });
       return { scenario: clusters.describeScenario(outcome.scenario), totals: outcome.totals, failure };
     },
   };
@@ -126,7 +136,7 @@ if (values.members !== undefined) {
   const members = numberOf('members', values.members);
   process.exitCode =
     mutant === undefined
-      ? await runAll(clusterOf(members, simulateMembers))
+      ? await runAll(clusterOf(members, await buildMembers()))
       : await withMemberMutant(named(memberMutants), (mutated) => runAll(clusterOf(members, mutated)));
 } else {
   process.exitCode =

@@ -34,12 +34,21 @@ export interface SimPlan {
 
 const sectorSize = 512;
 
+/** Bytes that were written where; a sector may hold what it held after any of the writes since the last sync. */
+interface Written {
+  readonly from: number;
+  readonly to: number;
+  /** undefined = zeros. */
+  readonly bytes: Uint8Array | undefined;
+}
+
 class Content {
   bytes = Buffer.alloc(0);
   size = 0;
-  /** Per sector changed since the last sync: what it may hold after a crash, the synced state first. */
-  dirty = new Map<number, Buffer[]>();
-  sizes: number[] = [0];
+  /** Per sector changed since the last sync: what is synced. */
+  readonly #synced = new Map<number, Buffer>();
+  #writes: Written[] = [];
+  #sizes: number[] = [0];
   mode: number;
   exclusive: SimFile | undefined;
   readonly shared = new Set<SimFile>();
@@ -48,55 +57,74 @@ class Content {
     this.mode = mode;
   }
 
-  sector(number: number): Buffer {
+  #sector(number: number): Buffer {
     const copy = Buffer.allocUnsafe(sectorSize);
     const copied = this.bytes.copy(copy, 0, number * sectorSize, (number + 1) * sectorSize);
     return copied === sectorSize ? copy : copy.fill(0, copied);
   }
 
-  /** Runs `change`, which touches `[from, to)` only, and notes what may be lost of it. */
-  change(from: number, to: number, change: () => void): void {
-    const sectors: number[] = [];
-    for (let n = Math.floor(from / sectorSize); n * sectorSize < to; n++) sectors.push(n);
-    for (const n of sectors) if (!this.dirty.has(n)) this.dirty.set(n, [this.sector(n)]);
-    change();
-    for (const n of sectors) this.dirty.get(n)?.push(this.sector(n));
+  /** Notes what may be lost of it. */
+  #change(written: Written): void {
+    const { bytes, from, to } = written;
+    for (let n = Math.floor(from / sectorSize); n * sectorSize < to; n++)
+      if (!this.#synced.has(n)) this.#synced.set(n, this.#sector(n));
+    if (bytes === undefined) this.bytes.fill(0, from, to);
+    else this.bytes.set(bytes, from);
+    this.#writes.push(written);
   }
 
   resize(size: number): void {
     if (size === this.size) return;
     if (size < this.size) {
-      this.change(size, this.size, () => this.bytes.fill(0, size, this.size));
+      this.#change({ from: size, to: this.size, bytes: undefined });
     } else if (size > this.bytes.length) {
       const grown = Buffer.alloc(Math.max(size, this.bytes.length * 2));
       this.bytes.copy(grown);
       this.bytes = grown;
     }
     this.size = size;
-    this.sizes.push(size);
+    this.#sizes.push(size);
   }
 
+  /** `chunk` is kept. */
   write(chunk: Uint8Array, position: number): void {
     if (position + chunk.length > this.size) this.resize(position + chunk.length);
-    this.change(position, position + chunk.length, () => this.bytes.set(chunk, position));
+    this.#change({ from: position, to: position + chunk.length, bytes: chunk });
   }
 
   sync(): void {
-    this.dirty.clear();
-    this.sizes = [this.size];
+    this.#synced.clear();
+    this.#writes = [];
+    this.#sizes = [this.size];
   }
 
   crash(random: Random): void {
-    const size = pick(random, this.sizes);
+    const size = pick(random, this.#sizes);
     if (size > this.bytes.length) throw new Error('a size that never was');
-    for (const [n, versions] of this.dirty) {
-      const kept = pick(random, versions);
+    for (const [n, synced] of this.#synced) {
+      const kept = pick(random, this.#versions(n, synced));
       kept.copy(this.bytes, n * sectorSize, 0, Math.max(0, Math.min(sectorSize, this.bytes.length - n * sectorSize)));
     }
     this.bytes.fill(0, size);
     this.size = size;
     this.unlock();
     this.sync();
+  }
+
+  /** What sector `n` has held since it was synced, oldest first. */
+  #versions(n: number, synced: Buffer): Buffer[] {
+    const versions = [synced];
+    const start = n * sectorSize;
+    let last = synced;
+    for (const { bytes, from, to } of this.#writes) {
+      const [low, high] = [Math.max(from, start), Math.min(to, start + sectorSize)];
+      if (low >= high) continue;
+      last = Buffer.from(last);
+      if (bytes === undefined) last.fill(0, low - start, high - start);
+      else last.set(bytes.subarray(low - from, high - from), low - start);
+      versions.push(last);
+    }
+    return versions;
   }
 
   unlock(): void {
@@ -267,7 +295,7 @@ export class SimDisk implements Disk {
   setContent(path: string, bytes: Uint8Array): void {
     const { folder, name } = this.#parent(path);
     const content = new Content(0o600);
-    content.write(bytes, 0);
+    content.write(Uint8Array.from(bytes), 0);
     content.sync();
     folder.change((entries) => entries.set(name, { content }));
     folder.sync();

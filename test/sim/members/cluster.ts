@@ -108,10 +108,14 @@ export class SimCluster {
     return place;
   }
 
-  /** One that joins is told who belongs to the cluster as of now. */
+  /**
+   * One that joins is told who belongs to the cluster as of now. Nobody may lead before it has joined: then whoever has
+   * applied most knows.
+   */
   start(place: Place): void {
     if (place.config.initialClusterState === 'existing') {
-      const members = this.leader?.member?.cluster.members ?? [];
+      const [first] = this.lives.sort((a, b) => b.applied - a.applied);
+      const members = (this.leader ?? first)?.member?.cluster.members ?? [];
       place.config = {
         ...place.config,
         initialCluster: new Map(members.map(({ peerURLs }) => [nameOf(peerURLs), peerURLs])),
@@ -158,11 +162,17 @@ export class SimCluster {
     const { member } = life;
     if (member === undefined) throw new Error('connection refused');
     this.busy++;
-    let cancel = (): void => {};
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = world.after(CALL_TIMEOUT_MS, () => reject(new Error('the client waits no longer')));
+    let forget = (): void => {};
+    const gone = new Promise<never>((_resolve, reject) => {
+      const cancel = world.after(CALL_TIMEOUT_MS, () => reject(new Error('the client waits no longer')));
+      const leave = life.onOver(reject);
+      forget = () => {
+        cancel();
+        leave();
+      };
     });
-    const orGone = <R>(step: Promise<R>): Promise<R> => Promise.race([step, life.ended, late]);
+    gone.catch(() => {});
+    const orGone = <R>(step: Promise<R>): Promise<R> => Promise.race([step, gone]);
     try {
       await world.sleep(this.#wayMs());
       await orGone(life.clock.whenRunning());
@@ -171,7 +181,7 @@ export class SimCluster {
       await world.sleep(this.#wayMs());
       return answer;
     } finally {
-      cancel();
+      forget();
       this.busy--;
     }
   }

@@ -11,7 +11,7 @@ import { decodeEntryData } from '../../../src/member/apply/operation.js';
 import type { Change } from '../../../src/mvcc/types.js';
 import { KeyValue } from '../../../src/proto/gen/mvccpb.js';
 import { type Entry, EntryType, type NodeId } from '../../../src/raftpb/types.js';
-import { Truth, text, type Version } from '../../support/linearizability/truth.js';
+import { alike, Truth, text, type Version } from '../../support/linearizability/truth.js';
 import { versionOf } from '../../support/linearizability/wire.js';
 import { must } from '../raft/violation.js';
 import type { LeaseRecords } from './lease-records.js';
@@ -21,10 +21,7 @@ export class Observer {
   readonly truth = new Truth();
   /** By term. */
   readonly leaders = new Map<number, NodeId>();
-  readonly #entries = new Map<number, string>();
-  readonly #applied = new Map<Life, number>();
-  /** Of what changed, by revision. */
-  readonly #texts = new Map<number, string>();
+  readonly #entries = new Map<number, Entry>();
   highestTerm = 0;
   applied = 0;
 
@@ -50,7 +47,7 @@ export class Observer {
         'neither a restart nor a snapshot makes a revision',
         () => `${life.name} is at ${member.currentRevision}, ${this.truth.revision} is the last`,
       );
-    this.#applied.set(life, member.figures().appliedIndex);
+    life.applied = member.figures().appliedIndex;
     checked(isKnown);
     member.store.listen({
       written: (revision, changes) => checked(() => this.#written(life, revision, changes)),
@@ -70,10 +67,10 @@ export class Observer {
         this.trace(`${life.name} leads term ${node.term}`);
       } else must(other === node.id, 'a term has one leader', () => `${node.term}: ${other} and ${node.id}`);
     }
-    const before = this.#applied.get(life) ?? 0;
+    const before = life.applied;
     if (node.applied === before) return;
     must(node.applied > before, 'what is applied never goes back', () => `${life.name}: ${before} to ${node.applied}`);
-    this.#applied.set(life, node.applied);
+    life.applied = node.applied;
     const entries = member.parts.storage.entries(before + 1, node.applied + 1, Number.MAX_SAFE_INTEGER);
     // After a snapshot they are gone, maybe.
     if (typeof entries === 'string') return;
@@ -82,17 +79,17 @@ export class Observer {
 
   #entry({ name }: Life, entry: Entry): void {
     const { index, term, type, data } = entry;
-    const content = `${term} ${type} ${Buffer.from(data).toString('latin1')}`;
     const known = this.#entries.get(index);
     if (known !== undefined) {
       must(
-        known === content,
+        known.term === term && known.type === type && Buffer.compare(known.data, data) === 0,
         'an index holds one entry',
-        () => `${name} applied ${index}: ${content}, others ${known}`,
+        () => `${name} applied ${index}: ${textOf(entry)}, others ${textOf(known)}`,
       );
       return;
     }
-    this.#entries.set(index, content);
+    // Its own bytes: an entry's data may lie in a buffer that is used again.
+    this.#entries.set(index, { ...entry, data: Uint8Array.from(data) });
     this.applied++;
     if (type !== EntryType.EntryNormal) return;
     const decoded = decodeEntryData(data);
@@ -103,17 +100,16 @@ export class Observer {
   #written(life: Life, revision: number, changes: readonly Change[]): void {
     const versions = changes.map(({ kind, key, kv }): Version => {
       if (kind === 'delete') return { key, value: undefined, lease: 0n, create: 0, version: 0, mod: revision };
-      return versionOf(KeyValue.decode(Uint8Array.from(kv)));
+      return versionOf(KeyValue.decode(kv));
     });
-    const found = text(versions);
-    if (revision > this.truth.revision) {
-      this.truth.add(revision, versions);
-      this.#texts.set(revision, found);
-    } else
+    if (revision > this.truth.revision) this.truth.add(revision, versions);
+    else
       must(
-        found === this.#texts.get(revision),
+        alike(versions, this.truth.at(revision)),
         'a revision is the same on all members',
         () => `${life.name} has ${text(versions)} at ${revision}, others ${text(this.truth.at(revision))}`,
       );
   }
 }
+
+const textOf = ({ data, term, type }: Entry): string => `${term} ${type} ${Buffer.from(data).toString('latin1')}`;

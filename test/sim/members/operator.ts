@@ -23,11 +23,15 @@ export class Operator {
     readonly random: Random,
   ) {}
 
+  get changes(): number {
+    return this.added + this.promoted + this.removed;
+  }
+
   /** Never resolves. */
   async run(): Promise<void> {
     const { cluster, random } = this;
     for (;;) {
-      await cluster.world.sleep(300 + random.below(3000));
+      await cluster.world.sleep(300 + random.below(cluster.scenario.operatorEveryMs));
       await cluster.work();
       const life = cluster.someServing(random);
       if (life === undefined) continue;
@@ -37,7 +41,8 @@ export class Operator {
   }
 
   #doSomething(life: Life): Promise<void> {
-    const members = this.cluster.scenario.changesMembers ? 1 : 0;
+    const { changesMembers, changeWeight } = this.cluster.scenario;
+    const members = changesMembers ? changeWeight : 0;
     const what = weighted(this.random, {
       add: 8 * members,
       promote: 8 * members,
@@ -102,7 +107,10 @@ export class Operator {
     this.retireRemoved();
   }
 
-  /** Those that are known to be removed are not started any more; they stop by themselves. */
+  /**
+   * Those that are known to be removed are not started any more; they stop by themselves. One that has applied nothing
+   * since it was added knows nobody whom it could hear that from, and is ended.
+   */
   retireRemoved(): void {
     const { cluster } = this;
     const state = cluster.leader?.member?.cluster;
@@ -111,6 +119,7 @@ export class Operator {
     for (const place of cluster.places) {
       const wasMember = place.member !== undefined && state.isRemoved(place.member.id);
       place.isRetired = !names.has(place.name) && (wasMember || place.life === undefined) && place.lives > 0;
+      if (place.isRetired && place.member?.figures().appliedIndex === 0) place.kill();
     }
   }
 

@@ -47,18 +47,14 @@ export class Life {
   /** Why it stopped by itself. */
   fatal: unknown;
   isRemoved = false;
-  readonly ended: Promise<never>;
-  #end: (cause: Error) => void = () => {};
+  /** What it had applied when it was last looked at. */
+  applied = 0;
+  readonly #whenOver = new Set<(cause: Error) => void>();
 
   constructor(
     readonly place: Place,
     readonly clock: LifeClock,
-  ) {
-    this.ended = new Promise((_resolve, reject) => {
-      this.#end = reject;
-    });
-    this.ended.catch(() => {});
-  }
+  ) {}
 
   get name(): string {
     return this.place.name;
@@ -68,9 +64,36 @@ export class Life {
   over(): void {
     this.isOver = true;
     this.isReady = false;
-    this.#end(new Error('connection reset by peer'));
+    for (const run of this.#whenOver) run(reset());
+    this.#whenOver.clear();
+  }
+
+  /** Calls it at the end; returns how to call that off. A promise would keep all that ever waited for it. */
+  onOver(run: (cause: Error) => void): () => void {
+    if (this.isOver) run(reset());
+    else this.#whenOver.add(run);
+    return () => this.#whenOver.delete(run);
+  }
+
+  /** Rejects with the end of this life when that comes first. */
+  orOver<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const leave = this.onOver(reject);
+      work.then(
+        (value) => {
+          leave();
+          resolve(value);
+        },
+        (cause: unknown) => {
+          leave();
+          reject(cause);
+        },
+      );
+    });
   }
 }
+
+const reset = (): Error => new Error('connection reset by peer');
 
 export class Place {
   readonly disk: SimDisk;
@@ -123,7 +146,7 @@ export class Place {
         this.#listen(life, member);
         network.answer(this.config.initialAdvertisePeerUrls, async (request, url) => {
           await clock.whenRunning();
-          const response = await Promise.race([answers(request, url), life.ended]);
+          const response = await life.orOver(answers(request, url));
           await clock.whenRunning();
           return response;
         });

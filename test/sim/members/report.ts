@@ -18,12 +18,16 @@ export const describeScenario = (scenario: Scenario): string => text(scenario);
 /** What was broken, what went before it, and how to see it again. */
 export function describeFailure(
   { seed, scenario, failure, totals }: Outcome,
-  { steps, mutant }: { readonly steps: number; readonly mutant?: string | undefined },
+  {
+    steps,
+    changes = 0,
+    mutant,
+  }: { readonly steps: number; readonly changes?: number; readonly mutant?: string | undefined },
 ): string {
   if (failure === undefined) return '';
   const { error, trace } = failure;
   const known = ['Violation', 'HistoryError'].includes(error.name);
-  const variant = mutant === undefined ? '' : ` --mutant ${mutant}`;
+  const variant = (changes > 0 ? ` --changes ${changes}` : '') + (mutant === undefined ? '' : ` --mutant ${mutant}`);
   return [
     `the last ${trace.length} events:`,
     ...trace,

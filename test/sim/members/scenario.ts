@@ -17,6 +17,9 @@ export interface Scenario {
   /** How long things go wrong before all is made well and looked at. */
   readonly stormMs: number;
   readonly changesMembers: boolean;
+  /** How often the operator changes them, beside what else it does; and how long it waits between two things. */
+  readonly changeWeight: number;
+  readonly operatorEveryMs: number;
   /** There are users, and authentication. */
   readonly hasAccounts: boolean;
   /** Between members is etcd's peer protocol; otherwise each message is on its own, and they overtake one another. */
@@ -81,10 +84,21 @@ export function drawScenario(seed: number, members: number): Scenario {
     slowestMs: between(random, { low: 2, high: 150 }),
     stormMs: between(random, { low: 15_000, high: 40_000 }),
     changesMembers: chance(random, 600),
+    changeWeight: 1,
+    operatorEveryMs: 3000,
     speaksHttp: chance(random, 500),
     hasAccounts: chance(random, 600),
   };
 }
+
+/** The same, but there is one change of members after the other. */
+export const changing = (scenario: Scenario): Scenario => ({
+  ...scenario,
+  clients: 2,
+  changesMembers: true,
+  changeWeight: 5,
+  operatorEveryMs: 200,
+});
 
 export function configOf(name: string, scenario: Scenario, more: Partial<MemberConfig>): MemberConfig {
   return memberConfig(`/${name}`, {

@@ -12,7 +12,7 @@ import { kvClient } from './kv-client.js';
 import { leaseClient } from './lease-client.js';
 import { Nemesis } from './nemesis.js';
 import { Operator } from './operator.js';
-import { drawScenario, type Scenario } from './scenario.js';
+import { changing, drawScenario, type Scenario } from './scenario.js';
 import { WatchClient } from './watch-client.js';
 
 export interface Totals {
@@ -45,6 +45,8 @@ export interface SimulateOptions {
   readonly seed: number;
   readonly members: number;
   readonly steps: number;
+  /** Longer than that, until the membership was changed so often; then there is one change after the other. */
+  readonly changes?: number;
   readonly sink?: (line: string) => void;
   readonly loggerOf?: (name: string, nowMs: () => number) => Logger;
 }
@@ -52,8 +54,9 @@ export interface SimulateOptions {
 const TRACE_LINES = 60;
 
 export async function simulateMembers(options: SimulateOptions): Promise<Outcome> {
-  const { seed, members, steps, sink, loggerOf } = options;
-  const scenario = drawScenario(seed, members);
+  const { seed, members, steps, changes = 0, sink, loggerOf } = options;
+  const drawn = drawScenario(seed, members);
+  const scenario = changes === 0 ? drawn : changing(drawn);
   const lines: string[] = [];
   const trace = (line: string): void => {
     lines.push(line);
@@ -80,7 +83,7 @@ export async function simulateMembers(options: SimulateOptions): Promise<Outcome
     for (const watch of watches) start(cluster, watch.run());
     start(cluster, operator.run());
     start(cluster, nemesis.run());
-    while (cluster.world.steps < steps) {
+    while (cluster.world.steps < steps || operator.changes < changes) {
       cluster.wakeClients();
       await cluster.pass(scenario.stormMs);
       await calm(cluster, operator, watches);
@@ -105,7 +108,7 @@ export async function simulateMembers(options: SimulateOptions): Promise<Outcome
     events: sumOf(({ events }) => events),
     notices: sumOf(({ notices }) => notices),
     leasesExpired: cluster.leases.expired,
-    changes: operator.added + operator.promoted + operator.removed,
+    changes: operator.changes,
     lives: cluster.places.reduce((sum, { lives }) => sum + lives, 0),
     calms,
     accountChanges: accounts.changes,

@@ -6,7 +6,7 @@
 import type { Random } from '../../../src/lib/random.js';
 import type { WatchMessage, WatchStreamHandle } from '../../../src/mvcc/watch/types.js';
 import { Event } from '../../../src/proto/gen/mvccpb.js';
-import { text, type Version } from '../../support/linearizability/truth.js';
+import { alike, text, type Version } from '../../support/linearizability/truth.js';
 import { versionOf, versionOfEvent } from '../../support/linearizability/wire.js';
 import { between, chance, pick } from '../raft/draws.js';
 import { must } from '../raft/violation.js';
@@ -58,7 +58,7 @@ export class WatchClient {
   async #watchAt(life: Life): Promise<void> {
     const { cluster, random } = this;
     const { world } = cluster;
-    await Promise.race([life.clock.whenRunning(), life.ended]);
+    await life.orOver(life.clock.whenRunning());
     const { member } = life;
     if (member === undefined || life.isOver) return;
     if (this.seen === 0) {
@@ -80,8 +80,8 @@ export class WatchClient {
     const endMs = world.monotonicMs() + between(random, { low: 1000, high: 30_000 });
     try {
       while (world.monotonicMs() < endMs && this.#stream === stream && !life.isOver) {
-        await Promise.race([world.sleep(between(random, { low: 200, high: 3000 })), life.ended]);
-        await Promise.race([life.clock.whenRunning(), life.ended]);
+        await life.orOver(world.sleep(between(random, { low: 200, high: 3000 })));
+        await life.orOver(life.clock.whenRunning());
         if (chance(random, 300)) stream.requestProgress();
         if (chance(random, 300)) stream.notifyProgress();
       }
@@ -95,9 +95,12 @@ export class WatchClient {
     if (this.#draining) return;
     this.#draining = true;
     const delayMs = this.#isSlow && !this.cluster.isResting ? this.random.below(3000) : this.random.below(3);
-    life.clock.after(delayMs, () => this.#drain());
-    life.ended.catch(() => {
+    const forget = life.onOver(() => {
       this.#draining = false;
+    });
+    life.clock.after(delayMs, () => {
+      forget();
+      this.#drain();
     });
   }
 
@@ -140,7 +143,7 @@ export class WatchClient {
     const last = told.at(-1)?.mod ?? 0;
     const expected = this.#expected(this.seen, last);
     must(
-      text(told) === text(expected),
+      alike(told, expected),
       'each event is told once and in order',
       () => `${who()}: ${text(told)}, not ${text(expected)}`,
     );
@@ -152,7 +155,7 @@ export class WatchClient {
     for (const { kv, prevKv } of events) {
       if (prevKv === undefined || kv === undefined) continue;
       const before = truth.get(Buffer.from(kv.key).toString('latin1'), kv.modRevision - 1);
-      must(text(versionOf(prevKv)) === text(before), 'what was before is told', () => `${who()}: ${text(prevKv)}`);
+      must(alike(versionOf(prevKv), before), 'what was before is told', () => `${who()}: ${text(prevKv)}`);
     }
     this.events += told.length;
     this.seen = last;

@@ -65,8 +65,8 @@ class Connection {
   readonly #gone = new AbortController();
   /** Whoever waits for something of it. */
   readonly #waiting = new Set<(error: Error) => void>();
-  /** Forgets the asking side's signal. */
-  #unlink: () => void = () => {};
+  /** Forgets the asking side's signal and the lives at both ends. */
+  readonly #leaves: (() => void)[] = [];
   /** How much of the answer is on its way, or was not read yet. */
   #underway = 0;
   #read: () => void = () => {};
@@ -83,7 +83,7 @@ class Connection {
     const url = new URL(asked.url);
     const leave = (): void => this.#break();
     asked.signal?.addEventListener('abort', leave);
-    this.#unlink = () => asked.signal?.removeEventListener('abort', leave);
+    this.#leaves.push(() => asked.signal?.removeEventListener('abort', leave));
     if (asked.signal?.aborted === true) leave();
     try {
       // Never, for a process that is gone.
@@ -95,8 +95,7 @@ class Connection {
         await this.#untilBroken(wire.world.sleep(DIAL_TIMEOUT_MS));
         throw Object.assign(new Error(`dial tcp ${url.host}: i/o timeout`), { code: 'ETIMEDOUT' });
       }
-      port.life.ended.catch(leave);
-      life.ended.catch(leave);
+      this.#leaves.push(port.life.onOver(leave), life.onOver(leave));
       const answer = port.handle(this.#request(url, port), url);
       answer.catch(() => {});
       const response = await this.#within(asked.headersTimeoutMs, this.#untilBroken(this.#arrive(port, answer)));
@@ -109,7 +108,7 @@ class Connection {
 
   #break(): void {
     if (this.#gone.signal.aborted) return;
-    this.#unlink();
+    for (const leave of this.#leaves.splice(0)) leave();
     const error = reset();
     this.#gone.abort(error);
     for (const leave of this.#waiting) leave(error);
@@ -228,7 +227,16 @@ class Connection {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
-      work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+      work.then(
+        (value) => {
+          this.#waiting.delete(reject);
+          resolve(value);
+        },
+        (cause: unknown) => {
+          this.#waiting.delete(reject);
+          reject(cause);
+        },
+      );
     });
   }
 

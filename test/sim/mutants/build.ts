@@ -1,6 +1,7 @@
 /**
- * Builds the core, or whole members, with a mutant's change in it: the sources are bundled into a temporary folder, and
- * what the mutant replaces is replaced on the way. The sources themselves are not touched.
+ * Builds the core, or whole members, with a mutant's change in it or as they are: the sources are bundled into a
+ * temporary folder, and what the mutant replaces is replaced on the way. The sources themselves are not touched. A
+ * bundle runs about a third faster than what a development loader makes of the same sources.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,21 +39,28 @@ interface Target {
   readonly outFolder: string;
 }
 
+function mutating(mutant: Mutant, { sources }: Target): Plugin {
+  const path = join(sources, mutant.file);
+  return {
+    name: 'mutate',
+    setup({ onLoad }) {
+      onLoad({ filter: new RegExp(`${escapeRegExp(path)}$`) }, () => ({
+        contents: mutate(readFileSync(path, 'utf8'), mutant),
+        loader: 'ts',
+      }));
+    },
+  };
+}
+
 /** Builds the mutant, lends the module to `use`, and removes the build. */
-async function withBuild<M, T>(mutant: Mutant, target: Target, use: (module: M) => Promise<T> | T): Promise<T> {
+async function withBuild<M, T>(
+  mutant: Mutant | undefined,
+  target: Target,
+  use: (module: M) => Promise<T> | T,
+): Promise<T> {
   const folder = mkdtempSync(join(target.outFolder, 'mutant-'));
   try {
     const outfile = join(folder, 'mutant.mjs');
-    const plugin: Plugin = {
-      name: 'mutate',
-      setup({ onLoad }) {
-        const path = join(target.sources, mutant.file);
-        onLoad({ filter: new RegExp(`${escapeRegExp(path)}$`) }, () => ({
-          contents: mutate(readFileSync(path, 'utf8'), mutant),
-          loader: 'ts',
-        }));
-      },
-    };
     await build({
       bundle: true,
       format: 'esm',
@@ -62,7 +70,7 @@ async function withBuild<M, T>(mutant: Mutant, target: Target, use: (module: M) 
       logLevel: 'silent',
       entryPoints: [target.entryPoint],
       outfile,
-      plugins: [plugin],
+      plugins: mutant === undefined ? [] : [mutating(mutant, target)],
     });
     return await use((await import(pathToFileURL(outfile).href)) as M);
   } finally {
@@ -76,14 +84,22 @@ export function withMutant<T>(mutant: Mutant, use: (core: Core) => Promise<T> | 
   return withBuild<{ readonly core: Core }, T>(mutant, target, ({ core }) => use(core));
 }
 
+const MEMBERS: Target = {
+  entryPoint: below('../members/simulation.ts'),
+  sources: below('../../../src/'),
+  outFolder: below('../../../node_modules/'),
+};
+
+interface Members {
+  readonly simulateMembers: typeof simulateMembers;
+}
+
 /** The simulation of whole members with the mutant in them. */
 export function withMemberMutant<T>(mutant: Mutant, use: (simulate: typeof simulateMembers) => Promise<T>): Promise<T> {
-  const target = {
-    entryPoint: below('../members/simulation.ts'),
-    sources: below('../../../src/'),
-    outFolder: below('../../../node_modules/'),
-  };
-  return withBuild<{ readonly simulateMembers: typeof simulateMembers }, T>(mutant, target, (module) =>
-    use(module.simulateMembers),
-  );
+  return withBuild<Members, T>(mutant, MEMBERS, (module) => use(module.simulateMembers));
+}
+
+/** The simulation of whole members as they are. */
+export function buildMembers(): Promise<typeof simulateMembers> {
+  return withBuild<Members, typeof simulateMembers>(undefined, MEMBERS, (module) => module.simulateMembers);
 }

@@ -54,7 +54,7 @@ export class Truth {
       throw new HistoryError('revisions rise by one', `${revision} comes after ${this.revision}`);
     const changes = events.map(({ key, value, lease }) => ({ key, value, lease }));
     const expected = this.versionsOf(changes, this.revision);
-    if (text(expected) !== text(events))
+    if (!alike(expected, events))
       throw new HistoryError('versions follow from history', `at ${revision} ${text(events)}, not ${text(expected)}`);
     this.revision = revision;
     this.#events.set(revision, events);
@@ -106,3 +106,15 @@ export class Truth {
 /** The same for the same content. */
 export const text = (value: unknown): string =>
   JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? `${part}n` : part));
+
+/** Whether `text` of both is the same, for what is made in the same order of keys; much faster. */
+export function alike(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  const keys = Object.keys(left);
+  if (keys.length !== Object.keys(right).length) return false;
+  for (const key of keys) if (!alike(left[key], right[key])) return false;
+  return true;
+}
