@@ -23,10 +23,20 @@ export async function decideJoining(config: MemberConfig, world: DecisionWorld):
   const { name, initialAdvertisePeerUrls: peerURLs, initialCluster, initialClusterToken: token } = config;
   verifyJoining({ name, peerURLs, members: initialCluster, token });
   const told = initialMembers(config);
-  const answer = await askForCluster(remotePeerUrls(told, name), world, { timeoutMs: ASK_TIMEOUT_MS, quiet: false });
-  if (typeof answer === 'string') throw new Error(`cannot fetch cluster info from peer urls: ${answer}`);
-  const members = await matched(told, answer, world);
-  if (typeof members === 'string') throw new Error(`error validating peerURLs ${describeCluster(answer)}: ${members}`);
+  let members: readonly ClusterMember[] = [];
+  let refusal: string | undefined;
+  const answer = await askForCluster(remotePeerUrls(told, name), world, {
+    timeoutMs: ASK_TIMEOUT_MS,
+    quiet: false,
+    // etcd gives up where the first one that answers lags, and does not know yet that this one was added.
+    accepts: async (cluster) => {
+      const found = await matched(told, cluster, world);
+      if (typeof found !== 'string') members = found;
+      else refusal ??= `error validating peerURLs ${describeCluster(cluster)}: ${found}`;
+      return typeof found !== 'string';
+    },
+  });
+  if (typeof answer === 'string') throw new Error(refusal ?? `cannot fetch cluster info from peer urls: ${answer}`);
   const local = members.find((member) => member.name === name);
   if (local === undefined) throw new Error(`the member ${name} was verified to be in the initial cluster`);
   if (!(await isCompatibleWithCluster(members, local.id, config.emulate, world)))

@@ -22,14 +22,22 @@ export function remotePeerUrls(members: readonly ClusterMember[], localName: str
     .sort();
 }
 
+export interface AskForClusterOptions {
+  readonly timeoutMs: number;
+  /** Nobody need know about those that do not answer. */
+  readonly quiet: boolean;
+  /** False: somebody else may know better. */
+  readonly accepts?: (answer: ClusterAnswer) => Promise<boolean>;
+}
+
 /**
- * Asks one after another until somebody answers; each has `timeoutMs`. A text says, in etcd's words, why there is no
- * answer. `quiet`: nobody need know about those that do not answer.
+ * Asks one after another until somebody gives an answer that is accepted; each has `timeoutMs`. A text says, in etcd's
+ * words, why there is none.
  */
 export async function askForCluster(
   urls: readonly string[],
   world: DecisionWorld,
-  options: { readonly timeoutMs: number; readonly quiet: boolean },
+  options: AskForClusterOptions,
 ): Promise<ClusterAnswer | string> {
   for (const url of urls) {
     const address = `${url}/members`;
@@ -52,7 +60,8 @@ export async function askForCluster(
     }
     // It has not got that far itself; whoever answers so ends the search, as in etcd.
     if (members.length === 0) return 'failed to get raft cluster member(s) from the given URLs';
-    return { clusterId: answer.clusterId, members: members.sort((a, b) => (a.id < b.id ? -1 : 1)) };
+    const cluster = { clusterId: answer.clusterId, members: members.sort((a, b) => (a.id < b.id ? -1 : 1)) };
+    if (options.accepts === undefined || (await options.accepts(cluster))) return cluster;
   }
   return 'could not retrieve cluster information from the given URLs';
 }

@@ -245,6 +245,16 @@ describe('joining', () => {
     expect(String(clash)).toMatch(/could not retrieve cluster information/);
   });
 
+  test('goes by whoever knows of it: another that lags has not heard yet that it was added', async () => {
+    const b = member(0x77n, [third], { name: 'b' });
+    const world = new World({
+      [second]: { members: json(s, b), clusterId: 0xa160ab6b856238aan },
+      [third]: { members: json(a, s, b), clusterId: 0xa160ab6b856238aan },
+    });
+    expect(await decide(joining(`a=${own},s=${second},b=${third}`), world)).toMatchObject({ memberId: a.id });
+    expect(world.asked.slice(0, 2)).toEqual([`${second}/members`, `${third}/members`]);
+  });
+
   test('as a learner knows that it is one', async () => {
     const decision = await decide(joining(`a=${own},s=${second}`), running(json({ ...a, isLearner: true }, s)));
     expect(decision.t === 'joining' && decision.members.find(({ id }) => id === a.id)?.isLearner).toBe(true);
