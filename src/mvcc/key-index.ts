@@ -13,11 +13,13 @@
  *
  * Measured against sorted-btree, and why this one: docs/decisions/0002-key-index.md.
  */
+import { sortedInSteps } from '../lib/sorted-in-steps.js';
 import { type History, isAlive, KeyHistory } from './key-history.js';
 
 const LEAF_SIZE = 128;
 /** A loaded leaf leaves room for keys to come. */
 const LOADED_LEAF_SIZE = 96;
+const LOADED_KEYS_BEFORE_PAUSE = 100 * LOADED_LEAF_SIZE;
 
 class Leaf {
   /** Keys with an alive history. */
@@ -48,11 +50,28 @@ export class KeyIndex {
   /** All at once: sorting a million keys takes a third of what inserting them one by one does. */
   static of(histories: ReadonlyMap<string, History>): KeyIndex {
     const index = new KeyIndex();
-    if (histories.size === 0) return index;
-    const keys = [...histories.keys()].sort();
-    index.#leaves = [];
-    index.#firsts = [];
-    index.#keyCount = keys.length;
+    index.#load([...histories.keys()].sort(), histories);
+    return index;
+  }
+
+  /** The same with pauses for others. */
+  static *inSteps(histories: ReadonlyMap<string, History>): Generator<undefined, KeyIndex> {
+    const index = new KeyIndex();
+    const keys = yield* sortedInSteps([...histories.keys()]);
+    for (let from = 0; from < keys.length; from += LOADED_KEYS_BEFORE_PAUSE) {
+      index.#load(keys.slice(from, from + LOADED_KEYS_BEFORE_PAUSE), histories);
+      yield;
+    }
+    return index;
+  }
+
+  /** Keys in order, all behind those that are there. */
+  #load(keys: readonly string[], histories: ReadonlyMap<string, History>): void {
+    if (keys.length === 0) return;
+    if (this.#keyCount === 0) {
+      this.#leaves = [];
+      this.#firsts = [];
+    }
     for (let from = 0; from < keys.length; from += LOADED_LEAF_SIZE) {
       const leafKeys = keys.slice(from, from + LOADED_LEAF_SIZE);
       const leaf = new Leaf(
@@ -60,10 +79,10 @@ export class KeyIndex {
         leafKeys.map((key) => histories.get(key) as History),
       );
       for (const history of leaf.histories) if (isAlive(history)) leaf.alive++;
-      index.#leaves.push(leaf);
-      index.#firsts.push(from === 0 ? '' : (leafKeys[0] as string));
+      this.#firsts.push(this.#leaves.length === 0 ? '' : (leafKeys[0] as string));
+      this.#leaves.push(leaf);
     }
-    return index;
+    this.#keyCount += keys.length;
   }
 
   /** Keys known, deleted ones that are not compacted yet included. */

@@ -25,14 +25,45 @@ export interface Restored {
   readonly leased: ReadonlyMap<string, LeaseId>;
 }
 
+const RECORDS_BEFORE_PAUSE = 2000;
+
 export function restore(backend: BackendReader): Restored {
-  const histories = new Map<string, History>();
-  const leased = new Map<string, LeaseId>();
-  let currentRevision = 1;
-  backend.range('key', revisionKey(1, 0, false), undefined, 0, (recordKey, record) => {
+  const records = new Records();
+  backend.range('key', FIRST, undefined, 0, (recordKey, record) => records.add(recordKey, record));
+  return restored(backend, records, KeyIndex.of(records.histories));
+}
+
+/** The same with pauses for others: nothing may be written to the backend meanwhile. */
+export function* restoreInSteps(backend: BackendReader): Generator<undefined, Restored> {
+  const records = new Records();
+  for (let next: Uint8Array | undefined = FIRST; next !== undefined; ) {
+    let last: Uint8Array | undefined;
+    let read = 0;
+    backend.range('key', next, undefined, RECORDS_BEFORE_PAUSE, (recordKey, record) => {
+      records.add(recordKey, record);
+      last = recordKey;
+      read++;
+    });
+    // The next key there can be.
+    next = last === undefined || read < RECORDS_BEFORE_PAUSE ? undefined : Buffer.concat([last, Buffer.alloc(1)]);
+    yield;
+  }
+  return restored(backend, records, yield* KeyIndex.inSteps(records.histories));
+}
+
+const FIRST = revisionKey(1, 0, false);
+
+/** What follows from the records that were read, in their order. */
+class Records {
+  readonly histories = new Map<string, History>();
+  readonly leased = new Map<string, LeaseId>();
+  currentRevision = 1;
+
+  add(recordKey: Uint8Array, record: Uint8Array): void {
+    const { histories, leased } = this;
     const main = mainOf(recordKey);
     const sub = subOf(recordKey);
-    currentRevision = main;
+    this.currentRevision = main;
     const kv = decodeRecord(record);
     const key = latin1Text(kv.key);
     if (isTombstone(recordKey)) {
@@ -48,12 +79,14 @@ export function restore(backend: BackendReader): Restored {
     if (history !== before) histories.set(key, history);
     if (kv.lease !== 0n) leased.set(key, kv.lease);
     else if (leased.size > 0) leased.delete(key);
-  });
+  }
+}
 
+function restored(backend: BackendReader, { currentRevision, leased }: Records, index: KeyIndex): Restored {
   const compactRevision = readMain(backend, finishedKey) ?? -1;
   const scheduled = readMain(backend, scheduledKey) ?? -1;
   return {
-    index: KeyIndex.of(histories),
+    index,
     currentRevision: Math.max(currentRevision, compactRevision, scheduled),
     compactRevision,
     leased,

@@ -17,7 +17,7 @@ import { CompactionJob, HashJob, type Job } from './jobs.js';
 import type { KeyIndex } from './key-index.js';
 import { RangeCursor, type StoreView } from './range-cursor.js';
 import { type Interval, intervalOf, RecordReader } from './read.js';
-import { finishedKey, readMain, restore, scheduledKey } from './restore.js';
+import { finishedKey, type Restored, readMain, restore, scheduledKey } from './restore.js';
 import { revisionKey } from './revision.js';
 import type {
   Change,
@@ -298,8 +298,9 @@ export class MvccStore implements KeyReader, WriteTarget {
 
   /**
    * Goes on with another backend (a snapshot from the leader). What was under way is interrupted; listeners learn it.
+   * `found` is what `restoreInSteps` has read of the same backend before.
    */
-  restore(backend: Backend): void {
+  restore(backend: Backend, found?: Restored): void {
     if (this.#writing) throw new Error('a write transaction is open');
     this.close();
     this.#hashes = new CompactionHashes();
@@ -309,7 +310,7 @@ export class MvccStore implements KeyReader, WriteTarget {
       reader: this.reader,
       current: this.#current,
       compactedAt: this.#compactedAt,
-    } = this.#load(backend));
+    } = this.#load(backend, found));
     this.#resumeCompaction();
     for (const listener of this.#listeners) listener.restored();
   }
@@ -328,10 +329,10 @@ export class MvccStore implements KeyReader, WriteTarget {
     if (first !== undefined) this.#jobs = [first, ...waiting.filter((job) => !job.endsAbandoned())];
   }
 
-  #load(backend: Backend) {
+  #load(backend: Backend, prepared?: Restored) {
     backend.createBucket('key');
     backend.createBucket('meta');
-    const found = restore(backend);
+    const found = prepared ?? restore(backend);
     for (const [key, lease] of found.leased) {
       if (!this.leases.attach(lease, key)) this.#options.onLostLease?.(lease, key);
     }

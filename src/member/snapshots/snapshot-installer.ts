@@ -6,7 +6,8 @@
  *   2. the `.snap` file: not used before the log knows it;
  *   3. its marker in the log: not used before the hard state says that its index is committed;
  *   4. the hard state. From here on a start begins with this snapshot, and finds its database in `<index>.snap.db`;
- *   5. the database takes the place of ours (a rename): a start finds it under the usual name;
+ *   5. its keys are read, piece by piece, while the old database still serves; then it takes the place of ours (a
+ *      rename): a start finds it under the usual name;
  *   6. in the same step, without anybody running in between, all that is remembered of the old database is read again,
  *      see `reload`.
  *
@@ -15,10 +16,14 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
+import { openBolt } from '../../bolt/bolt.js';
+import { backendReader } from '../../datadir/db.js';
 import type { Lessor } from '../../lease/lessor.js';
+import type { Clock } from '../../lib/clock.js';
 import type { Disk } from '../../lib/disk.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
+import { type Restored, restoreInSteps } from '../../mvcc/restore.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { HardState, Index, Snapshot } from '../../raftpb/types.js';
@@ -29,8 +34,12 @@ import type { SnapshotInstalls } from '../loop/raft-loop.js';
 import type { Cluster } from '../membership/cluster.js';
 import type { V2State } from './v2-state.js';
 
+/** So long others wait for their turn. */
+const SLICE_MS = 5;
+
 export interface SnapshotInstallerDeps {
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
   readonly snapshots: SnapshotFiles;
@@ -92,9 +101,10 @@ export class SnapshotInstaller implements SnapshotInstalls {
     await failpoints?.wait('applyBeforeOpenSnapshot');
     this.installing++;
     try {
+      const keys = await this.#read(path);
       await backend.replace(path, () => {
         failpoints?.hit('applyAfterOpenSnapshot');
-        this.#reload(snapshot);
+        this.#reload(snapshot, keys);
       });
     } finally {
       this.installing--;
@@ -102,17 +112,40 @@ export class SnapshotInstaller implements SnapshotInstalls {
     logger.info('applied snapshot', fields());
   }
 
+  /** The keys of a database that may be large, with pauses: heartbeats, reads and elections go on meanwhile. */
+  async #read(path: string): Promise<Restored> {
+    const { clock, disk } = this.deps;
+    const bolt = openBolt(disk, path, { readOnly: true });
+    try {
+      const tx = bolt.beginRead();
+      try {
+        const steps = restoreInSteps(backendReader(tx));
+        for (let untilMs = clock.monotonicMs() + SLICE_MS; ; ) {
+          const { done, value } = steps.next();
+          if (done === true) return value;
+          if (clock.monotonicMs() < untilMs) continue;
+          await new Promise<void>((resolve) => clock.soon(resolve));
+          untilMs = clock.monotonicMs() + SLICE_MS;
+        }
+      } finally {
+        tx.close();
+      }
+    } finally {
+      bolt.close();
+    }
+  }
+
   /**
    * Who knows something of the old database, in the order in which they rest on each other: keys are attached to leases
    * that exist, permission to change anything comes after what there is to change, and nobody learns of new members
    * before they are known.
    */
-  #reload(snapshot: Snapshot): void {
+  #reload(snapshot: Snapshot, keys: Restored): void {
     const { backend, lessor, store, alarms, auth, v2, cluster, logger } = this.deps;
     logger.info('restoring lease store');
     lessor.restore(backend);
     logger.info('restoring mvcc store');
-    store.restore(backend);
+    store.restore(backend, keys);
     logger.info('restoring alarm store');
     alarms.restore();
     logger.info('restoring auth store');
