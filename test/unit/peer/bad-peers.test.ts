@@ -192,6 +192,30 @@ describe('what a peer may not send', () => {
     release();
   });
 
+  it.each([
+    ['too old', { 'X-Server-Version': '2.3.8' }, 'incompatible version'],
+    ['from before there were versions', { 'X-Server-Version': '' }, 'incompatible version'],
+    ['in need of a newer cluster', { 'X-Min-Cluster-Version': '4.0.0' }, 'incompatible version'],
+    ['that names no version', { 'X-Server-Version': 'newest' }, 'incompatible version'],
+    ['of another cluster', { 'X-Etcd-Cluster-ID': 'dead' }, 'cluster ID mismatch'],
+    ['of no cluster', { 'X-Etcd-Cluster-ID': '' }, 'cluster ID mismatch'],
+  ])('requests of a peer %s, by post or for a stream', async (_, headers, refusal) => {
+    await using a = await startPeerNode({ id: A });
+    a.transport.addPeer(B, ['http://127.0.0.1:1']);
+    const frame = Buffer.alloc(0);
+    const refused = { status: 412, body: `${refusal}\n` };
+    for (const path of ['/raft', '/raft/snapshot']) {
+      const asked = { port: a.port, method: 'POST', path, headers: raftHeaders(a, headers), body: frame };
+      expect(await rawRequest(asked), path).toMatchObject(refused);
+    }
+    for (const stream of ['msgapp', 'message']) {
+      const path = `/raft/stream/${stream}/b2`;
+      const answer = await rawRequest({ port: a.port, method: 'GET', path, headers: raftHeaders(a, headers) });
+      expect(answer, path).toMatchObject(refused);
+    }
+    expect(a.receiver.messages).toEqual([]);
+  });
+
   it('requests with forged lengths, without end, or with nothing in them', async () => {
     await using a = await startPeerNode({ id: A });
     const post = (path: string, body: string) =>
