@@ -6,7 +6,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { type Runner, startCluster } from '../support/cluster.js';
-import { Checks, eventually, realVersions } from '../support/mixed-cluster.js';
+import { Checks, eventually, QUICK, realVersions } from '../support/mixed-cluster.js';
 
 const [v35, v34] = realVersions;
 if (v35 === undefined || v34 === undefined) throw new Error('two versions of etcd to mix with');
@@ -21,7 +21,7 @@ const mixes: readonly (readonly [string, boolean, string, readonly Runner[]])[] 
 
 describe.each(mixes)('a cluster of %s', (name, isThere, etcdctl, runners) => {
   test.runIf(isThere)('serves all there is through each member, whoever leads', { timeout: 90_000 }, async () => {
-    await using cluster = await startCluster({ members: runners });
+    await using cluster = await startCluster({ members: runners, flags: QUICK });
     await using checks = new Checks(cluster, etcdctl);
     const [first] = cluster.places;
     if (first === undefined) throw new Error('no member');

@@ -9,7 +9,7 @@ import type { Client } from '../../src/client/index.js';
 import { Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
 import { type ClusterPlace, LocalCluster } from '../support/cluster.js';
 import { buildPrograms } from '../support/member-process.js';
-import { Checks, eventually, realVersions } from '../support/mixed-cluster.js';
+import { CHANGEABLE, Checks, eventually, realVersions } from '../support/mixed-cluster.js';
 
 const LEASE = 0x7000n;
 const root = { username: 'root', password: 'pass' };
@@ -43,7 +43,7 @@ beforeAll(buildPrograms, 120_000);
 describe.each(cases)('a member of kind $joiner joining by $way, with $version', (scene) => {
   const { joiner, way, isThere, etcdctl } = scene;
   test.runIf(isThere)('knows all, serves and leads', { timeout: 90_000 }, async () => {
-    await using cluster = new LocalCluster(way === 'snapshot' ? ['--snapshot-count=10'] : []);
+    await using cluster = new LocalCluster(way === 'snapshot' ? [...CHANGEABLE, '--snapshot-count=10'] : CHANGEABLE);
     await using open = new Checks(cluster, etcdctl);
     await using checks = new Checks(cluster, etcdctl, root);
     const [first] = await cluster.found([joiner === 'ours' ? scene.real : scene.ours]);

@@ -9,7 +9,7 @@ import { DowngradeRequest_DowngradeAction as Action } from '../../src/proto/gen/
 import { startCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
 import { buildPrograms } from '../support/member-process.js';
-import { Checks, eventually, realVersions } from '../support/mixed-cluster.js';
+import { CHANGEABLE, Checks, eventually, QUICK, realVersions } from '../support/mixed-cluster.js';
 
 beforeAll(buildPrograms, 120_000);
 
@@ -22,7 +22,7 @@ describe.each(realVersions)('beside members of $version', (scene) => {
     async (kind) => {
       const members =
         kind === 'ours' ? [scene.ours, scene.ours, scene.real] : [scene.real, scene.real, scene.ourProcess];
-      await using cluster = await startCluster({ members, flags: ['--snapshot-count=20'] });
+      await using cluster = await startCluster({ members, flags: [...QUICK, '--snapshot-count=20'] });
       await using checks = new Checks(cluster, etcdctl);
       const [leader, lagging] = [cluster.at(0), cluster.at(2)];
       await checks.makeLeader(leader);
@@ -45,7 +45,7 @@ describe.each(realVersions)('beside members of $version', (scene) => {
     'leadership is handed over by one of ours that is told to end, and won by one when the leader dies',
     { timeout: 90_000 },
     async () => {
-      await using cluster = await startCluster({ members: [scene.ourProcess, scene.ours, scene.real] });
+      await using cluster = await startCluster({ members: [scene.ourProcess, scene.ours, scene.real], flags: QUICK });
       await using checks = new Checks(cluster, etcdctl);
       const [first, , third] = [cluster.at(0), cluster.at(1), cluster.at(2)];
       await checks.makeLeader(first);
@@ -72,7 +72,7 @@ describe.each(realVersions)('beside members of $version', (scene) => {
     'learners are added and promoted, addresses change, leaders are removed',
     { timeout: 120_000 },
     async () => {
-      await using cluster = await startCluster({ members: [scene.ours, scene.real] });
+      await using cluster = await startCluster({ members: [scene.ours, scene.real], flags: CHANGEABLE });
       await using checks = new Checks(cluster, etcdctl);
       const [ours, real] = [cluster.at(0), cluster.at(1)];
       for (const [asked, kind] of [

@@ -8,7 +8,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startCluster } from '../support/cluster.js';
 import { buildPrograms } from '../support/member-process.js';
-import { Checks, realVersions } from '../support/mixed-cluster.js';
+import { CHANGEABLE, Checks, realVersions } from '../support/mixed-cluster.js';
 
 const WRITE_TIMEOUT_MS = 3000;
 const PAUSE_MS = 5;
@@ -57,7 +57,7 @@ describe.each(realVersions)('three members of $version', (scene) => {
   test.runIf(isThere)('are replaced by ours and back under load', { timeout: 240_000 }, async () => {
     await using cluster = await startCluster({
       members: [scene.real, scene.real, scene.real],
-      flags: ['--snapshot-count=100'],
+      flags: [...CHANGEABLE, '--snapshot-count=100'],
     });
     await using checks = new Checks(cluster, etcdctl);
     const writer = new Writer(checks);
