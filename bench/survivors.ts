@@ -1,0 +1,103 @@
+/**
+ * `npx tsx bench/survivors.ts [--mb 1024] [--real FOLDER]`: three members as processes (ours, or the real etcd in FOLDER)
+ * hold that much, a fourth one joins while puts go on; then the leader is killed. Prints how long puts take before and
+ * meanwhile, how long the joiner takes, and how long nobody can write.
+ */
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { Client } from '../src/client/index.js';
+import { type ClusterPlace, type Runner, startCluster } from '../test/support/cluster.js';
+import { buildPrograms } from '../test/support/member-process.js';
+
+const VALUE_BYTES = 16 * 1024;
+const PARALLEL = 16;
+const PUT_EVERY_MS = 5;
+
+const { values } = parseArgs({ options: { mb: { type: 'string', default: '1024' }, real: { type: 'string' } } });
+const megabytes = Number(values.mb);
+const runner: Runner = values.real === undefined ? 'ours' : { real: values.real };
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const clientOf = (places: readonly ClusterPlace[]): Client =>
+  new Client({ endpoints: places.map(({ endpoint }) => endpoint), dialTimeoutMs: 5000 });
+
+/** How long each put takes, one every few milliseconds whatever becomes of those before. */
+async function timePuts(client: Client, isOver: () => boolean): Promise<string> {
+  const took: number[] = [];
+  const under: Promise<void>[] = [];
+  let failed = 0;
+  for (let i = 0; !isOver(); i++) {
+    const beganMs = performance.now();
+    const put = client.kv.put(`timed/${i % 100}`, 'v', { timeoutMs: 10_000 });
+    under.push(
+      put.then(
+        () => void took.push(performance.now() - beganMs),
+        () => void failed++,
+      ),
+    );
+    await sleep(PUT_EVERY_MS);
+  }
+  await Promise.all(under);
+  took.sort((a, b) => a - b);
+  const at = (part: number): string => (took[Math.floor(took.length * part)] ?? 0).toFixed(1);
+  return `${took.length} puts: median ${at(0.5)} ms, 99 % ${at(0.99)} ms, longest ${at(0.9999)} ms; ${failed} failed`;
+}
+
+if (runner === 'ours') buildPrograms();
+await using cluster = await startCluster({
+  members: [runner, runner, runner],
+  flags: ['--quota-backend-bytes=8000000000', '--snapshot-count=1000', '--strict-reconfig-check=false'],
+});
+await using client = clientOf(cluster.places);
+
+const filledMs = performance.now();
+const count = Math.ceil((megabytes * 1024 * 1024) / VALUE_BYTES);
+let next = 0;
+const fill = async (): Promise<void> => {
+  while (next < count) await client.kv.put(`filling/${next++}`, randomBytes(VALUE_BYTES), { timeoutMs: 30_000 });
+};
+await Promise.all(Array.from({ length: PARALLEL }, fill));
+console.log(`${megabytes} MB in ${count} keys, filled in ${((performance.now() - filledMs) / 1000).toFixed(1)} s`);
+
+const untilMs = performance.now() + 10_000;
+console.log(`before:    ${await timePuts(client, () => performance.now() > untilMs)}`);
+
+const joiner = await cluster.joining(runner);
+await client.cluster.add([joiner.peerUrl]);
+const addedMs = performance.now();
+let joinedMs: number | undefined;
+const timed = timePuts(client, () => joinedMs !== undefined && performance.now() > joinedMs + 2000);
+await joiner.start();
+await using joined = clientOf([joiner]);
+for (let isThere = false; !isThere; ) {
+  await sleep(20);
+  // What is there now is there at the joiner, too.
+  const { kvs } = await joined.kv.get(`filling/${count - 1}`, { serializable: true }).catch(() => ({ kvs: [] }));
+  isThere = kvs.length > 0;
+}
+joinedMs = performance.now();
+console.log(`joined in  ${((joinedMs - addedMs) / 1000).toFixed(1)} s`);
+console.log(`meanwhile: ${await timed}`);
+
+const statuses = await Promise.all(
+  cluster.places.map(async (place) => ({ place, ...(await client.maintenance.status(place.endpoint)) })),
+);
+const leader = statuses.find(({ header, leader }) => header?.memberId === leader)?.place;
+if (leader === undefined) throw new Error('nobody leads');
+await leader.stop('SIGKILL');
+const killedMs = performance.now();
+const survivors = cluster.places.filter((place) => place !== leader);
+const clients = survivors.map((place) => clientOf([place]));
+const accepted = async (one: Client): Promise<void> => {
+  for (;;) {
+    const isAccepted = await one.kv.put('after', 'v', { timeoutMs: 200 }).then(
+      () => true,
+      () => false,
+    );
+    if (isAccepted) return;
+    await sleep(10);
+  }
+};
+await Promise.race(clients.map(accepted));
+console.log(`leader killed: the next write was accepted after ${Math.round(performance.now() - killedMs)} ms`);
+await Promise.all(clients.map((one) => one.close()));
+process.exit(0);
