@@ -242,6 +242,8 @@ export class RaftLoop {
         this.#turn();
       })
       .catch((cause: unknown) => {
+        // The database is closed under it where the member stops in order.
+        if (this.#stopped) return;
         this.stop();
         deps.onFatal(cause);
       });

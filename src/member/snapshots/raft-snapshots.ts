@@ -112,6 +112,7 @@ export class RaftSnapshots {
 
   stop(): void {
     this.#outgoing.stop();
+    this.installs.stop();
   }
 
   /** Resolves when no snapshot is being taken. */

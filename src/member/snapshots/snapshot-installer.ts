@@ -64,6 +64,7 @@ export interface SnapshotInstallerDeps {
 export class SnapshotInstaller implements SnapshotInstalls {
   /** Snapshots that are being installed: one at most. */
   installing = 0;
+  #stopped = false;
 
   constructor(readonly deps: SnapshotInstallerDeps) {}
 
@@ -102,6 +103,7 @@ export class SnapshotInstaller implements SnapshotInstalls {
     this.installing++;
     try {
       const keys = await this.#read(path);
+      if (keys === undefined) return;
       await backend.replace(path, () => {
         failpoints?.hit('applyAfterOpenSnapshot');
         this.#reload(snapshot, keys);
@@ -112,8 +114,16 @@ export class SnapshotInstaller implements SnapshotInstalls {
     logger.info('applied snapshot', fields());
   }
 
-  /** The keys of a database that may be large, with pauses: heartbeats, reads and elections go on meanwhile. */
-  async #read(path: string): Promise<Restored> {
+  /** What is being read is not installed any more: the next start does that. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /**
+   * The keys of a database that may be large, with pauses: heartbeats, reads and elections go on meanwhile. undefined
+   * where the member stopped over it.
+   */
+  async #read(path: string): Promise<Restored | undefined> {
     const { clock, disk } = this.deps;
     const bolt = openBolt(disk, path, { readOnly: true });
     try {
@@ -125,6 +135,7 @@ export class SnapshotInstaller implements SnapshotInstalls {
           if (done === true) return value;
           if (clock.monotonicMs() < untilMs) continue;
           await new Promise<void>((resolve) => clock.soon(resolve));
+          if (this.#stopped) return undefined;
           untilMs = clock.monotonicMs() + SLICE_MS;
         }
       } finally {
