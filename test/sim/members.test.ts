@@ -8,15 +8,8 @@ import { describeFailure, sum } from './members/report.js';
 import type { Outcome, SimulateOptions, simulateMembers, Totals } from './members/simulation.js';
 import { buildMembers } from './mutants/build.js';
 
-const STEPS = 40_000;
-const range = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const STEPS = 1_000_000;
 const more = (process.env.SIMULATION_SEEDS ?? '').split(',').filter((word) => word !== '');
-const runs = [
-  ...range(1, 9).map((seed) => ({ members: 3, seed })),
-  ...range(10, 18).map((seed) => ({ members: 5, seed })),
-  { members: 1, seed: 19 },
-  ...more.map((seed) => ({ members: 5, seed: Number(seed) })),
-];
 
 let simulate: typeof simulateMembers;
 beforeAll(async () => {
@@ -30,22 +23,14 @@ async function mustHold(options: SimulateOptions): Promise<Outcome> {
 }
 
 describe('a simulated cluster', () => {
-  let totals: Totals | undefined;
-
-  it.each(runs)(
-    'of $members loses nothing, tells everybody the same and recovers, seed $seed',
-    async (run) => {
-      const outcome = await mustHold({ ...run, steps: STEPS });
+  it('of one, three or five loses nothing, tells everybody the same and recovers, in a million steps', async () => {
+    let totals: Totals | undefined;
+    for (let seed = 1; totals === undefined || totals.steps < STEPS; seed++) {
+      // To the end of one storm and the calm after it.
+      const outcome = await mustHold({ members: [3, 5, 3, 5, 1][seed % 5] ?? 3, seed, steps: 1 });
       totals = totals === undefined ? outcome.totals : sum(totals, outcome.totals);
-    },
-    240_000,
-  );
-
-  it('has seen all there is to see', () => {
+    }
     // That the rules were not kept for want of temptation.
-    expect(totals).toBeDefined();
-    if (totals === undefined) return;
-    expect(totals.steps).toBeGreaterThan(1_000_000);
     expect(totals.terms).toBeGreaterThan(100);
     expect(totals.answered).toBeGreaterThan(20_000);
     expect(totals.unknown).toBeGreaterThan(200);
@@ -56,7 +41,15 @@ describe('a simulated cluster', () => {
     expect(totals.accountChanges).toBeGreaterThan(100);
     expect(totals.lives).toBeGreaterThan(200);
     expect(totals.calms).toBeGreaterThanOrEqual(20);
-  });
+  }, 1_200_000);
+
+  it.skipIf(more.length === 0).each(more)(
+    'of five does, seed %s',
+    async (seed) => {
+      await mustHold({ members: 5, seed: Number(seed), steps: 20_000 });
+    },
+    240_000,
+  );
 
   it('goes through one change of its members after the other; --changes 1000 of the script does for long', async () => {
     const { totals } = await mustHold({ members: 3, seed: 8, steps: 1, changes: 10 });
