@@ -30,7 +30,8 @@ const pairs: readonly Pair[] = [
   { version: '3.4', folder: realEtcd34 ?? '', asVersion: ['--emulate-version', '3.4'] },
 ];
 
-const flags = ['--snapshot-count', '20', '--max-wals', '2', '--max-snapshots', '2', '--log-level', 'warn'];
+const quick = ['--heartbeat-interval', '50', '--election-timeout', '500'];
+const flags = ['--snapshot-count', '20', '--max-wals', '2', '--max-snapshots', '2', '--log-level', 'warn', ...quick];
 
 class Workload {
   readonly model = new StoreModel();

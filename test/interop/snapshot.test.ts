@@ -32,7 +32,7 @@ const versions: readonly Version[] = [
 
 describe.each(versions)('with a real $version', ({ folder = '', real, ours }) => {
   const isThere = folder !== '';
-  const few = ['--snapshot-count', '10'];
+  const few = ['--snapshot-count', '10', '--heartbeat-interval', '50', '--election-timeout', '500'];
 
   const ctl = (home: MemberHome, ...words: string[]): string =>
     execFileSync(join(folder, 'etcdctl'), ['--endpoints', home.endpoint, '--command-timeout', '10s', ...words], {
