@@ -1,7 +1,7 @@
 /**
- * `npx tsx bench/survivors.ts [--mb 1024] [--real FOLDER]`: three members as processes (ours, or the real etcd in FOLDER)
- * hold that much, a fourth one joins while puts go on; then the leader is killed. Prints how long puts take before and
- * meanwhile, how long the joiner takes, and how long nobody can write.
+ * `npx tsx bench/survivors.ts [--mb 1024] [--real FOLDER]`: three members as processes (ours, or the real etcd in
+ * FOLDER) hold that much, a fourth one joins while puts go on; then the leader is killed. Prints how long puts take
+ * before and meanwhile, how long the joiner takes, and how long nobody can write.
  */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
