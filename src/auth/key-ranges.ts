@@ -10,27 +10,26 @@
  */
 import { latin1Text } from '../lib/latin1.js';
 import type { Permission } from '../proto/gen/authpb.js';
-
-interface Interval {
-  /** latin1: compares in byte order. */
-  readonly start: string;
-  /** Exclusive; undefined = to the last key. */
-  readonly end: string | undefined;
-}
+import { type Interval, IntervalTree } from './interval-tree.js';
 
 export class KeyRanges {
+  readonly #granted: readonly Interval[];
   readonly #intervals: readonly Interval[];
+  #tree: IntervalTree | undefined;
 
+  /** In the order in which the user's roles and their permissions are stored. */
   constructor(permissions: Iterable<Pick<Permission, 'key' | 'rangeEnd'>>) {
-    this.#intervals = merged([...permissions].map(({ key, rangeEnd }) => intervalOf(key, rangeEnd)));
+    this.#granted = [...permissions].map(({ key, rangeEnd }) => intervalOf(key, rangeEnd));
+    this.#intervals = merged(this.#granted);
   }
 
-  /**
-   * Whether all of `[key, rangeEnd)` is granted; of a range without keys (end <= key), whether its key is.
-   * `etcd-diff:` in etcd that depends on the shape of the tree of intervals, too: it denies some such ranges.
-   */
+  /** Whether all of `[key, rangeEnd)` is granted; of a range without keys (end <= key), what etcd finds in its tree. */
   contains(key: Uint8Array, rangeEnd: Uint8Array): boolean {
     const { start, end } = intervalOf(key, rangeEnd);
+    if (end !== undefined && end <= start) {
+      this.#tree ??= new IntervalTree(this.#granted);
+      return this.#tree.reaches(start, end);
+    }
     const found = this.#last(start);
     if (found === undefined) return false;
     if (found.end === undefined) return true;
@@ -68,7 +67,7 @@ function intervalOf(key: Uint8Array, rangeEnd: Uint8Array): Interval {
 }
 
 /** 3.4 grants ranges that end before they begin; they hold no key. */
-function merged(intervals: Interval[]): Interval[] {
+function merged(intervals: readonly Interval[]): Interval[] {
   const rising = intervals
     .filter(({ start, end }) => end === undefined || start < end)
     .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
