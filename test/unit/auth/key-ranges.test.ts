@@ -58,6 +58,33 @@ describe('granted ranges', () => {
     expect(allows(ranges, 'l\xff', OPEN)).toBe(false);
   });
 
+  it.each([
+    ['k', 'a', true],
+    ['l', 'k', true],
+    ['z', 'a', false],
+    ['z', 'k', false],
+    ['z', 'l', true],
+    ['z', 'z', true],
+    ['s', 'r', true],
+    ['s', 'k', false],
+    ['m', 'a', false],
+    ['m', 'm', false],
+    ['a', 'a', false],
+  ])('are asked for an empty range as etcd asks its tree: [%s, %s) of [k, m) and [r, …', (key, rangeEnd, allowed) => {
+    expect(allows(granted(['k', 'm'], ['r', OPEN]), key, rangeEnd)).toBe(allowed);
+  });
+
+  it('are asked for an empty range in the order in which they were granted', () => {
+    // Three in rising order make the middle one the root; the first below it on the left.
+    const rising = granted(['b', 'c'], ['d', 'e'], ['f', 'h']);
+    expect(allows(rising, 'g', 'd')).toBe(false);
+    expect(allows(rising, 'g', 'e')).toBe(true);
+    // Two leave the first one as the root.
+    expect(allows(granted(['b', 'c'], ['f', 'h']), 'g', 'c')).toBe(true);
+    expect(allows(granted(['f', 'h'], ['b', 'c']), 'g', 'a')).toBe(true);
+    expect(allows(granted(['b', 'c'], ['f', 'h']), 'g', 'a')).toBe(false);
+  });
+
   it('that end before they begin hold nothing, as 3.4 grants them', () => {
     expect(allows(granted(['z', 'a']), 'm')).toBe(false);
     expect(allows(granted(['z', 'a']), 'z')).toBe(false);
