@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --warm-up N --only TEXT --members N --v2]`: the same loads on our member
- * and, where a real etcd is found, on it, alternating in one run. With several members connections are spread over
- * them, and CPU is that of all; `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that
- * have just started; before the others they are kept busy for the seconds of `--warm-up`. Prints medians over the
- * rounds: throughput, latency percentiles, server CPU per operation, and ratios ours/etcd.
+ * `npm run bench [-- --seconds N --rounds N --warm-up N --only TEXT --members N --v2 --beside DIR]`: the same loads on
+ * our member and, where a real etcd is found, on it, alternating in one run; with `--beside`, on what another checkout
+ * in DIR has built. With several members connections are spread over them, and CPU is that of all; `--v2` has the loads
+ * of the v2 API, beside etcd 3.4. The first row is of servers that have just started; before the others they are kept
+ * busy for the seconds of `--warm-up`. Prints medians over the rounds: throughput, latency percentiles, server CPU per
+ * operation, and ratios of ours to the other.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -32,17 +33,35 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     members: { type: 'string', default: '1' },
     v2: { type: 'boolean', default: false },
+    beside: { type: 'string' },
   },
 });
 const rounds = Number(values.rounds);
 const members = Number(values.members);
 
 async function main(): Promise<void> {
+  const other = programBeside();
+  if (other === undefined) console.log('no real etcd found: measuring ours alone');
+  const servers: Server[] = [];
+  try {
+    for (const program of [join(root, 'bin', 'etcd'), ...(other === undefined ? [] : [other])]) {
+      const name = servers.length === 0 ? 'ours' : values.beside === undefined ? 'etcd' : 'beside';
+      servers.push(await startServer(name, program, { size: members, words: values.v2 ? ['--enable-v2'] : [] }));
+    }
+    await measureAll(servers);
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+}
+
+/** Another build of ours where one is given, else a real etcd where there is one. */
+function programBeside(): string | undefined {
+  if (values.beside !== undefined) return join(values.beside, 'bin', 'etcd');
   const real = findRealEtcd(root, values.v2 ? '3.4' : '3.5');
-  const words = values.v2 ? ['--enable-v2'] : [];
-  const servers = [await startServer('ours', join(root, 'bin', 'etcd'), { size: members, words })];
-  if (real !== undefined) servers.push(await startServer('etcd', join(real, 'etcd'), { size: members, words }));
-  else console.log('no real etcd found: measuring ours alone');
+  return real === undefined ? undefined : join(real, 'etcd');
+}
+
+async function measureAll(servers: readonly Server[]): Promise<void> {
   console.log(
     `${members} member${members === 1 ? '' : 's'}, ${rounds} rounds of ${values.seconds} s, 16-byte keys, 256-byte ` +
       `values; medians\n`,
@@ -62,18 +81,14 @@ async function main(): Promise<void> {
       'ratio CPU',
     ]),
   );
-  try {
-    if (!values.v2) await compare(servers, COLD, 1);
-    for (const server of servers) await measure(server, values.v2 ? V2_WARMING : WARMING, Number(values['warm-up']));
-    for (const load of values.v2 ? v2Loads : loads) {
-      if (`${load.name} ${load.clients}`.includes(values.only)) await compare(servers, load, rounds);
-    }
-    for (const server of servers) {
-      const each = server.residentMb().map((megabytes) => megabytes.toFixed(0));
-      console.log(`resident memory of ${server.name}: ${each.join(', ')} MB`);
-    }
-  } finally {
-    for (const server of servers) await server.stop();
+  if (!values.v2) await compare(servers, COLD, 1);
+  for (const server of servers) await measure(server, values.v2 ? V2_WARMING : WARMING, Number(values['warm-up']));
+  for (const load of values.v2 ? v2Loads : loads) {
+    if (`${load.name} ${load.clients}`.includes(values.only)) await compare(servers, load, rounds);
+  }
+  for (const server of servers) {
+    const each = server.residentMb().map((megabytes) => megabytes.toFixed(0));
+    console.log(`resident memory of ${server.name}: ${each.join(', ')} MB`);
   }
 }
 
@@ -137,11 +152,12 @@ function connect(port: number): Channel {
 
 function print(load: Load, samples: ReadonlyMap<string, readonly Sample[]>): void {
   const medians = new Map([...samples].map(([who, list]) => [who, medianOf(list)]));
-  const [ours, etcd] = [medians.get('ours'), medians.get('etcd')];
+  const ours = medians.get('ours');
+  const [, other] = [...medians].find(([who]) => who !== 'ours') ?? [];
   for (const [who, sample] of medians) {
     const ratios =
-      who === 'ours' && ours !== undefined && etcd !== undefined
-        ? [ours.perSecond / etcd.perSecond, ours.p50Ms / etcd.p50Ms, ours.cpuMicros / etcd.cpuMicros].map((ratio) =>
+      who === 'ours' && ours !== undefined && other !== undefined
+        ? [ours.perSecond / other.perSecond, ours.p50Ms / other.p50Ms, ours.cpuMicros / other.cpuMicros].map((ratio) =>
             ratio.toFixed(2),
           )
         : ['', '', ''];
@@ -180,7 +196,7 @@ function percentile(sorted: readonly number[], share: number): number {
 }
 
 function row(cells: readonly string[]): string {
-  const widths = [24, 7, 5, 5, 8, 8, 8, 9, 9, 9, 9];
+  const widths = [24, 7, 5, 6, 8, 8, 8, 9, 9, 9, 9];
   return cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join(' ');
 }
 

@@ -59,24 +59,31 @@ export async function startServer(
     ];
     return { child: spawn(command, words, { stdio: ['ignore', 'ignore', 'inherit'], env: withoutExtraCerts() }), url };
   });
-  for (const { url, child } of members) await ready(url, child);
+  const stop = async (): Promise<void> => {
+    await Promise.all(members.map(({ child }) => end(child)));
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    for (const { url, child } of members) await ready(url, child);
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
   const pids = members.map(({ child }) => child.pid ?? 0);
   return {
     name,
     ports: ports.map(({ client }) => client),
     cpuSeconds: () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
     residentMb: () => pids.map(residentMb),
-    stop: async () => {
-      await Promise.all(
-        members.map(async ({ child }) => {
-          const ended = new Promise((resolve) => child.once('exit', resolve));
-          child.kill('SIGTERM');
-          await ended;
-        }),
-      );
-      rmSync(dir, { recursive: true, force: true });
-    },
+    stop,
   };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await ended;
 }
 
 async function ready(url: string, child: ChildProcess): Promise<void> {
