@@ -5,8 +5,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { EtcdError } from '../../src/client/errors.js';
 import type { Client } from '../../src/client/index.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
-import { buildPrograms, MemberHome, type MemberProcess, ourProgram } from '../support/member-process.js';
+import { buildPrograms, type MemberProcess, ourProgram } from '../support/member-process.js';
 
 beforeAll(buildPrograms, 120_000);
 
@@ -48,7 +49,7 @@ const points: readonly (readonly [string, Trigger])[] = [
 const callLimits = { timeoutMs: 2000 };
 
 /** Until the member has ended: what is not answered may or may not have happened. */
-async function load(client: Client, home: MemberHome, member: MemberProcess, trigger: Trigger, known: Acknowledged) {
+async function load(client: Client, home: ClusterPlace, member: MemberProcess, trigger: Trigger, known: Acknowledged) {
   for (let i = 0; i < 500 && !member.hasEnded; i++) {
     const [key, value] = [`k${i % 7}`, `${known.last + 1}`];
     known.last++;
@@ -76,12 +77,13 @@ interface Acknowledged {
 
 describe('a panic at a failpoint', () => {
   test('loses nothing that was acknowledged', { timeout: 300_000 }, async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     const address = `127.0.0.1:${await freePort()}`;
     const flags = ['--snapshot-count', '10', '--log-level', 'error'];
     const known: Acknowledged = { values: new Map(), revision: 0, last: 0, uncertain: undefined };
     for (const [point, trigger] of points) {
-      await using member = await home.start(ourProgram('etcd'), flags, { GOFAIL_HTTP: address });
+      await using member = await home.run(ourProgram('etcd'), flags, { GOFAIL_HTTP: address });
       const client = home.client();
       await check(client, known, point);
       const set = await fetch(`http://${address}/${point}`, { method: 'PUT', body: 'panic("as asked")' });
@@ -91,7 +93,7 @@ describe('a panic at a failpoint', () => {
       expect(await member.ended(), `${point}: ${member.output}`).toBe(2);
       expect(member.output, point).toContain('panic: failpoint panic: as asked\n');
     }
-    await using _ = await home.start(ourProgram('etcd'), flags);
+    await using _ = await home.run(ourProgram('etcd'), flags);
     const client = home.client();
     await check(client, known, 'the last start');
     await client.close();

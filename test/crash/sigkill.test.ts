@@ -10,8 +10,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { EtcdError } from '../../src/client/errors.js';
 import { type Client, compare, op } from '../../src/client/index.js';
 import type { Random } from '../../src/lib/random.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { type HistoryEvent, readHistory } from '../support/history.js';
-import { buildPrograms, MemberHome, type MemberProcess, ourProgram, realEtcd } from '../support/member-process.js';
+import { buildPrograms, type MemberProcess, ourProgram, realEtcd } from '../support/member-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 beforeAll(buildPrograms, 120_000);
@@ -127,7 +128,7 @@ class Load {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Rewrites the database again and again, so that kills meet that too. */
-async function defragment(home: MemberHome, load: Load): Promise<void> {
+async function defragment(home: ClusterPlace, load: Load): Promise<void> {
   await using client = home.client();
   while (!load.stopped) {
     await pause(150);
@@ -172,8 +173,9 @@ describe.each(inTurn)('$who', ({ programs, kills }) => {
     { timeout: 180_000 },
     async () => {
       let starts = 0;
-      const start = (): Promise<MemberProcess> => home.start(programs[starts++ % programs.length] ?? '', flags);
-      using home = await MemberHome.make();
+      const start = (): Promise<MemberProcess> => home.run(programs[starts++ % programs.length] ?? '', flags);
+      await using cluster = await prepareCluster({ members: 1 });
+      const home = cluster.only;
       const load = new Load(() => home.client());
       let member = await start();
       const random = seededRandom(7);

@@ -9,14 +9,16 @@ import { Client } from '../../src/client/client.js';
 import { osEdges } from '../../src/client/os-edges.js';
 import { Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
 import { probeAuthMatrix } from '../support/auth-matrix.js';
-import { buildPrograms, MemberHome, ourProgram, realEtcd } from '../support/member-process.js';
+import { prepareCluster } from '../support/cluster.js';
+import { buildPrograms, ourProgram, realEtcd } from '../support/member-process.js';
 
 const fixture = new URL('../fixtures/auth/matrix-3.5.30.json', import.meta.url);
 
 describe.skipIf(realEtcd === undefined)('the permission matrix', () => {
   it('is what 3.5.30 answers', async () => {
-    using home = await MemberHome.make();
-    const member = await home.start(join(realEtcd ?? '', 'etcd'), ['--bcrypt-cost=4']);
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    const member = await home.run(join(realEtcd ?? '', 'etcd'), ['--bcrypt-cost=4']);
     try {
       expect(await probeAuthMatrix(home.endpoint)).toEqual(JSON.parse(readFileSync(fixture, 'utf8')));
     } finally {
@@ -33,9 +35,10 @@ describe.skipIf(realEtcd === undefined)('users', () => {
   it.each(['ours to theirs', 'theirs to ours'])('go from %s and back with their data directory', async (way) => {
     buildPrograms();
     const [first, second] = way === 'ours to theirs' ? [ourProgram('etcd'), real] : [real, ourProgram('etcd')];
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     const serve = async (program: string, use: () => Promise<void>): Promise<void> => {
-      const member = await home.start(program, ['--bcrypt-cost=4']);
+      const member = await home.run(program, ['--bcrypt-cost=4']);
       try {
         await use();
       } finally {

@@ -10,7 +10,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ServedMember } from '../support/served-member.js';
+import { startCluster } from '../support/cluster.js';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
@@ -67,9 +67,10 @@ run().catch((error) => ({ error: String(error) }))
 
 describe.skipIf(browser === undefined)('a page in a browser', () => {
   it('puts by fetch and watches by websocket', { timeout: 120_000 }, async () => {
-    await using served = await ServedMember.start();
+    await using cluster = await startCluster({ members: 1 });
+    const served = cluster.only;
     const setUp = (path: string, body: unknown) =>
-      fetch(`http://${served.address}${path}`, { method: 'POST', body: JSON.stringify(body) });
+      fetch(`http://${served.endpoint}${path}`, { method: 'POST', body: JSON.stringify(body) });
     await setUp('/v3/auth/user/add', { name: 'root', password: 'secret' });
     await setUp('/v3/auth/role/add', { name: 'root' });
     await setUp('/v3/auth/user/grant', { user: 'root', role: 'root' });
@@ -87,7 +88,7 @@ describe.skipIf(browser === undefined)('a page in a browser', () => {
       request.on('end', () => {
         if (request.url === '/outcome') report(body);
         response.setHeader('Content-Type', 'text/html');
-        response.end(request.url === '/' ? page.replaceAll('ETCD', served.address) : '');
+        response.end(request.url === '/' ? page.replaceAll('ETCD', served.endpoint) : '');
       });
     }).listen(0, '127.0.0.1');
     await once(site, 'listening');

@@ -6,25 +6,27 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client, compare, Election, EtcdError, Mutex, op, Session } from '../../src/client/index.js';
 import { Event_EventType } from '../../src/proto/gen/mvccpb.js';
-import { type MemberRunner, runOurs, runReal } from '../support/member-runner.js';
+import { type ClusterPlace, type LocalCluster, type Runner, startCluster } from '../support/cluster.js';
 
 const real = process.env.REAL_ETCD ?? '';
-const runners: [string, () => Promise<MemberRunner>][] = [['our member', () => runOurs()]];
-if (real !== '') runners.push(['a real etcd', () => runReal(real)]);
+const runners: [string, Runner][] = [['our member', 'in-process']];
+if (real !== '') runners.push(['a real etcd', { real }]);
 
 const textOf = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
 
-describe.each(runners)('a client of %s', (_, run) => {
-  let server: MemberRunner;
+describe.each(runners)('a client of %s', (_, runner) => {
+  let cluster: LocalCluster;
+  let server: ClusterPlace;
   let client: Client;
 
   beforeAll(async () => {
-    server = await run();
+    cluster = await startCluster({ members: 1, runner });
+    server = cluster.only;
     client = new Client({ endpoints: [server.endpoint] });
   });
   afterAll(async () => {
     await client.close();
-    await server[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
   });
 
   it('puts, gets and deletes keys of any bytes', async () => {

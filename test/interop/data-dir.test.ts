@@ -1,8 +1,3 @@
-/**
- * One data directory, used in turn by a real etcd (killed at any moment) and by us. Runs where REAL_ETCD names the
- * folder of its binaries.
- */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
@@ -18,44 +13,24 @@ import { osDisk } from '../../src/lib/os/disk.js';
 import type { Random } from '../../src/lib/random.js';
 import { NO_BYTES } from '../../src/raftpb/types.js';
 import { openWal, walSnapshots } from '../../src/wal/index.js';
-import { freePort } from '../support/free-port.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
+import type { MemberProcess } from '../support/member-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 const binaries = process.env.REAL_ETCD;
 
-interface Running {
-  call(path: string, body: object): Promise<Record<string, unknown>>;
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-}
+type Etcd = MemberProcess & { call(path: string, body: object): Promise<Record<string, unknown>> };
 
 /** Resolves once it serves. */
-async function startEtcd(dataDir: string, ports: { client: number; peer: number }): Promise<Running> {
-  const client = `http://127.0.0.1:${ports.client}`;
-  const peer = `http://127.0.0.1:${ports.peer}`;
-  const args = ['--name', 'm', '--data-dir', dataDir, '--snapshot-count', '15', '--initial-cluster', `m=${peer}`];
-  args.push('--listen-client-urls', client, '--advertise-client-urls', client);
-  args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer);
-  const child = spawn(join(binaries ?? '', 'etcd'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const exited = once(child, 'exit');
-  let output = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stderr.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (output.includes('ready to serve client requests')) resolve();
-    });
-    void exited.then(() => reject(new Error(`etcd ended: ${output.slice(-2000)}`)));
-  });
-  return {
-    async call(path, body) {
-      const response = await fetch(`${client}${path}`, { method: 'POST', body: JSON.stringify(body) });
+async function startEtcd(place: ClusterPlace, dataDir: string): Promise<Etcd> {
+  const etcd = await place.run(join(binaries ?? '', 'etcd'), ['--data-dir', dataDir, '--snapshot-count', '15']);
+  return Object.assign(etcd, {
+    async call(path: string, body: object) {
+      const response = await fetch(`${place.clientUrl}${path}`, { method: 'POST', body: JSON.stringify(body) });
       expect(response.status).toBe(200);
       return (await response.json()) as Record<string, unknown>;
     },
-    async end(signal) {
-      child.kill(signal);
-      await exited;
-    },
-  };
+  });
 }
 
 /** As members ask each other: GET with a body, which fetch does not do. */
@@ -81,7 +56,7 @@ describe.runIf(binaries !== undefined)('a data directory that changes hands', ()
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
   /** A few dozen writes; what was acknowledged is in `model`. */
-  async function work(etcd: Running, random: Random, model: Map<string, string>): Promise<void> {
+  async function work(etcd: Etcd, random: Random, model: Map<string, string>): Promise<void> {
     for (let i = 0; i < 40; i++) {
       const key = `k${random.below(30)}`;
       if (random.below(4) === 0) {
@@ -95,7 +70,7 @@ describe.runIf(binaries !== undefined)('a data directory that changes hands', ()
     }
   }
 
-  async function contentOf(etcd: Running): Promise<Map<string, string>> {
+  async function contentOf(etcd: Etcd): Promise<Map<string, string>> {
     const { kvs } = (await etcd.call('/v3/kv/range', { key: base64('\0'), range_end: base64('\0') })) as {
       kvs?: { key: string; value?: string }[];
     };
@@ -107,15 +82,15 @@ describe.runIf(binaries !== undefined)('a data directory that changes hands', ()
     timeout: 60_000,
   }, async () => {
     const dataDir = join(dir, 'data');
-    const ports = { client: await freePort(), peer: await freePort() };
+    await using cluster = await prepareCluster({ members: 1 });
     const random = seededRandom(20);
     const model = new Map<string, string>();
     for (let round = 0; round < 4; round++) {
-      const etcd = await startEtcd(dataDir, ports);
+      const etcd = await startEtcd(cluster.only, dataDir);
       expect(await contentOf(etcd), `before round ${round}`).toEqual(model);
       await work(etcd, random, model);
       const clean = round % 2 === 1;
-      await etcd.end(clean ? 'SIGTERM' : 'SIGKILL');
+      await (clean ? etcd.stop() : etcd.kill());
 
       const findings = checkDataDir(osDisk, dataDir, undefined);
       expect(findings.filter(({ level }) => level === 'error')).toEqual([]);
@@ -129,19 +104,19 @@ describe.runIf(binaries !== undefined)('a data directory that changes hands', ()
       opened.wal.close();
       defragment(osDisk, dataDir, silentLogger);
     }
-    const etcd = await startEtcd(dataDir, ports);
+    const etcd = await startEtcd(cluster.only, dataDir);
     expect(await contentOf(etcd)).toEqual(model);
-    await etcd.end('SIGTERM');
+    await etcd.stop();
   });
 
   test('hashes in the file as its member said', { timeout: 30_000 }, async () => {
     const dataDir = join(dir, 'data');
-    const ports = { client: await freePort(), peer: await freePort() };
-    const etcd = await startEtcd(dataDir, ports);
+    await using cluster = await prepareCluster({ members: 1 });
+    const etcd = await startEtcd(cluster.only, dataDir);
     await work(etcd, seededRandom(21), new Map());
     await etcd.call('/v3/kv/compaction', { revision: 20, physical: true });
-    const { hash, compact_revision } = await peerHash(ports.peer);
-    await etcd.end('SIGTERM');
+    const { hash, compact_revision } = await peerHash(cluster.only.peerPort);
+    await etcd.stop();
     const found = hashKv(osDisk, join(dataDir, 'member/snap/db'), 0);
     expect(found).toMatchObject({ hash, compactRevision: compact_revision });
   });

@@ -7,11 +7,11 @@
 import { describe, expect, test } from 'vitest';
 import type { GrpcError } from '../../src/grpc/types.js';
 import { Maintenance, Watch, type WatchRequest } from '../../src/proto/gen/etcdserverpb.js';
+import { startCluster } from '../support/cluster.js';
 import { type Action, Plan, WATCH_STREAMS } from '../support/differential/plan.js';
 import { authOff } from '../support/differential/requests.js';
 import { messageOf, Side } from '../support/differential/side.js';
 import { Watching } from '../support/differential/watching.js';
-import { runOurs, runReal } from '../support/member-runner.js';
 
 const binaries = process.env.REAL_ETCD;
 const steps = Number(process.env.DIFFERENTIAL_STEPS ?? 150);
@@ -22,9 +22,10 @@ const flags = ['--bcrypt-cost=4'];
 
 describe.skipIf(binaries === undefined)('beside a real etcd', () => {
   test.each(seeds)('seed %d: the same answers', { timeout: 240_000 }, async (seed) => {
-    const [oursRun, realRun] = await Promise.all([runOurs(...flags), runReal(binaries ?? '', ...flags)]);
-    await using ours = await Side.of(oursRun);
-    await using real = await Side.of(realRun);
+    await using ourCluster = await startCluster({ members: 1, flags });
+    await using realCluster = await startCluster({ members: 1, runner: { real: binaries ?? '' }, flags });
+    await using ours = await Side.of(ourCluster.only);
+    await using real = await Side.of(realCluster.only);
     await using pair = new Pair([ours, real]);
     const plan = new Plan(seed);
     const last: string[] = [];

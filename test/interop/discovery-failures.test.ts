@@ -11,8 +11,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ClusterPlace, type LocalCluster, prepareCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
-import { buildPrograms, MemberHome, MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { buildPrograms, MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
 
 const programs = [
   { name: 'ours', program: ourProgram('etcd'), more: ['--emulate-version=3.4'] },
@@ -20,7 +21,8 @@ const programs = [
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-no-discovery-'));
-let home: MemberHome;
+let cluster: LocalCluster;
+let home: ClusterPlace;
 let service: MemberProcess;
 const odd = new Map<string, Server>();
 
@@ -48,13 +50,14 @@ beforeAll(async () => {
     await once(server, 'listening');
     odd.set(name, server);
   }
-  home = await MemberHome.make();
-  service = await home.start(ourProgram('etcd'), ['--enable-v2']);
+  cluster = await prepareCluster({ members: 1 });
+  home = cluster.only;
+  service = await home.run(ourProgram('etcd'), ['--enable-v2']);
 }, 180_000);
 
 afterAll(async () => {
   await service?.kill();
-  home?.[Symbol.dispose]();
+  await cluster?.[Symbol.asyncDispose]();
   for (const server of odd.values()) {
     server.closeAllConnections();
     server.close();

@@ -5,9 +5,9 @@
  */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { prepareCluster } from '../support/cluster.js';
 import {
   buildPrograms,
-  MemberHome,
   type MemberProcess,
   ourProgram,
   realEtcd,
@@ -59,8 +59,9 @@ describe('a v2 token', () => {
     it.runIf([service, ...members].every(isThere))(
       `on ${service} brings ${members.join(', ')} together, and makes proxies of those who come late`,
       async () => {
-        using home = await MemberHome.make();
-        await using _service = await home.start(programs[service], ['--enable-v2']);
+        await using cluster = await prepareCluster({ members: 1 });
+        const home = cluster.only;
+        await using _service = await home.run(programs[service], ['--enable-v2']);
         const url = await v2Token(home.endpoint, members.length);
         await using newcomers = new Newcomers();
         for (const kind of members) {
@@ -84,8 +85,9 @@ describe('a v3 token', () => {
     it.runIf(isThere(service))(
       `on a real ${service} brings ours together`,
       async () => {
-        using home = await MemberHome.make();
-        await using _service = await home.start(programs[service]);
+        await using cluster = await prepareCluster({ members: 1 });
+        const home = cluster.only;
+        await using _service = await home.run(programs[service]);
         await using client = home.client();
         await client.kv.put('/_etcd/registry/tok/_config/size', '3');
         const flags = ['--discovery-token', 'tok', '--discovery-endpoints', home.endpoint];
@@ -108,8 +110,9 @@ describe('a service that dies while a member waits', () => {
     it.runIf(isThere(kind))(
       `is waited for, and found again when it is back (${way}, ${kind})`,
       async () => {
-        using home = await MemberHome.make();
-        const service = await home.start(programs.ours, ['--enable-v2']);
+        await using cluster = await prepareCluster({ members: 1 });
+        const home = cluster.only;
+        const service = await home.run(programs.ours, ['--enable-v2']);
         const url = await v2Token(home.endpoint, 2);
         await using client = home.client();
         await client.kv.put('/_etcd/registry/tok/_config/size', '2');
@@ -124,7 +127,7 @@ describe('a service that dies while a member waits', () => {
           const why = 'client: etcd cluster is unavailable or misconfigured; error #0: unexpected EOF';
           expect(first.output).toMatch(new RegExp(`"error while waiting for peers".*"error":"${why}`));
         }
-        await using _again = await home.start(programs.ours, ['--enable-v2']);
+        await using _again = await home.run(programs.ours, ['--enable-v2']);
         await newcomers.start({ program: programs[kind] }, flags);
         await newcomers.agree();
       },

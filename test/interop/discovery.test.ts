@@ -6,9 +6,10 @@ import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { prepareCluster } from '../support/cluster.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { freePort } from '../support/free-port.js';
-import { buildPrograms, MemberHome, ourProgram, realEtcd } from '../support/member-process.js';
+import { buildPrograms, ourProgram, realEtcd } from '../support/member-process.js';
 import { askingDnsAt, mayMount } from '../support/mount.js';
 import { Newcomers, v2Token } from '../support/newcomers.js';
 
@@ -28,8 +29,9 @@ async function form(programs: readonly string[], flags: readonly string[]): Prom
 
 describe('v3 discovery', () => {
   it('forms a cluster through a token made by `etcd discovery new`, and tells who is there', async () => {
-    using home = await MemberHome.make();
-    await using _service = await home.start(ours);
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using _service = await home.run(ours);
     const made = execFileSync(ours, ['discovery', 'new', '--size', '3', '--endpoints', home.endpoint]).toString();
     const flags = /--discovery-token (\S+) --discovery-endpoints \S+/.exec(made);
     const token = flags?.[1] ?? '';
@@ -53,13 +55,14 @@ describe('v2 discovery', () => {
   it.runIf(realEtcd)(
     'waits for a service that is not there yet, and for members that come later',
     async () => {
-      using home = await MemberHome.make();
+      await using cluster = await prepareCluster({ members: 1 });
+      const home = cluster.only;
       await using newcomers = new Newcomers();
       const url = `http://${home.endpoint}/v2/keys/_etcd/registry/token-1`;
       const first = await newcomers.start({ program: ours }, ['--discovery', url]);
       await expect.poll(() => first.output).toContain('retry connecting to discovery service');
       expect(first.output).toMatch(/failed to get from discovery server.*connect: connection refused/);
-      await using _service = await home.start(join(realEtcd ?? '', 'etcd'), ['--enable-v2']);
+      await using _service = await home.run(join(realEtcd ?? '', 'etcd'), ['--enable-v2']);
       await v2Token(home.endpoint, 1);
       await newcomers.agree();
     },

@@ -13,8 +13,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { EtcdError } from '../../src/client/errors.js';
 import { type Client, op } from '../../src/client/index.js';
 import type { Random } from '../../src/lib/random.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { readHistory } from '../support/history.js';
-import { buildPrograms, MemberHome, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
+import { buildPrograms, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { type Change, leaseTtlSeconds, type Operation, StoreModel } from '../support/store-model.js';
 
@@ -156,7 +157,7 @@ async function describeServer(client: Client, compacted: number): Promise<string
 }
 
 /** What every server of the directory must answer alike, whoever it is. */
-async function answers(client: Client, home: MemberHome, model: StoreModel): Promise<unknown> {
+async function answers(client: Client, home: ClusterPlace, model: StoreModel): Promise<unknown> {
   const hashes: [number, number][] = [];
   const past: [number, string][] = [];
   for (let revision = Math.max(2, model.compacted + 1); revision <= model.revision; revision++) {
@@ -181,9 +182,9 @@ async function answers(client: Client, home: MemberHome, model: StoreModel): Pro
   return { hashes, past, leases, members };
 }
 
-const peerUrl = (home: MemberHome): string => `http://127.0.0.1:${home.peerPort}`;
+const peerUrl = (home: ClusterPlace): string => `http://127.0.0.1:${home.peerPort}`;
 
-const restoreWords = (file: string, home: MemberHome): string[] => [
+const restoreWords = (file: string, home: ClusterPlace): string[] => [
   ...['snapshot', 'restore', file, '--data-dir', home.dataDir, '--name', 'm'],
   ...['--initial-cluster', `m=${peerUrl(home)}`, '--initial-advertise-peer-urls', peerUrl(home)],
 ];
@@ -198,13 +199,14 @@ describe.each(pairs)('a data directory between etcd $version and us', ({ version
   ] as const;
 
   test.runIf(there)('holds the same whoever serves it', { timeout: 120_000 }, async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     const workload = new Workload(seededRandom(Number(process.env.HAND_OVER_SEED ?? 31)));
     const { model } = workload;
     let before: unknown;
     for (let turn = 0; turn < 8; turn++) {
       const server = servers[turn % 2 === 0 ? 0 : 1];
-      await using member = await home.start(server.program, server.flags);
+      await using member = await home.run(server.program, server.flags);
       await using client = home.client();
       const whose = `turn ${turn}, ${server.who}`;
       if (turn > 0) {
@@ -222,7 +224,8 @@ describe.each(pairs)('a data directory between etcd $version and us', ({ version
   });
 
   test.runIf(there)('gives snapshots that both take for the same, and restore', { timeout: 120_000 }, async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     const workload = new Workload(seededRandom(32));
     const { model } = workload;
     // 3.4 has its tool for data directories in etcdctl.
@@ -240,9 +243,10 @@ describe.each(pairs)('a data directory between etcd $version and us', ({ version
       });
     /** What is served of a snapshot restored for watchers that must not be told old revisions again. */
     const bumped = async (tool: string, file: string, { revision }: StoreModel): Promise<unknown> => {
-      using restored = await MemberHome.make();
+      await using restoredCluster = await prepareCluster({ members: 1 });
+      const restored = restoredCluster.only;
       run(tool, ...restoreWords(file, restored), '--bump-revision', '1000', '--mark-compacted');
-      await using _member = await restored.start(servers[1].program, servers[1].flags);
+      await using _member = await restored.run(servers[1].program, servers[1].flags);
       await using client = restored.client();
       const { header, kvs } = await client.kv.get('', { prefix: true });
       expect(header?.revision).toBe(revision + 1000);
@@ -253,7 +257,7 @@ describe.each(pairs)('a data directory between etcd $version and us', ({ version
     for (const [turn, server] of servers.entries()) {
       const file = join(home.folder, `snapshot-${turn}`);
       {
-        await using member = await home.start(server.program, server.flags);
+        await using member = await home.run(server.program, server.flags);
         await using client = home.client();
         await workload.run(client, 120);
         // Each saved by the other's client.
@@ -271,9 +275,10 @@ describe.each(pairs)('a data directory between etcd $version and us', ({ version
         [ourTool, servers[0]],
         [realTool, servers[1]],
       ] as const) {
-        using restored = await MemberHome.make();
+        await using restoredCluster = await prepareCluster({ members: 1 });
+        const restored = restoredCluster.only;
         run(tool, ...restoreWords(file, restored));
-        await using member = await restored.start(servedBy.program, servedBy.flags);
+        await using member = await restored.run(servedBy.program, servedBy.flags);
         await using client = restored.client();
         expect(await describeServer(client, model.compacted), `${file} restored for ${servedBy.who}`).toBe(
           model.describe(),

@@ -7,7 +7,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Client } from '../../src/client/index.js';
 import { Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
-import { type ClusterPlace, LocalCluster } from '../support/cluster.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { buildPrograms } from '../support/member-process.js';
 import { CHANGEABLE, Checks, eventually, realVersions } from '../support/mixed-cluster.js';
 
@@ -43,11 +43,13 @@ beforeAll(buildPrograms, 120_000);
 describe.each(cases)('a member of kind $joiner joining by $way, with $version', (scene) => {
   const { joiner, way, isThere, etcdctl } = scene;
   test.runIf(isThere)('knows all, serves and leads', { timeout: 90_000 }, async () => {
-    await using cluster = new LocalCluster(way === 'snapshot' ? [...CHANGEABLE, '--snapshot-count=10'] : CHANGEABLE);
+    await using cluster = await prepareCluster({
+      members: [joiner === 'ours' ? scene.real : scene.ours],
+      flags: way === 'snapshot' ? [...CHANGEABLE, '--snapshot-count=10'] : CHANGEABLE,
+    });
     await using open = new Checks(cluster, etcdctl);
     await using checks = new Checks(cluster, etcdctl, root);
-    const [first] = await cluster.found([joiner === 'ours' ? scene.real : scene.ours]);
-    if (first === undefined) throw new Error('no member');
+    const first = cluster.only;
     await first.start();
     await furnish(open.client(first), first);
 

@@ -6,8 +6,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { certificateFolder, issue } from '../support/certificates.js';
+import { type ClusterOptions, type LocalCluster, prepareCluster, startCluster } from '../support/cluster.js';
 import { buildPrograms, realEtcd, realEtcd34 } from '../support/member-process.js';
-import { TlsPair } from '../support/tls-pair.js';
 
 const folder = certificateFolder();
 beforeAll(buildPrograms, 120_000);
@@ -31,16 +31,50 @@ function certified(commonName = 'peer', by = authority): string[] {
   ];
 }
 
+/** What is put through one is read through the other, whoever leads. */
+async function expectAgreement({ places }: LocalCluster): Promise<void> {
+  for (const [written, read] of [places, places.toReversed()]) {
+    if (written === undefined || read === undefined) throw new Error('there are not two');
+    await using writer = written.client();
+    await using reader = read.client();
+    await writer.kv.put('k', written.endpoint);
+    const { kvs } = await reader.kv.get('k');
+    expect(Buffer.from(kvs[0]?.value ?? []).toString()).toBe(written.endpoint);
+  }
+}
+
 describe.each([
   ['3.5', realEtcd],
   ['3.4', realEtcd34],
 ])('beside a real member of %s', (_version, real = '') => {
+  interface Flags {
+    readonly ours: readonly string[];
+    readonly real: readonly string[];
+  }
+  /** Of one of ours and a real one. */
+  const pairOf = (flags: Flags): ClusterOptions => ({
+    members: [
+      { runner: 'ours', flags: flags.ours },
+      { runner: { real }, flags: flags.real },
+    ],
+    peerScheme: 'https',
+  });
+
+  /** Ours refuses the other, and so never serves. */
+  async function expectRefusal(flags: Flags): Promise<void> {
+    await using cluster = await prepareCluster(pairOf(flags));
+    for (const place of cluster.places) place.launch();
+    const ours = cluster.at(0).process;
+    await ours.untilSays('rejected connection');
+    expect(ours.output).not.toContain('ready to serve client requests');
+  }
+
   test.skipIf(real === '')(
     'members with certificates of one authority are a cluster',
     async () => {
       buildPrograms();
-      await using pair = await TlsPair.start(real, { ours: certified(), real: certified() });
-      await pair.agree();
+      await using cluster = await startCluster(pairOf({ ours: certified(), real: certified() }));
+      await expectAgreement(cluster);
     },
     90_000,
   );
@@ -48,8 +82,8 @@ describe.each([
   test.skipIf(real === '')(
     'members that sign for themselves are one',
     async () => {
-      await using pair = await TlsPair.start(real, { ours: ['--peer-auto-tls'], real: ['--peer-auto-tls'] });
-      await pair.agree();
+      await using cluster = await startCluster(pairOf({ ours: ['--peer-auto-tls'], real: ['--peer-auto-tls'] }));
+      await expectAgreement(cluster);
     },
     90_000,
   );
@@ -58,8 +92,8 @@ describe.each([
     'the common name that both demand lets both in',
     async () => {
       const flags = (): string[] => [...certified('peer'), '--peer-cert-allowed-cn=peer'];
-      await using pair = await TlsPair.start(real, { ours: flags(), real: flags() });
-      await pair.agree();
+      await using cluster = await startCluster(pairOf({ ours: flags(), real: flags() }));
+      await expectAgreement(cluster);
     },
     90_000,
   );
@@ -68,13 +102,7 @@ describe.each([
     'another common name is refused',
     async () => {
       const demanding = (name: string): string[] => [...certified(name), '--peer-cert-allowed-cn=peer'];
-      await using pair = TlsPair.spawn(
-        real,
-        { ours: demanding('peer'), real: demanding('somebody') },
-        await TlsPair.homes(),
-      );
-      await pair.ours.untilSays('rejected connection');
-      expect(pair.ours.output).not.toContain('ready to serve client requests');
+      await expectRefusal({ ours: demanding('peer'), real: demanding('somebody') });
     },
     90_000,
   );
@@ -82,13 +110,7 @@ describe.each([
   test.skipIf(real === '')(
     'a certificate of a stranger is refused',
     async () => {
-      await using pair = TlsPair.spawn(
-        real,
-        { ours: certified(), real: certified('peer', stranger) },
-        await TlsPair.homes(),
-      );
-      await pair.ours.untilSays('rejected connection');
-      expect(pair.ours.output).not.toContain('ready to serve client requests');
+      await expectRefusal({ ours: certified(), real: certified('peer', stranger) });
     },
     90_000,
   );
@@ -97,14 +119,9 @@ describe.each([
     'a host that a certificate is for lets both in, another does not',
     async () => {
       const flags = (host: string): string[] => [...certified(), `--peer-cert-allowed-hostname=${host}`];
-      await using pair = await TlsPair.start(real, { ours: flags('localhost'), real: flags('localhost') });
-      await pair.agree();
-      await using refusing = TlsPair.spawn(
-        real,
-        { ours: flags('elsewhere.example'), real: flags('localhost') },
-        await TlsPair.homes(),
-      );
-      await refusing.ours.untilSays('rejected connection');
+      await using cluster = await startCluster(pairOf({ ours: flags('localhost'), real: flags('localhost') }));
+      await expectAgreement(cluster);
+      await expectRefusal({ ours: flags('elsewhere.example'), real: flags('localhost') });
     },
     120_000,
   );

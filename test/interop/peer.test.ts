@@ -12,8 +12,9 @@ import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { InternalRaftRequest, PutRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { describeMessage } from '../../src/raftpb/describe.js';
 import { type Message, MessageType, makeEntry, makeMessage, makeSnapshot } from '../../src/raftpb/types.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
-import { MemberHome, type MemberProcess, realEtcd, realEtcd34 } from '../support/member-process.js';
+import { type MemberProcess, realEtcd, realEtcd34 } from '../support/member-process.js';
 import { type PeerNode, startPeerNode, until } from '../support/peer-node.js';
 
 const TOKEN = 'etcd-cluster';
@@ -69,7 +70,7 @@ class Yes {
 }
 
 interface Pair extends AsyncDisposable {
-  readonly home: MemberHome;
+  readonly home: ClusterPlace;
   readonly real: MemberProcess;
   readonly realId: bigint;
   readonly ours: PeerNode;
@@ -77,7 +78,8 @@ interface Pair extends AsyncDisposable {
 }
 
 async function startPair({ version, folder = '', flags }: Version): Promise<Pair> {
-  const home = await MemberHome.make();
+  const cluster = await prepareCluster({ members: 1 });
+  const home = cluster.only;
   const realUrl = `http://127.0.0.1:${home.peerPort}`;
   const ourPort = await freePort();
   const ourUrl = `http://127.0.0.1:${ourPort}`;
@@ -106,7 +108,7 @@ async function startPair({ version, folder = '', flags }: Version): Promise<Pair
     async [Symbol.asyncDispose]() {
       await ours[Symbol.asyncDispose]();
       await real.kill();
-      home[Symbol.dispose]();
+      await cluster[Symbol.asyncDispose]();
     },
   };
 }
@@ -184,10 +186,11 @@ describe.each(versions)('with a real $version', (version) => {
   });
 
   it('it sends us, a new learner, a snapshot, and installs the one that we send', async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     const realUrl = `http://127.0.0.1:${home.peerPort}`;
     const flags = ['--snapshot-count', '10', '--log-level', 'debug', ...version.flags];
-    await using real = await home.start(join(version.folder ?? '', 'etcd'), flags);
+    await using real = await home.run(join(version.folder ?? '', 'etcd'), flags);
     const ourPort = await freePort();
     await using client = home.client();
     // More than the leader keeps in memory behind its snapshot.

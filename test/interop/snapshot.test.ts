@@ -7,14 +7,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  buildPrograms,
-  MemberHome,
-  type MemberProcess,
-  ourProgram,
-  realEtcd,
-  realEtcd34,
-} from '../support/member-process.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
+import { buildPrograms, type MemberProcess, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
 
 interface Version {
   readonly version: string;
@@ -34,20 +28,20 @@ describe.each(versions)('with a real $version', ({ folder = '', real, ours }) =>
   const isThere = folder !== '';
   const few = ['--snapshot-count', '10', '--heartbeat-interval', '50', '--election-timeout', '500'];
 
-  const ctl = (home: MemberHome, ...words: string[]): string =>
+  const ctl = (home: ClusterPlace, ...words: string[]): string =>
     execFileSync(join(folder, 'etcdctl'), ['--endpoints', home.endpoint, '--command-timeout', '10s', ...words], {
       env: { PATH: process.env.PATH ?? '', ETCDCTL_API: '3' },
     }).toString();
-  const hashOf = (home: MemberHome): string => ctl(home, 'endpoint', 'hashkv').replace(/^.*, /, '').trim();
-  const write = (home: MemberHome, from: number, count: number): void => {
+  const hashOf = (home: ClusterPlace): string => ctl(home, 'endpoint', 'hashkv').replace(/^.*, /, '').trim();
+  const write = (home: ClusterPlace, from: number, count: number): void => {
     for (let i = from; i < from + count; i++) ctl(home, 'put', `k${i % 7}`, `v${i}`);
   };
-  const peerOf = (home: MemberHome): string => `http://127.0.0.1:${home.peerPort}`;
+  const peerOf = (home: ClusterPlace): string => `http://127.0.0.1:${home.peerPort}`;
   const program = (kind: 'real' | 'ours'): string => (kind === 'real' ? join(folder, 'etcd') : ourProgram('etcd'));
   const flagsOf = (kind: 'real' | 'ours'): readonly string[] => [...few, ...(kind === 'real' ? real : ours)];
 
   /** Waits for the same hash on all. */
-  async function expectEqual(...homes: MemberHome[]): Promise<void> {
+  async function expectEqual(...homes: ClusterPlace[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       const hashes = new Set(homes.map(hashOf));
       if (hashes.size === 1) return;
@@ -63,9 +57,11 @@ describe.each(versions)('with a real $version', ({ folder = '', real, ours }) =>
     { timeout: 120_000 },
     async (leaderKind) => {
       const joinerKind = leaderKind === 'real' ? 'ours' : 'real';
-      using first = await MemberHome.make();
-      using second = await MemberHome.make();
-      await using leader = await first.start(program(leaderKind), flagsOf(leaderKind));
+      await using firstCluster = await prepareCluster({ members: 1 });
+      const first = firstCluster.only;
+      await using secondCluster = await prepareCluster({ members: 1 });
+      const second = secondCluster.only;
+      await using leader = await first.run(program(leaderKind), flagsOf(leaderKind));
       write(first, 0, 40);
       const lease = /lease (\w+) granted/.exec(ctl(first, 'lease', 'grant', '1000'))?.[1] ?? '';
       ctl(first, 'put', 'leased', 'v', '--lease', lease);
@@ -74,7 +70,7 @@ describe.each(versions)('with a real $version', ({ folder = '', real, ours }) =>
         ...['--initial-cluster', `m=${peerOf(first)},second=${peerOf(second)}`, '--name', 'second'],
         ...['--initial-cluster-state', 'existing', ...flagsOf(joinerKind)],
       ];
-      await using joiner = await second.start(program(joinerKind), joining);
+      await using joiner = await second.run(program(joinerKind), joining);
       const installed = (member: MemberProcess): boolean => member.output.includes('applied snapshot');
       expect(installed(joiner)).toBe(true);
       expect(installed(leader)).toBe(false);
@@ -82,7 +78,7 @@ describe.each(versions)('with a real $version', ({ folder = '', real, ours }) =>
       await expectEqual(first, second);
       expect(ctl(second, 'lease', 'timetolive', lease, '--keys')).toMatch(/attached keys\(\[leased\]\)/);
       await joiner.stop();
-      await using again = await second.start(program(joinerKind), [...flagsOf(joinerKind), '--name', 'second']);
+      await using again = await second.run(program(joinerKind), [...flagsOf(joinerKind), '--name', 'second']);
       expect(installed(again)).toBe(false);
       write(first, 45, 3);
       await expectEqual(first, second);
@@ -90,15 +86,18 @@ describe.each(versions)('with a real $version', ({ folder = '', real, ours }) =>
   );
 
   test.runIf(isThere)('a directory of one of three real members is served by ours', { timeout: 120_000 }, async () => {
-    using one = await MemberHome.make();
-    using two = await MemberHome.make();
-    using three = await MemberHome.make();
+    await using oneCluster = await prepareCluster({ members: 1 });
+    const one = oneCluster.only;
+    await using twoCluster = await prepareCluster({ members: 1 });
+    const two = twoCluster.only;
+    await using threeCluster = await prepareCluster({ members: 1 });
+    const three = threeCluster.only;
     const homes = [one, two, three];
     const names = ['n1', 'n2', 'n3'];
     const all = homes.map((home, i) => `${names[i]}=${peerOf(home)}`).join(',');
     const processes = await Promise.all(
       homes.map((home, i) =>
-        home.start(program('real'), [...flagsOf('real'), '--name', names[i] ?? '', '--initial-cluster', all]),
+        home.run(program('real'), [...flagsOf('real'), '--name', names[i] ?? '', '--initial-cluster', all]),
       ),
     );
     try {
@@ -106,19 +105,13 @@ describe.each(versions)('with a real $version', ({ folder = '', real, ours }) =>
       await processes[1]?.stop();
       // What the cluster began with no longer matters: its own name alone, and as if it were new.
       const stale = ['--name', 'n2', '--initial-cluster', `n2=${peerOf(two)}`, ...flagsOf('ours')];
-      await using taken = await two.start(program('ours'), stale);
+      await using taken = await two.run(program('ours'), stale);
       write(two, 30, 5);
       await expectEqual(one, two, three);
       const list = ctl(two, 'member', 'list');
       for (const name of names) expect(list).toContain(`started, ${name}`);
       await taken.stop();
-      await using back = await two.start(program('real'), [
-        ...flagsOf('real'),
-        '--name',
-        'n2',
-        '--initial-cluster',
-        all,
-      ]);
+      await using back = await two.run(program('real'), [...flagsOf('real'), '--name', 'n2', '--initial-cluster', all]);
       write(two, 35, 5);
       await expectEqual(one, two, three);
       await back.stop();

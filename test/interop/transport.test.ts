@@ -4,16 +4,14 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createGrpcServer } from '../../src/grpc/server.js';
 import type { GrpcError } from '../../src/grpc/types.js';
 import type { Codec, Method, MethodKind } from '../../src/lib/codec.js';
 import { osClock } from '../../src/lib/os/clock.js';
+import { startCluster } from '../support/cluster.js';
 import { channelTo, HOST, serve } from '../support/echo-service.js';
-import { freePort } from '../support/free-port.js';
 
 const real = process.env.REAL_ETCD ?? '';
 
@@ -97,71 +95,53 @@ describe.runIf(real !== '')('stock etcdctl', () => {
 
 describe.runIf(real !== '')('our channel to a real etcd', () => {
   it('makes unary and streaming calls, meets its limits, and words its end as clientv3 does', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'interop-transport-'));
-    const [client, peer] = [await freePort(), await freePort()];
-    const urls = (port: number, ...flags: string[]): string[] =>
-      flags.flatMap((flag) => [flag, `http://${HOST}:${port}`]);
-    const etcd = spawn(
-      join(real, 'etcd'),
-      [
-        ...['--data-dir', folder, '--log-level', 'error', '--initial-cluster', `default=http://${HOST}:${peer}`],
-        ...urls(client, '--listen-client-urls', '--advertise-client-urls'),
-        ...urls(peer, '--listen-peer-urls', '--initial-advertise-peer-urls'),
-      ],
-      { stdio: 'ignore' },
-    );
-    const exited = once(etcd, 'exit');
-    try {
-      await using channel = channelTo(client, { backoff: { baseMs: 50, maxMs: 200 } });
-      const failureOf = (call: Promise<unknown>): Promise<GrpcError> =>
-        call.then(
-          () => Promise.reject(new Error('the call succeeded')),
-          (error: GrpcError) => error,
-        );
-      await channel.unary(method('KV/Put'), putRequest, { waitForReady: true, timeoutMs: 20_000 });
-      const range = await channel.unary(method('KV/Range'), rangeRequest);
-      expect(Buffer.from(range).toString('latin1')).toContain('*\x03val');
+    await using cluster = await startCluster({ members: 1, runner: { real } });
+    const { only: etcd } = cluster;
+    await using channel = channelTo(etcd.clientPort, { backoff: { baseMs: 50, maxMs: 200 } });
+    const failureOf = (call: Promise<unknown>): Promise<GrpcError> =>
+      call.then(
+        () => Promise.reject(new Error('the call succeeded')),
+        (error: GrpcError) => error,
+      );
+    await channel.unary(method('KV/Put'), putRequest, { waitForReady: true, timeoutMs: 20_000 });
+    const range = await channel.unary(method('KV/Range'), rangeRequest);
+    expect(Buffer.from(range).toString('latin1')).toContain('*\x03val');
 
-      expect(await failureOf(channel.unary(method('KV/Range'), hex('')))).toMatchObject({
-        code: 3,
-        message: 'etcdserver: key is not provided',
-      });
-      expect(await failureOf(channel.unary(method('KV/Put'), Buffer.alloc(3_000_000, 10)))).toMatchObject({
-        code: 8,
-        message: 'grpc: received message larger than max (3000000 vs. 2097152)',
-      });
-      expect(await failureOf(channel.unary(method('KV/Nope'), hex('')))).toMatchObject({
-        code: 12,
-        message: 'unknown method Nope for service etcdserverpb.KV',
-      });
+    expect(await failureOf(channel.unary(method('KV/Range'), hex('')))).toMatchObject({
+      code: 3,
+      message: 'etcdserver: key is not provided',
+    });
+    expect(await failureOf(channel.unary(method('KV/Put'), Buffer.alloc(3_000_000, 10)))).toMatchObject({
+      code: 8,
+      message: 'grpc: received message larger than max (3000000 vs. 2097152)',
+    });
+    expect(await failureOf(channel.unary(method('KV/Nope'), hex('')))).toMatchObject({
+      code: 12,
+      message: 'unknown method Nope for service etcdserverpb.KV',
+    });
 
-      const value = Buffer.alloc(1_000_000, 'v');
-      const large = Buffer.concat([hex('0a 03 6b6579 12 c0843d'), value]);
-      for (let i = 0; i < 5; i++) await channel.unary(method('KV/Put'), large);
-      expect((await channel.unary(method('KV/Range'), rangeRequest)).length).toBeGreaterThan(1_000_000);
-      await Promise.all(Array.from({ length: 500 }, () => channel.unary(method('KV/Put'), putRequest)));
+    const value = Buffer.alloc(1_000_000, 'v');
+    const large = Buffer.concat([hex('0a 03 6b6579 12 c0843d'), value]);
+    for (let i = 0; i < 5; i++) await channel.unary(method('KV/Put'), large);
+    expect((await channel.unary(method('KV/Range'), rangeRequest)).length).toBeGreaterThan(1_000_000);
+    await Promise.all(Array.from({ length: 500 }, () => channel.unary(method('KV/Put'), putRequest)));
 
-      const watch = channel.stream(method('Watch/Watch', 'bidi'));
-      watch.send(hex('0a 05 0a 03 6b6579'));
-      const events = watch.messages[Symbol.asyncIterator]();
-      await events.next();
-      await channel.unary(method('KV/Put'), putRequest);
-      expect(Buffer.from((await events.next()).value ?? '').toString('latin1')).toContain('*\x03val');
+    const watch = channel.stream(method('Watch/Watch', 'bidi'));
+    watch.send(hex('0a 05 0a 03 6b6579'));
+    const events = watch.messages[Symbol.asyncIterator]();
+    await events.next();
+    await channel.unary(method('KV/Put'), putRequest);
+    expect(Buffer.from((await events.next()).value ?? '').toString('latin1')).toContain('*\x03val');
 
-      const broken = failureOf(events.next());
-      etcd.kill('SIGTERM');
-      expect((await broken).code).toBe(14);
-      await exited;
-      expect(await failureOf(channel.unary(method('KV/Range'), rangeRequest))).toMatchObject({
-        code: 14,
-        message:
-          `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:${client}: connect: ` +
-          `connection refused"`,
-      });
-    } finally {
-      etcd.kill('SIGKILL');
-      await exited;
-      rmSync(folder, { recursive: true });
-    }
+    const broken = failureOf(events.next());
+    const stopped = etcd.stop();
+    expect((await broken).code).toBe(14);
+    await stopped;
+    expect(await failureOf(channel.unary(method('KV/Range'), rangeRequest))).toMatchObject({
+      code: 14,
+      message:
+        `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:${etcd.clientPort}: connect: ` +
+        `connection refused"`,
+    });
   });
 });

@@ -8,25 +8,28 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPrograms, MemberHome, type MemberProcess, ourProgram } from '../support/member-process.js';
+import { type ClusterPlace, type LocalCluster, prepareCluster } from '../support/cluster.js';
+import { buildPrograms, type MemberProcess, ourProgram } from '../support/member-process.js';
 
 const programs = fileURLToPath(new URL('v2-clients/', import.meta.url));
 const INSTALL_MS = 120_000;
 
 describe('v2 clients', () => {
   const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-clients-'));
-  let home: MemberHome;
+  let cluster: LocalCluster;
+  let home: ClusterPlace;
   let member: MemberProcess;
 
   beforeAll(async () => {
     buildPrograms();
-    home = await MemberHome.make();
-    member = await home.start(ourProgram('etcd'), ['--enable-v2']);
+    cluster = await prepareCluster({ members: 1 });
+    home = cluster.only;
+    member = await home.run(ourProgram('etcd'), ['--enable-v2']);
   }, 60_000);
 
   afterAll(async () => {
     await member?.kill();
-    home?.[Symbol.dispose]();
+    await cluster?.[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -6,8 +6,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/client.js';
-import { startCluster } from '../support/cluster.js';
-import { buildPrograms, MemberHome, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { prepareCluster, startCluster } from '../support/cluster.js';
+import { buildPrograms, ourProgram, realEtcd34 } from '../support/member-process.js';
 
 const run = promisify(execFile);
 
@@ -95,10 +95,12 @@ describe('etcdctl v2 copy', () => {
     it.skipIf(!isThere)(
       `takes the keys of v2 of ${name} to v3 of ours, those with a TTL with a lease`,
       async () => {
-        using from = await MemberHome.make();
-        using to = await MemberHome.make();
-        await using _source = await from.start(program, ['--enable-v2']);
-        await using _target = await to.start(ourProgram('etcd'));
+        await using fromCluster = await prepareCluster({ members: 1 });
+        const from = fromCluster.only;
+        await using toCluster = await prepareCluster({ members: 1 });
+        const to = toCluster.only;
+        await using _source = await from.run(program, ['--enable-v2']);
+        await using _target = await to.run(ourProgram('etcd'));
         await put(from.endpoint, '/app/name', { value: 'etcd' });
         await put(from.endpoint, '/app/session', { value: 's', ttl: '500' });
         const words = ['v2', 'copy', '--endpoints', to.endpoint, '--from', `http://${from.endpoint}`];

@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildPrograms, MemberHome, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { prepareCluster } from '../support/cluster.js';
+import { buildPrograms, ourProgram, realEtcd34 } from '../support/member-process.js';
 import { V2Http } from '../support/v2-http.js';
 
 const run = promisify(execFile);
@@ -21,8 +22,9 @@ beforeAll(() => buildPrograms(), 120_000);
 
 describe.skipIf(!hasCurl)('the tour of the v2 API', () => {
   it('gets the answers that the documentation shows', async () => {
-    using home = await MemberHome.make();
-    const member = await home.start(ourProgram('etcd'), ['--enable-v2', as34]);
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    const member = await home.run(ourProgram('etcd'), ['--enable-v2', as34]);
     try {
       const { stdout } = await run('sh', [tour, `http://${home.endpoint}`]).catch(
         (failure: { stdout: string }) => failure,
@@ -39,13 +41,14 @@ describe.skipIf(realEtcd34 === undefined)('a data directory with v2 content', ()
   const everything = { method: 'GET', target: '/v2/keys/?recursive=true&sorted=true' };
 
   it('goes from etcd 3.4 to us and back, through snapshots and logs', async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     using http = new V2Http(home.endpoint);
     const flags = ['--enable-v2', '--snapshot-count', '20'];
     const programs = [`${realEtcd34}/etcd`, ourProgram('etcd'), `${realEtcd34}/etcd`, ourProgram('etcd')];
     let before: string | undefined;
     for (const [turn, program] of programs.entries()) {
-      const member = await home.start(program, program === ourProgram('etcd') ? [...flags, as34] : flags);
+      const member = await home.run(program, program === ourProgram('etcd') ? [...flags, as34] : flags);
       try {
         const found = await http.call(everything);
         if (before !== undefined) expect(masked(found.body)).toBe(masked(before));

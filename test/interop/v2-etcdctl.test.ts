@@ -11,10 +11,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgramImage } from '../../src/cli/run-program.js';
 import { etcdctl2 } from '../../src/ctl/v2/program.js';
 import { runV2Program } from '../../src/ctl/v2/run.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
-import { MemberHome, type MemberProcess, realEtcd34 } from '../support/member-process.js';
+import { realEtcd34 } from '../support/member-process.js';
 import { type CommandOutcome, programImage, runCommand } from '../support/run-command.js';
-import { ServedMember } from '../support/served-member.js';
 
 interface CtlInput {
   readonly input?: string | undefined;
@@ -421,17 +421,15 @@ function comparable({ exitCode, stdout, stderr }: CommandOutcome) {
 }
 
 describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.4', () => {
-  let home: MemberHome;
-  let real: MemberProcess;
-  let served: ServedMember;
+  let realCluster: LocalCluster;
+  let ourCluster: LocalCluster;
+  let home: ClusterPlace;
+  let served: ClusterPlace;
   let image: ProgramImage;
   const addresses = new Map<string, string>();
   const servers: Server[] = [];
 
   beforeAll(async () => {
-    home = await MemberHome.make();
-    const client = `http://127.0.0.1:${await freePort()}`;
-    const peer = `http://127.0.0.1:${await freePort()}`;
     addresses.set('!', `127.0.0.1:${await freePort()}`);
     for (const [name, listener] of Object.entries(oddServers)) {
       const server = createServer(listener).listen(0, '127.0.0.1');
@@ -439,21 +437,17 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
       await once(server, 'listening');
       addresses.set(name, `127.0.0.1:${(server.address() as AddressInfo).port}`);
     }
-    [real, served, image] = await Promise.all([
-      home.start(`${realEtcd34}/etcd`, ['--enable-v2']),
-      ServedMember.start([
-        ...['--enable-v2', '--emulate-version=3.4', '--name=m', `--initial-cluster=m=${peer}`],
-        ...[`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`],
-        ...[`--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`],
-      ]),
+    [realCluster, ourCluster, image] = await Promise.all([
+      startCluster({ members: 1, runner: { real: realEtcd34 ?? '' }, flags: ['--enable-v2'] }),
+      startCluster({ members: 1, flags: ['--enable-v2', '--emulate-version=3.4'] }),
       programImage(etcdctl2, 'ctl2'),
     ]);
+    [home, served] = [realCluster.only, ourCluster.only];
   }, 60_000);
 
   afterAll(async () => {
-    await real?.kill();
-    home?.[Symbol.dispose]();
-    await served?.[Symbol.asyncDispose]();
+    await realCluster?.[Symbol.asyncDispose]();
+    await ourCluster?.[Symbol.asyncDispose]();
     for (const server of servers) {
       server.closeAllConnections();
       server.close();
@@ -471,7 +465,7 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
     for (const [line, input] of lines) {
       const words = line.split(' ');
       const [mine, theirs] = await Promise.all([
-        ours(['--endpoints', `http://${served.address}`, ...words], { input }),
+        ours(['--endpoints', `http://${served.endpoint}`, ...words], { input }),
         stock(['--endpoints', `http://${home.endpoint}`, ...words], { input }),
       ]);
       if (!isDeepStrictEqual(comparable(mine), comparable(theirs))) different.push({ line, mine, theirs });
@@ -484,7 +478,7 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
   it('answers alike for members, users, roles, and what is wrong', () => expectAlike(others), 120_000);
 
   it('goes alike about endpoints, variables, and servers that are none', async () => {
-    expect(await ours(['--endpoints', `http://${served.address}`, 'set', '/c', 'v'])).toMatchObject({ exitCode: 0 });
+    expect(await ours(['--endpoints', `http://${served.endpoint}`, 'set', '/c', 'v'])).toMatchObject({ exitCode: 0 });
     expect(await stock(['--endpoints', `http://${home.endpoint}`, 'set', '/c', 'v'])).toMatchObject({ exitCode: 0 });
     const at = (text: string, member: string): string =>
       text.replace(/[@!]|(?<=http:\/\/)[a-z]+/g, (name) => (name === '@' ? member : (addresses.get(name) ?? name)));
@@ -498,7 +492,7 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
           words: at(line, member).split(' '),
           env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, at(value, member)])),
         });
-        const [to, toReal] = [asked(served.address), asked(home.endpoint)];
+        const [to, toReal] = [asked(served.endpoint), asked(home.endpoint)];
         const [mine, theirs] = await Promise.all([
           ours(to.words, { env: to.env }),
           stock(toReal.words, { env: toReal.env }),

@@ -7,7 +7,8 @@ import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildPrograms, MemberHome, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
+import { buildPrograms, ourProgram, realEtcd34 } from '../support/member-process.js';
 import { V2Http } from '../support/v2-http.js';
 
 const run = promisify(execFile);
@@ -41,8 +42,8 @@ interface Shown {
 }
 
 /** What a member on the migrated directory serves, asked through its own etcdctl. */
-async function served(home: MemberHome, programs: string): Promise<{ keys: Shown[]; revision: number }> {
-  await using _member = await home.start(join(programs, 'etcd'), ['--enable-v2']);
+async function served(home: ClusterPlace, programs: string): Promise<{ keys: Shown[]; revision: number }> {
+  await using _member = await home.run(join(programs, 'etcd'), ['--enable-v2']);
   const words = ['--endpoints', home.endpoint, 'get', '', '--prefix', '-w', 'json'];
   const { stdout } = await run(join(programs, 'etcdctl'), words, { env });
   const { kvs, header } = JSON.parse(stdout) as { kvs: Shown[]; header: { revision: number } };
@@ -53,11 +54,12 @@ async function served(home: MemberHome, programs: string): Promise<{ keys: Shown
 describe.skipIf(realEtcd34 === undefined)('a 3.4 data directory with v2 content, migrated', () => {
   const real = realEtcd34 ?? '';
 
-  async function* madeByReal(): AsyncGenerator<MemberHome> {
-    using home = await MemberHome.make();
+  async function* madeByReal(): AsyncGenerator<ClusterPlace> {
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     using http = new V2Http(home.endpoint);
     {
-      await using member = await home.start(join(real, 'etcd'), ['--enable-v2', '--snapshot-count', '10']);
+      await using member = await home.run(join(real, 'etcd'), ['--enable-v2', '--snapshot-count', '10']);
       const put = (path: string, form: string) => http.call({ method: 'PUT', target: `/v2/keys${path}`, form });
       for (let count = 0; count < 20; count++) await put(`/app/key${count % 12}`, `value=v${count}`);
       await put('/app/deep/er', 'value=%C3%A9');
@@ -72,12 +74,13 @@ describe.skipIf(realEtcd34 === undefined)('a 3.4 data directory with v2 content,
     yield home;
   }
 
-  const migrate = (program: string, home: MemberHome, ...more: string[]) =>
+  const migrate = (program: string, home: ClusterPlace, ...more: string[]) =>
     run(program, ['migrate', '--data-dir', home.dataDir, ...more], { env });
 
   it('holds the same keys at the same revisions as by its own etcdctl; lifetimes are leases', async () => {
     for await (const home of madeByReal()) {
-      using copy = await MemberHome.make();
+      await using copyCluster = await prepareCluster({ members: 1 });
+      const copy = copyCluster.only;
       cpSync(home.dataDir, copy.dataDir, { recursive: true });
       const dry = await migrate(ourProgram('etcdctl'), home, '--dry-run');
       expect(dry.stdout).toBe('using default transformer\nwould make 14 keys and 2 leases\n');
@@ -103,7 +106,8 @@ describe.skipIf(realEtcd34 === undefined)('a 3.4 data directory with v2 content,
 
   it('takes what a transformer makes of it, as 3.4 does', async () => {
     for await (const home of madeByReal()) {
-      using copy = await MemberHome.make();
+      await using copyCluster = await prepareCluster({ members: 1 });
+      const copy = copyCluster.only;
       cpSync(home.dataDir, copy.dataDir, { recursive: true });
       const script = join(home.folder, 'transformer');
       writeFileSync(script, TRANSFORMER, { mode: 0o755 });

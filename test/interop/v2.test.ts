@@ -4,14 +4,14 @@
  * where they begin.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPrograms, MemberHome, type MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { type LocalCluster, startCluster } from '../support/cluster.js';
+import { buildPrograms, realEtcd34 } from '../support/member-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { type V2Answer, type V2Call, V2Http } from '../support/v2-http.js';
 
 const REQUESTS = Number(process.env.V2_REQUESTS ?? 2000);
 const SEED = Number(process.env.V2_SEED ?? 1);
 
-const realProgram = `${realEtcd34}/etcd`;
 const flags = ['--enable-v2'];
 
 type Pick = <T>(list: readonly T[]) => T;
@@ -90,29 +90,25 @@ async function untilVersionDecided(http: V2Http): Promise<void> {
 }
 
 describe.skipIf(realEtcd34 === undefined)('v2 beside etcd 3.4', () => {
-  let homes: MemberHome[] = [];
-  let members: MemberProcess[] = [];
+  let ourCluster: LocalCluster;
+  let realCluster: LocalCluster;
   let ours: V2Http;
   let theirs: V2Http;
 
   beforeAll(async () => {
     buildPrograms();
-    homes = [await MemberHome.make(), await MemberHome.make()];
-    const [ourHome, theirHome] = homes as [MemberHome, MemberHome];
-    members = [
-      await ourHome.start(ourProgram('etcd'), [...flags, '--emulate-version=3.4']),
-      await theirHome.start(realProgram, flags),
-    ];
-    ours = new V2Http(ourHome.endpoint);
-    theirs = new V2Http(theirHome.endpoint);
+    ourCluster = await startCluster({ members: 1, runner: 'ours', flags: [...flags, '--emulate-version=3.4'] });
+    realCluster = await startCluster({ members: 1, runner: { real: realEtcd34 ?? '' }, flags });
+    ours = new V2Http(ourCluster.only.endpoint);
+    theirs = new V2Http(realCluster.only.endpoint);
     await Promise.all([untilVersionDecided(ours), untilVersionDecided(theirs)]);
   }, 120_000);
 
   afterAll(async () => {
     ours?.[Symbol.dispose]();
     theirs?.[Symbol.dispose]();
-    for (const member of members) await member.kill();
-    for (const home of homes) home[Symbol.dispose]();
+    await ourCluster?.[Symbol.asyncDispose]();
+    await realCluster?.[Symbol.asyncDispose]();
   });
 
   const both = async (call: V2Call): Promise<[V2Answer, V2Answer]> => Promise.all([ours.call(call), theirs.call(call)]);

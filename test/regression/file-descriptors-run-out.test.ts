@@ -6,12 +6,13 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildPrograms, MemberHome, ourProgram } from '../support/member-process.js';
+import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
+import { buildPrograms, ourProgram } from '../support/member-process.js';
 
 beforeAll(buildPrograms, 120_000);
 
 /** Our program under a limit of open files. */
-function limited(home: MemberHome, limit: number): string {
+function limited(home: ClusterPlace, limit: number): string {
   const path = join(home.folder, `etcd-${limit}`);
   writeFileSync(path, `#!/bin/sh\nulimit -n ${limit}\nexec '${process.execPath}' '${ourProgram('etcd')}' "$@"\n`);
   chmodSync(path, 0o755);
@@ -49,7 +50,8 @@ class Flood implements Disposable {
 
 describe('with few file descriptors', () => {
   it('a limit of 150 or less is refused in etcd’s words', async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     const member = home.spawn(limited(home, 150));
     expect(await member.ended()).toBe(1);
     const last = JSON.parse(member.output.trim().split('\n').at(-1) ?? '');
@@ -63,8 +65,9 @@ describe('with few file descriptors', () => {
 
   it('a flood of connections ends nothing: connected clients write, log segments and snapshots ' +
     'are opened', async () => {
-    using home = await MemberHome.make();
-    await using member = await home.start(limited(home, 190), ['--snapshot-count', '50']);
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using member = await home.run(limited(home, 190), ['--snapshot-count', '50']);
     await using client = home.client();
     await client.kv.put('before', '1');
     using _flood = new Flood(home.clientPort, 300);
@@ -76,7 +79,8 @@ describe('with few file descriptors', () => {
   }, 120_000);
 
   it('a member starts while the flood lasts', async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     using _flood = new Flood(home.clientPort, 300);
     const member = home.spawn(limited(home, 190));
     await expect.poll(() => member.output).toContain('ready to serve client requests');

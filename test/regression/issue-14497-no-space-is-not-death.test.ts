@@ -4,16 +4,18 @@
  */
 import { beforeAll, expect, test } from 'vitest';
 import { op } from '../../src/client/index.js';
-import { buildPrograms, MemberHome, ourProgram } from '../support/member-process.js';
+import { prepareCluster } from '../support/cluster.js';
+import { buildPrograms, ourProgram } from '../support/member-process.js';
 
 beforeAll(buildPrograms, 120_000);
 
 test('a member without space is alive, answers reads, deletes, and takes writes again once there is space', {
   timeout: 60_000,
 }, async () => {
-  using home = await MemberHome.make();
+  await using cluster = await prepareCluster({ members: 1 });
+  const home = cluster.only;
   const flags = ['--quota-backend-bytes', '1000000', '--log-level', 'error'];
-  await using member = await home.start(ourProgram('etcd'), flags);
+  await using member = await home.run(ourProgram('etcd'), flags);
   await using client = home.client();
   const probe = async (path: string): Promise<number> => (await fetch(`http://${home.endpoint}${path}`)).status;
   const value = 'x'.repeat(100_000);

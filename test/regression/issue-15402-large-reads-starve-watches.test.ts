@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Client } from '../../src/client/client.js';
 import { certificateFolder, issue } from '../support/certificates.js';
-import { ServedMember } from '../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../support/cluster.js';
 
 const READS = 100;
 const VALUE = Buffer.alloc(1_000_000, 7);
@@ -13,24 +13,29 @@ const VALUE = Buffer.alloc(1_000_000, 7);
 const folder = certificateFolder();
 const authority = issue({ commonNames: ['authority'], isAuthority: true });
 const own = issue({ by: authority, commonNames: ['server'], usages: ['server'], addresses: ['127.0.0.1'] });
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 
 beforeAll(async () => {
-  served = await ServedMember.start([
-    '--listen-client-urls=https://127.0.0.1:0',
-    '--advertise-client-urls=https://127.0.0.1:0',
-    `--cert-file=${folder.write('server.pem', own.cert)}`,
-    `--key-file=${folder.write('server.key', own.key)}`,
-  ]);
+  cluster = await startCluster({
+    members: 1,
+    flags: [
+      '--listen-client-urls=https://127.0.0.1:0',
+      '--advertise-client-urls=https://127.0.0.1:0',
+      `--cert-file=${folder.write('server.pem', own.cert)}`,
+      `--key-file=${folder.write('server.key', own.key)}`,
+    ],
+  });
+  served = cluster.only;
 });
 
 afterAll(async () => {
-  await served[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
   folder[Symbol.dispose]();
 });
 
 test('an event comes while a hundred large reads of the same connection are under way', async () => {
-  await using client = new Client({ endpoints: [`https://${served.address}`], tls: { ca: authority.cert } });
+  await using client = new Client({ endpoints: [`https://${served.endpoint}`], tls: { ca: authority.cert } });
   await client.kv.put('large', VALUE);
   const watch = client.watch('small');
   const events = watch[Symbol.asyncIterator]();

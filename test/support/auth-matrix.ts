@@ -28,7 +28,7 @@ import {
   Watch,
   WatchCreateRequest,
 } from '../../src/proto/gen/etcdserverpb.js';
-import { channelTo } from './served-member.js';
+import { channelTo } from './channel-to.js';
 
 /** Caller → RPC → `OK`, or code and text of the refusal. */
 export type AuthMatrix = Record<string, Record<string, string>>;

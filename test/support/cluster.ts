@@ -1,18 +1,21 @@
 /**
- * Clusters on loopback, with sockets, files and time as they are: `await using cluster = await startCluster({ members:
+ * Members on loopback, with sockets, files and time as they are: `await using cluster = await startCluster({ members:
  * 3, runner: 'in-process' })`. Each member runs in this process, as our program, or as a real etcd; mixes are given a
- * runner for each. Without sockets: `simulated-cluster.ts`.
+ * runner for each. All members that tests start come from here; without sockets: `simulated-cluster.ts`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { silentLogger } from '../../src/lib/logger.js';
+import { Client } from '../../src/client/client.js';
+import { osEdges } from '../../src/client/os-edges.js';
+import type { Channel } from '../../src/grpc/types.js';
+import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { type RunningMember, startMember } from '../../src/start/start-member.js';
+import { channelTo } from './channel-to.js';
 import { freePort } from './free-port.js';
 import { memberOptions } from './member-options.js';
-import { MemberProcess } from './member-process.js';
+import { MemberProcess, ourProgram } from './member-process.js';
 
 type RunnerKind = 'in-process' | 'ours' | { readonly real: string };
 
@@ -28,40 +31,58 @@ export interface ClusterOptions {
   readonly runner?: Runner;
   /** For every member, beyond what makes it one of this cluster. */
   readonly flags?: readonly string[];
+  /** How members speak to each other; `http` by default. */
+  readonly peerScheme?: 'http' | 'https';
+  /** Of members in this process; silent by default. */
+  readonly logger?: Logger;
 }
 
-interface Address {
-  readonly runner: RunnerKind;
-  readonly flags: readonly string[];
-  readonly client: string;
-  readonly peer: string;
-}
+type Variables = Readonly<Record<string, string>>;
 
 interface Running {
   /** Where it is a process of its own. */
   readonly process?: MemberProcess;
+  /** Where it runs in this one. */
+  readonly member?: RunningMember;
   stop(signal: NodeJS.Signals): Promise<void>;
 }
 
 const READY = 'ready to serve client requests';
-const OURS = fileURLToPath(new URL('../../bin/etcd', import.meta.url));
 
-/** One member's place: name, addresses and folder stay when it is stopped and started again. */
+/** One member's place: name, addresses and folder stay when it is stopped and started again, by whom ever. */
 export class ClusterPlace {
+  readonly #cluster: LocalCluster;
   #running: Running | undefined;
+  #channels: Channel[] = [];
 
   constructor(
+    cluster: LocalCluster,
     readonly name: string,
     readonly runner: RunnerKind,
-    readonly clientUrl: string,
-    readonly peerUrl: string,
+    readonly clientPort: number,
+    readonly peerPort: number,
     readonly folder: string,
-    readonly args: readonly string[],
-  ) {}
+    /** All that it is started with. */
+    readonly flags: readonly string[],
+  ) {
+    this.#cluster = cluster;
+  }
 
   /** `127.0.0.1:port` */
   get endpoint(): string {
-    return this.clientUrl.slice('http://'.length);
+    return `127.0.0.1:${this.clientPort}`;
+  }
+
+  get clientUrl(): string {
+    return `http://${this.endpoint}`;
+  }
+
+  get peerUrl(): string {
+    return `${this.#cluster.peerScheme}://127.0.0.1:${this.peerPort}`;
+  }
+
+  get dataDir(): string {
+    return join(this.folder, 'data');
   }
 
   get isRunning(): boolean {
@@ -75,28 +96,104 @@ export class ClusterPlace {
     return process;
   }
 
+  /** What runs in this process: to look inside. */
+  get running(): RunningMember {
+    const member = this.#running?.member;
+    if (member === undefined) throw new Error(`${this.name} does not run in this process`);
+    return member;
+  }
+
   /** Resolves when it serves clients; rejects with what it said when it ends before. */
   async start(): Promise<void> {
     if (this.#running !== undefined) throw new Error(`${this.name} runs already`);
-    const { args, runner } = this;
-    if (runner === 'in-process') this.#running = await inThisProcess(args);
-    else this.#running = await asChild(runner === 'ours' ? OURS : join(runner.real, 'etcd'), args);
+    const { runner } = this;
+    if (runner === 'in-process') {
+      const member = await startMember(memberOptions(this.flags), this.#cluster.logger);
+      member.ended.catch(() => {});
+      this.#running = { member, stop: () => member.close() };
+    } else {
+      const started = this.launch();
+      try {
+        await started.untilSays(READY);
+      } catch (cause) {
+        await this.stop('SIGKILL');
+        throw cause;
+      }
+    }
+  }
+
+  /** As the process that it is, without waiting for anything. */
+  launch(): MemberProcess {
+    const { runner } = this;
+    if (runner === 'in-process') throw new Error(`${this.name} is to run in this process`);
+    return this.spawn(runner === 'ours' ? ourProgram('etcd') : join(runner.real, 'etcd'));
+  }
+
+  /** As `program`, whatever the place's runner: for data that changes hands. Resolves when it serves. */
+  async run(program: string, flags: readonly string[] = [], variables: Variables = {}): Promise<MemberProcess> {
+    const started = this.spawn(program, flags, variables);
+    try {
+      await started.untilHealthy(`${this.clientUrl}/health`);
+    } catch (error) {
+      await started.kill();
+      throw error;
+    }
+    return started;
+  }
+
+  /** The same without waiting for anything. */
+  spawn(program: string, flags: readonly string[] = [], variables: Variables = {}): MemberProcess {
+    // Not the environment of the test run: `ETCD_…` variables are flags, and a certificate file to read costs time at
+    // each start.
+    const env = { PATH: process.env.PATH ?? '', ...variables };
+    const words = [...this.flags, ...flags];
+    const started = new MemberProcess(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+    this.#running = {
+      process: started,
+      stop: (signal) => (signal === 'SIGKILL' ? started.kill() : started.stop()),
+    };
+    return started;
   }
 
   /** SIGKILL ends a process without a word; a member in this process can only be stopped in order. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    for (const channel of this.#channels) await channel.close();
+    this.#channels = [];
     const running = this.#running;
     this.#running = undefined;
     await running?.stop(signal);
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  client(): Client {
+    return new Client({ endpoints: [this.endpoint], dialTimeoutMs: 2000 }, osEdges);
+  }
+
+  /** A connection to it; closed when it is stopped. */
+  connect(): Channel {
+    const channel = channelTo(this.endpoint);
+    this.#channels.push(channel);
+    return channel;
   }
 }
 
 export class LocalCluster implements AsyncDisposable {
   readonly places: ClusterPlace[] = [];
+  readonly flags: readonly string[];
+  readonly peerScheme: 'http' | 'https';
+  readonly logger: Logger;
   #made = 0;
   readonly #folder = mkdtempSync(join(tmpdir(), 'etcd-cluster-'));
 
-  constructor(readonly flags: readonly string[]) {}
+  constructor({ flags = [], peerScheme = 'http', logger = silentLogger }: ClusterOptions) {
+    this.flags = flags;
+    this.peerScheme = peerScheme;
+    this.logger = logger;
+  }
 
   get endpoints(): string[] {
     return this.places.filter(({ isRunning }) => isRunning).map(({ endpoint }) => endpoint);
@@ -108,15 +205,20 @@ export class LocalCluster implements AsyncDisposable {
     return place;
   }
 
+  /** The member of a cluster of one. */
+  get only(): ClusterPlace {
+    if (this.places.length !== 1) throw new Error(`there are ${this.places.length} members`);
+    return this.at(0);
+  }
+
   /** Places for members that begin a cluster together. None is started. */
   async found(runners: readonly Runner[]): Promise<ClusterPlace[]> {
-    const made = await Promise.all(runners.map((runner) => this.#address(runner)));
-    return this.#place(made, 'new');
+    return this.#place(runners, 'new');
   }
 
   /** A place for a member that was, or is to be, added to the cluster by its peer URL. It is not started. */
   async joining(runner: Runner): Promise<ClusterPlace> {
-    const [place] = this.#place([await this.#address(runner)], 'existing');
+    const [place] = await this.#place([runner], 'existing');
     if (place === undefined) throw new Error('no place was made');
     return place;
   }
@@ -132,73 +234,64 @@ export class LocalCluster implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #address(given: Runner): Promise<Address> {
-    const { runner, flags } = typeof given === 'object' && 'runner' in given ? given : { runner: given, flags: [] };
-    return {
-      runner,
-      flags,
-      client: `http://127.0.0.1:${await freePort()}`,
-      peer: `http://127.0.0.1:${await freePort()}`,
-    };
+  #name(together: number): string {
+    this.#made++;
+    return this.#made === 1 && together === 1 ? 'm' : `m${this.#made}`;
   }
 
-  #place(made: readonly Address[], state: 'new' | 'existing'): ClusterPlace[] {
-    const known = this.places.map(({ name, peerUrl }) => `${name}=${peerUrl}`);
-    const named = made.map((one) => ({ ...one, name: `m${++this.#made}` }));
-    const initialCluster = [...known, ...named.map(({ name, peer }) => `${name}=${peer}`)].join(',');
-    const places = named.map(({ name, runner, flags, client, peer }) => {
+  async #place(runners: readonly Runner[], state: 'new' | 'existing'): Promise<ClusterPlace[]> {
+    const made = [];
+    for (const given of runners) {
+      const { runner, flags } = typeof given === 'object' && 'runner' in given ? given : { runner: given, flags: [] };
+      made.push({ runner, flags, name: this.#name(runners.length), client: await freePort(), peer: await freePort() });
+    }
+    const peerUrl = (port: number): string => `${this.peerScheme}://127.0.0.1:${port}`;
+    const initialCluster = [
+      ...this.places.map((place) => `${place.name}=${place.peerUrl}`),
+      ...made.map(({ name, peer }) => `${name}=${peerUrl(peer)}`),
+    ].join(',');
+    const places = made.map(({ name, runner, flags, client, peer }) => {
       const folder = join(this.#folder, name);
-      const args = [
+      mkdirSync(folder);
+      const all = [
         `--name=${name}`,
-        `--data-dir=${folder}`,
-        `--listen-client-urls=${client}`,
-        `--advertise-client-urls=${client}`,
-        `--listen-peer-urls=${peer}`,
-        `--initial-advertise-peer-urls=${peer}`,
+        `--data-dir=${join(folder, 'data')}`,
+        `--listen-client-urls=http://127.0.0.1:${client}`,
+        `--advertise-client-urls=http://127.0.0.1:${client}`,
+        `--listen-peer-urls=${peerUrl(peer)}`,
+        `--initial-advertise-peer-urls=${peerUrl(peer)}`,
         `--initial-cluster=${initialCluster}`,
         `--initial-cluster-state=${state}`,
         '--initial-cluster-token=local',
         ...this.flags,
         ...flags,
       ];
-      return new ClusterPlace(name, runner, client, peer, folder, args);
+      return new ClusterPlace(this, name, runner, client, peer, folder, all);
     });
     this.places.push(...places);
     return places;
   }
 }
 
+/** Places for members that begin a cluster together; the test starts them, as what it likes. */
+export async function prepareCluster(options: ClusterOptions = {}): Promise<LocalCluster> {
+  const { members = 3, runner = 'in-process' } = options;
+  const cluster = new LocalCluster(options);
+  await cluster.found(typeof members === 'number' ? Array.from({ length: members }, () => runner) : members);
+  return cluster;
+}
+
+/** How often to begin again, with other ports, where another process has taken one. */
+const ATTEMPTS = 3;
+
 /** Resolves when all serve clients. */
-export async function startCluster({ flags = [], members = 3, runner = 'in-process' }: ClusterOptions = {}) {
-  const cluster = new LocalCluster(flags);
-  try {
-    const runners = typeof members === 'number' ? Array.from({ length: members }, () => runner) : members;
-    const places = await cluster.found(runners);
-    await Promise.all(places.map((place) => place.start()));
-    return cluster;
-  } catch (cause) {
+export async function startCluster(options: ClusterOptions = {}): Promise<LocalCluster> {
+  for (let attempt = 1; ; attempt++) {
+    const cluster = await prepareCluster(options);
+    const started = await Promise.allSettled(cluster.places.map((place) => place.start()));
+    const failed = started.find((one) => one.status === 'rejected');
+    if (failed === undefined) return cluster;
     await cluster[Symbol.asyncDispose]();
-    throw cause;
+    if (attempt === ATTEMPTS || !/address already in use|EADDRINUSE/.test(String(failed.reason))) throw failed.reason;
   }
-}
-
-async function inThisProcess(args: readonly string[]): Promise<Running> {
-  const running: RunningMember = await startMember(memberOptions(args), silentLogger);
-  running.ended.catch(() => {});
-  return { stop: () => running.close() };
-}
-
-async function asChild(program: string, args: readonly string[]): Promise<Running> {
-  const { PATH } = process.env;
-  const member = new MemberProcess(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH } }));
-  try {
-    await member.untilSays(READY);
-  } catch (cause) {
-    await member.kill();
-    throw cause;
-  }
-  return {
-    process: member,
-    stop: (signal) => (signal === 'SIGKILL' ? member.kill() : member.stop()),
-  };
 }

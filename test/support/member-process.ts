@@ -1,16 +1,8 @@
-/**
- * A member as a process of its own: our program, or a real etcd's, on a data directory that may change hands. Ended by
- * process id when the test is done.
- */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+/** A member as a process of its own: our program, or a real etcd's. Ended by process id when the test is done. */
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client } from '../../src/client/client.js';
-import { osEdges } from '../../src/client/os-edges.js';
-import { freePort } from './free-port.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -27,63 +19,6 @@ export const ourProgram = (name: 'etcd' | 'etcdctl' | 'etcdutl'): string => join
 /** Builds `dist` if the sources are newer. */
 export function buildPrograms(): void {
   execFileSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
-}
-
-type Variables = Readonly<Record<string, string>>;
-
-/** A folder for one member: removed at the end. Its ports stay the same from start to start, as a member's do. */
-export class MemberHome implements Disposable {
-  readonly folder = mkdtempSync(join(tmpdir(), 'etcd-ts-member-'));
-  readonly dataDir = join(this.folder, 'data');
-
-  private constructor(
-    readonly clientPort: number,
-    readonly peerPort: number,
-  ) {}
-
-  static async make(): Promise<MemberHome> {
-    return new MemberHome(await freePort(), await freePort());
-  }
-
-  get endpoint(): string {
-    return `127.0.0.1:${this.clientPort}`;
-  }
-
-  /** Resolves once it serves; rejects with its log when it ends instead. */
-  async start(program: string, flags: readonly string[] = [], variables: Variables = {}): Promise<MemberProcess> {
-    const started = this.spawn(program, flags, variables);
-    try {
-      await started.untilHealthy(`http://${this.endpoint}/health`);
-    } catch (error) {
-      await started.kill();
-      throw error;
-    }
-    return started;
-  }
-
-  /** Without waiting for anything. */
-  spawn(program: string, flags: readonly string[] = [], variables: Variables = {}): MemberProcess {
-    const client = `http://${this.endpoint}`;
-    const peer = `http://127.0.0.1:${this.peerPort}`;
-    const words = [
-      ...['--name', 'm', '--data-dir', this.dataDir, '--initial-cluster', `m=${peer}`],
-      ...['--listen-client-urls', client, '--advertise-client-urls', client],
-      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
-      ...flags,
-    ];
-    // Not the environment of the test run: `ETCD_…` variables are flags, and a certificate file to read costs time at
-    // each start.
-    const env = { PATH: process.env.PATH ?? '', ...variables };
-    return new MemberProcess(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
-  }
-
-  client(): Client {
-    return new Client({ endpoints: [this.endpoint], dialTimeoutMs: 2000 }, osEdges);
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.folder, { recursive: true, force: true });
-  }
 }
 
 export class MemberProcess implements AsyncDisposable {

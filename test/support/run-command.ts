@@ -41,6 +41,7 @@ export async function runCommand(
   words: readonly string[],
   input = '',
   run: typeof runProgram = runProgram,
+  wallMs: () => number = Date.now,
 ): Promise<CommandOutcome> {
   const said = { stdout: '', stderr: '' };
   const into = (stream: 'stdout' | 'stderr'): Writable =>
@@ -55,7 +56,7 @@ export async function runCommand(
     stdin: new PassThrough().end(input),
     stdout: into('stdout'),
     stderr: into('stderr'),
-    wallMs: () => Date.now(),
+    wallMs,
   };
   const exitCode = await run(image, words, io);
   return { exitCode, ...said };

@@ -2,30 +2,30 @@
 import { readFileSync } from 'node:fs';
 import type { Channel } from '../../src/grpc/types.js';
 import { KV, PutRequest } from '../../src/proto/gen/etcdserverpb.js';
-import { MemberHome, type MemberProcess, ourProgram } from './member-process.js';
-import { channelTo } from './served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from './cluster.js';
+import type { MemberProcess } from './member-process.js';
 
 const MB = 1024 * 1024;
 /** Every key. */
 export const everything = { key: Buffer.of(0), rangeEnd: Buffer.of(0) };
 
 export class WatchedMember implements AsyncDisposable {
-  readonly #channels: Channel[] = [];
-
   private constructor(
-    readonly home: MemberHome,
+    readonly cluster: LocalCluster,
     readonly process: MemberProcess,
   ) {}
 
   static async start(flags: readonly string[] = []): Promise<WatchedMember> {
-    const home = await MemberHome.make();
-    return new WatchedMember(home, await home.start(ourProgram('etcd'), flags));
+    const cluster = await startCluster({ members: 1, runner: 'ours', flags });
+    return new WatchedMember(cluster, cluster.only.process);
+  }
+
+  get place(): ClusterPlace {
+    return this.cluster.only;
   }
 
   connect(): Channel {
-    const channel = channelTo(this.home.endpoint);
-    this.#channels.push(channel);
-    return channel;
+    return this.place.connect();
   }
 
   /** Keys of a kilobyte. */
@@ -73,9 +73,7 @@ export class WatchedMember implements AsyncDisposable {
     return { grewMb: peak - before, puts, slowestPutMs };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const channel of this.#channels) await channel.close();
-    await this.process.kill();
-    this.home[Symbol.dispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cluster[Symbol.asyncDispose]();
   }
 }

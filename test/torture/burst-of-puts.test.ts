@@ -20,11 +20,11 @@ it('takes in 12 000 puts that come in forty writes, and serves another client me
   await using member = await WatchedMember.start();
   const bursts = Array.from({ length: CONNECTIONS }, (_, connection) => burst(connection));
   const { grewMb, puts } = await member.during(async () => {
-    await Promise.all(bursts.map((bytes) => send(member.home.clientPort, bytes)));
+    await Promise.all(bursts.map((bytes) => send(member.place.clientPort, bytes)));
   });
   expect(grewMb).toBeLessThan(250);
   expect(puts).toBeGreaterThan(0);
-  const { header } = await member.home.client().kv.get('b0-0');
+  const { header } = await member.place.client().kv.get('b0-0');
   expect(header?.revision).toBeGreaterThan(CONNECTIONS * PUTS);
 }, 240_000);
 

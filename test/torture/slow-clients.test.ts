@@ -43,7 +43,7 @@ it('slow clients of every kind are held at little cost, and others are served me
     const { grewMb, puts, slowestPutMs } = await member.during(async () => {
       for (const bytes of Object.values(kinds)) {
         for (let each = 0; each < OF_EACH_KIND; each++) {
-          const socket = connect(member.home.clientPort, '127.0.0.1').on('error', () => {});
+          const socket = connect(member.place.clientPort, '127.0.0.1').on('error', () => {});
           sockets.push(socket.pause());
           if (bytes.length > 0) socket.write(bytes);
         }

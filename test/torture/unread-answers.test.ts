@@ -18,7 +18,7 @@ beforeAll(buildPrograms, 120_000);
 it('answers that nobody reads are bounded by connection, however wide the windows are', async () => {
   await using member = await WatchedMember.start();
   await member.fill(10);
-  const sockets = Array.from({ length: 3 }, () => connect(member.home.clientPort, '127.0.0.1').pause());
+  const sockets = Array.from({ length: 3 }, () => connect(member.place.clientPort, '127.0.0.1').pause());
   try {
     const { grewMb, puts } = await member.during(async () => {
       for (const socket of sockets) socket.write(manyRanges());
@@ -28,7 +28,7 @@ it('answers that nobody reads are bounded by connection, however wide the window
     expect(grewMb).toBeLessThan(500);
     expect(puts).toBeGreaterThan(0);
     const other = member.connect();
-    const { kvs } = await member.home.client().kv.get('k1');
+    const { kvs } = await member.place.client().kv.get('k1');
     expect(kvs).toHaveLength(1);
     await other.close();
   } finally {

@@ -7,8 +7,8 @@ import type { CallOptions, Channel } from '../../../src/grpc/types.js';
 import { GrpcError } from '../../../src/grpc/types.js';
 import type { Method } from '../../../src/lib/codec.js';
 import { Cluster, KV } from '../../../src/proto/gen/etcdserverpb.js';
-import type { MemberRunner } from '../member-runner.js';
-import { channelTo } from '../served-member.js';
+import { channelTo } from '../channel-to.js';
+import type { ClusterPlace } from '../cluster.js';
 import type { Caller, Rpc } from './requests.js';
 
 export interface Step {
@@ -29,12 +29,12 @@ export class Side implements AsyncDisposable {
   #member = '0';
   #learner = '0';
 
-  private constructor(readonly runner: MemberRunner) {
-    this.channel = channelTo(runner.endpoint);
+  private constructor(readonly place: ClusterPlace) {
+    this.channel = channelTo(place.endpoint);
   }
 
-  static async of(runner: MemberRunner): Promise<Side> {
-    const side = new Side(runner);
+  static async of(place: ClusterPlace): Promise<Side> {
+    const side = new Side(place);
     const { header } = await side.channel.unary(Cluster.memberList, Cluster.memberList.input.create());
     side.#member = String(header?.memberId ?? 0);
     return side;
@@ -42,7 +42,6 @@ export class Side implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.channel.close();
-    await this.runner[Symbol.asyncDispose]();
   }
 
   async answer(step: Step): Promise<unknown> {
@@ -54,7 +53,7 @@ export class Side implements AsyncDisposable {
 
   /** Any request over HTTP/1 that is not one of an RPC. */
   async plain(method: string, path: string, body: string | undefined): Promise<unknown> {
-    const response = await fetch(`http://${this.runner.endpoint}${path}`, {
+    const response = await fetch(`http://${this.place.endpoint}${path}`, {
       method,
       redirect: 'manual',
       ...(body === undefined ? {} : { body }),
@@ -110,7 +109,7 @@ export class Side implements AsyncDisposable {
 
   async #post({ rpc, as }: Step, bodies: readonly string[]): Promise<unknown> {
     const token = this.#tokens.get(as);
-    const response = await fetch(`http://${this.runner.endpoint}${rpc.path}`, {
+    const response = await fetch(`http://${this.place.endpoint}${rpc.path}`, {
       method: 'POST',
       body: bodies.join('\n'),
       headers: {

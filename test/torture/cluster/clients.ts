@@ -4,11 +4,11 @@ import type { Random } from '../../../src/lib/random.js';
 import { KV, Lease, LeaseGrantRequest } from '../../../src/proto/gen/etcdserverpb.js';
 import { drawRequest } from '../../sim/members/kv-client.js';
 import { chance, pick } from '../../sim/raft/draws.js';
+import { channelTo } from '../../support/channel-to.js';
 import { HistoryChecker } from '../../support/linearizability/checker.js';
 import { type Answer, only, type Request } from '../../support/linearizability/request.js';
 import type { Truth } from '../../support/linearizability/truth.js';
 import { answerOfTxn, txnOf } from '../../support/linearizability/wire.js';
-import { channelTo } from '../../support/served-member.js';
 import type { ProcessCluster } from './process-cluster.js';
 
 const CALL_TIMEOUT_MS = 8000;

@@ -166,7 +166,7 @@ export class Operator {
   async #move(member: ProcessMember): Promise<void> {
     const { cluster } = this;
     this.subject = member;
-    const proxy = await cluster.makeProxy(member.peerPort, member.id);
+    const proxy = await cluster.makeProxy(member.place.peerPort, member.id);
     this.trace(`${member.name} moves to ${proxy.url}`);
     await this.#until(
       (client) => client.cluster.update(idOf(member), [proxy.url], { timeoutMs: CALL_TIMEOUT_MS }),

@@ -1,16 +1,14 @@
 /** Members as processes of their own, that talk to one another through proxies. */
 
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../../../src/client/client.js';
 import { osEdges } from '../../../src/client/os-edges.js';
 import type { Random } from '../../../src/lib/random.js';
 import { between, chance } from '../../sim/raft/draws.js';
+import { type ClusterPlace, LocalCluster } from '../../support/cluster.js';
 import { freePort } from '../../support/free-port.js';
-import { MemberProcess, ourProgram } from '../../support/member-process.js';
+import { type MemberProcess, ourProgram } from '../../support/member-process.js';
 import { PeerProxy } from './proxy.js';
 
 const FLAGS = ['--snapshot-count', '500', '--heartbeat-interval', '100', '--election-timeout', '1000'];
@@ -28,10 +26,7 @@ export class ProcessMember {
   id = '';
 
   constructor(
-    readonly name: string,
-    readonly folder: string,
-    readonly clientPort: number,
-    readonly peerPort: number,
+    readonly place: ClusterPlace,
     /** Sets its failpoints. */
     readonly failpointPort: number,
     readonly random: Random,
@@ -46,8 +41,12 @@ export class ProcessMember {
     return `http://${this.endpoint}/health`;
   }
 
+  get name(): string {
+    return this.place.name;
+  }
+
   get endpoint(): string {
-    return `127.0.0.1:${this.clientPort}`;
+    return this.place.endpoint;
   }
 
   get isUp(): boolean {
@@ -57,19 +56,15 @@ export class ProcessMember {
   /** When the one before has ended. */
   async spawn(initialCluster: string, state: 'new' | 'existing'): Promise<void> {
     await this.process?.ended();
-    const client = `http://${this.endpoint}`;
-    const words = [
-      ...['--name', this.name, '--data-dir', join(this.folder, this.name), '--initial-cluster', initialCluster],
-      ...['--initial-cluster-state', state, '--listen-client-urls', client, '--advertise-client-urls', client],
-      ...['--listen-peer-urls', `http://127.0.0.1:${this.peerPort}`, '--initial-advertise-peer-urls', this.peerUrl],
+    const flags = [
+      ...['--initial-cluster', initialCluster, '--initial-cluster-state', state],
+      ...['--initial-advertise-peer-urls', this.peerUrl],
       ...FLAGS,
     ];
-    const env = {
-      PATH: process.env.PATH ?? '',
+    this.process = this.place.spawn(ourProgram('etcd'), flags, {
       GOFAIL_HTTP: `127.0.0.1:${this.failpointPort}`,
       ...(chance(this.random, 500) && skewed(this.random)),
-    };
-    this.process = new MemberProcess(spawn(ourProgram('etcd'), words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+    });
   }
 
   /** Whatever it may take for gone: a process that is over takes no failpoint. */
@@ -104,7 +99,7 @@ export class ProcessMember {
   }
 
   wipe(): void {
-    rmSync(join(this.folder, this.name), { recursive: true, force: true });
+    rmSync(this.place.dataDir, { recursive: true, force: true });
   }
 }
 
@@ -118,10 +113,9 @@ function skewed(random: Random): Record<string, string> {
 }
 
 export class ProcessCluster implements AsyncDisposable {
-  readonly folder = mkdtempSync(join(tmpdir(), 'etcd-torture-'));
+  readonly #places = new LocalCluster({});
   members: ProcessMember[] = [];
   readonly #blocked = new Set<string>();
-  #made = 0;
 
   constructor(readonly random: Random) {}
 
@@ -149,10 +143,9 @@ export class ProcessCluster implements AsyncDisposable {
 
   /** A place for one more; it is no member yet. */
   async make(): Promise<ProcessMember> {
-    const name = `m${++this.#made}`;
-    const peerPort = await freePort();
-    const proxy = await this.makeProxy(peerPort);
-    return new ProcessMember(name, this.folder, await freePort(), peerPort, await freePort(), this.random, proxy);
+    const place = await this.#places.joining('ours');
+    const proxy = await this.makeProxy(place.peerPort);
+    return new ProcessMember(place, await freePort(), this.random, proxy);
   }
 
   async makeProxy(targetPort: number, memberId = ''): Promise<PeerProxy> {
@@ -229,6 +222,6 @@ export class ProcessCluster implements AsyncDisposable {
       await member.kill();
       await member.proxy.close();
     }
-    rmSync(this.folder, { recursive: true, force: true });
+    await this.#places[Symbol.asyncDispose]();
   }
 }

@@ -7,17 +7,19 @@ import type { RangeSelection } from '../../../src/client/key-range.js';
 import { op } from '../../../src/client/kv.js';
 import { osEdges } from '../../../src/client/os-edges.js';
 import { Maintenance } from '../../../src/proto/gen/etcdserverpb.js';
-import { ServedMember } from '../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let client: Client;
 beforeAll(async () => {
-  served = await ServedMember.start();
-  client = new Client({ endpoints: [served.address] }, osEdges);
+  cluster = await startCluster({ members: 1 });
+  served = cluster.only;
+  client = new Client({ endpoints: [served.endpoint] }, osEdges);
 });
 afterAll(async () => {
   await client.close();
-  await served[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
 });
 
 describe('maintenance', () => {

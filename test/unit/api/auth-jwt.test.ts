@@ -7,7 +7,7 @@ import { silentLogger } from '../../../src/lib/logger.js';
 import { osRandom } from '../../../src/lib/os/random.js';
 import { Auth, AuthUserAddRequest, KV, PutRequest } from '../../../src/proto/gen/etcdserverpb.js';
 import { makeTokens } from '../../../src/start/auth-tokens.js';
-import { ServedMember } from '../../support/served-member.js';
+import { startCluster } from '../../support/cluster.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-jwt-'));
 const [privateKey, publicKey] = ['private.pem', 'public.pem'].map((name) => join(folder, name)) as [string, string];
@@ -21,7 +21,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 it('a member with JSON web tokens takes them until the store moves on, also after a restart', async () => {
   const flag = `--auth-token=jwt,sign-method=ES256,priv-key=${privateKey},pub-key=${publicKey}`;
-  await using served = await ServedMember.start(['--bcrypt-cost=4', flag]);
+  await using cluster = await startCluster({ members: 1, flags: ['--bcrypt-cost=4', flag] });
+  const served = cluster.only;
   const first = served.connect();
   await first.unary(Auth.userAdd, AuthUserAddRequest.create({ name: 'root', password: 'pw' }));
   await first.unary(Auth.userGrantRole, { user: 'root', role: 'root' });
@@ -54,5 +55,5 @@ it.each([
   ['a file that is not there', `jwt,sign-method=ES256,priv-key=${folder}/none`, 'auth: invalid auth options'],
   ['no key', 'jwt,sign-method=ES256', 'auth: missing key data'],
 ])('a member does not start with %s', async (_what, authToken, message) => {
-  await expect(ServedMember.start([`--auth-token=${authToken}`])).rejects.toThrow(message);
+  await expect(startCluster({ members: 1, flags: [`--auth-token=${authToken}`] })).rejects.toThrow(message);
 });

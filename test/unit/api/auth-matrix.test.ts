@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type AuthMatrix, probeAuthMatrix } from '../../support/auth-matrix.js';
-import { ServedMember } from '../../support/served-member.js';
+import { startCluster } from '../../support/cluster.js';
 
 const fixture = new URL('../../fixtures/auth/matrix-3.5.30.json', import.meta.url);
 const real = JSON.parse(readFileSync(fixture, 'utf8')) as AuthMatrix;
@@ -11,8 +11,9 @@ const denied = 'canceled id -1: rpc error: code = PermissionDenied desc = etcdse
 let ours: AuthMatrix;
 
 beforeAll(async () => {
-  await using served = await ServedMember.start(['--bcrypt-cost=4']);
-  ours = await probeAuthMatrix(served.address);
+  await using cluster = await startCluster({ members: 1, flags: ['--bcrypt-cost=4'] });
+  const served = cluster.only;
+  ours = await probeAuthMatrix(served.endpoint);
 });
 
 const callers = Object.keys(real);

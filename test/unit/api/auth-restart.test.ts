@@ -14,7 +14,7 @@ import {
   PutRequest,
   RangeRequest,
 } from '../../../src/proto/gen/etcdserverpb.js';
-import { ServedMember } from '../../support/served-member.js';
+import { prepareCluster, startCluster } from '../../support/cluster.js';
 import { unpack } from '../../support/tar.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -52,7 +52,8 @@ async function setUp(channel: Channel): Promise<void> {
 
 describe('a member with authentication on', () => {
   it('goes on so after a restart, without the tokens of before (#13946)', async () => {
-    await using served = await ServedMember.start(flags);
+    await using cluster = await startCluster({ members: 1, flags });
+    const served = cluster.only;
     await setUp(served.connect());
     const before = await login(served.connect(), 'alice', 'alice-secret-1');
     await served.restart();
@@ -67,7 +68,8 @@ describe('a member with authentication on', () => {
   });
 
   it('never has a password on disk, in whatever entry (GHSA-528j-9r78-wffx)', async () => {
-    await using served = await ServedMember.start(flags);
+    await using cluster = await startCluster({ members: 1, flags });
+    const served = cluster.only;
     const channel = served.connect();
     await setUp(channel);
     const root = await login(channel, 'root', 'root-secret-1');
@@ -85,7 +87,8 @@ describe('a member with authentication on', () => {
   });
 
   it('takes a new password at once, and the tokens of the old one no more', async () => {
-    await using served = await ServedMember.start(flags);
+    await using cluster = await startCluster({ members: 1, flags });
+    const served = cluster.only;
     const channel = served.connect();
     await setUp(channel);
     const [root, alice] = [
@@ -102,7 +105,8 @@ describe('a member with authentication on', () => {
   });
 
   it('guards a range that comes in a stream like any other', async () => {
-    await using served = await ServedMember.start(flags);
+    await using cluster = await startCluster({ members: 1, flags });
+    const served = cluster.only;
     const channel = served.connect();
     await channel.unary(KV.put, put('a1'));
     await setUp(channel);
@@ -123,7 +127,11 @@ describe('a member with authentication on', () => {
   });
 
   it('ends leases by itself, keys of whomever they have', async () => {
-    await using served = await ServedMember.start([...flags, '--heartbeat-interval=10', '--election-timeout=100']);
+    await using cluster = await startCluster({
+      members: 1,
+      flags: [...flags, '--heartbeat-interval=10', '--election-timeout=100'],
+    });
+    const served = cluster.only;
     const channel = served.connect();
     await channel.unary(Lease.leaseGrant, { ID: 77n, TTL: 1 });
     await channel.unary(KV.put, put('x', { lease: 77n }));
@@ -133,7 +141,8 @@ describe('a member with authentication on', () => {
   });
 
   it('refuses tokens of any make (#15676)', async () => {
-    await using served = await ServedMember.start(flags);
+    await using cluster = await startCluster({ members: 1, flags });
+    const served = cluster.only;
     const channel = served.connect();
     await setUp(channel);
     const texts = [
@@ -158,7 +167,8 @@ describe('a member with authentication on', () => {
 
 describe.each(['3.4.23', '3.5.30'])('a data directory of etcd %s with authentication on', (version) => {
   it('is served to its users, with their passwords', async () => {
-    await using served = new ServedMember([...flags, '--name=vec']);
+    await using cluster = await prepareCluster({ members: 1, flags: [...flags, '--name=vec'] });
+    const served = cluster.only;
     const fixture = new URL(`../../fixtures/datadir/datadir-${version}.tar.gz`, import.meta.url);
     unpack(fixture, osDisk, served.folder);
     await served.start();

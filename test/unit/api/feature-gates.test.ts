@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { RpcCounts, registerServices } from '../../../src/api/v3/register.js';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../../src/proto/gen/grpc-health.js';
+import { startCluster } from '../../support/cluster.js';
 import { memberOptions } from '../../support/member-options.js';
-import { ServedMember } from '../../support/served-member.js';
 
 type Handler = (request: unknown, call: unknown) => unknown;
 
@@ -12,7 +12,8 @@ describe('--experimental-stop-grpc-service-on-defrag', () => {
     [true, ServingStatus.NOT_SERVING],
     [false, ServingStatus.SERVING],
   ])('%s: a member that defragments says %s', async (stopsOnDefrag, status) => {
-    await using served = await ServedMember.start();
+    await using cluster = await startCluster({ members: 1 });
+    const served = cluster.only;
     const { member } = served.running;
     let check: Handler | undefined;
     const server = { unary: () => {}, stream: () => {} };

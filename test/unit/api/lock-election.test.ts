@@ -17,15 +17,17 @@ import {
   ResignRequest,
 } from '../../../src/proto/gen/v3electionpb.js';
 import { Lock, LockRequest, UnlockRequest } from '../../../src/proto/gen/v3lockpb.js';
-import { ServedMember } from '../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let channel: Channel;
 beforeAll(async () => {
-  served = await ServedMember.start();
+  cluster = await startCluster({ members: 1 });
+  served = cluster.only;
   channel = served.connect();
 });
-afterAll(() => served[Symbol.asyncDispose]());
+afterAll(() => cluster[Symbol.asyncDispose]());
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const grant = async (): Promise<bigint> =>

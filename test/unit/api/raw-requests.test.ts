@@ -6,8 +6,8 @@ import * as grpcJs from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rawBytes } from '../../../src/lib/raw-text.js';
 import { AuthUserListResponse, RangeResponse, TxnResponse } from '../../../src/proto/gen/etcdserverpb.js';
-import { MemberHome, realEtcd, realEtcd34 } from '../../support/member-process.js';
-import { ServedMember } from '../../support/served-member.js';
+import { prepareCluster, startCluster } from '../../support/cluster.js';
+import { realEtcd, realEtcd34 } from '../../support/member-process.js';
 
 const field = (number: number, content: string | Uint8Array): Uint8Array => {
   const bytes = Buffer.from(content as string);
@@ -60,27 +60,28 @@ interface Target extends AsyncDisposable {
 }
 
 async function ours(): Promise<Target> {
-  const served = await ServedMember.start();
-  const raw = new Raw(served.address);
+  const cluster = await startCluster({ members: 1 });
+  const raw = new Raw(cluster.only.endpoint);
   return {
     raw,
     async [Symbol.asyncDispose]() {
       raw[Symbol.dispose]();
-      await served[Symbol.asyncDispose]();
+      await cluster[Symbol.asyncDispose]();
     },
   };
 }
 
 async function real(programs: string): Promise<Target> {
-  const home = await MemberHome.make();
-  const member = await home.start(`${programs}/etcd`);
+  const cluster = await prepareCluster({ members: 1 });
+  const home = cluster.only;
+  const member = await home.run(`${programs}/etcd`);
   const raw = new Raw(home.endpoint);
   return {
     raw,
     async [Symbol.asyncDispose]() {
       raw[Symbol.dispose]();
       await member[Symbol.asyncDispose]();
-      home[Symbol.dispose]();
+      await cluster[Symbol.asyncDispose]();
     },
   };
 }

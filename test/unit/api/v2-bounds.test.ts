@@ -3,13 +3,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, it } from 'vitest';
-import { ServedMember } from '../../support/served-member.js';
+import { startCluster } from '../../support/cluster.js';
 
 const MIB = 1024 * 1024;
 
 it('refuses a form of 100 MB once it is known to be too large, and keeps none of it', async () => {
-  await using served = await ServedMember.start(['--enable-v2']);
-  const [host, port] = served.address.split(':');
+  await using cluster = await startCluster({ members: 1, flags: ['--enable-v2'] });
+  const served = cluster.only;
+  const [host, port] = served.endpoint.split(':');
   const socket = connect({ host: host ?? '', port: Number(port) });
   socket.on('error', () => {});
   await once(socket, 'connect');
@@ -35,6 +36,6 @@ it('refuses a form of 100 MB once it is known to be too large, and keeps none of
   // Ten are read; what lies in the sockets' buffers comes on top.
   expect(sent).toBeLessThan(60 * MIB);
   socket.destroy();
-  const listing = await fetch(`http://${served.address}/v2/keys/`);
+  const listing = await fetch(`http://${served.endpoint}/v2/keys/`);
   expect(await listing.json()).toEqual({ action: 'get', node: { dir: true } });
 });

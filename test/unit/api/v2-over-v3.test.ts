@@ -1,22 +1,24 @@
 /** The v2 API over v3 keys: the answers of an etcd 3.4 that was asked the same, where it gives any. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
-import { ServedMember } from '../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 import { V2Http } from '../../support/v2-http.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let http: V2Http;
 let client: Client;
 
 beforeAll(async () => {
-  served = await ServedMember.start(['--enable-v2', '--experimental-enable-v2v3=/pfx']);
-  http = new V2Http(served.address);
-  client = new Client({ endpoints: [served.address] });
+  cluster = await startCluster({ members: 1, flags: ['--enable-v2', '--experimental-enable-v2v3=/pfx'] });
+  served = cluster.only;
+  http = new V2Http(served.endpoint);
+  client = new Client({ endpoints: [served.endpoint] });
 });
 afterAll(async () => {
   http?.[Symbol.dispose]();
   await client?.close();
-  await served?.[Symbol.asyncDispose]();
+  await cluster?.[Symbol.asyncDispose]();
 });
 
 async function ask(method: string, path: string, form?: string): Promise<string> {
@@ -126,7 +128,7 @@ describe('the v2 API over v3 keys', () => {
   it('makes in-order keys, though many ask at once', async () => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, at) =>
-        fetch(`http://${served.address}/v2/keys/queue`, {
+        fetch(`http://${served.endpoint}/v2/keys/queue`, {
           method: 'POST',
           body: new URLSearchParams({ value: String(at) }),
         }).then((response) => response.json() as Promise<{ node: { key: string; createdIndex: number } }>),
@@ -147,7 +149,7 @@ describe('the v2 API over v3 keys', () => {
       await ask('DELETE', '/w?recursive=true');
       const leaving = new AbortController();
       const target = `/v2/keys/w?wait=true&recursive=true&stream=true&waitIndex=${index}`;
-      const stream = await fetch(`http://${served.address}${target}`, { signal: leaving.signal });
+      const stream = await fetch(`http://${served.endpoint}${target}`, { signal: leaving.signal });
       let text = '';
       const decoder = new TextDecoder();
       for await (const chunk of stream.body ?? []) {

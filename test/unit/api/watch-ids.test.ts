@@ -4,13 +4,15 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WatchRequest, WatchResponse } from '../../../src/proto/gen/etcdserverpb.js';
-import { ServedMember } from '../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 beforeAll(async () => {
-  served = await ServedMember.start();
+  cluster = await startCluster({ members: 1 });
+  served = cluster.only;
 });
-afterAll(() => served[Symbol.asyncDispose]());
+afterAll(() => cluster[Symbol.asyncDispose]());
 
 /** Lines of a stream that JSON comes on. */
 async function* lines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
@@ -49,7 +51,7 @@ describe('watch ids', () => {
 
   it.each(ids)('come with answers and events as they were given: %s', async (watch_id) => {
     const end = new AbortController();
-    const response = await fetch(`http://${served.address}/v3/watch`, {
+    const response = await fetch(`http://${served.endpoint}/v3/watch`, {
       method: 'POST',
       body: JSON.stringify({ create_request: { key: 'aw==', watch_id } }),
       signal: end.signal,
@@ -58,7 +60,7 @@ describe('watch ids', () => {
       const answers = lines(response.body as unknown as AsyncIterable<Uint8Array>);
       const next = async () => JSON.parse(String((await answers.next()).value)).result;
       expect(await next()).toMatchObject({ watch_id, created: true });
-      await fetch(`http://${served.address}/v3/kv/put`, { method: 'POST', body: '{"key":"aw==","value":"dg=="}' });
+      await fetch(`http://${served.endpoint}/v3/kv/put`, { method: 'POST', body: '{"key":"aw==","value":"dg=="}' });
       expect(await next()).toMatchObject({ watch_id, events: [{ kv: { key: 'aw==' } }] });
     } finally {
       end.abort();

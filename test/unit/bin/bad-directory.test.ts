@@ -5,19 +5,13 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { osDisk } from '../../../src/lib/os/disk.js';
-import { buildPrograms, MemberHome, ourProgram } from '../../support/member-process.js';
+import { prepareCluster } from '../../support/cluster.js';
+import { buildPrograms, ourProgram } from '../../support/member-process.js';
 import { unpack } from '../../support/tar.js';
 
 beforeAll(buildPrograms, 120_000);
 
 const recorded = new URL('../../fixtures/datadir/datadir-3.5.30.tar.gz', import.meta.url);
-
-/** A home that holds the recorded data directory. */
-async function recordedHome(): Promise<MemberHome & { path: (...parts: string[]) => string }> {
-  const home = await MemberHome.make();
-  unpack(recorded, osDisk, home.folder);
-  return Object.assign(home, { path: (...parts: string[]) => join(home.dataDir, 'member', ...parts) });
-}
 
 const walName = '0000000000000000-0000000000000000.wal';
 
@@ -54,8 +48,10 @@ describe('etcd, given a data directory it cannot use, ends with code 1 and says'
       /snap\/db\) has applied entries.*--wal-dir/,
     ],
   ])('%s', { timeout: 60_000 }, async (_what, damage, reason) => {
-    using home = await recordedHome();
-    damage(home.path);
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    unpack(recorded, osDisk, home.folder);
+    damage((...parts: string[]) => join(home.dataDir, 'member', ...parts));
     const before = contents(home.folder);
     await using started = home.spawn(ourProgram('etcd'));
     expect(await started.ended()).toBe(1);
@@ -66,7 +62,8 @@ describe('etcd, given a data directory it cannot use, ends with code 1 and says'
   });
 
   test('that a file stands where the directory should be', { timeout: 60_000 }, async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     writeFileSync(home.dataDir, 'a file');
     await using started = home.spawn(ourProgram('etcd'));
     expect(await started.ended()).toBe(1);
@@ -75,9 +72,11 @@ describe('etcd, given a data directory it cannot use, ends with code 1 and says'
   });
 
   test('that another member uses it, which goes on undisturbed', { timeout: 60_000 }, async () => {
-    using home = await MemberHome.make();
-    using other = await MemberHome.make();
-    await using first = await home.start(ourProgram('etcd'));
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using otherCluster = await prepareCluster({ members: 1 });
+    const other = otherCluster.only;
+    await using first = await home.run(ourProgram('etcd'));
     await using second = other.spawn(ourProgram('etcd'), ['--data-dir', home.dataDir]);
     expect(await second.ended()).toBe(1);
     expect(second.output).toMatch(/another etcd is using it/);

@@ -6,20 +6,23 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ClusterPlace, type LocalCluster, prepareCluster } from '../../support/cluster.js';
 import { DatagramSocket } from '../../support/datagram-socket.js';
 import { freePort } from '../../support/free-port.js';
-import { buildPrograms, MemberHome, type MemberProcess, ourProgram } from '../../support/member-process.js';
+import { buildPrograms, type MemberProcess, ourProgram } from '../../support/member-process.js';
 
-let home: MemberHome;
+let cluster: LocalCluster;
+let home: ClusterPlace;
 let member: MemberProcess;
 beforeAll(async () => {
   buildPrograms();
-  home = await MemberHome.make();
-  member = await home.start(ourProgram('etcd'));
+  cluster = await prepareCluster({ members: 1 });
+  home = cluster.only;
+  member = await home.run(ourProgram('etcd'));
 }, 180_000);
 afterAll(async () => {
   await member.stop();
-  home[Symbol.dispose]();
+  await cluster[Symbol.asyncDispose]();
 });
 
 const environment = (more: Readonly<Record<string, string>> = {}) => ({
@@ -128,8 +131,9 @@ describe('signals', () => {
   ])(
     'after %s do not break off the stop',
     async (first, more) => {
-      using other = await MemberHome.make();
-      await using running = await other.start(ourProgram('etcd'));
+      await using otherCluster = await prepareCluster({ members: 1 });
+      const other = otherCluster.only;
+      await using running = await other.run(ourProgram('etcd'));
       running.child.kill(first);
       await expect.poll(() => running.output, { timeout: 10_000 }).toContain('received signal; shutting down');
       for (const signal of more) running.child.kill(signal);
@@ -183,7 +187,8 @@ describe('systemd', () => {
   ])(
     'is told at %s that a member goes on starting, is up, and stops',
     async (_name, pathIn) => {
-      using other = await MemberHome.make();
+      await using otherCluster = await prepareCluster({ members: 1 });
+      const other = otherCluster.only;
       const path = pathIn(other.folder);
       using socket = new DatagramSocket(path);
       const any = 'http://127.0.0.1:0';
@@ -239,7 +244,8 @@ describe('systemd', () => {
   );
 
   it('that does not listen is told of in the log', async () => {
-    using other = await MemberHome.make();
+    await using otherCluster = await prepareCluster({ members: 1 });
+    const other = otherCluster.only;
     const any = 'http://127.0.0.1:0';
     const child = spawn(
       ourProgram('etcd'),

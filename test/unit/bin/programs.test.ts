@@ -1,10 +1,10 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { prepareCluster } from '../../support/cluster.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const bin = (name: string): string => join(root, 'bin', name);
@@ -12,21 +12,13 @@ const bin = (name: string): string => join(root, 'bin', name);
 const bareEnv = { PATH: process.env.PATH ?? '' };
 
 let folder: string;
-const children: ChildProcess[] = [];
 beforeAll(() => {
   execFileSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
 });
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'programs-'));
 });
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => rmSync(folder, { recursive: true }));
 
 function run(program: string, args: string[], env: Record<string, string> = {}) {
   const { status, stdout, stderr } = spawnSync(program, args, {
@@ -35,29 +27,6 @@ function run(program: string, args: string[], env: Record<string, string> = {}) 
     encoding: 'utf8',
   });
   return { status, stdout, stderr };
-}
-
-/** A member on free ports, its log piped to us. */
-function startMember(...more: string[]): ChildProcess & { log: () => string } {
-  const any = 'http://127.0.0.1:0';
-  const urls = ['--listen-client-urls', any, '--advertise-client-urls', any, '--listen-peer-urls', any];
-  const child = spawn(bin('etcd'), ['--data-dir', join(folder, 'data'), ...urls, ...more], {
-    cwd: folder,
-    env: bareEnv,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.push(child);
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  return Object.assign(child, { log: () => text });
-}
-
-async function untilLogged(child: ReturnType<typeof startMember>, words: string): Promise<void> {
-  const exited = once(child, 'exit');
-  while (!child.log().includes(words)) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the member ended:\n${child.log()}`);
-    await Promise.race([once(child.stderr as NodeJS.ReadableStream, 'data'), exited]);
-  }
 }
 
 describe('the programs', () => {
@@ -114,21 +83,21 @@ describe('the programs', () => {
 
 describe('a member', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('told to end by %s shuts down and ends by that signal', async (signal) => {
-    const member = startMember('--name=a');
-    await untilLogged(member, 'successfully notified init daemon');
-    member.kill(signal);
-    const [code, ended] = await once(member, 'exit');
-    expect({ code, ended }).toEqual({ code: null, ended: signal });
-    expect(member.log()).toContain('"received signal; shutting down"');
-    expect(existsSync(join(folder, 'data/member/snap/db'))).toBe(true);
+    await using cluster = await prepareCluster({ members: 1, runner: 'ours' });
+    const member = cluster.only.launch();
+    await member.untilSays('successfully notified init daemon');
+    member.child.kill(signal);
+    expect({ code: await member.ended(), ended: member.child.signalCode }).toEqual({ code: null, ended: signal });
+    expect(member.output).toContain('"received signal; shutting down"');
+    expect(existsSync(join(cluster.only.dataDir, 'member/snap/db'))).toBe(true);
   });
 
   it('logs nothing but JSON, each line with level, time, caller and message', async () => {
-    const member = startMember('--log-level=debug');
-    await untilLogged(member, 'successfully notified init daemon');
-    member.kill('SIGTERM');
-    await once(member, 'close');
-    const lines = member.log().trimEnd().split('\n');
+    await using cluster = await prepareCluster({ members: 1, runner: 'ours', flags: ['--log-level=debug'] });
+    const member = cluster.only.launch();
+    await member.untilSays('successfully notified init daemon');
+    await member.stop();
+    const lines = member.output.trimEnd().split('\n');
     for (const line of lines) {
       const record = JSON.parse(line);
       expect(record).toMatchObject({ level: expect.any(String), caller: expect.any(String), msg: expect.any(String) });
@@ -139,10 +108,11 @@ describe('a member', () => {
   });
 
   it('that cannot start says so under etcd’s headline and exits 1', async () => {
-    const member = startMember('--initial-cluster=b=http://127.0.0.1:1', '--name=a');
-    const [code] = await once(member, 'exit');
-    expect(code).toBe(1);
-    expect(member.log()).toContain(
+    const flags = ['--initial-cluster=b=http://127.0.0.1:1', '--name=a'];
+    await using cluster = await prepareCluster({ members: 1, runner: 'ours', flags });
+    const member = cluster.only.launch();
+    expect(await member.ended()).toBe(1);
+    expect(member.output).toContain(
       '"msg":"discovery failed","error":"couldn\'t find local name \\"a\\" in the initial cluster configuration"',
     );
   });

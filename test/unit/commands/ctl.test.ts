@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcdctl } from '../../../src/ctl/program.js';
-import { freePort } from '../../support/free-port.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 import {
   type CommandRow,
   notRun,
@@ -15,23 +15,23 @@ import {
   withoutHelp,
   wrongRows,
 } from '../../support/run-command.js';
-import { ServedMember } from '../../support/served-member.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let image: ProgramImage;
 
 beforeAll(async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
-  served = await ServedMember.start(['--enable-v2', `--listen-client-urls=${url}`, `--advertise-client-urls=${url}`]);
+  cluster = await startCluster({ members: 1, flags: ['--enable-v2'] });
+  served = cluster.only;
   image = await programImage(etcdctl, 'ctl');
 }, 30_000);
-afterAll(() => served?.[Symbol.asyncDispose]());
+afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 /** `~` in a word stands for the test's folder, `@` for the member's id. */
 const ctl = (words: string, input?: string) => {
   const id = served.running.member.id.toString(16);
   const argv = words.split(' ').map((word) => word.replaceAll('~', served.folder).replaceAll('@', id));
-  return runCommand(image, ['--endpoints', served.address, ...argv], input);
+  return runCommand(image, ['--endpoints', served.endpoint, ...argv], input);
 };
 
 const LEASE = '694d7a1b2c3d4e5f';
@@ -58,7 +58,7 @@ const rows: readonly CommandRow[] = [
   [`lease keep-alive --once ${LEASE}`, 2, ''],
   [`lease revoke ${LEASE}`, 1, ''],
 
-  ['member list', 0, /^[0-9a-f]+, started, default, http:\S+, http:\S+, false\n$/],
+  ['member list', 0, /^[0-9a-f]+, started, m, http:\S+, http:\S+, false\n$/],
   ['member update @ --peer-urls=http://127.0.0.1:1', 0, /^Member [0-9a-f ]+ updated in cluster [0-9a-f ]+\n$/],
   ['member promote @', 1, ''],
   ['member remove 1', 1, ''],

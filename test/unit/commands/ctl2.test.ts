@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcdctl2 } from '../../../src/ctl/v2/program.js';
 import { runV2Program } from '../../../src/ctl/v2/run.js';
-import { freePort } from '../../support/free-port.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 import {
   type CommandRow,
   notRun,
@@ -15,26 +15,20 @@ import {
   withoutHelp,
   wrongRows,
 } from '../../support/run-command.js';
-import { ServedMember } from '../../support/served-member.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let image: ProgramImage;
 
 beforeAll(async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const flags = [
-    '--enable-v2',
-    '--emulate-version=3.4',
-    `--listen-client-urls=${url}`,
-    `--advertise-client-urls=${url}`,
-  ];
-  served = await ServedMember.start(flags);
+  cluster = await startCluster({ members: 1, flags: ['--enable-v2', '--emulate-version=3.4'] });
+  served = cluster.only;
   image = await programImage(etcdctl2, 'ctl2');
 });
-afterAll(() => served?.[Symbol.asyncDispose]());
+afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 const ctl = (words: readonly string[], input?: string) =>
-  runCommand(image, ['--endpoints', `http://${served.address}`, ...words], input, runV2Program);
+  runCommand(image, ['--endpoints', `http://${served.endpoint}`, ...words], input, runV2Program);
 
 const rows: readonly CommandRow[] = [
   ['set /k v', 0, 'v\n'],
@@ -58,7 +52,7 @@ const rows: readonly CommandRow[] = [
   ['rm /m', 0, 'PrevNode.Value: three\n'],
   ['rm --recursive /d', 0, ''],
   ['cluster-health', 0, /^member [0-9a-f]+ is healthy: got healthy result from http:\/\/127.*\ncluster is healthy\n$/],
-  ['member list', 0, /^[0-9a-f]+: name=default peerURLs=\S+ clientURLs=\S+ isLeader=true\n$/],
+  ['member list', 0, /^[0-9a-f]+: name=m peerURLs=\S+ clientURLs=\S+ isLeader=true\n$/],
   ['member update 1 http://127.0.0.1:1', 1, ''],
   ['member remove 1', 1, ''],
   ['member add x', 1, ''],

@@ -7,15 +7,17 @@ import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcdctl } from '../../../src/ctl/program.js';
 import { freePort } from '../../support/free-port.js';
 import { programImage, runCommand } from '../../support/run-command.js';
-import { ServedMember } from '../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let image: ProgramImage;
-const ctl = (...argv: string[]) => runCommand(image, ['--endpoints', served.address, ...argv]);
+const ctl = (...argv: string[]) => runCommand(image, ['--endpoints', served.endpoint, ...argv]);
 
 beforeAll(async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
-  served = await ServedMember.start([`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`]);
+  cluster = await startCluster({ members: 1 });
+  served = cluster.only;
   image = await programImage(etcdctl, 'ctl');
   const steps = [
     'user add root:r',
@@ -28,7 +30,7 @@ beforeAll(async () => {
   ];
   for (const step of steps) await ctl(...step.split(' '));
 }, 30_000);
-afterAll(() => served?.[Symbol.asyncDispose]());
+afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 const EMPTY = 'Error: failed to fetch endpoints from etcd cluster member list: etcdserver: user name is empty';
 const WRONG = 'Error: etcdserver: authentication failed, invalid user ID or password';

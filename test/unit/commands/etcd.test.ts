@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcd } from '../../../src/etcd/program.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 import {
   type CommandRow,
   notRun,
@@ -13,22 +14,23 @@ import {
   withoutHelp,
   wrongRows,
 } from '../../support/run-command.js';
-import { ServedMember } from '../../support/served-member.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let image: ProgramImage;
 
 beforeAll(async () => {
-  served = await ServedMember.start();
+  cluster = await startCluster({ members: 1 });
+  served = cluster.only;
   image = await programImage(etcd, 'etcd');
 }, 30_000);
-afterAll(() => served?.[Symbol.asyncDispose]());
+afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 /** `~` in a word stands for the test's folder, `@` for the member's address. */
 const run = (words: string) =>
   runCommand(
     image,
-    words.split(' ').map((word) => word.replaceAll('~', served.folder).replaceAll('@', served.address)),
+    words.split(' ').map((word) => word.replaceAll('~', served.folder).replaceAll('@', served.endpoint)),
   );
 
 const rows: readonly CommandRow[] = [

@@ -1,13 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Writable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runProgram } from '../../../src/cli/run-program.js';
 import { osDisk } from '../../../src/lib/os/disk.js';
 import { etcdutl } from '../../../src/utl/program.js';
-import { programImage, withoutHelp } from '../../support/run-command.js';
+import { type CommandOutcome, programImage, runCommand, withoutHelp } from '../../support/run-command.js';
 import { unpack } from '../../support/tar.js';
 
 const fixture = (name: string): URL => new URL(`../../fixtures/datadir/${name}`, import.meta.url);
@@ -24,25 +22,12 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** `~` in a word stands for the test's folder. */
-async function utl(words: string): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const said = { stdout: '', stderr: '' };
-  const into = (stream: 'stdout' | 'stderr'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        said[stream] += chunk.toString().replaceAll(dir, '~');
-        done();
-      },
-    });
-  const io = {
-    env: {},
-    stdin: new PassThrough().end(),
-    stdout: into('stdout'),
-    stderr: into('stderr'),
-    wallMs: () => 0,
-  };
+async function utl(words: string): Promise<CommandOutcome> {
   for (const path of Object.keys(image.manifest)) if (`${words} `.startsWith(`${path} `)) ran.add(path);
   const argv = words.split(' ').map((word) => word.replaceAll('~', dir));
-  return { exitCode: await runProgram(image, argv, io), ...said };
+  const outcome = await runCommand(image, argv, '', undefined, () => 0);
+  const shown = (text: string): string => text.replaceAll(dir, '~');
+  return { ...outcome, stdout: shown(outcome.stdout), stderr: shown(outcome.stderr) };
 }
 
 describe('etcdutl', () => {

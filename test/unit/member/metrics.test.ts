@@ -3,19 +3,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
 import { op } from '../../../src/client/kv.js';
 import { osEdges } from '../../../src/client/os-edges.js';
-import { MemberHome, realEtcd, realEtcd34 } from '../../support/member-process.js';
-import { ServedMember } from '../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, prepareCluster, startCluster } from '../../support/cluster.js';
+import { realEtcd, realEtcd34 } from '../../support/member-process.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 let client: Client;
 beforeAll(async () => {
-  served = await ServedMember.start(['--enable-v2', '--metrics=extensive', '--listen-metrics-urls=http://127.0.0.1:0']);
-  client = new Client({ endpoints: [served.address] }, osEdges);
-  await work(client, served.address);
+  cluster = await startCluster({
+    members: 1,
+    flags: ['--enable-v2', '--metrics=extensive', '--listen-metrics-urls=http://127.0.0.1:0'],
+  });
+  served = cluster.only;
+  client = new Client({ endpoints: [served.endpoint] }, osEdges);
+  await work(client, served.endpoint);
 });
 afterAll(async () => {
   await client.close();
-  await served[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
 });
 
 async function work(on: Client, endpoint: string): Promise<void> {
@@ -97,11 +102,11 @@ describe('metrics', () => {
     ['etcd_server_apply_duration_seconds_count{op="Put",success="true",version="v3"}', 1],
     ['etcd_server_apply_duration_seconds_count{op="Txn",success="true",version="v3"}', 1],
   ])('count %s: %d, inside transactions too', async (series, wanted) => {
-    expect(value(await scrape(served.address), series)).toBe(wanted);
+    expect(value(await scrape(served.endpoint), series)).toBe(wanted);
   });
 
   it('have a series for each status from the start, its labels in order', async () => {
-    const text = await scrape(served.address);
+    const text = await scrape(served.endpoint);
     const of = (code: string, method: string): string =>
       `grpc_server_handled_total{grpc_code="${code}",grpc_method="${method}",grpc_service="etcdserverpb.KV",` +
       `grpc_type="unary"}`;
@@ -112,7 +117,7 @@ describe('metrics', () => {
   });
 
   it('have etcd’s buckets', async () => {
-    const text = await scrape(served.address);
+    const text = await scrape(served.endpoint);
     const ends = (name: string): unknown => [edges(text, name)[0], edges(text, name).at(-2), edges(text, name).length];
     expect(ends('etcd_disk_wal_fsync_duration_seconds')).toEqual(['0.001', '8.192', 15]);
     expect(ends('etcd_disk_backend_defrag_duration_seconds')).toEqual(['0.1', '409.6', 14]);
@@ -135,16 +140,16 @@ describe('metrics', () => {
     'etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds',
     'etcd_disk_wal_write_duration_seconds',
   ])('time %s', async (name) => {
-    expect(value(await scrape(served.address), `${name}_count`)).toBeGreaterThan(0);
+    expect(value(await scrape(served.endpoint), `${name}_count`)).toBeGreaterThan(0);
   });
 
   it('tell when the last compaction was', async () => {
-    const text = await scrape(served.address);
+    const text = await scrape(served.endpoint);
     expect(value(text, 'etcd_debugging_mvcc_db_compaction_last')).toBeGreaterThan(1_700_000_000);
   });
 
   it('tell the network and the address space', async () => {
-    const text = await scrape(served.address);
+    const text = await scrape(served.endpoint);
     expect(value(text, 'process_network_receive_bytes_total')).toBeGreaterThan(0);
     expect(value(text, 'process_network_transmit_bytes_total')).toBeGreaterThan(0);
     expect(value(text, 'process_virtual_memory_max_bytes')).toBeGreaterThan(2 ** 30);
@@ -153,13 +158,14 @@ describe('metrics', () => {
   it('time calls when they are to be extensive, and only then', async () => {
     const series =
       'grpc_server_handling_seconds_count{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"}';
-    expect(value(await scrape(served.address), series)).toBe(2);
-    await using basic = await ServedMember.start();
-    expect(await scrape(basic.address)).not.toContain('grpc_server_handling_seconds');
+    expect(value(await scrape(served.endpoint), series)).toBe(2);
+    await using basicCluster = await startCluster({ members: 1 });
+    const basic = basicCluster.only;
+    expect(await scrape(basic.endpoint)).not.toContain('grpc_server_handling_seconds');
   });
 
   it('tell descriptors and scrapes', async () => {
-    const text = await scrape(served.address);
+    const text = await scrape(served.endpoint);
     expect(value(text, 'os_fd_used')).toBeGreaterThan(5);
     expect(value(text, 'os_fd_limit')).toBeGreaterThan(100);
     expect(value(text, 'promhttp_metric_handler_requests_total{code="200"}')).toBeGreaterThan(0);
@@ -170,10 +176,11 @@ describe('metrics', () => {
     ['3.4', realEtcd34],
   ])('have every name of a real etcd %s', async (_version, programs) => {
     if (programs === undefined) return;
-    using home = await MemberHome.make();
-    await using member = await home.start(`${programs}/etcd`);
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using member = await home.run(`${programs}/etcd`);
     expect(member.hasEnded).toBe(false);
-    const ours = new Set(names(await scrape(served.address)));
+    const ours = new Set(names(await scrape(served.endpoint)));
     const absent = names(await scrape(home.endpoint)).filter((each) => !ours.has(each));
     expect(absent).toEqual([]);
   });

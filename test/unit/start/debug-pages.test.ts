@@ -1,18 +1,20 @@
 /** Pages for operators, as a served member answers them. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildPrograms, MemberHome, ourProgram } from '../../support/member-process.js';
+import { type ClusterPlace, prepareCluster } from '../../support/cluster.js';
+import { buildPrograms, ourProgram } from '../../support/member-process.js';
 
 beforeAll(buildPrograms, 120_000);
 
-async function get(home: MemberHome, path: string, init?: RequestInit) {
+async function get(home: ClusterPlace, path: string, init?: RequestInit) {
   const response = await fetch(`http://${home.endpoint}${path}`, init);
   return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
 }
 
 describe('pages for operators', { timeout: 60_000 }, () => {
   test('figures always, profiles only where they are asked for', async () => {
-    using home = await MemberHome.make();
-    await using _ = await home.start(ourProgram('etcd'));
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using _ = await home.run(ourProgram('etcd'));
     const vars = await get(home, '/debug/vars');
     expect(vars).toMatchObject({ status: 200, type: 'application/json; charset=utf-8' });
     expect(JSON.parse(vars.body)).toMatchObject({
@@ -26,8 +28,9 @@ describe('pages for operators', { timeout: 60_000 }, () => {
   });
 
   test('profiles that V8 takes under the paths of Go’s', async () => {
-    using home = await MemberHome.make();
-    await using _ = await home.start(ourProgram('etcd'), ['--enable-pprof']);
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using _ = await home.run(ourProgram('etcd'), ['--enable-pprof']);
     expect(await get(home, '/debug/pprof/')).toMatchObject({ status: 200, type: 'text/html; charset=utf-8' });
     expect((await get(home, '/debug/pprof/cmdline')).body.split('\0')).toContain('--enable-pprof');
     expect((await get(home, '/debug/pprof/goroutine?debug=1')).body).toMatch(/^goroutine profile: total \d+\n/);
@@ -51,9 +54,10 @@ describe('pages for operators', { timeout: 60_000 }, () => {
   });
 
   test('calls of late with the log at debug, and its level while it runs', async () => {
-    using home = await MemberHome.make();
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
     const flags = ['--log-level', 'debug', '--emulate-version', '3.4'];
-    await using member = await home.start(ourProgram('etcd'), flags);
+    await using member = await home.run(ourProgram('etcd'), flags);
     const client = home.client();
     await client.kv.put('a', 'b');
     await client.close();

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { startGateway } from '../../../src/start/start-gateway.js';
+import { startCluster } from '../../support/cluster.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
-import { ServedMember } from '../../support/served-member.js';
 
 const usual = { listenAddr: '127.0.0.1:0', endpoints: ['127.0.0.1:2379'], retryDelayMs: 60_000 };
 
@@ -37,12 +37,13 @@ describe('the start of a gateway', () => {
   });
 
   it('strips schemes and leads to a member', async () => {
-    await using member = await ServedMember.start();
+    await using memberCluster = await startCluster({ members: 1 });
+    const member = memberCluster.only;
     const logger = new RecordingLogger();
-    const gateway = await startGateway({ ...usual, endpoints: [`http://${member.address}`] }, logger);
+    const gateway = await startGateway({ ...usual, endpoints: [`http://${member.endpoint}`] }, logger);
     gateway.serve();
     expect(logger.records).toEqual([
-      { level: 'info', message: 'ready to proxy client requests', fields: { endpoints: [member.address] } },
+      { level: 'info', message: 'ready to proxy client requests', fields: { endpoints: [member.endpoint] } },
     ]);
     const { address } = gateway;
     if (address.t !== 'tcp') throw new Error('listens on TCP');

@@ -17,9 +17,9 @@ import { httpGet } from '../../../src/lib/os/http-get.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import type { GrpcProxyOptions } from '../../../src/start/grpc-proxy-options.js';
 import { startGrpcProxy } from '../../../src/start/start-grpc-proxy.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 import { freePort } from '../../support/free-port.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
-import { ServedMember } from '../../support/served-member.js';
 
 const noFiles = { cert: '', key: '', ca: '' };
 const usual: GrpcProxyOptions = {
@@ -42,15 +42,17 @@ const usual: GrpcProxyOptions = {
   listenTls: { ...noFiles, crl: '', minVersion: 'TLS1.2', maxVersion: '', cipherSuites: [] },
 };
 
-let member: ServedMember;
+let cluster: LocalCluster;
+let member: ClusterPlace;
 const closing: { close(): Promise<unknown> }[] = [];
 beforeAll(async () => {
-  member = await ServedMember.start();
+  cluster = await startCluster({ members: 1 });
+  member = cluster.only;
 });
 afterEach(async () => {
   for (const each of closing.splice(0).reverse()) await each.close();
 });
-afterAll(() => member[Symbol.asyncDispose]());
+afterAll(() => cluster[Symbol.asyncDispose]());
 
 const hostPort = (address: NetworkAddress | undefined): string => {
   if (address?.t !== 'tcp') throw new Error('no TCP address');
@@ -58,7 +60,7 @@ const hostPort = (address: NetworkAddress | undefined): string => {
 };
 
 async function proxy(options: Partial<GrpcProxyOptions> = {}, logger = silentLogger) {
-  const running = await startGrpcProxy({ ...usual, endpoints: [member.address], ...options }, logger);
+  const running = await startGrpcProxy({ ...usual, endpoints: [member.endpoint], ...options }, logger);
   closing.push(running);
   return { running, address: hostPort(running.address) };
 }
@@ -69,7 +71,7 @@ function clientOf(address: string, options: { username?: string; password?: stri
   return client;
 }
 
-const direct = () => clientOf(member.address);
+const direct = () => clientOf(member.endpoint);
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString();
 async function keysOf(client: Client): Promise<string[]> {
   const { kvs } = await client.kv.get('', { prefix: true });
@@ -111,7 +113,7 @@ describe('a gRPC proxy', () => {
   it('lets a member see that a caller has gone', async () => {
     const through = clientOf((await proxy()).address);
     const watchers = async (): Promise<number> => {
-      const metrics = await httpGet(`http://${member.address}/metrics`, undefined);
+      const metrics = await httpGet(`http://${member.endpoint}/metrics`, undefined);
       return Number(/^etcd_debugging_mvcc_watcher_total (\d+)$/m.exec(metrics)?.[1]);
     };
     const before = await watchers();
@@ -146,7 +148,7 @@ describe('a gRPC proxy', () => {
   });
 
   it('goes on with the members that can be reached', async () => {
-    const through = clientOf((await proxy({ endpoints: ['127.0.0.1:1', member.address] })).address);
+    const through = clientOf((await proxy({ endpoints: ['127.0.0.1:1', member.endpoint] })).address);
     for (let i = 0; i < 4; i++) await through.kv.put('failover', String(i));
     expect(text((await through.kv.get('failover')).kvs[0]?.value)).toBe('3');
   });
@@ -160,13 +162,14 @@ describe('a gRPC proxy', () => {
   });
 
   it('passes the token of the caller on, not one of its own', async () => {
-    await using guarded = await ServedMember.start();
-    const admin = clientOf(guarded.address);
+    await using guardedCluster = await startCluster({ members: 1 });
+    const guarded = guardedCluster.only;
+    const admin = clientOf(guarded.endpoint);
     await admin.auth.userAdd('root', 'pw');
     await admin.auth.userGrantRole('root', 'root');
     await admin.auth.userAdd('nobody', 'pw');
     await admin.auth.enable();
-    const { address } = await proxy({ endpoints: [guarded.address] });
+    const { address } = await proxy({ endpoints: [guarded.endpoint] });
     const root = clientOf(address, { username: 'root', password: 'pw' });
     await root.kv.put('k', 'v');
     const nobody = clientOf(address, { username: 'nobody', password: 'pw' });
@@ -375,7 +378,7 @@ describe('the plain HTTP face of a gRPC proxy', () => {
   });
 
   it('relays metrics of a member, and has its own', async () => {
-    const { address } = await proxy({ endpoints: ['127.0.0.1:1', member.address] });
+    const { address } = await proxy({ endpoints: ['127.0.0.1:1', member.endpoint] });
     await clientOf(address).kv.put('m', '1');
     expect(await (await get(address, '/metrics')).text()).toContain('etcd_server_has_leader 1');
     const own = await (await get(address, '/proxy/metrics')).text();

@@ -1,7 +1,8 @@
 /** A small collector, as OTLP over gRPC is spoken, takes what a member sends. */
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildPrograms, MemberHome, ourProgram } from '../../support/member-process.js';
+import { prepareCluster } from '../../support/cluster.js';
+import { buildPrograms, ourProgram } from '../../support/member-process.js';
 import { putWithMetadata } from '../../support/traced-put.js';
 
 beforeAll(buildPrograms, 120_000);
@@ -42,8 +43,9 @@ describe('distributed tracing', { timeout: 60_000 }, () => {
     'spans of calls reach the collector before the member has ended (--%s…)',
     async (prefix) => {
       const { address, received, close } = await collector();
-      using home = await MemberHome.make();
-      await using member = await home.start(ourProgram('etcd'), [
+      await using cluster = await prepareCluster({ members: 1 });
+      const home = cluster.only;
+      await using member = await home.run(ourProgram('etcd'), [
         `--${prefix}enable-distributed-tracing`,
         ...[`--${prefix}distributed-tracing-address`, address],
         ...[`--${prefix}distributed-tracing-service-name`, 'my-etcd'],
@@ -67,8 +69,9 @@ describe('distributed tracing', { timeout: 60_000 }, () => {
   );
 
   test('a member whose collector is not there serves and ends all the same', async () => {
-    using home = await MemberHome.make();
-    await using member = await home.start(ourProgram('etcd'), [
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using member = await home.run(ourProgram('etcd'), [
       '--enable-distributed-tracing',
       ...['--distributed-tracing-address', '127.0.0.1:1'],
       ...['--distributed-tracing-sampling-rate', '1000000'],

@@ -1,13 +1,15 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KV, PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
-import { ServedMember } from '../../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../../support/cluster.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 beforeAll(async () => {
-  served = await ServedMember.start();
+  cluster = await startCluster({ members: 1 });
+  served = cluster.only;
 });
-afterAll(() => served[Symbol.asyncDispose]());
+afterAll(() => cluster[Symbol.asyncDispose]());
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
@@ -18,7 +20,7 @@ interface Answer {
 }
 
 async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await fetch(`http://${served.address}${path}`, {
+  const response = await fetch(`http://${served.endpoint}${path}`, {
     method: 'POST',
     body: typeof body === 'string' ? body : JSON.stringify(body),
     headers,
@@ -28,7 +30,7 @@ async function post(path: string, body: unknown, headers: Record<string, string>
 
 /** Lines of a stream as they come; `send` adds to the request's body, `close` goes away. */
 function openStream(path: string) {
-  const [host = '', port = ''] = served.address.split(':');
+  const [host = '', port = ''] = served.endpoint.split(':');
   const lines: unknown[] = [];
   let wake: () => void = () => {};
   let held = '';
@@ -76,7 +78,7 @@ describe('the JSON gateway', () => {
     const { status, body } = await post('/v3/kv/range', '');
     expect([status, body]).toEqual([400, '{"code":3, "message":"etcdserver: key is not provided"}']);
     expect((await post('/v3/cluster/nothing', '')).status).toBe(404);
-    const got = await fetch(`http://${served.address}/v3/kv/range`);
+    const got = await fetch(`http://${served.endpoint}/v3/kv/range`);
     expect([got.status, await got.text()]).toEqual([501, '{"code":12, "message":"Method Not Allowed"}']);
   });
 
@@ -146,26 +148,29 @@ describe('the JSON gateway', () => {
   });
 
   it('can be switched off', async () => {
-    await using off = await ServedMember.start(['--enable-grpc-gateway=false']);
-    const response = await fetch(`http://${off.address}/v3/kv/range`, { method: 'POST', body: '{}' });
+    await using offCluster = await startCluster({ members: 1, flags: ['--enable-grpc-gateway=false'] });
+    const off = offCluster.only;
+    const response = await fetch(`http://${off.endpoint}/v3/kv/range`, { method: 'POST', body: '{}' });
     expect([response.status, await response.text()]).toEqual([404, '404 page not found\n']);
   });
 
   it('answers as 3.4 does when it is one', async () => {
-    await using old = await ServedMember.start(['--emulate-version=3.4']);
-    const response = await fetch(`http://${old.address}/v3/kv/range`, { method: 'POST', body: '{"key":5}' });
+    await using oldCluster = await startCluster({ members: 1, flags: ['--emulate-version=3.4'] });
+    const old = oldCluster.only;
+    const response = await fetch(`http://${old.endpoint}/v3/kv/range`, { method: 'POST', body: '{"key":5}' });
     const text = 'json: cannot unmarshal number into Go value of type []uint8';
     expect([response.status, await response.text()]).toEqual([400, `{"error":"${text}","message":"${text}","code":3}`]);
-    const got = await fetch(`http://${old.address}/v3/kv/range`);
+    const got = await fetch(`http://${old.endpoint}/v3/kv/range`);
     expect([got.status, await got.text()]).toEqual([405, 'Method Not Allowed\n']);
   });
 });
 
 describe('users at the gateway', () => {
   it('are named by a token in either header', async () => {
-    await using own = await ServedMember.start();
+    await using ownCluster = await startCluster({ members: 1 });
+    const own = ownCluster.only;
     const call = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
-      const response = await fetch(`http://${own.address}${path}`, {
+      const response = await fetch(`http://${own.endpoint}${path}`, {
         method: 'POST',
         body: JSON.stringify(body),
         headers,

@@ -2,13 +2,15 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { ServedMember } from '../../../support/served-member.js';
+import { type ClusterPlace, type LocalCluster, startCluster } from '../../../support/cluster.js';
 
-let served: ServedMember;
+let cluster: LocalCluster;
+let served: ClusterPlace;
 beforeAll(async () => {
-  served = await ServedMember.start();
+  cluster = await startCluster({ members: 1 });
+  served = cluster.only;
 });
-afterAll(() => served[Symbol.asyncDispose]());
+afterAll(() => cluster[Symbol.asyncDispose]());
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
@@ -25,7 +27,7 @@ class Talk implements Disposable {
     socket.on('error', () => {});
   }
   static async open(path: string, protocols: string[] = [], headers: Record<string, string> = {}): Promise<Talk> {
-    const talk = new Talk(new WebSocket(`ws://${served.address}${path}`, protocols, { headers }));
+    const talk = new Talk(new WebSocket(`ws://${served.endpoint}${path}`, protocols, { headers }));
     await once(talk.socket, 'open');
     return talk;
   }
@@ -44,7 +46,7 @@ class Talk implements Disposable {
 }
 
 async function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`http://${served.address}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
+  return fetch(`http://${served.endpoint}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
 }
 
 const put = (key: string, value = '1') => post('/v3/kv/put', { key: base64(key), value: base64(value) });
@@ -86,7 +88,7 @@ describe('a watch over a websocket', () => {
 
   it('ends its watches when the client is gone, also in the middle of a frame', async () => {
     const watchers = async (): Promise<string | undefined> => {
-      const text = await (await fetch(`http://${served.address}/metrics`)).text();
+      const text = await (await fetch(`http://${served.endpoint}/metrics`)).text();
       return /^etcd_debugging_mvcc_watcher_total (\d+)$/m.exec(text)?.[1];
     };
     await expect.poll(watchers).toBe('0');
@@ -97,7 +99,7 @@ describe('a watch over a websocket', () => {
     talk[Symbol.dispose]();
     await expect.poll(watchers).toBe('0');
 
-    const [host = '', port = ''] = served.address.split(':');
+    const [host = '', port = ''] = served.endpoint.split(':');
     const half = connect({ host, port: Number(port) });
     half.write(
       'GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
@@ -112,7 +114,7 @@ describe('a watch over a websocket', () => {
   });
 
   it('refuses what is no websocket of its version', async () => {
-    const [host = '', port = ''] = served.address.split(':');
+    const [host = '', port = ''] = served.endpoint.split(':');
     const socket = connect({ host, port: Number(port) });
     socket.write('GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     const [answer] = await once(socket, 'data');
@@ -133,9 +135,10 @@ describe('a watch over a websocket', () => {
 
 describe('users of a websocket', () => {
   it('are named by the second subprotocol or by a header (etcd #21929)', async () => {
-    await using own = await ServedMember.start();
+    await using ownCluster = await startCluster({ members: 1 });
+    const own = ownCluster.only;
     const call = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-      fetch(`http://${own.address}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
+      fetch(`http://${own.endpoint}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
     await call('/v3/auth/user/add', { name: 'root', password: 'secret' });
     await call('/v3/auth/role/add', { name: 'root' });
     await call('/v3/auth/user/grant', { user: 'root', role: 'root' });
@@ -150,7 +153,7 @@ describe('users of a websocket', () => {
       socket.send(watch);
       return await talk.next();
     };
-    const url = `ws://${own.address}/v3/watch`;
+    const url = `ws://${own.endpoint}/v3/watch`;
     const byProtocol = new WebSocket(url, ['Bearer', token]);
     const answer = await created(byProtocol);
     expect(answer).toMatchObject({ result: { created: true } });

@@ -11,7 +11,7 @@ import {
   AuthRoleAddRequest,
   AuthUserAddRequest,
 } from '../../../../src/proto/gen/etcdserverpb.js';
-import { ServedMember } from '../../../support/served-member.js';
+import { startCluster } from '../../../support/cluster.js';
 
 const user = (name: string): StoreOperation => ({ kind: 'authUserAdd', request: AuthUserAddRequest.create({ name }) });
 const role = (name: string): StoreOperation => ({ kind: 'authRoleAdd', request: AuthRoleAddRequest.create({ name }) });
@@ -53,8 +53,9 @@ describe('what cannot be stored', () => {
 
 describe('a member', () => {
   it('refuses names it cannot store, keeps the longest, and starts again', async () => {
-    await using served = await ServedMember.start();
-    const client = () => new Client({ endpoints: [served.address] }, osEdges);
+    await using cluster = await startCluster({ members: 1 });
+    const served = cluster.only;
+    const client = () => new Client({ endpoints: [served.endpoint] }, osEdges);
     const longest = 'r'.repeat(32_768);
     {
       await using own = client();
