@@ -12,12 +12,11 @@ import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { InternalRaftRequest, PutRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { describeMessage } from '../../src/raftpb/describe.js';
 import { type Message, MessageType, makeEntry, makeMessage, makeSnapshot } from '../../src/raftpb/types.js';
-import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
+import { CLUSTER_TOKEN, type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
 import { type MemberProcess, realEtcd, realEtcd34 } from '../support/member-process.js';
 import { type PeerNode, startPeerNode, until } from '../support/peer-node.js';
 
-const TOKEN = 'etcd-cluster';
 
 interface Version {
   readonly version: EmulatedVersion;
@@ -83,8 +82,8 @@ async function startPair({ version, folder = '', flags }: Version): Promise<Pair
   const realUrl = `http://127.0.0.1:${home.peerPort}`;
   const ourPort = await freePort();
   const ourUrl = `http://127.0.0.1:${ourPort}`;
-  const realId = bootstrapMemberId([realUrl], TOKEN);
-  const ourId = bootstrapMemberId([ourUrl], TOKEN);
+  const realId = bootstrapMemberId([realUrl], CLUSTER_TOKEN);
+  const ourId = bootstrapMemberId([ourUrl], CLUSTER_TOKEN);
   const ours = await startPeerNode({
     id: ourId,
     clusterId: clusterId([realId, ourId]),
@@ -95,7 +94,7 @@ async function startPair({ version, folder = '', flags }: Version): Promise<Pair
   ours.receiver.onMessage = async (message) => yes.answer(message);
   ours.transport.addPeer(realId, [realUrl]);
   const real = home.spawn(join(folder, 'etcd'), [
-    ...['--initial-cluster', `m=${realUrl},ours=${ourUrl}`, '--initial-cluster-token', TOKEN],
+    ...['--initial-cluster', `m=${realUrl},ours=${ourUrl}`, '--initial-cluster-token', CLUSTER_TOKEN],
     ...['--snapshot-count', '10', '--log-level', 'debug'],
     ...flags,
   ]);
@@ -197,7 +196,7 @@ describe.each(versions)('with a real $version', (version) => {
     for (let i = 0; i < 5100; i += 100)
       await Promise.all(Array.from({ length: 100 }, (_, at) => client.kv.put(`k${i + at}`, 'x')));
     const added = await client.cluster.add([`http://127.0.0.1:${ourPort}`], { isLearner: true });
-    const realId = bootstrapMemberId([realUrl], TOKEN);
+    const realId = bootstrapMemberId([realUrl], CLUSTER_TOKEN);
     await using ours = await startPeerNode({
       id: added.member?.ID ?? 0n,
       clusterId: clusterId([realId]),

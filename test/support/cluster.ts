@@ -47,6 +47,9 @@ interface Running {
   stop(signal: NodeJS.Signals): Promise<void>;
 }
 
+/** Of every cluster; ids of members and clusters come from it. */
+export const CLUSTER_TOKEN = 'local';
+
 const READY = 'ready to serve client requests';
 
 /** One member's place: name, addresses and folder stay when it is stopped and started again, by whom ever. */
@@ -262,7 +265,7 @@ export class LocalCluster implements AsyncDisposable {
         `--initial-advertise-peer-urls=${peerUrl(peer)}`,
         `--initial-cluster=${initialCluster}`,
         `--initial-cluster-state=${state}`,
-        '--initial-cluster-token=local',
+        `--initial-cluster-token=${CLUSTER_TOKEN}`,
         ...this.flags,
         ...flags,
       ];

@@ -18,7 +18,7 @@ describe('pages for operators', { timeout: 60_000 }, () => {
     const vars = await get(home, '/debug/vars');
     expect(vars).toMatchObject({ status: 200, type: 'application/json; charset=utf-8' });
     expect(JSON.parse(vars.body)).toMatchObject({
-      cmdline: expect.arrayContaining(['--data-dir']),
+      cmdline: expect.arrayContaining(['--name=m']),
       memstats: { Alloc: expect.any(Number) },
       'raft.status': { raftState: 'StateLeader', term: 2, leadtransferee: '0' },
     });
