@@ -17,7 +17,6 @@ import { freePort } from '../support/free-port.js';
 import { type MemberProcess, realEtcd, realEtcd34 } from '../support/member-process.js';
 import { type PeerNode, startPeerNode, until } from '../support/peer-node.js';
 
-
 interface Version {
   readonly version: EmulatedVersion;
   readonly folder: string | undefined;
