@@ -6,13 +6,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareCluster } from '../support/cluster.js';
-import {
-  buildPrograms,
-  type MemberProcess,
-  ourProgram,
-  realEtcd,
-  realEtcd34,
-} from '../support/member-process.js';
+import { buildPrograms, type MemberProcess, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
 import { Newcomers, v2Token } from '../support/newcomers.js';
 
 beforeAll(buildPrograms, 180_000);

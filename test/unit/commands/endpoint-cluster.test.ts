@@ -5,9 +5,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcdctl } from '../../../src/ctl/program.js';
-import { freePort } from '../../support/free-port.js';
-import { programImage, runCommand } from '../../support/run-command.js';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
+import { programImage, runCommand } from '../../support/run-command.js';
 
 let cluster: LocalCluster;
 let served: ClusterPlace;
@@ -15,7 +14,6 @@ let image: ProgramImage;
 const ctl = (...argv: string[]) => runCommand(image, ['--endpoints', served.endpoint, ...argv]);
 
 beforeAll(async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
   cluster = await startCluster({ members: 1 });
   served = cluster.only;
   image = await programImage(etcdctl, 'ctl');
