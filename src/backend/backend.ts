@@ -9,18 +9,19 @@
  * either in the buffer or in the file, never in neither. Only one commit is under way at a time; all that comes
  * meanwhile is one next batch.
  */
-import { type Bolt, openBolt } from '../bolt/bolt.js';
-import { compactInto, successor } from '../bolt/compact.js';
+import type { Bolt } from '../bolt/bolt.js';
+import { compactInto } from '../bolt/compact.js';
 import { folderOf } from '../bolt/create.js';
 import { BoltError } from '../bolt/errors.js';
 import { streamState } from '../bolt/stream.js';
 import type { ReadBucket } from '../bolt/types.js';
 import { type Caller, checkWanted } from '../lib/caller.js';
-import { crc32c } from '../lib/crc32c.js';
-import { latin1Text } from '../lib/latin1.js';
 import { bucketBytes } from './buckets.js';
+import { openFile, removeLeftovers, removeQuietly, temporaryPath } from './files.js';
+import { hashOf } from './hash.js';
 import type { BackendOptions, FileBackend } from './options.js';
 import { rangeMerged, rangeStored } from './ranges.js';
+import { SharedBolt } from './shared-bolt.js';
 import type { BackendReader, BackendSnapshot, BucketName, Visit } from './types.js';
 import { WriteBuffer } from './write-buffer.js';
 
@@ -31,7 +32,6 @@ const BATCH_INTERVAL_MS = 100;
 const SNAPSHOT_CHUNK_BYTES = 32 << 10;
 /** How long a slice of long work may hold the thread. */
 const SLICE_MS = 5;
-const HASH_STEP_ENTRIES = 500;
 /** Revisions only grow, so pages of the `key` bucket are filled rather than left half empty for insertions. */
 const KEY_FILL_PERCENT = 0.9;
 
@@ -40,50 +40,6 @@ export function openBackend(options: BackendOptions): FileBackend {
   const bolt = openFile(options);
   removeLeftovers(options);
   return new BoltBackend(options, bolt);
-}
-
-/**
- * Defragmentations that were killed left copies as large as the database (#14246). Only to be called with the
- * database's lock held: who has it is the only one who may be making such a copy.
- */
-function removeLeftovers({ disk, path, logger }: BackendOptions): void {
-  const folder = folderOf(path);
-  const prefix = `${path.slice(path.lastIndexOf('/') + 1)}.tmp.`;
-  for (const name of disk.list(folder)) {
-    if (!name.startsWith(prefix)) continue;
-    const leftover = `${folder === '/' ? '' : folder}/${name}`;
-    logger.info('found orphaned defragmentation file; deleting', { path: leftover });
-    removeQuietly(disk, leftover);
-  }
-}
-
-/** `successor`: a file under this name, about to be renamed to the real one; `dense` when defragmentation made it. */
-function openFile(options: BackendOptions, successor?: { readonly path: string; readonly dense: boolean }): Bolt {
-  const { clock, disk, path, cacheBytes, failpoints } = options;
-  return openBolt(disk, successor?.path ?? path, {
-    nowMs: () => clock.monotonicMs(),
-    ...(cacheBytes === undefined ? {} : { cacheBytes }),
-    ...(failpoints === undefined ? {} : { failpoints }),
-    ...(successor === undefined ? {} : { path, dense: successor.dense }),
-  });
-}
-
-/** What the file is to those who still read it after another has replaced it: closed by the last of them. */
-class SharedBolt {
-  readonly bolt: Bolt;
-  #users = 1;
-
-  constructor(bolt: Bolt) {
-    this.bolt = bolt;
-  }
-
-  hold(): void {
-    this.#users++;
-  }
-
-  release(): void {
-    if (--this.#users === 0) this.bolt.close();
-  }
 }
 
 class BoltBackend implements FileBackend {
@@ -271,34 +227,11 @@ class BoltBackend implements FileBackend {
     shared.hold();
     const tx = shared.bolt.beginRead();
     const pause = this.#pauses();
-    let hash = 0;
     try {
-      const names: Uint8Array[] = [];
-      tx.root.range(undefined, undefined, (name, _, isBucket) => isBucket && names.push(name.slice()));
-      for (const name of names) {
-        const bucket = tx.bucket(name);
-        if (bucket === undefined) continue;
-        const text = latin1Text(name);
-        hash = crc32c(hash, name);
-        let start: Uint8Array | undefined;
-        for (let done = false; !done; ) {
-          let entries = 0;
-          let last: Uint8Array | undefined;
-          done = bucket.range(start, undefined, (key, value, isBucket) => {
-            if (!ignore(text, key)) {
-              hash = crc32c(hash, key);
-              // bbolt shows a nested bucket as a key without value.
-              if (!isBucket) hash = crc32c(hash, value);
-            }
-            last = key;
-            return ++entries < HASH_STEP_ENTRIES;
-          });
-          if (last !== undefined) start = successor(last);
-          await pause();
-          checkWanted(caller);
-        }
-      }
-      return hash;
+      return await hashOf(tx, ignore, async () => {
+        await pause();
+        checkWanted(caller);
+      });
     } finally {
       tx.close();
       shared.release();
@@ -565,21 +498,5 @@ class BoltBackend implements FileBackend {
       await new Promise<void>((resolve) => clock.soon(resolve));
       sliceEndMs = clock.monotonicMs() + SLICE_MS;
     };
-  }
-}
-
-/** A name that is not taken, of the kind that etcd removes when it finds it at its start. */
-function temporaryPath(disk: BackendOptions['disk'], path: string): string {
-  for (let i = 1; ; i++) {
-    const candidate = `${path}.tmp.${i}`;
-    if (disk.stat(candidate) === undefined) return candidate;
-  }
-}
-
-function removeQuietly(disk: BackendOptions['disk'], path: string): void {
-  try {
-    disk.remove(path);
-  } catch {
-    // It was not made, or cannot be removed: nobody reads it.
   }
 }

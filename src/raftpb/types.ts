@@ -181,6 +181,8 @@ export const makeSnapshot = (
   metadata: { confState: init.confState ?? makeConfState(), index: init.index ?? 0, term: init.term ?? 0 },
 });
 
+export const emptySnapshot = makeSnapshot();
+
 /** All messages are made here, so that they share one hidden class. Sender and term may stand beside the rest. */
 export const makeMessage = (
   init: Partial<Message> = {},
