@@ -42,10 +42,10 @@ export class Balancer {
   #isClosed = false;
   #lastFailure: string | undefined;
 
-  constructor(channels: readonly Channel[], edges: { clock: Clock; random: Random }) {
+  constructor(channels: readonly Channel[], world: { clock: Clock; random: Random }) {
     this.#slots = channels.map(idleSlot);
-    this.#clock = edges.clock;
-    this.#random = edges.random;
+    this.#clock = world.clock;
+    this.#random = world.random;
   }
 
   /** How many endpoints there are. */

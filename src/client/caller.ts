@@ -52,12 +52,12 @@ export class Caller {
 
   constructor(
     balancer: Balancer,
-    edges: { clock: Clock; random: Random },
+    world: { clock: Clock; random: Random },
     options: { logger: Logger | undefined; target: string },
   ) {
     this.#balancer = balancer;
-    this.#clock = edges.clock;
-    this.#random = edges.random;
+    this.#clock = world.clock;
+    this.#random = world.random;
     this.#logger = options.logger ?? silentLogger;
     this.#target = options.target;
     this.#metadata = metadataFor('');

@@ -24,8 +24,8 @@ import { KvClient } from './kv.js';
 import { type KeepAlive, LeaseClient } from './lease.js';
 import { fixedToken, Login } from './login.js';
 import { type AtEndpoint, MaintenanceClient } from './maintenance.js';
-import type { CallLimits, ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './options.js';
-import { osEdges } from './os-edges.js';
+import type { CallLimits, ClientOptions, ClientTls, ClientWorld, ConnectOptions } from './options.js';
+import { osWorld } from './os-world.js';
 import { type Watch, WatchClient, type WatchOptions } from './watch.js';
 
 const DEFAULT_MAX_SEND_BYTES = 2 * 1024 * 1024;
@@ -45,7 +45,7 @@ export class Client {
   readonly watches: WatchClient;
 
   readonly #options: ClientOptions;
-  readonly #edges: ClientEdges;
+  readonly #world: ClientWorld;
   readonly #balancer: Balancer;
   readonly #caller: Caller;
   readonly #login: Login | undefined;
@@ -56,13 +56,13 @@ export class Client {
   /** By endpoint, as its text is. */
   #channels: ReadonlyMap<string, Channel> = new Map();
 
-  /** Throws EtcdError when there is no endpoint. `edges` are the machine's own unless a test brings others. */
-  constructor(options: ClientOptions, edges: ClientEdges = osEdges) {
+  /** Throws EtcdError when there is no endpoint. `world` is the machine's own unless a test brings others. */
+  constructor(options: ClientOptions, world: ClientWorld = osWorld) {
     this.#options = options;
-    this.#edges = edges;
+    this.#world = world;
     const endpoints = options.endpoints.map(parseEndpoint);
     this.#connectOptions = connectOptionsOf(options, endpoints);
-    this.#balancer = new Balancer(this.#connect(options.endpoints), edges);
+    this.#balancer = new Balancer(this.#connect(options.endpoints), world);
     this.#caller = this.#call(this.#balancer, endpoints);
     this.auth = new AuthClient(this.#caller);
     const { username = '', password = '', token = '' } = options;
@@ -135,7 +135,7 @@ export class Client {
     this.#channels = new Map(
       endpoints.map((text) => [
         text,
-        known.get(text) ?? this.#edges.connect(parseEndpoint(text), this.#connectOptions),
+        known.get(text) ?? this.#world.connect(parseEndpoint(text), this.#connectOptions),
       ]),
     );
     return [...this.#channels.values()];
@@ -144,7 +144,7 @@ export class Client {
   #syncEvery(intervalMs: number): () => void {
     const limits = { timeoutMs: SYNC_TIMEOUT_MS, signal: this.#syncing.signal };
     let isSyncing = false;
-    return this.#edges.clock.every(intervalMs, () => {
+    return this.#world.clock.every(intervalMs, () => {
       if (isSyncing) return;
       isSyncing = true;
       this.sync(limits)
@@ -159,17 +159,17 @@ export class Client {
   }
 
   #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
-    const id = this.#edges.random.uint64().toString(16).padStart(10, '0').slice(0, 10);
+    const id = this.#world.random.uint64().toString(16).padStart(10, '0').slice(0, 10);
     const target = `etcd-endpoints://0x${id}/${endpoints[0]?.authority ?? ''}`;
-    return new Caller(balancer, this.#edges, { logger: this.#options.logger, target });
+    return new Caller(balancer, this.#world, { logger: this.#options.logger, target });
   }
 
   readonly #at: AtEndpoint = async (endpoint, use) => {
     const endpoints = [parseEndpoint(endpoint)];
     const options = connectOptionsOf(this.#options, endpoints);
     const balancer = new Balancer(
-      endpoints.map((one) => this.#edges.connect(one, options)),
-      this.#edges,
+      endpoints.map((one) => this.#world.connect(one, options)),
+      this.#world,
     );
     try {
       const caller = this.#call(balancer, endpoints);

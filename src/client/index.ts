@@ -22,7 +22,7 @@ export {
 } from './kv.js';
 export { type KeepAlive, LeaseClient } from './lease.js';
 export { MaintenanceClient } from './maintenance.js';
-export type { CallLimits, ClientEdges, ClientOptions, ClientTls, ConnectOptions } from './options.js';
+export type { CallLimits, ClientOptions, ClientTls, ClientWorld, ConnectOptions } from './options.js';
 export type { V2Access, V2Role, V2User } from './v2/auth.js';
 export { V2Client } from './v2/client.js';
 export { ClusterError, V2CallError, V2Error, V2ErrorCode } from './v2/errors.js';

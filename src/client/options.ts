@@ -55,7 +55,7 @@ export interface ConnectOptions {
 }
 
 /** What a client needs of the outside: the real ones by default, in-memory ones in tests. */
-export interface ClientEdges {
+export interface ClientWorld {
   readonly clock: Clock;
   readonly random: Random;
   connect(endpoint: Endpoint, options: ConnectOptions): Channel;

@@ -9,7 +9,7 @@
  *   4. the checks of `validate.ts`: "failed to verify flags", exit 1
  *   5. what turns out when the member is put together: "discovery failed", exit 1
  *
- * Pure: what is outside comes in as `Surroundings`.
+ * Pure: what is outside comes in as `OptionsWorld`.
  */
 
 import type { EmulatedVersion } from '../lib/emulate.js';
@@ -42,7 +42,7 @@ import {
   verify,
 } from './validate.js';
 
-export interface Surroundings {
+export interface OptionsWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file; the error's message is Go's: `open nope.yml: no such file or directory`. */
   readonly readFile: (path: string) => string | Error;
@@ -76,11 +76,11 @@ function flagOf(name: string): GoFlag | undefined {
 }
 
 /** `args` are all words, the program's name first (they are logged). */
-export function readOptions(args: readonly string[], around: Surroundings): ReadOptions {
+export function readOptions(args: readonly string[], world: OptionsWorld): ReadOptions {
   const flags = parseGoFlags(args.slice(1), flagOf, legacyFlags);
   if (flags.t === 'help') return exit(0, longHelp(options));
   if (flags.t === 'error') return exit(2, '', `${flags.message}\n${shortUsage}`);
-  const emulateText = textOf(flags.given.get('emulate-version')) ?? around.env[variableOf('emulate-version')];
+  const emulateText = textOf(flags.given.get('emulate-version')) ?? world.env[variableOf('emulate-version')];
   const emulate =
     emulateText === undefined || emulateText === '' ? DEFAULT_EMULATED_VERSION : parseEmulatedVersion(emulateText);
   if (emulate === undefined) {
@@ -91,13 +91,13 @@ export function readOptions(args: readonly string[], around: Surroundings): Read
       `invalid value "${emulateText}" for flag -emulate-version: must be one of ${known}\n${shortUsage}`,
     );
   }
-  const reader = new Reader(args, around, emulate);
+  const reader = new Reader(args, world, emulate);
   const [stray] = flags.rest;
   if (stray !== undefined) {
     const quote = differenceOf('strayWordQuote', emulate);
     return reader.refuse(`${quote}${stray}${quote} is not a valid flag`);
   }
-  if (flags.given.get('version') === true) return exit(0, versionText(emulate, around));
+  if (flags.given.get('version') === true) return exit(0, versionText(emulate, world));
   return reader.read(flags.given);
 }
 
@@ -108,7 +108,7 @@ const textOf = (value: unknown): string | undefined => (typeof value === 'string
 const exit = (exitCode: number, stdout: string, stderr = ''): ReadOptions => ({ t: 'exit', exitCode, stdout, stderr });
 
 /** Four lines, as scripts expect them. */
-function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: Surroundings): string {
+function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: OptionsWorld): string {
   return (
     `etcd Version: ${fullVersionOf[emulate]}\nGit SHA: etcd-ts\nGo Version: none, Node.js ` +
     `${nodeVersion}\nGo OS/Arch: ${platform}\n`
@@ -133,7 +133,7 @@ class Reader {
 
   constructor(
     readonly args: readonly string[],
-    readonly around: Surroundings,
+    readonly world: OptionsWorld,
     readonly emulate: EmulatedVersion,
   ) {}
 
@@ -150,12 +150,12 @@ class Reader {
   }
 
   read(onCommandLine: ReadonlyMap<string, unknown>): ReadOptions {
-    const path = textOf(onCommandLine.get('config-file')) || this.around.env[variableOf('config-file')] || '';
+    const path = textOf(onCommandLine.get('config-file')) || this.world.env[variableOf('config-file')] || '';
     return path === '' ? this.#fromFlags(onCommandLine) : this.#fromFile(path);
   }
 
   #fromFlags(onCommandLine: ReadonlyMap<string, unknown>): ReadOptions {
-    const environment = readEnvironment(this.around.env, new Set(onCommandLine.keys()), knownToEtcd, legacyFlags);
+    const environment = readEnvironment(this.world.env, new Set(onCommandLine.keys()), knownToEtcd, legacyFlags);
     appendAll(this.#lines, environment.lines);
     switch (environment.t) {
       case 'shadowed':
@@ -171,9 +171,9 @@ class Reader {
   }
 
   #fromFile(path: string): ReadOptions {
-    const text = this.around.readFile(path);
+    const text = this.world.readFile(path);
     if (text instanceof Error) return this.refuse(text.message);
-    const file = this.around.parseFile(text, knownToEtcd);
+    const file = this.world.parseFile(text, knownToEtcd);
     if (file.t === 'bare-error') return exit(1, '', `${file.message}\n`);
     if (file.t === 'error') return this.refuse(file.message);
     this.#add(
@@ -308,7 +308,7 @@ class Reader {
     const isDefault = advertise.map((url) => url.text).join() === initial.map((url) => url.text).join();
     const [url] = advertise;
     if (first?.host !== '0.0.0.0' || !isDefault || url === undefined) return advertise;
-    const host = this.around.defaultHost();
+    const host = this.world.defaultHost();
     if (host === undefined) {
       this.#add('info', 'failed to detect default host', {});
       return advertise;

@@ -5,7 +5,7 @@
 import { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';
 import type { ClientOptions } from '../client/options.js';
-import { osEdges } from '../client/os-edges.js';
+import { osWorld } from '../client/os-world.js';
 import { formatDuration } from '../lib/go/duration.js';
 import { wireErrors } from '../proto/errors.js';
 import { AlarmType } from '../proto/gen/etcdserverpb.js';
@@ -20,7 +20,7 @@ export async function checkHealth(
   limits: { readonly timeoutMs: number },
 ): Promise<EndpointHealth> {
   const client = new Client({ ...options, endpoints: [endpoint] });
-  const { clock } = osEdges;
+  const { clock } = osWorld;
   const unhealthy = (took: string, error: string): EndpointHealth => ({ endpoint, health: false, took, error });
   try {
     try {

@@ -6,7 +6,7 @@
 import { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';
 import type { ClientOptions } from '../client/options.js';
-import { osEdges } from '../client/os-edges.js';
+import { osWorld } from '../client/os-world.js';
 import type { DiskFile } from '../lib/disk.js';
 import { pathErrorText, systemErrorText } from '../lib/go/system-error.js';
 import type { Logger } from '../lib/logger.js';
@@ -84,7 +84,7 @@ async function fetchInto(
 ): Promise<{ size: number; version: string }> {
   const stop = new AbortController();
   const cancelTimer =
-    timeoutMs === undefined ? undefined : osEdges.clock.after(timeoutMs, () => stop.abort(new Error('too late')));
+    timeoutMs === undefined ? undefined : osWorld.clock.after(timeoutMs, () => stop.abort(new Error('too late')));
   let size = 0;
   let version = '';
   try {

@@ -11,7 +11,7 @@ export async function tellCluster(
   verb: 'kill' | 'restart',
   args: readonly string[],
   dataDir: string,
-  { ask, socketPath }: ClusterEdges,
+  { ask, socketPath }: ClusterWorld,
 ): Promise<string> {
   const [member] = args;
   if (member === undefined || args.length > 1) fail(ExitCode.badArgs, `cluster ${verb} needs the name of one member`);
@@ -22,7 +22,7 @@ export async function tellCluster(
   return refusal === undefined ? answer : fail(ExitCode.error, refusal);
 }
 
-export interface ClusterEdges {
+export interface ClusterWorld {
   readonly ask: (path: string, question: string) => Promise<string>;
   readonly socketPath: (dataDir: string) => string;
 }

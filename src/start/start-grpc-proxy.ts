@@ -12,7 +12,7 @@ import { Balancer } from '../client/balancer.js';
 import { Client } from '../client/client.js';
 import { parseEndpoint } from '../client/endpoint.js';
 import type { ClientOptions, ClientTls } from '../client/options.js';
-import { osEdges } from '../client/os-edges.js';
+import { osWorld } from '../client/os-world.js';
 import { parseUrlList } from '../config/listen-url.js';
 import type { ListenUrl, TlsOptions } from '../config/member-options.js';
 import { createGrpcServer } from '../grpc/server.js';
@@ -108,9 +108,9 @@ function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logg
       const endpoint = parseEndpoint(text);
       // The scheme of an endpoint decides; without one the TLS flags do.
       const used = endpoint.tls === 'drop' ? undefined : endpoint.tls === 'require' ? (tls ?? {}) : tls;
-      return osEdges.connect(endpoint, { tls: used, keepAlive, maxSendBytes, maxReceiveBytes });
+      return osWorld.connect(endpoint, { tls: used, keepAlive, maxSendBytes, maxReceiveBytes });
     });
-    return new Balancer(channels, osEdges);
+    return new Balancer(channels, osWorld);
   };
   const upstream = new Upstream(connect(options.endpoints), osClock);
   const sync = new EndpointSync(options.endpoints, {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/client.js';
-import { osEdges } from '../../src/client/os-edges.js';
+import { osWorld } from '../../src/client/os-world.js';
 import { Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
 import { probeAuthMatrix } from '../support/auth-matrix.js';
 import { prepareCluster } from '../support/cluster.js';
@@ -30,7 +30,7 @@ describe.skipIf(realEtcd === undefined)('the permission matrix', () => {
 describe.skipIf(realEtcd === undefined)('users', () => {
   const real = join(realEtcd ?? '', 'etcd');
   const clientOf = (endpoint: string, username = '', password = '') =>
-    new Client({ endpoints: [endpoint], username, password }, osEdges);
+    new Client({ endpoints: [endpoint], username, password }, osWorld);
 
   it.each(['ours to theirs', 'theirs to ours'])('go from %s and back with their data directory', async (way) => {
     buildPrograms();

@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '../../src/client/client.js';
-import { osEdges } from '../../src/client/os-edges.js';
+import { osWorld } from '../../src/client/os-world.js';
 import type { Channel } from '../../src/grpc/types.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { type RunningMember, startMember } from '../../src/start/start-member.js';
@@ -173,7 +173,7 @@ export class ClusterPlace {
   }
 
   client(): Client {
-    return new Client({ endpoints: [this.endpoint], dialTimeoutMs: 2000 }, osEdges);
+    return new Client({ endpoints: [this.endpoint], dialTimeoutMs: 2000 }, osWorld);
   }
 
   /** A connection to it; closed when it is stopped. */

@@ -10,7 +10,7 @@ export default class ClusterKill extends BaseCommand {
     const { args, flags } = this.input(ClusterKill);
     const { askControl } = await import('../../../src/lib/os/control-socket.js');
     const { clusterSocketPath } = await import('../../../src/lib/os/cluster-folder.js');
-    const edges = { ask: askControl, socketPath: clusterSocketPath };
-    this.print(await tellCluster('kill', args, flags['data-dir'], edges));
+    const world = { ask: askControl, socketPath: clusterSocketPath };
+    this.print(await tellCluster('kill', args, flags['data-dir'], world));
   }
 }

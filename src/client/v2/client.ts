@@ -12,9 +12,9 @@ import { AuthApi } from './auth.js';
 import { Cluster } from './cluster.js';
 import { KeysApi } from './keys.js';
 import { MembersApi } from './members.js';
-import { osV2Edges } from './os-edges.js';
+import { osV2World } from './os-world.js';
 import { StatsApi } from './stats.js';
-import type { V2CallOptions, V2ClientOptions, V2Edges } from './types.js';
+import type { V2CallOptions, V2ClientOptions, V2World } from './types.js';
 
 export class V2Client {
   readonly keys: KeysApi;
@@ -22,12 +22,12 @@ export class V2Client {
   readonly auth: AuthApi;
   readonly stats: StatsApi;
   readonly #cluster: Cluster;
-  readonly #edges: V2Edges;
+  readonly #world: V2World;
 
   /** Throws NoEndpointsError, and UrlError for an endpoint that is no URL. Connects to nothing yet. */
-  constructor(options: V2ClientOptions, edges: V2Edges = osV2Edges) {
-    this.#edges = edges;
-    this.#cluster = new Cluster(options, { ...edges, http: edges.http(options) });
+  constructor(options: V2ClientOptions, world: V2World = osV2World) {
+    this.#world = world;
+    this.#cluster = new Cluster(options, { ...world, http: world.http(options) });
     this.keys = new KeysApi(this.#cluster);
     this.members = new MembersApi(this.#cluster);
     this.auth = new AuthApi(this.#cluster);
@@ -65,7 +65,7 @@ export class V2Client {
           signal.removeEventListener('abort', wake);
           resolve();
         };
-        const cancel = this.#edges.clock.after(intervalMs, wake);
+        const cancel = this.#world.clock.after(intervalMs, wake);
         signal.addEventListener('abort', wake);
       });
       signal.throwIfAborted();
@@ -80,7 +80,7 @@ export class V2Client {
 
   /** Ends calls under way. Closing twice is harmless. */
   close(): Promise<void> {
-    return this.#cluster.edges.http.close();
+    return this.#cluster.world.http.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -43,7 +43,7 @@ export class Cluster {
 
   constructor(
     readonly options: V2ClientOptions,
-    readonly edges: { readonly clock: Clock; readonly random: Random; readonly http: HttpClient },
+    readonly world: { readonly clock: Clock; readonly random: Random; readonly http: HttpClient },
   ) {
     this.setEndpoints(options.endpoints);
   }
@@ -56,7 +56,7 @@ export class Cluster {
   setEndpoints(endpoints: readonly string[]): void {
     if (endpoints.length === 0) throw new NoEndpointsError();
     for (const endpoint of endpoints) parseGoUrl(endpoint);
-    this.#endpoints = shuffled(endpoints, this.edges.random);
+    this.#endpoints = shuffled(endpoints, this.world.random);
     this.#pinned = 0;
   }
 
@@ -64,7 +64,7 @@ export class Cluster {
    * Rejects with ClusterError, DeadlineError, the signal's reason; a one-shot request with the one endpoint's error.
    */
   async send(request: V2Request, { signal, timeoutMs }: V2CallOptions = {}): Promise<V2Answer> {
-    using deadline = startDeadline(this.edges.clock, { signal, timeoutMs });
+    using deadline = startDeadline(this.world.clock, { signal, timeoutMs });
     deadline.signal.throwIfAborted();
     const endpoints = this.#endpoints;
     const first = this.#pinned;
@@ -113,11 +113,11 @@ export class Cluster {
     onSend?.({ method, url, body: body?.text });
     const credentials = Buffer.from(`${username}:${password}`).toString('base64');
     using headers = startDeadline(
-      this.edges.clock,
+      this.world.clock,
       { signal, timeoutMs: isWait === true || requestTimeoutMs === 0 ? undefined : requestTimeoutMs },
       () => new HeaderTimeoutError(endpoint),
     );
-    const answer = await this.edges.http.ask({
+    const answer = await this.world.http.ask({
       method,
       url,
       headers: {

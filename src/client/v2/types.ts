@@ -81,7 +81,7 @@ export interface V2ClientOptions {
 }
 
 /** What the client has of the outside. */
-export interface V2Edges {
+export interface V2World {
   readonly clock: Clock;
   readonly random: Random;
   readonly http: (options: V2ClientOptions) => HttpClient;

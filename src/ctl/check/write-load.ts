@@ -5,7 +5,7 @@
 
 import type { Client } from '../../client/client.js';
 import { EtcdError } from '../../client/errors.js';
-import { osEdges } from '../../client/os-edges.js';
+import { osWorld } from '../../client/os-world.js';
 import { LoadRecorder, type LoadReport } from './load-report.js';
 
 export interface WriteLoad {
@@ -23,7 +23,7 @@ export async function writeLoad(
   load: WriteLoad,
   signal: AbortSignal | undefined,
 ): Promise<LoadReport> {
-  const { clock, random } = osEdges;
+  const { clock, random } = osWorld;
   const recorder = new LoadRecorder();
   const startMs = clock.monotonicMs();
   const elapsedSeconds = () => (clock.monotonicMs() - startMs) / 1000;

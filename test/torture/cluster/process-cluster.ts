@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../../../src/client/client.js';
-import { osEdges } from '../../../src/client/os-edges.js';
+import { osWorld } from '../../../src/client/os-world.js';
 import type { Random } from '../../../src/lib/random.js';
 import { between, chance } from '../../sim/raft/draws.js';
 import { type ClusterPlace, LocalCluster } from '../../support/cluster.js';
@@ -156,13 +156,13 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   client(members: readonly ProcessMember[] = this.members): Client {
-    return new Client({ endpoints: members.map(({ endpoint }) => endpoint), dialTimeoutMs: 2000 }, osEdges);
+    return new Client({ endpoints: members.map(({ endpoint }) => endpoint), dialTimeoutMs: 2000 }, osWorld);
   }
 
   /** Of the members that there are, as they change. */
   followingClient(): Client {
     const endpoints = this.members.map(({ endpoint }) => `http://${endpoint}`);
-    return new Client({ endpoints, dialTimeoutMs: 2000, autoSyncIntervalMs: 500 }, osEdges);
+    return new Client({ endpoints, dialTimeoutMs: 2000, autoSyncIntervalMs: 500 }, osWorld);
   }
 
   /** As some member has them: there may be no majority before one that was added has started. */

@@ -5,7 +5,7 @@ import { Election } from '../../../src/client/concurrency/election.js';
 import { Session } from '../../../src/client/concurrency/session.js';
 import type { RangeSelection } from '../../../src/client/key-range.js';
 import { op } from '../../../src/client/kv.js';
-import { osEdges } from '../../../src/client/os-edges.js';
+import { osWorld } from '../../../src/client/os-world.js';
 import { Maintenance } from '../../../src/proto/gen/etcdserverpb.js';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 
@@ -15,7 +15,7 @@ let client: Client;
 beforeAll(async () => {
   cluster = await startCluster({ members: 1 });
   served = cluster.only;
-  client = new Client({ endpoints: [served.endpoint] }, osEdges);
+  client = new Client({ endpoints: [served.endpoint] }, osWorld);
 });
 afterAll(async () => {
   await client.close();

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../../src/config/config-file.js';
 import type { MemberOptions } from '../../../src/config/member-options.js';
-import type { ReadOptions, Surroundings } from '../../../src/config/read-options.js';
+import type { OptionsWorld, ReadOptions } from '../../../src/config/read-options.js';
 import { readOptions, startFailure } from '../../../src/config/read-options.js';
 
-function read(words: string[], env: Record<string, string> = {}, more: Partial<Surroundings> = {}): ReadOptions {
+function read(words: string[], env: Record<string, string> = {}, more: Partial<OptionsWorld> = {}): ReadOptions {
   return readOptions(['etcd', ...words], {
     env,
     readFile: (path) => new Error(`open ${path}: no such file or directory`),
@@ -16,7 +16,7 @@ function read(words: string[], env: Record<string, string> = {}, more: Partial<S
   });
 }
 
-function member(words: string[], env: Record<string, string> = {}, more: Partial<Surroundings> = {}): MemberOptions {
+function member(words: string[], env: Record<string, string> = {}, more: Partial<OptionsWorld> = {}): MemberOptions {
   const outcome = read(words, env, more);
   if (outcome.t !== 'member') throw new Error(JSON.stringify(outcome));
   return outcome.options;

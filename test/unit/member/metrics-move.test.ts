@@ -2,10 +2,10 @@
 import { expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
 import { op } from '../../../src/client/kv.js';
-import { osEdges } from '../../../src/client/os-edges.js';
+import { osWorld } from '../../../src/client/os-world.js';
 import { type ClusterPlace, startCluster } from '../../support/cluster.js';
 
-const clientOf = ({ endpoint }: ClusterPlace): Client => new Client({ endpoints: [endpoint] }, osEdges);
+const clientOf = ({ endpoint }: ClusterPlace): Client => new Client({ endpoints: [endpoint] }, osWorld);
 
 /** Names of metrics, and of those the ones with a sample that is not 0. */
 async function scrape({ clientUrl }: ClusterPlace): Promise<{ all: string[]; moved: Set<string> }> {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
 import { op } from '../../../src/client/kv.js';
-import { osEdges } from '../../../src/client/os-edges.js';
+import { osWorld } from '../../../src/client/os-world.js';
 import { type ClusterPlace, type LocalCluster, prepareCluster, startCluster } from '../../support/cluster.js';
 import { realEtcd, realEtcd34 } from '../../support/member-process.js';
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
     flags: ['--enable-v2', '--metrics=extensive', '--listen-metrics-urls=http://127.0.0.1:0'],
   });
   served = cluster.only;
-  client = new Client({ endpoints: [served.endpoint] }, osEdges);
+  client = new Client({ endpoints: [served.endpoint] }, osWorld);
   await work(client, served.endpoint);
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 /** What no store can hold is refused: before it goes into the log, and by apply for an entry that is there. */
 import { describe, expect, it } from 'vitest';
 import { Client } from '../../../../src/client/client.js';
-import { osEdges } from '../../../../src/client/os-edges.js';
+import { osWorld } from '../../../../src/client/os-world.js';
 import type { Operation, StoreOperation } from '../../../../src/member/apply/operation.js';
 import { checkStorable, storable } from '../../../../src/member/apply/storable.js';
 import {
@@ -55,7 +55,7 @@ describe('a member', () => {
   it('refuses names it cannot store, keeps the longest, and starts again', async () => {
     await using cluster = await startCluster({ members: 1 });
     const served = cluster.only;
-    const client = () => new Client({ endpoints: [served.endpoint] }, osEdges);
+    const client = () => new Client({ endpoints: [served.endpoint] }, osWorld);
     const longest = 'r'.repeat(32_768);
     {
       await using own = client();

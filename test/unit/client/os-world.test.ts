@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseEndpoint } from '../../../src/client/endpoint.js';
-import { osEdges } from '../../../src/client/os-edges.js';
+import { osWorld } from '../../../src/client/os-world.js';
 
 async function visited(server: Server, url: () => string): Promise<string> {
   const first = new Promise<string>((resolve) => {
@@ -16,7 +16,7 @@ async function visited(server: Server, url: () => string): Promise<string> {
       });
     });
   });
-  const channel = osEdges.connect(parseEndpoint(url()), { tls: undefined } as never);
+  const channel = osWorld.connect(parseEndpoint(url()), { tls: undefined } as never);
   channel.connect().catch(() => {});
   try {
     return await first;
@@ -44,7 +44,7 @@ it('goes to a socket of the file system', async () => {
 });
 
 it('finds no way to a host without a port', async () => {
-  const channel = osEdges.connect(parseEndpoint('http://127.0.0.1'), { tls: undefined } as never);
+  const channel = osWorld.connect(parseEndpoint('http://127.0.0.1'), { tls: undefined } as never);
   await expect(channel.connect()).rejects.toThrow('missing port in address');
   await channel.close();
 });

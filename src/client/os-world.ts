@@ -7,9 +7,9 @@ import { osNetwork } from '../lib/os/net.js';
 import { osRandom } from '../lib/os/random.js';
 import { tlsClientOptions } from '../lib/tls.js';
 import { type Endpoint, hostOf } from './endpoint.js';
-import type { ClientEdges, ClientTls } from './options.js';
+import type { ClientTls, ClientWorld } from './options.js';
 
-export const osEdges: ClientEdges = {
+export const osWorld: ClientWorld = {
   clock: osClock,
   random: osRandom,
   connect: (endpoint, options) =>

@@ -5,13 +5,13 @@ import { createHttpClient } from '../../lib/os/http-client.js';
 import { osNetwork } from '../../lib/os/net.js';
 import { osRandom } from '../../lib/os/random.js';
 import { tlsClientOptions } from '../../lib/tls.js';
-import type { V2Edges } from './types.js';
+import type { V2World } from './types.js';
 
 /** As etcd's client: long enough for most networks. */
 const DIAL_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
 
-export const osV2Edges: V2Edges = {
+export const osV2World: V2World = {
   clock: osClock,
   random: osRandom,
   http: ({ dialTimeoutMs = DIAL_TIMEOUT_MS, tls = {} }) =>
