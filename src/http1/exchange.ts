@@ -30,9 +30,9 @@ export class Exchange implements HttpRequest {
   /** The answer has begun. */
   isAnswered = false;
   isUpgraded = false;
+  isGone = false;
   readonly #host: ExchangeHost;
   #controller: AbortController | undefined;
-  #isGone = false;
   #wantsContinue: boolean;
   #countedBytes = 0;
 
@@ -68,7 +68,7 @@ export class Exchange implements HttpRequest {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#isGone) this.#controller.abort(clientGone());
+      if (this.isGone) this.#controller.abort(clientGone());
     }
     return this.#controller.signal;
   }
@@ -86,7 +86,7 @@ export class Exchange implements HttpRequest {
 
   /** Its caller has gone away. */
   leave(): void {
-    this.#isGone = true;
+    this.isGone = true;
     if (!this.isAnswered) this.answer();
     this.#controller?.abort(clientGone());
     this.incoming?.fail(new Error('the client has gone away before the end of its request'));

@@ -42,6 +42,9 @@ function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange):
     body: exchange,
     peer: { address, tls: tlsPeer, connection: stream.session },
     signal: exchange.signal,
+    get isGone() {
+      return exchange.signal.aborted;
+    },
   };
 }
 

@@ -1,8 +1,7 @@
 /** The v3 API as clients reach it: over gRPC, and as JSON through the gateway, which calls the same handlers. */
 import { gatewayHandler } from '../api/gateway/gateway.js';
 import { LocalCalls } from '../api/gateway/local-calls.js';
-import { allowsOrigin } from '../api/http/router.js';
-import type { HttpHandler } from '../api/http/types.js';
+import { allowsOrigin, type TargetHandler } from '../api/http/router.js';
 import { type RpcCounts, registerServices } from '../api/v3/register.js';
 import { toGrpcError } from '../api/v3/service.js';
 import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
@@ -18,7 +17,7 @@ import type { Tracing } from './tracing.js';
 export interface ClientApi {
   readonly grpc: GrpcServer;
   /** None with `--enable-grpc-gateway=false`. */
-  readonly gateway: readonly HttpHandler[];
+  readonly gateway: readonly TargetHandler[];
 }
 
 export function clientApi(

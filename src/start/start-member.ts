@@ -269,8 +269,11 @@ function facesOf(
   };
   const http = createRouter({
     access,
-    targetHandlers: v2Handlers(member, options, { observer: new V2HttpMetrics(measured.metrics.registry), logger }),
-    handlers: [...gateway, version, health, metrics, ...debug],
+    targetHandlers: [
+      ...gateway,
+      ...v2Handlers(member, options, { observer: new V2HttpMetrics(measured.metrics.registry), logger }),
+    ],
+    handlers: [version, health, metrics, ...debug],
   });
   return {
     peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },

@@ -205,6 +205,7 @@ class SimulatedTransport implements Transport {
         body: chunksOf(body),
         peer: { address: 'simulated', tls: undefined },
         signal: signal ?? new AbortController().signal,
+        isGone: false,
       },
       url,
     );

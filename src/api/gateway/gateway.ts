@@ -9,7 +9,9 @@ import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { BodyTooLargeError, collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
 import { latin1Text } from '../../lib/latin1.js';
 import { gatewayRoutes } from '../../proto/gen/gateway-routes.js';
-import { type HttpHandler, textError } from '../http/types.js';
+import type { TargetHandler } from '../http/router.js';
+import type { Target } from '../http/target.js';
+import { textError } from '../http/types.js';
 import { jsonValues, ValueTooLargeError } from './body.js';
 import { type Dialect, dialectOf } from './dialect.js';
 import { errorLine, errorResponse, httpStatusOf, routingError } from './errors.js';
@@ -44,12 +46,12 @@ interface Exchange {
   readonly textBytes: boolean;
 }
 
-export function gatewayHandler(options: GatewayOptions): HttpHandler {
+export function gatewayHandler(options: GatewayOptions): TargetHandler {
   const dialect = dialectOf(options.emulate);
   const hasBetaPaths = differenceOf('gatewayHasBetaPaths', options.emulate);
   const routes = new Map(gatewayRoutes);
 
-  const answer = async (request: HttpRequest, path: string, url: URL): Promise<HttpResponse> => {
+  const answer = async (request: HttpRequest, path: string, query: string): Promise<HttpResponse> => {
     const method = options.calls.method(routes.get(path) ?? '');
     if (method === undefined) return routingError(404, dialect);
     if (methodOf(request) !== 'POST') return routingError(405, dialect);
@@ -58,10 +60,10 @@ export function gatewayHandler(options: GatewayOptions): HttpHandler {
         metadata: metadataOfHeaders(request),
         address: request.peer.address,
         connection: request.peer.connection,
-        signal: request.signal,
+        request,
         timeoutMs: timeoutMsOf(request.headers['grpc-timeout']),
       };
-      const textBytes = url.searchParams.get('text') === '1';
+      const textBytes = query !== '' && new URLSearchParams(query).get('text') === '1';
       const exchange: Exchange = { options, dialect, method, caller, textBytes };
       return method.kind === 'unary'
         ? await answerUnary(exchange, request.body)
@@ -71,19 +73,20 @@ export function gatewayHandler(options: GatewayOptions): HttpHandler {
     }
   };
 
-  return (request, url) => {
-    const path = pathOf(url, { hasBetaPaths });
+  return (request, target) => {
+    const { query } = target;
+    const path = pathOf(target, { hasBetaPaths });
     if (path !== '/v3' && !path.startsWith('/v3/')) return undefined;
-    const clean = cleanPath(path);
-    if (clean !== path) return redirect(clean + url.search, request.method);
+    // As Go's ServeMux wants it; it sends others there.
+    if (path === '/v3') return redirect(`/v3/${query === '' ? '' : `?${query}`}`, request.method);
     if (options.refusesCommonNames() && request.peer.tls?.commonName) return textError(400, COMMON_NAME_REFUSAL);
     if (request.upgrade === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket')
-      return answer(request, path, url);
+      return answer(request, path, query);
     return serveWebSocket(request, {
       allowsOrigin: options.allowsOrigin,
       maxMessageBytes: options.maxReceiveBytes * JSON_FACTOR,
-      serve: (streamed) => answer(streamed, path, url),
-      method: url.searchParams.get('method') ?? 'POST',
+      serve: (streamed) => answer(streamed, path, query),
+      method: new URLSearchParams(query).get('method') ?? 'POST',
     });
   };
 }
@@ -91,24 +94,8 @@ export function gatewayHandler(options: GatewayOptions): HttpHandler {
 const COMMON_NAME_REFUSAL =
   'CommonName of client sending a request against gateway will be ignored and not used as expected';
 
-function pathOf(url: URL, { hasBetaPaths }: { hasBetaPaths: boolean }): string {
-  const path = decoded(url.pathname);
+function pathOf({ path }: Target, { hasBetaPaths }: { hasBetaPaths: boolean }): string {
   return hasBetaPaths && path.startsWith('/v3beta/') ? `/v3/${path.slice('/v3beta/'.length)}` : path;
-}
-
-function decoded(path: string): string {
-  if (!path.includes('%')) return path;
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
-}
-
-/** As Go's ServeMux wants it; it sends others there. */
-function cleanPath(path: string): string {
-  if (path === '/v3') return '/v3/';
-  return path.includes('//') ? path.replace(/\/{2,}/g, '/') : path;
 }
 
 /** As Go's http.Redirect. */

@@ -13,6 +13,7 @@ import {
 } from '../../grpc/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
+import type { HttpRequest } from '../../lib/http.js';
 import { joined } from '../../lib/pieces.js';
 import { LocalStream } from './local-stream.js';
 
@@ -32,7 +33,7 @@ export interface LocalCaller {
   readonly address: string;
   /** What is to be sent waits there. */
   readonly connection: ServerCall['connection'] | undefined;
-  readonly signal: AbortSignal;
+  readonly request: Pick<HttpRequest, 'signal' | 'isGone'>;
   readonly timeoutMs: number | undefined;
 }
 
@@ -65,9 +66,10 @@ export class LocalCalls {
     observer.received?.(path, sizeBytes);
     let code: Code = Code.Ok;
     try {
-      const answer = joined(
-        await call.inTime((handler as (request: unknown, call: ServerCall) => unknown)(request, call)),
-      );
+      const result = (handler as (request: unknown, call: ServerCall) => unknown)(request, call);
+      // Without a deadline the handler's own end is soon enough, and needs no signal.
+      const answer = joined(await (caller.timeoutMs === undefined ? result : call.inTime(result)));
+      call.checkWanted();
       observer.sent?.(path, answer instanceof Uint8Array ? answer.length : 0);
       return { message: answer instanceof Uint8Array ? method.output.decode(answer) : answer, headers: call.headers };
     } catch (cause) {
@@ -130,7 +132,7 @@ class LocalCall implements ServerCall {
   readonly peer: ServerCall['peer'];
   readonly connection: ServerCall['connection'];
   readonly headers: (readonly [string, string])[] = [];
-  readonly #caller: AbortSignal;
+  readonly #caller: LocalCaller['request'];
   readonly #clock: Clock;
   #own: AbortController | undefined;
   #clear: (() => void) | undefined;
@@ -144,17 +146,17 @@ class LocalCall implements ServerCall {
     this.timeoutMs = caller.timeoutMs;
     this.connection = caller.connection ?? { unsentBytes: 0, sentBytes: 0, giveUp() {} };
     this.peer = { address: caller.address, tls: false, commonName: undefined };
-    this.#caller = caller.signal;
+    this.#caller = caller.request;
     this.#clock = clock;
     if (caller.timeoutMs !== undefined) this.#limit(caller.timeoutMs);
   }
 
   get signal(): AbortSignal {
-    return this.#own?.signal ?? this.#caller;
+    return this.#own?.signal ?? this.#caller.signal;
   }
 
   get aborted(): boolean {
-    return this.signal.aborted;
+    return this.#own?.signal.aborted ?? this.#caller.isGone;
   }
 
   setHeader(name: string, value: string): void {
@@ -164,10 +166,15 @@ class LocalCall implements ServerCall {
   /** Trailers have no place in an answer of the gateway. */
   setTrailer(): void {}
 
+  /** A result that nobody waits for any more is an error, whatever it is. */
+  checkWanted(): void {
+    if (this.aborted) throw contextCanceled();
+  }
+
   /** The handler's result, unless the deadline passes or the caller goes away before. */
   inTime(result: unknown): unknown {
-    const { signal } = this;
     if (!(result instanceof Promise)) return result;
+    const { signal } = this;
     return new Promise((resolve, reject) => {
       const stop = (): void => reject(signal.reason instanceof GrpcError ? signal.reason : contextCanceled());
       if (signal.aborted) {
@@ -187,15 +194,16 @@ class LocalCall implements ServerCall {
   #limit(timeoutMs: number): void {
     const own = new AbortController();
     this.#own = own;
-    const leave = (): void => own.abort(this.#caller.reason);
-    this.#caller.addEventListener('abort', leave, { once: true });
+    const { signal } = this.#caller;
+    const leave = (): void => own.abort(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
     const late = (): void => own.abort(contextDeadlineExceeded());
     // Less than a clock can tell is over before it begins.
     if (timeoutMs < 1) late();
     const stopTimer = timeoutMs < 1 ? () => {} : this.#clock.after(timeoutMs, late);
     this.#clear = () => {
       stopTimer();
-      this.#caller.removeEventListener('abort', leave);
+      signal.removeEventListener('abort', leave);
     };
   }
 }

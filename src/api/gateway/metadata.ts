@@ -7,32 +7,34 @@ import type { HttpRequest } from '../../lib/http.js';
 import { decodeBase64 } from './json/base64.js';
 
 /** Headers that HTTP itself knows: handed on under a name of their own. */
-const permanent: ReadonlySet<string> = new Set([
-  'accept',
-  'accept-charset',
-  'accept-language',
-  'accept-ranges',
-  'authorization',
-  'cache-control',
-  'content-type',
-  'cookie',
-  'date',
-  'expect',
-  'from',
-  'host',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-schedule-tag-match',
-  'if-unmodified-since',
-  'max-forwards',
-  'origin',
-  'pragma',
-  'referer',
-  'user-agent',
-  'via',
-  'warning',
-]);
+const permanent: ReadonlyMap<string, string> = new Map(
+  [
+    'accept',
+    'accept-charset',
+    'accept-language',
+    'accept-ranges',
+    'authorization',
+    'cache-control',
+    'content-type',
+    'cookie',
+    'date',
+    'expect',
+    'from',
+    'host',
+    'if-match',
+    'if-modified-since',
+    'if-none-match',
+    'if-schedule-tag-match',
+    'if-unmodified-since',
+    'max-forwards',
+    'origin',
+    'pragma',
+    'referer',
+    'user-agent',
+    'via',
+    'warning',
+  ].map((name) => [name, `grpcgateway-${name}`]),
+);
 
 const PREFIX = 'grpc-metadata-';
 
@@ -48,7 +50,8 @@ export function metadataOfHeaders({ headers, peer }: HttpRequest): Metadata {
     const value = headers[name];
     if (value === undefined) continue;
     if (name === 'authorization') add(name, value);
-    if (permanent.has(name)) add(`grpcgateway-${name}`, value);
+    const shown = permanent.get(name);
+    if (shown !== undefined) add(shown, value);
     else if (name.startsWith(PREFIX))
       add(name.slice(PREFIX.length), name.endsWith('-bin') ? binary(name, value) : value);
   }

@@ -81,6 +81,9 @@ async function converse(socket: WebSocket, request: HttpRequest, options: WebSoc
       body: frames,
       peer: request.peer,
       signal: gone.signal,
+      get isGone() {
+        return gone.signal.aborted;
+      },
     });
     await sendLines(socket, response.body, gone.signal);
     socket.close(1000);

@@ -67,7 +67,12 @@ async function route({ targetHandlers = [], handlers }: RouterOptions, request: 
 }
 
 function parseTarget(target: string): URL | undefined {
-  return target.startsWith('/') && URL.canParse(target, 'http://etcd') ? new URL(target, 'http://etcd') : undefined;
+  if (!target.startsWith('/')) return undefined;
+  try {
+    return new URL(target, 'http://etcd');
+  } catch {
+    return undefined;
+  }
 }
 
 function wrongHost({ hostWhitelist, logger }: AccessOptions, { headers }: HttpRequest): HttpResponse | undefined {

@@ -135,6 +135,7 @@ class Connection {
       body: this.#sent(port),
       peer: { address: `sim:${this.from?.toString(16) ?? '0'}`, tls: undefined },
       signal: this.#gone.signal,
+      isGone: this.#gone.signal.aborted,
     };
   }
 

@@ -35,6 +35,7 @@ function ask(
     body: (async function* () {})(),
     peer: { address: '127.0.0.1:1', tls },
     signal: new AbortController().signal,
+    isGone: false,
   };
   return route(request);
 }

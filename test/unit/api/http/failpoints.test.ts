@@ -27,6 +27,7 @@ function server() {
       })(),
       peer: { address: '', tls: undefined },
       signal: new AbortController().signal,
+      isGone: false,
     });
   return { points, call };
 }

@@ -50,6 +50,7 @@ const request = (more: Partial<HttpRequest> = {}): HttpRequest => ({
   body: bytes(),
   peer: { address: '10.0.0.9:4711', tls: undefined },
   signal: new AbortController().signal,
+  isGone: false,
   ...more,
 });
 
