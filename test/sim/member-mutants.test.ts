@@ -9,8 +9,8 @@ const MEMBERS = 3;
 const STEPS = 4000;
 const SEEDS = 8;
 
-async function hunt(simulate: typeof simulateMembers): Promise<Outcome | undefined> {
-  for (let seed = 1; seed <= SEEDS; seed++) {
+async function hunt(simulate: typeof simulateMembers, first = 1): Promise<Outcome | undefined> {
+  for (const seed of new Set([first, ...Array.from({ length: SEEDS }, (_, i) => i + 1)])) {
     const outcome = await simulate({ members: MEMBERS, seed, steps: STEPS });
     if (outcome.failure !== undefined) return outcome;
   }
@@ -21,7 +21,7 @@ describe('a mutant of members', () => {
   it.each(memberMutants.map((mutant) => [mutant.name, mutant.why, mutant] as const))(
     'is caught: %s: %s',
     async (_name, _why, mutant) => {
-      const outcome = await withMemberMutant(mutant, hunt);
+      const outcome = await withMemberMutant(mutant, (simulate) => hunt(simulate, mutant.seed));
       expect(outcome?.failure, `no failure in ${SEEDS} runs of ${STEPS} steps`).toBeDefined();
       if (outcome === undefined) return;
       expect(['Violation', 'HistoryError']).toContain(outcome.failure?.error.name);

@@ -23,7 +23,7 @@ export const memberMutants: readonly Mutant[] = [
     name: 'snapshot-keeps-store',
     why: 'a snapshot replaces the database, but what is remembered of the keys is the old one',
     file: 'member/snapshots/snapshot-installer.ts',
-    replace: [['store.restore(backend);', '']],
+    replace: [['store.restore(backend, keys);', '']],
   },
   {
     name: 'snapshot-keeps-leases',
@@ -34,8 +34,22 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'snapshot-keeps-members',
     why: 'a snapshot brings no members',
+    seed: 2,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['cluster.restore(membershipAt(snapshot, backend));', '']],
+  },
+  {
+    name: 'snapshot-keeps-users',
+    why: 'a snapshot brings neither users nor whether there is authentication',
+    seed: 5,
+    file: 'member/snapshots/snapshot-installer.ts',
+    replace: [['auth.restore(backend);', '']],
+  },
+  {
+    name: 'snapshot-keeps-v2',
+    why: 'a snapshot brings nothing of the v2 store',
+    file: 'member/snapshots/snapshot-installer.ts',
+    replace: [['v2.restore(snapshot.data);', '']],
   },
   // Leases
   {

@@ -9,6 +9,8 @@ export interface Mutant {
   /** Below `src/raft`; of members, below `src`. */
   readonly file: string;
   readonly replace: readonly (readonly [place: string, by: string])[];
+  /** The run that catches it as of now, tried first. */
+  readonly seed?: number;
 }
 
 export const mutants: readonly Mutant[] = [
