@@ -9,7 +9,7 @@ import { Client } from '../src/client/index.js';
 import { type ClusterPlace, type Runner, startCluster } from '../test/support/cluster.js';
 import { buildPrograms } from '../test/support/member-process.js';
 
-const VALUE_BYTES = 16 * 1024;
+const VALUE_BYTES = 128 * 1024;
 const PARALLEL = 16;
 const PUT_EVERY_MS = 5;
 

@@ -12,7 +12,7 @@
  *                 the draws, not the run
  *   --quiet       without what is done to the members
  *
- * Ends with 1 when a history is impossible.
+ * Ends with 1 when a history is impossible; the last line is `N passed, N failed`, counted in runs.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -48,6 +48,7 @@ let seed = values.seed === undefined ? randomInt(1_000_000_000) : numberOf('seed
 let restSeconds = changes > 0 ? 1 : numberOf('minutes', values.minutes) * 60;
 
 buildPrograms();
+let passed = 0;
 for (; restSeconds > 0; seed++) {
   const seconds = Math.min(restSeconds, LONGEST_RUN_SECONDS);
   restSeconds -= seconds;
@@ -65,9 +66,11 @@ for (; restSeconds > 0; seed++) {
     const { answered, revisions, unknown, writes } = run;
     console.log(`${answered} answered, ${writes} of them writes, ${unknown} unknown, ${revisions} revisions`);
     console.log(`done to members: ${done(run.strikes)}; changed: ${done(run.changes)}`);
+    passed++;
   } catch (error) {
     console.error((error as Error).stack);
     process.exitCode = 1;
     break;
   }
 }
+console.log(`${passed} passed, ${process.exitCode === 1 ? 1 : 0} failed`);

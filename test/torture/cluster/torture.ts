@@ -32,7 +32,8 @@ export interface Tortured {
   readonly changes: Readonly<Record<string, number>>;
 }
 
-const QUIET_MS = 10_000;
+/** Leases live for two seconds, and an election timeout longer where the leader changes. */
+const QUIET_MS = 6_000;
 /** All keys, registers, what hangs on leases. */
 const WATCHED = ['', 'k', 'l'];
 
