@@ -268,6 +268,21 @@ describe('permissions', () => {
   });
 });
 
+describe('a certificate without a common name', () => {
+  it('is somebody, who may nothing: no key, nothing of root, as in etcd 3.5', () => {
+    const { store } = withUsers();
+    store.enable();
+    const nobody: Identity = { username: '', revision: store.revision };
+    const key = [bytes('r1'), bytes('')] as const;
+    expect(refusal(() => store.checkRead(nobody, ...key))).toBe('permissionDenied');
+    expect(refusal(() => store.checkWrite(nobody, ...key))).toBe('permissionDenied');
+    expect(refusal(() => store.checkRoot(nobody))).toBe('userEmpty');
+    expect(refusal(() => store.checkKnown(nobody))).toBeUndefined();
+    expect(refusal(() => store.checkRead(undefined, ...key))).toBe('userEmpty');
+    expect(refusal(() => store.checkKnown(undefined))).toBe('userEmpty');
+  });
+});
+
 describe('passwords', () => {
   it('come hashed', () => {
     const { store } = withUsers();

@@ -111,6 +111,26 @@ describe('etcdctl', () => {
     expect(notRun(image, rows)).toEqual([]);
   }, 60_000);
 
+  it('lists the flags of snapshot restore that etcdctl 3.5 has, and takes them', async () => {
+    const { stdout } = await ctl('snapshot restore --help');
+    const flags = [...stdout.matchAll(/^ {6}--([a-z-]+)/gm)].map(([, name]) => name);
+    expect(flags).toEqual(
+      expect.arrayContaining([
+        'data-dir',
+        'initial-advertise-peer-urls',
+        'initial-cluster',
+        'initial-cluster-token',
+        'initial-memory-map-size',
+        'name',
+        'skip-hash-check',
+        'wal-dir',
+      ]),
+    );
+    await ctl('snapshot save ~/again.db');
+    const { exitCode } = await ctl('snapshot restore ~/again.db --data-dir ~/mapped --initial-memory-map-size=1048576');
+    expect(exitCode).toBe(0);
+  });
+
   it('tells of each what it is for', async () => {
     expect(await withoutHelp(image)).toEqual([]);
   });
