@@ -32,7 +32,10 @@ export interface SnapshotStatus {
 
 /** Throws DataDirError: missing, `invalid database`, or damaged. */
 export function snapshotStatus(disk: Disk, path: string, options: { readonly countUserKeys: boolean }): SnapshotStatus {
-  if (disk.stat(path) === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
+  const found = disk.stat(path);
+  if (found === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
+  if (found.isDirectory) throw new DataDirError('invalid database');
+  checkLength(path, found.size);
   try {
     return readDb(disk, path, (tx, bolt) => {
       const { problems } = checkBolt(bolt);
@@ -75,6 +78,16 @@ export function snapshotStatus(disk: Disk, path: string, options: { readonly cou
   }
 }
 
+/** What bbolt says of files that are too short for its two pages of the beginning. */
+function checkLength(path: string, size: number): void {
+  // It takes an empty file for a new one, and would write its pages.
+  if (size === 0) throw new DataDirError(`write ${path}: bad file descriptor`);
+  if (size > LEAST_READ_BYTES && size < TWO_PAGES_BYTES) throw new DataDirError(`file size too small ${size}`);
+}
+
+/** Up to here it finds no page that it could read. */
+const LEAST_READ_BYTES = 2048;
+const TWO_PAGES_BYTES = 8192;
 const HASH_SIZE = 32;
 const PIECE_SIZE_BYTES = 1024 * 1024;
 
@@ -85,7 +98,9 @@ const PIECE_SIZE_BYTES = 1024 * 1024;
 export function copySnapshot(disk: Disk, from: string, to: string, options: { readonly skipHashCheck: boolean }): void {
   const source = openSource(disk, from);
   try {
+    if (disk.stat(from)?.isDirectory === true) throw new DataDirError(`read ${from}: is a directory`);
     const size = source.size();
+    if (size < HASH_SIZE) throw new DataDirError(`seek ${from}: invalid argument`);
     const hasHash = size % 512 === HASH_SIZE;
     if (!hasHash && !options.skipHashCheck) throw new DataDirError('snapshot missing hash but --skip-hash-check=false');
     const bodySize = hasHash ? size - HASH_SIZE : size;
@@ -111,11 +126,9 @@ export function copySnapshot(disk: Disk, from: string, to: string, options: { re
 }
 
 /**
- * Without its sum a file is believed, so it must at least be a database. An empty one would be restored as an empty
- * store.
+ * Without its sum a file is believed, so it must at least be a database.
  */
 function checkDatabase(source: DiskFile, size: number): void {
-  if (source.size() < HASH_SIZE) throw new DataDirError(`seek ${source.path}: invalid argument`);
   const readAt = (position: number, length: number): Uint8Array => {
     const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - position)));
     return bytes.subarray(0, source.read(bytes, position));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -133,10 +133,34 @@ describe.each(['3.4.23', '3.5.30'])('a snapshot saved from etcd %s', (version) =
 });
 
 describe('snapshot status', () => {
+  test.each<[string, number, string]>([
+    ['nothing', 0, 'write ~: bad file descriptor'],
+    ['a byte', 1, 'invalid database'],
+    ['half a page', 2048, 'invalid database'],
+    ['more than half a page', 2049, 'file size too small 2049'],
+    ['a page', 4096, 'file size too small 4096'],
+    ['nearly two pages', 8191, 'file size too small 8191'],
+    ['two pages that are none', 8192, 'invalid database'],
+  ])('refuses a file with %s in the words of etcdutl', (_, size, words) => {
+    writeFileSync(snapshot, Buffer.alloc(size, 'x'));
+    const status = () => snapshotStatus(osDisk, snapshot, { countUserKeys: false });
+    expect(status).toThrow(new DataDirError(words.replace('~', snapshot)));
+  });
+
+  test('refuses a folder, as restore does', async () => {
+    mkdirSync(snapshot);
+    expect(() => snapshotStatus(osDisk, snapshot, { countUserKeys: false })).toThrow(/^invalid database$/);
+    for (const skipHashCheck of [true, false]) {
+      await expect(restoreSnapshot(options({ skipHashCheck }), world)).rejects.toThrow(
+        `read ${snapshot}: is a directory`,
+      );
+    }
+  });
+
   test('refuses what is no database, and a damaged one', () => {
     const status = () => snapshotStatus(osDisk, snapshot, { countUserKeys: false });
     expect(status).toThrow(`stat ${snapshot}: no such file or directory`);
-    for (const junk of ['', 'this is not a database', 'x'.repeat(100_000)]) {
+    for (const junk of ['this is not a database', 'x'.repeat(100_000)]) {
       writeFileSync(snapshot, junk);
       expect(status, junk.slice(0, 10)).toThrow(/^invalid database$/);
     }
@@ -171,7 +195,7 @@ describe('snapshot restore', () => {
     for (const skipHashCheck of [true, false]) {
       const refusal = restoreSnapshot(options({ skipHashCheck }), world);
       await expect(refusal).rejects.toThrowError(DataDirError);
-      if (skipHashCheck) await expect(refusal).rejects.toThrowError(why);
+      if (skipHashCheck || why === 'seek ') await expect(refusal).rejects.toThrowError(why);
       expect(readdirSync(dir)).toEqual(['s.db']);
     }
   });
