@@ -220,7 +220,9 @@ async function outcome({ program, each, domain, own, other, client }: Place) {
     .replaceAll(String(other), 'OTHER')
     // Which of its ports asked is told by Go alone.
     .replaceAll(/read udp \S+: /g, '')
-    .split('\n')
+    // What comes after a beginning may have been said already, or not yet.
+    .split(/(?<="starting an etcd server".*)\n/, 1)
+    .flatMap((text) => text.split('\n'))
     .filter((line) => /"(failed to start etcd|discovery failed|starting an etcd server)"|DNS|SRV/.test(line))
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .map(({ level, msg, error, errorCauses, ...fields }) => {

@@ -15,6 +15,6 @@ export function mayMount(): boolean {
 
 /** The words to put before a program and its words. `file` is written, and must stay as long as programs run. */
 export function askingDnsAt(address: string, file: string): string[] {
-  writeFileSync(file, `nameserver ${address}\noptions timeout:2 attempts:2\n`);
+  writeFileSync(file, `nameserver ${address}\noptions timeout:1 attempts:2\n`);
   return ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', file];
 }

@@ -2,8 +2,9 @@
  * Names to addresses, as the system resolves them (hosts file, then DNS). Errors are worded as Go's resolver words
  * them.
  */
-import { getServers } from 'node:dns';
-import { lookup, resolveSrv } from 'node:dns/promises';
+import { getServers, type SrvRecord } from 'node:dns';
+import { lookup, Resolver } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
 
 /**
  * All addresses of a host, IPv4 first; an address is its own, and no name at all is any of the machine's. Rejects when
@@ -29,7 +30,7 @@ export interface FoundService {
 /** What the SRV records of `name` list, in the order in which to try them. Rejects when there are none. */
 export async function lookUpServices(name: string): Promise<readonly FoundService[]> {
   try {
-    const records = await resolveSrv(name);
+    const records = await askServers(name);
     if (!records.every(({ name: host }) => isDomainName(host))) throw new InvalidNamesError(name);
     records.sort((a, b) => a.priority - b.priority || b.weight - a.weight);
     return records.map(({ name: host, port, priority, weight }) => ({
@@ -41,6 +42,34 @@ export async function lookUpServices(name: string): Promise<readonly FoundServic
   } catch (cause) {
     throw cause instanceof InvalidNamesError ? cause : lookUpError(name, cause);
   }
+}
+
+/**
+ * As often, and each time as long, as /etc/resolv.conf says: left to itself, Node's resolver asks four times and doubles
+ * its patience each time.
+ */
+async function askServers(name: string): Promise<SrvRecord[]> {
+  const { timeoutMs, attempts } = patience();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await new Resolver({ timeout: timeoutMs, tries: 1 }).resolveSrv(name);
+    } catch (cause) {
+      const isSilent = cause instanceof Error && 'code' in cause && cause.code === 'ETIMEOUT';
+      if (!isSilent || attempt >= attempts) throw cause;
+    }
+  }
+}
+
+function patience(): { timeoutMs: number; attempts: number } {
+  let options = '';
+  try {
+    options = (/^options .*/m.exec(readFileSync('/etc/resolv.conf', 'utf8')) ?? [''])[0];
+  } catch {
+    // The defaults.
+  }
+  const told = (option: string, otherwise: number): number =>
+    Math.max(1, Number(new RegExp(` ${option}:(\\d+)`).exec(options)?.[1] ?? otherwise));
+  return { timeoutMs: told('timeout', 5) * 1000, attempts: told('attempts', 2) };
 }
 
 /** Of a service's name only the domain is told, as by Go. */
