@@ -12,7 +12,7 @@
  */
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
-import { DiscoveryError, UnavailableError } from './errors.js';
+import { DiscoveryError, type DiscoveryProblem, UnavailableError } from './errors.js';
 import type { Listing, Registration, Registry } from './registry.js';
 
 /** Larger ones are a mistake: raft is not made for them, and nobody should wait for a million members. */
@@ -27,6 +27,8 @@ export interface DiscoveryWords {
   readonly complete: string;
   /** The service could not be asked. */
   readonly unreachable: string;
+  /** What is wrong with a registration that is none. */
+  readonly badRegistration: DiscoveryProblem;
 }
 
 export interface JoinDeps {
@@ -53,14 +55,14 @@ export interface Self {
 export async function joinThrough(self: Self, deps: JoinDeps): Promise<string> {
   const attempt = new Attempt(self.id, deps);
   const seen = await attempt.check();
-  if (!attempt.hasPlace(seen)) throw new FullError(clusterOf(seen.registrations.slice(0, seen.size)));
+  if (!attempt.hasPlace(seen)) throw new FullError(clusterOf(seen.registrations.slice(0, seen.size), deps));
   await attempt.retrying('register', () => deps.registry.register(self.id, self.value, deps.signal));
-  return clusterOf(await attempt.wait());
+  return clusterOf(await attempt.wait(), deps);
 }
 
 /** The cluster of a token, whose members need not have come yet, for one that takes no part in it. */
 export async function clusterThrough(deps: JoinDeps): Promise<string> {
-  return clusterOf(await new Attempt('', deps).wait());
+  return clusterOf(await new Attempt('', deps).wait(), deps);
 }
 
 /** The cluster has all its members. */
@@ -184,13 +186,13 @@ function parseSize(text: string): number {
 }
 
 /** Joined as `--initial-cluster` takes it. Each must be names with URLs, and no name may come twice. */
-function clusterOf(registrations: readonly Registration[]): string {
+function clusterOf(registrations: readonly Registration[], { words }: JoinDeps): string {
   const names = new Set<string>();
   for (const { value } of registrations) {
     const own = new Set<string>();
     for (const item of value.split(',')) {
       const [, name = '', url = ''] = /^([^=]*)=(.+)$/.exec(item) ?? [];
-      if (!/^(https?|unixs?):\/\/[^/?#]+$/.test(url)) throw new DiscoveryError('invalidUrl');
+      if (!/^(https?|unixs?):\/\/[^/?#]+$/.test(url)) throw new DiscoveryError(words.badRegistration);
       own.add(name);
     }
     for (const name of own) {

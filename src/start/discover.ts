@@ -132,6 +132,7 @@ const v2Words: DiscoveryWords = {
   waiting: 'found peers from discovery server; waiting for more',
   complete: 'found all needed peers from discovery server',
   unreachable: 'failed to get from discovery server',
+  badRegistration: 'invalidUrl',
 };
 
 const v3Words: DiscoveryWords = {
@@ -140,6 +141,7 @@ const v3Words: DiscoveryWords = {
   waiting: 'waiting for peers from discovery service',
   complete: 'found all needed peers from discovery service',
   unreachable: 'failed to reach discovery service',
+  badRegistration: 'invalidPeerUrl',
 };
 
 async function fromDns(options: MemberOptions, takesPart: boolean, logger: Logger): Promise<string> {

@@ -67,7 +67,10 @@ function scene(registry = new FakeRegistry()) {
   const clock = new ManualClock();
   const logger = new RecordingLogger();
   const leave = new AbortController();
-  const words = { self: 'self', peer: 'peer', waiting: 'waiting', complete: 'complete', unreachable: 'away' };
+  const words = {
+    ...{ self: 'self', peer: 'peer', waiting: 'waiting', complete: 'complete', unreachable: 'away' },
+    badRegistration: 'invalidUrl' as const,
+  };
   const deps: JoinDeps = { registry, clock, logger, words, service: 'http://d', signal: leave.signal };
   return { registry, clock, logger, leave, deps };
 }
