@@ -3,91 +3,19 @@
  * Runs where REAL_ETCD_34 names a folder with real programs. V2_REQUESTS is how many requests a sequence has, V2_SEED
  * where they begin.
  */
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalCluster, startCluster } from '../support/cluster.js';
 import { buildPrograms, realEtcd34 } from '../support/member-process.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { type V2Answer, type V2Call, V2Http } from '../support/v2-http.js';
+import { comparable, type Pick, randomCall, untilVersionDecided } from '../support/v2-random.js';
 
 const REQUESTS = Number(process.env.V2_REQUESTS ?? 2000);
 const SEED = Number(process.env.V2_SEED ?? 1);
 
 const flags = ['--enable-v2'];
-
-type Pick = <T>(list: readonly T[]) => T;
-
-const names = ['a', 'b', 'c', '_h', 'dir', 'ab', 'é', '%20x', 'p%2Fq', '00000000000000000005'] as const;
-
-function randomPath(pick: Pick): string {
-  const depth = pick([0, 1, 1, 1, 2, 2, 2, 3]);
-  const path = Array.from({ length: depth }, () => encodeURI(pick(names)).replaceAll('%25', '%')).join('/');
-  const odd = pick([...Array<string>(30).fill(''), '/', '//', '/./b', '/../a']);
-  return `/v2/keys/${path}${odd}`;
-}
-
-const booleans = ['true', 'true', 'true', 'false', '1', 'T', 'x', ''];
-const values = ['1', '2', 'x y', '<&>', 'é', '%ff', '%00', '', 'long'.repeat(50)];
-const indexes = ['1', '5', '7', '12', '0', '-1', 'x', '18446744073709551615', '18446744073709551616'];
-const ttls = ['1000', '2000', '', 'x', '-1', '7000000000'];
-
-/** As a form or query has it; bytes beyond ASCII are escaped, since Node's parser of requests takes no others. */
-const formText = (text: string): string => text.replaceAll(' ', '+').replaceAll('&', '%26').replaceAll('é', '%C3%A9');
-
-function randomForm(pick: Pick, method: string, knownIndexes: readonly string[]): string {
-  const fields: string[] = [];
-  const maybe = (oneIn: number, field: () => string): void => {
-    if (pick(Array.from({ length: oneIn }, (_, at) => at)) === 0) fields.push(field());
-  };
-  const index = () => pick([...indexes, ...knownIndexes]);
-  maybe(1, () => `value=${formText(pick(values))}`);
-  maybe(4, () => `dir=${pick(booleans)}`);
-  maybe(4, () => `recursive=${pick(booleans)}`);
-  maybe(5, () => `prevExist=${pick(booleans)}`);
-  maybe(5, () => `prevValue=${formText(pick(values))}`);
-  maybe(5, () => `prevIndex=${index()}`);
-  maybe(7, () => `ttl=${pick(ttls)}`);
-  maybe(15, () => `refresh=${pick(booleans)}`);
-  maybe(15, () => `noValueOnSuccess=${pick(booleans)}`);
-  maybe(40, () => pick(['%zz', 'a;b=c', '=', '&&', 'quorum=x', 'wait=true', 'stream=1']));
-  if (method === 'GET' || method === 'HEAD') fields.push('sorted=true');
-  return fields.join('&');
-}
-
-function randomCall(pick: Pick, knownIndexes: readonly string[]): V2Call {
-  const method = pick(['PUT', 'PUT', 'PUT', 'PUT', 'POST', 'DELETE', 'DELETE', 'GET', 'GET', 'HEAD', 'PATCH']);
-  const path = randomPath(pick);
-  if (method === 'GET' || method === 'HEAD' || method === 'DELETE') {
-    const extra = method === 'GET' ? pick(['', '&quorum=true', '&waitIndex=3', '&stream=true']) : '';
-    const query = randomForm(pick, method, knownIndexes).replace(/(^|&)wait=true/, '');
-    return { method, target: `${path}?${query}${extra}` };
-  }
-  const form = randomForm(pick, method, knownIndexes);
-  return pick([true, true, true, false])
-    ? { method, target: path, form }
-    : { method, target: `${path}?${form}`, form: '' };
-}
-
-/** Times differ between two clocks: hidden, but that they are there. */
-function comparable({ status, headers, body }: V2Answer) {
-  return {
-    status,
-    body: body.replace(/"expiration":"[^"]*"/g, '"expiration":"T"').replace(/"ttl":-?\d+/g, '"ttl":N'),
-    index: headers['x-etcd-index'],
-    type: headers['content-type'],
-    location: headers.location,
-    allow: headers.allow,
-    hasRaftIndex: headers['x-raft-index'] !== undefined,
-    hasCluster: headers['x-etcd-cluster-id'] !== undefined,
-  };
-}
-
-async function untilVersionDecided(http: V2Http): Promise<void> {
-  for (;;) {
-    const { body } = await http.call({ method: 'GET', target: '/version' });
-    if (/"etcdcluster":"3\.[1-9]/.test(body)) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 describe.skipIf(realEtcd34 === undefined)('v2 beside etcd 3.4', () => {
   let ourCluster: LocalCluster;
@@ -131,6 +59,66 @@ describe.skipIf(realEtcd34 === undefined)('v2 beside etcd 3.4', () => {
     expect(counted(mine)).toEqual(counted(other));
   }, 600_000);
 
+  it('answers alike what is beyond all measure, and lives on', async () => {
+    const long = (segments: number): string => `/v2/keys${'/s'.repeat(segments)}`;
+    const calls: V2Call[] = [
+      { method: 'PUT', target: long(10_000), form: 'value=deep' },
+      { method: 'GET', target: long(10_000) },
+      { method: 'GET', target: `${long(9_990)}?recursive=true&sorted=true` },
+      { method: 'GET', target: '/v2/keys/s' },
+      { method: 'DELETE', target: '/v2/keys/s?recursive=true' },
+      { method: 'GET', target: long(10_000) },
+      { method: 'PUT', target: '/v2/keys/ttl', form: 'value=x&ttl=-1' },
+      { method: 'PUT', target: '/v2/keys/ttl', form: 'value=x&ttl=-9223372036854775808' },
+      { method: 'PUT', target: '/v2/keys/ttl', form: 'value=x&ttl=99999999999999999999' },
+      { method: 'GET', target: '/v2/keys/w?wait=true&waitIndex=-1' },
+      { method: 'GET', target: '/v2/keys/w?wait=true&waitIndex=18446744073709551616' },
+    ];
+    for (const call of calls) {
+      const [mine, other] = await both(call);
+      const told = `${call.method} ${call.target.slice(0, 40)} ${call.form ?? ''}`;
+      expect(comparable(mine), told).toEqual(comparable(other));
+    }
+  }, 60_000);
+
+  it('refuses a form of 100 MB as it comes, and keeps nothing of it', async () => {
+    const residentMb = (): number => {
+      const { pid } = members[0]?.child ?? {};
+      return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+    };
+    const before = residentMb();
+    let highest = before;
+    const outcomes = await Promise.all(
+      [ours, theirs].map(({ endpoint }) =>
+        sendForm(endpoint, 100 * MB, () => {
+          highest = Math.max(highest, residentMb());
+        }),
+      ),
+    );
+    expect(outcomes[0]).toEqual(outcomes[1]);
+    expect(highest - before).toBeLessThan(100);
+    const [mine, other] = await both({ method: 'GET', target: '/v2/keys/form' });
+    expect(comparable(mine)).toEqual(comparable(other));
+  }, 60_000);
+
+  it('waits for an index of the future, past what happens before it', async () => {
+    const { headers } = await ours.call({ method: 'GET', target: '/v2/keys/' });
+    const index = Number(headers['x-etcd-index']);
+    const texts = [ours, theirs].map(async ({ endpoint }) => {
+      const answer = await fetch(`http://${endpoint}/v2/keys/future?wait=true&waitIndex=${index + 3}`);
+      return { index: answer.headers.get('x-etcd-index'), text: await answer.text() };
+    });
+    const watching = async ({ endpoint }: V2Http): Promise<number> =>
+      ((await (await fetch(`http://${endpoint}/v2/stats/store`)).json()) as { watchers: number }).watchers;
+    await expect.poll(async () => Promise.all([watching(ours), watching(theirs)])).toEqual([1, 1]);
+    for (const value of ['1', '2', '3', '4']) {
+      await both({ method: 'PUT', target: '/v2/keys/future', form: `value=${value}` });
+    }
+    const [mine, other] = await Promise.all(texts);
+    expect(mine).toEqual(other);
+    expect(mine?.text).toContain(`"value":"3","modifiedIndex":${index + 3}`);
+  }, 60_000);
+
   it('finds the same events in the history', async () => {
     const { headers } = await ours.call({ method: 'GET', target: '/v2/keys/' });
     const index = Number(headers['x-etcd-index']);
@@ -149,4 +137,35 @@ async function firstLine(http: V2Http, target: string): Promise<string | undefin
   );
   const text = await response?.text().catch(() => undefined);
   return text?.replace(/"expiration":"[^"]*"/g, '').replace(/"ttl":-?\d+/g, '');
+}
+
+const MB = 1024 * 1024;
+
+/** The status and text of the answer, or that there is none. */
+function sendForm(endpoint: string, bytes: number, onMegabyte: () => void): Promise<string> {
+  const [host, port] = endpoint.split(':');
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': bytes };
+  return new Promise((resolve) => {
+    const sent = request({ host, port, method: 'PUT', path: '/v2/keys/form', headers, agent: false }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      response.on('close', () => {
+        resolve(`${response.statusCode} ${text}`);
+        sent.destroy();
+      });
+    });
+    sent.on('error', () => resolve('no answer'));
+    const megabyte = Buffer.alloc(MB, 'x');
+    const write = (left: number): void => {
+      onMegabyte();
+      if (left === 0) sent.end();
+      else if (!sent.destroyed)
+        sent.write(left === bytes ? Buffer.concat([Buffer.from('value='), megabyte.subarray(6)]) : megabyte, () =>
+          write(left - MB),
+        );
+    };
+    write(bytes);
+  });
 }

@@ -282,7 +282,8 @@ export class StoreOverV3 {
 
 /** The path, cleaned, of a request that may write there. */
 function writable(request: V2Request): string {
-  if (hasTtl(request)) throw noTtls();
+  // Nobody looks at it where something goes.
+  if (request.method !== 'DELETE' && hasTtl(request)) throw noTtls();
   const path = cleanPath(request.path);
   if (roots.has(path)) throw new V2Error('rootReadOnly', path === KEYS_PREFIX ? '' : path, 0);
   return path;
