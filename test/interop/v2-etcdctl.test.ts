@@ -4,16 +4,19 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgramImage } from '../../src/cli/run-program.js';
 import { etcdctl2 } from '../../src/ctl/v2/program.js';
 import { runV2Program } from '../../src/ctl/v2/run.js';
-import { type ClusterPlace, type LocalCluster, startCluster } from '../support/cluster.js';
+import { type ClusterPlace, type LocalCluster, prepareCluster, startCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
-import { realEtcd34 } from '../support/member-process.js';
+import { buildPrograms, MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
 import { type CommandOutcome, programImage, runCommand } from '../support/run-command.js';
 
 interface CtlInput {
@@ -430,6 +433,7 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
   const servers: Server[] = [];
 
   beforeAll(async () => {
+    buildPrograms();
     addresses.set('!', `127.0.0.1:${await freePort()}`);
     for (const [name, listener] of Object.entries(oddServers)) {
       const server = createServer(listener).listen(0, '127.0.0.1');
@@ -503,10 +507,86 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
     await Promise.all([worker(), worker(), worker()]);
     expect(different).toEqual([]);
   }, 120_000);
+
+  it('runs a command for each change alike, and ends alike', async () => {
+    const programs = [
+      { program: ourProgram('etcdctl'), endpoint: served.endpoint },
+      { program: `${realEtcd34}/etcdctl`, endpoint: home.endpoint },
+    ];
+    const outcomes = await Promise.all(
+      programs.map(async ({ program, endpoint }) => {
+        const script = 'echo "$ETCD_WATCH_ACTION $ETCD_WATCH_KEY $ETCD_WATCH_VALUE $X"; cat; exit 3';
+        const words = [
+          '--endpoints',
+          `http://${endpoint}`,
+          'exec-watch',
+          '--recursive',
+          '/ew',
+          '--',
+          'sh',
+          '-c',
+          script,
+        ];
+        const env = { PATH: process.env.PATH, ETCDCTL_API: '2', ETCDCTL_EMULATE_VERSION: '3.4', X: 'kept' };
+        await using watching = new MemberProcess(spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+        const url = `http://${endpoint}/v2/keys/ew/a`;
+        const said = (): number => watching.output.split(' kept\n').length - 1;
+        // The first may come before it watches.
+        for (let round = 0; said() === 0; round++) {
+          await fetch(url, { method: 'PUT', body: new URLSearchParams({ value: 'first' }) });
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          if (round > 100) throw new Error(watching.output);
+        }
+        const before = watching.output;
+        await fetch(url, { method: 'PUT', body: new URLSearchParams({ value: 'two words' }) });
+        await expect.poll(() => watching.output.length).toBeGreaterThan(before.length);
+        await fetch(url, { method: 'DELETE' });
+        await expect.poll(() => watching.output).toContain('delete /ew/a');
+        watching.child.kill('SIGINT');
+        const code = await watching.ended();
+        return { code, signal: watching.child.signalCode, lines: [...new Set(watching.output.split('\n'))] };
+      }),
+    );
+    expect(outcomes[0]).toEqual(outcomes[1]);
+    expect(outcomes[0]?.lines.join()).toContain('set /ew/a two words kept');
+  }, 60_000);
+
+  it('makes a backup of a member that runs, from which a member of either kind starts', async () => {
+    const copies = mkdtempSync(join(tmpdir(), 'etcd-ts-backup-'));
+    try {
+      await stock(['--endpoints', `http://${home.endpoint}`, 'set', '/kept', 'in the backup']);
+      const outcomes = await Promise.all(
+        [ourProgram('etcdctl'), `${realEtcd34}/etcdctl`].map(async (program, at) => {
+          const words = ['backup', '--data-dir', home.dataDir, '--backup-dir', join(copies, String(at))];
+          return stock(words, { env: { ETCDCTL_EMULATE_VERSION: '3.4' } }, program);
+        }),
+      );
+      expect(outcomes.map(({ exitCode, stdout }) => ({ exitCode, stdout }))).toEqual([
+        { exitCode: 0, stdout: '' },
+        { exitCode: 0, stdout: '' },
+      ]);
+      // Each from the other's.
+      for (const [at, program] of [`${realEtcd34}/etcd`, ourProgram('etcd')].entries()) {
+        const more = at === 1 ? ['--emulate-version=3.4'] : [];
+        await using cluster = await prepareCluster({ members: 1 });
+        const place = cluster.only;
+        cpSync(join(copies, String(at)), place.dataDir, { recursive: true });
+        await place.run(program, ['--force-new-cluster', '--enable-v2', ...more]);
+        const answer = await fetch(`http://${place.endpoint}/v2/keys/kept`);
+        expect(await answer.text()).toContain('"value":"in the backup"');
+      }
+    } finally {
+      rmSync(copies, { recursive: true, force: true });
+    }
+  }, 60_000);
 });
 
-function stock(words: readonly string[], { input = '', env = {} }: CtlInput = {}): Promise<CommandOutcome> {
-  const child = spawn(`${realEtcd34}/etcdctl`, words, {
+function stock(
+  words: readonly string[],
+  { input = '', env = {} }: CtlInput = {},
+  program = `${realEtcd34}/etcdctl`,
+): Promise<CommandOutcome> {
+  const child = spawn(program, words, {
     env: { PATH: process.env.PATH, ETCDCTL_API: '2', ...env },
     stdio: 'pipe',
   });

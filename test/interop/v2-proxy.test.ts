@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import { type AddressInfo, createServer as createRawServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createRawServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -284,6 +284,54 @@ describe('a v2 proxy in front of one that hangs', () => {
     },
     60_000,
   );
+});
+
+/** An address at which connections neither come up nor are refused: a server that accepts nobody, its queue full. */
+async function blackhole(): Promise<{ url: string } & AsyncDisposable> {
+  const script =
+    'const s = require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {' +
+    'process.stdout.write(String(s.address().port)); process.kill(process.pid, "SIGSTOP"); });';
+  const server = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [port] = (await once(server.stdout, 'data')) as [Buffer];
+  const waiting: Socket[] = [];
+  const isUp = (socket: Socket): Promise<boolean> =>
+    Promise.race([
+      once(socket, 'connect').then(() => true),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 300)),
+    ]);
+  for (let up = true; up; ) {
+    const socket = connect(Number(port.toString()), '127.0.0.1').on('error', () => {});
+    waiting.push(socket);
+    up = await isUp(socket);
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of waiting) socket.destroy();
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+    },
+  };
+}
+
+describe('a v2 proxy in front of an address that leads nowhere', () => {
+  it('gives up when the time to connect is over', async () => {
+    await using hole = await blackhole();
+    const peer: Server = await peerThatNames(hole.url, () => urlOf(peer));
+    try {
+      await using proxies = await Proxies.start(`m=${urlOf(peer)}`, ['--proxy-dial-timeout', '400']);
+      const startedMs = performance.now();
+      const { status, body } = await proxies.agreed({ method: 'GET', target: '/v2/keys/a' });
+      const tookMs = performance.now() - startedMs;
+      expect([status, body]).toEqual([502, '{"message":"httpproxy: unable to get response from 1 endpoint(s)"}']);
+      expect(tookMs).toBeGreaterThan(390);
+      // Long before a connection gives up by itself, and before the default.
+      expect(tookMs).toBeLessThan(950);
+      expect((await proxies.agreed({ method: 'GET', target: '/v2/keys/a' })).status).toBe(503);
+    } finally {
+      peer.close();
+    }
+  }, 60_000);
 });
 
 describe('a v2 proxy with TLS', () => {
