@@ -1,4 +1,5 @@
 /** Keys and values: get, put, delete, transactions, compaction. */
+import type { ClientStream } from '../grpc/types.js';
 import type { LeaseId } from '../lib/ids.js';
 import {
   type CompactionResponse,
@@ -15,11 +16,13 @@ import {
   RangeRequest_SortOrder,
   RangeRequest_SortTarget,
   type RangeResponse,
+  type RangeStreamResponse,
   type RequestOp,
   TxnRequest,
   type TxnResponse,
 } from '../proto/gen/etcdserverpb.js';
 import type { Caller } from './caller.js';
+import { canceled, deadlineExceeded, fromGrpc } from './errors.js';
 import { type Bytes, type RangeSelection, selectRange, toBytes } from './key-range.js';
 import type { CallLimits } from './options.js';
 import { limitsOf } from './retry.js';
@@ -176,6 +179,40 @@ export class KvClient {
 
   get(key: Bytes, options: GetOptions & CallLimits = {}): Promise<RangeResponse> {
     return this.#caller.unary(KV.range, rangeRequest(key, options), limitsOf(options, 'repeatable'));
+  }
+
+  /**
+   * The same range in pieces, all as of one revision, so that neither side holds it whole. The last piece alone has
+   * header, `more` and `count`. Members answer it from 3.7 on, and neither sorted nor filtered by revisions. It is not
+   * made again: who reads has part of it already.
+   */
+  async *getStream(key: Bytes, options: GetOptions & CallLimits = {}): AsyncGenerator<RangeResponse> {
+    const { timeoutMs, signal } = options;
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    let isLate = timeoutMs !== undefined && timeoutMs <= 0;
+    if (isLate || signal?.aborted === true) end();
+    signal?.addEventListener('abort', end, { once: true });
+    const late = () => {
+      isLate = true;
+      end();
+    };
+    const cancelTimer = timeoutMs === undefined ? undefined : this.#caller.clock.after(Math.max(0, timeoutMs), late);
+    let stream: ClientStream<RangeRequest, RangeStreamResponse> | undefined;
+    try {
+      stream = await this.#caller.stream(KV.rangeStream, { signal: ending.signal });
+      stream.headers.catch(() => undefined);
+      stream.send(rangeRequest(key, options));
+      stream.end();
+      for await (const { rangeResponse } of stream.messages) if (rangeResponse !== undefined) yield rangeResponse;
+    } catch (error) {
+      if (isLate) throw deadlineExceeded(error);
+      throw signal?.aborted === true ? canceled(error) : fromGrpc(error);
+    } finally {
+      stream?.cancel();
+      cancelTimer?.();
+      signal?.removeEventListener('abort', end);
+    }
   }
 
   put(key: Bytes, value: Bytes, options: PutOptions & CallLimits = {}): Promise<PutResponse> {

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client, compare, Election, EtcdError, Mutex, op, Session } from '../../src/client/index.js';
+import type { RangeResponse } from '../../src/proto/gen/etcdserverpb.js';
 import { Event_EventType } from '../../src/proto/gen/mvccpb.js';
 import { type ClusterPlace, type LocalCluster, type Runner, startCluster } from '../support/cluster.js';
 
@@ -14,7 +15,7 @@ if (real !== '') runners.push(['a real etcd', { real }]);
 
 const textOf = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
 
-describe.each(runners)('a client of %s', (_, runner) => {
+describe.each(runners)('a client of %s', (name, runner) => {
   let cluster: LocalCluster;
   let server: ClusterPlace;
   let client: Client;
@@ -55,6 +56,33 @@ describe.each(runners)('a client of %s', (_, runner) => {
     expect(await keys('r/', { prefix: true, sort: { by: 'create' } })).toEqual(['r/b', 'r/a', 'r/c']);
     expect(await keys('r/a', { end: 'r/c', keysOnly: true })).toEqual(['r/a', 'r/b']);
     await expect(client.kv.get('r/', { prefix: true, limit: 2 })).resolves.toMatchObject({ more: true, count: 3 });
+  });
+
+  it.runIf(name === 'our member')('reads a range in pieces', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `s/${String(i).padStart(3, '0')}`);
+    await client.kv.txn({ success: names.map((name) => op.put(name, 'x')) });
+    const { header } = await client.kv.put('s/050', 'y');
+    const read = async (...given: Parameters<typeof client.kv.getStream>) => {
+      const pieces: RangeResponse[] = [];
+      for await (const piece of client.kv.getStream(...given)) pieces.push(piece);
+      return pieces;
+    };
+    const pieces = await read('s/', { prefix: true, limit: 70, revision: (header?.revision ?? 0) - 1 });
+    expect(pieces.flatMap(({ kvs }) => kvs.map(({ key }) => textOf(key)))).toEqual(names.slice(0, 70));
+    expect(pieces.flatMap(({ kvs }) => kvs.map(({ value }) => textOf(value)))).toEqual(Array(70).fill('x'));
+    expect(pieces.map(({ kvs }) => kvs.length)).toEqual([10, 20, 40]);
+    expect(pieces.map((piece) => [piece.header?.revision, piece.more, piece.count])).toEqual([
+      [undefined, false, 0],
+      [undefined, false, 0],
+      [header?.revision, true, 100],
+    ]);
+    await expect(read('s/', { minModRevision: 1 })).rejects.toThrow('does not support revision filters');
+    await expect(read('s/', { timeoutMs: 0 })).rejects.toThrow('context deadline exceeded');
+    await expect(read('s/', { signal: AbortSignal.abort() })).rejects.toThrow('context canceled');
+    for await (const piece of client.kv.getStream('s/', { prefix: true })) {
+      expect(piece.kvs).toHaveLength(10);
+      break;
+    }
   });
 
   it('does transactions, nested ones too', async () => {

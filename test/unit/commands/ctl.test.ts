@@ -45,6 +45,11 @@ const rows: readonly CommandRow[] = [
 
   ['put a 1', 0, 'OK\n'],
   ['get a', 0, 'a\n1\n'],
+  ['get a --stream', 0, 'a\n1\n'],
+  ['get a --stream --print-value-only', 0, '1\n'],
+  ['get a --stream -w json', 0, /^{"header":{[^}]+},"kvs":\[{"key":"YQ==",[^}]+}\],"count":1}\n$/],
+  ['get a --stream --print-value-only -w json', 128, ''],
+  ['get a --stream --order=DESCEND', 1, ''],
   ['txn', 0, 'SUCCESS\n\na\n1\n', 'value("a") = "1"\n\nget a\n\n\n'],
   ['del a', 0, '1\n'],
   ['lock l true', 0, ''],
