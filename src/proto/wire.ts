@@ -355,10 +355,15 @@ export class Reader {
    * the known ones as `number name number name …`, in Go's spelling, for the error alone.
    */
   skipUnknown(tag: number, end: number, message: string, fields: string): void {
-    const number = tag >>> 3;
     const type = tag & 7;
     if (type === 4) throw new ProtoDecodeError(`proto: ${message}: wiretype end group for non-group`);
-    if (number === 0) throw new ProtoDecodeError(`proto: ${message}: illegal tag ${number} (wire type ${tag})`);
+    // Go's tag is the whole varint, the number its next 32 bits with their sign.
+    const high = tag < 0x80 ? 0 : this.#high;
+    const number = (high << 29) | (tag >>> 3) | 0;
+    if (number <= 0) {
+      const whole = (BigInt(high) << 32n) | BigInt(tag);
+      throw new ProtoDecodeError(`proto: ${message}: illegal tag ${number} (wire type ${whole})`);
+    }
     const words = fields.split(' ');
     const known = words.indexOf(String(number));
     if (known !== -1) throw new ProtoDecodeError(`proto: wrong wireType = ${type} for field ${words[known + 1]}`);

@@ -1,6 +1,6 @@
 /**
- * Random sequences of requests of every RPC, valid and not, through gRPC and through the JSON gateway: our member and a
- * real etcd answer each alike, their watches are told the same, and they hold the same at every revision. Runs where
+ * Random sequences of requests of every RPC, valid and not, through gRPC (bytes that are no message among them) and
+ * through the JSON gateway: our member and a real etcd answer each alike, their watches are told the same, and they hold the same at every revision. Runs where
  * REAL_ETCD names the folder with the binaries of 3.5. `DIFFERENTIAL_SEEDS` (`7`, `1-100`) and `DIFFERENTIAL_STEPS`
  * try others and more.
  */
@@ -46,6 +46,7 @@ describe.skipIf(binaries === undefined)('beside a real etcd', () => {
 });
 
 function describeAction(action: Action): string {
+  if (action.t === 'raw') return `raw ${action.rpc.path} as ${action.as} ${Buffer.from(action.bytes).toString('hex')}`;
   if (action.t !== 'call') return JSON.stringify(action);
   const { rpc, bodies, by, as } = action.step;
   return `${by} ${rpc.path} as ${as} ${bodies.join('\n')}`;
@@ -67,6 +68,8 @@ class Pair implements AsyncDisposable {
     switch (action.t) {
       case 'plain':
         return this.#both((side) => side.plain(action.method, action.path, action.body));
+      case 'raw':
+        return this.#both((side) => side.raw(action.rpc, action.bytes, action.as));
       case 'watch':
         return this.#watch(action);
       case 'call': {

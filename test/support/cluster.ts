@@ -106,8 +106,11 @@ export class ClusterPlace {
     return member;
   }
 
-  /** Resolves when it serves clients; rejects with what it said when it ends before. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when it serves clients; rejects with what it said when it ends before. A process may be given variables
+   * for this time.
+   */
+  async start(variables: Variables = {}): Promise<void> {
     if (this.#running !== undefined) throw new Error(`${this.name} runs already`);
     const { runner } = this;
     if (runner === 'in-process') {
@@ -115,7 +118,7 @@ export class ClusterPlace {
       member.ended.catch(() => {});
       this.#running = { member, stop: () => member.close() };
     } else {
-      const started = this.launch();
+      const started = this.launch(variables);
       try {
         await started.untilSays(READY);
       } catch (cause) {
@@ -126,10 +129,10 @@ export class ClusterPlace {
   }
 
   /** As the process that it is, without waiting for anything. */
-  launch(): MemberProcess {
+  launch(variables: Variables = {}): MemberProcess {
     const { runner } = this;
     if (runner === 'in-process') throw new Error(`${this.name} is to run in this process`);
-    return this.spawn(runner === 'ours' ? ourProgram('etcd') : join(runner.real, 'etcd'));
+    return this.spawn(runner === 'ours' ? ourProgram('etcd') : join(runner.real, 'etcd'), [], variables);
   }
 
   /** As `program`, whatever the place's runner: for data that changes hands. Resolves when it serves. */

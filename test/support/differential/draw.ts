@@ -89,6 +89,36 @@ export class Draw {
     return chosen;
   }
 
+  /** What a watch is created with. */
+  watch(): Body {
+    return {
+      key: this.key(),
+      ...this.some({
+        range_end: () => this.rangeEnd(),
+        start_revision: () => this.one([1, 2, 5, -1]),
+        prev_kv: () => true,
+        filters: () => this.one([['NOPUT'], ['NODELETE'], ['NOPUT', 'NODELETE']]),
+        watch_id: () => this.watchId(),
+        fragment: () => true,
+      }),
+    };
+  }
+
+  watchId(): number {
+    return this.one([0, 0, 1, 2, 7]);
+  }
+
+  /** One byte another, one more, or the end missing. */
+  spoil(bytes: Uint8Array): Uint8Array {
+    const at = this.below(bytes.length + 1);
+    const byte = this.one([0, 1, 0x08, 0x0a, 0x12, 0x7f, 0x80, 0xff, this.below(256)]);
+    return this.one([
+      () => bytes.subarray(0, at),
+      () => Buffer.concat([bytes.subarray(0, at), Buffer.of(byte), bytes.subarray(at + 1)]),
+      () => Buffer.concat([bytes.subarray(0, at), Buffer.of(byte), bytes.subarray(at)]),
+    ])();
+  }
+
   compare(): unknown {
     const target = this.one(['VERSION', 'CREATE', 'MOD', 'VALUE', 'LEASE']);
     const values = {

@@ -1,11 +1,13 @@
 /** What a seed does, step by step. The sides' answers have no influence on it. */
 import { type Body, Draw } from './draw.js';
-import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rpcs } from './requests.js';
-import type { Step } from './side.js';
+import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rawRpcs, rpcs } from './requests.js';
+import { messageOf, type Step } from './side.js';
 
 export type Action =
   | { readonly t: 'call'; readonly step: Step; readonly user: string }
   | { readonly t: 'plain'; readonly method: string; readonly path: string; readonly body: string | undefined }
+  /** Through gRPC, with bytes that are hardly a message. */
+  | { readonly t: 'raw'; readonly rpc: Rpc; readonly bytes: Uint8Array; readonly as: Caller }
   /** On one of the streams of watches; `open` puts a new one in its place. */
   | {
       readonly t: 'watch';
@@ -38,16 +40,21 @@ export class Plan {
     const due = this.#due();
     if (due !== undefined) return this.#call(due.rpc, [JSON.stringify(due.body)], due.as, due.body);
     const draw = this.#draw;
-    if (draw.chance(80)) {
+    if (draw.chance(80) && !this.#hasAlarm) {
       this.#planned.push({ in: 0, steps: [...authOn] }, { in: 10 + draw.below(30), steps: [...authOff] });
     }
     if (draw.chance(16)) return this.#watch();
     if (draw.chance(30)) return this.#plain();
+    if (draw.chance(20)) return this.#raw();
     return this.#random();
   }
 
   get #mayNeedToken(): boolean {
     return this.#planned.some(({ steps }) => steps.at(-1) === authOff.at(-1));
+  }
+
+  get #hasAlarm(): boolean {
+    return this.#planned.some(({ steps }) => steps.at(-1) === alarmsOff.at(-1));
   }
 
   #due(): Planned | undefined {
@@ -62,10 +69,14 @@ export class Plan {
     const draw = this.#draw;
     let rpc = this.#rpc();
     // With authentication on, the real one leaves the key of a caller who no longer waits: it takes it away as nobody.
-    while (rpc.waits && this.#mayNeedToken) rpc = this.#rpc();
+    // While there is an alarm, a real 3.5 lets everybody do what takes root.
+    const isForLater = ({ waits, path }: Rpc) =>
+      ((waits || path === '/v3/maintenance/alarm') && this.#mayNeedToken) ||
+      (path === '/v3/auth/enable' && this.#hasAlarm);
+    while (isForLater(rpc)) rpc = this.#rpc();
     if (rpc.path === '/v3/auth/enable') this.#planned.push({ in: 10, steps: [...authOff] });
     const as = draw.one(callers);
-    const isStream = rpc.method.kind === 'bidi';
+    const isStream = rpc.method.kind === 'bidi' && rpc.single !== true;
     const bodies = Array.from({ length: isStream ? 1 + draw.below(3) : 1 }, () => rpc.draw(draw));
     const [body = {}] = bodies;
     if (body.action === 'ACTIVATE') this.#planned.push({ in: 3 + draw.below(8), steps: [...alarmsOff] });
@@ -104,6 +115,14 @@ export class Plan {
     return { t: 'call', step: { rpc, bodies, by, as }, user: String(body.name) };
   }
 
+  #raw(): Action {
+    const draw = this.#draw;
+    const rpc = draw.one(rawRpcs);
+    const message = messageOf(rpc.method, JSON.stringify(rpc.draw(draw)));
+    const bytes = rpc.method.input.encode(message ?? rpc.method.input.create({}));
+    return { t: 'raw', rpc, bytes: draw.spoil(bytes), as: draw.one(callers) };
+  }
+
   #plain(): Action {
     const draw = this.#draw;
     const method = draw.one(['GET', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'POST']);
@@ -116,19 +135,9 @@ export class Plan {
 
   #watch(): Action {
     const draw = this.#draw;
-    const id = draw.one([0, 0, 1, 2, 7]);
-    const create = {
-      key: draw.key(),
-      ...draw.some({
-        range_end: () => draw.rangeEnd(),
-        start_revision: () => draw.one([1, 2, 5, -1]),
-        prev_kv: () => true,
-        filters: () => draw.one([['NOPUT'], ['NODELETE'], ['NOPUT', 'NODELETE']]),
-        watch_id: () => id,
-        fragment: () => true,
-      }),
-    };
-    const request = draw.chance(4) ? { cancel_request: { watch_id: id } } : { create_request: create };
+    const request = draw.chance(4)
+      ? { cancel_request: { watch_id: draw.watchId() } }
+      : { create_request: draw.watch() };
     return { t: 'watch', stream: draw.below(WATCH_STREAMS), as: draw.one(callers), open: draw.chance(6), request };
   }
 }

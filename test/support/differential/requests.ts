@@ -4,7 +4,7 @@
  * an id of the server's choice into the store.
  */
 import type { Method } from '../../../src/lib/codec.js';
-import { Auth, Cluster, KV, Lease, Maintenance } from '../../../src/proto/gen/etcdserverpb.js';
+import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../../src/proto/gen/etcdserverpb.js';
 import { Election } from '../../../src/proto/gen/v3electionpb.js';
 import { Lock } from '../../../src/proto/gen/v3lockpb.js';
 import { type Body, base64, type Draw } from './draw.js';
@@ -18,6 +18,8 @@ export interface Rpc {
   readonly whole?: boolean;
   /** Waits for others: ends by its deadline then, and what it wrote goes away a little later. */
   readonly waits?: boolean;
+  /** Answers to several requests of one stream come in no order. */
+  readonly single?: boolean;
 }
 
 const rpc = <I, O>(
@@ -25,7 +27,7 @@ const rpc = <I, O>(
   method: Method<I, O>,
   weight: number,
   draw: (draw: Draw) => Body,
-  more: Pick<Rpc, 'whole' | 'waits'> = {},
+  more: Pick<Rpc, 'whole' | 'waits' | 'single'> = {},
 ): Rpc => ({ path, method: method as unknown as Method<unknown, unknown>, weight, draw, ...more });
 
 const stored = (draw: Draw): Body => ({ key: draw.key(), ...draw.fields() });
@@ -54,6 +56,16 @@ const leaderKey = (draw: Draw): Body => {
 const learnerUrls = [['http://127.0.0.1:1'], ['http://127.0.0.1:1'], ['http://127.0.0.1:2'], ['nonsense'], []];
 const memberId = (draw: Draw): unknown => draw.one(['$LEARNER', '$LEARNER', 5, 0]);
 
+/** What a watch through either face begins with; a request that is none among them. */
+const watchRequest = (draw: Draw): Body =>
+  draw.one<() => Body>([
+    () => ({ create_request: draw.watch() }),
+    () => ({ createRequest: draw.watch() }),
+    () => ({ create_request: draw.watch() }),
+    () => ({ cancel_request: { watch_id: draw.one([0, 1]) } }),
+    () => ({}),
+  ])();
+
 export const rpcs: readonly Rpc[] = [
   rpc('/v3/kv/put', KV.put, 20, stored),
   rpc('/v3/kv/range', KV.range, 16, stored),
@@ -75,17 +87,24 @@ export const rpcs: readonly Rpc[] = [
   rpc('/v3/lease/timetolive', Lease.leaseTimeToLive, 4, stored),
   rpc('/v3/lease/leases', Lease.leaseLeases, 3, stored),
   rpc('/v3/lease/keepalive', Lease.leaseKeepAlive, 4, (draw) => ({ ID: draw.lease() })),
+  rpc('/v3/watch', Watch.watch, 2, watchRequest, { waits: true, single: true }),
   rpc('/v3/maintenance/hashkv', Maintenance.hashKV, 4, stored),
   rpc('/v3/maintenance/hash', Maintenance.hash, 1, nothing),
   rpc('/v3/maintenance/status', Maintenance.status, 2, nothing),
   rpc('/v3/maintenance/defragment', Maintenance.defragment, 1, nothing),
   rpc('/v3/maintenance/snapshot', Maintenance.snapshot, 1, nothing),
   // What does not exist ends a connection of the real one without an answer.
-  rpc('/v3/maintenance/alarm', Maintenance.alarm, 3, (draw) => ({
-    action: draw.one(['GET', 'GET', 'DEACTIVATE', 'DEACTIVATE', 'ACTIVATE']),
-    memberID: draw.one(['$MEMBER', 0, 5]),
-    alarm: draw.one(['NONE', 'NOSPACE', 'NOSPACE', 'CORRUPT']),
-  })),
+  rpc(
+    '/v3/maintenance/alarm',
+    Maintenance.alarm,
+    3,
+    (draw) => ({
+      action: draw.one(['GET', 'GET', 'DEACTIVATE', 'DEACTIVATE', 'ACTIVATE']),
+      memberID: draw.one(['$MEMBER', 0, 5]),
+      alarm: draw.one(['NONE', 'NOSPACE', 'NOSPACE', 'CORRUPT']),
+    }),
+    { whole: true },
+  ),
   rpc('/v3/maintenance/transfer-leadership', Maintenance.moveLeader, 1, (draw) => ({ targetID: draw.one([0, 5]) })),
   rpc(
     '/v3/maintenance/downgrade',
@@ -127,8 +146,9 @@ export const rpcs: readonly Rpc[] = [
   rpc('/v3/auth/user/get', Auth.userGet, 2, (draw) => ({ name: user(draw) })),
   rpc('/v3/auth/user/list', Auth.userList, 1, nothing),
   rpc('/v3/auth/user/delete', Auth.userDelete, 1, (draw) => ({ name: user(draw) })),
+  // Root has to be able to turn authentication off again.
   rpc('/v3/auth/user/changepw', Auth.userChangePassword, 1, (draw) => ({
-    name: user(draw),
+    name: draw.one(['alice', 'alice', 'bob', '']),
     password: password(draw),
   })),
   rpc('/v3/auth/user/grant', Auth.userGrantRole, 3, (draw) => ({ user: user(draw), role: role(draw) })),
@@ -168,6 +188,12 @@ const byPath = (path: string): Rpc => {
   if (found === undefined) throw new Error(`no RPC at ${path}`);
   return found;
 };
+
+/** Those of which any bytes may be sent: whatever such a request says, both sides can do it alike. */
+export const rawRpcs: readonly Rpc[] = [
+  ...['/v3/kv/put', '/v3/kv/put', '/v3/kv/range', '/v3/kv/range', '/v3/kv/deleterange', '/v3/kv/txn', '/v3/kv/txn'],
+  ...['/v3/lease/timetolive', '/v3/lease/revoke', '/v3/maintenance/hashkv', '/v3/auth/user/get', '/v3/auth/role/get'],
+].map(byPath);
 
 /** What is asked of whom, without anything random. */
 export interface Planned {
