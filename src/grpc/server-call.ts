@@ -55,6 +55,7 @@ const CANCELED = contextCanceled();
 
 export abstract class RunningCall implements ServerCall, StreamListener {
   protected ended = false;
+  agreedMs: number | undefined;
   #heldBytes = 0;
   #headersSent = false;
   #extraHeaders: HeaderField[] | undefined;

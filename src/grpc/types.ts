@@ -54,6 +54,8 @@ export interface ServerCall extends Caller {
   /** The one request of a unary call as its client encoded it. */
   readonly requestBytes?: Uint8Array | undefined;
   readonly peer: { readonly address: string; readonly tls: boolean; readonly commonName: string | undefined };
+  /** Kept by the handler for the log: when, of the clock's monotonic milliseconds, the cluster had agreed to a read. */
+  agreedMs?: number | undefined;
   /** Sent with the first message (or the trailers). */
   setHeader(name: string, value: string): void;
   setTrailer(name: string, value: string): void;

@@ -257,7 +257,11 @@ export class Member {
 
   /** A call took longer than it should. */
   slowCall(call: SlowCall): void {
-    this.slowReads += warnOfSlowCall(call, { clock: this.clock, logger: this.#slowLog }, this.config);
+    this.slowReads += warnOfSlowCall(
+      call,
+      { clock: this.clock, random: this.world.random, logger: this.#slowLog },
+      this.config,
+    );
   }
 
   get authorizer(): Authorizer {

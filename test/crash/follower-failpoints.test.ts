@@ -27,7 +27,7 @@ const FLAGS = ['--snapshot-count=10', '--experimental-snapshot-catchup-entries=3
 const MISSED = 25;
 const callLimits = { timeoutMs: 10_000 };
 
-test('members that panic on their way through a snapshot lose nothing', { timeout: 120_000 }, async () => {
+test('members that panic on their way through a snapshot lose nothing', { timeout: 300_000 }, async () => {
   await using cluster = await startCluster({ members: 1, flags: [...FLAGS, '--experimental-max-learners=8'] });
   const leader = cluster.at(0);
   await using client = new Client({ endpoints: [leader.endpoint] });

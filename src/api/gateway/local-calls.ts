@@ -131,6 +131,7 @@ class LocalCall implements ServerCall {
   readonly timeoutMs: number | undefined;
   readonly peer: ServerCall['peer'];
   readonly connection: ServerCall['connection'];
+  agreedMs: number | undefined;
   readonly headers: (readonly [string, string])[] = [];
   readonly #caller: LocalCaller['request'];
   readonly #clock: Clock;

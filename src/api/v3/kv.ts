@@ -69,7 +69,10 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
           return made instanceof Promise ? made.then(done) : done(made);
         });
       if (request.serializable) return answers.run(call, isLong, answer);
-      return member.reads.linearizable(call).then(() => answers.run(call, isLong, answer));
+      return member.reads.linearizable(call).then(() => {
+        call.agreedMs = member.clock.monotonicMs();
+        return answers.run(call, isLong, answer);
+      });
     },
 
     rangeStream: (stream) => rangeStream(member, guard, checks, answers, stream),
@@ -95,6 +98,7 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
       checkTxn(request, checks);
       if (isReadOnlyTxn(request)) {
         if (!isSerializableTxn(request)) await member.reads.linearizable(call);
+        call.agreedMs = member.clock.monotonicMs();
         const isLong = mayReadLong(request);
         return answers.run<Encoded>(call, isLong, () =>
           guard.as<Encoded | Promise<Encoded>>(call, (identity) => {

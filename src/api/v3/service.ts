@@ -84,18 +84,20 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
       const result = kind !== 'unary' && handled instanceof Promise ? admission.whileLed(metadata, handled) : handled;
       // What needs no waiting is not slow, and a stream lasts as long as its client likes.
       if (!(result instanceof Promise)) return result;
-      const ended = (error?: unknown): void => {
+      const ended = (outcome: Pick<SlowCall, 'response' | 'error'>): void => {
         const tookMs = clock.monotonicMs() - beganMs;
-        if (tookMs > slowCallMs && kind === 'unary')
-          onSlowCall({ path, tookMs, remote: (second as ServerCall).peer.address, request: first, error });
+        if (tookMs <= slowCallMs || kind !== 'unary') return;
+        const { peer, agreedMs } = second as ServerCall;
+        const untilAgreedMs = agreedMs === undefined ? undefined : agreedMs - beganMs;
+        onSlowCall({ path, tookMs, agreedMs: untilAgreedMs, remote: peer.address, request: first, ...outcome });
       };
       return result.then(
         (response: unknown) => {
-          ended();
+          ended({ response });
           return response;
         },
         (cause: unknown) => {
-          ended(cause);
+          ended({ error: cause });
           throw toGrpcError(cause, emulate);
         },
       );

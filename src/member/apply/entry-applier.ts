@@ -12,6 +12,7 @@ import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import { DEFAULT_EMULATED_VERSION } from '../../lib/emulate.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
+import { formatMs } from '../../lib/go/duration.js';
 import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { EtcdError, Outcome } from '../../proto/etcd-error.js';
@@ -38,7 +39,7 @@ import {
   type StoreKind,
   type StoreOperation,
 } from './operation.js';
-import { requestText } from './request-text.js';
+import { requestText, resultText } from './request-text.js';
 
 /** Versions differ in what they write, not in what they read. */
 const changeCodec = confChangeCodec[DEFAULT_EMULATED_VERSION];
@@ -256,14 +257,19 @@ export class EntryApplier {
   }
 
   /** As etcd's warnOfExpensiveRequest. */
-  #warnOfSlow(operation: StoreOperation, { id }: ApplyContext, tookMs: number, outcome: Outcome<unknown>): void {
+  #warnOfSlow(
+    operation: StoreOperation,
+    { id, identity }: ApplyContext,
+    tookMs: number,
+    outcome: Outcome<unknown>,
+  ): void {
     this.slowCount++;
     this.deps.logger.warn('apply request took too long', {
-      took: `${tookMs}ms`,
-      'expected-duration': `${this.deps.warningApplyDurationMs}ms`,
+      took: formatMs(tookMs),
+      'expected-duration': formatMs(this.deps.warningApplyDurationMs),
       prefix: '',
-      request: requestText(id, operation),
-      response: '',
+      request: requestText(id, operation, identity),
+      response: outcome.ok ? resultText(operation.kind, outcome.value) : '',
       ...(outcome.ok ? {} : { error: outcome.error.message }),
     });
   }

@@ -1,43 +1,181 @@
 /**
  * A request in the log, as etcd's stringers show it: `header:<ID:7 > put:<key:"a" value_size:3 >`. Values and secrets
- * stay out, and so does what a transaction holds. Only for requests that were slow.
+ * stay out. Only for requests that were slow. Source: etcd's etcdserverpb/raft_internal_stringer.go, and protobuf's text
+ * form for whatever has nothing to hide.
  */
 
-import { goQuoteBytes } from '../../lib/go/quote.js';
+import type { Identity } from '../../auth/types.js';
+import { goQuote, goQuoteBytes } from '../../lib/go/quote.js';
 import type { RequestId } from '../../lib/ids.js';
-import type { StoreOperation } from './operation.js';
+import {
+  CompactionResponse,
+  type Compare,
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  DeleteRangeResponse,
+  type PutRequest,
+  PutResponse,
+  type RangeRequest,
+  RangeRequest_SortOrder,
+  RangeRequest_SortTarget,
+  type RequestOp,
+  type TxnRequest,
+  TxnResponse,
+} from '../../proto/gen/etcdserverpb.js';
+import type { OperationKind, ResultOf, StoreOperation } from './operation.js';
 
-export function requestText(id: RequestId, operation: StoreOperation): string {
-  return `header:<ID:${id} > ${bodyText(operation)}`;
+export function requestText(id: RequestId, operation: StoreOperation, identity?: Identity): string {
+  const header = fields({ ID: id, username: identity?.username ?? '', auth_revision: identity?.revision ?? 0 });
+  return `header:<${header}> ${bodyText(operation)}`;
 }
 
-export function rangeText(request: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array }): string {
-  return fields({ key: request.key, range_end: request.rangeEnd });
+const results: { readonly [K in OperationKind]?: { encode(message: ResultOf<K>): Uint8Array } } = {
+  put: PutResponse,
+  deleteRange: DeleteRangeResponse,
+  txn: TxnResponse,
+  compaction: CompactionResponse,
+};
+
+/** Of what a write to the store gives: how long it is. */
+export function resultText(kind: OperationKind, result: unknown): string {
+  const codec = results[kind] as { encode(message: unknown): Uint8Array } | undefined;
+  return codec === undefined ? '' : `size:${codec.encode(result).length}`;
+}
+
+export function rangeText(request: RangeRequest): string {
+  return fields({
+    key: request.key,
+    range_end: request.rangeEnd,
+    limit: request.limit,
+    revision: request.revision,
+    sort_order: nameOf(RangeRequest_SortOrder, request.sortOrder),
+    sort_target: nameOf(RangeRequest_SortTarget, request.sortTarget),
+    serializable: request.serializable,
+    keys_only: request.keysOnly,
+    count_only: request.countOnly,
+    min_mod_revision: request.minModRevision,
+    max_mod_revision: request.maxModRevision,
+    min_create_revision: request.minCreateRevision,
+    max_create_revision: request.maxCreateRevision,
+  });
+}
+
+export function putText({ key, value, lease, prevKv, ignoreValue, ignoreLease }: PutRequest): string {
+  return fields({
+    key,
+    value_size: value.length,
+    lease,
+    prev_kv: prevKv,
+    ignore_value: ignoreValue,
+    ignore_lease: ignoreLease,
+  });
+}
+
+type DeleteRequest = { readonly key: Uint8Array; readonly rangeEnd: Uint8Array; readonly prevKv: boolean };
+
+export function deleteText({ key, rangeEnd, prevKv }: DeleteRequest): string {
+  return fields({ key, range_end: rangeEnd, prev_kv: prevKv });
+}
+
+export function txnText({ compare, success, failure }: TxnRequest): string {
+  const list = (parts: readonly string[]): string => `<${parts.join(' ')}>`;
+  return [
+    `compare:${list(compare.map(compareText))}`,
+    `success:${list(success.map(operationText))}`,
+    `failure:${list(failure.map(operationText))}`,
+  ].join(' ');
+}
+
+function compareText({ result, target, key, targetUnion, rangeEnd }: Compare): string {
+  const union: Record<string, Shown> = {};
+  switch (targetUnion.case) {
+    case undefined:
+      break;
+    case 'value':
+      union.value_size = targetUnion.value.length;
+      break;
+    case 'createRevision':
+    case 'modRevision':
+      union[targetUnion.case === 'modRevision' ? 'mod_revision' : 'create_revision'] = {
+        name: String(targetUnion.value),
+      };
+      break;
+    default:
+      union[targetUnion.case] = { name: String(targetUnion.value) };
+  }
+  return fields({
+    result: nameOf(Compare_CompareResult, result),
+    target: nameOf(Compare_CompareTarget, target),
+    key,
+    ...union,
+    range_end: rangeEnd,
+  });
+}
+
+function operationText({ request }: RequestOp): string {
+  switch (request.case) {
+    case 'requestPut':
+      return `request_put:<${putText(request.value)}>`;
+    case 'requestTxn':
+      return `request_txn:<${txnText(request.value)}>`;
+    case 'requestRange':
+      return `request_range:<${rangeText(request.value)}> `;
+    case 'requestDeleteRange':
+      return `request_delete_range:<${deleteText(request.value)}> `;
+    case undefined:
+      return '';
+  }
 }
 
 function bodyText(operation: StoreOperation): string {
   switch (operation.kind) {
-    case 'put': {
-      const { key, value, lease } = operation.request;
-      return `put:<${fields({ key, value_size: value.length, lease })}>`;
-    }
+    case 'put':
+      return `put:<${putText(operation.request)}>`;
     case 'deleteRange':
-      return `delete_range:<${rangeText(operation.request)}>`;
-    case 'txn': {
-      const { compare, success, failure } = operation.request;
-      return `txn:<compare:<${compare.length}> success:<${success.length}> failure:<${failure.length}>>`;
+      return `delete_range:<${deleteText(operation.request)}> `;
+    case 'txn':
+      return `txn:<${txnText(operation.request)}>`;
+    case 'compaction': {
+      const { revision, physical } = operation.request;
+      return `compaction:<${fields({ revision, physical })}> `;
     }
-    case 'compaction':
-      return `compaction:<revision:${operation.request.revision} >`;
+    case 'leaseGrant': {
+      const { TTL, ID } = operation.request;
+      return `lease_grant:<ttl:${TTL}-second id:${hexId(ID)}>`;
+    }
+    case 'leaseRevoke':
+      return `lease_revoke:<id:${hexId(operation.request.ID)}>`;
+    case 'authUserAdd':
+    case 'authUserChangePassword':
+      return `${snake(operation.kind)}:<name:${operation.request.name}>`;
     default:
-      return `${operation.kind.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}:<>`;
+      return `${snake(operation.kind)}:<>`;
   }
 }
 
-/** Zeros are left out, as in protobuf's text form. */
-function fields(values: Readonly<Record<string, Uint8Array | number | bigint>>): string {
+const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const hexId = (id: bigint): string => BigInt.asUintN(64, id).toString(16).padStart(16, '0');
+
+/** A `name` stands as it is, also for zero. */
+type Shown = Uint8Array | number | bigint | boolean | string | { readonly name: string };
+
+/** The name of an enum's value; its first one is left out. */
+function nameOf(values: Readonly<Record<string, number>>, value: number): Shown {
+  if (value === 0) return 0;
+  const found = Object.entries(values).find(([, each]) => each === value);
+  return found === undefined ? value : { name: found[0] };
+}
+
+/** What is zero or empty is left out, as in protobuf's text form. */
+function fields(values: Readonly<Record<string, Shown>>): string {
   return Object.entries(values)
-    .filter(([, value]) => (value instanceof Uint8Array ? value.length > 0 : value !== 0 && value !== 0n))
-    .map(([name, value]) => `${name}:${value instanceof Uint8Array ? goQuoteBytes(value) : value} `)
+    .filter(([, value]) => (value instanceof Uint8Array ? value.length > 0 : value !== '' && Boolean(value)))
+    .map(([name, value]) => `${name}:${shown(value)} `)
     .join('');
+}
+
+function shown(value: Shown): string {
+  if (value instanceof Uint8Array) return goQuoteBytes(value);
+  if (typeof value === 'string') return goQuote(value);
+  return typeof value === 'object' ? value.name : String(value);
 }

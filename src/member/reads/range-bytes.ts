@@ -15,16 +15,29 @@ const KVS_TAG = 0x12;
 const PREFIX_BYTES = 6;
 const VALUE_FIELD = 5;
 
+/** An answer whose figures are known without looking into it again. */
+export class RangeAnswer extends Pieces {
+  constructor(
+    list: readonly Uint8Array[],
+    size: number,
+    /** `found` keys are in it, of `count` in the range. */
+    readonly figures: { readonly found: number; readonly count: number; readonly revision: number },
+  ) {
+    super(list, size);
+  }
+}
+
 export class RangeBytes {
   /** So far. */
   size = 0;
+  #found = 0;
   readonly #list: Uint8Array[] = [];
   #piece: Buffer = Buffer.allocUnsafe(FIRST_PIECE_BYTES);
   #start = 0;
   #pos = 0;
 
   constructor(
-    header: ResponseHeader,
+    readonly header: ResponseHeader,
     readonly keysOnly: boolean,
   ) {
     this.#write(RangeResponse.encode({ header, kvs: [], more: false, count: 0 }));
@@ -32,6 +45,7 @@ export class RangeBytes {
 
   /** `record` is a stored KeyValue, borrowed from the store's pages. */
   add(record: Uint8Array): void {
+    this.#found++;
     if (this.keysOnly) this.#addWithoutValue(record);
     else if (record.length >= OWN_PIECE_BYTES) {
       this.#prefix(record.length);
@@ -48,10 +62,11 @@ export class RangeBytes {
   }
 
   /** Nothing may be added any more. */
-  finish(fields: { more: boolean; count: number }): Pieces {
+  finish(fields: { more: boolean; count: number }): RangeAnswer {
     this.#write(RangeResponse.encode({ header: undefined, kvs: [], ...fields }));
     this.#cut();
-    return new Pieces(this.#list, this.size);
+    const figures = { found: this.#found, count: fields.count, revision: this.header.revision };
+    return new RangeAnswer(this.#list, this.size, figures);
   }
 
   #addWithoutValue(record: Uint8Array): void {

@@ -1,46 +1,87 @@
 /**
- * What the log says of calls that took long, in etcd's words: ranges in those of its apply, all of them with what they
- * were.
+ * What the log says of calls that took long, in etcd's words: reads in those of its apply, all of them with what they
+ * were, and where the time went. Sources: etcd's etcdserver/util.go, v3rpc/interceptor.go, pkg/traceutil.
  */
 import type { Clock } from '../../lib/clock.js';
+import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
-import type { RangeRequest } from '../../proto/gen/etcdserverpb.js';
-import { rangeText } from '../apply/request-text.js';
+import type { Random } from '../../lib/random.js';
 import type { MemberConfig } from '../world/types.js';
+import { type CallStats, statsOf } from './call-stats.js';
 
 export interface SlowCall {
   readonly path: string;
   readonly tookMs: number;
+  /** Of these, until the cluster had agreed on how far to read. */
+  readonly agreedMs?: number | undefined;
   /** Address of the caller. */
   readonly remote: string;
   readonly request: unknown;
+  /** A message, encoded or not; undefined where there was an error. */
+  readonly response?: unknown;
   readonly error?: unknown;
+}
+
+export interface SlowCallsWorld {
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'below'>;
+  readonly logger: Logger;
 }
 
 type Limits = Pick<MemberConfig, 'warningApplyDurationMs' | 'warningUnaryRequestDurationMs'>;
 
-/** How many slow ranges it was. */
-export function warnOfSlowCall(
-  { path, tookMs, remote, request, error }: SlowCall,
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-  { warningApplyDurationMs, warningUnaryRequestDurationMs }: Limits,
-): 0 | 1 {
-  if (tookMs > warningUnaryRequestDurationMs) {
+/** Of calls that last longer the log says where their time went. */
+export const TRACE_MS = 100;
+const TRACE_NUMBERS = 2 ** 31;
+
+/** How many slow reads it was. */
+export function warnOfSlowCall(call: SlowCall, world: SlowCallsWorld, limits: Limits): 0 | 1 {
+  const { path, tookMs, remote, error } = call;
+  const { clock, logger } = world;
+  const stats = statsOf(call);
+  if (tookMs > TRACE_MS && stats.trace !== undefined) trace(call, stats.trace, world);
+  if (tookMs > limits.warningUnaryRequestDurationMs) {
     logger.warn('request stats', {
       'start time': new Date(clock.wallMs() - tookMs).toISOString(),
-      'time spent': `${tookMs.toFixed(3)}ms`,
+      'time spent': formatMs(tookMs),
       remote,
       'response type': path,
+      'request count': stats.requestCount,
+      'request size': stats.requestSize,
+      'response count': stats.responseCount,
+      'response size': stats.responseSize,
+      'request content': stats.content,
     });
   }
-  if (path !== '/etcdserverpb.KV/Range' || tookMs <= warningApplyDurationMs) return 0;
+  if (stats.read === undefined || tookMs <= limits.warningApplyDurationMs) return 0;
   logger.warn('apply request took too long', {
-    took: `${tookMs.toFixed(3)}ms`,
-    'expected-duration': `${warningApplyDurationMs}ms`,
-    prefix: 'read-only range ',
-    request: rangeText(request as RangeRequest),
-    response: '',
+    took: formatMs(tookMs),
+    'expected-duration': formatMs(limits.warningApplyDurationMs),
+    prefix: stats.read.prefix,
+    request: stats.content,
+    response: stats.read.response,
     ...(error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }),
   });
   return 1;
+}
+
+function trace(
+  { tookMs, agreedMs = 0 }: SlowCall,
+  { operation, detail, step }: NonNullable<CallStats['trace']>,
+  { clock, random, logger }: SlowCallsWorld,
+): void {
+  const name = `trace[${random.below(TRACE_NUMBERS)}]`;
+  const endMs = clock.wallMs();
+  const steps = [
+    { text: 'agreement among raft nodes before linearized reading', ms: agreedMs },
+    { text: step, ms: tookMs - agreedMs },
+  ].filter(({ ms }) => ms > TRACE_MS);
+  logger.info(`${name} ${operation}`, {
+    detail,
+    duration: formatMs(tookMs),
+    start: new Date(endMs - tookMs).toISOString(),
+    end: new Date(endMs).toISOString(),
+    steps: steps.map(({ text, ms }) => `${name} '${text}'  (duration: ${formatMs(ms)})`),
+    step_count: steps.length,
+  });
 }

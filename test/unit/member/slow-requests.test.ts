@@ -1,13 +1,22 @@
 import { describe, expect, it } from 'vitest';
+import { compare, op } from '../../../src/client/index.js';
 import type { StoreOperation } from '../../../src/member/apply/operation.js';
 import { requestText } from '../../../src/member/apply/request-text.js';
+import { RangeAnswer } from '../../../src/member/reads/range-bytes.js';
 import { type SlowCall, warnOfSlowCall } from '../../../src/member/services/slow-calls.js';
 import {
+  AuthUserAddRequest,
   CompactionRequest,
   DeleteRangeRequest,
+  DeleteRangeResponse,
+  LeaseGrantRequest,
+  LeaseRevokeRequest,
   PutRequest,
+  PutResponse,
   RangeRequest,
+  RangeResponse,
   TxnRequest,
+  TxnResponse,
 } from '../../../src/proto/gen/etcdserverpb.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -22,15 +31,37 @@ describe('a slow request', () => {
     ],
     [
       { kind: 'deleteRange', request: DeleteRangeRequest.create({ key, rangeEnd: Buffer.from('b') }) },
-      String.raw`delete_range:<key:"a\x00\"" range_end:"b" >`,
+      String.raw`delete_range:<key:"a\x00\"" range_end:"b" > `,
     ],
-    [{ kind: 'txn', request: TxnRequest.create({}) }, 'txn:<compare:<0> success:<0> failure:<0>>'],
-    [{ kind: 'compaction', request: CompactionRequest.create({ revision: 7 }) }, 'compaction:<revision:7 >'],
+    [
+      {
+        kind: 'txn',
+        request: TxnRequest.create({
+          compare: [compare.value('a', '=', 'x'), compare.version('a', '>', 0)],
+          success: [op.put('a', 'secret'), op.get('a', { serializable: true }), op.txn({ success: [op.delete('b')] })],
+          failure: [op.get('b', { sort: { by: 'mod', order: 'descend' }, limit: 3 })],
+        }),
+      },
+      'txn:<compare:<target:VALUE key:"a" value_size:1  result:GREATER key:"a" version:0 > ' +
+        'success:<request_put:<key:"a" value_size:6 > request_range:<key:"a" serializable:true >  ' +
+        'request_txn:<compare:<> success:<request_delete_range:<key:"b" > > failure:<>>> ' +
+        'failure:<request_range:<key:"b" limit:3 sort_order:DESCEND sort_target:MOD > >>',
+    ],
+    [{ kind: 'compaction', request: CompactionRequest.create({ revision: 7 }) }, 'compaction:<revision:7 > '],
+    [
+      { kind: 'leaseGrant', request: LeaseGrantRequest.create({ TTL: 100, ID: 0x58eea2220c795109n }) },
+      'lease_grant:<ttl:100-second id:58eea2220c795109>',
+    ],
+    [{ kind: 'leaseRevoke', request: LeaseRevokeRequest.create({ ID: 1n }) }, 'lease_revoke:<id:0000000000000001>'],
+    [
+      { kind: 'authUserAdd', request: AuthUserAddRequest.create({ name: 'x', password: 's' }) },
+      'auth_user_add:<name:x>',
+    ],
   ])('%# is shown as etcd shows it, without its value', (operation, text) => {
     expect(requestText(9n, operation)).toBe(`header:<ID:9 > ${text}`);
   });
 
-  const warnings = (call: Partial<SlowCall>): { count: number; messages: string[]; last: unknown } => {
+  const warnings = (call: Partial<SlowCall>) => {
     const logger = new RecordingLogger();
     const limits = { warningApplyDurationMs: 100, warningUnaryRequestDurationMs: 300 };
     const whole = {
@@ -40,17 +71,24 @@ describe('a slow request', () => {
       request: RangeRequest.create({ key }),
       ...call,
     };
-    const count = warnOfSlowCall(whole, { clock: new ManualClock(), logger }, limits);
-    return { count, messages: logger.records.map(({ message }) => message), last: logger.records.at(-1)?.fields };
+    const random = { below: () => 7 };
+    const count = warnOfSlowCall(whole, { clock: new ManualClock(), random, logger }, limits);
+    const { records } = logger;
+    return {
+      count,
+      messages: records.map(({ message }) => message),
+      last: records.at(-1)?.fields,
+      fieldsOf: (message: string) => records.find((each) => each.message === message)?.fields,
+    };
   };
 
   it('is warned of as a call and, where it is a range, as etcd warns of its apply', () => {
     expect(warnings({ tookMs: 100 }).messages).toEqual([]);
     expect(warnings({ tookMs: 101 })).toEqual({
       count: 1,
-      messages: ['apply request took too long'],
+      messages: ['trace[7] range', 'apply request took too long'],
       last: {
-        took: '101.000ms',
+        took: '101ms',
         'expected-duration': '100ms',
         prefix: 'read-only range ',
         request: String.raw`key:"a\x00\"" `,
@@ -58,13 +96,75 @@ describe('a slow request', () => {
       },
     });
     expect(warnings({ tookMs: 301, error: new Error('why') })).toMatchObject({
-      messages: ['request stats', 'apply request took too long'],
+      messages: ['trace[7] range', 'request stats', 'apply request took too long'],
       last: { error: 'why' },
     });
     expect(warnings({ tookMs: 301, path: '/etcdserverpb.KV/Put' })).toMatchObject({
       count: 0,
+      messages: ['trace[7] put', 'request stats'],
+      last: { 'response type': '/etcdserverpb.KV/Put', remote: '127.0.0.1:1', 'time spent': '301ms' },
+    });
+    expect(warnings({ tookMs: 301, path: '/etcdserverpb.Auth/UserAdd' })).toMatchObject({
       messages: ['request stats'],
-      last: { 'response type': '/etcdserverpb.KV/Put', remote: '127.0.0.1:1', 'time spent': '301.000ms' },
+      last: { 'request count': -1, 'request size': -1, 'response count': -1, 'response size': -1 },
+    });
+  });
+
+  it('is told of with what it asked for and got', () => {
+    const header = { clusterId: 0n, memberId: 0n, revision: 5, raftTerm: 0 };
+    const kv = { key, value: Buffer.from('v'), createRevision: 2, modRevision: 2, version: 1, lease: 0n };
+    const range = RangeResponse.encode(RangeResponse.create({ header, kvs: [kv as never], count: 3, more: true }));
+    const stats = (call: Partial<SlowCall>) => warnings({ tookMs: 301, ...call });
+    const read = op.get('a');
+    const txn = TxnRequest.create({ success: [op.put('a', '2'), read], failure: [read] });
+    const figures = (request: number, requestSize: number, response: number, responseSize: number) => ({
+      'request count': request,
+      'request size': requestSize,
+      'response count': response,
+      'response size': responseSize,
+    });
+    const lastStats = (call: Partial<SlowCall>) => stats(call).fieldsOf('request stats');
+    expect(lastStats({ response: range })).toMatchObject(figures(0, 5, 3, range.length));
+    const put = PutRequest.create({ key: Buffer.from('a'), value: Buffer.from('1') });
+    const answers = { path: '/etcdserverpb.KV/Put', request: put, response: PutResponse.encode({ header } as never) };
+    expect(lastStats(answers)).toMatchObject({ ...figures(1, 6, 0, 4), 'request content': 'key:"a" value_size:1 ' });
+    expect(
+      lastStats({
+        path: '/etcdserverpb.KV/DeleteRange',
+        request: DeleteRangeRequest.create({ key: Buffer.from('a') }),
+        response: DeleteRangeResponse.encode({ header, deleted: 2, prevKvs: [] }),
+      }),
+    ).toMatchObject(figures(0, 3, 2, 6));
+    const done = TxnResponse.encode({ header, succeeded: true, responses: [] });
+    expect(lastStats({ path: '/etcdserverpb.KV/Txn', request: txn, response: done })).toMatchObject(
+      figures(2, 13, 0, 6),
+    );
+
+    const long = new RangeAnswer([], 99, { found: 2, count: 9, revision: 5 });
+    const slow = stats({ response: long, agreedMs: 120 });
+    expect(slow.last).toMatchObject({ response: 'range_response_count:2 size:99' });
+    expect(slow.fieldsOf('trace[7] range')).toMatchObject({
+      detail: '{range_begin:a\u0000"; range_end:; response_count:2; response_revision:5; }',
+      duration: '301ms',
+      steps: [
+        "trace[7] 'agreement among raft nodes before linearized reading'  (duration: 120ms)",
+        "trace[7] 'range keys from bolt db'  (duration: 181ms)",
+      ],
+      step_count: 2,
+    });
+    const reading = TxnRequest.create({ failure: [read, read] });
+    const found = { response: { case: 'responseRange' as const, value: RangeResponse.decode(range) } };
+    const both = TxnResponse.encode({ header, succeeded: false, responses: [found, found] });
+    const slowTxn = stats({ path: '/etcdserverpb.KV/Txn', request: reading, response: both });
+    expect(slowTxn).toMatchObject({
+      count: 1,
+      last: {
+        prefix: 'read-only txn ',
+        response: `responses:<range_response_count:1 range_response_count:1> size:${both.length}`,
+      },
+    });
+    expect(slowTxn.fieldsOf('trace[7] transaction')).toMatchObject({
+      detail: '{read_only:true; number_of_response:2; response_revision:5; }',
     });
   });
 });
