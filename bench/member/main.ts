@@ -1,10 +1,11 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --warm-up N --only TEXT --members N --v2 --beside DIR]`: the same loads on
- * our member and, where a real etcd is found, on it, alternating in one run; with `--beside`, on what another checkout
- * in DIR has built. With several members connections are spread over them, and CPU is that of all; `--v2` has the loads
- * of the v2 API, beside etcd 3.4. The first row is of servers that have just started; before the others they are kept
- * busy for the seconds of `--warm-up`. Prints medians over the rounds: throughput, latency percentiles, server CPU per
- * operation, and ratios of ours to the other.
+ * `npm run bench [-- --seconds N --rounds N --warm-up N --only TEXT --members N --v2 --beside DIR --heavy NAME]`: the
+ * same loads on our member and, where a real etcd is found, on it, alternating in one run; with `--beside`, on what
+ * another checkout in DIR has built. With several members connections are spread over them, and CPU is that of all;
+ * `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that have just started; before the
+ * others they are kept busy for the seconds of `--warm-up`. Prints medians over the rounds: throughput, latency
+ * percentiles, server CPU per operation, and ratios of ours to the other. `--heavy` has, in place of all that, one of
+ * the loads that happen once: `watchers`, `leases`, `million`.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ import { createChannel } from '../../src/grpc/channel.js';
 import type { Channel } from '../../src/grpc/types.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { osNetwork } from '../../src/lib/os/net.js';
+import { heavyLoads } from './heavy.js';
 import { closeHttpConnections } from './http-connection.js';
 import { COLD, type Load, loads, WARMING } from './loads.js';
 import { findRealEtcd, type Server, startServer } from './servers.js';
@@ -34,6 +36,7 @@ const { values } = parseArgs({
     members: { type: 'string', default: '1' },
     v2: { type: 'boolean', default: false },
     beside: { type: 'string' },
+    heavy: { type: 'string', default: '' },
   },
 });
 const rounds = Number(values.rounds);
@@ -48,7 +51,7 @@ async function main(): Promise<void> {
       const name = servers.length === 0 ? 'ours' : values.beside === undefined ? 'etcd' : 'beside';
       servers.push(await startServer(name, program, { size: members, words: values.v2 ? ['--enable-v2'] : [] }));
     }
-    await measureAll(servers);
+    await (values.heavy === '' ? measureAll(servers) : measureHeavy(servers, values.heavy));
   } finally {
     for (const server of servers) await server.stop();
   }
@@ -90,6 +93,12 @@ async function measureAll(servers: readonly Server[]): Promise<void> {
     const each = server.residentMb().map((megabytes) => megabytes.toFixed(0));
     console.log(`resident memory of ${server.name}: ${each.join(', ')} MB`);
   }
+}
+
+async function measureHeavy(servers: readonly Server[], name: string): Promise<void> {
+  const load = heavyLoads.find((each) => each.name === name);
+  if (load === undefined) throw new Error(`no load ${name}: ${heavyLoads.map((each) => each.name).join(', ')}`);
+  await load.run(servers, connect);
 }
 
 async function compare(servers: readonly Server[], load: Load, rounds: number): Promise<void> {
@@ -146,6 +155,7 @@ function connect(port: number): Channel {
   return createChannel({
     target: `127.0.0.1:${port}`,
     clock: osClock,
+    maxReceiveBytes: 2 ** 31 - 1,
     dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host: '127.0.0.1', port }, { signal })).socket,
   });
 }

@@ -1,8 +1,8 @@
 /**
- * Members that end at each step on the way of their leader's snapshot, and at those that only followers take: each joins
- * a leader whose log no longer reaches back far enough, panics where the failpoint says, and goes on from what that left
- * behind. It then has all that the leader ever acknowledged. What each crash leaves on a disk that loses power:
- * `snapshot-install.test.ts`.
+ * Members that end at each step on the way of their leader's snapshot, and at those that only followers take: each
+ * joins a leader whose log no longer reaches back far enough, panics where the failpoint says, and goes on from what
+ * that left behind. It then has all that the leader ever acknowledged. What each crash leaves on a disk that loses
+ * power: `snapshot-install.test.ts`.
  */
 import { beforeAll, expect, test } from 'vitest';
 import { Client } from '../../src/client/index.js';

@@ -1,8 +1,8 @@
 /**
  * Random sequences of requests of every RPC, valid and not, through gRPC (bytes that are no message among them) and
- * through the JSON gateway: our member and a real etcd answer each alike, their watches are told the same, and they hold the same at every revision. Runs where
- * REAL_ETCD names the folder with the binaries of 3.5. `DIFFERENTIAL_SEEDS` (`7`, `1-100`) and `DIFFERENTIAL_STEPS`
- * try others and more.
+ * through the JSON gateway: our member and a real etcd answer each alike, their watches are told the same, and they
+ * hold the same at every revision. Runs where REAL_ETCD names the folder with the binaries of 3.5.
+ * `DIFFERENTIAL_SEEDS` (`7`, `1-100`) and `DIFFERENTIAL_STEPS` try others and more.
  */
 import { describe, expect, test } from 'vitest';
 import type { GrpcError } from '../../src/grpc/types.js';

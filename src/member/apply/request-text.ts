@@ -1,7 +1,7 @@
 /**
  * A request in the log, as etcd's stringers show it: `header:<ID:7 > put:<key:"a" value_size:3 >`. Values and secrets
- * stay out. Only for requests that were slow. Source: etcd's etcdserverpb/raft_internal_stringer.go, and protobuf's text
- * form for whatever has nothing to hide.
+ * stay out. Only for requests that were slow. Source: etcd's etcdserverpb/raft_internal_stringer.go, and protobuf's
+ * text form for whatever has nothing to hide.
  */
 
 import type { Identity } from '../../auth/types.js';

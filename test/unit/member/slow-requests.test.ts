@@ -84,7 +84,7 @@ describe('a slow request', () => {
 
   it('is warned of as a call and, where it is a range, as etcd warns of its apply', () => {
     expect(warnings({ tookMs: 100 }).messages).toEqual([]);
-    expect(warnings({ tookMs: 101 })).toEqual({
+    expect(warnings({ tookMs: 101 })).toMatchObject({
       count: 1,
       messages: ['trace[7] range', 'apply request took too long'],
       last: {

@@ -133,7 +133,7 @@ describe('committed entries', () => {
     const slow = {
       apply: () => {
         void clock.advance(150);
-        return { ok: true, value: undefined };
+        return { ok: true, value: { header: { revision: 2 } } };
       },
     };
     let nowMs = 0;
@@ -143,6 +143,8 @@ describe('committed entries', () => {
     });
     entries.apply([put(1)]);
     expect(entries.slowCount).toBe(1);
-    expect(logger.records).toMatchObject([{ message: 'apply request took too long', fields: { took: '150ms' } }]);
+    expect(logger.records).toMatchObject([
+      { message: 'apply request took too long', fields: { took: '150ms', response: 'size:4' } },
+    ]);
   });
 });

@@ -1,0 +1,211 @@
+/**
+ * Loads that happen once: ten thousand watchers that each get an event, a hundred thousand leases that are granted,
+ * renewed and expire, a range over a million keys and a compaction of as many revisions while somebody else puts. Each
+ * prints lines of its own, a server after the other.
+ */
+import type { Channel } from '../../src/grpc/types.js';
+import {
+  CompactionRequest,
+  KV,
+  Lease,
+  LeaseGrantRequest,
+  LeaseKeepAliveRequest,
+  LeaseLeasesRequest,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+  Watch,
+  WatchCreateRequest,
+  WatchRequest,
+} from '../../src/proto/gen/etcdserverpb.js';
+import type { Server } from './servers.js';
+
+export type Connect = (port: number) => Channel;
+
+interface HeavyLoad {
+  readonly name: string;
+  readonly run: (servers: readonly Server[], connect: Connect) => Promise<void>;
+}
+
+const CONNECTIONS = 100;
+const VALUE = Buffer.alloc(256, 'v');
+/** Calls of one client that are under way at once. */
+const AT_ONCE = 500;
+
+const say = (server: Server, what: string, figure: string): void =>
+  console.log(`${server.name.padEnd(6)} ${what.padEnd(60)} ${figure}`);
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const beganMs = performance.now();
+  await work();
+  return performance.now() - beganMs;
+}
+
+/** `work(0)` to `work(count - 1)`, some of them at once. */
+async function each(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const one = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
+}
+
+async function withChannels(server: Server, connect: Connect, count: number, use: (all: Channel[]) => Promise<void>) {
+  const channels = Array.from({ length: count }, () => connect(server.ports[0] ?? 0));
+  try {
+    await use(channels);
+  } finally {
+    await Promise.all(channels.map((channel) => channel.close()));
+  }
+}
+
+const WATCHERS = 10_000;
+const watched = (index: number): Uint8Array => Buffer.from(`watched/${index}`);
+
+async function watchers(server: Server, connect: Connect): Promise<void> {
+  await withChannels(server, connect, CONNECTIONS, async (channels) => {
+    let heard = 0;
+    let created = 0;
+    let enough = { heard: Number.POSITIVE_INFINITY, tell: () => {} };
+    let allCreated = () => {};
+    const creation = new Promise<void>((resolve) => {
+      allCreated = resolve;
+    });
+    const listen = async (channel: Channel, at: number): Promise<void> => {
+      const stream = channel.stream(Watch.watch);
+      for (let index = at; index < WATCHERS; index += CONNECTIONS) {
+        for (const key of [watched(index), Buffer.from('shared')]) {
+          const value = WatchCreateRequest.create({ key });
+          stream.send(WatchRequest.create({ requestUnion: { case: 'createRequest', value } }));
+        }
+      }
+      for await (const { created: isNew, events } of stream.messages) {
+        if (isNew && ++created === 2 * WATCHERS) allCreated();
+        heard += events.length;
+        if (heard >= enough.heard) enough.tell();
+      }
+    };
+    for (const [at, channel] of channels.entries()) listen(channel, at).catch(() => {});
+    say(server, `${2 * WATCHERS} watches created`, seconds(await timed(() => creation)));
+    const untilHeard = async (put: () => Promise<unknown>): Promise<void> => {
+      heard = 0;
+      const done = new Promise<void>((resolve) => {
+        enough = { heard: WATCHERS, tell: resolve };
+      });
+      await put();
+      await done;
+    };
+    const [first] = channels;
+    const put = (key: Uint8Array) => first?.unary(KV.put, PutRequest.create({ key, value: VALUE })) ?? Promise.reject();
+    const shared: number[] = [];
+    for (let round = 0; round < 5; round++)
+      shared.push(await timed(() => untilHeard(() => put(Buffer.from('shared')))));
+    say(server, `one put, ${WATCHERS} watchers have heard (median of 5)`, `${median(shared).toFixed(0)} ms`);
+    const own = await timed(() => untilHeard(() => each(WATCHERS, (index) => put(watched(index)))));
+    say(server, `${WATCHERS} puts, the watcher of each has heard`, seconds(own));
+  });
+}
+
+const LEASES = 100_000;
+const TTL_SECONDS = 45;
+
+/** All servers wait for the end of their leases together. */
+async function leases(servers: readonly Server[], connect: Connect): Promise<void> {
+  const ends: Promise<void>[] = [];
+  for (const server of servers) {
+    const channels = Array.from({ length: 10 }, () => connect(server.ports[0] ?? 0));
+    const of = (index: number): Channel => {
+      const channel = channels[index % channels.length];
+      if (channel === undefined) throw new Error('no channel');
+      return channel;
+    };
+    const grant = (index: number) =>
+      of(index).unary(Lease.leaseGrant, LeaseGrantRequest.create({ ID: BigInt(index + 1), TTL: TTL_SECONDS }));
+    say(server, `${LEASES} leases granted`, seconds(await timed(() => each(LEASES, grant))));
+    const renew = async (channel: Channel, at: number): Promise<void> => {
+      const stream = channel.stream(Lease.leaseKeepAlive);
+      for (let index = at; index < LEASES; index += channels.length)
+        stream.send(LeaseKeepAliveRequest.create({ ID: BigInt(index + 1) }));
+      stream.end();
+      for await (const { TTL } of stream.messages) if (TTL === 0) throw new Error('a lease is gone already');
+    };
+    say(server, `${LEASES} leases renewed`, seconds(await timed(() => Promise.all(channels.map(renew)))));
+    const dueMs = performance.now() + TTL_SECONDS * 1000;
+    ends.push(
+      (async () => {
+        for (let left = LEASES; left > 0; ) {
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          if (performance.now() < dueMs) continue;
+          const all = await of(0).unary(Lease.leaseLeases, LeaseLeasesRequest.create({}));
+          left = all.leases.length;
+        }
+        say(server, 'the last of them has expired, after its time', seconds(performance.now() - dueMs));
+        await Promise.all(channels.map((channel) => channel.close()));
+      })(),
+    );
+  }
+  await Promise.all(ends);
+}
+
+const KEYS = 1_000_000;
+const KEYS_A_TXN = 100;
+
+async function million(server: Server, connect: Connect): Promise<void> {
+  await withChannels(server, connect, 3, async ([filler, reader, putter]) => {
+    if (filler === undefined || reader === undefined || putter === undefined) throw new Error('three were asked for');
+    const fill = () =>
+      each(KEYS / KEYS_A_TXN, (txn) => {
+        const success = Array.from({ length: KEYS_A_TXN }, (_, at) => {
+          const key = Buffer.from(`million/${String(txn * KEYS_A_TXN + at).padStart(8, '0')}`);
+          return { request: { case: 'requestPut' as const, value: PutRequest.create({ key, value: VALUE }) } };
+        });
+        return filler.unary(KV.txn, TxnRequest.create({ success }));
+      });
+    say(server, `${KEYS} keys put, twice`, seconds((await timed(fill)) + (await timed(fill))));
+    const beside = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+      let isOver = false;
+      const tookMs: number[] = [];
+      const puts = (async () => {
+        while (!isOver) {
+          const key = Buffer.from(`other/${tookMs.length % 1000}`);
+          tookMs.push(await timed(() => putter.unary(KV.put, PutRequest.create({ key, value: VALUE }))));
+        }
+      })();
+      const workMs = await timed(work);
+      isOver = true;
+      await puts;
+      tookMs.sort((a, b) => a - b);
+      const of = (share: number): string => `${(tookMs[Math.floor(tookMs.length * share)] ?? 0).toFixed(1)} ms`;
+      say(
+        server,
+        `${what}: ${seconds(workMs)}; ${tookMs.length} puts beside it`,
+        `p50 ${of(0.5)}, p99 ${of(0.99)}, worst ${(tookMs.at(-1) ?? 0).toFixed(1)} ms`,
+      );
+    };
+    await beside('nothing else', () => new Promise((resolve) => setTimeout(resolve, 5000)));
+    const everything = { key: Buffer.from('million/'), rangeEnd: Buffer.from('million0') };
+    // Twice: its first answer fills the caches of either.
+    for (let round = 0; round < 2; round++) {
+      await beside('a range over all keys', () => reader.unary(KV.range, RangeRequest.create(everything)));
+    }
+    const { header } = await reader.unary(KV.range, RangeRequest.create({ key: Buffer.from('a'), countOnly: true }));
+    await beside('a compaction of all but the last revision', () =>
+      reader.unary(KV.compact, CompactionRequest.create({ revision: header?.revision ?? 0, physical: true })),
+    );
+  });
+}
+
+const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0;
+
+const oneByOne =
+  (run: (server: Server, connect: Connect) => Promise<void>): HeavyLoad['run'] =>
+  async (servers, connect) => {
+    for (const server of servers) await run(server, connect);
+  };
+
+export const heavyLoads: readonly HeavyLoad[] = [
+  { name: 'watchers', run: oneByOne(watchers) },
+  { name: 'leases', run: leases },
+  { name: 'million', run: oneByOne(million) },
+];
