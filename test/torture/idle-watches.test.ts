@@ -65,7 +65,7 @@ it('thousands of idle watches cost little, and each learns of its key', { timeou
   try {
     const { grewMb, slowestPutMs } = await member.during(async () => {
       for (let index = 0; index < WATCHES; index++) {
-        const socket = connect(member.home.clientPort, '127.0.0.1').on('error', () => {});
+        const socket = connect(member.place.clientPort, '127.0.0.1').on('error', () => {});
         watches.push(new Waiting(socket));
         if (index % 2 === 0) overHttp(socket, index);
         else overWebsocket(socket, index);

@@ -15,7 +15,7 @@ import { textError } from '../http/types.js';
 import { jsonValues, ValueTooLargeError } from './body.js';
 import { type Dialect, dialectOf } from './dialect.js';
 import { errorLine, errorResponse, httpStatusOf, routingError } from './errors.js';
-import { JsonError, parseJson } from './json/parse.js';
+import { type JsonDocument, JsonError, parseJson } from './json/parse.js';
 import { type AnyMessage, emptyMessage, schemaOf } from './json/schema.js';
 import { writeJson } from './json/write.js';
 import type { LocalCaller, LocalCalls } from './local-calls.js';
@@ -44,6 +44,8 @@ interface Exchange {
   readonly caller: LocalCaller;
   /** Keys and values as text. */
   readonly textBytes: boolean;
+  /** Whether the request comes through a websocket. */
+  readonly isSocket: boolean;
 }
 
 export function gatewayHandler(options: GatewayOptions): TargetHandler {
@@ -51,7 +53,12 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
   const hasBetaPaths = differenceOf('gatewayHasBetaPaths', options.emulate);
   const routes = new Map(gatewayRoutes);
 
-  const answer = async (request: HttpRequest, path: string, query: string): Promise<HttpResponse> => {
+  const answer = async (
+    request: HttpRequest,
+    path: string,
+    query: string,
+    { isSocket }: { isSocket: boolean },
+  ): Promise<HttpResponse> => {
     const method = options.calls.method(routes.get(path) ?? '');
     if (method === undefined) return routingError(404, dialect);
     if (methodOf(request) !== 'POST') return routingError(405, dialect);
@@ -64,7 +71,7 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
         timeoutMs: timeoutMsOf(request.headers['grpc-timeout']),
       };
       const textBytes = query !== '' && new URLSearchParams(query).get('text') === '1';
-      const exchange: Exchange = { options, dialect, method, caller, textBytes };
+      const exchange: Exchange = { options, dialect, method, caller, textBytes, isSocket };
       return method.kind === 'unary'
         ? await answerUnary(exchange, request.body)
         : await answerStream(exchange, request.body);
@@ -81,11 +88,11 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
     if (path === '/v3') return redirect(`/v3/${query === '' ? '' : `?${query}`}`, request.method);
     if (options.refusesCommonNames() && request.peer.tls?.commonName) return textError(400, COMMON_NAME_REFUSAL);
     if (request.upgrade === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket')
-      return answer(request, path, query);
+      return answer(request, path, query, { isSocket: false });
     return serveWebSocket(request, {
       allowsOrigin: options.allowsOrigin,
       maxMessageBytes: options.maxReceiveBytes * JSON_FACTOR,
-      serve: (streamed) => answer(streamed, path, query),
+      serve: (streamed) => answer(streamed, path, query, { isSocket: true }),
       method: new URLSearchParams(query).get('method') ?? 'POST',
     });
   };
@@ -101,7 +108,8 @@ function pathOf({ path }: Target, { hasBetaPaths }: { hasBetaPaths: boolean }): 
 /** As Go's http.Redirect. */
 function redirect(location: string, method: string): HttpResponse {
   const body = method === 'GET' ? `<a href="${location}">Moved Permanently</a>.\n\n` : '';
-  return { status: 301, headers: { 'Content-Type': 'text/html; charset=utf-8', Location: location }, body };
+  const type = method === 'GET' || method === 'HEAD' ? { 'Content-Type': 'text/html; charset=utf-8' } : {};
+  return { status: 301, headers: { ...type, Location: location }, body };
 }
 
 /** A form may say what it would have sent if it could. */
@@ -113,11 +121,12 @@ function methodOf({ method, headers }: HttpRequest): string {
 
 async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>): Promise<HttpResponse> {
   const { options, dialect, method, caller, textBytes } = exchange;
-  const bytes = await collectBody(body, options.maxReceiveBytes * JSON_FACTOR);
-  const request = readMessage(exchange, latin1Text(bytes));
-  checkSize(request, bytes.length, exchange);
+  const { document, sizeBytes } = await firstValue(exchange, body);
+  const schema = schemaOf(method.input.typeName);
+  const request = document === undefined ? emptyMessage(schema) : dialect.read(document, schema, { textBytes });
+  checkSize(request, sizeBytes, exchange);
   try {
-    const { message, headers } = await options.calls.unary(method.path, request, bytes.length, caller);
+    const { message, headers } = await options.calls.unary(method.path, request, sizeBytes, caller);
     return {
       status: 200,
       headers: metadataHeaders(headers),
@@ -130,11 +139,25 @@ async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>):
   }
 }
 
-/** The first value of the body; whatever comes behind it is left alone. */
-function readMessage({ dialect, method, textBytes }: Exchange, text: string): AnyMessage {
-  const document = parseJson(text);
-  const schema = schemaOf(method.input.typeName);
-  return document === undefined ? emptyMessage(schema) : dialect.read(document, schema, { textBytes });
+/** Whatever comes behind the first value of the body is left alone; a websocket's has no end to wait for. */
+async function firstValue(
+  { options, isSocket }: Exchange,
+  body: AsyncIterable<Uint8Array>,
+): Promise<{ readonly document: JsonDocument | undefined; readonly sizeBytes: number }> {
+  const maxBytes = options.maxReceiveBytes * JSON_FACTOR;
+  if (isSocket) {
+    const { value: document } = await jsonValues(body, maxBytes).next();
+    return { document, sizeBytes: document?.text.length ?? 0 };
+  }
+  let bytes: Uint8Array;
+  try {
+    bytes = await collectBody(body, maxBytes);
+  } catch (cause) {
+    if (cause instanceof BodyTooLargeError) throw cause;
+    // What is wrong with the body's framing is the client's fault as well.
+    throw new GrpcError(Code.InvalidArgument, cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+  return { document: parseJson(latin1Text(bytes)), sizeBytes: bytes.length };
 }
 
 /** As the server would refuse it coming from a socket. */

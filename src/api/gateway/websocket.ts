@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
+import { goStatusText } from '../../lib/go/http-status.js';
 import { type HttpRequest, type HttpResponse, pourBody } from '../../lib/http.js';
 import { textError } from '../http/types.js';
 
@@ -24,23 +25,24 @@ const MAX_FRAMES = 64;
 /** Takes the request's connection; what is returned is sent only when it was refused before. */
 export async function serveWebSocket(request: HttpRequest, options: WebSocketOptions): Promise<HttpResponse> {
   const { headers } = request;
-  if (headers.origin !== undefined && !options.allowsOrigin(headers.origin, headers.host))
-    return textError(403, 'websocket: request origin not allowed by Upgrader.CheckOrigin');
-  const refusal = refusalOf(request);
-  if (refusal !== undefined)
-    return textError(400, `Bad Request\nwebsocket: the client is not using the websocket protocol: ${refusal}`);
+  if (headers.origin !== undefined && !options.allowsOrigin(headers.origin, headers.host)) return refused(403);
+  const status = refusalOf(request);
+  if (status !== undefined) return refused(status);
   const socket = await upgraded(request, options.maxMessageBytes);
   if (socket !== undefined) void converse(socket, request, options);
   return { status: 101, headers: {}, body: '' };
 }
 
-function refusalOf({ method, headers }: HttpRequest): string | undefined {
-  if (method !== 'GET') return 'request method is not GET';
-  if (headers['sec-websocket-version'] !== '13')
-    return "'Sec-Websocket-Version: 13' not found in 'Sec-Websocket-Version' header";
-  if (!/^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? ''))
-    return "'Sec-WebSocket-Key' header must be Base64 encoded value of 16-byte in length";
-  return undefined;
+/** What is wrong with it is not told. */
+function refusalOf({ method, headers }: HttpRequest): 400 | 405 | undefined {
+  if (method !== 'GET') return 405;
+  const isRight =
+    headers['sec-websocket-version'] === '13' && /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '');
+  return isRight ? undefined : 400;
+}
+
+function refused(status: number): HttpResponse {
+  return textError(status, goStatusText(status), { 'Sec-Websocket-Version': '13' });
 }
 
 async function upgraded(request: HttpRequest, maxMessageBytes: number): Promise<WebSocket | undefined> {

@@ -53,8 +53,13 @@ const MAX_DEPTH = 10_000;
 export function parseJson(text: string, start = 0): JsonDocument | undefined {
   const parser = new Parser(text, start);
   if (!parser.hasMore()) return undefined;
-  const root = parser.value(1);
-  return { text, root, end: parser.at };
+  try {
+    const root = parser.value(1);
+    return { text, root, end: parser.at };
+  } catch (cause) {
+    // The stack may end before the depth that is allowed is reached.
+    throw cause instanceof RangeError ? parser.tooDeep() : cause;
+  }
 }
 
 class Parser {
@@ -94,8 +99,13 @@ class Parser {
     }
   }
 
+  /** In Go's words. */
+  tooDeep(): JsonError {
+    return new JsonError(`invalid character '${this.text[this.at]}' exceeded max depth`);
+  }
+
   #object(at: number, depth: number): JsonNode {
-    checkDepth(depth);
+    if (depth > MAX_DEPTH) throw this.tooDeep();
     const members: JsonMember[] = [];
     this.at++;
     if (this.#next() === 0x7d) {
@@ -116,7 +126,7 @@ class Parser {
   }
 
   #array(at: number, depth: number): JsonNode {
-    checkDepth(depth);
+    if (depth > MAX_DEPTH) throw this.tooDeep();
     const items: JsonNode[] = [];
     this.at++;
     if (this.#next() === 0x5d) {
@@ -242,10 +252,6 @@ function quoteChar(byte: number): string {
   if (byte === 0x27) return "'\\''";
   if (byte === 0x22) return `'"'`;
   return `'${goQuote(String.fromCharCode(byte)).slice(1, -1)}'`;
-}
-
-function checkDepth(depth: number): void {
-  if (depth > MAX_DEPTH) throw new JsonError('exceeded max depth');
 }
 
 /**

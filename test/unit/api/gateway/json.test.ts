@@ -170,6 +170,14 @@ describe('JSON that does not fit', () => {
     expect(errorOf('jsonpb', `etcdserverpb.${type}`, body)).toBe(text);
   });
 
+  it('is refused when it is nested deeper than Go reads', () => {
+    const nested = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    expect(parseJson(nested(500))).toBeDefined();
+    for (const depth of [10_001, 200_000]) {
+      expect(() => parseJson(nested(depth))).toThrow("invalid character '[' exceeded max depth");
+    }
+  });
+
   it('is refused when it is no UTF-8, with the place of the string', () => {
     const document = parseJson('{"x":"\xff"}');
     if (document === undefined) throw new Error('no value');

@@ -118,8 +118,15 @@ describe('a watch over a websocket', () => {
     const socket = connect({ host, port: Number(port) });
     socket.write('GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     const [answer] = await once(socket, 'data');
-    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 .*Sec-Websocket-Version: 13\r\n.*\r\n\r\nBad Request\n$/s);
     socket.destroy();
+  });
+
+  it('answers a call that is no stream after its first message, and ends', async () => {
+    using talk = await Talk.open('/v3/kv/range');
+    talk.socket.send(JSON.stringify({ key: base64('nobody') }));
+    expect(await talk.next()).toMatchObject({ header: {} });
+    if (talk.socket.readyState !== WebSocket.CLOSED) await once(talk.socket, 'close');
   });
 
   it('keeps hundreds of idle ones while others are served', async () => {
