@@ -99,7 +99,8 @@ describe('a slow request', () => {
       messages: ['trace[7] range', 'request stats', 'apply request took too long'],
       last: { error: 'why' },
     });
-    expect(warnings({ tookMs: 301, path: '/etcdserverpb.KV/Put' })).toMatchObject({
+    const put = PutRequest.create({ key });
+    expect(warnings({ tookMs: 301, path: '/etcdserverpb.KV/Put', request: put })).toMatchObject({
       count: 0,
       messages: ['trace[7] put', 'request stats'],
       last: { 'response type': '/etcdserverpb.KV/Put', remote: '127.0.0.1:1', 'time spent': '301ms' },

@@ -133,7 +133,7 @@ describe('committed entries', () => {
     const slow = {
       apply: () => {
         void clock.advance(150);
-        return { ok: true, value: { header: { revision: 2 } } };
+        return { ok: true, value: { header: { clusterId: 0n, memberId: 0n, revision: 2, raftTerm: 0 } } };
       },
     };
     let nowMs = 0;
