@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../../support/cluster.js';
@@ -117,8 +118,7 @@ describe('a watch over a websocket', () => {
     const [host = '', port = ''] = served.endpoint.split(':');
     const socket = connect({ host, port: Number(port) });
     socket.write('GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    const [answer] = await once(socket, 'data');
-    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 .*Sec-Websocket-Version: 13\r\n.*\r\n\r\nBad Request\n$/s);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 .*Sec-Websocket-Version: 13\r\n.*\r\n\r\nBad Request\n$/s);
     socket.destroy();
   });
 
