@@ -45,8 +45,8 @@ export async function lookUpServices(name: string): Promise<readonly FoundServic
 }
 
 /**
- * As often, and each time as long, as /etc/resolv.conf says: left to itself, Node's resolver asks four times and doubles
- * its patience each time.
+ * As often, and each time as long, as /etc/resolv.conf says: left to itself, Node's resolver asks four times and
+ * doubles its patience each time.
  */
 async function askServers(name: string): Promise<SrvRecord[]> {
   const { timeoutMs, attempts } = patience();
