@@ -37,7 +37,8 @@ const table: Readonly<Record<string, Part>> = {
   'src/backend': { parts: ['bolt'] },
   'src/mvcc': { parts: ['backend', 'proto'] },
   'src/lease': { parts: ['backend', 'proto'] },
-  'src/auth': { parts: ['proto'] },
+  // Users and roles are kept in buckets, whose formats stand with the others'.
+  'src/auth': { parts: ['backend', 'proto'] },
   'src/v2': { parts: [] },
   'src/http1': { parts: [] },
   'src/http2': { parts: [] },

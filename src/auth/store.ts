@@ -4,13 +4,17 @@
  *
  * Invariants: users and roles in memory are the buckets' content; `revision` rises with every change of users, roles or
  * of their being in force (turning authentication on is none), and what it was is written with the change.
- * Format: etcd's server/storage/schema/auth.go. Source: etcd's server/auth/store.go.
+ * Formats: `backend/schema/auth*.ts`. Source: etcd's server/auth/store.go.
  */
+import { readAuthEnabled, readAuthRevision, writeAuthEnabled, writeAuthRevision } from '../backend/schema/auth.js';
+import { deleteAuthRole, putAuthRole, readAuthRoles } from '../backend/schema/auth-roles.js';
+import { deleteAuthUser, putAuthUser, readAuthUsers } from '../backend/schema/auth-users.js';
+import type { Backend } from '../backend/types.js';
 import { goSort } from '../lib/go/sort.js';
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import type { Logger } from '../lib/logger.js';
-import { rawBytes, rawText } from '../lib/raw-text.js';
-import { type Permission, Permission_Type as PermType, Role, User } from '../proto/gen/authpb.js';
+import { rawBytes } from '../lib/raw-text.js';
+import { type Permission, Permission_Type as PermType, type Role, type User } from '../proto/gen/authpb.js';
 import type {
   AuthRoleGrantPermissionRequest,
   AuthRoleRevokePermissionRequest,
@@ -19,12 +23,10 @@ import type {
 } from '../proto/gen/etcdserverpb.js';
 import { AuthError } from './errors.js';
 import { isGrantableRange, KeyRanges } from './key-ranges.js';
-import type { AuthBackend, AuthBucket, Identity, Login, Tokens } from './types.js';
+import type { Identity, Login, Tokens } from './types.js';
 
 const ROOT_USER = 'root';
 const ROOT_ROLE = 'root';
-const enabledKey = Buffer.from('authEnabled');
-const revisionKey = Buffer.from('authRevision');
 
 interface Rights {
   readonly isRoot: boolean;
@@ -44,7 +46,7 @@ export interface AuthStoreDeps {
 
 /** Every method that changes something throws AuthError; then nothing has changed. */
 export class AuthStore {
-  #backend: AuthBackend;
+  #backend: Backend;
   #enabled = false;
   #revision = 0;
   readonly #users = new Map<string, User>();
@@ -54,7 +56,7 @@ export class AuthStore {
 
   /** Reads the buckets, which must exist. In a new store the revision becomes 1. */
   constructor(
-    backend: AuthBackend,
+    backend: Backend,
     readonly deps: AuthStoreDeps,
   ) {
     this.#backend = backend;
@@ -63,7 +65,7 @@ export class AuthStore {
   }
 
   /** Goes on with another backend (a snapshot from the leader); tokens given out before stay known. */
-  restore(backend: AuthBackend): void {
+  restore(backend: Backend): void {
     this.#backend = backend;
     this.#users.clear();
     this.#roles.clear();
@@ -89,14 +91,14 @@ export class AuthStore {
     const root = this.#users.get(ROOT_USER);
     if (root === undefined) throw new AuthError('rootUserNotExist');
     if (!root.roles.includes(ROOT_ROLE)) throw new AuthError('rootRoleNotExist');
-    this.#backend.put('auth', enabledKey, Buffer.of(1));
+    writeAuthEnabled(this.#backend, true);
     this.#enabled = true;
     this.deps.logger.info('enabled authentication');
   }
 
   disable(): void {
     if (!this.#enabled) return;
-    this.#backend.put('auth', enabledKey, Buffer.of(0));
+    writeAuthEnabled(this.#backend, false);
     this.#enabled = false;
     this.#bump();
     this.deps.tokens.forgetAll();
@@ -140,7 +142,7 @@ export class AuthStore {
     if (this.#enabled && name === ROOT_USER) throw this.#invalidManagement("cannot delete 'root' user", name);
     const user = this.#mustFindUser(name);
     this.#users.delete(name);
-    this.#backend.delete('authUsers', rawBytes(name));
+    deleteAuthUser(this.#backend, name);
     this.deps.tokens.forgetUser(name);
     this.#changed('deleted a user', { 'user-name': name, 'user-roles': user.roles });
   }
@@ -208,7 +210,7 @@ export class AuthStore {
     if (this.#enabled && name === ROOT_ROLE) throw this.#invalidManagement("cannot delete 'root' role", name);
     this.#mustFindRole(name);
     this.#roles.delete(name);
-    this.#backend.delete('authRoles', rawBytes(name));
+    deleteAuthRole(this.#backend, name);
     for (const [username, user] of this.#users) {
       if (!user.roles.includes(name)) continue;
       this.#putUser(username, { ...user, roles: user.roles.filter((other) => other !== name) });
@@ -338,12 +340,12 @@ export class AuthStore {
 
   #putUser(name: string, user: User): void {
     this.#users.set(name, user);
-    this.#backend.put('authUsers', rawBytes(name), User.encode(user));
+    putAuthUser(this.#backend, name, user);
   }
 
   #putRole(name: string, role: Role): void {
     this.#roles.set(name, role);
-    this.#backend.put('authRoles', rawBytes(name), Role.encode(role));
+    putAuthRole(this.#backend, name, role);
   }
 
   #changed(what: string, fields: Readonly<Record<string, unknown>>): void {
@@ -354,23 +356,16 @@ export class AuthStore {
 
   #bump(): void {
     this.#revision++;
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigUInt64BE(BigInt(this.#revision));
-    this.#backend.put('auth', revisionKey, bytes);
+    writeAuthRevision(this.#backend, this.#revision);
   }
 
   #load(): void {
     const backend = this.#backend;
     this.#rights.clear();
-    this.#enabled = backend.get('auth', enabledKey)?.[0] === 1;
-    const revision = backend.get('auth', revisionKey);
-    this.#revision = revision === undefined ? 0 : Number(Buffer.from(revision).readBigUInt64BE());
-    const each = (bucket: AuthBucket, visit: (name: string, value: Uint8Array) => void): void =>
-      backend.range(bucket, new Uint8Array(0), undefined, 0, (key, value) => {
-        visit(rawText(Buffer.from(key)), Uint8Array.from(value));
-      });
-    each('authUsers', (name, value) => this.#users.set(name, User.decode(value)));
-    each('authRoles', (name, value) => this.#roles.set(name, Role.decode(value)));
+    this.#enabled = readAuthEnabled(backend);
+    this.#revision = readAuthRevision(backend);
+    readAuthUsers(backend, (name, user) => this.#users.set(name, user));
+    readAuthRoles(backend, (name, role) => this.#roles.set(name, role));
   }
 }
 

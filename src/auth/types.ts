@@ -7,22 +7,6 @@ export interface Identity {
   readonly revision: number;
 }
 
-export type AuthBucket = 'auth' | 'authUsers' | 'authRoles';
-
-/** Where users, roles and the revision are kept. Bytes handed to `visit` and given by `get` are borrowed. */
-export interface AuthBackend {
-  get(bucket: AuthBucket, key: Uint8Array): Uint8Array | undefined;
-  range(
-    bucket: AuthBucket,
-    start: Uint8Array,
-    end: undefined,
-    limit: number,
-    visit: (key: Uint8Array, value: Uint8Array) => unknown,
-  ): void;
-  put(bucket: AuthBucket, key: Uint8Array, value: Uint8Array): void;
-  delete(bucket: AuthBucket, key: Uint8Array): void;
-}
-
 /** What a token stands for. */
 export type TokenAnswer =
   | { readonly t: 'identity'; readonly identity: Identity }

@@ -10,11 +10,11 @@
  *   contents   revisions in order and readable, members alike in database and snapshot
  */
 import { bucketBytes, bucketNames } from '../backend/buckets.js';
+import { isTombstone, mainOf, subOf } from '../backend/schema/key.js';
 import { consistentIndexKey } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
-import { isTombstone, mainOf, subOf } from '../mvcc/revision.js';
 import { Metadata } from '../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { hardStateCodec } from '../raftpb/codec.js';

@@ -4,13 +4,14 @@
  */
 import { bucketNames } from '../backend/buckets.js';
 import { decodeAlarm } from '../backend/schema/alarm.js';
+import { decodeAuthRole } from '../backend/schema/auth-roles.js';
+import { decodeAuthUser } from '../backend/schema/auth-users.js';
+import { isTombstone, mainOf, subOf } from '../backend/schema/key.js';
 import { decodeLease } from '../backend/schema/lease.js';
 import type { BucketName } from '../backend/types.js';
 import type { Disk } from '../lib/disk.js';
 import { goQuoteBytes } from '../lib/go/quote.js';
 import { latin1Text } from '../lib/latin1.js';
-import { isTombstone, mainOf, subOf } from '../mvcc/revision.js';
-import { Role, User } from '../proto/gen/authpb.js';
 import { Metadata } from '../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { entryCodec, hardStateCodec } from '../raftpb/codec.js';
@@ -232,12 +233,12 @@ const decoders: Readonly<Record<BucketName, (key: Uint8Array, value: Uint8Array)
     return { key: name, value: value.length === 8 ? String(bigEndian(value)) : String(value[0] ?? '') };
   },
   authUsers: (key, value) => {
-    const user = User.decode(value);
+    const user = decodeAuthUser(value);
     const password = user.password.length === 0 ? 'no password' : 'password ***';
     return { key: text(key), value: `roles=[${user.roles.join(' ')}] ${password}` };
   },
   authRoles: (key, value) => {
-    const may = Role.decode(value).keyPermission.map((permission) => {
+    const may = decodeAuthRole(value).keyPermission.map((permission) => {
       const end = permission.rangeEnd.length === 0 ? '' : `, ${goQuoteBytes(permission.rangeEnd)}`;
       return (
         `${['READ', 'WRITE', 'READWRITE'][permission.permType] ?? permission.permType} ` +

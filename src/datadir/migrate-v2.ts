@@ -8,10 +8,10 @@
  */
 
 import { bucketBytes } from '../backend/buckets.js';
+import { revisionKey } from '../backend/schema/key.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
 import type { LeaseId, MemberId } from '../lib/ids.js';
-import { revisionKey } from '../mvcc/revision.js';
 import type { Request } from '../proto/gen/etcdserverpb.js';
 import { Lease } from '../proto/gen/leasepb.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';

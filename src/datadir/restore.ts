@@ -4,7 +4,9 @@
  * etcdutl/snapshot/v3_snapshot.go.
  */
 import { bucketBytes } from '../backend/buckets.js';
+import { mainOf, revisionKey } from '../backend/schema/key.js';
 import { memberKey } from '../backend/schema/members.js';
+import { scheduledCompactKey } from '../backend/schema/meta.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
@@ -12,8 +14,6 @@ import { goQuote } from '../lib/go/quote.js';
 import type { UrlResolver } from '../lib/go/same-urls.js';
 import type { Logger } from '../lib/logger.js';
 import { parentOf } from '../lib/path.js';
-import { scheduledKey } from '../mvcc/restore.js';
-import { mainOf, revisionKey } from '../mvcc/revision.js';
 import { Metadata } from '../proto/gen/etcdserverpb.js';
 import { confChangeCodec } from '../raftpb/codec.js';
 import { ConfChangeType, type Entry, EntryType, makeConfChange, makeConfState } from '../raftpb/types.js';
@@ -156,7 +156,7 @@ function bumpRevision(tx: WriteTx, by: number, logger: Logger): void {
   const revision = revisionKey(bumped, 0, false);
   keys.put(revision, new Uint8Array(0));
   logger.info('marking revision compacted', { revision: bumped });
-  tx.createBucket(bucketBytes('meta')).put(scheduledKey, revision);
+  tx.createBucket(bucketBytes('meta')).put(scheduledCompactKey, revision);
 }
 
 function isEmptyOrAbsent(disk: Disk, path: string): boolean {

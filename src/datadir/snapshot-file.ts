@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { bucketBytes } from '../backend/buckets.js';
+import { isTombstone, mainOf } from '../backend/schema/key.js';
 import { storageVersionKey } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import { BoltError } from '../bolt/errors.js';
@@ -14,7 +15,6 @@ import type { Disk, DiskFile } from '../lib/disk.js';
 import { pathErrorText } from '../lib/go/system-error.js';
 import { latin1Text } from '../lib/latin1.js';
 import { keyOfRecord } from '../mvcc/key-value.js';
-import { isTombstone, mainOf } from '../mvcc/revision.js';
 import { readDb } from './db.js';
 import { DataDirError } from './errors.js';
 

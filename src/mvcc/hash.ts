@@ -12,11 +12,11 @@
  *
  * Source: etcd's mvcc/hash.go.
  */
+import { isTombstone, mainOf, subOf } from '../backend/schema/key.js';
 import { crc32c } from '../lib/crc32c.js';
 import { findAt, hasOlderTombstoneAt, isKept } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { keyOfRecord } from './key-value.js';
-import { isTombstone, mainOf, subOf } from './revision.js';
 import type { KvHash } from './types.js';
 
 const bucketNameCrc = crc32c(0, Buffer.from('key', 'latin1'));

@@ -5,13 +5,13 @@
  * A step handles a batch of records and then lets the member go on with heartbeats and requests. Changes made between
  * two steps do not matter: they have higher revisions than the job looks at.
  */
+import { mainOf, revisionKey, subOf } from '../backend/schema/key.js';
 import type { Backend } from '../backend/types.js';
 import type { Caller } from '../lib/caller.js';
 import { KvHasher } from './hash.js';
 import { compacted, isKept } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { keyOfRecord } from './key-value.js';
-import { mainOf, revisionKey, subOf } from './revision.js';
 
 export interface Job {
   readonly kind: 'compaction' | 'hash';

@@ -1,13 +1,13 @@
 /**
  * Reads of the key index and the backend together, as of one revision. Source: etcd's mvcc/kvstore_txn.go, rangeKeys.
  */
+import { REVISION_KEY_BYTES, writeRevisionKey } from '../backend/schema/key.js';
 import type { BackendReader } from '../backend/types.js';
 import { latin1Text } from '../lib/latin1.js';
 import { CompactedError, FutureRevisionError } from './errors.js';
 import { type Found, findAt, type History } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { owned } from './key-value.js';
-import { REVISION_KEY_BYTES, writeRevisionKey } from './revision.js';
 import type { RangeOptions, RangeResult } from './types.js';
 
 /** `[start, end)` as the index takes it; `end` undefined = to the last key. */

@@ -5,16 +5,14 @@
  * was a tombstone, the compaction may have deleted it before the crash, and revisions must never go back (#17780).
  */
 
+import { isTombstone, mainOf, revisionKey, subOf } from '../backend/schema/key.js';
+import { finishedCompactKey, readCompactRevision, scheduledCompactKey } from '../backend/schema/meta.js';
 import type { BackendReader } from '../backend/types.js';
 import type { LeaseId } from '../lib/ids.js';
 import { latin1Text } from '../lib/latin1.js';
 import { extended, type History } from './key-history.js';
 import { KeyIndex } from './key-index.js';
 import { decodeRecord } from './key-value.js';
-import { isTombstone, mainOf, revisionKey, subOf } from './revision.js';
-
-export const scheduledKey = Buffer.from('scheduledCompactRev', 'latin1');
-export const finishedKey = Buffer.from('finishedCompactRev', 'latin1');
 
 export interface Restored {
   readonly index: KeyIndex;
@@ -83,17 +81,12 @@ class Records {
 }
 
 function restored(backend: BackendReader, { currentRevision, leased }: Records, index: KeyIndex): Restored {
-  const compactRevision = readMain(backend, finishedKey) ?? -1;
-  const scheduled = readMain(backend, scheduledKey) ?? -1;
+  const compactRevision = readCompactRevision(backend, finishedCompactKey) ?? -1;
+  const scheduled = readCompactRevision(backend, scheduledCompactKey) ?? -1;
   return {
     index,
     currentRevision: Math.max(currentRevision, compactRevision, scheduled),
     compactRevision,
     leased,
   };
-}
-
-export function readMain(backend: BackendReader, key: Uint8Array): number | undefined {
-  const value = backend.get('meta', key);
-  return value === undefined || value.length === 0 ? undefined : mainOf(value);
 }

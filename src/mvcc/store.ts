@@ -6,6 +6,12 @@
  * from the compacted revision on; at most one write transaction is open. Source: etcd's server/storage/mvcc/kvstore.go.
  */
 
+import {
+  finishedCompactKey,
+  readCompactRevision,
+  scheduledCompactKey,
+  writeCompactRevision,
+} from '../backend/schema/meta.js';
 import type { Backend } from '../backend/types.js';
 import { AbandonedError, type Caller } from '../lib/caller.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
@@ -17,8 +23,7 @@ import { CompactionJob, HashJob, type Job } from './jobs.js';
 import type { KeyIndex } from './key-index.js';
 import { RangeCursor, type StoreView } from './range-cursor.js';
 import { type Interval, intervalOf, RecordReader } from './read.js';
-import { finishedKey, type Restored, readMain, restore, scheduledKey } from './restore.js';
-import { revisionKey } from './revision.js';
+import { type Restored, restore } from './restore.js';
 import type {
   Change,
   KeyLeases,
@@ -200,9 +205,10 @@ export class MvccStore implements KeyReader, WriteTarget {
   #startCompaction(revision: number): Promise<boolean> {
     const { backend, index } = this;
     const previousCompactRevision = this.#compactedAt;
-    const previousFinished = (readMain(backend, scheduledKey) ?? 0) === (readMain(backend, finishedKey) ?? 0);
+    const scheduled = readCompactRevision(backend, scheduledCompactKey) ?? 0;
+    const previousFinished = scheduled === (readCompactRevision(backend, finishedCompactKey) ?? 0);
     this.#compactedAt = revision;
-    backend.put('meta', scheduledKey, revisionKey(revision, 0, false));
+    writeCompactRevision(backend, scheduledCompactKey, revision);
     const { failpoints } = this.#options;
     failpoints?.hit('compactBeforeCommitScheduledCompact');
     return new Promise((resolve) => {
@@ -218,7 +224,7 @@ export class MvccStore implements KeyReader, WriteTarget {
           done: (hash) => {
             failpoints?.hit('compactBeforeSetFinishedCompact');
             this.counts.compactions++;
-            backend.put('meta', finishedKey, revisionKey(revision, 0, false));
+            writeCompactRevision(backend, finishedCompactKey, revision);
             failpoints?.hit('compactAfterSetFinishedCompact');
             // Of an interrupted compaction some records were gone before hashing began: its hash says nothing.
             if (previousFinished) this.#hashes.store({ hash, revision, compactRevision: previousCompactRevision });
@@ -346,7 +352,7 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   #resumeCompaction(): void {
-    const scheduled = readMain(this.backend, scheduledKey);
+    const scheduled = readCompactRevision(this.backend, scheduledCompactKey);
     if (scheduled !== undefined && scheduled > this.#compactedAt) void this.#startCompaction(scheduled);
   }
 }

@@ -1,5 +1,6 @@
 /** A write transaction over the store. Source: etcd's mvcc/kvstore_txn.go, storeTxnWrite. */
 
+import { revisionKey } from '../backend/schema/key.js';
 import type { Backend } from '../backend/types.js';
 import type { LeaseId } from '../lib/ids.js';
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';
@@ -8,7 +9,6 @@ import { isAlive } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { tombstoneRecord } from './key-value.js';
 import { intervalOf, type RecordReader } from './read.js';
-import { revisionKey } from './revision.js';
 import type { Change, KeyLeases, RangeOptions, RangeResult, WriteTransaction } from './types.js';
 
 /** Revision keys only rise, so the backend may put each behind all others without a search. */

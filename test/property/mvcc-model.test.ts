@@ -5,9 +5,9 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { revisionKey } from '../../src/backend/schema/key.js';
 import { crc32c } from '../../src/lib/crc32c.js';
 import { CompactedError, FutureRevisionError } from '../../src/mvcc/errors.js';
-import { revisionKey } from '../../src/mvcc/revision.js';
 import type { WatchMessage, WatchStreamHandle } from '../../src/mvcc/watch/types.js';
 import { KeyValue } from '../../src/proto/gen/mvccpb.js';
 import { bytes, openStore, type PlainKv, plain, work } from '../unit/mvcc/support.js';

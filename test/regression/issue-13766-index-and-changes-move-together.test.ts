@@ -5,9 +5,9 @@
  */
 import { expect, test } from 'vitest';
 import { openBackend } from '../../src/backend/backend.js';
+import { mainOf } from '../../src/backend/schema/key.js';
 import { readConsistentIndex } from '../../src/backend/schema/meta.js';
 import { silentLogger } from '../../src/lib/logger.js';
-import { mainOf } from '../../src/mvcc/revision.js';
 import { diskWith } from '../support/disk-files.js';
 import { InProcessMember, memberConfig } from '../support/in-process-member.js';
 import { ManualClock } from '../support/manual-clock.js';

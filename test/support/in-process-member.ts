@@ -3,6 +3,7 @@
  * real time, so a seed replays a run; with the real one it is the quickest way to open a data directory and ask.
  */
 import { SimpleTokens } from '../../src/auth/simple-tokens.js';
+import { isTombstone, mainOf, subOf } from '../../src/backend/schema/key.js';
 import type { Disk } from '../../src/lib/disk.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { decide } from '../../src/member/bootstrap/decide.js';
@@ -10,7 +11,6 @@ import { openParts } from '../../src/member/bootstrap/open.js';
 import type { Decision, DecisionWorld } from '../../src/member/bootstrap/types.js';
 import { Member } from '../../src/member/member.js';
 import type { MemberConfig } from '../../src/member/world/types.js';
-import { isTombstone, mainOf, subOf } from '../../src/mvcc/revision.js';
 import type { KvHash } from '../../src/mvcc/types.js';
 import type { Transport } from '../../src/peer/types.js';
 import {

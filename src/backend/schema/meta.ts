@@ -1,23 +1,27 @@
 /**
- * Keys of the bucket `meta` that say how far the database has got, and their values. mvcc keeps its own marks there
- * besides.
+ * The bucket `meta`: how far the database has got.
  *
- *     consistent_index  uint64, big-endian     index of the last entry whose effects are in the database
- *     term              uint64, big-endian     of that entry
- *     confState         JSON                   the configuration as of there
- *     storageVersion    text, `3.6.0`          the oldest etcd that can read it; absent before 3.6
+ *     consistent_index     uint64, big-endian         index of the last entry whose effects are in the database
+ *     term                 uint64, big-endian         of that entry
+ *     confState            JSON                       the configuration as of there
+ *     storageVersion       text, `3.6.0`              the oldest etcd that can read it; absent before 3.6
+ *     scheduledCompactRev  revision, as in `key`      the last compaction that was asked for
+ *     finishedCompactRev   revision, as in `key`      the last one whose records are all gone
  *
- * Source: etcd's server/storage/schema (cindex.go, confstate.go, migration.go).
+ * Source: etcd's server/storage/schema (cindex.go, confstate.go, migration.go) and server/storage/mvcc/store.go.
  */
 import type { MemberId } from '../../lib/ids.js';
 import { latin1Text } from '../../lib/latin1.js';
 import type { ConfState } from '../../raftpb/types.js';
 import type { Backend, BackendReader } from '../types.js';
+import { mainOf, revisionKey } from './key.js';
 
 export const consistentIndexKey: Uint8Array = Buffer.from('consistent_index');
 export const termKey: Uint8Array = Buffer.from('term');
 export const confStateKey: Uint8Array = Buffer.from('confState');
 export const storageVersionKey: Uint8Array = Buffer.from('storageVersion');
+export const scheduledCompactKey: Uint8Array = Buffer.from('scheduledCompactRev');
+export const finishedCompactKey: Uint8Array = Buffer.from('finishedCompactRev');
 
 /** An index or term as it is stored. */
 export function encodeCounter(value: number): Uint8Array {
@@ -58,6 +62,16 @@ export function readStorageVersion(backend: BackendReader): string | undefined {
 
 export function writeStorageVersion(backend: Backend, version: string): void {
   backend.put('meta', storageVersionKey, Buffer.from(version));
+}
+
+/** The main revision of a compaction; undefined where there was none. */
+export function readCompactRevision(backend: BackendReader, key: Uint8Array): number | undefined {
+  const value = backend.get('meta', key);
+  return value === undefined || value.length === 0 ? undefined : mainOf(value);
+}
+
+export function writeCompactRevision(backend: Backend, key: Uint8Array, revision: number): void {
+  backend.put('meta', key, revisionKey(revision, 0, false));
 }
 
 /** What `Hash` leaves out, since it differs between members or changes without a write. */

@@ -15,8 +15,8 @@
  * difference a client can see: a compaction meanwhile cancels the watch. Source: etcd's
  * server/storage/mvcc/watchable_store.go.
  */
+import { isTombstone, mainOf, revisionKey } from '../../backend/schema/key.js';
 import { keyOfRecord, owned } from '../key-value.js';
-import { isTombstone, mainOf, revisionKey } from '../revision.js';
 import type { MvccStore } from '../store.js';
 import type { Change, StoreListener } from '../types.js';
 import { WatchEvent } from './event.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { revisionKey } from '../../../src/backend/schema/key.js';
+import { finishedCompactKey, scheduledCompactKey } from '../../../src/backend/schema/meta.js';
 import { AbandonedError } from '../../../src/lib/caller.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from '../../../src/mvcc/errors.js';
-import { finishedKey, scheduledKey } from '../../../src/mvcc/restore.js';
-import { revisionKey } from '../../../src/mvcc/revision.js';
 import type { Change } from '../../../src/mvcc/types.js';
 import { MemoryBackend } from '../../support/memory-backend.js';
 import { bytes, del, openStore, plain, put, read, readAll, work, write } from './support.js';
@@ -255,11 +255,11 @@ describe('compaction', () => {
     expect(records()).toBe(10);
     store.work(4);
     expect(records()).toBe(6);
-    expect(backend.get('meta', finishedKey)).toBe(undefined);
-    expect(backend.get('meta', scheduledKey)).toEqual(revisionKey(9, 0, false));
+    expect(backend.get('meta', finishedCompactKey)).toBe(undefined);
+    expect(backend.get('meta', scheduledCompactKey)).toEqual(revisionKey(9, 0, false));
     work(store, 4);
     expect(records()).toBe(3);
-    expect(backend.get('meta', finishedKey)).toEqual(revisionKey(9, 0, false));
+    expect(backend.get('meta', finishedCompactKey)).toEqual(revisionKey(9, 0, false));
     expect(store.pendingWork).toBe('none');
     expect(await done).toBe(true);
   });
@@ -313,7 +313,7 @@ describe('compaction', () => {
       put(first.store, 'a', 'kept');
       const backend = first.backend.copy();
       backend.put('key', revisionKey(1000, 0, false), new Uint8Array(0));
-      backend.put('meta', scheduledKey, revisionKey(1000, 0, false));
+      backend.put('meta', scheduledCompactKey, revisionKey(1000, 0, false));
       const { store } = openStore(backend);
       expect(store.currentRevision).toBe(1000);
       expect(store.pendingWork).toBe('compaction');

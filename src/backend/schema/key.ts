@@ -1,6 +1,10 @@
 /**
- * Keys of the backend's `key` bucket: big-endian main (8 bytes), `_`, big-endian sub (8 bytes); a tombstone has a `t`
- * behind that. So byte order is the order of changes. Source: etcd's server/storage/mvcc/revision.go.
+ * The bucket `key`: every change of a key, by its revision. Byte order is the order of changes.
+ *
+ *     main, uint64, big-endian  `_`  sub, uint64, big-endian   mvccpb.KeyValue
+ *     the same, with a `t` behind it                           a tombstone: mvccpb.KeyValue, nothing but the key
+ *
+ * Records are read and written in place by mvcc (`key-value.ts`). Source: etcd's server/storage/mvcc/revision.go.
  */
 export const REVISION_KEY_BYTES = 17;
 const TOMBSTONE_KEY_BYTES = 18;
