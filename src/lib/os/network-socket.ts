@@ -1,0 +1,65 @@
+/** What listening and dialing make of their sockets: a connection with its addresses, and what TLS found out of it. */
+import type net from 'node:net';
+import type { Duplex } from 'node:stream';
+import type tls from 'node:tls';
+import type { NetworkSocket, TlsMaterial, TlsPeer } from '../network.js';
+import { hostPort } from './net-error.js';
+
+/**
+ * Nagle's delay off; a peer that vanished without a word is noticed by probes of a silent connection, as Go's sockets
+ * do.
+ */
+export const liveliness = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
+
+export function contextOptions(material: TlsMaterial): tls.SecureContextOptions {
+  const { cert, key, ca, ciphers, minVersion = 'TLSv1.2', maxVersion } = material;
+  return {
+    minVersion,
+    ...(maxVersion !== undefined && { maxVersion }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && { ca: typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca] }),
+    ...(ciphers !== undefined && { ciphers }),
+  };
+}
+
+export function described(socket: net.Socket, peer: TlsPeer | undefined): NetworkSocket {
+  const duplex: Duplex = socket;
+  // Until its new owner listens, a socket that breaks must not end the process.
+  duplex.on('error', () => {});
+  return {
+    socket: duplex,
+    remoteAddress: remoteAddress(socket),
+    localAddress: hostPort(socket.localAddress, socket.localPort),
+    tls: peer,
+  };
+}
+
+export function remoteAddress(socket: net.Socket): string {
+  return hostPort(socket.remoteAddress, socket.remotePort);
+}
+
+export function peerOf(socket: tls.TLSSocket): TlsPeer {
+  const certificate = socket.getPeerCertificate();
+  const known = Object.keys(certificate).length > 0;
+  return {
+    alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
+    commonName: known ? lastOf(certificate.subject?.CN) : undefined,
+    altNames: known ? altNamesOf(certificate.subjectaltname) : [],
+    version: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().standardName,
+  };
+}
+
+/** Of several common names Go keeps the last; without one the name is empty. */
+function lastOf(names: unknown): string {
+  const last: unknown = Array.isArray(names) ? names.at(-1) : names;
+  return typeof last === 'string' ? last : '';
+}
+
+function altNamesOf(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(', ')
+    .filter((entry) => entry.startsWith('DNS:') || entry.startsWith('IP Address:'))
+    .map((entry) => entry.slice(entry.indexOf(':') + 1));
+}
