@@ -28,19 +28,14 @@ import { readEnvironment, variableOf } from './environment.js';
 import { longHelp, shortUsage } from './help.js';
 import { parseUrlList } from './listen-url.js';
 import type { LogLine } from './log-line.js';
+import { logOptionsOf, parseLogLevel } from './log-options.js';
 import type { ListenUrl, LogOptions, MemberOptions } from './member-options.js';
 import { missingOptions, neglectOf } from './missing-options.js';
 import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
 import { defaultsOf, legacyFlags, options } from './options.js';
-import {
-  LEAST_RAFT_TIMEOUT_MS,
-  logOptionsOf,
-  parseLogLevel,
-  toMemberOptions,
-  UNSET_ADVERTISE_CLIENT_URLS,
-  verify,
-} from './validate.js';
+import { LEAST_RAFT_TIMEOUT_MS, toMemberOptions } from './to-member-options.js';
+import { UNSET_ADVERTISE_CLIENT_URLS, verify } from './validate.js';
 
 export interface OptionsWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
