@@ -26,7 +26,8 @@ import { fixedToken, Login } from './login.js';
 import { type AtEndpoint, MaintenanceClient } from './maintenance.js';
 import type { CallLimits, ClientOptions, ClientTls, ClientWorld, ConnectOptions } from './options.js';
 import { osWorld } from './os-world.js';
-import { type Watch, WatchClient, type WatchOptions } from './watch.js';
+import { WatchClient } from './watch.js';
+import type { Watch, WatchOptions } from './watch-types.js';
 
 const DEFAULT_MAX_SEND_BYTES = 2 * 1024 * 1024;
 const DEFAULT_MAX_RECEIVE_BYTES = 2 ** 31 - 1;

@@ -28,4 +28,5 @@ export { V2Client } from './v2/client.js';
 export { ClusterError, V2CallError, V2Error, V2ErrorCode } from './v2/errors.js';
 export type { DeleteKeyOptions, GetKeyOptions, SetKeyOptions, WatchKeyOptions } from './v2/keys.js';
 export type { V2CallOptions, V2ClientOptions, V2Member, V2Node, V2Response } from './v2/types.js';
-export { type Watch, type WatchBatch, WatchClient, type WatchOptions } from './watch.js';
+export { WatchClient } from './watch.js';
+export type { Watch, WatchBatch, WatchOptions } from './watch-types.js';

@@ -3,7 +3,7 @@
  * between.
  */
 import { EtcdError } from '../../client/errors.js';
-import type { Watch, WatchBatch } from '../../client/watch.js';
+import type { Watch, WatchBatch } from '../../client/watch-types.js';
 import { goQuote, goQuoteBytes } from '../../lib/go/quote.js';
 import { type ResponseHeader, WatchResponse } from '../../proto/gen/etcdserverpb.js';
 import { type Event, Event_EventType } from '../../proto/gen/mvccpb.js';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Client } from '../../../src/client/client.js';
 import { WatchCanceledError } from '../../../src/client/errors.js';
-import type { Watch, WatchBatch } from '../../../src/client/watch.js';
+import type { Watch, WatchBatch } from '../../../src/client/watch-types.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
 import { ResponseHeader, WatchResponse } from '../../../src/proto/gen/etcdserverpb.js';
 import { Event, KeyValue } from '../../../src/proto/gen/mvccpb.js';

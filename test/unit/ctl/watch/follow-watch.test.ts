@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { WatchCanceledError } from '../../../../src/client/errors.js';
-import type { Watch, WatchBatch } from '../../../../src/client/watch.js';
+import type { Watch, WatchBatch } from '../../../../src/client/watch-types.js';
 import { createPrinter } from '../../../../src/ctl/print/index.js';
 import type { Printer } from '../../../../src/ctl/print/printer.js';
 import { eventVariables, followWatch } from '../../../../src/ctl/watch/follow-watch.js';
