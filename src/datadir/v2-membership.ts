@@ -8,7 +8,8 @@
  */
 import type { MemberId } from '../lib/ids.js';
 import { bytesOf } from '../v2/json.js';
-import { CLUSTER_PREFIX, permanent, type V2Store } from '../v2/store.js';
+import { permanent, type V2Store } from '../v2/store.js';
+import { CLUSTER_PREFIX } from '../v2/tree.js';
 import { attributesToJson, type ClusterMember, type MemberAttributes, type MembershipState } from './cluster-member.js';
 
 export const VERSION_PATH = `${CLUSTER_PREFIX}/version`;

@@ -8,12 +8,9 @@ import type { Action, Event } from './event.js';
 import { expiryOf, listingOf, Node, viewOf, walk } from './node.js';
 import { baseName, cleanPath } from './path.js';
 import { type StatName, Stats } from './stats.js';
+import { CLUSTER_PREFIX, emptyRoot, KEYS_PREFIX, lookUp, makeFolders } from './tree.js';
 import { TtlHeap } from './ttl-heap.js';
 import { type Watcher, WatcherHub } from './watcher-hub.js';
-
-/** The namespaces: the cluster's members, and the keys of users. They, like the root, can't be written. */
-export const CLUSTER_PREFIX = '/0';
-export const KEYS_PREFIX = '/1';
 
 const readOnlyPaths: ReadonlySet<string> = new Set(['/', CLUSTER_PREFIX, KEYS_PREFIX]);
 /** 2000-01-01: an expiry before it is taken for none at all, as etcd does. */
@@ -26,12 +23,6 @@ export interface Expiry {
 }
 
 export const permanent: Expiry = { expireNs: undefined, refresh: false };
-
-/** Why there is no node at a path. */
-interface Missing {
-  readonly row: 'keyNotFound' | 'notDir';
-  readonly cause: string;
-}
 
 interface Comparison {
   /** `''` and 0 = not compared. */
@@ -78,13 +69,13 @@ export class V2Store {
 
   /** Without a trace in the statistics. */
   has(path: string): boolean {
-    return this.#look(cleanPath(path)) instanceof Node;
+    return lookUp(this.#root, cleanPath(path)) instanceof Node;
   }
 
   /** Of a file, read as by `get`: undefined where there is none. */
   valueAt(path: string): string | undefined {
     this.stats.read({ recursive: false });
-    const found = this.#look(cleanPath(path));
+    const found = lookUp(this.#root, cleanPath(path));
     const isThere = found instanceof Node;
     this.stats.add(isThere ? 'getsSuccess' : 'getsFail');
     return isThere ? found.value : undefined;
@@ -120,14 +111,14 @@ export class V2Store {
   set(path: string, content: { dir: boolean; value: string }, { expireNs, refresh }: Expiry, nowNs: bigint): Event {
     return this.#counted('setsSuccess', 'setsFail', () => {
       const key = cleanPath(path);
-      const found = this.#look(key);
+      const found = lookUp(this.#root, key);
       const mayBeMissing = !refresh && !(found instanceof Node) && found.row === 'keyNotFound';
       const before = mayBeMissing ? undefined : this.#find(key);
       const value = refresh && before !== undefined ? before.value : content.value;
       const dir = content.dir;
       const created = this.#create(key, { dir, value, unique: false, replace: true, expireNs, action: 'set', nowNs });
       const prevNode = before === undefined ? undefined : viewOf(before, key, nowNs);
-      return this.#tell({ ...created, prevNode, refresh });
+      return this.#announce({ ...created, prevNode, refresh });
     });
   }
 
@@ -221,29 +212,21 @@ export class V2Store {
   }
 
   #find(key: string): Node {
-    const found = this.#look(key);
+    const found = lookUp(this.#root, key);
     if (found instanceof Node) return found;
     throw this.#error(found.row, found.cause);
-  }
-
-  #look(key: string): Node | Missing {
-    let node = this.#root;
-    for (let from = 1; from < key.length; ) {
-      const end = segmentEnd(key, from);
-      if (node.children === undefined) return { row: 'notDir', cause: key.slice(0, from - 1) };
-      const child = node.children.get(key.slice(from, end));
-      if (child === undefined) return { row: 'keyNotFound', cause: key.slice(0, end) };
-      node = child;
-      from = end + 1;
-    }
-    return node;
   }
 
   #create(path: string, what: Creation): Event {
     const nextIndex = this.#index + 1;
     const key = this.#writable(what.unique ? `${path}/${String(nextIndex).padStart(20, '0')}` : path);
     const name = baseName(key);
-    const folder = this.#makeFolders(key, key.length - name.length - 1, nextIndex);
+    const folder = makeFolders(this.#root, key, key.length - name.length - 1, nextIndex);
+    if (!(folder instanceof Node)) {
+      // A quirk that shows in the statistics: whatever was asked for also counts as a failed set.
+      this.stats.add('setsFail');
+      throw this.#error(folder.row, folder.cause);
+    }
     const before = folder.children?.get(name);
     if (before !== undefined) {
       if (!what.replace) throw this.#error('nodeExist', key);
@@ -267,32 +250,6 @@ export class V2Store {
     };
   }
 
-  /**
-   * The directory at `key[0, length)`, made where it is missing. Fails before it makes anything: a file can only be
-   * above what is missing.
-   */
-  #makeFolders(key: string, length: number, index: number): Node {
-    let node = this.#root;
-    for (let from = 1; from <= length; ) {
-      const end = segmentEnd(key, from);
-      const name = key.slice(from, end);
-      const children = node.children as Map<string, Node>;
-      let child = children.get(name);
-      if (child === undefined) {
-        child = new Node(name, index, node, new Map());
-        children.set(name, child);
-      }
-      if (!child.isDir) {
-        // A quirk that shows in the statistics: whatever was asked for also counts as a failed set.
-        this.stats.add('setsFail');
-        throw this.#error('notDir', key.slice(0, end));
-      }
-      node = child;
-      from = end + 1;
-    }
-    return node;
-  }
-
   #write(node: Node, key: string, action: Action, value: string, expiry: Expiry, nowNs: bigint): Event {
     const index = this.#index + 1;
     const prevNode = viewOf(node, key, nowNs);
@@ -304,7 +261,7 @@ export class V2Store {
     const { isDir: dir, createdIndex } = node;
     const shown = { key, value: dir ? undefined : value, dir, ...expiryOf(node, nowNs) };
     this.#index = index;
-    return this.#tell({
+    return this.#announce({
       action,
       node: { ...shown, modifiedIndex: index, createdIndex },
       prevNode,
@@ -319,7 +276,7 @@ export class V2Store {
     if (expireNs !== undefined) this.heap.push(node);
   }
 
-  #tell(event: Event): Event {
+  #announce(event: Event): Event {
     if (event.refresh) this.#hub.history.add(event);
     else this.#hub.notify(event);
     return event;
@@ -371,17 +328,4 @@ interface Creation {
   readonly expireNs: bigint | undefined;
   readonly action: Action;
   readonly nowNs: bigint;
-}
-
-const segmentEnd = (key: string, from: number): number => {
-  const slash = key.indexOf('/', from);
-  return slash < 0 ? key.length : slash;
-};
-
-function emptyRoot(): Node {
-  const root = new Node('', 0, undefined, new Map());
-  for (const prefix of [CLUSTER_PREFIX, KEYS_PREFIX]) {
-    root.children?.set(prefix.slice(1), new Node(prefix.slice(1), 0, root, new Map()));
-  }
-  return root;
 }

@@ -5,7 +5,7 @@
 import type { HttpRequest } from '../../lib/http.js';
 import { V2Error, type V2ErrorName } from '../../v2/error.js';
 import { emptyRequest, type V2Request } from '../../v2/request.js';
-import { KEYS_PREFIX } from '../../v2/store.js';
+import { KEYS_PREFIX } from '../../v2/tree.js';
 import type { Target } from '../http/target.js';
 import { type Form, FormError, readForm } from './form.js';
 

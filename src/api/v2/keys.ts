@@ -6,7 +6,7 @@ import { wireErrors } from '../../proto/errors.js';
 import { V2Error } from '../../v2/error.js';
 import { eventJson, isCreated } from '../../v2/event.js';
 import type { V2Request } from '../../v2/request.js';
-import { KEYS_PREFIX } from '../../v2/store.js';
+import { KEYS_PREFIX } from '../../v2/tree.js';
 import type { Target } from '../http/target.js';
 import { type Headers, JSON_TYPE, jsonAnswer, refuseMethod, storeError } from './answers/responses.js';
 import type { EventSource, V2Answer, V2Server } from './answers/types.js';

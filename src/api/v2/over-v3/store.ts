@@ -12,7 +12,7 @@ import { V2Error, type V2ErrorName } from '../../../v2/error.js';
 import type { Action, Event } from '../../../v2/event.js';
 import { cleanPath } from '../../../v2/path.js';
 import type { V2Request } from '../../../v2/request.js';
-import { CLUSTER_PREFIX, KEYS_PREFIX } from '../../../v2/store.js';
+import { CLUSTER_PREFIX, KEYS_PREFIX } from '../../../v2/tree.js';
 import type { KeyRange, Stored, V3Calls, Write } from './calls.js';
 import { answer, treeOf, viewOf } from './nodes.js';
 import { endOf, indexOf, MAX_DEPTH, parentOf, type V3Paths } from './paths.js';
