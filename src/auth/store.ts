@@ -10,11 +10,10 @@ import { readAuthEnabled, readAuthRevision, writeAuthEnabled, writeAuthRevision 
 import { deleteAuthRole, putAuthRole, readAuthRoles } from '../backend/schema/auth-roles.js';
 import { deleteAuthUser, putAuthUser, readAuthUsers } from '../backend/schema/auth-users.js';
 import type { Backend } from '../backend/types.js';
-import { goSort } from '../lib/go/sort.js';
 import { latin1Bytes, latin1Text } from '../lib/latin1.js';
 import type { Logger } from '../lib/logger.js';
 import { rawBytes } from '../lib/raw-text.js';
-import { type Permission, Permission_Type as PermType, type Role, type User } from '../proto/gen/authpb.js';
+import type { Permission, Role, User } from '../proto/gen/authpb.js';
 import type {
   AuthRoleGrantPermissionRequest,
   AuthRoleRevokePermissionRequest,
@@ -22,17 +21,12 @@ import type {
   AuthUserChangePasswordRequest,
 } from '../proto/gen/etcdserverpb.js';
 import { AuthError } from './errors.js';
-import { isGrantableRange, KeyRanges } from './key-ranges.js';
+import { isGrantableRange } from './key-ranges.js';
+import { copyOf, isOn, type Rights, rightsFrom, withPermission } from './permissions.js';
 import type { Identity, Login, Tokens } from './types.js';
 
 const ROOT_USER = 'root';
 const ROOT_ROLE = 'root';
-
-interface Rights {
-  readonly isRoot: boolean;
-  readonly read: KeyRanges;
-  readonly write: KeyRanges;
-}
 
 export interface AuthStoreDeps {
   readonly logger: Logger;
@@ -300,13 +294,7 @@ export class AuthStore {
     const user = this.#users.get(username);
     if (user === undefined) throw new AuthError('permissionDenied');
     const permissions = user.roles.flatMap((role) => this.#roles.get(role)?.keyPermission ?? []);
-    const allowing = (wanted: PermType) =>
-      new KeyRanges(permissions.filter(({ permType }) => permType === wanted || permType === PermType.READWRITE));
-    const rights: Rights = {
-      isRoot: user.roles.includes(ROOT_ROLE),
-      read: allowing(PermType.READ),
-      write: allowing(PermType.WRITE),
-    };
+    const rights = rightsFrom(permissions, { isRoot: user.roles.includes(ROOT_ROLE) });
     this.#rights.set(username, rights);
     return rights;
   }
@@ -367,32 +355,6 @@ export class AuthStore {
     readAuthUsers(backend, (name, user) => this.#users.set(name, user));
     readAuthRoles(backend, (name, role) => this.#roles.set(name, role));
   }
-}
-
-/** Requests are views into bytes that others own. */
-function copyOf({ permType, key, rangeEnd }: Permission): Permission {
-  return { permType, key: Uint8Array.from(key), rangeEnd: Uint8Array.from(rangeEnd) };
-}
-
-function isOn(perm: Permission, key: Uint8Array, rangeEnd: Uint8Array): boolean {
-  return Buffer.compare(perm.key, key) === 0 && Buffer.compare(perm.rangeEnd, rangeEnd) === 0;
-}
-
-/**
- * In order of keys. Only the first permission on the key is looked at for being the same, and ties are left as Go's
- * sorting leaves them: the order of what is stored must be the same on every member, whoever wrote it.
- */
-function withPermission(permissions: readonly Permission[], granted: Permission): Permission[] {
-  const result = [...permissions];
-  const at = result.findIndex(({ key }) => Buffer.compare(key, granted.key) >= 0);
-  const there = result[at];
-  if (there !== undefined && isOn(there, granted.key, granted.rangeEnd)) {
-    result[at] = { ...there, permType: granted.permType };
-    return result;
-  }
-  result.push(granted);
-  goSort(result, (a, b) => Buffer.compare(a.key, b.key) < 0);
-  return result;
 }
 
 function inByteOrder(names: string[]): string[] {
