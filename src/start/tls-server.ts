@@ -9,6 +9,7 @@ import { goQuote } from '../lib/go/quote.js';
 import type { TlsMaterial, TlsPeer, TlsServerOptions } from '../lib/network.js';
 import { refusalOfAddress } from '../lib/os/client-address.js';
 import { readFile } from '../lib/os/read-file.js';
+import { systemAuthorities } from '../lib/os/system-authorities.js';
 import { readPair } from '../lib/os/tls-files.js';
 import { certificatesOf } from '../lib/os/tls-verify.js';
 
@@ -31,7 +32,12 @@ function checked(tls: TlsOptions | PeerTlsOptions): TlsServerOptions {
   const { clientCrlFile = '', minVersion, maxVersion, ciphers } = tls;
   checkFiles(tls);
   let last: (TlsMaterial & { cert: Buffer; key: Buffer }) | undefined;
-  const ca = tls.trustedCaFile === '' ? undefined : readAuthorities(tls.trustedCaFile);
+  // The CA file alone demands a certificate; `--client-cert-auth` says further that its name is a user's. Without a CA
+  // file it has to be one that this machine trusts; with neither nobody is asked, and allowed names mean nothing.
+  const requireClientCert = tls.clientCertAuth || tls.trustedCaFile !== '';
+  const ca =
+    tls.trustedCaFile !== '' ? readAuthorities(tls.trustedCaFile) : requireClientCert ? systemAuthorities() : undefined;
+  const verifyPeer = 'skipClientSanVerification' in tls ? peerCheck(tls) : nameCheck(tls);
   const material = () => {
     const cert = readFile(tls.certFile);
     const key = readFile(tls.keyFile);
@@ -42,11 +48,10 @@ function checked(tls: TlsOptions | PeerTlsOptions): TlsServerOptions {
   };
   return {
     ...material(),
-    // The CA file alone demands a certificate; `--client-cert-auth` says further that its name is a user's.
-    requireClientCert: tls.clientCertAuth || ca !== undefined,
+    requireClientCert,
     reload: material,
     ...(clientCrlFile !== '' && { revokedSerials: () => revokedSerials(readFile(clientCrlFile)) }),
-    verifyPeer: 'skipClientSanVerification' in tls ? peerCheck(tls) : nameCheck(tls),
+    verifyPeer: requireClientCert ? verifyPeer : undefined,
   };
 }
 

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { TlsOptions } from '../../../src/config/member-options.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import type { NetworkSocket } from '../../../src/lib/network.js';
@@ -12,7 +12,10 @@ import { ListenerError, tlsServerOptions } from '../../../src/start/tls-server.j
 import { certificateFolder, type Issued, issue, revocationList } from '../../support/certificates.js';
 
 const folder = certificateFolder();
-afterAll(() => folder[Symbol.dispose]());
+afterAll(() => {
+  vi.unstubAllEnvs();
+  folder[Symbol.dispose]();
+});
 
 const authority = issue({ commonNames: ['authority'], isAuthority: true });
 const stranger = issue({ commonNames: ['stranger'], isAuthority: true });
@@ -123,8 +126,31 @@ describe('a CA file alone', () => {
 });
 
 describe('without a CA file', () => {
-  it('nobody is asked', async () => {
-    expect(await meet({ ...base, trustedCaFile: '' }, undefined)).toEqual({ commonName: undefined });
+  const alone = { ...base, trustedCaFile: '' };
+  const own = issue({ commonNames: ['own'] });
+
+  it.each<[string, Partial<TlsOptions>]>([
+    ['by itself', {}],
+    ['with a list of revoked ones that is not there', { clientCrlFile: '/nowhere/list.crl' }],
+    ['with allowed common names', { allowedCns: ['alice'] }],
+    ['with allowed host names', { allowedHostnames: ['good.example'] }],
+    ['with a certificate to call others with', { clientCertFile: base.certFile, clientKeyFile: base.keyFile }],
+  ])('nobody is asked: %s', async (_name, more) => {
+    expect(await meet({ ...alone, ...more }, undefined)).toEqual({ commonName: undefined });
+    expect(await meet({ ...alone, ...more }, own)).toEqual({ commonName: undefined });
+  });
+
+  it('--client-cert-auth wants a certificate of those that the machine trusts', async () => {
+    // Read once, at the first need of it.
+    vi.stubEnv('SSL_CERT_FILE', caFile);
+    const tls = { ...alone, clientCertAuth: true };
+    expect(await meet(tls, undefined)).toEqual({ refused: "tls: client didn't provide a certificate" });
+    expect(await meet(tls, own)).toEqual({ refused: `${failed} certificate signed by unknown authority` });
+    const trusted = issue({ by: authority, commonNames: ['trusted'] });
+    expect(await meet(tls, trusted)).toEqual({ commonName: 'trusted' });
+    expect(await meet({ ...tls, allowedCns: ['other'] }, trusted)).toEqual({
+      refused: 'client certificate authentication failed',
+    });
   });
 });
 

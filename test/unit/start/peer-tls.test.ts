@@ -1,4 +1,5 @@
 /** TLS between members: who is let in, and whom a member calls. */
+import { once } from 'node:events';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PeerTlsOptions } from '../../../src/config/member-options.js';
 import { silentLogger } from '../../../src/lib/logger.js';
@@ -88,6 +89,23 @@ describe('members with certificates of one authority', () => {
     await until(() => a.rejected.length > 0, 'a refusal');
     expect(a.rejected).toEqual(["tls: client didn't provide a certificate"]);
     expect(a.refused[0]?.names).toBeUndefined();
+    dialed.socket.destroy();
+  });
+
+  it.each<[string, Partial<PeerTlsOptions>]>([
+    ['with a list of revoked ones that is not there', { clientCrlFile: '/nowhere/list.crl' }],
+    ['with allowed common names', { allowedCns: ['peer'] }],
+    ['whatever the names say', { skipClientSanVerification: true }],
+  ])('ask nobody without that authority, %s', async (_what, more) => {
+    await using a = await startPeerNode({ id: A, tls: tlsOf(certificate(), { trustedCaFile: '', ...more }) });
+    const dialed = await osNetwork.dial(
+      { t: 'tcp', host: '127.0.0.1', port: a.port },
+      { tls: { ca: authority.cert, alpn: ['http/1.1'] } },
+    );
+    dialed.socket.write('GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [answer] = await once(dialed.socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 \d+/);
+    expect(a.rejected).toEqual([]);
     dialed.socket.destroy();
   });
 
