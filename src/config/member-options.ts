@@ -106,6 +106,8 @@ export interface MemberOptions extends MemberConfig {
   readonly bootstrapDefragThresholdMegabytes: number;
   /** Skips fsync: for tests only, a crash then loses what was acknowledged. */
   readonly unsafeNoFsync: boolean;
+  /** The database's file stays in memory as a whole. */
+  readonly memoryMlock: boolean;
 
   /** What `--feature-gates` and older switches turn on. */
   readonly features: Features;

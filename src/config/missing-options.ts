@@ -46,13 +46,8 @@ export const missingOptions = {
   // The v2 API
   'v2-deprecation': idle(v2Stage, 'not-yet'),
 
-  // Of packages that are not ours
+  // Of 3.4 alone, for a log that is not zap's
   'log-package-levels': idle(string, ''),
-
-  // The database is not mapped, so there is nothing of it to lock; and V8 ends a process whose heap is locked, since it
-  // gives pages back, which the system then refuses.
-  'memory-mlock': idle(bool, false),
-  'experimental-memory-mlock': idle(bool, false),
 } satisfies OptionTable;
 
 /** What to do about a missing option that was given `value`: nothing, when that is its default. */

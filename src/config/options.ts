@@ -411,6 +411,7 @@ const named = {
   ),
   'warning-unary-request-duration': tuning(kinds.durationMs, 300, 'Time of a call from which on it is logged as slow.'),
 
+  'memory-mlock': tuning(kinds.bool, false, 'Keep the database in memory: its pages are never swapped out.'),
   'feature-gates': tuning(gatesKind, '', 'Features to turn on or off: Name=true,Name=false.'),
   'corrupt-check-time': tuning(
     kinds.durationMs,
@@ -467,6 +468,7 @@ const RENAMED = [
   'compact-hash-check-time',
   'downgrade-check-time',
   'bootstrap-defrag-threshold-megabytes',
+  'memory-mlock',
 ] as const;
 
 type OlderName = `experimental-${(typeof RENAMED)[number]}`;

@@ -65,6 +65,11 @@ export type ReadOptions =
 
 const knownToEtcd: OptionTable = { ...options, ...missingOptions };
 
+const { 'log-package-levels': _, ...knownSince35 } = knownToEtcd;
+
+const tableOf = (emulate: EmulatedVersion): OptionTable =>
+  differenceOf('knowsPackageLevels', emulate) ? knownToEtcd : knownSince35;
+
 function flagOf(name: string): GoFlag | undefined {
   const kind = Object.hasOwn(knownToEtcd, name) ? knownToEtcd[name]?.kind : undefined;
   return kind === undefined ? undefined : { name, isBool: kind.isBool, parse: (text) => kind.parse(text) };
@@ -86,6 +91,10 @@ export function readOptions(args: readonly string[], world: OptionsWorld): ReadO
       `invalid value "${emulateText}" for flag -emulate-version: must be one of ${known}\n${shortUsage}`,
     );
   }
+  for (const name of flags.given.keys()) {
+    if (Object.hasOwn(knownToEtcd, name) && !Object.hasOwn(tableOf(emulate), name))
+      return exit(2, '', `flag provided but not defined: -${name}\n${shortUsage}`);
+  }
   const reader = new Reader(args, world, emulate);
   const [stray] = flags.rest;
   if (stray !== undefined) {
@@ -97,6 +106,11 @@ export function readOptions(args: readonly string[], world: OptionsWorld): ReadO
 }
 
 const hasCertificate = (values: Values): boolean => values['cert-file'] !== '' || values['key-file'] !== '';
+
+const neglectText = (name: string, value: unknown): string =>
+  name === 'log-package-levels'
+    ? `Deprecated '--log-package-levels=${value}' flag is set; use '--logger=zap' flag instead`
+    : `--${name} is taken but does nothing in etcd-ts`;
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
@@ -150,7 +164,12 @@ class Reader {
   }
 
   #fromFlags(onCommandLine: ReadonlyMap<string, unknown>): ReadOptions {
-    const environment = readEnvironment(this.world.env, new Set(onCommandLine.keys()), knownToEtcd, legacyFlags);
+    const environment = readEnvironment(
+      this.world.env,
+      new Set(onCommandLine.keys()),
+      tableOf(this.emulate),
+      legacyFlags,
+    );
     appendAll(this.#lines, environment.lines);
     switch (environment.t) {
       case 'shadowed':
@@ -168,7 +187,7 @@ class Reader {
   #fromFile(path: string): ReadOptions {
     const text = this.world.readFile(path);
     if (text instanceof Error) return this.refuse(text.message);
-    const file = this.world.parseFile(text, knownToEtcd);
+    const file = this.world.parseFile(text, tableOf(this.emulate));
     if (file.t === 'bare-error') return exit(1, '', `${file.message}\n`);
     if (file.t === 'error') return this.refuse(file.message);
     this.#add(
@@ -185,7 +204,7 @@ class Reader {
     for (const [name, value] of given) {
       const neglect = neglectOf(name, value);
       if (neglect === 'refuse') return this.refuse(`--${name} is an option of etcd that etcd-ts does not support`);
-      if (neglect === 'warn') this.#add('warn', `--${name} is taken but does nothing in etcd-ts`, {});
+      if (neglect === 'warn') this.#add('warn', neglectText(name, value), {});
     }
     const clash = this.#applyOlderNames(merged, given);
     if (clash !== undefined) return this.refuse(clash);

@@ -108,6 +108,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     warningApplyDurationMs: values['warning-apply-duration'],
     warningUnaryRequestDurationMs: values['warning-unary-request-duration'],
     unsafeNoFsync: values['unsafe-no-fsync'],
+    memoryMlock: values['memory-mlock'],
     metrics: values.metrics === 'extensive' ? 'extensive' : 'basic',
     enablePprof: values['enable-pprof'],
     distributedTracing: values['enable-distributed-tracing']

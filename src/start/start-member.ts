@@ -21,12 +21,14 @@ import { versionHandler } from '../api/http/version.js';
 import { V2HttpMetrics } from '../api/v2/metrics.js';
 import { RpcCounts } from '../api/v3/register.js';
 import type { LogLevel, MemberOptions } from '../config/member-options.js';
+import type { Disk } from '../lib/disk.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { descriptorLimit, openDescriptors } from '../lib/os/descriptors.js';
 import { osDisk } from '../lib/os/disk.js';
+import { lockedDisk } from '../lib/os/locked-disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { openFileLimit } from '../lib/os/open-files.js';
@@ -111,6 +113,11 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
   }
 }
 
+function diskFor({ unsafeNoFsync, memoryMlock }: MemberOptions): Disk {
+  const disk = unsafeNoFsync ? unsyncedDisk(osDisk) : osDisk;
+  return memoryMlock ? lockedDisk(disk) : disk;
+}
+
 async function startOn(ports: Ports, options: MemberOptions, logger: Logger, host: HostParts): Promise<RunningMember> {
   let stopped: (outcome: undefined) => void = () => {};
   let failed: (cause: unknown) => void = () => {};
@@ -145,7 +152,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     },
   };
   const world = {
-    disk: options.unsafeNoFsync ? unsyncedDisk(osDisk) : osDisk,
+    disk: diskFor(options),
     clock: osClock,
     random: osRandom,
     passwords: osPasswords,

@@ -18,6 +18,7 @@ const texts: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files',
   ENAMETOOLONG: 'file name too long',
   ENETUNREACH: 'network is unreachable',
+  ENOMEM: 'cannot allocate memory',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on device',
   ENOTDIR: 'not a directory',

@@ -1,7 +1,7 @@
 /**
- * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, and datagrams to a
- * unix socket, called in libc through koffi. Loaded by the first lock taken (about 9 ms), so a client command never
- * pays for it. See docs/decisions/0101-file-locks.md.
+ * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, mlock, datagrams to
+ * a unix socket, shared ports; called in libc through koffi. Loaded by the first lock taken (about 9 ms), so a client
+ * command never pays for it. See docs/decisions/0101-file-locks.md.
  */
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
@@ -12,6 +12,11 @@ export interface NativeCalls {
   flock(fd: number, options: { shared: boolean }): boolean;
   /** False where the file system cannot allocate ahead (or the platform has no such call). */
   fallocate(fd: number, size: number): boolean;
+  /**
+   * Reads `[from, size)` of a file, and keeps it in memory until the returned function is called; `from` is a multiple
+   * of the system's page size. Throws the system's error.
+   */
+  lockPages(fd: number, range: { from: number; size: number }): () => void;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
   sendDatagram(path: string, message: string): void;
   /** A descriptor that listens on an address that others may listen on as well. Throws the system's error. */
@@ -65,6 +70,7 @@ function load(): NativeCalls {
   const linux = process.platform === 'linux';
   const sendDatagram = datagramSender(libc, koffi);
   const listenShared = sharedListener(libc, koffi);
+  const lockPages = pageLocker(libc, koffi);
   const flockCall = libc.func('int flock(int fd, int operation)');
 
   function flock(fd: number, { shared }: { shared: boolean }): boolean {
@@ -72,7 +78,7 @@ function load(): NativeCalls {
     return refusedOrThrow('flock', koffi.errno());
   }
   // Other systems have no such lock; real etcd takes flock there for the WAL as well.
-  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false, sendDatagram, listenShared };
+  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false, lockPages, sendDatagram, listenShared };
 
   // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own,
   // and the same layout up to padding: all other fields are zero (whole file, from its start).
@@ -81,6 +87,7 @@ function load(): NativeCalls {
   const fcntl = libc.func(`int fcntl${suffix}(int fd, int command, uint8_t *lock)`);
   const fallocateCall = libc.func(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t size)`);
   return {
+    lockPages,
     sendDatagram,
     listenShared,
     flock,
@@ -100,6 +107,26 @@ function load(): NativeCalls {
       }
       return true;
     },
+  };
+}
+
+const PROT_READ = 1;
+const MAP_SHARED = 1;
+
+/** Through a mapping of the pages, which are the ones that reads of the file find. */
+function pageLocker(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCalls['lockPages'] {
+  return (fd, { from, size }) => {
+    const map = libc.func('intptr_t mmap(intptr_t address, size_t size, int access, int flags, int fd, int64_t from)');
+    const lock = libc.func('int mlock(intptr_t address, size_t size)');
+    const unmap = libc.func('int munmap(intptr_t address, size_t size)');
+    const address = map(0, size - from, PROT_READ, MAP_SHARED, fd, from);
+    if (address === -1) throw systemError('mmap', koffi.errno());
+    if (lock(address, size - from) !== 0) {
+      const errno = koffi.errno();
+      unmap(address, size - from);
+      throw systemError('mlock', errno);
+    }
+    return () => void unmap(address, size - from);
   };
 }
 

@@ -455,12 +455,34 @@ describe('checks', () => {
     expect(outcome.t !== 'exit' && outcome.lines[0]?.message).toBe('raft-write-timeout increased to minimum value: 5s');
   });
 
-  it('say what an option without effect is', () => {
-    const outcome = read(['--log-package-levels', 'raft=DEBUG']);
-    expect(outcome.t !== 'exit' && outcome.lines[0]).toMatchObject({
-      level: 'warn',
-      message: '--log-package-levels is taken but does nothing in etcd-ts',
+  it('leave levels of packages to 3.4, which says that they mean nothing to its newer log', () => {
+    const words = ['--log-package-levels', 'raft=DEBUG'];
+    const warning = "Deprecated '--log-package-levels=raft=DEBUG' flag is set; use '--logger=zap' flag instead";
+    const variable = { ETCD_LOG_PACKAGE_LEVELS: 'raft=DEBUG' };
+    for (const outcome of [
+      read(['--emulate-version=3.4', ...words]),
+      read(['--emulate-version=3.4'], variable),
+      read(['--emulate-version=3.4', '--config-file=c'], {}, file('log-package-levels: raft=DEBUG')),
+    ])
+      expect(outcome.t !== 'exit' && outcome.lines).toContainEqual({ level: 'warn', message: warning, fields: {} });
+    expect(refusal(read(words))).toEqual({
+      exitCode: 2,
+      stderr: 'flag provided but not defined: -log-package-levels',
     });
+    const passedOver = read([], variable);
+    expect(passedOver.t !== 'exit' && passedOver.lines[0]).toEqual({
+      level: 'warn',
+      message: 'unrecognized environment variable',
+      fields: { 'environment-variable': 'ETCD_LOG_PACKAGE_LEVELS=raft=DEBUG' },
+    });
+    expect(fromFile('log-package-levels: raft=DEBUG')).toMatchObject({ t: 'member' });
+  });
+
+  it('keep the database in memory under either name', () => {
+    expect(member(['--memory-mlock']).memoryMlock).toBe(true);
+    expect(member(['--experimental-memory-mlock']).memoryMlock).toBe(true);
+    expect(member([], {}).memoryMlock).toBe(false);
+    expect(member(['--config-file=c'], {}, file('experimental-memory-mlock: true')).memoryMlock).toBe(true);
   });
 
   it.each([
