@@ -10,28 +10,22 @@
  * meanwhile is one next batch.
  */
 import type { Bolt } from '../bolt/bolt.js';
-import { compactInto } from '../bolt/compact.js';
 import { folderOf } from '../bolt/create.js';
 import { BoltError } from '../bolt/errors.js';
-import { streamState } from '../bolt/stream.js';
-import type { ReadBucket } from '../bolt/types.js';
 import { type Caller, checkWanted } from '../lib/caller.js';
 import { bucketBytes } from './buckets.js';
-import { openFile, removeLeftovers, removeQuietly, temporaryPath } from './files.js';
-import { hashOf } from './hash.js';
+import { denseCopy } from './dense-copy.js';
+import { openFile, removeLeftovers, temporaryPath } from './files.js';
 import type { BackendOptions, FileBackend } from './options.js';
 import { rangeMerged, rangeStored } from './ranges.js';
 import { SharedBolt } from './shared-bolt.js';
 import type { BackendReader, BackendSnapshot, BucketName, Visit } from './types.js';
+import { hashNow, openSnapshot, openView } from './views.js';
 import { WriteBuffer } from './write-buffer.js';
 
 /** etcd's defaultBatchLimit and defaultBatchInterval. */
 const BATCH_OPERATIONS = 10_000;
 const BATCH_INTERVAL_MS = 100;
-/** etcd's send size for snapshots. */
-const SNAPSHOT_CHUNK_BYTES = 32 << 10;
-/** How long a slice of long work may hold the thread. */
-const SLICE_MS = 5;
 /** Revisions only grow, so pages of the `key` bucket are filled rather than left half empty for insertions. */
 const KEY_FILL_PERCENT = 0.9;
 
@@ -163,79 +157,20 @@ class BoltBackend implements FileBackend {
 
   openView(): BackendReader & { close(): void } {
     this.#assertUsable();
-    const shared = this.#shared;
-    shared.hold();
-    const tx = shared.bolt.beginRead();
-    const buckets = new Map<BucketName, ReadBucket | undefined>();
-    const bucketOf = (name: BucketName) => {
-      if (!buckets.has(name)) buckets.set(name, tx.bucket(bucketBytes(name)));
-      return buckets.get(name);
-    };
-    let open = true;
-    return {
-      get: (bucket, key) => bucketOf(bucket)?.get(key),
-      range: (bucket, start, end, limit, visit) => {
-        const stored = bucketOf(bucket);
-        if (stored !== undefined) rangeStored(stored, { start, end, limit }, visit);
-      },
-      close: () => {
-        if (!open) return;
-        open = false;
-        tx.close();
-        shared.release();
-      },
-    };
+    return openView(this.#shared);
   }
 
   async snapshot(caller?: Caller): Promise<BackendSnapshot> {
     await this.commit();
     this.#assertUsable();
     checkWanted(caller);
-    const shared = this.#shared;
-    shared.hold();
-    const { bolt } = shared;
-    const tx = bolt.beginRead();
-    let open = true;
-    const close = () => {
-      if (!open) return;
-      open = false;
-      tx.close();
-      shared.release();
-    };
-    const pause = this.#pauses();
-    return {
-      sizeBytes: tx.meta.highWater * tx.meta.pageSize,
-      async *chunks() {
-        try {
-          for (const chunk of streamState(bolt.pager, tx.meta, SNAPSHOT_CHUNK_BYTES)) {
-            yield chunk;
-            await pause();
-            if (!open) throw new BoltError('ERR_BOLT_CLOSED', bolt.path, 'the snapshot is closed');
-          }
-        } finally {
-          close();
-        }
-      },
-      close,
-    };
+    return openSnapshot(this.#shared, this.#options.clock);
   }
 
   async hash(ignore: (bucket: string, key: Uint8Array) => boolean, caller?: Caller): Promise<number> {
     await this.commit();
     this.#assertUsable();
-    const shared = this.#shared;
-    shared.hold();
-    const tx = shared.bolt.beginRead();
-    const pause = this.#pauses();
-    try {
-      return await hashOf(tx, ignore, async () => {
-        await pause();
-        checkWanted(caller);
-      });
-    } finally {
-      tx.close();
-      shared.release();
-    }
+    return await hashNow(this.#shared, ignore, { clock: this.#options.clock, caller });
   }
 
   /**
@@ -382,7 +317,7 @@ class BoltBackend implements FileBackend {
 
   /** False when it gave up, because another database is to take this one's place. */
   async #defragNow(): Promise<boolean> {
-    const { disk, path, logger, clock, failpoints } = this.#options;
+    const { disk, path, logger, clock } = this.#options;
     const before = { size: this.sizeBytes, inUse: this.sizeInUseBytes };
     const startMs = clock.monotonicMs();
     const temporary = temporaryPath(disk, path);
@@ -391,23 +326,8 @@ class BoltBackend implements FileBackend {
       'current-db-size-bytes': before.size,
       'current-db-size-in-use-bytes': before.inUse,
     });
-    let replacement: Bolt;
-    try {
-      await this.#failDefrag('defragOpenFileError');
-      await failpoints?.wait('defragBeforeCopy');
-      await this.#failDefrag('defragdbFail');
-      if (!(await this.#copyDensely(temporary))) {
-        removeQuietly(disk, temporary);
-        return false;
-      }
-      await failpoints?.wait('defragBeforeRename');
-      // Locked before it gets the name, so that at no moment the name stands for an unlocked file.
-      replacement = openFile(this.#options, { path: temporary, dense: true });
-    } catch (error) {
-      // The old file is whole and stays in use: running out of space here is an answer, not the end of the member.
-      removeQuietly(disk, temporary);
-      throw error;
-    }
+    const replacement = await denseCopy(this.#bolt, temporary, this.#options, () => this.#replacements > 0);
+    if (replacement === undefined) return false;
     this.#takeOver(replacement, temporary);
     logger.info('finished defragmenting directory', {
       path,
@@ -417,27 +337,6 @@ class BoltBackend implements FileBackend {
       took: `${Math.round(clock.monotonicMs() - startMs)}ms`,
     });
     return true;
-  }
-
-  async #failDefrag(name: 'defragOpenFileError' | 'defragdbFail'): Promise<void> {
-    const message = await this.#options.failpoints?.wait(name);
-    if (message !== undefined) throw new Error(message);
-  }
-
-  async #copyDensely(temporary: string): Promise<boolean> {
-    const file = this.#options.disk.open(temporary, 'create', 0o600);
-    const tx = this.#bolt.beginRead();
-    try {
-      const pause = this.#pauses();
-      for (const _ of compactInto(tx, file)) {
-        await pause();
-        if (this.#replacements > 0) return false;
-      }
-      return this.#replacements === 0;
-    } finally {
-      tx.close();
-      file.close();
-    }
   }
 
   /**
@@ -487,16 +386,5 @@ class BoltBackend implements FileBackend {
       this.#closed = true;
       this.#shared.release();
     }
-  }
-
-  /** A function to await between the steps of long work: lets the event loop run once a slice of time is used up. */
-  #pauses(): () => Promise<void> {
-    const { clock } = this.#options;
-    let sliceEndMs = clock.monotonicMs() + SLICE_MS;
-    return async () => {
-      if (clock.monotonicMs() < sliceEndMs) return;
-      await new Promise<void>((resolve) => clock.soon(resolve));
-      sliceEndMs = clock.monotonicMs() + SLICE_MS;
-    };
   }
 }
