@@ -1,12 +1,18 @@
 /**
  * The chunked coding (RFC 9112 section 7.1), taken apart as bytes arrive. Extensions and trailing fields are passed
- * over; what is longer than a line of Go's reader, or no chunk, is refused.
+ * over; what is longer than a line of Go's reader, or no chunk, is refused in its words (net/http/internal's
+ * chunked.go). Lines end with CRLF and nothing less: whoever stands before us may see no line's end in a bare LF, and
+ * another request where we see a chunk.
  */
 const MAX_LINE_BYTES = 4096;
 const MAX_TRAILER_BYTES = 64 * 1024;
+/** Of a chunk's line that need no reason, beside as much again as the chunk has bytes. */
+const FREE_LINE_BYTES = 16;
+/** What lines are longer than that, over a whole body. */
+const MAX_EXCESS_BYTES = 16 * 1024;
 const LF = 0x0a;
 /** Hexadecimal digits; no body is longer. */
-const sizeLine = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?\r?$/;
+const sizeLine = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/;
 
 export class ChunkError extends Error {
   override readonly name = 'ChunkError';
@@ -17,6 +23,7 @@ export class ChunkedDecoder {
   #left = 0;
   #line = '';
   #trailerBytes = 0;
+  #excessBytes = 0;
 
   get isAtEnd(): boolean {
     return this.#state === 'end';
@@ -46,24 +53,34 @@ export class ChunkedDecoder {
     return at;
   }
 
+  /** `line` is without its LF. */
   #takeLine(line: string): void {
-    const isEmpty = line === '' || line === '\r';
     switch (this.#state) {
-      case 'size': {
-        const digits = sizeLine.exec(line)?.[1];
-        if (digits === undefined) throw new ChunkError('invalid byte in chunk length');
-        this.#left = Number.parseInt(digits, 16);
-        this.#state = this.#left === 0 ? 'trailers' : 'data';
+      case 'size':
+        this.#takeSize(line);
         return;
-      }
       case 'data end':
-        if (!isEmpty) throw new ChunkError('malformed chunked encoding');
+        if (line !== '\r') throw new ChunkError('malformed chunked encoding');
         this.#state = 'size';
         return;
       default:
         this.#trailerBytes += line.length + 1;
         if (this.#trailerBytes > MAX_TRAILER_BYTES) throw new ChunkError('trailer header is too long');
-        if (isEmpty) this.#state = 'end';
+        if (!line.endsWith('\r')) throw new ChunkError('trailer line ends with bare LF');
+        if (line === '\r') this.#state = 'end';
     }
+  }
+
+  #takeSize(line: string): void {
+    const cr = line.indexOf('\r');
+    if (cr < 0) throw new ChunkError('chunked line ends with bare LF');
+    if (cr !== line.length - 1) throw new ChunkError('invalid CR in chunked line');
+    const digits = sizeLine.exec(line.slice(0, cr))?.[1];
+    if (digits === undefined) throw new ChunkError('invalid byte in chunk length');
+    this.#left = Number.parseInt(digits, 16);
+    const excess = this.#excessBytes + line.length + 1 - FREE_LINE_BYTES - 2 * this.#left;
+    this.#excessBytes = Math.max(0, excess);
+    if (this.#excessBytes > MAX_EXCESS_BYTES) throw new ChunkError('chunked encoding contains too much non-data');
+    this.#state = this.#left === 0 ? 'trailers' : 'data';
   }
 }

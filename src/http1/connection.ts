@@ -5,7 +5,8 @@
  *   socket ─▶ head ─▶ service ─▶ response ─▶ socket        one exchange at a time
  *               └──▶ body (what nobody reads waits in the socket)
  *
- * What a client sends behind the request that is served is held, up to a bound that ends the connection.
+ * What a client sends behind the request that is served is held, up to a bound that ends the connection. A client that
+ * sends no more may still read: its requests are answered, as ones whose caller has left.
  */
 import type { Duplex } from 'node:stream';
 import type { HttpConnection, HttpPeer, HttpResponse, WrittenBody } from '../lib/http.js';
@@ -15,13 +16,17 @@ import { Exchange, type ExchangeHost } from './exchange.js';
 import { HeldBytes } from './held-bytes.js';
 import { RefusedRequest, refusals } from './refusals.js';
 import { readRequestHead, readRequestLine } from './request-head.js';
-import { responseFields } from './response-head.js';
+import { allowsBody, responseFields, trailerFields } from './response-head.js';
 import type { ServerContext } from './types.js';
 
 /** As Go's, with the same allowance for what is read ahead. */
 const MAX_HEAD_BYTES = 1024 * 1024 + 4096;
 /** Behind the request that is served. */
 const WAITING_BYTES = 8 * 1024 * 1024;
+/** This much of each is held however much others hold. */
+const FREE_WAITING_BYTES = 64 * 1024;
+/** Requests that came at once are served in one turn of the event loop up to so many: others get their turn as well. */
+const MAX_IN_TURN = 32;
 /**
  * A connection that is closed with bytes unread is reset, and the answer lost with it: as Go does, the caller is given
  * time to read it.
@@ -35,11 +40,11 @@ const MAX_FIRST_LINE_BYTES = 4096;
 const LF = 0x0a;
 const CR = 0x0d;
 const CRLF = '\r\n';
-const LAST_CHUNK = '0\r\n';
 
 export class Connection implements ExchangeHost, HttpConnection {
   readonly peer: HttpPeer;
   readonly #socket: Duplex & { readonly bytesWritten?: number };
+  readonly #endsWithClient: boolean;
   readonly #held = new HeldBytes();
   /** Where a head's end is looked for next. */
   #searched = 0;
@@ -52,8 +57,17 @@ export class Connection implements ExchangeHost, HttpConnection {
   #isStalled = false;
   /** The answer is the last; what still comes is dropped. */
   #isEnding = false;
+  /** Its client sends no more. */
+  #hasEnded = false;
   #isClosed = false;
   #countedBytes = 0;
+  /** Of what is held, in the bound on all bodies. */
+  #countedHeld = 0;
+  /** Served in this turn of the event loop. */
+  #inTurn = 0;
+  #awaitsTurn = false;
+  /** How much its client had taken when it last took something, and when that was. */
+  #taken = { bytes: -1, atMs: 0 };
   #onWritable: (() => void) | undefined;
   #stopLingering: (() => void) | undefined;
 
@@ -63,6 +77,8 @@ export class Connection implements ExchangeHost, HttpConnection {
     readonly onClosed: (connection: Connection) => void,
   ) {
     this.#socket = socket;
+    this.#endsWithClient = !socket.allowHalfOpen;
+    socket.allowHalfOpen = true;
     this.peer = { address: remoteAddress, tls, connection: this };
     this.#idleSinceMs = context.clock.monotonicMs();
     socket.on('data', this.#onData);
@@ -71,10 +87,6 @@ export class Connection implements ExchangeHost, HttpConnection {
     socket.on('close', this.#onClose);
     socket.on('error', ignore);
     socket.resume();
-  }
-
-  get isIdle(): boolean {
-    return this.#exchange === undefined;
   }
 
   get unsentBytes(): number {
@@ -93,18 +105,36 @@ export class Connection implements ExchangeHost, HttpConnection {
     this.#socket.destroy();
   }
 
+  /** Now, or with the answer that is under way. */
+  close(): void {
+    if (this.#exchange !== undefined || this.#isEnding) return;
+    if (this.unsentBytes > 0) this.#end({ isAllRead: true });
+    else this.destroy();
+  }
+
   /** Ends what takes longer than it may. */
   look(nowMs: number): void {
     const { limits } = this.context;
     const exchange = this.#exchange;
-    if (this.#isEnding) return;
-    if (exchange === undefined) {
+    if (exchange?.isUpgraded === true) return;
+    if (exchange === undefined && this.unsentBytes > 0) {
+      this.#lookAtReader(nowMs);
+    } else if (this.#isEnding) {
+      return;
+    } else if (exchange === undefined) {
       const sinceMs = nowMs - this.#idleSinceMs;
       if (this.#held.length > 0 && sinceMs > limits.headersTimeoutMs) this.#refuse(refusals.tooSlow);
       else if (this.#held.length === 0 && sinceMs > limits.keepAliveMs) this.destroy();
-    } else if (!exchange.isComplete && !exchange.isAnswered && nowMs - exchange.beganMs > limits.bodyMs) {
-      this.destroy();
+    } else if (this.#hasEnded || !(exchange.isComplete || exchange.isAnswered)) {
+      if (nowMs - exchange.beganMs > limits.bodyMs) this.destroy();
     }
+  }
+
+  /** An answer may take its time, longer than a client may think about its next request. */
+  #lookAtReader(nowMs: number): void {
+    const bytes = this.sentBytes;
+    if (bytes !== this.#taken.bytes) this.#taken = { bytes, atMs: nowMs };
+    else if (nowMs - this.#taken.atMs > this.context.limits.bodyMs) this.destroy();
   }
 
   readMore(): void {
@@ -120,6 +150,7 @@ export class Connection implements ExchangeHost, HttpConnection {
     socket.off('data', this.#onData);
     socket.off('drain', this.#onDrain);
     socket.off('end', this.#onEnd);
+    socket.allowHalfOpen = !this.#endsWithClient;
     // It flows again for whoever listens next.
     socket.pause();
     (socket as { readableFlowing: boolean | null }).readableFlowing = null;
@@ -132,21 +163,40 @@ export class Connection implements ExchangeHost, HttpConnection {
     if (this.#isEnding) return;
     if (this.#isReady && this.#held.length === 0) {
       this.#idleSinceMs = this.context.clock.monotonicMs();
+      this.#inTurn = 0;
       this.#take(bytes, (used) => {
-        if (used < bytes.length) this.#held.append(bytes.subarray(used));
+        if (used < bytes.length) this.#hold(bytes.subarray(used));
       });
       return;
     }
     const exchange = this.#exchange;
     const used = exchange === undefined || exchange.isComplete ? 0 : this.#feed(exchange, bytes);
-    if (used < bytes.length) this.#held.append(bytes.subarray(used));
+    if (used < bytes.length) this.#hold(bytes.subarray(used));
     if (this.#isReady) this.#takeHeld();
     else if (this.#held.length > WAITING_BYTES) this.destroy();
   };
 
+  #hold(bytes: Buffer): void {
+    this.#held.append(bytes);
+    this.#countHeld();
+    const { bodies, limits } = this.context;
+    if (this.#held.length > FREE_WAITING_BYTES && bodies.bytes > limits.bodiesBytes) this.destroy();
+  }
+
+  #letGo(count: number): void {
+    this.#held.consume(count);
+    this.#countHeld();
+  }
+
+  #countHeld(): void {
+    const held = this.#isClosed ? 0 : this.#held.length;
+    this.context.bodies.bytes += held - this.#countedHeld;
+    this.#countedHeld = held;
+  }
+
   /** A head may begin. */
   get #isReady(): boolean {
-    return this.#exchange === undefined && !this.#isStalled;
+    return this.#exchange === undefined && !this.#isStalled && !this.#awaitsTurn;
   }
 
   #feed({ incoming }: Exchange, bytes: Buffer): number {
@@ -156,7 +206,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   #takeHeld(): void {
-    this.#take(this.#held.peek(), (used) => this.#held.consume(used));
+    this.#take(this.#held.peek(), (used) => this.#letGo(used));
   }
 
   /** Serves the request that `bytes` begin with, if its head is whole. `keepRest` hears what was used first. */
@@ -165,6 +215,7 @@ export class Connection implements ExchangeHost, HttpConnection {
       const end = headEnd(bytes, this.#searched);
       if (end === undefined) {
         keepRest(0);
+        if (this.#hasEnded) throw new RefusedRequest(refusals.malformed);
         this.#takePart(bytes);
         return;
       }
@@ -176,6 +227,7 @@ export class Connection implements ExchangeHost, HttpConnection {
       const exchange = new Exchange(head, this, this.#idleSinceMs);
       this.#exchange = exchange;
       keepRest(end + (exchange.isComplete ? 0 : this.#feed(exchange, bytes.subarray(end))));
+      if (this.#hasEnded) exchange.leave();
       this.context.service(exchange).then(
         (response) => this.#answer(exchange, response),
         () => this.destroy(),
@@ -188,10 +240,11 @@ export class Connection implements ExchangeHost, HttpConnection {
 
   /** What cannot become a request is refused before the rest has come. */
   #takePart(bytes: Buffer): void {
+    const from = this.#searched;
     this.#searched = Math.max(0, bytes.length - 3);
     if (bytes.length > MAX_HEAD_BYTES) throw new RefusedRequest(refusals.headTooLarge);
     if (this.#isLineRead) return;
-    const lineEnd = bytes.indexOf(LF);
+    const lineEnd = bytes.indexOf(LF, from);
     if (lineEnd < 0) {
       // The first byte of a TLS connection, say.
       if ((bytes[0] ?? 0) <= 0x20 || (bytes[0] ?? 0) >= 0x7f) throw new RefusedRequest(refusals.malformed);
@@ -208,13 +261,20 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   readonly #onEnd = (): void => {
-    if (this.#exchange === undefined || this.#isEnding) this.#socket.end();
-    else this.destroy();
+    this.#hasEnded = true;
+    if (this.#isEnding) return;
+    if (this.#exchange !== undefined) {
+      this.#exchange.leave();
+      this.#onDrain();
+    } else if (this.#isReady) {
+      this.#goOn();
+    }
   };
 
   readonly #onClose = (): void => {
     this.#isClosed = true;
     this.#count();
+    this.#countHeld();
     this.#stopLingering?.();
     this.#isStalled = false;
     this.#exchange?.leave();
@@ -237,12 +297,15 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   #sendWhole(exchange: Exchange, { status, headers }: HttpResponse, body: string | Uint8Array): void {
-    const { text, closes } = responseFields(status, headers);
+    const { text, closes, hasLength } = responseFields(exchange.protocol, status, headers);
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     const isLast = closes || this.#isLast(exchange) || !exchange.isComplete;
     const date = this.context.dateLine.at(this.context.clock.wallMs());
-    const head = `${text}Content-Length: ${length}\r\n${date}${connectionLine(exchange, isLast, closes)}\r\n`;
-    if (exchange.method === 'HEAD' || length === 0) {
+    const canHaveBody = allowsBody(exchange.method, status);
+    const isLengthSaid = !hasLength && (canHaveBody || exchange.method === 'HEAD');
+    const lengthLine = isLengthSaid ? `Content-Length: ${length}\r\n` : '';
+    const head = `${text}${date}${lengthLine}${connectionLine(exchange, isLast, closes)}\r\n`;
+    if (!canHaveBody || length === 0) {
       this.#socket.write(head, 'latin1', this.#count);
     } else if (typeof body === 'string' && length === body.length) {
       // ASCII alone.
@@ -267,14 +330,16 @@ export class Connection implements ExchangeHost, HttpConnection {
     body: AsyncIterable<Uint8Array> | WrittenBody,
   ): Promise<void> {
     const socket = this.#socket;
-    const { text, closes, hasLength } = responseFields(status, headers);
-    const isChunked = exchange.protocol === 'HTTP/1.1' && !hasLength;
-    const isLast = closes || this.#isLast(exchange) || !(isChunked || hasLength);
+    const { text, closes, hasLength } = responseFields(exchange.protocol, status, headers);
+    const canHaveBody = allowsBody(exchange.method, status);
+    const isChunked = canHaveBody && exchange.protocol === 'HTTP/1.1' && !hasLength;
+    const isLast = closes || this.#isLast(exchange) || !(isChunked || hasLength || !canHaveBody);
     const date = this.context.dateLine.at(this.context.clock.wallMs());
     const framing = isChunked ? 'Transfer-Encoding: chunked\r\n' : '';
     socket.write(`${text}${date}${connectionLine(exchange, isLast, closes)}${framing}\r\n`, 'latin1');
-    if (exchange.method === 'HEAD') {
+    if (!canHaveBody) {
       this.#done(exchange, isLast);
+      if (!('begin' in body)) await body[Symbol.asyncIterator]().return?.();
       return;
     }
     const breakOff = (): void => {
@@ -292,11 +357,12 @@ export class Connection implements ExchangeHost, HttpConnection {
       gone: exchange.signal,
     });
     broken?.removeEventListener('abort', breakOff);
-    if (!whole) return;
-    if (isChunked) {
-      const last = Object.entries(trailers?.() ?? {}).map(([name, value]) => `${name}: ${value}${CRLF}`);
-      socket.write(`${LAST_CHUNK}${last.join('')}${CRLF}`, 'latin1');
+    if (!whole) {
+      // Without the last chunk it does not look whole.
+      if (!this.#isClosed) this.#end({ isAllRead: true });
+      return;
     }
+    if (isChunked) socket.write(trailerFields(trailers?.() ?? {}), 'latin1');
     this.#done(exchange, isLast);
   }
 
@@ -345,8 +411,19 @@ export class Connection implements ExchangeHost, HttpConnection {
   #goOn(): void {
     this.#isStalled = false;
     this.#idleSinceMs = this.context.clock.monotonicMs();
-    if (this.#held.length > 0) this.#takeHeld();
-    else if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#held.length === 0) {
+      if (this.#hasEnded) this.#end({ isAllRead: true });
+      else if (this.#socket.isPaused()) this.#socket.resume();
+    } else if (++this.#inTurn < MAX_IN_TURN) {
+      this.#takeHeld();
+    } else {
+      this.#inTurn = 0;
+      this.#awaitsTurn = true;
+      this.context.clock.soon(() => {
+        this.#awaitsTurn = false;
+        if (!this.#isEnding && !this.#isClosed) this.#takeHeld();
+      });
+    }
   }
 
   #refuse(answer: string): void {
@@ -357,7 +434,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   /** No more is answered; whoever is still sending is given time to read what was. */
   #end({ isAllRead }: { readonly isAllRead: boolean }): void {
     this.#isEnding = true;
-    this.#held.consume(this.#held.length);
+    this.#letGo(this.#held.length);
     const socket = this.#socket;
     if (socket.isPaused()) socket.resume();
     socket.end(() => {
@@ -380,11 +457,10 @@ export class Connection implements ExchangeHost, HttpConnection {
   };
 }
 
+/** Said where it is not what the protocol's version has anyway. */
 function connectionLine({ protocol }: Exchange, isLast: boolean, isSaid: boolean): string {
-  if (isSaid) return '';
-  if (isLast) return 'Connection: close\r\n';
-  // That it stays open need not be said in HTTP/1.1.
-  return protocol === 'HTTP/1.0' ? 'Connection: keep-alive\r\n' : '';
+  if (isSaid || isLast === (protocol === 'HTTP/1.0')) return '';
+  return isLast ? 'Connection: close\r\n' : 'Connection: keep-alive\r\n';
 }
 
 /** Behind the empty line that ends a head; undefined when it has not come. Lines before `from` were looked at. */

@@ -84,12 +84,13 @@ export class Exchange implements HttpRequest {
     this.#countedBytes = 0;
   }
 
-  /** Its caller has gone away. */
+  /** Its caller has gone away, or sends no more, which is taken for the same. */
   leave(): void {
     this.isGone = true;
     if (!this.isAnswered) this.answer();
     this.#controller?.abort(clientGone());
-    this.incoming?.fail(new Error('the client has gone away before the end of its request'));
+    // As Go's reader has it.
+    this.incoming?.fail(new Error('unexpected EOF'));
   }
 
   #readMore(): void {

@@ -11,7 +11,7 @@ const HIGH_BYTES = 256 * 1024;
 export interface BodyHooks {
   /** Somebody reads it: for the first time, or there is room again. */
   onWanted(): void;
-  /** Counts bytes that are read; false when there are too many. */
+  /** Counts bytes that have come; false when there are too many. */
   take(bytes: number): boolean;
 }
 
@@ -22,6 +22,8 @@ export class RequestBody implements HttpBody {
   /** Of a length that is known. */
   #left: number;
   #failure: Error | undefined;
+  /** No more of it is held, even where all of it has come. */
+  #refusal: BodyTooLargeError | undefined;
   #wake: (() => void) | undefined;
   #begun = false;
 
@@ -43,6 +45,7 @@ export class RequestBody implements HttpBody {
   }
 
   get whole(): Uint8Array | undefined {
+    if (this.#refusal !== undefined) return undefined;
     return this.isComplete && !this.#begun && this.#chunks.length <= 1 ? (this.#chunks[0] ?? NOTHING) : undefined;
   }
 
@@ -87,8 +90,9 @@ export class RequestBody implements HttpBody {
         const wasFull = this.isFull;
         this.#heldBytes -= chunk.length;
         if (wasFull && !this.isFull) this.hooks.onWanted();
-        if (!this.hooks.take(chunk.length)) throw new BodyTooLargeError('too many bytes of requests wait');
         yield chunk;
+      } else if (this.#refusal !== undefined) {
+        throw this.#refusal;
       } else if (this.isComplete) {
         return;
       } else if (this.#failure !== undefined) {
@@ -103,7 +107,13 @@ export class RequestBody implements HttpBody {
   }
 
   #hold(data: Buffer): void {
-    if (data.length === 0) return;
+    if (data.length === 0 || this.#refusal !== undefined) return;
+    if (!this.hooks.take(data.length)) {
+      this.#refusal = new BodyTooLargeError('too many bytes of requests wait');
+      this.#chunks = [];
+      this.#heldBytes = 0;
+      return;
+    }
     this.#heldBytes += data.length;
     const last = this.#chunks.at(-1);
     // Many small chunks become one: a view costs more than a byte.

@@ -36,6 +36,8 @@ const illegalInValue = /[^\t -~\x80-\xff]/;
 /** As Go's httpguts.ValidHostHeader. */
 const hostHeader = /^[\w!$%&'()*+,\-.:;=@[\]~]*$/;
 const decimal = /^\d{1,15}$/;
+/** Of a path; those of a query are looked at by whoever reads it. */
+const badEscape = /^[^?]*%(?![\da-fA-F]{2})/;
 
 /** Throws RefusedRequest. */
 export function readRequestLine(line: string): RequestLine {
@@ -46,7 +48,8 @@ export function readRequestLine(line: string): RequestLine {
   const target = line.slice(first + 1, second);
   const protocol = protocolOf(line.slice(second + 1));
   const isTarget = method === 'CONNECT' && !target.startsWith('/') ? authorityTarget : targetText;
-  if (!token.test(method) || !isTarget.test(target)) throw new RefusedRequest(refusals.malformed);
+  if (!token.test(method) || !isTarget.test(target) || badEscape.test(target))
+    throw new RefusedRequest(refusals.malformed);
   return { method, target: escaped(target), protocol };
 }
 
@@ -81,7 +84,8 @@ export function readRequestHead(text: string): RequestHead {
   }
   const { connection, expect } = headers;
   const expectsContinue = expect !== undefined && expect.toLowerCase() === '100-continue';
-  if (expect !== undefined && expect !== '' && !expectsContinue) throw new RefusedRequest(refusals.expectation);
+  if (expect !== undefined && expect !== '' && !expectsContinue)
+    throw new RefusedRequest(refusals.expectation.replace('HTTP/1.1', protocol));
   const upgrade = protocol === 'HTTP/1.1' && hasWord(connection, 'upgrade') ? headers.upgrade : undefined;
   // Asked for by the way (`curl --http2`), and optional: served as the ordinary request that it also is.
   const isForHttp2 = upgrade?.toLowerCase() === 'h2c';
@@ -89,14 +93,19 @@ export function readRequestHead(text: string): RequestHead {
     delete headers.upgrade;
     delete headers['http2-settings'];
   }
+  const bodyBytes = bodyBytesOf(protocol, fields);
+  // What whoever passes the request on must not say again: Go forgets it too.
+  delete headers['transfer-encoding'];
+  if (bodyBytes === 'chunked') delete headers['content-length'];
   return {
     method,
     target,
     protocol,
     headers,
-    bodyBytes: bodyBytesOf(protocol, fields),
+    bodyBytes,
     keepsAlive: protocol === 'HTTP/1.1' ? !hasWord(connection, 'close') : hasWord(connection, 'keep-alive'),
-    expectsContinue,
+    // A client of HTTP/1.0 knows no answer before the answer.
+    expectsContinue: expectsContinue && protocol === 'HTTP/1.1',
     upgrade: isForHttp2 ? undefined : upgrade,
   };
 }

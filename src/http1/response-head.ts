@@ -1,6 +1,6 @@
 /** The first lines of an HTTP/1 response, in the order that they are given. */
 import { goStatusText } from '../lib/go/http-status.js';
-import type { HttpResponse } from '../lib/http.js';
+import type { HttpRequest, HttpResponse } from '../lib/http.js';
 
 /** What a handler may not put into a header: it would be another line. */
 const illegal = /[^\t\x20-\x7e\x80-\xff]/;
@@ -14,8 +14,12 @@ export interface ResponseFields {
 }
 
 /** Throws for a name or value that is none. */
-export function responseFields(status: number, headers: HttpResponse['headers']): ResponseFields {
-  let text = `HTTP/1.1 ${status} ${goStatusText(status)}\r\n`;
+export function responseFields(
+  protocol: HttpRequest['protocol'],
+  status: number,
+  headers: HttpResponse['headers'],
+): ResponseFields {
+  let text = `${protocol} ${status} ${goStatusText(status)}\r\n`;
   let closes = false;
   let hasLength = false;
   for (const name in headers) {
@@ -32,6 +36,17 @@ export function responseFields(status: number, headers: HttpResponse['headers'])
 
 const CONNECTION = 'connection';
 const LENGTH = 'content-length';
+
+/** Whether a response can have a body: what followed these would be read as the next response. */
+export function allowsBody(method: string, status: number): boolean {
+  return method !== 'HEAD' && status >= 200 && status !== 204 && status !== 304;
+}
+
+/** The fields behind a chunked body, with the line that ends it. Throws for a name or value that is none. */
+export function trailerFields(trailers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(trailers).map(([name, value]) => `${checked(name)}: ${checked(value)}\r\n`);
+  return `0\r\n${lines.join('')}\r\n`;
+}
 
 function checked(text: string): string {
   if (illegal.test(text)) throw new Error(`invalid character in header: ${JSON.stringify(text)}`);

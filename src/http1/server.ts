@@ -64,7 +64,7 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     },
     closeIdleConnections() {
       context.isClosing = true;
-      for (const connection of connections) if (connection.isIdle) connection.destroy();
+      for (const connection of connections) connection.close();
     },
     closeAllConnections() {
       context.isClosing = true;

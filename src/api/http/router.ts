@@ -105,8 +105,8 @@ export function corsHeaders(allowed: readonly string[], origin: string | undefin
   const shown = allowed.includes('*') ? '*' : origin !== undefined && allowed.includes(origin) ? origin : undefined;
   if (shown === undefined) return {};
   return {
+    'Access-Control-Allow-Headers': 'accept, content-type, authorization',
     'Access-Control-Allow-Methods': 'POST, GET, OPTIONS, PUT, DELETE',
     'Access-Control-Allow-Origin': shown,
-    'Access-Control-Allow-Headers': 'accept, content-type, authorization',
   };
 }

@@ -100,7 +100,67 @@ describe('a client that is slow', () => {
   });
 });
 
+describe('a client that reads slowly', () => {
+  const big = Buffer.alloc(30 * MB);
+  const bigAnswer: HttpService = () => Promise.resolve({ status: 200, headers: {}, body: big });
+
+  it('gets all of a large answer, however little time there is between requests', async () => {
+    const backlog = { bytes: 0 };
+    await using serving = await new Serving(bigAnswer, { backlog, keepAliveMs: 20, headersTimeoutMs: 20 }).listen();
+    const client = serving.client(GET + GET.slice(0, 10));
+    client.pause();
+    await until(() => backlog.bytes > 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    let read = 0;
+    client.on('data', (chunk) => {
+      read += chunk.length;
+    });
+    client.resume();
+    await until(() => read > big.length);
+  });
+
+  it.each(['keep-alive', 'close'])('and takes nothing at all is cut off (%s)', async (connection) => {
+    const backlog = { bytes: 0 };
+    await using serving = await new Serving(bigAnswer, { backlog, bodyMs: 100 }).listen();
+    serving.client(GET.replace('Host', `Connection: ${connection}\r\nHost`)).pause();
+    await until(() => backlog.bytes > 0);
+    await until(() => backlog.bytes === 0);
+  });
+
+  it('gets what is left of its answer from a server that closes', async () => {
+    const backlog = { bytes: 0 };
+    await using serving = await new Serving(bigAnswer, { backlog }).listen();
+    const client = serving.client(GET);
+    client.pause();
+    await until(() => backlog.bytes > 0);
+    serving.server.closeIdleConnections();
+    let read = 0;
+    client.on('data', (chunk) => {
+      read += chunk.length;
+    });
+    client.resume();
+    await closed(client);
+    expect(read).toBeGreaterThan(big.length);
+  });
+});
+
 describe('a client that asks for much', () => {
+  it('at once leaves others their turn', async () => {
+    let served = 0;
+    await using serving = await new Serving(() => {
+      served++;
+      return Promise.resolve({ status: 204, headers: {}, body: '' });
+    }).listen();
+    const most = 20_000;
+    serving.client(GET.repeat(most)).resume();
+    let longest = 0;
+    for (let before = 0; served < most; before = served) {
+      await new Promise((resolve) => setImmediate(resolve));
+      longest = Math.max(longest, served - before);
+    }
+    expect(longest).toBeLessThan(100);
+  });
+
   it('at once is answered in order, one request at a time', async () => {
     let running = 0;
     let most = 0;
@@ -179,6 +239,24 @@ describe('a client that asks for much', () => {
 });
 
 describe('bodies of many clients', () => {
+  it('and requests behind others are bounded together, read or not', async () => {
+    let begun = 0;
+    await using serving = await new Serving(
+      () => {
+        begun++;
+        return new Promise(() => {});
+      },
+      { bodiesBytes: 3 * MB },
+    ).listen();
+    const flood = (): Socket => serving.client(GET + 'x'.repeat(2 * MB));
+    const first = flood();
+    await until(() => begun === 1);
+    const second = flood();
+    await Promise.race([closed(first), closed(second)]);
+    const unread = Array.from({ length: 40 }, () => serving.client(post(200_000) + 'y'.repeat(200_000)));
+    await until(() => begun === 2 + unread.length);
+  });
+
   it('are bounded together, and there is room again when one has been answered', async () => {
     let arrived = 0;
     const counting: HttpService = (request) => {

@@ -71,8 +71,29 @@ describe('the head of a request', () => {
     ['white space at first', [GET, ' Host: x'], '400 Bad Request'],
     ['a return inside a value', [GET, HOST, 'X: a\rb'], '400 Bad Request: invalid header value'],
     ['an expectation', [GET, HOST, 'Expect: more'], '417 Expectation Failed'],
+    ['a bad escape in its path', ['GET /a%zz?b HTTP/1.1', HOST], '400 Bad Request'],
+    ['half an escape', ['GET /a%2 HTTP/1.1', HOST], '400 Bad Request'],
   ])('with %s is refused', (_what, lines, status) => {
     expect(refusal(...lines)).toBe(`HTTP/1.1 ${status}`);
+  });
+
+  it('may have what is no escape in its query, which is for others to read', () => {
+    expect(head('GET /%41?a=%zz HTTP/1.1', HOST).target).toBe('/%41?a=%zz');
+  });
+
+  it('of HTTP/1.0 is refused in HTTP/1.0 where Go answers, and is never told to go on', () => {
+    expect(refusal('GET / HTTP/1.0', 'Expect: more')).toBe('HTTP/1.0 417 Expectation Failed');
+    expect(head('PUT / HTTP/1.0', 'Expect: 100-continue', 'Content-Length: 1').expectsContinue).toBe(false);
+    expect(head('PUT / HTTP/1.1', HOST, 'Expect: 100-continue', 'Content-Length: 1').expectsContinue).toBe(true);
+  });
+
+  it('hands on no framing but a length that holds', () => {
+    const framing = (...lines: string[]): unknown[] => {
+      const { headers } = head(...lines);
+      return [headers['content-length'], headers['transfer-encoding']];
+    };
+    expect(framing(GET, HOST, 'Content-Length: 5', 'Transfer-Encoding: chunked')).toEqual([undefined, undefined]);
+    expect(framing('GET / HTTP/1.0', 'Content-Length: 5', 'Transfer-Encoding: chunked')).toEqual(['5', undefined]);
   });
 
   it('with a coding and a length has the coding; in HTTP/1.0 the length', () => {
@@ -105,6 +126,12 @@ describe('a chunked body', () => {
     ['a sign', '-1\r\n'],
     ['more digits than any body has', '1000000000000\r\n'],
     ['more data than it said', '1\r\nab\r\n'],
+    ['a size that ends without a return', '3\nabc\r\n'],
+    ['a return inside a size', '3;a\rb\r\nabc\r\n'],
+    ['data that ends without a return', '3\r\nabc\n0\r\n\r\n'],
+    ['an end without a return', '0\r\n\n'],
+    ['a trailer without a return', '0\r\nA: b\n\r\n'],
+    ['more beside the data than data', `1;${'x'.repeat(3000)}\r\na\r\n`.repeat(6)],
     ['an endless line', `1;${'x'.repeat(5000)}`],
     ['endless trailers', `0\r\n${'a: b\r\n'.repeat(20_000)}`],
   ])('with %s is refused', (_what, text) => {

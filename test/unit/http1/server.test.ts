@@ -25,6 +25,24 @@ async function serving(service: HttpService): Promise<{ port: number } & AsyncDi
 
 const text = (body: string): ReturnType<HttpService> => Promise.resolve({ status: 200, headers: {}, body });
 
+/** What comes back on one connection for bytes as latin1, sent piece by piece, until it is closed. */
+async function converse(port: number, ...pieces: readonly string[]): Promise<string> {
+  const socket = net.connect(port, HOST);
+  socket.on('error', () => {});
+  let got = '';
+  socket.on('data', (chunk) => {
+    got += String(chunk);
+  });
+  await once(socket, 'connect');
+  const closed = once(socket, 'close');
+  for (const [at, piece] of pieces.entries()) {
+    socket.write(Buffer.from(piece, 'latin1'));
+    if (at < pieces.length - 1) await once(socket, 'data');
+  }
+  await closed;
+  return got;
+}
+
 describe('an HTTP/1 server', () => {
   it('hands over method, target, headers, body and peer', async () => {
     await using server = await serving(async (request) => {
@@ -120,7 +138,58 @@ describe('an HTTP/1 server', () => {
       return got;
     };
     expect(await say('/yes')).toMatch(/^HTTP\/1\.1 101 .*hi$/s);
-    expect(await say('/no')).toMatch(/^HTTP\/1\.1 403 Forbidden\r\nX-Why: no\r\nContent-Length: 2\r\n.*\r\n\r\nno$/s);
+    expect(await say('/no')).toMatch(/^HTTP\/1\.1 403 Forbidden\r\nX-Why: no\r\n.*Content-Length: 2\r\n.*\r\n\r\nno$/s);
+  });
+
+  it('answers HTTP/1.0 in HTTP/1.0, and says that a connection stays, not that it ends', async () => {
+    await using server = await serving(async ({ target }) =>
+      target === '/stream'
+        ? {
+            status: 200,
+            headers: {},
+            body: (async function* () {
+              yield Buffer.from('streamed');
+            })(),
+          }
+        : text('whole'),
+    );
+    const keep = 'GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
+    const got = await converse(server.port, keep, 'GET /b HTTP/1.0\r\n\r\n');
+    const date = 'Date: [^\\r]*\\r\\n';
+    const whole = `HTTP/1.0 200 OK\\r\\n${date}Content-Length: 5\\r\\n`;
+    expect(got).toMatch(new RegExp(`^${whole}Connection: keep-alive\\r\\n\\r\\nwhole${whole}\\r\\nwhole$`));
+    expect(await converse(server.port, 'GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')).toMatch(
+      new RegExp(`^HTTP/1.0 200 OK\\r\\n${date}\\r\\nstreamed$`),
+    );
+  });
+
+  it('sends no body where there can be none, whatever a handler gives, and the next answer is whole', async () => {
+    let returned = 0;
+    await using server = await serving(async ({ target, method }) => {
+      if (method === 'PUT') return text('last');
+      const body: AsyncIterableIterator<Uint8Array> = {
+        [Symbol.asyncIterator]: () => body,
+        next: () => Promise.resolve({ done: false, value: Buffer.from('streamed') }),
+        return: async () => {
+          returned++;
+          return { done: true, value: undefined };
+        },
+      };
+      return { status: Number(target.slice(1)), headers: {}, body: returned % 2 === 0 ? body : 'whole' };
+    });
+    const ask = (method: string, status: number): string => `${method} /${status} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const requests = [ask('GET', 204), ask('GET', 304), ask('HEAD', 200)];
+    const last = 'PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+    for (const request of requests) {
+      for (const kind of ['streamed', 'whole']) {
+        const got = await converse(server.port, request + last);
+        const heads = got.split('\r\n\r\n');
+        expect([kind, heads.length, heads[2]]).toEqual([kind, 3, 'last']);
+        expect(heads[0]).not.toMatch(/Transfer-Encoding/);
+        if (request.startsWith('GET')) expect(heads[0]).not.toMatch(/Content-Length/);
+        returned = kind === 'streamed' ? 1 : 0;
+      }
+    }
   });
 
   it('reads a request that would rather be HTTP/2 as an ordinary one, with its body', async () => {
@@ -163,24 +232,6 @@ describe('an HTTP/1 server', () => {
     expect(String(answer)).toMatch(/Connection: close/);
     await once(socket, 'close');
   });
-
-  /** What comes back on one connection for bytes as latin1, sent piece by piece, until it is closed. */
-  async function converse(port: number, ...pieces: readonly string[]): Promise<string> {
-    const socket = net.connect(port, HOST);
-    socket.on('error', () => {});
-    let got = '';
-    socket.on('data', (chunk) => {
-      got += String(chunk);
-    });
-    await once(socket, 'connect');
-    const closed = once(socket, 'close');
-    for (const [at, piece] of pieces.entries()) {
-      socket.write(Buffer.from(piece, 'latin1'));
-      if (at < pieces.length - 1) await once(socket, 'data');
-    }
-    await closed;
-    return got;
-  }
 
   const echo: HttpService = async ({ method, target, body, peer }) => {
     const size = (await collectBody(body, 1000)).length;
@@ -304,5 +355,54 @@ describe('requests in pieces', () => {
     expect(String((await once(client, 'data'))[0])).toContain('[hi]');
     client.destroy();
     server.closeAllConnections();
+  });
+});
+
+describe('a client that sends no more', () => {
+  /** Sends all of it and the end at once. */
+  async function sayAndEnd(port: number, said: string): Promise<string> {
+    const socket = net.connect({ port, host: HOST, allowHalfOpen: true });
+    socket.on('error', () => {});
+    socket.end(Buffer.from(said, 'latin1'));
+    let got = '';
+    for await (const chunk of socket) got += String(chunk);
+    return got;
+  }
+
+  it('is answered still, all that it asked, and its requests are as ones whose caller left', async () => {
+    await using server = await serving(async (request) => {
+      if (request.target === '/slow' && !request.isGone)
+        await new Promise((resolve) => request.signal.addEventListener('abort', resolve));
+      return text(`[${request.target} ${request.isGone}]`);
+    });
+    const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const got = await sayAndEnd(server.port, get('/slow') + get('/next'));
+    expect(got.match(/\[.*?\]/g)).toEqual(['[/slow true]', '[/next true]']);
+  });
+
+  it('in the middle of a body or a head is told so', async () => {
+    await using server = await serving(async ({ body }) =>
+      collectBody(body, 100).then(
+        () => text('whole'),
+        (cause) => text(`[${cause.message}]`),
+      ),
+    );
+    const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc';
+    expect(await sayAndEnd(server.port, post)).toMatch(/\[unexpected EOF\]$/);
+    expect(await sayAndEnd(server.port, 'GET / HTTP/1.1\r\nHo')).toMatch(/^HTTP\/1\.1 400 .*400 Bad Request$/s);
+    expect(await sayAndEnd(server.port, 'GET / HT')).toBe('');
+    expect(await sayAndEnd(server.port, '')).toBe('');
+  });
+
+  it('has a stream ended, and not made to look whole', async () => {
+    await using server = await serving(async () => ({
+      status: 200,
+      headers: {},
+      body: (async function* () {
+        yield Buffer.from('begun');
+        await new Promise(() => {});
+      })(),
+    }));
+    expect(await sayAndEnd(server.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/\r\n\r\n(5\r\nbegun\r\n)?$/);
   });
 });
