@@ -66,6 +66,8 @@ export class StoreOverV3 {
   }
 
   async set(request: V2Request): Promise<Event> {
+    // Here alone it is refused before the path is looked at.
+    if (hasTtl(request)) throw noTtls();
     const path = writable(request);
     const { dir } = request;
     return this.#change('set', path, [], (view) => {
@@ -196,12 +198,12 @@ export class StoreOverV3 {
     previous: Stored | undefined,
   ): Change {
     const key = dir ? this.paths.directory(path) : this.paths.file(path);
-    const content = dir ? '' : value;
     return {
-      writes: [...parents.map((parent) => put(parent, '')), put(key, content)],
+      // A directory that is asked for with a value keeps it, unseen, as etcd's does.
+      writes: [...parents.map((parent) => put(parent, '')), put(key, value)],
       event: (revision) => {
         const createRevision = previous?.createRevision ?? revision;
-        const stored: Stored = { key, value: content, createRevision, modRevision: revision };
+        const stored: Stored = { key, value, createRevision, modRevision: revision };
         const node = viewOf(path, stored, { isDirectory: dir });
         if (previous === undefined) return answer({ action, node }, revision);
         return answer({ action, node, prevNode: viewOf(path, previous, { isDirectory: dir }) }, revision);
@@ -282,10 +284,10 @@ export class StoreOverV3 {
 
 /** The path, cleaned, of a request that may write there. */
 function writable(request: V2Request): string {
-  // Nobody looks at it where something goes.
-  if (request.method !== 'DELETE' && hasTtl(request)) throw noTtls();
   const path = cleanPath(request.path);
   if (roots.has(path)) throw new V2Error('rootReadOnly', path === KEYS_PREFIX ? '' : path, 0);
+  // Nobody looks at it where something goes.
+  if (request.method !== 'DELETE' && hasTtl(request)) throw noTtls();
   return path;
 }
 
