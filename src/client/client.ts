@@ -102,9 +102,9 @@ export class Client {
   }
 
   /** Logs in, if the client has a name and password; without this the first refusal makes it. Throws EtcdError. */
-  async logIn(): Promise<void> {
+  async logIn(limits: CallLimits = {}): Promise<void> {
     const { dialTimeoutMs = 0 } = this.#options;
-    await this.#login?.renew(dialTimeoutMs === 0 ? {} : { timeoutMs: dialTimeoutMs });
+    await this.#login?.renew({ ...(dialTimeoutMs === 0 ? {} : { timeoutMs: dialTimeoutMs }), ...limits });
   }
 
   watch(key: Bytes, options: WatchOptions = {}): Watch {

@@ -4,6 +4,7 @@
  * v3discovery/discovery.go.
  */
 import type { Client } from '../client/client.js';
+import { wireErrors } from '../proto/errors.js';
 import type { KeyValue } from '../proto/gen/mvccpb.js';
 import { UnavailableError } from './errors.js';
 import type { Registration, Registry } from './registry.js';
@@ -21,9 +22,13 @@ const membersPrefix = (token: string): string => `/_etcd/registry/${token}/membe
 export function v3Registry({ client, token, requestTimeoutMs }: V3RegistryOptions): Registry {
   const limits = (signal: AbortSignal) => ({ signal, timeoutMs: requestTimeoutMs });
   const prefix = membersPrefix(token);
+  let isLoggedIn = false;
   return {
     size: (signal) =>
       orUnavailable(async () => {
+        // Not left to the first refusal: a certificate's name is taken for a user's where no token comes with a call.
+        if (!isLoggedIn) await client.logIn(limits(signal));
+        isLoggedIn = true;
         const { kvs } = await client.kv.get(sizeKey(token), limits(signal));
         return kvs[0] === undefined ? undefined : text(kvs[0].value);
       }),
@@ -54,11 +59,15 @@ export function v3Registry({ client, token, requestTimeoutMs }: V3RegistryOption
   };
 }
 
-/** Whatever a v3 service refuses, an operator may yet put right: etcd asks again as well. */
+/**
+ * Whatever a v3 service refuses, an operator may yet put right: etcd asks again as well. But not with a wrong password,
+ * with which etcd's client does not begin.
+ */
 async function orUnavailable<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
+    if (cause instanceof Error && cause.message === wireErrors.authFailed.message) throw cause;
     throw unavailable(cause);
   }
 }

@@ -35,6 +35,7 @@ export async function offerToken(
 ): Promise<Offer> {
   const token = newToken(osRandom);
   await using client = clientOf(options);
+  await client.logIn();
   await offerV3(client, token, size, ttlSeconds);
   const url = v2UrlOf(options, token);
   const answersV2 = url !== undefined && (await offerV2(url, size, ttlSeconds).catch(() => false));

@@ -76,7 +76,7 @@ export async function discover(
   if (discovery.t === 'v3') logger.info('Bootstrapping cluster using v3 discovery.', {});
   let registry: Registry | undefined;
   try {
-    registry = discovery.t === 'v2' ? openV2Registry(discovery) : openV3Registry(discovery);
+    registry = discovery.t === 'v2' ? openV2Registry(discovery) : openV3Registry(discovery, logger);
     const words = discovery.t === 'v2' ? v2Words : v3Words;
     const deps = { registry, clock: osClock, logger, words, service, signal };
     return named({ ...options, initialClusterToken: token }, await joinThrough({ id, value }, deps));
@@ -164,7 +164,7 @@ function openV2Registry({ url, proxy }: { readonly url: string; readonly proxy: 
   return v2Registry({ url, proxy, ca, clock: osClock });
 }
 
-function openV3Registry(options: V3DiscoveryOptions): Registry {
+function openV3Registry(options: V3DiscoveryOptions, logger: Logger): Registry {
   const { tls: files, insecureTransport, insecureSkipTlsVerify, endpoints, username } = options;
   const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFile(path));
   const isSecure = !insecureTransport || files.cert !== '' || files.ca !== '';
@@ -183,6 +183,8 @@ function openV3Registry(options: V3DiscoveryOptions): Registry {
     ...(username === '' ? {} : { username, password: options.password }),
     dialTimeoutMs: options.dialTimeoutMs,
     keepAlive: { timeMs: options.keepaliveTimeMs, timeoutMs: options.keepaliveTimeoutMs },
+    // Which says why a service is not to be reached.
+    logger,
   });
   return v3Registry({ client, token: options.token, requestTimeoutMs: options.requestTimeoutMs });
 }
