@@ -17,7 +17,7 @@ export type TokenAnswer =
 /** A login that was applied. */
 export interface Login {
   readonly username: string;
-  /** Drawn by the member that was asked, and replicated. */
+  /** Chosen at random by the member that was asked, and replicated. */
   readonly prefix: string;
   /** Raft index of its entry. */
   readonly index: number;

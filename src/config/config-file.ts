@@ -1,5 +1,5 @@
 /**
- * The configuration file: YAML (or JSON), keys named as flags save for a few maps. Unknown keys are passed over; wrong
+ * The configuration file: YAML (or JSON), keys named as flags but for a few maps. Unknown keys are passed over; wrong
  * types are refused in the words of Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when
  * there is such a file.
  */

@@ -4,7 +4,7 @@
  *
  * Rules of the variables (etcd's pkg/flags): they are read when a command first needs a client, and not before, so a
  * command that stops at its arguments never sees them; a variable beside its flag is fatal, even an empty one; an
- * unknown variable draws a warning; a value that cannot be read is passed over.
+ * unknown variable is warned of; a value that cannot be read is passed over.
  */
 
 import type { FlagTable, FlagValues } from '../cli/flags.js';

@@ -100,20 +100,20 @@ class Attempt {
 
   async wait(): Promise<readonly Registration[]> {
     const { logger, service, words, signal, registry } = this.deps;
-    const told = new Set<string>();
+    const logged = new Set<string>();
     for (;;) {
       const { size, registrations, revision } = await this.check();
       const all = registrations.slice(0, size);
-      for (const registration of all) this.#tell(registration, told);
+      for (const registration of all) this.#logFound(registration, logged);
       try {
         if (all.length < size) {
-          this.#tellWaiting(all.length, size);
+          this.#logWaiting(all.length, size);
           for await (const registration of registry.watch(revision, signal)) {
             if (all.some(({ id }) => id === registration.id)) continue;
-            this.#tell(registration, told);
+            this.#logFound(registration, logged);
             all.push(registration);
             if (all.length === size) break;
-            this.#tellWaiting(all.length, size);
+            this.#logWaiting(all.length, size);
           }
         }
         if (all.length === size) {
@@ -141,15 +141,15 @@ class Attempt {
     }
   }
 
-  #tell({ id, value }: Registration, told: Set<string>): void {
-    if (told.has(id)) return;
-    told.add(id);
+  #logFound({ id, value }: Registration, logged: Set<string>): void {
+    if (logged.has(id)) return;
+    logged.add(id);
     const { logger, service, words } = this.deps;
     if (id === this.id) logger.info(words.self, { 'discovery-url': service, self: id });
     else logger.info(words.peer, { 'discovery-url': service, peer: id, value });
   }
 
-  #tellWaiting(found: number, size: number): void {
+  #logWaiting(found: number, size: number): void {
     const { logger, service, words } = this.deps;
     logger.info(words.waiting, { 'discovery-url': service, 'found-peers': found, 'needed-peers': size - found });
   }

@@ -224,7 +224,7 @@ export class Member {
     return this.#removed;
   }
 
-  /** In a while, so that others hear of the removal, and whoever asked for it gets an answer. */
+  /** In a while, so that others learn of the removal, and whoever asked for it gets an answer. */
   #stopAsRemoved(): void {
     if (this.#removed) return;
     this.#removed = true;
@@ -288,13 +288,13 @@ export class Member {
   // ---- for the metrics
 
   /** Called for each entry that is applied: its kind, whether it was refused, how long it took. */
-  set onApplied(told: EntryApplier['onApplied']) {
-    this.#parts.entries.onApplied = told;
+  set onApplied(listener: EntryApplier['onApplied']) {
+    this.#parts.entries.onApplied = listener;
   }
 
   /** Called for each database that a leader sent and that is durable. */
-  set onDatabaseSave(told: Wired['raftSnapshots']['onDatabaseSave']) {
-    this.#parts.raftSnapshots.onDatabaseSave = told;
+  set onDatabaseSave(listener: Wired['raftSnapshots']['onDatabaseSave']) {
+    this.#parts.raftSnapshots.onDatabaseSave = listener;
   }
 
   figures() {

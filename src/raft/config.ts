@@ -10,7 +10,7 @@ export interface RaftConfig {
   /** Not 0, and neither of the two local ids. */
   readonly id: NodeId;
   /**
-   * Ticks without word from a leader before an election; the timeout is drawn from `[electionTicks, 2 *
+   * Ticks without word from a leader before an election; the timeout is a random one from `[electionTicks, 2 *
    * electionTicks)`. Above `heartbeatTicks`.
    */
   readonly electionTicks: number;

@@ -39,7 +39,7 @@ export class NodeState {
   readonly tracker: Tracker;
   readonly mailbox: Mailbox;
   readStates: ReadState[] = [];
-  /** Drawn anew with each change of term or state, so that candidates do not collide for ever (paper §5.2). */
+  /** Chosen at random with each change of term or state, so that candidates do not collide for ever (paper §5.2). */
   randomizedElectionTimeout = 0;
 
   readonly logger: RaftLogger;

@@ -438,7 +438,7 @@ export class RawNode {
     };
   }
 
-  /** For tests: the timeout that was drawn, in ticks, holds until the next change of term or state. */
+  /** For tests: this timeout, in ticks, holds until the next change of term or state. */
   setRandomizedElectionTimeout(ticks: number): void {
     this.#raft.randomizedElectionTimeout = ticks;
   }

@@ -1,5 +1,5 @@
 /**
- * What happened to a key, as answers and watchers tell it. Keys are whole paths of the store; those who show them cut
+ * What happened to a key, as answers and watchers show it. Keys are whole paths of the store; those who show them cut
  * the namespace off.
  */
 import { jsonString } from './json.js';
@@ -28,7 +28,7 @@ export interface Event {
   readonly prevNode?: NodeView | undefined;
   /** The store's index when this was answered. */
   readonly etcdIndex: number;
-  /** Renewed a TTL and nothing else: no watcher hears of it. */
+  /** Renewed a TTL and nothing else: no watcher is notified. */
   readonly refresh: boolean;
 }
 

@@ -294,7 +294,7 @@ export class V2Store {
   }
 
   /**
-   * Watchers of all that goes hear it first, then everybody along the path: so a stream of exactly this path hears of
+   * Watchers of all that goes are notified first, then everybody along the path: so a stream of exactly this path gets
    * it twice.
    */
   #remove(node: Node, key: string, action: Action, nowNs: bigint): Event {

@@ -110,21 +110,21 @@ export class WatcherHub {
     if (watchers.size === 0) this.#byKey.delete(watcher.key);
   }
 
-  /** Remembers the event and tells all along its path of it. */
+  /** Remembers the event and notifies all watchers along its path. */
   notify(event: Event): void {
     this.history.add(event);
     if (this.#count === 0) return;
     const { key } = event.node;
-    this.#tell(event, '/', { deleted: false });
+    this.#notifyAt(event, '/', { deleted: false });
     for (let at = key.indexOf('/', 1); at > 0 && at <= this.#longestKey; at = key.indexOf('/', at + 1)) {
-      this.#tell(event, key.slice(0, at), { deleted: false });
+      this.#notifyAt(event, key.slice(0, at), { deleted: false });
     }
-    this.#tell(event, key, { deleted: false });
+    this.#notifyAt(event, key, { deleted: false });
   }
 
-  /** `path` goes with what `event` removes: all watchers of it hear of that. */
+  /** `path` goes with what `event` removes: all watchers of it are notified. */
   notifyRemoved(event: Event, path: string): void {
-    if (this.#count > 0) this.#tell(event, path, { deleted: true });
+    if (this.#count > 0) this.#notifyAt(event, path, { deleted: true });
   }
 
   /** Ends all watchers. */
@@ -134,7 +134,7 @@ export class WatcherHub {
     this.#count = 0;
   }
 
-  #tell(event: Event, path: string, { deleted }: { deleted: boolean }): void {
+  #notifyAt(event: Event, path: string, { deleted }: { deleted: boolean }): void {
     const watchers = this.#byKey.get(path);
     if (watchers === undefined) return;
     const isOwn = event.node.key === path;

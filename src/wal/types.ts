@@ -87,7 +87,7 @@ export interface Wal extends Disposable {
   readonly lastIndex: Index;
   /**
    * Syncs, removes the preallocated next segment, releases all locks. Harmless when called twice. A failed log only
-   * lets go of its files.
+   * closes its files.
    */
   close(): void;
 }

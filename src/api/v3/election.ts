@@ -70,7 +70,7 @@ export function electionHandlers(steps: Steps): Handlers<typeof Election> {
       return { header, kv };
     },
 
-    /** What goes wrong ends the stream as if nothing had, as in etcd; only a caller who is gone is told so. */
+    /** What goes wrong ends the stream as if nothing had, as in etcd; only a caller who is gone gets an error. */
     async observe(stream) {
       try {
         await observe(steps, stream);

@@ -149,7 +149,7 @@ export class RpcCounts implements ServerObserver {
     const count = this.#byPath.get(path);
     if (count === undefined) return;
     const name = codeNames[code] ?? 'Unknown';
-    if (tookMs !== undefined) for (const told of this.#handledListeners) told(count, tookMs / 1000, name);
+    if (tookMs !== undefined) for (const listener of this.#handledListeners) listener(count, tookMs / 1000, name);
     count.handled[name] = (count.handled[name] ?? 0) + 1;
   }
 

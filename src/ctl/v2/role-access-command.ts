@@ -1,4 +1,4 @@
-/** What `role grant` and `role revoke` have in common: a path, one kind of access, and a role that is told of it. */
+/** What `role grant` and `role revoke` have in common: a path, one kind of access, and the role that changes. */
 import type { AuthApi, V2Access, V2Role } from '../../client/v2/auth.js';
 import type { V2CallOptions } from '../../client/v2/types.js';
 import { AccountCommand } from './account-command.js';

@@ -1,7 +1,7 @@
 /**
  * At its start a member lets most of its first election timeout pass at once: a cluster that is up again finds its
- * leader sooner. Alone there is nobody to wait for; with others it is done once two of them are reached, lest it
- * disturbs a leader whose heartbeats are still on their way. Source: etcd's EtcdServer.adjustTicks.
+ * leader sooner. Alone there is nobody to wait for; with others it is done once two of them are reached, so as
+ * not to disturb a leader whose heartbeats are still on their way. Source: etcd's EtcdServer.adjustTicks.
  */
 import type { Logger } from '../../lib/logger.js';
 import type { Connections } from '../membership/connections.js';

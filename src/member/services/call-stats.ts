@@ -26,13 +26,13 @@ export interface CallStats {
   readonly responseCount: number;
   readonly responseSize: number;
   readonly content: string;
-  /** Of a call that only reads: how etcd's apply would tell of it. */
+  /** Of a call that only reads: how etcd's apply would log it. */
   readonly read?: { readonly prefix: string; readonly response: string };
   readonly trace?: { readonly operation: string; readonly detail: string; readonly step: string };
 }
 
-/** Of methods that etcd tells nothing of. */
-const UNTOLD: CallStats = { requestCount: -1, requestSize: -1, responseCount: -1, responseSize: -1, content: '' };
+/** Of methods whose figures etcd does not log. */
+const UNKNOWN: CallStats = { requestCount: -1, requestSize: -1, responseCount: -1, responseSize: -1, content: '' };
 
 interface Call {
   readonly path: string;
@@ -59,7 +59,7 @@ export function statsOf({ path, request, response }: Call): CallStats {
     case '/etcdserverpb.KV/Txn':
       return txnStats(request as TxnRequest, answerOf(TxnResponse, response));
     default:
-      return UNTOLD;
+      return UNKNOWN;
   }
 }
 

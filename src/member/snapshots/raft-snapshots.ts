@@ -82,8 +82,8 @@ export class RaftSnapshots {
   }
 
   /** Called for each database that a leader sent and that is durable. */
-  set onDatabaseSave(told: IncomingDatabases['onSave']) {
-    this.#incoming.onSave = told;
+  set onDatabaseSave(listener: IncomingDatabases['onSave']) {
+    this.#incoming.onSave = listener;
   }
 
   /** Takes a snapshot where enough has been applied since the last one. */

@@ -71,8 +71,8 @@ export interface MemberConfig {
   /** Leases may be revoked while apply is further behind than other requests may find it. */
   readonly prioritizesRevokes: boolean;
   /**
-   * The leader tells how long leases still live, so that a new leader need not begin anew; written down by apply when
-   * `leaseCheckpointPersist`.
+   * The leader replicates how long leases still live, so that a new leader need not begin again; written down by apply
+   * when `leaseCheckpointPersist`.
    */
   readonly leaseCheckpoint: boolean;
   readonly leaseCheckpointPersist: boolean;

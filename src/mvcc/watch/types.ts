@@ -6,7 +6,7 @@
  *     for (let r = stream.take(); r; r = stream.take()) …   // pull; a sender that stops pulling makes the hub buffer,
  *                                                           then fall back
  *
- * The handler draws up `created` and `canceled`-on-request answers itself, before it calls `take()` again: so nothing
+ * The handler makes the `created` and `canceled`-on-request answers itself, before it calls `take()` again: so nothing
  * for an id is sent before its created answer. Everything else (events, progress, compaction cancels) comes out of
  * `take()`.
  */
