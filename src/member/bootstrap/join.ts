@@ -4,17 +4,12 @@
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { verifyJoining } from '../../datadir/initial-cluster.js';
-import type { Disk } from '../../lib/disk.js';
 import { RESOLVE_TIMEOUT_MS, urlsDifference } from '../../lib/go/same-urls.js';
-import { Metadata } from '../../proto/gen/etcdserverpb.js';
-import { MemoryStorage } from '../../raft/log/memory-storage.js';
-import { createWal } from '../../wal/index.js';
-import type { WalOptions } from '../../wal/types.js';
 import type { MemberConfig } from '../world/types.js';
 import { isCompatibleWithCluster } from './compatible.js';
 import { initialMembers } from './new-cluster.js';
 import { askForCluster, type ClusterAnswer, remotePeerUrls } from './remote-cluster.js';
-import type { DecisionWorld, JoiningMember, LogState } from './types.js';
+import type { DecisionWorld, JoiningMember } from './types.js';
 
 const ASK_TIMEOUT_MS = 10_000;
 
@@ -78,16 +73,4 @@ function describeCluster({ clusterId, members }: ClusterAnswer): string {
       `Attributes:{Name:${name} ClientURLs:[${clientURLs.join(' ')}]}}`,
   );
   return `{ClusterID:${clusterId.toString(16)} Members:[${texts.join(' ')}] RemovedMemberIDs:[]}`;
-}
-
-/** An empty one: the leader sends everything. */
-export function joiningLog(
-  { memberId, clusterId }: JoiningMember,
-  disk: Disk,
-  walDir: string,
-  options: WalOptions,
-): LogState {
-  const metadata = Metadata.encode({ NodeID: memberId, ClusterID: clusterId });
-  const wal = createWal(disk, walDir, metadata, options);
-  return { wal, storage: new MemoryStorage(), snapshot: undefined, memberId, clusterId, peers: undefined };
 }

@@ -3,17 +3,12 @@
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { bootstrapMemberId, clusterId } from '../../datadir/ids.js';
 import { verifyInitialCluster } from '../../datadir/initial-cluster.js';
-import type { Disk } from '../../lib/disk.js';
 import { goQuote } from '../../lib/go/quote.js';
 import type { MemberId } from '../../lib/ids.js';
-import { Metadata } from '../../proto/gen/etcdserverpb.js';
-import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import { NONE } from '../../raftpb/types.js';
-import { createWal } from '../../wal/index.js';
-import type { WalOptions } from '../../wal/types.js';
 import type { MemberConfig } from '../world/types.js';
 import { askForCluster, remotePeerUrls } from './remote-cluster.js';
-import type { DecisionWorld, InitialConfiguration, LogState } from './types.js';
+import type { DecisionWorld, InitialConfiguration } from './types.js';
 
 /** How long each of the others may take to say that this member has been there before; most do not run yet. */
 const ASK_TIMEOUT_MS = 1000;
@@ -54,15 +49,4 @@ export function initialMembers(config: MemberConfig): readonly ClusterMember[] {
     members.set(id, { id, name, peerURLs, isLearner: false, clientURLs: [] });
   }
   return [...members.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-export function newLog(
-  { memberId, clusterId, members }: InitialConfiguration,
-  disk: Disk,
-  walDir: string,
-  options: WalOptions,
-): LogState {
-  const metadata = Metadata.encode({ NodeID: memberId, ClusterID: clusterId });
-  const wal = createWal(disk, walDir, metadata, options);
-  return { wal, storage: new MemoryStorage(), snapshot: undefined, memberId, clusterId, peers: members };
 }

@@ -13,8 +13,7 @@ import type { MemberConfig, MemberWorld } from '../world/types.js';
 import { assemble } from './assemble.js';
 import { makeDurableDir } from './durable-dir.js';
 import { BackendAheadError, reading } from './errors.js';
-import { joiningLog } from './join.js';
-import { newLog } from './new-cluster.js';
+import { newLog } from './new-log.js';
 import { memberDirOf, snapDirOf, walDirOf } from './paths.js';
 import { restartLog } from './restart.js';
 import type { Bootstrapped, Decision, DiskObserver, LogState } from './types.js';
@@ -46,11 +45,11 @@ export function openParts(
   switch (decision.t) {
     case 'new':
       unused = openUnused(openDb, dbPath, walDir);
-      log = newLog(decision.configuration, disk, walDir, options);
+      log = newLog(decision.configuration, decision.configuration.members, disk, walDir, options);
       break;
     case 'joining':
       unused = openUnused(openDb, dbPath, walDir);
-      log = joiningLog(decision, disk, walDir, options);
+      log = newLog(decision, undefined, disk, walDir, options);
       break;
     case 'restarting':
       log = restartLog(config, world, { walDir, snapshots, options });
