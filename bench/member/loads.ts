@@ -32,12 +32,12 @@ const VALUE = Buffer.alloc(256, 'v');
 const KEYS = 100_000;
 const WATCHERS = 1000;
 
-/** 16 bytes, drawn anew each time. */
+/** 16 bytes, others each time. */
 function randomKey(): Uint8Array {
   return Buffer.from(`key-${String(Math.floor(Math.random() * KEYS)).padStart(12, '0')}`);
 }
 
-function channelOf(channels: readonly Channel[], client: number): Channel {
+export function channelOf(channels: readonly Channel[], client: number): Channel {
   const channel = channels[client % channels.length];
   if (channel === undefined) throw new Error('no channel');
   return channel;

@@ -1,7 +1,7 @@
 /** The loads of the v2 API, beside an etcd of before 3.6 with --enable-v2: sets and gets over HTTP/1. */
 import type { Channel } from '../../src/grpc/types.js';
 import { HttpConnection } from './http-connection.js';
-import type { Load } from './loads.js';
+import { channelOf, type Load } from './loads.js';
 
 const KEYS = 10_000;
 const WATCHERS = 5000;
@@ -9,11 +9,8 @@ const FORM = { type: 'application/x-www-form-urlencoded', text: `value=${'v'.rep
 
 const randomPath = (): string => `/v2/keys/bench/key-${Math.floor(Math.random() * KEYS)}`;
 
-function open(channels: readonly Channel[], client: number): Promise<HttpConnection> {
-  const channel = channels[client % channels.length];
-  if (channel === undefined) throw new Error('no channel');
-  return HttpConnection.open(channel.target);
-}
+const open = (channels: readonly Channel[], client: number): Promise<HttpConnection> =>
+  HttpConnection.open(channelOf(channels, client).target);
 
 const set = async (channels: readonly Channel[], client: number) => {
   const connection = await open(channels, client);

@@ -75,6 +75,20 @@ export const request: readonly (readonly [string, string])[] = [
   [':authority', 'x'],
 ];
 
+/** A unary gRPC call as a client's frames. */
+export function unaryCall(id: number, path: string, message: Uint8Array): Buffer[] {
+  const head = block(
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', path],
+    [':authority', 'x'],
+    ['content-type', 'application/grpc'],
+    ['te', 'trailers'],
+  );
+  const body = Buffer.concat([Buffer.of(0), uint32(message.length), message]);
+  return [frame(T.HEADERS, END_HEADERS, id, head), frame(T.DATA, END_STREAM, id, body)];
+}
+
 /** Cuts frames off the front of what has come. */
 export class FrameLog {
   readonly frames: WireFrame[] = [];

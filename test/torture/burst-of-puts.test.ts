@@ -4,11 +4,10 @@
  */
 import { connect } from 'node:net';
 import { beforeAll, expect, it } from 'vitest';
-import { HpackEncoder } from '../../src/http2/hpack/encoder.js';
 import { PutRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { buildPrograms } from '../support/member-process.js';
 import { WatchedMember } from '../support/watched-member.js';
-import { END_HEADERS, END_STREAM, frame, PREFACE, settings, T, uint32 } from '../support/wire-peer.js';
+import { END_STREAM, frame, PREFACE, settings, T, uint32, unaryCall } from '../support/wire-peer.js';
 
 const CONNECTIONS = 40;
 /** Of each. Together more than fit onto a stack as arguments. */
@@ -54,22 +53,11 @@ function send(port: number, bytes: Buffer): Promise<void> {
 }
 
 function burst(connection: number): Buffer {
-  const encoder = new HpackEncoder();
   // All answers of a connection are more than its first window.
   const frames = [PREFACE, settings(), frame(T.WINDOW_UPDATE, 0, 0, uint32(1 << 30))];
   for (let put = 0; put < PUTS; put++) {
-    const head = encoder.encode([
-      { name: ':method', value: 'POST' },
-      { name: ':scheme', value: 'http' },
-      { name: ':path', value: '/etcdserverpb.KV/Put' },
-      { name: ':authority', value: 'x' },
-      { name: 'content-type', value: 'application/grpc' },
-      { name: 'te', value: 'trailers' },
-    ]);
     const request = PutRequest.create({ key: Buffer.from(`b${connection}-${put}`), value: Buffer.from('v') });
-    const message = PutRequest.encode(request);
-    const body = Buffer.concat([Buffer.of(0), uint32(message.length), message]);
-    frames.push(frame(T.HEADERS, END_HEADERS, 1 + 2 * put, head), frame(T.DATA, END_STREAM, 1 + 2 * put, body));
+    frames.push(...unaryCall(1 + 2 * put, '/etcdserverpb.KV/Put', PutRequest.encode(request)));
   }
   return Buffer.concat(frames);
 }

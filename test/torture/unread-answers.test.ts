@@ -3,11 +3,10 @@
  */
 import { connect } from 'node:net';
 import { beforeAll, expect, it } from 'vitest';
-import { HpackEncoder } from '../../src/http2/hpack/encoder.js';
 import { RangeRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { buildPrograms } from '../support/member-process.js';
 import { everything, WatchedMember } from '../support/watched-member.js';
-import { END_HEADERS, END_STREAM, frame, PREFACE, settings, T, uint32 } from '../support/wire-peer.js';
+import { frame, PREFACE, settings, T, uint32, unaryCall } from '../support/wire-peer.js';
 
 const STREAMS = 200;
 const LARGEST_WINDOW = 2 ** 31 - 1;
@@ -37,24 +36,12 @@ it('answers that nobody reads are bounded by connection, however wide the window
 }, 240_000);
 
 function manyRanges(): Buffer {
-  const encoder = new HpackEncoder();
   const message = RangeRequest.encode(RangeRequest.create(everything));
-  const body = Buffer.concat([Buffer.of(0), uint32(message.length), message]);
   const frames = [
     PREFACE,
     settings([INITIAL_WINDOW_SIZE, LARGEST_WINDOW]),
     frame(T.WINDOW_UPDATE, 0, 0, uint32(LARGEST_WINDOW - 65_535)),
   ];
-  for (let id = 1; id < STREAMS * 2; id += 2) {
-    const head = encoder.encode([
-      { name: ':method', value: 'POST' },
-      { name: ':scheme', value: 'http' },
-      { name: ':path', value: '/etcdserverpb.KV/Range' },
-      { name: ':authority', value: 'x' },
-      { name: 'content-type', value: 'application/grpc' },
-      { name: 'te', value: 'trailers' },
-    ]);
-    frames.push(frame(T.HEADERS, END_HEADERS, id, head), frame(T.DATA, END_STREAM, id, body));
-  }
+  for (let id = 1; id < STREAMS * 2; id += 2) frames.push(...unaryCall(id, '/etcdserverpb.KV/Range', message));
   return Buffer.concat(frames);
 }

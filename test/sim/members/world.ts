@@ -12,6 +12,19 @@ const PROMISE_TURNS = 16;
 /** Work that goes on for so many turns without any time passing goes on for ever. */
 const MAX_TURNS = 20_000;
 
+/** The next time is set before `run`. */
+function repeated(clock: Pick<Clock, 'after'>, periodMs: number, run: () => void): () => void {
+  let cancel = (): void => {};
+  const again = (): void => {
+    cancel = clock.after(periodMs, () => {
+      again();
+      run();
+    });
+  };
+  again();
+  return () => cancel();
+}
+
 export class World implements Clock {
   /** Events that did something. */
   steps = 0;
@@ -40,15 +53,7 @@ export class World implements Clock {
   }
 
   every(periodMs: number, run: () => void): () => void {
-    let cancel = (): void => {};
-    const again = (): void => {
-      cancel = this.after(periodMs, () => {
-        again();
-        run();
-      });
-    };
-    again();
-    return () => cancel();
+    return repeated(this, periodMs, run);
   }
 
   soon(run: () => void): void {
@@ -111,15 +116,7 @@ export class LifeClock implements Clock {
 
   /** One that fell due several times while the process stood still comes once. */
   every(periodMs: number, run: () => void): () => void {
-    let cancel = (): void => {};
-    const again = (): void => {
-      cancel = this.after(periodMs, () => {
-        again();
-        run();
-      });
-    };
-    again();
-    return () => cancel();
+    return repeated(this, periodMs, run);
   }
 
   soon(run: () => void): void {

@@ -181,6 +181,14 @@ describe('a full disk behind stdout', () => {
 describe('systemd', () => {
   const ready = 'READY=1';
 
+  /** On ports of its own choice. */
+  const spawnMember = (dataDir: string, notifySocket: string): ChildProcess => {
+    const any = 'http://127.0.0.1:0';
+    const urls = ['--listen-client-urls', any, '--advertise-client-urls', any, '--listen-peer-urls', any];
+    const env = environment({ NOTIFY_SOCKET: notifySocket });
+    return spawn(ourProgram('etcd'), ['--data-dir', dataDir, ...urls], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  };
+
   it.each([
     ['a path', (folder: string) => join(folder, 'notify')],
     ['an abstract name', () => `@etcd-ts-test-${process.pid}`],
@@ -191,21 +199,7 @@ describe('systemd', () => {
       const other = otherCluster.only;
       const path = pathIn(other.folder);
       using socket = new DatagramSocket(path);
-      const any = 'http://127.0.0.1:0';
-      const child = spawn(
-        ourProgram('etcd'),
-        [
-          '--data-dir',
-          other.dataDir,
-          '--listen-client-urls',
-          any,
-          '--advertise-client-urls',
-          any,
-          '--listen-peer-urls',
-          any,
-        ],
-        { env: environment({ NOTIFY_SOCKET: path }), stdio: ['ignore', 'pipe', 'pipe'] },
-      );
+      const child = spawnMember(other.dataDir, path);
       const end = ended(child);
       const told: string[] = [];
       const tell = () => {
@@ -246,21 +240,8 @@ describe('systemd', () => {
   it('that does not listen is told of in the log', async () => {
     await using otherCluster = await prepareCluster({ members: 1 });
     const other = otherCluster.only;
-    const any = 'http://127.0.0.1:0';
-    const child = spawn(
-      ourProgram('etcd'),
-      [
-        '--data-dir',
-        other.dataDir,
-        '--listen-client-urls',
-        any,
-        '--advertise-client-urls',
-        any,
-        '--listen-peer-urls',
-        any,
-      ],
-      { env: environment({ NOTIFY_SOCKET: join(other.folder, 'nobody') }), stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const child = spawnMember(other.dataDir, join(other.folder, 'nobody'));
+    child.stdout?.resume();
     let log = '';
     child.stderr?.on('data', (chunk: Buffer) => {
       log += chunk.toString();

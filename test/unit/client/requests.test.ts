@@ -1,7 +1,7 @@
 /** What each method of the client sends, and whether a call whose answer was lost is made again. */
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../../src/client/client.js';
-import { compare, op } from '../../../src/client/kv.js';
+import { compare, type GetOptions, op } from '../../../src/client/kv.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
 import { fakeClient } from '../../support/fake-client.js';
 import { settle } from '../../support/manual-clock.js';
@@ -32,6 +32,14 @@ const MAINTENANCE = '/etcdserverpb.Maintenance/';
 
 const put = { case: 'requestPut', value: { key: b('k'), value: b('v') } };
 const range = { case: 'requestRange', value: { key: b('k') } };
+
+const sorted = (name: string, sort: GetOptions['sort'], asked: { sortOrder: number; sortTarget: number }): Row => [
+  name,
+  ({ kv }) => kv.get('k', { sort }),
+  `${KV}Range`,
+  asked,
+  'again',
+];
 
 const rows: readonly Row[] = [
   ['get', ({ kv }) => kv.get('k'), `${KV}Range`, { key: b('k'), rangeEnd: b(''), sortOrder: 0, limit: 0 }, 'again'],
@@ -69,27 +77,9 @@ const rows: readonly Row[] = [
     },
     'again',
   ],
-  [
-    'get in the store’s own order',
-    ({ kv }) => kv.get('k', { sort: { order: 'ascend' } }),
-    `${KV}Range`,
-    { sortOrder: 0, sortTarget: 0 },
-    'again',
-  ],
-  [
-    'get by value',
-    ({ kv }) => kv.get('k', { sort: { by: 'value', order: 'ascend' } }),
-    `${KV}Range`,
-    { sortOrder: 1, sortTarget: 4 },
-    'again',
-  ],
-  [
-    'get by key, backwards',
-    ({ kv }) => kv.get('k', { sort: { order: 'descend' } }),
-    `${KV}Range`,
-    { sortOrder: 2, sortTarget: 0 },
-    'again',
-  ],
+  sorted('get in the store’s own order', { order: 'ascend' }, { sortOrder: 0, sortTarget: 0 }),
+  sorted('get by value', { by: 'value', order: 'ascend' }, { sortOrder: 1, sortTarget: 4 }),
+  sorted('get by key, backwards', { order: 'descend' }, { sortOrder: 2, sortTarget: 0 }),
   ['put', ({ kv }) => kv.put('k', 'v'), `${KV}Put`, { key: b('k'), value: b('v'), lease: 0n, prevKv: false }, 'once'],
   [
     'put with all that it takes',
