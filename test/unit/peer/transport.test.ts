@@ -62,6 +62,37 @@ describe('two transports', () => {
     expect(b.receiver.messages.map(({ commit }) => commit)).toEqual(Array.from({ length: 50 }, (_, index) => index));
   });
 
+  it('hand on no more than so many messages at once, drop what is beyond, and go on when some are done', async () => {
+    await using a = await startPeerNode({ id: A });
+    await using b = await startPeerNode({ id: B });
+    connect(a, b);
+    await until(() => isConnected(a) && isConnected(b), 'streams');
+    const busy: (() => void)[] = [];
+    b.receiver.onMessage = () => new Promise((resolve) => busy.push(resolve));
+    // A hundred thousand are more than fit onto a stack as arguments.
+    const most = 4096;
+    const burst = Array.from({ length: 100_000 }, (_, index) => heartbeat(A, B, index));
+    a.transport.send(burst);
+    const dropped = 'dropped internal Raft message since receiving buffer is full (overloaded network)';
+    const isDropped = (): boolean => b.log.records.some(({ message }) => message === dropped);
+    for (let at = 0; at < 50 && !isDropped(); at++) {
+      a.transport.send(burst.slice(0, 1000));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(isDropped()).toBe(true);
+    expect(busy).toHaveLength(most);
+    // Proposals have room of their own.
+    a.transport.send([makeMessage({ type: MessageType.MsgProp, from: A, to: B, entries: [makeEntry({})] })]);
+    await until(() => b.receiver.messages.at(-1)?.type === MessageType.MsgProp, 'a proposal');
+    for (const done of busy) done();
+    b.receiver.onMessage = async () => {};
+    const last = 123_456;
+    await until(() => {
+      a.transport.send([heartbeat(A, B, last)]);
+      return b.receiver.messages.at(-1)?.commit === last;
+    }, 'a message after the burst');
+  });
+
   it('send a snapshot with its database', async () => {
     await using a = await startPeerNode({ id: A });
     await using b = await startPeerNode({ id: B });
