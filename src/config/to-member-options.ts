@@ -67,6 +67,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     initialCorruptCheck: features.InitialCorruptCheck,
     corruptCheckIntervalMs: values['corrupt-check-time'],
     compactHashCheckIntervalMs: features.CompactHashCheck ? values['compact-hash-check-time'] : 0,
+    fastLeaseKeepAlive: features.FastLeaseKeepAlive,
     prioritizesRevokes: features.PriorityRequest,
     leaseCheckpoint: features.LeaseCheckpoint,
     leaseCheckpointPersist: features.LeaseCheckpointPersist,

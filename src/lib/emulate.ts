@@ -79,6 +79,8 @@ const differences = {
   refusesNegativeWatchStart: row(false, true, true, true),
   /** One that joins asks whether the cluster is being downgraded, and is then taken with a version lower by one. */
   asksDowngradeEnabled: row(false, true, true, true),
+  /** With `FastLeaseKeepAlive`, a lease is renewed without waiting for what is committed to be applied. */
+  leaseRenewMayBeFast: row(false, false, false, true),
   /** A progress request is answered at once even where watches of the stream are still catching up. */
   progressAlwaysAnswered: row(true, false, false, false),
 

@@ -283,6 +283,7 @@ export function wire(config: MemberConfig, world: MemberWorld, parts: Bootstrapp
     leaderCalls,
     calls: world.transport.calls,
     propose,
+    renewsAtOnce: config.fastLeaseKeepAlive && differenceOf('leaseRenewMayBeFast', config.emulate),
     failpoints,
   });
   const v2 = new V2Service({

@@ -33,6 +33,8 @@ export interface LeasesDeps {
   readonly leaderCalls: LeaderCalls;
   readonly calls: Pick<PeerCalls, 'renewLease' | 'leaseTimeToLive'>;
   readonly propose: Propose;
+  /** A lease that is there is renewed before all that is committed is applied. */
+  readonly renewsAtOnce: boolean;
   readonly failpoints?: Failpoints | undefined;
 }
 
@@ -70,12 +72,13 @@ export class Leases {
   }
 
   /**
-   * On the leader; else rejects with the EtcdError notLeader. What was proposed before may revoke the lease: only what
-   * is applied counts.
+   * On the leader; else rejects with the EtcdError notLeader. What was proposed before may grant or revoke the lease:
+   * only what is applied counts, unless `renewsAtOnce`.
    */
   async renewHere(id: LeaseId, caller?: Waiting): Promise<number> {
-    const { applied, clock, lessor, propose } = this.deps;
-    if (!(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
+    const { applied, clock, lessor, propose, renewsAtOnce } = this.deps;
+    const isThere = renewsAtOnce && lessor.isPrimary && lessor.lookup(id) !== undefined;
+    if (!isThere && !(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
     if (!lessor.isPrimary) throw new EtcdError('notLeader');
     if (lessor.lookup(id) === undefined) return 0;
     const renewal = lessor.renew(id, clock.monotonicMs());

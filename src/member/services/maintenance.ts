@@ -59,8 +59,9 @@ export class Maintenance {
       ...(differenceOf('statusHasStorageVersion', emulate)
         ? {
             storageVersion: this.storageVersion ?? '',
-            dbSizeQuota: space.quotaBytes,
-            downgradeInfo: { enabled: false, targetVersion: '' },
+            // As it was given, not what it stands for.
+            dbSizeQuota: space.quotaOption,
+            downgradeInfo: cluster.downgrade,
           }
         : { storageVersion: '', dbSizeQuota: 0, downgradeInfo: undefined }),
     };

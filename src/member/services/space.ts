@@ -32,6 +32,10 @@ export class Space {
     tell(deps.quotaOption, deps.logger);
   }
 
+  get quotaOption(): number {
+    return this.deps.quotaOption;
+  }
+
   /** Whether the backend may grow by so many bytes. */
   fits(costBytes: number): boolean {
     return this.deps.backend.sizeBytes + costBytes < this.quotaBytes;

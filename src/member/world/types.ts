@@ -70,6 +70,8 @@ export interface MemberConfig {
   readonly compactHashCheckIntervalMs: number;
   /** Leases may be revoked while apply is further behind than other requests may find it. */
   readonly prioritizesRevokes: boolean;
+  /** Leases that are there are renewed though apply is behind, where the emulated version does so. */
+  readonly fastLeaseKeepAlive: boolean;
   /**
    * The leader replicates how long leases still live, so that a new leader need not begin again; written down by apply
    * when `leaseCheckpointPersist`.

@@ -1,0 +1,34 @@
+/** What `Status` tells from 3.6 on: the storage version, the quota as it was given, and a downgrade under way. */
+import { describe, expect, it } from 'vitest';
+import { DowngradeRequest_DowngradeAction as Action, StatusResponse } from '../../../../src/proto/gen/etcdserverpb.js';
+import { startSimulatedCluster } from '../../../support/simulated-cluster.js';
+
+describe('the status of a member', () => {
+  it.each(['3.6', '3.7'] as const)('of %s tells the storage version, the quota, and a downgrade', async (emulate) => {
+    await using cluster = await startSimulatedCluster({ members: 1, config: { emulate, quotaBackendBytes: -1 } });
+    const { member } = await cluster.untilLeader();
+    // As they go over the wire.
+    const status = (): StatusResponse => StatusResponse.decode(StatusResponse.encode(member.maintenance.status()));
+    await cluster.until(() => member.cluster.version === `${emulate}.0` && status().storageVersion !== '');
+    expect(status()).toMatchObject({
+      storageVersion: `${emulate}.0`,
+      dbSizeQuota: -1,
+      downgradeInfo: { enabled: false, targetVersion: '' },
+    });
+    const target = emulate === '3.7' ? '3.6' : '3.5';
+    await cluster.run(member.downgrade.run({ action: Action.ENABLE, version: target }));
+    expect(status().downgradeInfo).toEqual({ enabled: true, targetVersion: `${target}.0` });
+    await cluster.run(member.downgrade.cancel());
+    expect(status().downgradeInfo).toEqual({ enabled: false, targetVersion: '' });
+  });
+
+  it.each(['3.4', '3.5'] as const)('of %s tells none of them', async (emulate) => {
+    await using cluster = await startSimulatedCluster({ members: 1, config: { emulate } });
+    const { member } = await cluster.untilLeader();
+    expect(member.maintenance.status()).toMatchObject({
+      storageVersion: '',
+      dbSizeQuota: 0,
+      downgradeInfo: undefined,
+    });
+  });
+});
