@@ -13,6 +13,7 @@ import { V2_ACTIONS, V2_SCALARS, type V2Figures } from '../../v2/metrics.js';
 import { WAL_DURATIONS } from '../../wal/metrics.js';
 import { collectProcessMetrics, PROCESS_SCALARS, type ProcessFigures } from './process-metrics.js';
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
+import { addScalars } from './scalars.js';
 import { PROXY_SCALARS, SERVER_SCALARS, type ServerFigures } from './server-metrics.js';
 
 /** What is read at each scrape. */
@@ -91,21 +92,7 @@ export class MemberMetrics {
       help: 'Current number of scrapes being served.',
       registers,
     });
-    for (const [name, [type, help, read]] of Object.entries(SCALARS)) {
-      const options = {
-        name,
-        help,
-        registers,
-        collect(this: { set?(value: number): void; reset(): void; inc?(value: number): void }) {
-          const value = Number(read(figures()));
-          this.reset();
-          if (type === 'gauge') this.set?.(value);
-          else this.inc?.(value);
-        },
-      };
-      if (type === 'gauge') new Gauge(options);
-      else new Counter(options);
-    }
+    addScalars(this.registry, SCALARS, figures);
     this.#walBytes = new Gauge({
       name: 'etcd_disk_wal_write_bytes_total',
       help: 'Total number of bytes written in WAL.',

@@ -74,7 +74,7 @@ export const SERVER_SCALARS: Scalars<ServerFigures> = {
   ],
 };
 
-/** The proxy is another command; etcd shows its metrics in members too, where nothing moves them. */
+/** The proxy is another command, which keeps and merges nothing; etcd shows its metrics in members too. */
 export const PROXY_SCALARS: Scalars<unknown> = {
   etcd_grpc_proxy_cache_hits_total: ['gauge', 'Total number of cache hits', () => 0],
   etcd_grpc_proxy_cache_keys_total: ['gauge', 'Total number of keys/ranges cached', () => 0],
