@@ -47,7 +47,7 @@ export function clientApi(
     held: { refusal: () => toGrpcError(new EtcdError('tooManyRequests'), options.emulate) },
     onError,
   });
-  const calls = new LocalCalls({ clock: osClock, observer: counts, onError });
+  const calls = new LocalCalls({ clock: osClock, observer: counts, began: tracing?.began, onError });
   registerServices({ server: grpc, local: calls }, member, counts, {
     commonNames,
     backlog,

@@ -7,6 +7,7 @@ import {
   Code,
   GrpcError,
   type Metadata,
+  type ObservedCall,
   type ServerCall,
   type ServerObserver,
   type ServerStream,
@@ -23,6 +24,8 @@ type AnyHandler = (argument: never, call: never) => unknown;
 export interface LocalCallsOptions {
   readonly clock: Clock;
   readonly observer: ServerObserver;
+  /** A call has begun; what is returned is called at its end. */
+  readonly began?: ((call: ObservedCall) => (code: Code) => void) | undefined;
   /** Called for handlers that threw something other than a GrpcError. */
   readonly onError: (error: unknown, path: string) => void;
 }
@@ -62,6 +65,7 @@ export class LocalCalls {
     const { clock, observer } = this.options;
     const beganMs = clock.monotonicMs();
     const call = new LocalCall(path, caller, clock);
+    const tellEnd = this.#began(path, caller);
     observer.started?.(path, 'unary');
     observer.received?.(path, sizeBytes);
     let code: Code = Code.Ok;
@@ -79,6 +83,7 @@ export class LocalCalls {
     } finally {
       call.end();
       observer.handled?.(path, 'unary', code, clock.monotonicMs() - beganMs);
+      tellEnd?.(code);
     }
   }
 
@@ -93,6 +98,7 @@ export class LocalCalls {
       onSent: (bytes) => observer.sent?.(path, bytes),
       onReceived: () => observer.received?.(path, 0),
     });
+    const tellEnd = this.#began(path, caller);
     observer.started?.(path, method.kind);
     const run = async (): Promise<void> => {
       let code: Code = Code.Ok;
@@ -106,10 +112,15 @@ export class LocalCalls {
       } finally {
         call.end();
         observer.handled?.(path, method.kind, code, clock.monotonicMs() - beganMs);
+        tellEnd?.(code);
       }
     };
     void run();
     return stream;
+  }
+
+  #began(path: string, { metadata, address }: LocalCaller): ((code: Code) => void) | undefined {
+    return this.options.began?.({ path, header: (name) => metadata.get(name)?.[0], peerAddress: address });
   }
 
   #entry(path: string): { readonly method: AnyMethod; readonly handler: AnyHandler } {

@@ -56,12 +56,30 @@ describe('distributed tracing', { timeout: 60_000 }, () => {
       await putWithMetadata(home.endpoint, { traceparent: `00-${traced}-b7ad6b7169203331-01` });
       await putWithMetadata(home.endpoint, { traceparent: '00-1bf7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00' });
       await putWithMetadata(home.endpoint, {});
+      // Through the gateway as well, where metadata has a prefix.
+      const parent = `00-2cf7651916cd43dd8448eb211c80319c-c8be6b7169203331-01`;
+      const gateway = (path: string) =>
+        fetch(`http://${home.endpoint}${path}`, {
+          method: 'POST',
+          headers: { 'Grpc-Metadata-Traceparent': parent },
+          body: '{"key":"aw=="}',
+        }).then((response) => response.text());
+      await gateway('/v3/kv/range');
+      await gateway('/v3/lease/keepalive');
       await member.stop();
       expect(member.output).toContain('distributed tracing setup enabled');
       const all = Buffer.concat(received);
-      for (const text of ['etcdserverpb.KV/Put', 'my-etcd', 'instance-7', 'rpc.grpc.status_code'])
+      for (const text of [
+        'etcdserverpb.KV/Put',
+        'etcdserverpb.KV/Range',
+        'etcdserverpb.Lease/LeaseKeepAlive',
+        'my-etcd',
+        'instance-7',
+        'rpc.grpc.status_code',
+      ])
         expect(all.includes(text), text).toBe(true);
       expect(all.includes(Buffer.from(traced, 'hex'))).toBe(true);
+      expect(all.includes(Buffer.from('c8be6b7169203331', 'hex'))).toBe(true);
       expect(all.includes(Buffer.from('b7ad6b7169203331', 'hex'))).toBe(true);
       expect(all.toString('latin1').split('etcdserverpb.KV/Put').length - 1).toBe(1);
       close();
