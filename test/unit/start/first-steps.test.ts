@@ -11,6 +11,7 @@ import { maybeDefragment } from '../../../src/start/bootstrap-defrag.js';
 import { dataDirKind } from '../../../src/start/data-dir-kind.js';
 import { prepareDirectories } from '../../../src/start/prepare-directories.js';
 import { startingFields } from '../../../src/start/starting-record.js';
+import { DatagramSocket } from '../../support/datagram-socket.js';
 import { memberOptions } from '../../support/member-options.js';
 
 let dir: string;
@@ -142,6 +143,21 @@ describe('outputs of the log', () => {
     expect(() => createLogger({ ...how, outputs: ['systemd/journal'], journalSocket })).toThrow(
       `can't find journal (dial unixgram ${journalSocket}: connect: no such file or directory)`,
     );
+  });
+
+  it('reach the journal with the level as its priority, a record a message', () => {
+    const journalSocket = `${dir}/journal-here`;
+    using journal = new DatagramSocket(journalSocket);
+    const how = { level: 'info', format: 'json', timestampDigits: 6, wallMs: () => 0, journalSocket } as const;
+    const written = createLogger({ ...how, outputs: ['systemd/journal'] });
+    written.warn('slow fdatasync', { took: '2s' });
+    written.debug('not at this level');
+    written.error('two\nlines');
+    const [first, second, ...more] = journal.take();
+    expect(first).toMatch(/^PRIORITY=4\n(.*\n)*MESSAGE=\{"level":"warn",.*"msg":"slow fdatasync","took":"2s"\}\n$/);
+    expect(first).toContain('SYSLOG_IDENTIFIER=etcd\n');
+    expect(second).toMatch(/^PRIORITY=3\n(.*\n)*MESSAGE=\{"level":"error",.*"msg":"two\\nlines".*\}\n$/);
+    expect(more).toEqual([]);
   });
 });
 
