@@ -51,6 +51,32 @@ describe('v3 discovery', () => {
   }, 120_000);
 });
 
+describe('a token with a time to live', () => {
+  it('is gone after it, for v3 discovery and for v2', async () => {
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    await using _service = await home.run(ours, ['--enable-v2']);
+    const run = (...words: string[]) =>
+      promisify(execFile)(ours, ['discovery', ...words, '--endpoints', home.endpoint]);
+    const { stdout: made } = await run('new', '--size', '1', '--ttl', '6s');
+    const token = /^token (\w+)/.exec(made)?.[1] ?? '';
+    expect((await run('status', token)).stdout).toBe(
+      'v3 discovery: 0 of 1 members registered, 1 missing\nv2 discovery: 0 of 1 members registered, 1 missing\n',
+    );
+    const status = (): Promise<unknown> => run('status', token).catch((cause: unknown) => cause);
+    const expired = { code: 1, stderr: `Error: token ${token} is not known there, or has expired\n` };
+    await expect.poll(status, { timeout: 30_000, interval: 500 }).toMatchObject(expired);
+    await using newcomers = new Newcomers();
+    const ways = [/--discovery-token \S+ --discovery-endpoints \S+/, /--discovery http:\S+/];
+    const flags = ways.map((way) => (way.exec(made)?.[0] ?? '').split(' '));
+    for (const each of flags) await newcomers.start({ program: ours }, each);
+    const [byV3, byV2] = newcomers.processes;
+    expect([await byV3?.ended(), await byV2?.ended()]).toEqual([1, 1]);
+    expect(byV3?.output).toContain('failed to join discovery cluster (discovery: size key not found)');
+    expect(byV2?.output).toContain('failed to join discovery cluster (100: Key not found (/_etcd/registry/');
+  }, 60_000);
+});
+
 describe('v2 discovery', () => {
   it.runIf(realEtcd)(
     'waits for a service that is not there yet, and for members that come later',
