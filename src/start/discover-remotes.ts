@@ -1,17 +1,16 @@
 /**
- * The endpoints behind a gateway from SRV records, with their priorities and weights. Unless told otherwise only those
- * are taken that are to be reached, under the service for TLS. Order and texts: etcd's etcdmain/util.go,
- * discoverEndpoints, and transport.ValidateSecureEndpoints.
+ * The endpoints behind a gateway or gRPC proxy from SRV records, with their priorities and weights. Unless told
+ * otherwise only those are taken that are to be reached, under the service for TLS. Order and texts: etcd's
+ * etcdmain/util.go, discoverEndpoints, and transport.ValidateSecureEndpoints.
  */
 import { goQuote } from '../lib/go/quote.js';
 import type { Logger } from '../lib/logger.js';
 import { type FoundService, lookUpServices } from '../lib/os/look-up.js';
 import { readFile } from '../lib/os/read-file.js';
-import type { RemoteAddress } from '../proxy/gateway/remotes.js';
 import { secureEndpointCheck } from './secure-endpoint-check.js';
 import { StartRefusal } from './start-refusal.js';
 
-export interface GatewayDiscovery {
+export interface SrvDiscovery {
   readonly domain: string;
   /** Suffix of the service's name, or `''`. */
   readonly serviceSuffix: string;
@@ -21,11 +20,15 @@ export interface GatewayDiscovery {
   readonly trustedCaFile: string;
 }
 
+interface FoundEndpoint extends FoundService {
+  readonly url: string;
+}
+
 /** Maybe none. Throws StartRefusal where DNS knows nothing. */
 export async function discoverRemotes(
-  { domain, serviceSuffix, insecure, trustedCaFile }: GatewayDiscovery,
+  { domain, serviceSuffix, insecure, trustedCaFile }: SrvDiscovery,
   logger: Logger,
-): Promise<readonly RemoteAddress[]> {
+): Promise<readonly FoundEndpoint[]> {
   const suffix = serviceSuffix === '' ? '' : `-${serviceSuffix}`;
   const failures: string[] = [];
   const lookUp = async (service: string, scheme: string): Promise<readonly FoundEndpoint[]> => {
@@ -50,10 +53,6 @@ export async function discoverRemotes(
   if (error === undefined) logger.info('using validated discovered SRV endpoints', taken);
   else logger.warn('failed to validate discovered endpoints', { ...taken, error });
   return good;
-}
-
-interface FoundEndpoint extends FoundService {
-  readonly url: string;
 }
 
 async function validate(

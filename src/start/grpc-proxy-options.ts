@@ -3,12 +3,15 @@
  * flags, units stand last.
  */
 import type { TlsFiles } from '../lib/tls.js';
+import type { SrvDiscovery } from './discover-remotes.js';
 
 export interface GrpcProxyOptions {
   /** `host:port` */
   readonly listenAddr: string;
-  /** Of the cluster; at least one. */
+  /** Of the cluster; at least one. Passed over where DNS names some. */
   readonly endpoints: readonly string[];
+  /** Whose SRV records name the endpoints; undefined = none. */
+  readonly discovery?: SrvDiscovery | undefined;
   /** How often the members are asked for their addresses; 0 = never. */
   readonly endpointsAutoSyncIntervalMs: number;
   /** URL of one more address for health and metrics; `''` = none. */

@@ -11,7 +11,7 @@ import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { Gateway } from '../proxy/gateway/gateway.js';
 import { type RemoteAddress, Remotes } from '../proxy/gateway/remotes.js';
-import { discoverRemotes, type GatewayDiscovery } from './discover-remotes.js';
+import { discoverRemotes, type SrvDiscovery } from './discover-remotes.js';
 import { ListenAddressError, parseListenAddress } from './listen-address.js';
 import { StartRefusal } from './start-refusal.js';
 
@@ -21,7 +21,7 @@ export interface GatewayOptions {
   /** `host:port`, with a scheme or without. Passed over where DNS names some. */
   readonly endpoints: readonly string[];
   /** Whose SRV records name the endpoints; undefined = none. */
-  readonly discovery?: GatewayDiscovery | undefined;
+  readonly discovery?: SrvDiscovery | undefined;
   /** 0 = five minutes. */
   readonly retryDelayMs: number;
 }
@@ -37,7 +37,8 @@ export interface RunningGateway {
 /** Throws StartRefusal; then nothing is left open. */
 export async function startGateway(options: GatewayOptions, logger: Logger): Promise<RunningGateway> {
   const found = options.discovery === undefined ? [] : await discoverRemotes(options.discovery, logger);
-  const remotes = found.length > 0 ? found : options.endpoints.map(withoutScheme).map(remoteAddress);
+  const remotes: readonly RemoteAddress[] =
+    found.length > 0 ? found : options.endpoints.map(withoutScheme).map(remoteAddress);
   const listen = splitHostPort(options.listenAddr);
   if (listen === undefined) throw refusal(`failed to validate listen address: ${options.listenAddr}\n`);
   await refuseOwnAddress(remotes, { ...listen, text: options.listenAddr });

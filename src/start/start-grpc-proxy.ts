@@ -35,6 +35,7 @@ import { Namespace } from '../proxy/grpc/namespace.js';
 import { opaque } from '../proxy/grpc/opaque.js';
 import { translations } from '../proxy/grpc/translation.js';
 import { Upstream } from '../proxy/grpc/upstream.js';
+import { discoverRemotes } from './discover-remotes.js';
 import type { GrpcProxyOptions } from './grpc-proxy-options.js';
 import { ListenAddressError, parseListenAddress } from './listen-address.js';
 import { Ports } from './ports.js';
@@ -65,10 +66,14 @@ export async function startGrpcProxy(options: GrpcProxyOptions, logger: Logger):
     maxConcurrentStreams: options.maxConcurrentStreams,
   });
   const close = () => ports.close({ graceMs: 0, busy: () => false });
+  let found: readonly string[] = [];
   try {
     await refusing(async () => {
       await ports.listen('client', [listen], listenTls);
       logger.info('listening for gRPC proxy client requests', { address: options.listenAddr });
+      if (options.discovery !== undefined) {
+        found = (await discoverRemotes(options.discovery, logger)).map(({ url }) => url);
+      }
       const metricsUrls = parseUrlList(options.metricsAddr);
       await ports.listen('metrics', metricsUrls, listenTls);
       for (const { text } of metricsUrls) logger.info('gRPC proxy listening for metrics', { address: text });
@@ -77,7 +82,7 @@ export async function startGrpcProxy(options: GrpcProxyOptions, logger: Logger):
     await close();
     throw cause;
   }
-  const backing = openBacking(options, cluster, logger);
+  const backing = openBacking(found.length === 0 ? options : { ...options, endpoints: found }, cluster, logger);
   ports.serve('client', { grpc: backing.grpc, http: backing.http });
   ports.serve('metrics', { http: backing.http });
   logger.info('started gRPC proxy', { address: options.listenAddr });

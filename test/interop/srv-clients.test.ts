@@ -1,12 +1,13 @@
 /**
- * Clients that find members by SRV records: etcdctl of both APIs and `etcd gateway`, ours and, where REAL_ETCD and
- * REAL_ETCD_34 name real programs, theirs: the same words at the same member and DNS server. With TLS the name that the
- * server's certificate must be for is the domain: so with etcd 3.4. Of 3.5 there are builds, with a newer gRPC, that
- * take the host's instead.
+ * Clients that find members by SRV records: etcdctl of both APIs, `etcd gateway` and `etcd grpc-proxy`, ours and, where
+ * REAL_ETCD and REAL_ETCD_34 name real programs, theirs: the same words at the same member and DNS server. With TLS the
+ * name that the server's certificate must be for is the domain: so with etcd 3.4. Of 3.5 there are builds, with a newer
+ * gRPC, that take the host's instead.
  */
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from '../../src/client/client.js';
 import { certificateFolder, issue } from '../support/certificates.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { freePort } from '../support/free-port.js';
@@ -36,6 +37,9 @@ beforeAll(async () => {
     dnsNames: ['good.test', 'both.test', 'suffix.test', 'h.hosts.test'],
   });
   files.write('ca.pem', ca.cert);
+  const proxy = issue({ by: ca, commonNames: [], usages: ['client'] });
+  files.write('proxy.pem', proxy.cert);
+  files.write('proxy-key.pem', proxy.key);
   member = new MemberProcess(
     spawn(
       ourProgram('etcd'),
@@ -90,11 +94,14 @@ afterAll(async () => {
   files[Symbol.dispose]();
 });
 
-/** `CA` and `NOBODY` stand for a file and an address. */
+/** `CA`, `PROXY` and `KEY` stand for files, `NOBODY` for an address. */
+const fileNames: ReadonlyMap<string, string> = new Map([
+  ['CA', files.path('ca.pem')],
+  ['PROXY', files.path('proxy.pem')],
+  ['KEY', files.path('proxy-key.pem')],
+]);
 const wordsOf = (text: string): string[] =>
-  text
-    .split(' ')
-    .map((word) => word.replace('CA', files.path('ca.pem')).replace('NOBODY', `127.0.0.1:${ports.nobody}`));
+  text.split(' ').map((word) => fileNames.get(word) ?? word.replace('NOBODY', `127.0.0.1:${ports.nobody}`));
 
 const masked = (text: string): string =>
   text
@@ -172,18 +179,29 @@ const checkedRows: readonly Row[] = [
   ['--discovery-srv notls.test --trusted-ca-file CA --endpoints NOBODY', 'https://h.notls.test.:PLAIN'],
 ];
 
+/** Members, as the proxy finds them; and what it then answers. */
+const tls = '--cacert CA --cert PROXY --key KEY';
+const proxyRows: readonly Row[] = [
+  [`--discovery-srv hosts.test ${tls}`, 'gets 3'],
+  [`--discovery-srv good.test ${tls}`, 'gets nothing'],
+  ['--discovery-srv plain.test --insecure-discovery', 'gets 3'],
+  ['--discovery-srv plain.test --endpoints NOBODY', 'gets nothing'],
+  [`--discovery-srv suffix.test --discovery-srv-name blue ${tls}`, 'gets nothing'],
+  ['--discovery-srv nothing.test', 'dns lookup errors: lookup _etcd-client-ssl._tcp.nothing.test'],
+];
+
 /** By both programs. */
 async function compare<T>(
   rows: readonly Row[],
   programs: readonly string[],
-  { ask, shown }: { ask: (program: string, words: string) => Promise<T>; shown: (outcome: T) => string },
+  { ask, shown }: { ask: (program: string, words: string, shows: string) => Promise<T>; shown: (outcome: T) => string },
 ): Promise<unknown[]> {
   const wrong: unknown[] = [];
   const waiting = [...rows];
   const work = async (): Promise<void> => {
     for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
       const [words, shows] = row;
-      const [mine, real = mine] = await Promise.all(programs.map((program) => ask(program, words)));
+      const [mine, real = mine] = await Promise.all(programs.map((program) => ask(program, words, shows)));
       if (mine === undefined || !shown(mine).includes(shows)) wrong.push({ words, shows, mine });
       if (JSON.stringify(mine) !== JSON.stringify(real)) wrong.push({ words, mine, real });
     }
@@ -235,5 +253,36 @@ describe.runIf(mayMount())('SRV records of clients', () => {
     const shown = ({ lines }: { lines: unknown[] }) => lines.map((line) => JSON.stringify(line)).join('\n');
     expect(await compare(gatewayRows, programs, { ask, shown })).toEqual([]);
     expect(await compare(checkedRows, [ourProgram('etcd')], { ask, shown })).toEqual([]);
+  }, 120_000);
+
+  it('lead the gRPC proxy there', async () => {
+    const programs = [ourProgram('etcd'), ...(realEtcd === undefined ? [] : [join(realEtcd, 'etcd')])];
+    const ask = async (program: string, words: string, shows: string) => {
+      const port = await freePort();
+      // Etcd's proxy asks itself at this address, and ends where nobody answers.
+      const address = `127.0.0.1:${port}`;
+      const line = `grpc-proxy start --listen-addr ${address} --advertise-client-url ${address} ${words}`;
+      const [file = '', ...rest] = [...wrapper, program, ...wordsOf(line)];
+      const env = { PATH: process.env.PATH ?? '' };
+      await using proxy = new MemberProcess(spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+      while (!proxy.hasEnded && !proxy.output.includes('started gRPC proxy')) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const lines = masked(proxy.output)
+        .split('\n')
+        // The real one's client logs its own steps.
+        .filter((text) => text.includes('"srv-server"') || (text !== '' && !text.startsWith('{')))
+        .map((text) => (text.startsWith('{') ? { ...JSON.parse(text), ts: '', caller: '' } : text));
+      const code = proxy.child.exitCode;
+      if (code !== null) return { code, lines, got: '' };
+      await using client = new Client({ endpoints: [address] });
+      const got = await client.kv.get('k', { timeoutMs: shows === 'gets nothing' ? 2000 : 10_000 }).then(
+        ({ kvs }) => `gets ${Buffer.from(kvs[0]?.value ?? [])}`,
+        () => 'gets nothing',
+      );
+      return { code, lines, got };
+    };
+    const shown = ({ lines, got }: { lines: unknown[]; got: string }) => `${JSON.stringify(lines)} ${got}`;
+    expect(await compare(proxyRows, programs, { ask, shown })).toEqual([]);
   }, 120_000);
 });

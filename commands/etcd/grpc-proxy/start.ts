@@ -7,14 +7,11 @@ const SECOND_MS = 1000;
 const HOUR_MS = 3600 * SECOND_MS;
 
 const missing = unsupported({
-  values: ['discovery-srv', 'discovery-srv-name', 'resolver-prefix', 'resolver-ttl', 'experimental-leasing-prefix'],
+  values: ['resolver-prefix', 'resolver-ttl', 'experimental-leasing-prefix'],
   switches: ['auto-tls', 'enable-pprof', 'experimental-serializable-ordering', 'experimental-enable-grpc-logging'],
 });
 /** Only of use to options that are refused, or equal to what is done anyway. */
-const idle = unsupported({
-  values: ['data-dir', 'self-signed-cert-validity'],
-  switches: ['insecure-discovery'],
-});
+const idle = unsupported({ values: ['data-dir', 'self-signed-cert-validity'] });
 
 /** Runs until a signal kills it, at once, as etcd's. */
 export default class GrpcProxyStart extends BaseCommand {
@@ -23,6 +20,9 @@ export default class GrpcProxyStart extends BaseCommand {
   static override flags = {
     'listen-addr': flag.string('127.0.0.1:23790', 'address to listen on'),
     endpoints: flag.strings(['127.0.0.1:2379'], 'endpoints of the cluster, a comma list'),
+    'discovery-srv': flag.string('', 'domain whose SRV records name the endpoints'),
+    'discovery-srv-name': flag.string('', 'suffix of the service name to ask DNS for'),
+    'insecure-discovery': flag.bool('take endpoints from DNS that speak no TLS, or are not to be reached'),
     'endpoints-auto-sync-interval': flag.duration(0, 'time between two looks at where the members are; 0 for never'),
     'metrics-addr': flag.string('', 'URL of one more address for health and metrics'),
     'advertise-client-url': flag.string(
@@ -80,6 +80,16 @@ export default class GrpcProxyStart extends BaseCommand {
         {
           listenAddr: flags['listen-addr'],
           endpoints: flags.endpoints,
+          discovery:
+            flags['discovery-srv'] === ''
+              ? undefined
+              : {
+                  domain: flags['discovery-srv'],
+                  serviceSuffix: flags['discovery-srv-name'],
+                  insecure: flags['insecure-discovery'],
+                  // Certificates are looked at when connecting, which is for the host: they need not be for the domain.
+                  trustedCaFile: '',
+                },
           endpointsAutoSyncIntervalMs: flags['endpoints-auto-sync-interval'],
           metricsAddr: flags['metrics-addr'],
           advertiseClientUrl: flags['advertise-client-url'],

@@ -89,7 +89,7 @@ describe('etcd grpc-proxy start', () => {
     expect(await endBySignal(child)).toBe('SIGTERM');
   });
 
-  it.each(['--resolver-prefix=p', '--auto-tls', '--experimental-leasing-prefix=l', '--discovery-srv=a.b'])(
+  it.each(['--resolver-prefix=p', '--auto-tls', '--experimental-leasing-prefix=l', '--resolver-ttl=5'])(
     'refuses %s by its name, and does not offer it',
     (word) => {
       const name = word.split('=')[0] ?? word;

@@ -37,7 +37,7 @@ const rows: readonly CommandRow[] = [
   ['start --version', 0, /^etcd Version: \d/],
   ['start --nonsense', 2, ''],
   ['gateway start --retry-delay=soon', 1, ''],
-  ['grpc-proxy start --discovery-srv=example.org', 1, ''],
+  ['grpc-proxy start --resolver-prefix=/p', 1, ''],
   ['discovery new --size 0 --endpoints=@', 128, ''],
   ['discovery new --size 2 --endpoints=@', 0, /^token (\w+) for 2 members\n\n.*\n {2}--discovery-token \1 /],
   ['discovery status nothing --endpoints=@', 1, ''],
