@@ -93,7 +93,6 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
       allowsOrigin: options.allowsOrigin,
       maxMessageBytes: options.maxReceiveBytes * JSON_FACTOR,
       serve: (streamed) => answer(streamed, path, query, { isSocket: true }),
-      method: new URLSearchParams(query).get('method') ?? 'POST',
     });
   };
 }

@@ -5,6 +5,7 @@
  * embeds.
  */
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { goStatusText } from '../../lib/go/http-status.js';
 import { type HttpRequest, type HttpResponse, pourBody } from '../../lib/http.js';
@@ -12,7 +13,6 @@ import { textError } from '../http/types.js';
 
 export interface WebSocketOptions {
   readonly maxMessageBytes: number;
-  readonly method: string;
   readonly allowsOrigin: (origin: string, host: string | undefined) => boolean;
   readonly serve: (request: HttpRequest) => Promise<HttpResponse>;
 }
@@ -28,8 +28,8 @@ export async function serveWebSocket(request: HttpRequest, options: WebSocketOpt
   if (headers.origin !== undefined && !options.allowsOrigin(headers.origin, headers.host)) return refused(403);
   const status = refusalOf(request);
   if (status !== undefined) return refused(status);
-  const socket = await upgraded(request, options.maxMessageBytes);
-  if (socket !== undefined) void converse(socket, request, options);
+  const taken = await upgraded(request, options.maxMessageBytes);
+  if (taken !== undefined) void converse(taken, request, options);
   return { status: 101, headers: {}, body: '' };
 }
 
@@ -45,7 +45,13 @@ function refused(status: number): HttpResponse {
   return textError(status, goStatusText(status), { 'Sec-Websocket-Version': '13' });
 }
 
-async function upgraded(request: HttpRequest, maxMessageBytes: number): Promise<WebSocket | undefined> {
+interface Taken {
+  readonly socket: WebSocket;
+  /** What it is spoken over. */
+  readonly connection: Duplex;
+}
+
+async function upgraded(request: HttpRequest, maxMessageBytes: number): Promise<Taken | undefined> {
   const { WebSocketServer } = await import('ws');
   const taken = request.upgrade?.();
   if (taken === undefined) return undefined;
@@ -61,11 +67,13 @@ async function upgraded(request: HttpRequest, maxMessageBytes: number): Promise<
     taken.socket.once('close', () => resolve(undefined));
     // All that ws reads of a request.
     const message = { method: 'GET', headers: request.headers } as unknown as IncomingMessage;
-    server.handleUpgrade(message, taken.socket, Buffer.from(taken.head), resolve);
+    server.handleUpgrade(message, taken.socket, Buffer.from(taken.head), (socket) =>
+      resolve({ socket, connection: taken.socket }),
+    );
   });
 }
 
-async function converse(socket: WebSocket, request: HttpRequest, options: WebSocketOptions): Promise<void> {
+async function converse({ socket, connection }: Taken, request: HttpRequest, options: WebSocketOptions): Promise<void> {
   const gone = new AbortController();
   const frames = new FrameQueue(socket);
   socket.on('message', (data: Buffer) => frames.push(data));
@@ -76,7 +84,7 @@ async function converse(socket: WebSocket, request: HttpRequest, options: WebSoc
   });
   try {
     const response = await options.serve({
-      method: options.method,
+      method: 'POST',
       target: request.target,
       protocol: request.protocol,
       headers: forwarded(request.headers),
@@ -88,7 +96,9 @@ async function converse(socket: WebSocket, request: HttpRequest, options: WebSoc
       },
     });
     await sendLines(socket, response.body, gone.signal);
-    socket.close(1000);
+    // Without a closing frame, as etcd's proxy hangs up; whoever still has to read is given time.
+    if (connection.writableLength > 0) socket.close(1000);
+    else connection.end(() => socket.terminate());
   } catch {
     socket.terminate();
   }

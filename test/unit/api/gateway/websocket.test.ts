@@ -52,6 +52,19 @@ async function post(path: string, body: unknown, headers: Record<string, string>
 
 const put = (key: string, value = '1') => post('/v3/kv/put', { key: base64(key), value: base64(value) });
 
+it.each([
+  ['a call that is no stream', '/v3/kv/range', { header: { raft_term: '2' } }],
+  ['one by whatever method its address names', '/v3/kv/range?method=GET', { header: { raft_term: '2' } }],
+  ['a path that is none', '/v3/nope', { code: 5, message: 'Not Found' }],
+])('%s is answered once over a websocket, and hung up on as etcd hangs up', async (_what, path, answer) => {
+  using talk = await Talk.open(path);
+  const closed = once(talk.socket, 'close');
+  talk.socket.send('{"key":"YQ=="}');
+  expect(await talk.next()).toMatchObject(answer);
+  // What a client says of a connection that ended without a closing frame.
+  expect((await closed)[0]).toBe(1006);
+});
+
 describe('a watch over a websocket', () => {
   it.each(['text', 'binary'])('takes requests in %s frames and answers in text', async (kind) => {
     using talk = await Talk.open('/v3/watch');
