@@ -1,7 +1,7 @@
 /** All v3 services of a member on one gRPC server, and the counts that `grpc_server_*` metrics are made of. */
 import type { Code, GrpcServer, ServerObserver, StreamHandler, UnaryHandler } from '../../grpc/types.js';
 import type { MethodKind } from '../../lib/codec.js';
-import { TRACE_MS } from '../../member/services/slow-calls.js';
+import { TRACE_MS } from '../../lib/go/trace-record.js';
 import { codeNames } from '../../proto/code.js';
 import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';

@@ -32,8 +32,12 @@ interface Round {
    * old.
    */
   readonly contexts: readonly RequestId[];
+  readonly beganMs: number;
   readonly askedMs: number;
 }
+
+/** Raft has answered a round; what is returned is called when its readers read. */
+export type TraceRound = (beganMs: number, index: number, applied: number) => () => void;
 
 const RETRY_MS = 500;
 const served: Outcome<void> = { ok: true, value: undefined };
@@ -42,7 +46,7 @@ export class ReadIndexQueue {
   #gathering: Reader[] = [];
   #round: Round | undefined;
   /** Confirmed rounds whose index is not applied yet, by rising index. */
-  #confirmed: { readonly index: number; readonly readers: Reader[] }[] = [];
+  #confirmed: { readonly index: number; readonly readers: Reader[]; readonly traced: (() => void) | undefined }[] = [];
   /** Rounds that were asked twice, failed outright, and readers still waiting: the metrics' figures. */
   readonly counters = { slow: 0, failed: 0 };
 
@@ -50,6 +54,7 @@ export class ReadIndexQueue {
   constructor(
     readonly ask: () => RequestId,
     readonly logger: Logger,
+    readonly trace?: TraceRound,
   ) {}
 
   /** `done` is called once: when a read at the present applied state is linearizable, or with the refusal. */
@@ -65,7 +70,7 @@ export class ReadIndexQueue {
   /** Once a turn: starts the next round unless one is in flight. */
   begin(nowMs: number): void {
     if (!this.wantsRound) return;
-    this.#round = { readers: this.#gathering, contexts: [this.ask()], askedMs: nowMs };
+    this.#round = { readers: this.#gathering, contexts: [this.ask()], beganMs: nowMs, askedMs: nowMs };
     this.#gathering = [];
   }
 
@@ -82,7 +87,8 @@ export class ReadIndexQueue {
       return;
     }
     this.#round = undefined;
-    this.#confirmed.push({ index, readers: round.readers });
+    const traced = this.trace?.(round.beganMs, index, applied);
+    this.#confirmed.push({ index, readers: round.readers, traced });
     this.applied(applied);
   }
 
@@ -92,6 +98,7 @@ export class ReadIndexQueue {
       if (next === undefined || next.index > index) return;
       this.#confirmed.shift();
       for (const reader of next.readers) if (!isAbandoned(reader)) reader.done(served);
+      next.traced?.();
     }
   }
 
@@ -110,7 +117,7 @@ export class ReadIndexQueue {
       return readers.filter((reader) => reader.deadlineMs > nowMs);
     };
     this.#gathering = expire(this.#gathering);
-    this.#confirmed = this.#confirmed.map(({ index, readers }) => ({ index, readers: expire(readers) }));
+    this.#confirmed = this.#confirmed.map((each) => ({ ...each, readers: expire(each.readers) }));
     const round = this.#round;
     if (round === undefined) return;
     const readers = expire(round.readers);
@@ -122,7 +129,7 @@ export class ReadIndexQueue {
         'sent-request-id': String(round.contexts.at(-1) ?? 0n),
         'retry-timeout': `${RETRY_MS}ms`,
       });
-      this.#round = { readers, contexts: [...round.contexts, this.ask()], askedMs: nowMs };
+      this.#round = { ...round, readers, contexts: [...round.contexts, this.ask()], askedMs: nowMs };
     } else {
       this.#round = { ...round, readers };
     }

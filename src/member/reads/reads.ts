@@ -2,6 +2,7 @@
 
 import type { Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
+import { logTrace, TRACE_MS, TRACE_NUMBERS } from '../../lib/go/trace-record.js';
 import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Pieces } from '../../lib/pieces.js';
@@ -46,7 +47,11 @@ export class Reads {
   #closed = false;
 
   constructor(readonly deps: ReadsDeps) {
-    this.rounds = new ReadIndexQueue(() => this.#askReadIndex(), deps.logger);
+    this.rounds = new ReadIndexQueue(
+      () => this.#askReadIndex(),
+      deps.logger,
+      (beganMs, index, applied) => this.#trace(beganMs, index, applied),
+    );
     deps.leadership.onChange(({ now }) => {
       if (now !== NONE) this.rounds.leaderChanged();
     });
@@ -117,6 +122,26 @@ export class Reads {
   close(reason: Error): void {
     this.#closed = true;
     this.rounds.close(reason);
+  }
+
+  #trace(beganMs: number, index: number, applied: number): () => void {
+    const { clock, ids, logger } = this.deps;
+    const receivedMs = clock.monotonicMs();
+    return () => {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - beganMs <= TRACE_MS) return;
+      const steps = [
+        { text: 'read index received', ms: receivedMs - beganMs },
+        // Its words are etcd's; it is not.
+        { text: 'applied index is now lower than readState.Index', ms: nowMs - receivedMs },
+      ];
+      const detail = `{readStateIndex:${index}; appliedIndex:${applied}; }`;
+      const number = Number(ids.next() % BigInt(TRACE_NUMBERS));
+      logTrace(
+        { number, operation: 'linearizableReadLoop', detail, tookMs: nowMs - beganMs, steps },
+        { clock, logger },
+      );
+    };
   }
 
   #askReadIndex(): RequestId {

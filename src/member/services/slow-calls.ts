@@ -4,8 +4,10 @@
  */
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';
+import { logTrace, TRACE_MS, TRACE_NUMBERS } from '../../lib/go/trace-record.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
+import { wireErrors } from '../../proto/errors.js';
 import type { MemberConfig } from '../world/types.js';
 import { type CallStats, statsOf } from './call-stats.js';
 
@@ -29,10 +31,6 @@ export interface SlowCallsWorld {
 }
 
 type Limits = Pick<MemberConfig, 'warningApplyDurationMs' | 'warningUnaryRequestDurationMs'>;
-
-/** Of calls that last longer the log says where their time went. */
-export const TRACE_MS = 100;
-const TRACE_NUMBERS = 2 ** 31;
 
 /** How many slow reads it was. */
 export function warnOfSlowCall(call: SlowCall, world: SlowCallsWorld, limits: Limits): 0 | 1 {
@@ -60,7 +58,7 @@ export function warnOfSlowCall(call: SlowCall, world: SlowCallsWorld, limits: Li
     prefix: stats.read.prefix,
     request: stats.content,
     response: stats.read.response,
-    ...(error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }),
+    ...(error === undefined ? {} : { error: innerText(error) }),
   });
   return 1;
 }
@@ -70,18 +68,16 @@ function trace(
   { operation, detail, step }: NonNullable<CallStats['trace']>,
   { clock, random, logger }: SlowCallsWorld,
 ): void {
-  const name = `trace[${random.below(TRACE_NUMBERS)}]`;
-  const endMs = clock.wallMs();
   const steps = [
     { text: 'agreement among raft nodes before linearized reading', ms: agreedMs },
     { text: step, ms: tookMs - agreedMs },
   ].filter(({ ms }) => ms > TRACE_MS);
-  logger.info(`${name} ${operation}`, {
-    detail,
-    duration: formatMs(tookMs),
-    start: new Date(endMs - tookMs).toISOString(),
-    end: new Date(endMs).toISOString(),
-    steps: steps.map(({ text, ms }) => `${name} '${text}'  (duration: ${formatMs(ms)})`),
-    step_count: steps.length,
-  });
+  logTrace({ number: random.below(TRACE_NUMBERS), operation, detail, tookMs, steps }, { clock, logger });
+}
+
+/** As etcd has it where it happens, before it is made one for the wire. */
+function innerText(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text === wireErrors.permissionDenied.message) return 'auth: permission denied';
+  return text.replace(/^etcdserver: (?=mvcc: )/, '');
 }

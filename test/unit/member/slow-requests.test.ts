@@ -4,6 +4,7 @@ import type { StoreOperation } from '../../../src/member/apply/operation.js';
 import { requestText } from '../../../src/member/apply/request-text.js';
 import { RangeAnswer } from '../../../src/member/reads/range-bytes.js';
 import { type SlowCall, warnOfSlowCall } from '../../../src/member/services/slow-calls.js';
+import { EtcdError } from '../../../src/proto/etcd-error.js';
 import {
   AuthUserAddRequest,
   CompactionRequest,
@@ -99,6 +100,15 @@ describe('a slow request', () => {
       messages: ['trace[7] range', 'request stats', 'apply request took too long'],
       last: { error: 'why' },
     });
+    // As etcd has them where they happen.
+    const texts = (['compacted', 'permissionDenied', 'timeout'] as const).map(
+      (row) => warnings({ tookMs: 301, error: new EtcdError(row) }).last?.error,
+    );
+    expect(texts).toEqual([
+      'mvcc: required revision has been compacted',
+      'auth: permission denied',
+      'etcdserver: request timed out',
+    ]);
     const put = PutRequest.create({ key });
     expect(warnings({ tookMs: 301, path: '/etcdserverpb.KV/Put', request: put })).toMatchObject({
       count: 0,

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { ReadIndexQueue } from '../../../../src/member/reads/read-index.js';
+import { Reads, type ReadsDeps } from '../../../../src/member/reads/reads.js';
 import type { Outcome } from '../../../../src/proto/etcd-error.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { RecordingLogger } from '../../../support/recording-logger.js';
 
 function queue() {
   let context = 0n;
@@ -114,5 +117,52 @@ describe('linearizable reads', () => {
     wait('b');
     reads.close(new Error('stopping'));
     expect(results).toEqual(['b: stopping', 'a: stopping']);
+  });
+});
+
+describe('a round that takes long', () => {
+  it('is logged with what it waited for, as etcd logs its linearizableReadLoop', async () => {
+    const clock = new ManualClock();
+    const logger = new RecordingLogger();
+    let id = 0n;
+    const deps: Partial<ReadsDeps> = {
+      node: { readIndex: () => {} } as never,
+      ids: { next: () => ++id } as never,
+      leadership: { onChange: () => {} } as never,
+      clock,
+      logger,
+      timeoutMs: 5000,
+      wake: () => {},
+    };
+    const reads = new Reads(deps as ReadsDeps);
+    const round = async (agreeMs: number, applyMs: number): Promise<void> => {
+      const read = reads.linearizable();
+      reads.rounds.begin(clock.monotonicMs());
+      const context = id;
+      await clock.advance(agreeMs);
+      reads.rounds.confirm(context, 7, 5);
+      await clock.advance(applyMs);
+      reads.rounds.applied(7);
+      await read;
+    };
+    await round(60, 40);
+    expect(logger.records).toEqual([]);
+    await round(150, 30);
+    const number = id;
+    expect(logger.records).toMatchObject([
+      {
+        level: 'info',
+        message: `trace[${number}] linearizableReadLoop`,
+        fields: {
+          detail: '{readStateIndex:7; appliedIndex:5; }',
+          duration: '180ms',
+          steps: [
+            `trace[${number}] 'read index received'  (duration: 150ms)`,
+            `trace[${number}] 'applied index is now lower than readState.Index'  (duration: 30ms)`,
+          ],
+          step_count: 2,
+        },
+      },
+    ]);
   });
 });
