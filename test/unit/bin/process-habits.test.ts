@@ -237,7 +237,7 @@ describe('systemd', () => {
     30_000,
   );
 
-  it('that does not listen is told of in the log', async () => {
+  it('that does not listen is named in the log', async () => {
     await using otherCluster = await prepareCluster({ members: 1 });
     const other = otherCluster.only;
     const child = spawnMember(other.dataDir, join(other.folder, 'nobody'));

@@ -121,7 +121,7 @@ describe('a slow request', () => {
     });
   });
 
-  it('is told of with what it asked for and got', () => {
+  it('is logged with what it asked for and got', () => {
     const header = { clusterId: 0n, memberId: 0n, revision: 5, raftTerm: 0 };
     const kv = { key, value: Buffer.from('v'), createRevision: 2, modRevision: 2, version: 1, lease: 0n };
     const range = RangeResponse.encode(RangeResponse.create({ header, kvs: [kv as never], count: 3, more: true }));
