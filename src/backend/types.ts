@@ -34,15 +34,17 @@ export interface BackendReader {
   range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void;
 }
 
-export interface Backend extends BackendReader {
-  createBucket(bucket: BucketName): void;
+export interface BackendWriter {
   /**
    * Keeps both arrays: the caller must not change them afterwards. `append`: the key is greater than all in the bucket
    * (the hot path).
    */
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array, options?: { append?: boolean }): void;
   delete(bucket: BucketName, key: Uint8Array): void;
+}
 
+export interface Backend extends BackendReader, BackendWriter {
+  createBucket(bucket: BucketName): void;
   /**
    * `hook` runs right before every commit closes its batch; what it puts is in the same bolt transaction (consistent
    * index, conf state).

@@ -6,7 +6,8 @@
  * the v2 store of the newest snapshot; entries of the log that change members become empty ones. Source: etcd 3.5's
  * etcdutl/etcdutl/backup_command.go.
  */
-import { bucketBytes } from '../backend/buckets.js';
+import { putMember } from '../backend/schema/members.js';
+import { writeConsistentIndex } from '../backend/schema/meta.js';
 import { openBolt } from '../bolt/bolt.js';
 import { compactInto } from '../bolt/compact.js';
 import type { Disk } from '../lib/disk.js';
@@ -16,7 +17,7 @@ import type { Entry, Snapshot } from '../raftpb/types.js';
 import { EntryType, makeConfState, NO_BYTES } from '../raftpb/types.js';
 import { createWal, hasWal, readWal, snapshotFiles } from '../wal/index.js';
 import { type ClusterMember, memberToJson } from './cluster-member.js';
-import { clearBucket, editDb, putConsistentIndex, readDb } from './db.js';
+import { backendWriter, clearBucket, editDb, readDb } from './db.js';
 import { requestOf } from './entry-request.js';
 import { DataDirError } from './errors.js';
 import { dbPathOf, snapDirOf, walDirOf } from './names.js';
@@ -62,9 +63,9 @@ export function backup(options: BackupOptions, world: World & { readonly random:
     clearBucket(tx, 'cluster');
     clearBucket(tx, 'members');
     clearBucket(tx, 'members_removed');
-    const key = Buffer.from(member.id.toString(16));
-    tx.createBucket(bucketBytes('members')).put(key, Buffer.from(memberToJson(member)));
-    putConsistentIndex(tx, { index: hardState.commit, term: hardState.term });
+    const db = backendWriter(tx);
+    putMember(db, member.id, memberToJson(member));
+    writeConsistentIndex(db, { index: hardState.commit, term: hardState.term });
   });
 
   if (copy) snapshotFiles(disk, targetSnap, logger).save(copy);

@@ -11,7 +11,7 @@
  */
 import { bucketBytes, bucketNames } from '../backend/buckets.js';
 import { isTombstone, mainOf, subOf } from '../backend/schema/key.js';
-import { consistentIndexKey } from '../backend/schema/meta.js';
+import { readConsistentIndex } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
@@ -35,7 +35,7 @@ import {
 } from '../wal/index.js';
 import { BACKUP_MEMBER_NAME } from './backup.js';
 import { memberFromJson } from './cluster-member.js';
-import { readDb } from './db.js';
+import { backendReader, readDb } from './db.js';
 import { dbPathOf, snapDirOf, walDirOf } from './names.js';
 import { hasCustomV2Content } from './v2-content.js';
 import { membershipFromV2Snapshot } from './v2-snapshot.js';
@@ -197,8 +197,7 @@ class Check {
   }
 
   #checkIndex(tx: ReadTx, path: string): void {
-    const stored = tx.bucket(bucketBytes('meta'))?.get(consistentIndexKey);
-    const applied = stored === undefined ? 0 : Number(Buffer.from(stored).readBigUInt64BE());
+    const applied = readConsistentIndex(backendReader(tx));
     this.#note(`applied index ${applied}`);
     const snapshotIndex = this.#snapshot?.metadata.index ?? 0;
     if (snapshotIndex > applied) {

@@ -4,8 +4,7 @@
  */
 
 import { bucketBytes } from '../backend/buckets.js';
-import { consistentIndexKey, encodeCounter, termKey } from '../backend/schema/meta.js';
-import type { BackendReader } from '../backend/types.js';
+import type { BackendReader, BackendWriter } from '../backend/types.js';
 import { type Bolt, openBolt } from '../bolt/bolt.js';
 import { BoltError } from '../bolt/errors.js';
 import type { ReadTx, WriteTx } from '../bolt/types.js';
@@ -74,15 +73,16 @@ export function backendReader(tx: Pick<ReadTx, 'bucket'>): BackendReader {
   };
 }
 
+/** The same to write; a bucket is made where it is missing. */
+export function backendWriter(tx: WriteTx): BackendWriter {
+  return {
+    put: (bucket, key, value) => tx.createBucket(bucketBytes(bucket)).put(key, value),
+    delete: (bucket, key) => void tx.createBucket(bucketBytes(bucket)).delete(key),
+  };
+}
+
 /** Removes every key of a bucket; the bucket itself is made where it is missing. */
 export function clearBucket(tx: WriteTx, name: 'members' | 'members_removed' | 'cluster'): void {
   tx.deleteBucket(bucketBytes(name));
   tx.createBucket(bucketBytes(name));
-}
-
-/** Where a member has got to, in the words of the bucket `meta`. */
-export function putConsistentIndex(tx: WriteTx, at: { index: number; term: number }): void {
-  const meta = tx.createBucket(bucketBytes('meta'));
-  meta.put(consistentIndexKey, encodeCounter(at.index));
-  meta.put(termKey, encodeCounter(at.term));
 }

@@ -9,11 +9,11 @@
 
 import { bucketBytes } from '../backend/buckets.js';
 import { revisionKey } from '../backend/schema/key.js';
+import { putLease } from '../backend/schema/lease.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
 import type { LeaseId, MemberId } from '../lib/ids.js';
 import type { Request } from '../proto/gen/etcdserverpb.js';
-import { Lease } from '../proto/gen/leasepb.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { confChangeOf } from '../raftpb/describe.js';
 import { asConfChangeV2, ConfChangeType, type Entry } from '../raftpb/types.js';
@@ -26,7 +26,7 @@ import { recoverStore } from '../v2/snapshot.js';
 import { permanent, V2Store } from '../v2/store.js';
 import { KEYS_PREFIX } from '../v2/tree.js';
 import { readWal, walSnapshots } from '../wal/index.js';
-import { editDb, readDb } from './db.js';
+import { backendWriter, editDb, readDb } from './db.js';
 import { requestOf } from './entry-request.js';
 import { DataDirError } from './errors.js';
 import { dbPathOf, snapDirOf, walDirOf } from './names.js';
@@ -218,10 +218,7 @@ function transformed(records: Uint8Array, moved: readonly Moved[]): KeyValue[] {
 function write(tx: WriteTx, keys: readonly KeyValue[], leases: ReadonlyMap<LeaseId, number>): void {
   const keyBucket = tx.createBucket(bucketBytes('key'));
   for (const record of keys) keyBucket.put(revisionKey(record.modRevision, 0, false), KeyValue.encode(record));
-  const leaseBucket = tx.createBucket(bucketBytes('lease'));
-  for (const [ID, TTL] of leases) {
-    const id = Buffer.alloc(8);
-    id.writeBigUInt64BE(ID);
-    leaseBucket.put(id, Lease.encode({ ID, TTL, RemainingTTL: 0 }));
-  }
+  tx.createBucket(bucketBytes('lease'));
+  const db = backendWriter(tx);
+  for (const [ID, TTL] of leases) putLease(db, { ID, TTL, RemainingTTL: 0 });
 }

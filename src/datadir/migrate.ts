@@ -4,12 +4,18 @@
  * version would not understand. Source: etcd 3.6's server/storage/schema and storage/wal/version.go.
  */
 import { bucketBytes } from '../backend/buckets.js';
-import { confStateKey, storageVersionKey, termKey } from '../backend/schema/meta.js';
+import {
+  confStateKey,
+  deleteStorageVersion,
+  readStorageVersion,
+  termKey,
+  writeStorageVersion,
+} from '../backend/schema/meta.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
 import { readWal, walSnapshots } from '../wal/index.js';
-import { editDb, readDb } from './db.js';
+import { backendReader, backendWriter, editDb, readDb } from './db.js';
 import { requestOf } from './entry-request.js';
 import { DataDirError } from './errors.js';
 import { dbPathOf, walDirOf } from './names.js';
@@ -34,16 +40,14 @@ export function parseStorageVersion(text: string): StorageVersion {
 
 /** The version of a database. 3.5 leaves none, but is known by the term it keeps. Throws DataDirError. */
 export function storageVersionOf(tx: Pick<ReadTx, 'bucket'>): StorageVersion {
-  const meta = tx.bucket(bucketBytes('meta'));
-  const text = meta?.get(storageVersionKey);
+  const text = readStorageVersion(backendReader(tx));
   if (text !== undefined) {
-    const match = /^(\d+)\.(\d+)\.\d+$/.exec(Buffer.from(text).toString());
-    if (match === null)
-      throw new DataDirError(`malformed storage version ${JSON.stringify(Buffer.from(text).toString())}`);
+    const match = /^(\d+)\.(\d+)\.\d+$/.exec(text);
+    if (match === null) throw new DataDirError(`malformed storage version ${JSON.stringify(text)}`);
     return [Number(match[1]), Number(match[2])];
   }
   for (const [key, name] of [[confStateKey, 'confstate'] as const, [termKey, 'term'] as const]) {
-    if (meta?.get(key) === undefined)
+    if (tx.bucket(bucketBytes('meta'))?.get(key) === undefined)
       throw new DataDirError(`cannot detect storage schema version: missing ${name} information`);
   }
   return [3, 5];
@@ -70,9 +74,8 @@ export function migrate(
   if (refusal !== undefined) logger.info('normal migrate failed, trying with force', { error: refusal });
   const clears = compare(options.target, [3, 6]) < 0;
   editDb(disk, path, (tx) => {
-    const meta = tx.createBucket(bucketBytes('meta'));
-    if (clears) meta.delete(storageVersionKey);
-    else meta.put(storageVersionKey, Buffer.from(full(options.target)));
+    if (clears) deleteStorageVersion(backendWriter(tx));
+    else writeStorageVersion(backendWriter(tx), full(options.target));
   });
   if (refusal !== undefined && clears) logger.warn('forcefully cleared storage version');
   else if (refusal !== undefined)

@@ -5,8 +5,8 @@
  */
 import { bucketBytes } from '../backend/buckets.js';
 import { mainOf, revisionKey } from '../backend/schema/key.js';
-import { memberKey } from '../backend/schema/members.js';
-import { scheduledCompactKey } from '../backend/schema/meta.js';
+import { putMember } from '../backend/schema/members.js';
+import { scheduledCompactKey, writeCompactRevision, writeConsistentIndex } from '../backend/schema/meta.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
@@ -19,7 +19,7 @@ import { confChangeCodec } from '../raftpb/codec.js';
 import { ConfChangeType, type Entry, EntryType, makeConfChange, makeConfState } from '../raftpb/types.js';
 import { createWal, snapshotFiles } from '../wal/index.js';
 import { type ClusterMember, memberToJson } from './cluster-member.js';
-import { clearBucket, editDb, putConsistentIndex } from './db.js';
+import { backendWriter, clearBucket, editDb } from './db.js';
 import { DataDirError } from './errors.js';
 import { bootstrapMemberId, clusterId } from './ids.js';
 import { type InitialCluster, verifyInitialCluster } from './initial-cluster.js';
@@ -94,9 +94,9 @@ function build(options: RestoreOptions, world: World): void {
     clearBucket(tx, 'members');
     clearBucket(tx, 'members_removed');
     if (options.bumpRevision > 0) bumpRevision(tx, options.bumpRevision, logger);
-    const bucket = tx.createBucket(bucketBytes('members'));
+    const db = backendWriter(tx);
     for (const member of members) {
-      bucket.put(memberKey(member.id), Buffer.from(memberToJson(member)));
+      putMember(db, member.id, memberToJson(member));
       logger.info('added member', {
         'cluster-id': cluster.toString(16),
         'local-member-id': '0',
@@ -104,7 +104,7 @@ function build(options: RestoreOptions, world: World): void {
         'added-peer-peer-urls': member.peerURLs,
       });
     }
-    putConsistentIndex(tx, { index: commit, term });
+    writeConsistentIndex(db, { index: commit, term });
   });
 
   disk.makeDir(parentOf(walDir), 0o700);
@@ -153,10 +153,9 @@ function bumpRevision(tx: WriteTx, by: number, logger: Logger): void {
     'bump-amount': by,
     'new-latest-revision': bumped,
   });
-  const revision = revisionKey(bumped, 0, false);
-  keys.put(revision, new Uint8Array(0));
+  keys.put(revisionKey(bumped, 0, false), new Uint8Array(0));
   logger.info('marking revision compacted', { revision: bumped });
-  tx.createBucket(bucketBytes('meta')).put(scheduledCompactKey, revision);
+  writeCompactRevision(backendWriter(tx), scheduledCompactKey, bumped);
 }
 
 function isEmptyOrAbsent(disk: Disk, path: string): boolean {

@@ -4,9 +4,8 @@
  * none.
  */
 import { createHash } from 'node:crypto';
-import { bucketBytes } from '../backend/buckets.js';
 import { isTombstone, mainOf } from '../backend/schema/key.js';
-import { storageVersionKey } from '../backend/schema/meta.js';
+import { readStorageVersion } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import { BoltError } from '../bolt/errors.js';
 import { type Meta, readMetas } from '../bolt/meta.js';
@@ -15,7 +14,7 @@ import type { Disk, DiskFile } from '../lib/disk.js';
 import { pathErrorText } from '../lib/go/system-error.js';
 import { latin1Text } from '../lib/latin1.js';
 import { keyOfRecord } from '../mvcc/key-value.js';
-import { readDb } from './db.js';
+import { backendReader, readDb } from './db.js';
 import { DataDirError } from './errors.js';
 
 export interface SnapshotStatus {
@@ -61,13 +60,12 @@ export function snapshotStatus(disk: Disk, path: string, options: { readonly cou
           else userKeys.add(keyOfRecord(value));
         });
       });
-      const version = tx.bucket(bucketBytes('meta'))?.get(storageVersionKey);
       return {
         hash,
         revision,
         totalKey: options.countUserKeys ? userKeys.size : entries,
         totalSize: tx.highWaterPages * bolt.pageSize,
-        version: version === undefined ? '' : Buffer.from(version).toString(),
+        version: readStorageVersion(backendReader(tx)) ?? '',
       };
     });
   } catch (error) {

@@ -6,15 +6,15 @@
  * Source: etcd's server/storage/schema/alarm.go.
  */
 import { AlarmMember } from '../../proto/gen/etcdserverpb.js';
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 
 const NOTHING = new Uint8Array(0);
 
-export function putAlarm(backend: Backend, alarm: AlarmMember): void {
+export function putAlarm(backend: BackendWriter, alarm: AlarmMember): void {
   backend.put('alarm', AlarmMember.encode(alarm), NOTHING);
 }
 
-export function deleteAlarm(backend: Backend, alarm: AlarmMember): void {
+export function deleteAlarm(backend: BackendWriter, alarm: AlarmMember): void {
   backend.delete('alarm', AlarmMember.encode(alarm));
 }
 

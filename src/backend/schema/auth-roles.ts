@@ -7,13 +7,13 @@
  */
 import { rawBytes, rawText } from '../../lib/raw-text.js';
 import { Role } from '../../proto/gen/authpb.js';
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 
-export function putAuthRole(backend: Backend, name: string, role: Role): void {
+export function putAuthRole(backend: BackendWriter, name: string, role: Role): void {
   backend.put('authRoles', rawBytes(name), Role.encode(role));
 }
 
-export function deleteAuthRole(backend: Backend, name: string): void {
+export function deleteAuthRole(backend: BackendWriter, name: string): void {
   backend.delete('authRoles', rawBytes(name));
 }
 

@@ -7,13 +7,13 @@
  */
 import { rawBytes, rawText } from '../../lib/raw-text.js';
 import { User } from '../../proto/gen/authpb.js';
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 
-export function putAuthUser(backend: Backend, name: string, user: User): void {
+export function putAuthUser(backend: BackendWriter, name: string, user: User): void {
   backend.put('authUsers', rawBytes(name), User.encode(user));
 }
 
-export function deleteAuthUser(backend: Backend, name: string): void {
+export function deleteAuthUser(backend: BackendWriter, name: string): void {
   backend.delete('authUsers', rawBytes(name));
 }
 

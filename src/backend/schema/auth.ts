@@ -6,14 +6,14 @@
  *
  * Source: etcd's server/storage/schema/auth.go.
  */
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 
 const ENABLED_KEY: Uint8Array = Buffer.from('authEnabled');
 const REVISION_KEY: Uint8Array = Buffer.from('authRevision');
 
 export const readAuthEnabled = (backend: BackendReader): boolean => backend.get('auth', ENABLED_KEY)?.[0] === 1;
 
-export function writeAuthEnabled(backend: Backend, isEnabled: boolean): void {
+export function writeAuthEnabled(backend: BackendWriter, isEnabled: boolean): void {
   backend.put('auth', ENABLED_KEY, Buffer.of(isEnabled ? 1 : 0));
 }
 
@@ -23,7 +23,7 @@ export function readAuthRevision(backend: BackendReader): number {
   return revision === undefined ? 0 : Number(Buffer.from(revision).readBigUInt64BE());
 }
 
-export function writeAuthRevision(backend: Backend, revision: number): void {
+export function writeAuthRevision(backend: BackendWriter, revision: number): void {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(revision));
   backend.put('auth', REVISION_KEY, bytes);

@@ -6,7 +6,7 @@
  *
  * Source: etcd's server/storage/schema/membership.go.
  */
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 
 const CLUSTER_VERSION_KEY: Uint8Array = Buffer.from('clusterVersion');
 
@@ -16,7 +16,7 @@ export function readClusterVersion(backend: BackendReader): string | undefined {
   return version === undefined ? undefined : Buffer.from(version).toString();
 }
 
-export function writeClusterVersion(backend: Backend, version: string): void {
+export function writeClusterVersion(backend: BackendWriter, version: string): void {
   backend.put('cluster', CLUSTER_VERSION_KEY, Buffer.from(version));
 }
 
@@ -37,7 +37,7 @@ export function readDowngrade(backend: BackendReader): DowngradeInfo {
   return { enabled: record.enabled === true, targetVersion: typeof target === 'string' ? target : '' };
 }
 
-export function writeDowngrade(backend: Backend, { enabled, targetVersion }: DowngradeInfo): void {
+export function writeDowngrade(backend: BackendWriter, { enabled, targetVersion }: DowngradeInfo): void {
   const json = JSON.stringify({ 'target-version': targetVersion, enabled });
   backend.put('cluster', DOWNGRADE_KEY, Buffer.from(json));
 }

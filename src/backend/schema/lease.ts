@@ -7,13 +7,13 @@
  */
 import type { LeaseId } from '../../lib/ids.js';
 import { Lease } from '../../proto/gen/leasepb.js';
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 
-export function putLease(backend: Backend, lease: Lease): void {
+export function putLease(backend: BackendWriter, lease: Lease): void {
   backend.put('lease', leaseKey(lease.ID), Lease.encode(lease));
 }
 
-export function deleteLease(backend: Backend, id: LeaseId): void {
+export function deleteLease(backend: BackendWriter, id: LeaseId): void {
   backend.delete('lease', leaseKey(id));
 }
 

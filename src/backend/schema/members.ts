@@ -8,19 +8,19 @@
  * server/storage/schema/membership.go.
  */
 import type { MemberId } from '../../lib/ids.js';
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 
 const ALL = new Uint8Array(0);
 const REMOVED: Uint8Array = Buffer.from('removed');
 
-export const memberKey = (id: MemberId): Uint8Array => Buffer.from(id.toString(16));
+const memberKey = (id: MemberId): Uint8Array => Buffer.from(id.toString(16));
 
-export function putMember(backend: Backend, id: MemberId, json: string): void {
+export function putMember(backend: BackendWriter, id: MemberId, json: string): void {
   backend.put('members', memberKey(id), Buffer.from(json));
 }
 
 /** For good: an id is never used again. */
-export function removeMember(backend: Backend, id: MemberId): void {
+export function removeMember(backend: BackendWriter, id: MemberId): void {
   backend.delete('members', memberKey(id));
   backend.put('members_removed', memberKey(id), REMOVED);
 }

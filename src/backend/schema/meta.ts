@@ -13,18 +13,18 @@
 import type { MemberId } from '../../lib/ids.js';
 import { latin1Text } from '../../lib/latin1.js';
 import type { ConfState } from '../../raftpb/types.js';
-import type { Backend, BackendReader } from '../types.js';
+import type { BackendReader, BackendWriter } from '../types.js';
 import { mainOf, revisionKey } from './key.js';
 
-export const consistentIndexKey: Uint8Array = Buffer.from('consistent_index');
+const consistentIndexKey: Uint8Array = Buffer.from('consistent_index');
 export const termKey: Uint8Array = Buffer.from('term');
 export const confStateKey: Uint8Array = Buffer.from('confState');
-export const storageVersionKey: Uint8Array = Buffer.from('storageVersion');
+const storageVersionKey: Uint8Array = Buffer.from('storageVersion');
 export const scheduledCompactKey: Uint8Array = Buffer.from('scheduledCompactRev');
 export const finishedCompactKey: Uint8Array = Buffer.from('finishedCompactRev');
 
 /** An index or term as it is stored. */
-export function encodeCounter(value: number): Uint8Array {
+function encodeCounter(value: number): Uint8Array {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(value));
   return bytes;
@@ -36,13 +36,13 @@ export function readConsistentIndex(backend: BackendReader): number {
   return bytes === undefined ? 0 : Number(Buffer.from(bytes).readBigUInt64BE());
 }
 
-export function writeConsistentIndex(backend: Backend, at: { index: number; term: number }): void {
+export function writeConsistentIndex(backend: BackendWriter, at: { index: number; term: number }): void {
   backend.put('meta', consistentIndexKey, encodeCounter(at.index));
   backend.put('meta', termKey, encodeCounter(at.term));
 }
 
 /** As Go marshals raftpb.ConfState: ids as bare numbers, empty lists left out. */
-export function writeConfState(backend: Backend, state: ConfState): void {
+export function writeConfState(backend: BackendWriter, state: ConfState): void {
   const list = (name: string, ids: readonly MemberId[]): string[] =>
     ids.length > 0 ? [`"${name}":[${ids.join(',')}]`] : [];
   const fields = [
@@ -60,8 +60,12 @@ export function readStorageVersion(backend: BackendReader): string | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes).toString();
 }
 
-export function writeStorageVersion(backend: Backend, version: string): void {
+export function writeStorageVersion(backend: BackendWriter, version: string): void {
   backend.put('meta', storageVersionKey, Buffer.from(version));
+}
+
+export function deleteStorageVersion(backend: BackendWriter): void {
+  backend.delete('meta', storageVersionKey);
 }
 
 /** The main revision of a compaction; undefined where there was none. */
@@ -70,7 +74,7 @@ export function readCompactRevision(backend: BackendReader, key: Uint8Array): nu
   return value === undefined || value.length === 0 ? undefined : mainOf(value);
 }
 
-export function writeCompactRevision(backend: Backend, key: Uint8Array, revision: number): void {
+export function writeCompactRevision(backend: BackendWriter, key: Uint8Array, revision: number): void {
   backend.put('meta', key, revisionKey(revision, 0, false));
 }
 

@@ -1,7 +1,6 @@
 /** Which database goes with the newest raft snapshot: none that lags behind it, not even by an entry. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FileBackend } from '../../../../src/backend/options.js';
-import { encodeCounter } from '../../../../src/backend/schema/meta.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { recoverDatabase } from '../../../../src/member/bootstrap/recover-database.js';
 import { MemoryDisk } from '../../../support/memory-disk.js';
@@ -14,7 +13,7 @@ function recovered(snapshotIndex: number): { index: number } {
   const openDb = (): FileBackend => {
     const index = Number(disk.stat('/snap/db') === undefined ? 0 : disk.content('/snap/db').toString());
     return {
-      get: () => encodeCounter(index),
+      get: () => Buffer.from(index.toString(16).padStart(16, '0'), 'hex'),
       close: async () => {
         closed++;
       },
