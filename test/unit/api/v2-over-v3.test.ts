@@ -105,6 +105,10 @@ describe('the v2 API over v3 keys', () => {
       ['DELETE', '/d?dir=true', undefined, refusal(403, 108, 'Directory not empty', '/d', 7)],
       ['DELETE', '/nope?recursive=true', undefined, refusal(412, 105, 'Key already exists', '/nope', 7)],
       ['PUT', '/', 'value=1', refusal(400, 107, 'Root is read only', '', 0)],
+      ['PUT', '/', 'value=1&ttl=5', refusal(500, 300, 'Raft Internal Error', 'TTLs are unsupported', 0)],
+      ['PUT', '/', 'value=1&ttl=5&prevExist=true', refusal(400, 107, 'Root is read only', '', 0)],
+      ['PUT', '/', 'value=1&ttl=5&prevExist=false', refusal(400, 107, 'Root is read only', '', 0)],
+      ['PUT', '/', 'value=1&ttl=5&prevValue=1', refusal(400, 107, 'Root is read only', '', 0)],
     ];
     for (const [method, path, form, answer] of conversation) {
       expect(await ask(method, path, form), `${method} ${path}`).toBe(answer);
@@ -123,6 +127,12 @@ describe('the v2 API over v3 keys', () => {
     expect(await ask('DELETE', '/l0?recursive=true')).toMatch(/^200 /);
     expect(await ask('GET', deep)).toMatch(/^404 /);
     expect(await ask('GET', '/l00')).toContain('"value":"here"');
+  });
+
+  it('keeps the value that a directory is made with, and does not show it', async () => {
+    expect(await ask('PUT', '/kept', 'dir=true&value=x')).not.toContain('"value"');
+    const { kvs } = await client.kv.get('/pfx/002/k//1/kept/');
+    expect(kvs.map(({ value }) => Buffer.from(value).toString())).toEqual(['x']);
   });
 
   it('makes in-order keys, though many ask at once', async () => {
