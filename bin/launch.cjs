@@ -36,8 +36,17 @@ function loadBundle(set, folder = dist) {
  */
 const forgotten = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGXCPU'];
 
+/** At these it says which one, and exits with code 2. */
+const fatal = { SIGQUIT: 'quit', SIGABRT: 'abort', SIGTRAP: 'trace trap', SIGSYS: 'bad system call' };
+
 async function launch(program) {
   for (const name of forgotten) process.on(name, () => {});
+  for (const [name, text] of Object.entries(fatal)) {
+    process.on(name, () => {
+      process.stderr.write(`${name}: ${text}\n`);
+      process.exit(2);
+    });
+  }
   const first = firstSetOf[program];
   if (!existsSync(join(dist, `${first}.js`))) {
     process.stderr.write(`${program}: not built yet; run "npm install && npm run build" in ${dirname(__dirname)}\n`);

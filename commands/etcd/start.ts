@@ -102,6 +102,8 @@ export default class Start extends BaseCommand {
     const { startEtcd } = await import('../../src/start/start-etcd.js');
     const { ListenerError } = await import('../../src/start/tls-server.js');
     const failpoints = await this.#failpoints();
+    const { forgetRealTimeSignals } = await import('../../src/lib/os/real-time-signals.js');
+    forgetRealTimeSignals();
     const { InitDaemon } = await import('../../src/lib/os/init-daemon.js');
     const init = new InitDaemon(log, this.io.env.NOTIFY_SOCKET);
     let running: Running;

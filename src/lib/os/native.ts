@@ -17,6 +17,8 @@ export interface NativeCalls {
    * of the system's page size. Throws the system's error.
    */
   lockPages(fd: number, range: { from: number; size: number }): () => void;
+  /** Signals `[first, last]`, for which Node has no names, do nothing from now on. */
+  ignoreSignals(first: number, last: number): void;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
   sendDatagram(path: string, message: string): void;
   /** A descriptor that listens on an address that others may listen on as well. Throws the system's error. */
@@ -68,9 +70,12 @@ function load(): NativeCalls {
   }
   const libc = koffi.load(null);
   const linux = process.platform === 'linux';
-  const sendDatagram = datagramSender(libc, koffi);
-  const listenShared = sharedListener(libc, koffi);
-  const lockPages = pageLocker(libc, koffi);
+  const common = {
+    lockPages: pageLocker(libc, koffi),
+    ignoreSignals: signalIgnorer(libc),
+    sendDatagram: datagramSender(libc, koffi),
+    listenShared: sharedListener(libc, koffi),
+  };
   const flockCall = libc.func('int flock(int fd, int operation)');
 
   function flock(fd: number, { shared }: { shared: boolean }): boolean {
@@ -78,7 +83,7 @@ function load(): NativeCalls {
     return refusedOrThrow('flock', koffi.errno());
   }
   // Other systems have no such lock; real etcd takes flock there for the WAL as well.
-  if (!linux) return { lockByDescription: flock, flock, fallocate: () => false, lockPages, sendDatagram, listenShared };
+  if (!linux) return { ...common, lockByDescription: flock, flock, fallocate: () => false };
 
   // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own,
   // and the same layout up to padding: all other fields are zero (whole file, from its start).
@@ -87,9 +92,7 @@ function load(): NativeCalls {
   const fcntl = libc.func(`int fcntl${suffix}(int fd, int command, uint8_t *lock)`);
   const fallocateCall = libc.func(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t size)`);
   return {
-    lockPages,
-    sendDatagram,
-    listenShared,
+    ...common,
     flock,
     lockByDescription(fd, { shared }) {
       const lock = new Uint8Array(32);
@@ -107,6 +110,15 @@ function load(): NativeCalls {
       }
       return true;
     },
+  };
+}
+
+const SIG_IGN = 1;
+
+function signalIgnorer(libc: ReturnType<Koffi['load']>): NativeCalls['ignoreSignals'] {
+  return (first, last) => {
+    const signal = libc.func('intptr_t signal(int number, intptr_t action)');
+    for (let number = first; number <= last; number++) signal(number, SIG_IGN);
   };
 }
 

@@ -102,6 +102,27 @@ describe('arguments that are no UTF-8', () => {
     expect((seen as Buffer | undefined)?.toString('latin1').startsWith('PUT\n\xf0\x01\nyes\n')).toBe(true);
   }, 60_000);
 
+  it('are values of variables and of standard input', async () => {
+    const byte = (octal: string): string => `"$(printf '\\${octal}')"`;
+    await shell(`printf '\\376\\0\\377' | $CTL put stdin`);
+    expect((await shell('$CTL get stdin --print-value-only')).stdout).toEqual(Buffer.from([0xfe, 0, 0xff, 0x0a]));
+    const watched = await shell(
+      `ETCDCTL_WATCH_KEY=${byte('357')} timeout 5 $CTL watch --rev 1 -- sh -c 'printf "%s" "$ETCD_WATCH_KEY"; kill $PPID'` +
+        ` & sleep 0; $CTL put ${byte('357')} ${byte('356')}; wait`,
+    );
+    expect(watched.stdout.toString('latin1')).toContain('\xef');
+  });
+
+  it('are folders to restore to, and compared as bytes in a transaction', async () => {
+    const byte = (octal: string): string => `"$(printf '\\${octal}')"`;
+    await shell(`$CTL snapshot save r.db && $UTL snapshot restore r.db --data-dir ${byte('375')}`);
+    const listed = await shell('ls -d [!a-z0-9]* | od -An -c; ls "$(printf \'\\375\')/member"');
+    expect(listed.stdout.toString()).toMatch(/375.*snap\s+wal/s);
+    const txn = `printf 'value("t") = "\\376"\\n\\nput same yes\\n\\nput other yes\\n\\n' | $CTL txn`;
+    const { stdout } = await shell(`$CTL put t ${byte('377')} && ${txn}`);
+    expect(stdout.toString()).toContain('FAILURE');
+  });
+
   it('are names of files for etcdutl', async () => {
     const { code } = await shell(`$CTL snapshot save "$(printf 's\\377')"`);
     expect(code).toBe(0);
@@ -116,13 +137,34 @@ describe('arguments that are no UTF-8', () => {
 describe('signals', () => {
   it('that Go forgets do nothing to a member', async () => {
     const pid = String(member.child.pid);
-    for (const signal of ['USR1', 'USR2', 'ALRM', 'VTALRM', 'PROF', 'IO', 'PWR', 'XCPU']) {
-      await shell(`kill -${signal} ${pid}`);
-    }
+    const named = 'USR1 USR2 ALRM VTALRM PROF IO PWR XCPU XFSZ PIPE URG WINCH CHLD CONT'.split(' ');
+    const realTime = process.platform === 'linux' ? ['35', '40', '50', '64'] : [];
+    for (const signal of [...named, ...realTime]) await shell(`kill -${signal} ${pid}`);
     const { stdout } = await shell('$CTL put alive yes');
     expect(stdout.toString()).toBe('OK\n');
     expect(member.hasEnded).toBe(false);
     expect(member.output).not.toContain('Debugger listening');
+  });
+
+  it.each([
+    ['HUP', { code: null, signal: 'SIGHUP' }, ''],
+    ['QUIT', { code: 2, signal: null }, 'SIGQUIT: quit\n'],
+    ['SYS', { code: 2, signal: null }, 'SIGSYS: bad system call\n'],
+  ])('of which %s ends a program as Go’s', async (name, end, stderr) => {
+    const child = spawn(ourProgram('etcdctl'), ['watch', 'nothing'], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const over = ended(child);
+    // It hears signals once it reads its words; that it watches is to be seen at the member.
+    await expect
+      .poll(async () => (await fetch(`${home.clientUrl}/metrics`)).text(), { timeout: 10_000 })
+      .toMatch(/^etcd_debugging_mvcc_watcher_total 1$/m);
+    child.kill(`SIG${name}` as NodeJS.Signals);
+    expect(await over).toMatchObject({ ...end, stderr });
+    await expect
+      .poll(async () => (await fetch(`${home.clientUrl}/metrics`)).text(), { timeout: 10_000 })
+      .toMatch(/^etcd_debugging_mvcc_watcher_total 0$/m);
   });
 
   it.each<[NodeJS.Signals, NodeJS.Signals[]]>([
