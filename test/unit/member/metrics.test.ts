@@ -116,6 +116,47 @@ describe('metrics', () => {
     expect(value(text, of('OK', 'Put'))).toBe(1);
   });
 
+  it('have a series for every status of every method, streams and other services too', async () => {
+    const text = await scrape(served.endpoint);
+    const codes =
+      'OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied ' +
+      'ResourceExhausted FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss ' +
+      'Unauthenticated';
+    const labels = /^grpc_server_handled_total\{grpc_code="(\w+)",grpc_method="(\w+)",grpc_service="([\w.]+)",/gm;
+    const byMethod = new Map<string, Set<string>>();
+    for (const [, code = '', method = '', service = ''] of text.matchAll(labels)) {
+      const name = `${service}/${method}`;
+      byMethod.set(name, (byMethod.get(name) ?? new Set()).add(code));
+    }
+    for (const method of ['KV/Txn', 'Watch/Watch', 'Lease/LeaseKeepAlive', 'Auth/UserAdd', 'Maintenance/Snapshot'])
+      expect(byMethod.has(`etcdserverpb.${method}`), method).toBe(true);
+    const all = codes.split(' ').sort();
+    for (const [method, of] of byMethod) expect([...of].sort(), method).toEqual(all);
+  });
+
+  it('count keys down again when they are deleted, one by one, in ranges and with their lease', async () => {
+    await using own = await startCluster({ members: 1 });
+    await using at = new Client({ endpoints: [own.only.endpoint] }, osWorld);
+    const keys = async () => value(await scrape(own.only.endpoint), 'etcd_debugging_mvcc_keys_total');
+    const { ID } = await at.lease.grant(100);
+    for (const key of ['a', 'b', 'c', 'd']) await at.kv.put(key, '');
+    for (const key of ['l1', 'l2']) await at.kv.put(key, '', { lease: ID });
+    await at.kv.put('a', 'again');
+    expect(await keys()).toBe(6);
+    await at.kv.delete('a');
+    await at.kv.delete('a');
+    expect(await keys()).toBe(5);
+    await at.lease.revoke(ID);
+    expect(await keys()).toBe(3);
+    await at.kv.txn({ success: [op.delete('b', { end: 'd' }), op.put('e', '')] });
+    expect(await keys()).toBe(2);
+    await at.kv.put('a', 'back');
+    expect(await keys()).toBe(3);
+    await own.only.stop();
+    await own.only.start();
+    expect(await keys()).toBe(3);
+  });
+
   it('have etcd’s buckets', async () => {
     const text = await scrape(served.endpoint);
     const ends = (name: string): unknown => [edges(text, name)[0], edges(text, name).at(-2), edges(text, name).length];
