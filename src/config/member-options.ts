@@ -9,6 +9,7 @@ import type { TlsFiles } from '../lib/tls.js';
 import type { MemberConfig } from '../member/world/types.js';
 import type { Features } from './feature-gates.js';
 import type { ListenUrl } from './listen-url.js';
+import type { V2Stage } from './v2-stage.js';
 
 export type { ListenUrl } from './listen-url.js';
 
@@ -78,6 +79,8 @@ export interface MemberOptions extends MemberConfig {
   readonly selfSignedCertValidityYears: number;
   /** Whether /v2 is served. */
   readonly enableV2: boolean;
+  /** As given; versions that have gone further have one stage of their own. */
+  readonly v2Stage: V2Stage;
   /** Below which v3 keys those of /v2 lie; empty: they are in a store of their own. */
   readonly v2OverV3Prefix: string;
   /** Origins whose pages may call; `*` = any, empty = any too, as in etcd. */

@@ -30,21 +30,9 @@ const refused = missing('refuse');
 const idle = missing('warn');
 const { bool, string } = kinds;
 
-const stages = ['not-yet', 'write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'] as const;
-const v2Stage: Kind<string> = {
-  ...string,
-  parse: (text) => {
-    if (!stages.some((stage) => stage === text)) throw new Error(`invalid value "${text}"`);
-    return text;
-  },
-};
-
 export const missingOptions = {
   // Clusters
   'next-cluster-version-compatible': refused(bool, false),
-
-  // The v2 API
-  'v2-deprecation': idle(v2Stage, 'not-yet'),
 
   // Of 3.4 alone, for a log that is not zap's
   'log-package-levels': idle(string, ''),

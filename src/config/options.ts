@@ -9,6 +9,7 @@ import { gatesKind } from './feature-gates.js';
 import { parseUrlList, textsOf } from './listen-url.js';
 import type { Kind, Option, OptionTable, OptionValues, Section } from './option.js';
 import { kinds, oneOf } from './option.js';
+import { v2StageKind } from './v2-stage.js';
 
 type More<T> = Partial<Omit<Option<T>, 'kind' | 'initial' | 'section' | 'help'>>;
 
@@ -309,6 +310,7 @@ const named = {
   'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
   'tls-max-version': security(kinds.string, '', 'Newest version of TLS to take: TLS1.2, TLS1.3, or the newest.'),
   'enable-v2': clustering(kinds.bool, false, 'Serve the v2 API.'),
+  'v2-deprecation': clustering(v2StageKind, 'not-yet', '', hidden),
   'experimental-enable-v2v3': clustering(
     kinds.string,
     '',

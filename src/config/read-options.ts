@@ -124,6 +124,10 @@ function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: Option
   );
 }
 
+const STAGE_IGNORED =
+  '--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user ' +
+  'input.';
+
 /** What 3.6 no longer has. */
 const v2Options: ReadonlySet<string> = new Set([
   'enable-v2',
@@ -222,6 +226,7 @@ class Reader {
       this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});
     }
     if (differenceOf('warnsOfV2Options', this.emulate)) this.#warnOfV2Options(given);
+    if (given.has('v2-deprecation') && !differenceOf('hasV2Stages', this.emulate)) this.#add('warn', STAGE_IGNORED, {});
     this.#add('info', 'Running: ', { args: this.args });
     this.#warnOfPlainPeers(values);
     for (const url of values['listen-client-urls']) {

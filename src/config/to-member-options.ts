@@ -59,6 +59,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     },
     selfSignedCertValidityYears: orDefault(values['self-signed-cert-validity'], 1),
     enableV2: values['enable-v2'],
+    v2Stage: values['v2-deprecation'],
     v2OverV3Prefix: values['experimental-enable-v2v3'],
     cors: values.cors,
     v2Proxy: v2ProxyOptions(values),

@@ -40,6 +40,8 @@ const differences = {
   strayWordQuote: row("'", "'", '"', '"'),
   /** Options of the v2 API and its proxy are called deprecated. */
   warnsOfV2Options: row(false, true, false, false),
+  /** `--v2-deprecation` counts; later versions have gone one way for all. */
+  hasV2Stages: row(true, true, false, false),
   /** `--log-package-levels` is known, and ignored beside a log of zap's. */
   knowsPackageLevels: row(true, false, false, false),
   /** Whether a start-up error is logged twice, first as the warning `failed to start etcd`. */

@@ -61,6 +61,7 @@ import { prepareDirectories } from './prepare-directories.js';
 import { startingFields } from './starting-record.js';
 import type { Tracing } from './tracing.js';
 import { v2Handlers } from './v2-face.js';
+import { checkV2Stage } from './v2-stage.js';
 
 export interface RunningMember {
   readonly member: Member;
@@ -166,6 +167,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   const open = async (): Promise<Member> => {
     try {
       prepareDirectories(world.disk, options, logger);
+      checkV2Stage(options, world);
       const decision = await decide(options, { ...world, lookUpHost, calls: peers.transport.calls });
       return new Member(options, world, openParts(decision, options, world, observer));
     } catch (cause) {

@@ -106,10 +106,9 @@ describe('arguments that are no UTF-8', () => {
     const byte = (octal: string): string => `"$(printf '\\${octal}')"`;
     await shell(`printf '\\376\\0\\377' | $CTL put stdin`);
     expect((await shell('$CTL get stdin --print-value-only')).stdout).toEqual(Buffer.from([0xfe, 0, 0xff, 0x0a]));
-    const watched = await shell(
-      `ETCDCTL_WATCH_KEY=${byte('357')} timeout 5 $CTL watch --rev 1 -- sh -c 'printf "%s" "$ETCD_WATCH_KEY"; kill $PPID'` +
-        ` & sleep 0; $CTL put ${byte('357')} ${byte('356')}; wait`,
-    );
+    const command = `sh -c 'printf "%s" "$ETCD_WATCH_KEY"; kill $PPID'`;
+    const watch = `ETCDCTL_WATCH_KEY=${byte('357')} timeout 5 $CTL watch --rev 1 -- ${command}`;
+    const watched = await shell(`${watch} & $CTL put ${byte('357')} ${byte('356')}; wait`);
     expect(watched.stdout.toString('latin1')).toContain('\xef');
   });
 

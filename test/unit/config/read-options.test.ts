@@ -542,6 +542,19 @@ describe('checks', () => {
     expect(fromFile('log-package-levels: raft=DEBUG')).toMatchObject({ t: 'member' });
   });
 
+  it('have stages of the v2 API until 3.5, and say later that the last one counts', () => {
+    const ignored = expect.objectContaining({
+      message: expect.stringContaining('The default value is enforced, ignoring user input.'),
+    });
+    const linesOf = (version: string): readonly unknown[] => {
+      const outcome = read([`--emulate-version=${version}`, '--v2-deprecation=gone']);
+      return outcome.t === 'exit' ? [] : outcome.lines;
+    };
+    expect(member(['--v2-deprecation=gone']).v2Stage).toBe('gone');
+    expect(linesOf('3.5')).not.toContainEqual(ignored);
+    for (const version of ['3.6', '3.7']) expect(linesOf(version)).toContainEqual(ignored);
+  });
+
   it('keep the database in memory under either name', () => {
     expect(member(['--memory-mlock']).memoryMlock).toBe(true);
     expect(member(['--experimental-memory-mlock']).memoryMlock).toBe(true);
@@ -846,8 +859,8 @@ describe('a configuration file', () => {
         'listen-peer-urls: https://127.0.0.1:2380,https://10.0.0.1:2380',
         'advertise-client-urls: https://10.0.0.1:2379',
         'initial-advertise-peer-urls: https://10.0.0.1:2380',
-        'client-transport-security: {cert-file: s.crt, client-cert-auth: true, key-file: s.key, trusted-ca-file: ca.crt}',
-        'peer-transport-security: {cert-file: p.crt, client-cert-auth: true, key-file: p.key, trusted-ca-file: pca.crt}',
+        'client-transport-security: {cert-file: s, client-cert-auth: true, key-file: s.key, trusted-ca-file: ca}',
+        'peer-transport-security: {cert-file: p, client-cert-auth: true, key-file: p.key, trusted-ca-file: pca}',
         'experimental-initial-corrupt-check: true',
         'experimental-watch-progress-notify-interval: 5000000000',
       ].join('\n'),
