@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Client } from '../../src/client/client.js';
 import { certificateFolder, issue } from '../support/certificates.js';
-import { type ClusterPlace, type LocalCluster, startCluster } from '../support/cluster.js';
+import { type LocalCluster, startCluster } from '../support/cluster.js';
 
 const READS = 100;
 const VALUE = Buffer.alloc(1_000_000, 7);
@@ -14,7 +14,7 @@ const folder = certificateFolder();
 const authority = issue({ commonNames: ['authority'], isAuthority: true });
 const own = issue({ by: authority, commonNames: ['server'], usages: ['server'], addresses: ['127.0.0.1'] });
 let cluster: LocalCluster;
-let served: ClusterPlace;
+let endpoint: string;
 
 beforeAll(async () => {
   cluster = await startCluster({
@@ -26,7 +26,9 @@ beforeAll(async () => {
       `--key-file=${folder.write('server.key', own.key)}`,
     ],
   });
-  served = cluster.only;
+  const [address] = cluster.only.running.clientAddresses;
+  if (address?.t !== 'tcp') throw new Error('no TCP address');
+  endpoint = `https://127.0.0.1:${address.port}`;
 });
 
 afterAll(async () => {
@@ -35,7 +37,7 @@ afterAll(async () => {
 });
 
 test('an event comes while a hundred large reads of the same connection are under way', async () => {
-  await using client = new Client({ endpoints: [`https://${served.endpoint}`], tls: { ca: authority.cert } });
+  await using client = new Client({ endpoints: [endpoint], tls: { ca: authority.cert } });
   await client.kv.put('large', VALUE);
   const watch = client.watch('small');
   const events = watch[Symbol.asyncIterator]();

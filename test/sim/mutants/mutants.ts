@@ -18,21 +18,21 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'vote-without-log-check',
     why: 'votes for a candidate whose log lacks what the voter has (paper §5.4.1)',
-    file: 'raft.ts',
+    file: 'elections.ts',
     replace: [
-      ['if (!canVote || !this.log.isUpToDate({ term: message.logTerm, index: message.index }))', 'if (!canVote)'],
+      ['if (!canVote || !this.#node.log.isUpToDate({ term: message.logTerm, index: message.index }))', 'if (!canVote)'],
     ],
   },
   {
     name: 'vote-twice',
     why: 'gives its vote to whoever asks, several times a term (paper §5.2)',
-    file: 'raft.ts',
-    replace: [['(this.vote === NONE && this.lead === NONE) ||', 'this.lead === NONE ||']],
+    file: 'elections.ts',
+    replace: [['(this.#node.vote === NONE && this.#node.lead === NONE) ||', 'this.#node.lead === NONE ||']],
   },
   {
     name: 'vote-forgotten',
     why: 'does not know any more after a restart for whom it voted',
-    file: 'raft.ts',
+    file: 'node-state.ts',
     replace: [['this.term = term; this.vote = vote; } }', 'this.term = term; } }']],
   },
   {
@@ -108,7 +108,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'campaign-with-unapplied-change',
     why: 'campaigns in a configuration that is known to be replaced',
-    file: 'raft.ts',
+    file: 'elections.ts',
     replace: [['if (this.#hasUnappliedConfChanges())', 'if (false)']],
   },
 
@@ -168,14 +168,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'probe-never-ends',
     why: 'a heartbeat’s answer does not get a paused follower going again',
-    file: 'raft.ts',
+    file: 'leader.ts',
     replace: [['progress.recentActive = true; progress.appendFlowPaused = false;', 'progress.recentActive = true;']],
   },
   {
     name: 'snapshot-of-the-past',
     why: 'a snapshot that is older than the log replaces it',
-    file: 'raft.ts',
-    replace: [['if (index <= this.log.committed) return false;', '']],
+    file: 'follower.ts',
+    replace: [['if (index <= this.#node.log.committed) return false;', '']],
   },
 
   // Committing
@@ -200,7 +200,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'rejection-counts',
     why: 'a follower’s refusal is taken for an acknowledgement',
-    file: 'raft.ts',
+    file: 'leader.ts',
     replace: [['if (message.reject) this.#handleAppendRejected(message, progress); else', '']],
   },
 
@@ -237,20 +237,25 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'two-changes-at-once',
     why: 'a configuration change is proposed while another is under way (thesis §4.1)',
-    file: 'raft.ts',
-    replace: [['if (this.#pendingConfIndex > this.log.applied)', 'if (false)']],
+    file: 'leader.ts',
+    replace: [['if (this.#node.pendingConfIndex > this.#node.log.applied)', 'if (false)']],
   },
   {
     name: 'new-leader-changes-at-once',
     why: 'a new leader does not wait for the changes that it may have in its log',
-    file: 'raft.ts',
-    replace: [['this.#pendingConfIndex = this.log.lastIndex(); // Older', '// Older']],
+    file: 'node-state.ts',
+    replace: [['this.pendingConfIndex = this.log.lastIndex(); // Older', '// Older']],
   },
   {
     name: 'change-before-applied',
     why: 'a leader takes the next change as soon as the last one is committed, though it has not applied it',
-    file: 'raft.ts',
-    replace: [['if (this.#pendingConfIndex > this.log.applied)', 'if (this.#pendingConfIndex > this.log.committed)']],
+    file: 'leader.ts',
+    replace: [
+      [
+        'if (this.#node.pendingConfIndex > this.#node.log.applied)',
+        'if (this.#node.pendingConfIndex > this.#node.log.committed)',
+      ],
+    ],
   },
   {
     name: 'joint-never-left',
@@ -258,7 +263,7 @@ export const mutants: readonly Mutant[] = [
     file: 'raft.ts',
     replace: [
       [
-        "if (!config.autoLeave || applied < this.#pendingConfIndex || this.state !== 'StateLeader') return;",
+        "if (!config.autoLeave || applied < this.pendingConfIndex || this.state !== 'StateLeader') return;",
         'if (config !== undefined) return;',
       ],
     ],
@@ -280,11 +285,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'transfer-without-catch-up',
     why: 'leadership is handed to a node that lacks entries (thesis §3.10)',
-    file: 'raft.ts',
+    file: 'leader.ts',
     replace: [
       [
-        'this.leadTransferee = transferee; if (progress.match === this.log.lastIndex())',
-        'this.leadTransferee = transferee; if (progress.match > 0)',
+        'this.#node.leadTransferee = transferee; if (progress.match === this.#node.log.lastIndex())',
+        'this.#node.leadTransferee = transferee; if (progress.match > 0)',
       ],
     ],
   },
@@ -292,6 +297,6 @@ export const mutants: readonly Mutant[] = [
     name: 'transfer-never-aborted',
     why: 'a transfer that failed keeps the leader from taking proposals for ever',
     file: 'raft.ts',
-    replace: [["if (this.state === 'StateLeader') this.#abortLeaderTransfer();", '']],
+    replace: [["if (this.state === 'StateLeader') this.abortLeaderTransfer();", '']],
   },
 ];
