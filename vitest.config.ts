@@ -10,8 +10,8 @@ export default defineConfig({
       { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },
     ],
     pool: 'forks',
-    // Many tests wait for members that are processes of their own: two at a time, also on two cores.
-    poolOptions: { forks: { maxForks: 2 } },
+    // Many tests wait for members that are processes of their own: three at a time keep two cores busy.
+    poolOptions: { forks: { maxForks: 3 } },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // The default of a second is a timing assertion on a machine that is busy.
