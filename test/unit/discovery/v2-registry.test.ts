@@ -41,6 +41,17 @@ const node = (key: string, value: string, createdIndex: number) => ({
 });
 
 describe('a registry in v2 keys', () => {
+  it.each(['', 'http://'])('is asked by way of a proxy that is named, as %s…', async (scheme) => {
+    await using proxy = await serving((_request, response) =>
+      json(response, 200, { node: node('_config/size', '3', 4) }),
+    );
+    const host = new URL(proxy.url).host;
+    const registry = v2Registry({ url: 'http://nowhere.test/tok', proxy: `${scheme}${host}`, clock: osClock });
+    expect(await registry.size(signal)).toBe('3');
+    expect(proxy.asked.at(-1)).toMatch(/^GET http:\/\/nowhere\.test\/tok\/_config\/size/);
+    await registry.close();
+  });
+
   it('reads the size, lists members in the order of their creation, registers', async () => {
     await using server = await serving((request, response) => {
       if (request.method === 'PUT')
