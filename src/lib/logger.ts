@@ -9,6 +9,8 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Whether records of `level` get anywhere, for whoever puts dear ones together; all do where it is absent. */
+  isLogged?(level: Level): boolean;
   /** A logger whose records all carry `fields`. */
   with(fields: LogFields): Logger;
 }
@@ -19,6 +21,7 @@ export const silentLogger: Logger = {
   info() {},
   warn() {},
   error() {},
+  isLogged: () => false,
   with: () => silentLogger,
 };
 

@@ -119,6 +119,9 @@ class ZapLogger implements OsLogger {
   fatal(message: string, fields?: LogFields): void {
     this.#log('fatal', message, fields);
   }
+  isLogged(level: Level): boolean {
+    return order.indexOf(level) >= this.#sink.minimum;
+  }
   with(fields: LogFields): OsLogger {
     return new ZapLogger(this.#sink, { ...this.#bound, ...fields });
   }
@@ -130,8 +133,8 @@ class ZapLogger implements OsLogger {
   }
 
   #log(level: Level, message: string, fields: LogFields = {}): void {
-    const { minimum, sampler, wallMs, timestampDigits, format, write } = this.#sink;
-    if (order.indexOf(level) < minimum) return;
+    if (!this.isLogged(level)) return;
+    const { sampler, wallMs, timestampDigits, format, write } = this.#sink;
     const nowMs = wallMs();
     if (!sampler.admits(level, message, nowMs)) return;
     const ts = timestamp(nowMs, timestampDigits);

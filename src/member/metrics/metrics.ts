@@ -15,6 +15,7 @@ import { collectProcessMetrics, PROCESS_SCALARS, type ProcessFigures } from './p
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
 import { addScalars } from './scalars.js';
 import { PROXY_SCALARS, SERVER_SCALARS, type ServerFigures } from './server-metrics.js';
+import { type Series, TalliedHistogram } from './tallied-histogram.js';
 
 /** What is read at each scrape. */
 export interface MemberFigures
@@ -52,21 +53,25 @@ export interface MetricsIdentity {
 
 /** Versions of clients that are counted apart; the rest is one. */
 const MAX_CLIENT_VERSIONS = 100;
+const UNKNOWN = 'unknown';
 
 export class MemberMetrics {
   readonly registry = new Registry();
   readonly #durations: ReadonlyMap<string, { readonly histogram: Histogram; readonly unitsPerMs: number }>;
   readonly #walBytes: Gauge;
-  readonly #applied: Histogram;
+  readonly #applied: TalliedHistogram;
+  /** By kind of operation. */
+  readonly #appliedOk = new Map<string, Series>();
+  readonly #appliedRefused = new Map<string, Series>();
   readonly #leaseTtl: Histogram;
-  readonly #clientRequests: Counter;
-  readonly #clientVersions = new Set<string>();
+  /** By version of the client. */
+  readonly #clientRequests = new Map<string, { unary: number; stream: number }>();
   readonly #scrapes: Counter;
   readonly #scrapesRunning: Gauge;
 
   constructor(identity: MetricsIdentity, figures: () => MemberFigures, rpcs: () => Iterable<RpcFigures>) {
     const registers = [this.registry];
-    this.#applied = new Histogram({
+    this.#applied = new TalliedHistogram({
       name: 'etcd_server_apply_duration_seconds',
       help: 'The latency distribution of v2 apply called by backend.',
       labelNames: ['op', 'success', 'version'],
@@ -74,11 +79,20 @@ export class MemberMetrics {
       registers,
     });
     this.#leaseTtl = new Histogram({ ...LEASE_TTL, registers });
-    this.#clientRequests = new Counter({
+    const clientRequests = this.#clientRequests;
+    new Counter({
       name: 'etcd_server_client_requests_total',
       help: 'The total number of client requests per client version.',
       labelNames: ['client_api_version', 'type'],
       registers,
+      collect() {
+        this.reset();
+        for (const [version, counts] of clientRequests) {
+          for (const type of ['stream', 'unary'] as const) {
+            if (counts[type] > 0) this.inc({ client_api_version: version, type }, counts[type]);
+          }
+        }
+      },
     });
     this.#scrapes = new Counter({
       name: 'promhttp_metric_handler_requests_total',
@@ -134,8 +148,14 @@ export class MemberMetrics {
 
   /** `kind` as operations are named here: `leaseGrant` is etcd's `LeaseGrant`. */
   applied(kind: string, ok: boolean, tookMs: number): void {
-    const op = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
-    this.#applied.observe({ op, success: String(ok), version: 'v3' }, tookMs / 1000);
+    const known = ok ? this.#appliedOk : this.#appliedRefused;
+    let series = known.get(kind);
+    if (series === undefined) {
+      const op = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+      series = this.#applied.series({ op, success: String(ok), version: 'v3' });
+      known.set(kind, series);
+    }
+    series.observe(tookMs / 1000);
   }
 
   took(what: Timing, tookMs: number): void {
@@ -148,12 +168,13 @@ export class MemberMetrics {
   }
 
   clientRequest(type: 'unary' | 'stream', version: string | undefined): void {
-    let client = version ?? 'unknown';
-    if (!this.#clientVersions.has(client)) {
-      if (this.#clientVersions.size < MAX_CLIENT_VERSIONS) this.#clientVersions.add(client);
-      else client = 'unknown';
+    let counts = this.#clientRequests.get(version ?? UNKNOWN);
+    if (counts === undefined) {
+      const name = version === undefined || this.#clientRequests.size >= MAX_CLIENT_VERSIONS ? UNKNOWN : version;
+      counts = this.#clientRequests.get(name) ?? { unary: 0, stream: 0 };
+      this.#clientRequests.set(name, counts);
     }
-    this.#clientRequests.inc({ client_api_version: client, type });
+    counts[type]++;
   }
 
   walWritten(bytes: number): void {

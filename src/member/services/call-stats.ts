@@ -63,6 +63,10 @@ export function statsOf({ path, request, response }: Call): CallStats {
   }
 }
 
+/** Whether etcd counts it as a read where it is slow. */
+export const onlyReads = ({ path, request }: Call): boolean =>
+  path === '/etcdserverpb.KV/Range' || (path === '/etcdserverpb.KV/Txn' && isReadOnlyTxn(request as TxnRequest));
+
 interface Answer<T> {
   readonly message: T;
   readonly size: number;

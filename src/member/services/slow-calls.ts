@@ -9,7 +9,7 @@ import type { Logger } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import { wireErrors } from '../../proto/errors.js';
 import type { MemberConfig } from '../world/types.js';
-import { type CallStats, statsOf } from './call-stats.js';
+import { type CallStats, onlyReads, statsOf } from './call-stats.js';
 
 export interface SlowCall {
   readonly path: string;
@@ -36,6 +36,7 @@ type Limits = Pick<MemberConfig, 'warningApplyDurationMs' | 'warningUnaryRequest
 export function warnOfSlowCall(call: SlowCall, world: SlowCallsWorld, limits: Limits): 0 | 1 {
   const { path, tookMs, remote, error } = call;
   const { clock, logger } = world;
+  if (logger.isLogged?.('warn') === false) return tookMs > limits.warningApplyDurationMs && onlyReads(call) ? 1 : 0;
   const stats = statsOf(call);
   if (tookMs > TRACE_MS && stats.trace !== undefined) trace(call, stats.trace, world);
   if (tookMs > limits.warningUnaryRequestDurationMs) {
