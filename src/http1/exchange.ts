@@ -50,6 +50,7 @@ export class Exchange implements HttpRequest {
       this.incoming = new RequestBody(head.bodyBytes, {
         onWanted: () => this.#readMore(),
         take: (bytes) => this.#count(bytes),
+        release: (bytes) => this.#release(bytes),
       });
     }
     if (head.upgrade !== undefined) {
@@ -80,8 +81,7 @@ export class Exchange implements HttpRequest {
   /** Its answer begins: what it held of the bound on bodies is free. */
   answer(): void {
     this.isAnswered = true;
-    this.#host.context.bodies.bytes -= this.#countedBytes;
-    this.#countedBytes = 0;
+    this.#release(this.#countedBytes);
   }
 
   /** Its caller has gone away, or sends no more, which is taken for the same. */
@@ -106,6 +106,12 @@ export class Exchange implements HttpRequest {
     bodies.bytes += bytes;
     this.#countedBytes += bytes;
     return true;
+  }
+
+  #release(bytes: number): void {
+    const freed = Math.min(bytes, this.#countedBytes);
+    this.#host.context.bodies.bytes -= freed;
+    this.#countedBytes -= freed;
   }
 }
 

@@ -13,6 +13,8 @@ export interface BodyHooks {
   onWanted(): void;
   /** Counts bytes that have come; false when there are too many. */
   take(bytes: number): boolean;
+  /** So many of them are held no more. */
+  release(bytes: number): void;
 }
 
 export class RequestBody implements HttpBody {
@@ -80,6 +82,10 @@ export class RequestBody implements HttpBody {
     this.#chunks = [];
     this.#heldBytes = 0;
     this.#failure ??= new Error('the request has been answered');
+  }
+
+  release(bytes: number): void {
+    this.hooks.release(bytes);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, undefined> {

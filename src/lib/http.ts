@@ -28,6 +28,11 @@ export interface HttpPeer {
 export interface HttpBody extends AsyncIterable<Uint8Array> {
   /** All of it, where it has arrived already and nobody has begun to read; a view that others' bytes stand beside. */
   readonly whole?: Uint8Array | undefined;
+  /**
+   * Whoever reads keeps so many of the bytes it was given no longer: they count no more for the bound on what bodies
+   * hold. Otherwise they do until the answer begins.
+   */
+  release?(bytes: number): void;
 }
 
 export interface HttpRequest {

@@ -5,7 +5,7 @@
 
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { humanBytes } from '../lib/go/bytes.js';
-import type { HttpRequest } from '../lib/http.js';
+import type { HttpBody, HttpRequest } from '../lib/http.js';
 import { messageTypeName } from '../raftpb/describe.js';
 import { type Message, MessageType } from '../raftpb/types.js';
 import { acceptanceOf } from './acceptance.js';
@@ -84,7 +84,7 @@ export class SnapshotReceiver {
     this.#receiving++;
     metrics.snapshotReceiving.inc(from);
     try {
-      const failure = await this.#take(message, new DatabaseBody(decoder.rest(), chunks), decoder.readBytes, begunMs);
+      const failure = await this.#take(message, new DatabaseBody(decoder.rest(), chunks, request.body), decoder.readBytes, begunMs);
       if (failure === undefined) {
         metrics.snapshotReceived.inc(from);
         metrics.snapshotReceiveSeconds.observe(from, (clock.monotonicMs() - begunMs) / 1000);
@@ -155,6 +155,7 @@ class DatabaseBody implements AsyncIterable<Uint8Array> {
   constructor(
     readonly first: Uint8Array,
     readonly chunks: AsyncIterator<Uint8Array>,
+    readonly body: HttpBody,
   ) {}
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -167,6 +168,8 @@ class DatabaseBody implements AsyncIterable<Uint8Array> {
       if (next.done === true) break;
       this.bytes += next.value.length;
       yield next.value;
+      // It is in a file: a database may be larger than all that requests may hold together.
+      this.body.release?.(next.value.length);
     }
     this.whole = true;
   }

@@ -280,6 +280,21 @@ describe('bodies of many clients', () => {
     expect(String((await answer)[0])).toContain(String(2 * MB));
     expect((await other()).status).toBe(200);
   });
+
+  it('may be larger than all of them together, where what was read is not kept', async () => {
+    const passing: HttpService = async ({ body }) => {
+      let size = 0;
+      for await (const chunk of body) {
+        size += chunk.length;
+        body.release?.(chunk.length);
+      }
+      return { status: 200, headers: {}, body: String(size) };
+    };
+    await using serving = await new Serving(passing, { bodiesBytes: MB }).listen();
+    const url = `http://${HOST}:${serving.port}/`;
+    const sent = await fetch(url, { method: 'POST', body: 'x'.repeat(8 * MB) });
+    expect([sent.status, await sent.text()]).toEqual([200, String(8 * MB)]);
+  });
 });
 
 it('a server that closes ends connections in the middle of a request', async () => {
