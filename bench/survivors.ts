@@ -1,17 +1,27 @@
 /**
  * `npx tsx bench/survivors.ts [--mb 1024] [--real FOLDER]`: three members as processes (ours, or the real etcd in
  * FOLDER) hold that much, a fourth one joins while puts go on; then the leader is killed. Prints how long puts take
- * before and meanwhile, how long the joiner takes, and how long nobody can write.
+ * before and meanwhile, how long the joiner takes, and how long nobody can write. What the three hold is written once,
+ * by a member alone, and restored for each.
  */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { Client } from '../src/client/index.js';
-import { type ClusterPlace, type Runner, startCluster } from '../test/support/cluster.js';
-import { buildPrograms } from '../test/support/member-process.js';
+import {
+  CLUSTER_TOKEN,
+  type ClusterPlace,
+  type LocalCluster,
+  prepareCluster,
+  type Runner,
+  startCluster,
+} from '../test/support/cluster.js';
+import { buildPrograms, ourProgram } from '../test/support/member-process.js';
 
-const VALUE_BYTES = 128 * 1024;
-const PARALLEL = 16;
+const VALUE_BYTES = 1024 * 1024;
+const PARALLEL = 4;
 const PUT_EVERY_MS = 5;
+const QUOTA = '--quota-backend-bytes=8000000000';
 
 const { values } = parseArgs({ options: { mb: { type: 'string', default: '1024' }, real: { type: 'string' } } });
 const megabytes = Number(values.mb);
@@ -42,21 +52,48 @@ async function timePuts(client: Client, isOver: () => boolean): Promise<string> 
   return `${took.length} puts: median ${at(0.5)} ms, 99 % ${at(0.99)} ms, longest ${at(0.9999)} ms; ${failed} failed`;
 }
 
-if (runner === 'ours') buildPrograms();
-await using cluster = await startCluster({
-  members: [runner, runner, runner],
-  flags: ['--quota-backend-bytes=8000000000', '--snapshot-count=1000', '--strict-reconfig-check=false'],
-});
-await using client = clientOf(cluster.places);
+/** Puts everything into each member's place before it starts. */
+async function fill(cluster: LocalCluster, count: number): Promise<void> {
+  await using alone = await startCluster({ members: 1, runner: 'ours', flags: [QUOTA, '--unsafe-no-fsync'] });
+  await using client = clientOf(alone.places);
+  let next = 0;
+  const put = async (): Promise<void> => {
+    while (next < count) await client.kv.put(`filling/${next++}`, randomBytes(VALUE_BYTES), { timeoutMs: 30_000 });
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, put));
+  await alone.only.stop();
+  for (const place of cluster.places) {
+    execFileSync(
+      ourProgram('etcdutl'),
+      [
+        'snapshot',
+        'restore',
+        `${alone.only.dataDir}/member/snap/db`,
+        '--skip-hash-check',
+        `--data-dir=${place.dataDir}`,
+        `--name=${place.name}`,
+        `--initial-cluster=${cluster.places.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')}`,
+        `--initial-cluster-token=${CLUSTER_TOKEN}`,
+        `--initial-advertise-peer-urls=${place.peerUrl}`,
+      ],
+      { stdio: 'ignore' },
+    );
+  }
+  // What is still to be written would be in the way of what is measured.
+  execFileSync('sync');
+}
 
-const filledMs = performance.now();
+buildPrograms();
+await using cluster = await prepareCluster({
+  members: [runner, runner, runner],
+  flags: [QUOTA, '--strict-reconfig-check=false'],
+});
 const count = Math.ceil((megabytes * 1024 * 1024) / VALUE_BYTES);
-let next = 0;
-const fill = async (): Promise<void> => {
-  while (next < count) await client.kv.put(`filling/${next++}`, randomBytes(VALUE_BYTES), { timeoutMs: 30_000 });
-};
-await Promise.all(Array.from({ length: PARALLEL }, fill));
+const filledMs = performance.now();
+await fill(cluster, count);
 console.log(`${megabytes} MB in ${count} keys, filled in ${((performance.now() - filledMs) / 1000).toFixed(1)} s`);
+await Promise.all(cluster.places.map((place) => place.start()));
+await using client = clientOf(cluster.places);
 
 const untilMs = performance.now() + 10_000;
 console.log(`before:    ${await timePuts(client, () => performance.now() > untilMs)}`);
@@ -100,4 +137,3 @@ const accepted = async (one: Client): Promise<void> => {
 await Promise.race(clients.map(accepted));
 console.log(`leader killed: the next write was accepted after ${Math.round(performance.now() - killedMs)} ms`);
 await Promise.all(clients.map((one) => one.close()));
-process.exit(0);

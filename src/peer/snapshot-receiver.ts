@@ -84,7 +84,12 @@ export class SnapshotReceiver {
     this.#receiving++;
     metrics.snapshotReceiving.inc(from);
     try {
-      const failure = await this.#take(message, new DatabaseBody(decoder.rest(), chunks, request.body), decoder.readBytes, begunMs);
+      const failure = await this.#take(
+        message,
+        new DatabaseBody(decoder.rest(), chunks, request.body),
+        decoder.readBytes,
+        begunMs,
+      );
       if (failure === undefined) {
         metrics.snapshotReceived.inc(from);
         metrics.snapshotReceiveSeconds.observe(from, (clock.monotonicMs() - begunMs) / 1000);
