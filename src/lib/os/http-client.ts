@@ -9,6 +9,7 @@ import type { Pool } from 'undici';
 import type { Clock } from '../clock.js';
 import type { HttpAnswer, HttpAsk, HttpClient } from '../http-client.js';
 import type { Network, NetworkAddress, TlsClientOptions, TlsPeer } from '../network.js';
+import { HttpExchange } from './http-exchange.js';
 
 export interface HttpClientOptions {
   readonly network: Network;
@@ -75,28 +76,22 @@ async function makePool(options: HttpClientOptions, target: Target, closing: Abo
   });
 }
 
-async function ask(pool: Pool, path: string, request: HttpAsk): Promise<HttpAnswer> {
-  const { statusCode, headers, body } = await pool.request({
-    path,
-    method: request.method as 'GET',
-    headers: mutable(request.headers ?? {}),
-    body: (request.body ?? null) as Readable | null,
-    signal: request.signal ?? null,
-    headersTimeout: request.headersTimeoutMs,
-    bodyTimeout: request.bodyTimeoutMs,
-    responseHeaders: 'raw',
-  });
-  const fields = pairsOf(headers);
-  return {
-    status: statusCode,
-    headers: joined(fields),
-    fields,
-    body,
-    read: (onChunk) => readAll(body, onChunk),
-    discard() {
-      body.on('error', () => {}).destroy();
+function ask(pool: Pool, path: string, request: HttpAsk): Promise<HttpAnswer> {
+  const { method, headers = {}, body = null, signal, headersTimeoutMs, bodyTimeoutMs } = request;
+  signal?.throwIfAborted();
+  const exchange = new HttpExchange(signal);
+  pool.dispatch(
+    {
+      path,
+      method: method as 'GET',
+      headers: mutable(headers),
+      body: body as Readable | null,
+      headersTimeout: headersTimeoutMs,
+      bodyTimeout: bodyTimeoutMs,
     },
-  };
+    exchange,
+  );
+  return exchange.answer;
 }
 
 /** Connections to idle servers break by the number, so a measure this coarse does. */
@@ -146,40 +141,6 @@ function mutable(headers: NonNullable<HttpAsk['headers']>): Record<string, strin
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
   );
-}
-
-/** undici gives raw fields as one list: name, value, name, value … */
-function pairsOf(raw: unknown): (readonly [string, string])[] {
-  const list: unknown[] = Array.isArray(raw) ? raw : [];
-  const pairs: (readonly [string, string])[] = [];
-  for (let at = 0; at + 1 < list.length; at += 2) pairs.push([String(list[at]), String(list[at + 1])]);
-  return pairs;
-}
-
-function readAll(body: Readable, onChunk: (chunk: Uint8Array) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    body
-      .on('error', reject)
-      .on('end', resolve)
-      .on('close', () => reject(new Error('the body was broken off')))
-      .on('data', (chunk: Uint8Array) => {
-        try {
-          onChunk(chunk);
-        } catch (error) {
-          body.destroy(error instanceof Error ? error : new Error(String(error)));
-        }
-      });
-  });
-}
-
-function joined(fields: readonly (readonly [string, string])[]): Record<string, string | undefined> {
-  const plain: Record<string, string | undefined> = {};
-  for (const [given, value] of fields) {
-    const name = given.toLowerCase();
-    const before = plain[name];
-    plain[name] = before === undefined ? value : `${before}, ${value}`;
-  }
-  return plain;
 }
 
 async function connect(

@@ -50,6 +50,8 @@ export interface LoopStorage extends Storage {
 
 /** The rounds of linearizable reads, as the loop drives them. */
 export interface ReadRounds {
+  /** Whether `begin` has something to do. */
+  readonly wantsRound: boolean;
   /** Once a turn: starts the next round unless one is in flight. */
   begin(nowMs: number): void;
   /** Raft's answer: a read is linearizable once `index` is applied. */
@@ -129,9 +131,11 @@ export class RaftLoop {
     this.wake();
   }
 
+  /** Most ticks of a follower leave nothing to do. */
   tick(): void {
-    this.deps.node.tick();
-    this.wake();
+    const { node, reads } = this.deps;
+    node.tick();
+    if (node.hasReady() || reads.wantsRound || this.#isReady()) this.wake();
   }
 
   /** Something may have become ready. */
@@ -160,11 +164,16 @@ export class RaftLoop {
       reads.begin(clock.monotonicMs());
       this.#drain(untilMs);
       // A leader may have been found in this very turn.
-      if (this.#inbox.isReady(node) || this.#proposals.isReady(node)) this.wake();
+      if (this.#isReady()) this.wake();
     } catch (cause) {
       this.stop();
       this.deps.onFatal(cause);
     }
+  }
+
+  #isReady(): boolean {
+    const { node } = this.deps;
+    return this.#inbox.isReady(node) || this.#proposals.isReady(node);
   }
 
   /** Not where they are reported: that may be in the midst of sending. */

@@ -82,7 +82,7 @@ function member(voters: readonly bigint[]) {
     leadership,
     clock,
     outbox,
-    reads: { begin() {}, confirm() {}, applied() {} },
+    reads: { wantsRound: false, begin() {}, confirm() {}, applied() {} },
     applyEntries: (entries) => events.push(...entries.map(({ index }) => `apply ${index}`)),
     snapshots: {
       persist(snapshot) {
