@@ -13,8 +13,9 @@
  */
 
 import { deleteLease, putLease, readLeases } from '../backend/schema/lease.js';
-import type { Backend } from '../backend/types.js';
+import type { Backend, BackendReader } from '../backend/types.js';
 import type { LeaseId } from '../lib/ids.js';
+import type { Lease as StoredLease } from '../proto/gen/leasepb.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NotPrimaryError } from './errors.js';
 import type {
@@ -34,6 +35,7 @@ export const MAX_LEASE_TTL_SECONDS = 9_000_000_000;
 const REVOKE_RATE = 1000;
 const CHECKPOINT_BATCH_SIZE = 1000;
 const CHECKPOINT_BATCHES_PER_LOOP = 500;
+const LEASES_BEFORE_PAUSE = 2000;
 
 interface Lease {
   readonly id: LeaseId;
@@ -45,8 +47,13 @@ interface Lease {
   readonly keys: Set<string>;
 }
 
+/** Read before they are used: `Lessor.readInSteps`. */
+export interface StoredLeases {
+  readonly leases: Map<LeaseId, Lease>;
+}
+
 export class Lessor {
-  readonly #leases = new Map<LeaseId, Lease>();
+  #leases = new Map<LeaseId, Lease>();
   readonly #leaseOfKey = new Map<string, LeaseId>();
   readonly #expiries = new DeadlineHeap();
   readonly #checkpoints = new DeadlineHeap();
@@ -71,14 +78,26 @@ export class Lessor {
     this.#openDeleter = open;
   }
 
-  /** Goes on with another backend (a snapshot from the leader). */
-  restore(backend: Backend): void {
+  /**
+   * Goes on with another backend (a snapshot from the leader). `found` is what `readInSteps` has read of the same
+   * backend before; it is the lessor's from now on.
+   */
+  restore(backend: Backend, found?: StoredLeases): void {
     this.#backend = backend;
-    this.#leases.clear();
     this.#leaseOfKey.clear();
     this.#expiries.clear();
     this.#checkpoints.clear();
-    this.#load();
+    this.#load(found);
+  }
+
+  /** The leases of a database that is to take the place of ours, with pauses for others. */
+  *readInSteps(backend: BackendReader): Generator<undefined, StoredLeases> {
+    const leases: Map<LeaseId, Lease> = new Map();
+    for (let next: Uint8Array | undefined = new Uint8Array(0); next !== undefined; ) {
+      next = readLeases(backend, { start: next, limit: LEASES_BEFORE_PAUSE }, (record) => this.#add(leases, record));
+      yield;
+    }
+    return { leases };
   }
 
   get isPrimary(): boolean {
@@ -329,16 +348,20 @@ export class Lessor {
     putLease(this.#backend, { ID: lease.id, TTL: lease.ttlSeconds, RemainingTTL: lease.remainingTtlSeconds });
   }
 
-  #load(): void {
+  #load(found?: StoredLeases): void {
     this.#backend.createBucket('lease');
-    readLeases(this.#backend, (record) => {
-      this.#leases.set(record.ID, {
-        id: record.ID,
-        ttlSeconds: Math.max(record.TTL, this.#options.minTtlSeconds),
-        remainingTtlSeconds: record.RemainingTTL,
-        deadlineMs: Number.POSITIVE_INFINITY,
-        keys: new Set(),
-      });
+    const leases: Map<LeaseId, Lease> = found?.leases ?? new Map();
+    if (found === undefined) readLeases(this.#backend, {}, (record) => this.#add(leases, record));
+    this.#leases = leases;
+  }
+
+  #add(leases: Map<LeaseId, Lease>, { ID, TTL, RemainingTTL }: StoredLease): void {
+    leases.set(ID, {
+      id: ID,
+      ttlSeconds: Math.max(TTL, this.#options.minTtlSeconds),
+      remainingTtlSeconds: RemainingTTL,
+      deadlineMs: Number.POSITIVE_INFINITY,
+      keys: new Set(),
     });
   }
 }

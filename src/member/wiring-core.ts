@@ -32,7 +32,7 @@ import { Space } from './services/space.js';
 import { StoreWork } from './services/store-work.js';
 import { WatchSync } from './services/watch-sync.js';
 import { RaftSnapshots } from './snapshots/raft-snapshots.js';
-import { restoreV2 } from './v2/restore-v2.js';
+import { v2RestoreInSteps } from './v2/restore-v2.js';
 import { V2Stats } from './v2/v2-stats.js';
 import { type MemberConfig, type MemberWorld, requestTimeoutMs } from './world/types.js';
 import { Proposals } from './writes/proposals.js';
@@ -142,7 +142,7 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
     auth,
     v2: {
       v2Json: () => saveStore(parts.v2),
-      restore: (data) => restoreV2(parts.v2, data, () => membershipIn(backend)),
+      restoreInSteps: (data) => v2RestoreInSteps(parts.v2, data, () => membershipIn(backend)),
     },
     entries,
     config,

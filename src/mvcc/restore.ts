@@ -24,6 +24,7 @@ export interface Restored {
 }
 
 const RECORDS_BEFORE_PAUSE = 2000;
+const BYTES_BEFORE_PAUSE = 1024 * 1024;
 
 export function restore(backend: BackendReader): Restored {
   const records = new Records();
@@ -35,15 +36,19 @@ export function restore(backend: BackendReader): Restored {
 export function* restoreInSteps(backend: BackendReader): Generator<undefined, Restored> {
   const records = new Records();
   for (let next: Uint8Array | undefined = FIRST; next !== undefined; ) {
-    let last: Uint8Array | undefined;
+    const from: Uint8Array = next;
     let read = 0;
-    backend.range('key', next, undefined, RECORDS_BEFORE_PAUSE, (recordKey, record) => {
+    let bytes = 0;
+    next = undefined;
+    backend.range('key', from, undefined, 0, (recordKey, record) => {
       records.add(recordKey, record);
-      last = recordKey;
       read++;
+      bytes += record.length;
+      if (read < RECORDS_BEFORE_PAUSE && bytes < BYTES_BEFORE_PAUSE) return true;
+      // The next key there can be.
+      next = Buffer.concat([recordKey, Buffer.alloc(1)]);
+      return false;
     });
-    // The next key there can be.
-    next = last === undefined || read < RECORDS_BEFORE_PAUSE ? undefined : Buffer.concat([last, Buffer.alloc(1)]);
     yield;
   }
   return restored(backend, records, yield* KeyIndex.inSteps(records.histories));

@@ -10,6 +10,7 @@
  * Children stand in byte order of their names. Written and read level by level without a call for each: the tree may be
  * deep.
  */
+import { atOneGo } from '../lib/in-steps.js';
 import { type Action, type Event, type NodeView, storedEventJson } from './event.js';
 import { HISTORY_CAPACITY } from './history.js';
 import { bytesOf, jsonString } from './json.js';
@@ -19,6 +20,7 @@ import type { V2Store } from './store.js';
 import { formatTime, NEVER, parseTime } from './time.js';
 
 const CHUNK_CHARACTERS = 256 * 1024;
+const NODES_BEFORE_PAUSE = 2000;
 
 export function saveStore(store: V2Store): Uint8Array {
   const chunks: Buffer[] = [];
@@ -74,16 +76,27 @@ export class V2SnapshotError extends Error {
 
 /** Makes `store` what was saved. Throws V2SnapshotError, leaving it as it is. */
 export function recoverStore(store: V2Store, data: Uint8Array): void {
+  atOneGo(recoveryInSteps(store, data))();
+}
+
+/** The same with pauses for others. What is returned makes `store` what was saved, in little time. */
+export function* recoveryInSteps(store: V2Store, data: Uint8Array): Generator<undefined, () => void> {
   const saved = parse(data);
-  const root = nodeOf(saved.Root);
+  yield;
+  const root = yield* nodesOf(saved.Root);
   const history = historyOf(saved.WatcherHub?.EventHistory);
-  store.replace(root, saved.CurrentIndex ?? 0);
-  store.hub.history.restore(history);
-  store.stats.restore(saved.Stats ?? {});
   // In the order in which names come: one that every member shares.
+  const expiring: Node[] = [];
   walk(root, '/', (node) => {
-    if (node.expireNs !== undefined) store.heap.push(node);
+    if (node.expireNs !== undefined) expiring.push(node);
   });
+  yield;
+  return () => {
+    store.replace(root, saved.CurrentIndex ?? 0);
+    store.hub.history.restore(history);
+    store.stats.restore(saved.Stats ?? {});
+    for (const node of expiring) store.heap.push(node);
+  };
 }
 
 interface SavedNode {
@@ -141,7 +154,7 @@ function parse(data: Uint8Array): SavedStore {
   }
 }
 
-function nodeOf(saved: SavedNode): Node {
+function* nodesOf(saved: SavedNode): Generator<undefined, Node> {
   const build = (from: SavedNode, parent: Node | undefined): Node => {
     const name = parent === undefined ? '' : bytesOf(baseName(from.Path));
     const node = new Node(name, from.CreatedIndex, parent, from.Children === null ? undefined : new Map());
@@ -152,12 +165,14 @@ function nodeOf(saved: SavedNode): Node {
   };
   const root = build(saved, undefined);
   const pending: [Node, SavedNode][] = [[root, saved]];
+  let built = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [parent, { Children }] = next;
     for (const [name, child] of Object.entries(Children ?? {})) {
       const node = build(child, parent);
       parent.children?.set(bytesOf(name), node);
       pending.push([node, child]);
+      if (++built % NODES_BEFORE_PAUSE === 0) yield;
     }
   }
   return root;

@@ -17,8 +17,22 @@ export function deleteLease(backend: BackendWriter, id: LeaseId): void {
   backend.delete('lease', leaseKey(id));
 }
 
-export function readLeases(backend: BackendReader, visit: (lease: Lease) => void): void {
-  backend.range('lease', new Uint8Array(0), undefined, 0, (_key, value) => visit(decodeLease(value)));
+/**
+ * From the key `start` on, `limit` at most (0 = all). Returns where the next ones start; undefined when that was all.
+ */
+export function readLeases(
+  backend: BackendReader,
+  { start = new Uint8Array(0), limit = 0 }: { readonly start?: Uint8Array; readonly limit?: number },
+  visit: (lease: Lease) => void,
+): Uint8Array | undefined {
+  let read = 0;
+  let next: Uint8Array | undefined;
+  backend.range('lease', start, undefined, limit, (key, value) => {
+    visit(decodeLease(value));
+    // The next key there can be.
+    if (++read === limit) next = Buffer.concat([key, Buffer.alloc(1)]);
+  });
+  return next;
 }
 
 export const decodeLease = (value: Uint8Array): Lease => Lease.decode(value);

@@ -6,8 +6,8 @@
  *   2. the `.snap` file: not used before the log knows it;
  *   3. its marker in the log: not used before the hard state says that its index is committed;
  *   4. the hard state. From here on a start begins with this snapshot, and finds its database in `<index>.snap.db`;
- *   5. its keys are read, piece by piece, while the old database still serves; then it takes the place of ours (a
- *      rename): a start finds it under the usual name;
+ *   5. its keys, leases and v2 store are read, piece by piece, while the old database still serves; then it takes the
+ *      place of ours (a rename): a start finds it under the usual name;
  *   6. in the same step, without anybody running in between, all that is remembered of the old database is read again,
  *      see `reload`.
  *
@@ -16,9 +16,10 @@
 import type { AuthStore } from '../../auth/store.js';
 import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
+import type { BackendReader } from '../../backend/types.js';
 import { openBolt } from '../../bolt/bolt.js';
 import { backendReader } from '../../datadir/db.js';
-import type { Lessor } from '../../lease/lessor.js';
+import type { Lessor, StoredLeases } from '../../lease/lessor.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Disk } from '../../lib/disk.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
@@ -59,6 +60,13 @@ export interface SnapshotInstallerDeps {
   readonly appliedRestored: (snapshot: Snapshot, backendIndex: Index) => void;
   /** The membership may be another: connections follow. */
   readonly membershipRestored: () => void;
+}
+
+/** Of a database that is to take the place of ours. */
+interface Read {
+  readonly leases: StoredLeases;
+  readonly keys: Restored;
+  readonly restoreV2: () => void;
 }
 
 export class SnapshotInstaller implements SnapshotInstalls {
@@ -102,11 +110,11 @@ export class SnapshotInstaller implements SnapshotInstalls {
     await failpoints?.wait('applyBeforeOpenSnapshot');
     this.installing++;
     try {
-      const keys = await this.#read(path);
-      if (keys === undefined) return;
+      const read = await this.#read(path, snapshot);
+      if (read === undefined) return;
       await backend.replace(path, () => {
         failpoints?.hit('applyAfterOpenSnapshot');
-        this.#reload(snapshot, keys);
+        this.#reload(snapshot, read);
       });
     } finally {
       this.installing--;
@@ -120,16 +128,16 @@ export class SnapshotInstaller implements SnapshotInstalls {
   }
 
   /**
-   * The keys of a database that may be large, with pauses: heartbeats, reads and elections go on meanwhile. undefined
-   * where the member stopped over it.
+   * What may be large, with pauses: heartbeats, reads and elections go on meanwhile. undefined where the member stopped
+   * over it.
    */
-  async #read(path: string): Promise<Restored | undefined> {
+  async #read(path: string, snapshot: Snapshot): Promise<Read | undefined> {
     const { clock, disk } = this.deps;
     const bolt = openBolt(disk, path, { readOnly: true });
     try {
       const tx = bolt.beginRead();
       try {
-        const steps = restoreInSteps(backendReader(tx));
+        const steps = this.#readInSteps(backendReader(tx), snapshot);
         for (let untilMs = clock.monotonicMs() + SLICE_MS; ; ) {
           const { done, value } = steps.next();
           if (done === true) return value;
@@ -146,15 +154,21 @@ export class SnapshotInstaller implements SnapshotInstalls {
     }
   }
 
+  *#readInSteps(reader: BackendReader, snapshot: Snapshot): Generator<undefined, Read> {
+    const leases = yield* this.deps.lessor.readInSteps(reader);
+    const keys = yield* restoreInSteps(reader);
+    return { leases, keys, restoreV2: yield* this.deps.v2.restoreInSteps(snapshot.data) };
+  }
+
   /**
    * Who knows something of the old database, in the order in which they rest on each other: keys are attached to leases
    * that exist, permission to change anything comes after what there is to change, and nobody learns of new members
    * before they are known.
    */
-  #reload(snapshot: Snapshot, keys: Restored): void {
-    const { backend, lessor, store, alarms, auth, v2, cluster, logger } = this.deps;
+  #reload(snapshot: Snapshot, { leases, keys, restoreV2 }: Read): void {
+    const { backend, lessor, store, alarms, auth, cluster, logger } = this.deps;
     logger.info('restoring lease store');
-    lessor.restore(backend);
+    lessor.restore(backend, leases);
     logger.info('restoring mvcc store');
     store.restore(backend, keys);
     logger.info('restoring alarm store');
@@ -162,7 +176,7 @@ export class SnapshotInstaller implements SnapshotInstalls {
     logger.info('restoring auth store');
     auth.restore(backend);
     logger.info('restoring v2 store');
-    v2.restore(snapshot.data);
+    restoreV2();
     logger.info('restoring cluster configuration');
     cluster.restore(membershipAt(snapshot, backend));
     this.deps.appliedRestored(snapshot, readConsistentIndex(backend));

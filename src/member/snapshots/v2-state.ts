@@ -2,6 +2,9 @@
 export interface V2State {
   /** As of the last applied entry. */
   v2Json(): Uint8Array;
-  /** Empty where a version wrote the snapshot that has no v2 store any more. */
-  restore(json: Uint8Array): void;
+  /**
+   * Reads it with pauses for others; what is returned restores it, when the database has been replaced. Empty where a
+   * version wrote the snapshot that has no v2 store any more.
+   */
+  restoreInSteps(json: Uint8Array): Generator<undefined, () => void>;
 }

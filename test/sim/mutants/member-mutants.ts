@@ -29,7 +29,7 @@ export const memberMutants: readonly Mutant[] = [
     name: 'snapshot-keeps-leases',
     why: 'a snapshot brings no leases',
     file: 'member/snapshots/snapshot-installer.ts',
-    replace: [['lessor.restore(backend);', '']],
+    replace: [['lessor.restore(backend, leases);', '']],
   },
   {
     name: 'snapshot-keeps-members',
@@ -49,7 +49,7 @@ export const memberMutants: readonly Mutant[] = [
     name: 'snapshot-keeps-v2',
     why: 'a snapshot brings nothing of the v2 store',
     file: 'member/snapshots/snapshot-installer.ts',
-    replace: [['v2.restore(snapshot.data);', '']],
+    replace: [['restoreV2();', '']],
   },
   // Leases
   {

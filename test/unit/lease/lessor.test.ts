@@ -347,6 +347,24 @@ describe('restore', () => {
     expect(lessor.list().map((it) => it.id)).toEqual([5n]);
     expect(lessor.leaseOf('a')).toBe(0n);
   });
+
+  test('another backend may be read before, with pauses, however many leases it has', () => {
+    for (const count of [0, 1, 1999, 2000, 2001, 5000]) {
+      const other = open();
+      for (let id = 1; id <= count; id++) other.lessor.grant(BigInt(id - 3 || -9), 20, 0);
+      const { lessor } = open();
+      lessor.grant(7_000_000n, 20, 0);
+      const steps = lessor.readInSteps(other.backend);
+      let pauses = 0;
+      let step = steps.next();
+      for (; step.done !== true; step = steps.next()) pauses++;
+      expect(pauses).toBe(Math.floor(count / 2000) + 1);
+      expect(lessor.list().map(({ id }) => id)).toEqual([7_000_000n]);
+      lessor.restore(other.backend, step.value);
+      expect(lessor.list()).toEqual(open({}, other.backend.copy()).lessor.list());
+      expect(lessor.size).toBe(count);
+    }
+  });
 });
 
 describe('who waits for the end of a lease', () => {

@@ -39,4 +39,15 @@ describe('a store read back in steps', () => {
       expect(keysOf(step.value)).toEqual(keysOf(expected));
     }
   });
+
+  test('pauses after a megabyte of large values', () => {
+    const { backend, store } = openStore();
+    for (let i = 0; i < 20; i++) write(store, (txn) => void txn.put(bytes(`k${i}`), Buffer.alloc(300_000), 0n));
+    const steps = restoreInSteps(backend);
+    let pauses = 0;
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) pauses++;
+    expect(pauses).toBeGreaterThanOrEqual(5);
+    expect(keysOf(step.value)).toEqual(keysOf(restore(backend)));
+  });
 });

@@ -11,16 +11,19 @@ const snapshotTo = (to: bigint): Message =>
   makeMessage({ type: MessageType.MsgSnap, from: A, to, term: 3, snapshot: makeSnapshot({ index: 60, term: 2 }) });
 
 class Source implements DatabaseSource {
-  readonly sizeBytes = 1_000_000;
   closed = 0;
   given = 0;
 
-  constructor(readonly breaksAt = Number.POSITIVE_INFINITY) {}
+  constructor(
+    readonly breaksAt = Number.POSITIVE_INFINITY,
+    readonly sizeBytes = 1_000_000,
+  ) {}
 
   async *chunks(): AsyncGenerator<Uint8Array> {
-    for (; this.given < this.sizeBytes; this.given += 100_000) {
+    const chunk = Buffer.alloc(100_000, 1);
+    for (; this.given < this.sizeBytes; this.given += chunk.length) {
       if (this.given >= this.breaksAt) throw new Error('the disk is gone');
-      yield Buffer.alloc(100_000, 1);
+      yield chunk;
     }
   }
 
@@ -49,6 +52,21 @@ describe('a snapshot', () => {
     const sending = await a.metrics.snapshotSending.get();
     expect(sending.values).toEqual([{ labels: { To: 'b2' }, value: 0 }]);
   });
+
+  it('may be larger than all that requests may hold together', async () => {
+    await using a = await startPeerNode({ id: A });
+    await using b = await startPeerNode({ id: B });
+    a.transport.addPeer(B, [b.url]);
+    let taken = 0;
+    b.receiver.processSnapshot = async (_message, database) => {
+      for await (const chunk of database) taken += chunk.length;
+    };
+    const source = new Source(undefined, 300_000_000);
+    a.transport.sendSnapshot(snapshotTo(B), source);
+    await until(() => a.receiver.outcomes.length > 0, 'the outcome');
+    expect(a.receiver.outcomes).toEqual([{ id: B, outcome: 'finished' }]);
+    expect(taken).toBe(source.sizeBytes);
+  }, 60_000);
 
   it.each([
     [new SnapshotSaveError('no space left on device'), 'failed to save incoming database snapshot'],
