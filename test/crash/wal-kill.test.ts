@@ -1,6 +1,4 @@
 /** The log on a real disk, with the process killed in the midst of appending, again and again on one log. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { osDisk } from '../../src/lib/os/disk.js';
 import { readWal } from '../../src/wal/index.js';
+import { RunningProgram } from '../support/program.js';
 
 let dir: string;
 beforeEach(() => {
@@ -18,18 +17,13 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 /** Runs the appender until it has told of `acknowledgements` syncs, kills it, and returns the last index it told of. */
 async function appendAndKill(acknowledgements: number): Promise<number> {
   const script = fileURLToPath(new URL('append-forever.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, dir], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  let complaints = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-    if (said.split('\n').length > acknowledgements) child.kill('SIGKILL');
+  await using appender = new RunningProgram(process.execPath, ['--import', 'tsx', script, dir]);
+  appender.child.stdout.on('data', () => {
+    if (appender.stdout.split('\n').length > acknowledgements) appender.signal('SIGKILL');
   });
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaints += chunk.toString();
-  });
-  await once(child, 'close');
-  expect(complaints).toBe('');
+  await appender.ended();
+  const { stdout: said, stderr } = appender;
+  expect(stderr).toBe('');
   return Number(said.slice(0, said.lastIndexOf('\n')).split('\n').at(-1));
 }
 

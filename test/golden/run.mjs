@@ -17,11 +17,11 @@
  * ` ?` both are told and neither fails, since what it does rests on how busy the machine is. A scenario that fails
  * is tried a second time, alone; what passes then is told, and counts as passed.
  */
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { execa } from 'execa';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
@@ -77,7 +77,7 @@ const realFor = (folder) => (isOld(folder) ? options.real34 : options.real);
  * What real programs of 3.5 cannot play: scenarios of another version are skipped where they take part. Those for 3.4's
  * are all of its version.
  */
-function replay({ mix, real }, paths, jobs) {
+async function replay({ mix, real }, paths, jobs) {
   const versionArgs = mix === 'ours' || real === options.real34 ? [] : ['--match-version'];
   const args = [
     join(options.corpus, 'golden.mjs'),
@@ -88,22 +88,18 @@ function replay({ mix, real }, paths, jobs) {
     String(jobs),
     ...versionArgs,
   ];
-  const child = spawn(process.execPath, [...args, ...paths], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...mixes[mix]((name) => join(real, name)), NODE_EXTRA_CA_CERTS: undefined },
+  const { stdout, failed, shortMessage } = await execa(process.execPath, [...args, ...paths], {
+    stdin: 'ignore',
+    stderr: 'inherit',
+    env: { ...mixes[mix]((name) => join(real, name)), NODE_EXTRA_CA_CERTS: undefined },
+    // It ends with 1 where a scenario failed.
+    reject: false,
   });
-  return new Promise((resolve, reject) => {
-    const chunks = [];
-    child.stdout.on('data', (chunk) => chunks.push(chunk));
-    child.on('error', reject);
-    child.on('close', () => {
-      try {
-        resolve(JSON.parse(Buffer.concat(chunks).toString()).scenarios);
-      } catch (cause) {
-        reject(new Error('golden.mjs gave no report', { cause }));
-      }
-    });
-  });
+  try {
+    return JSON.parse(stdout).scenarios;
+  } catch (cause) {
+    throw new Error(`golden.mjs gave no report${failed ? `: ${shortMessage}` : ''}`, { cause });
+  }
 }
 
 const nameOf = (file) => relative(scenarios, file);

@@ -1,7 +1,6 @@
 /**
  * Databases that we wrote, read and rewritten by real etcdutl. Runs when `REAL_ETCD` names the folder of real binaries.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import { checkBolt } from '../../src/bolt/check.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { osDisk } from '../../src/lib/os/disk.js';
+import { outputOfSync } from '../support/program.js';
 import { seededRandom } from '../support/seeded-random.js';
 
 const real = process.env.REAL_ETCD;
@@ -28,12 +28,7 @@ const keyOf = (revision: number): Buffer => {
 const recordOf = (name: string): Buffer => Buffer.concat([Buffer.from([0x0a, name.length]), Buffer.from(name)]);
 
 describe.runIf(real !== undefined && real !== '')('a database written by us', () => {
-  const etcdutl = (...args: string[]): string =>
-    execFileSync(join(real ?? '', 'etcdutl'), args, {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: 20_000,
-    });
+  const etcdutl = (...args: string[]): string => outputOfSync(join(real ?? '', 'etcdutl'), args, { timeoutMs: 20_000 });
 
   it(
     'has the hash, revision, keys and size for etcdutl that it has for us, also after etcdutl ' + 'defragmented it',

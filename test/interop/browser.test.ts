@@ -3,7 +3,6 @@
  * token. Runs where a Chromium is found (`BROWSER`, or one of the usual names in PATH); elsewhere it says that it did
  * not.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -11,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startCluster } from '../support/cluster.js';
+import { RunningProgram } from '../support/program.js';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
@@ -96,15 +96,14 @@ describe.skipIf(browser === undefined)('a page in a browser', () => {
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     const profile = mkdtempSync(join(tmpdir(), 'etcd-browser-'));
     const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', `--user-data-dir=${profile}`];
-    const process = spawn(browser ?? '', [...flags, '--remote-debugging-port=0', `http://127.0.0.1:${port}/`], {
-      stdio: 'ignore',
-    });
-    const ended = once(process, 'exit');
+    const process = new RunningProgram(browser ?? '', [
+      ...flags,
+      ...['--remote-debugging-port=0', `http://127.0.0.1:${port}/`],
+    ]);
     try {
       expect(JSON.parse(await outcome)).toEqual({ nobody: 'etcdserver: user name is empty', heard: '1', read: '1' });
     } finally {
-      process.kill('SIGKILL');
-      await ended;
+      await process.kill();
       site.closeAllConnections();
       site.close();
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 });

@@ -3,7 +3,6 @@
  * code and going on, beside those of etcd 3.4 where REAL_ETCD_34 names a folder with real programs. And a member that
  * finds its cluster full: it serves as a proxy.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -88,9 +87,7 @@ async function start({ program, more, url, dataDir, ports, name = 'm' }: Start):
     ...['--advertise-client-urls', client, '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
     ...['--discovery', url, '--logger', 'zap', ...more],
   ];
-  return new MemberProcess(
-    spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } }),
-  );
+  return new MemberProcess(program, words);
 }
 
 /** What was warned of, without what is each one's own. */

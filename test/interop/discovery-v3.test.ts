@@ -2,13 +2,13 @@
  * v3 discovery at a member that asks for a certificate of the right authority and for a user; and tokens that lead
  * nowhere, each with etcd's words (server/etcdserver/api/v3discovery/discovery.go; no etcd before 3.6 has it).
  */
-import { execFileSync, spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/client.js';
 import { certificateFolder, issue } from '../support/certificates.js';
 import { freePort } from '../support/free-port.js';
 import { buildPrograms, MemberProcess, ourProgram } from '../support/member-process.js';
 import { Newcomers } from '../support/newcomers.js';
+import { outputOfSync } from '../support/program.js';
 
 const program = ourProgram('etcd');
 const files = certificateFolder();
@@ -26,18 +26,12 @@ beforeAll(async () => {
   ];
   endpoint = `127.0.0.1:${await freePort()}`;
   const peer = `http://127.0.0.1:${await freePort()}`;
-  service = new MemberProcess(
-    spawn(
-      program,
-      [
-        ...['--name', 'm', '--data-dir', files.path('data'), '--initial-cluster', `m=${peer}`],
-        ...['--listen-client-urls', `https://${endpoint}`, '--advertise-client-urls', `https://${endpoint}`],
-        ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--client-cert-auth'],
-        ...['--cert-file', cert, '--key-file', key, '--trusted-ca-file', authority],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } },
-    ),
-  );
+  service = new MemberProcess(program, [
+    ...['--name', 'm', '--data-dir', files.path('data'), '--initial-cluster', `m=${peer}`],
+    ...['--listen-client-urls', `https://${endpoint}`, '--advertise-client-urls', `https://${endpoint}`],
+    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--client-cert-auth'],
+    ...['--cert-file', cert, '--key-file', key, '--trusted-ca-file', authority],
+  ]);
   await service.untilSays('ready to serve client requests');
   await using client = new Client({
     endpoints: [`https://${endpoint}`],
@@ -83,7 +77,7 @@ const TOKEN_USED = 'failed to bootstrap; discovery token was already used';
 
 describe('v3 discovery', () => {
   it('goes with a certificate and a user where the service asks for them', async () => {
-    const run = (...words: string[]): string => execFileSync(program, ['discovery', ...words]).toString();
+    const run = (...words: string[]): string => outputOfSync(program, ['discovery', ...words]);
     const made = run('new', '--size', '1', ...credentials(''));
     const token = /^token (\w+)/.exec(made)?.[1] ?? '';
     await using newcomers = new Newcomers();

@@ -2,9 +2,7 @@
  * Members that are not told of each other: by a token in v3 keys, by a token in v2 keys, by SRV records; ours, and with
  * real ones among them and as the service.
  */
-import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareCluster } from '../support/cluster.js';
 import { startDnsServer } from '../support/dns-server.js';
@@ -12,6 +10,7 @@ import { freePort } from '../support/free-port.js';
 import { buildPrograms, ourProgram, realEtcd } from '../support/member-process.js';
 import { askingDnsAt, mayMount } from '../support/mount.js';
 import { Newcomers, v2Token } from '../support/newcomers.js';
+import { outputOf, outputOfSync, runProgram } from '../support/program.js';
 
 beforeAll(buildPrograms, 180_000);
 
@@ -32,12 +31,11 @@ describe('v3 discovery', () => {
     await using cluster = await prepareCluster({ members: 1 });
     const home = cluster.only;
     await using _service = await home.run(ours);
-    const made = execFileSync(ours, ['discovery', 'new', '--size', '3', '--endpoints', home.endpoint]).toString();
+    const made = outputOfSync(ours, ['discovery', 'new', '--size', '3', '--endpoints', home.endpoint]);
     const flags = /--discovery-token (\S+) --discovery-endpoints \S+/.exec(made);
     const token = flags?.[1] ?? '';
     expect(token).toMatch(/^[0-9a-f]{32}$/);
-    const status = (): string =>
-      execFileSync(ours, ['discovery', 'status', token, '--endpoints', home.endpoint]).toString();
+    const status = (): string => outputOfSync(ours, ['discovery', 'status', token, '--endpoints', home.endpoint]);
     expect(status()).toContain('0 of 3 members registered, 3 missing');
     await using newcomers = await form([ours, ours, ours], (flags?.[0] ?? '').split(' '));
     expect(status()).toMatch(/3 of 3 members registered, complete\n(\s+[0-9a-f]+ {2}m\d=http:\S+\n){3}/);
@@ -56,16 +54,14 @@ describe('a token with a time to live', () => {
     await using cluster = await prepareCluster({ members: 1 });
     const home = cluster.only;
     await using _service = await home.run(ours, ['--enable-v2']);
-    const run = (...words: string[]) =>
-      promisify(execFile)(ours, ['discovery', ...words, '--endpoints', home.endpoint]);
+    const run = (...words: string[]) => runProgram(ours, ['discovery', ...words, '--endpoints', home.endpoint]);
     const { stdout: made } = await run('new', '--size', '1', '--ttl', '6s');
     const token = /^token (\w+)/.exec(made)?.[1] ?? '';
     expect((await run('status', token)).stdout).toBe(
       'v3 discovery: 0 of 1 members registered, 1 missing\nv2 discovery: 0 of 1 members registered, 1 missing\n',
     );
-    const status = (): Promise<unknown> => run('status', token).catch((cause: unknown) => cause);
     const expired = { code: 1, stderr: `Error: token ${token} is not known there, or has expired\n` };
-    await expect.poll(status, { timeout: 30_000, interval: 500 }).toMatchObject(expired);
+    await expect.poll(() => run('status', token), { timeout: 30_000, interval: 500 }).toMatchObject(expired);
     await using newcomers = new Newcomers();
     const ways = [/--discovery-token \S+ --discovery-endpoints \S+/, /--discovery http:\S+/];
     const flags = ways.map((way) => (way.exec(made)?.[0] ?? '').split(' '));
@@ -120,10 +116,8 @@ describe.runIf(mayMount())('SRV records', () => {
     await newcomers.agree();
     // Not a call that waits: the DNS server is in this very process.
     const [file = '', ...words] = [...wrapper, ourProgram('etcdctl'), '--discovery-srv', 'example.test'];
-    const { stdout } = await promisify(execFile)(file, [...words, 'get', 'found', '--print-value-only'], {
-      env: { PATH: process.env.PATH ?? '' },
-    });
-    expect(stdout).toBe('each other\n');
+    const found = await outputOf(file, [...words, 'get', 'found', '--print-value-only']);
+    expect(found).toBe('each other\n');
     const nobody = await newcomers.start({ program: ours, wrapper }, ['--discovery-srv', 'nowhere.test']);
     expect(await nobody.ended()).toBe(1);
     expect(nobody.output).toContain(

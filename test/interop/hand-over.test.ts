@@ -6,7 +6,6 @@
  *
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */
-import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -16,6 +15,7 @@ import type { Random } from '../../src/lib/random.js';
 import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { readHistory } from '../support/history.js';
 import { buildPrograms, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
+import { outputOfSync } from '../support/program.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { type Change, leaseTtlSeconds, type Operation, StoreModel } from '../support/store-model.js';
 
@@ -232,14 +232,9 @@ describe.each(pairs)('a data directory between etcd $version and us', ({ version
     const realTool = join(folder, version === '3.4' ? 'etcdctl' : 'etcdutl');
     const ourTool = ourProgram(version === '3.4' ? 'etcdctl' : 'etcdutl');
     const run = (program: string, ...args: string[]): string =>
-      execFileSync(program, args, {
-        encoding: 'utf8',
-        timeout: 30_000,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: {
-          PATH: process.env.PATH ?? '',
-          ...(version === '3.4' ? { ETCDCTL_API: '3', ETCDCTL_EMULATE_VERSION: '3.4' } : {}),
-        },
+      outputOfSync(program, args, {
+        timeoutMs: 30_000,
+        env: version === '3.4' ? { ETCDCTL_API: '3', ETCDCTL_EMULATE_VERSION: '3.4' } : {},
       });
     /** What is served of a snapshot restored for watchers that must not be told old revisions again. */
     const bumped = async (tool: string, file: string, { revision }: StoreModel): Promise<unknown> => {

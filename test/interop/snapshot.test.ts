@@ -4,11 +4,11 @@
  *
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { buildPrograms, type MemberProcess, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
+import { outputOfSync } from '../support/program.js';
 
 interface Version {
   readonly version: string;
@@ -29,9 +29,9 @@ describe.each(versions)('with a real $version', ({ folder = '', real, ours }) =>
   const few = ['--snapshot-count', '10', '--heartbeat-interval', '50', '--election-timeout', '500'];
 
   const ctl = (home: ClusterPlace, ...words: string[]): string =>
-    execFileSync(join(folder, 'etcdctl'), ['--endpoints', home.endpoint, '--command-timeout', '10s', ...words], {
-      env: { PATH: process.env.PATH ?? '', ETCDCTL_API: '3' },
-    }).toString();
+    outputOfSync(join(folder, 'etcdctl'), ['--endpoints', home.endpoint, '--command-timeout', '10s', ...words], {
+      env: { ETCDCTL_API: '3' },
+    });
   const hashOf = (home: ClusterPlace): string => ctl(home, 'endpoint', 'hashkv').replace(/^.*, /, '').trim();
   const write = (home: ClusterPlace, from: number, count: number): void => {
     for (let i = from; i < from + count; i++) ctl(home, 'put', `k${i % 7}`, `v${i}`);

@@ -4,7 +4,6 @@
  * name that the server's certificate must be for is the domain: so with etcd 3.4. Of 3.5 there are builds, with a newer
  * gRPC, that take the host's instead.
  */
-import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/client.js';
@@ -13,6 +12,7 @@ import { startDnsServer } from '../support/dns-server.js';
 import { freePort } from '../support/free-port.js';
 import { buildPrograms, MemberProcess, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
 import { askingDnsAt, mayMount } from '../support/mount.js';
+import { RunningProgram, runProgram } from '../support/program.js';
 
 /** Not that of other tests, which may run at the same time. */
 const DNS_ADDRESS = '127.9.9.57';
@@ -40,18 +40,12 @@ beforeAll(async () => {
   const proxy = issue({ by: ca, commonNames: [], usages: ['client'] });
   files.write('proxy.pem', proxy.cert);
   files.write('proxy-key.pem', proxy.key);
-  member = new MemberProcess(
-    spawn(
-      ourProgram('etcd'),
-      [
-        ...['--name', 'm', '--data-dir', files.path('data'), '--initial-cluster', `m=${peer}`, '--enable-v2'],
-        ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
-        ...['--initial-advertise-peer-urls', peer, '--cert-file', files.write('cert.pem', node.cert)],
-        ...['--key-file', files.write('key.pem', node.key)],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } },
-    ),
-  );
+  member = new MemberProcess(ourProgram('etcd'), [
+    ...['--name', 'm', '--data-dir', files.path('data'), '--initial-cluster', `m=${peer}`, '--enable-v2'],
+    ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
+    ...['--initial-advertise-peer-urls', peer, '--cert-file', files.write('cert.pem', node.cert)],
+    ...['--key-file', files.write('key.pem', node.key)],
+  ]);
   await member.untilHealthy(`http://127.0.0.1:${ports.plain}/health`);
   await fetch(`http://127.0.0.1:${ports.plain}/v2/keys/k`, {
     method: 'PUT',
@@ -114,14 +108,10 @@ const masked = (text: string): string =>
     // Newer Go says so before the rest.
     .replaceAll('tls: failed to verify certificate: ', '');
 
-function run(program: string, words: string, env: Readonly<Record<string, string>>) {
+async function run(program: string, words: string, env: Readonly<Record<string, string>>) {
   const [file = '', ...rest] = [...wrapper, program, ...wordsOf(words)];
-  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(file, rest, { env: { PATH: process.env.PATH ?? '', ...env } }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code);
-      resolve({ code, stdout: masked(stdout), stderr: masked(stderr) });
-    });
-  });
+  const { code, stdout, stderr } = await runProgram(file, rest, { env });
+  return { code, stdout: masked(stdout), stderr: masked(stderr) };
 }
 
 /** As many at a time. */
@@ -211,7 +201,7 @@ async function compare<T>(
 }
 
 /** What the client logs on its way is worded by each its own way; its end is not. */
-const ended = ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({
+const ended = ({ code, stdout, stderr }: Awaited<ReturnType<typeof run>>) => ({
   code,
   stdout,
   stderr: stderr.replaceAll(/^\{.*\n/gm, ''),
@@ -238,8 +228,7 @@ describe.runIf(mayMount())('SRV records of clients', () => {
       const port = await freePort();
       const line = `gateway start --listen-addr 127.0.0.1:${port} ${words}`;
       const [file = '', ...rest] = [...wrapper, program, ...wordsOf(line)];
-      const env = { PATH: process.env.PATH ?? '' };
-      await using gateway = new MemberProcess(spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+      await using gateway = new RunningProgram(file, rest);
       while (!gateway.hasEnded && !gateway.output.includes(READY)) {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -263,8 +252,7 @@ describe.runIf(mayMount())('SRV records of clients', () => {
       const address = `127.0.0.1:${port}`;
       const line = `grpc-proxy start --listen-addr ${address} --advertise-client-url ${address} ${words}`;
       const [file = '', ...rest] = [...wrapper, program, ...wordsOf(line)];
-      const env = { PATH: process.env.PATH ?? '' };
-      await using proxy = new MemberProcess(spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+      await using proxy = new RunningProgram(file, rest);
       while (!proxy.hasEnded && !proxy.output.includes('started gRPC proxy')) {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }

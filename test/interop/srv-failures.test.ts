@@ -2,7 +2,6 @@
  * SRV records that name no cluster: our member's words and exit code beside those of etcd 3.5, where REAL_ETCD names a
  * folder with real programs; and records that name one, of which only the beginning is looked at.
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -209,8 +208,7 @@ async function outcome({ program, each, domain, own, other, client }: Place) {
     ...flags,
   ];
   const [file = '', ...rest] = [...askingDnsAt(DNS_ADDRESS, join(folder, `${domain}.conf`)), program, ...words];
-  const env = { PATH: process.env.PATH ?? '' };
-  await using member = new MemberProcess(spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+  await using member = new MemberProcess(file, rest);
   while (!member.hasEnded && !/"starting an etcd server".*\n/.test(member.output)) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -2,8 +2,6 @@
  * grpc-go on the other side, in both roles: stock etcdctl calls a stand-in of ours, our channel calls a real etcd. Runs
  * where REAL_ETCD names the folder with its binaries.
  */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createGrpcServer } from '../../src/grpc/server.js';
@@ -12,6 +10,7 @@ import type { Codec, Method, MethodKind } from '../../src/lib/codec.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { startCluster } from '../support/cluster.js';
 import { channelTo, HOST, serve } from '../support/echo-service.js';
+import { RunningProgram, runProgram } from '../support/program.js';
 
 const real = process.env.REAL_ETCD ?? '';
 
@@ -35,14 +34,12 @@ const putRequest = hex('0a 03 6b6579 12 03 76616c');
 const rangeRequest = hex('0a 03 6b6579');
 
 describe.runIf(real !== '')('stock etcdctl', () => {
-  const etcdctl = (port: number, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
-    new Promise((resolve) => {
-      const env = { PATH: process.env.PATH, ETCDCTL_API: '3' };
-      const all = [...args, `--endpoints=${HOST}:${port}`];
-      execFile(join(real, 'etcdctl'), all, { env, timeout: 15_000 }, (error, stdout, stderr) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
-      });
-    });
+  const env = { ETCDCTL_API: '3' };
+  const etcdctl = async (port: number, ...args: string[]) => {
+    const all = [...args, `--endpoints=${HOST}:${port}`];
+    const { code, stdout, stderr } = await runProgram(join(real, 'etcdctl'), all, { env, timeoutMs: 15_000 });
+    return { code, stdout, stderr };
+  };
 
   it('makes unary calls with deadlines and metadata, small and large', async () => {
     const seen: unknown[] = [];
@@ -76,19 +73,11 @@ describe.runIf(real !== '')('stock etcdctl', () => {
       }
     });
     await using served = await serve(server);
-    const env = { PATH: process.env.PATH, ETCDCTL_API: '3' };
-    const watch = spawn(join(real, 'etcdctl'), ['watch', 'key', `--endpoints=${HOST}:${served.port}`], {
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let out = '';
-    watch.stdout.on('data', (chunk: Buffer) => {
-      out += chunk.toString();
-    });
-    await expect.poll(() => out, { timeout: 10_000 }).toBe('PUT\nkey\nval\n'.repeat(3));
-    const exited = once(watch, 'exit');
-    watch.kill('SIGINT');
-    await exited;
+    const words = ['watch', 'key', `--endpoints=${HOST}:${served.port}`];
+    await using watch = new RunningProgram(join(real, 'etcdctl'), words, { env });
+    await expect.poll(() => watch.stdout, { timeout: 10_000 }).toBe('PUT\nkey\nval\n'.repeat(3));
+    watch.signal('SIGINT');
+    await watch.ended();
     await expect.poll(() => server.runningCalls).toBe(0);
   });
 });

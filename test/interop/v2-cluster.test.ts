@@ -2,14 +2,11 @@
  * v2 in clusters: the same keys on every member, of ours and of etcd 3.4 (where REAL_ETCD_34 names real programs);
  * figures of the traffic; copies to v3.
  */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/client.js';
 import { prepareCluster, startCluster } from '../support/cluster.js';
 import { buildPrograms, ourProgram, realEtcd34 } from '../support/member-process.js';
-
-const run = promisify(execFile);
+import { outputOf } from '../support/program.js';
 
 beforeAll(() => buildPrograms(), 120_000);
 
@@ -104,11 +101,11 @@ describe('etcdctl v2 copy', () => {
         await put(from.endpoint, '/app/name', { value: 'etcd' });
         await put(from.endpoint, '/app/session', { value: 's', ttl: '500' });
         const words = ['v2', 'copy', '--endpoints', to.endpoint, '--from', `http://${from.endpoint}`];
-        const dry = await run(ourProgram('etcdctl'), [...words, '--dry-run']);
-        expect(dry.stdout).toMatch(/would copy .*2/);
+        const dry = await outputOf(ourProgram('etcdctl'), [...words, '--dry-run']);
+        expect(dry).toMatch(/would copy .*2/);
         await using client = new Client({ endpoints: [to.endpoint] });
         expect((await client.kv.get('/app', { prefix: true })).kvs).toEqual([]);
-        await run(ourProgram('etcdctl'), words);
+        await outputOf(ourProgram('etcdctl'), words);
         const { kvs } = await client.kv.get('/app', { prefix: true });
         expect(kvs.map(({ key, value }) => [Buffer.from(key).toString(), Buffer.from(value).toString()])).toEqual([
           ['/app/name', 'etcd'],

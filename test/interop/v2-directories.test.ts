@@ -2,16 +2,14 @@
  * The classic tour by curl; and a data directory with v2 content that goes from etcd 3.4 to us and back (where
  * REAL_ETCD_34 names real programs).
  */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareCluster } from '../support/cluster.js';
 import { buildPrograms, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { runProgram } from '../support/program.js';
 import { V2Http } from '../support/v2-http.js';
 
-const run = promisify(execFile);
 const tour = fileURLToPath(new URL('v2-tour.sh', import.meta.url));
 const hasCurl = (process.env.PATH ?? '').split(':').some((folder) => existsSync(`${folder}/curl`));
 if (!hasCurl) console.warn('the tour of the v2 API is skipped: there is no curl');
@@ -26,9 +24,7 @@ describe.skipIf(!hasCurl)('the tour of the v2 API', () => {
     const home = cluster.only;
     const member = await home.run(ourProgram('etcd'), ['--enable-v2', as34]);
     try {
-      const { stdout } = await run('sh', [tour, `http://${home.endpoint}`]).catch(
-        (failure: { stdout: string }) => failure,
-      );
+      const { stdout } = await runProgram('sh', [tour, `http://${home.endpoint}`]);
       expect(stdout).not.toContain('FAIL');
       expect(stdout.match(/^ok /gm)).toHaveLength(31);
     } finally {

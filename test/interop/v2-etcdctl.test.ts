@@ -2,7 +2,6 @@
  * etcdctl for the v2 API beside etcd 3.4's (`ETCDCTL_API=2`): each command, with what goes wrong too, by both programs
  * at two members that went through the same. Runs where REAL_ETCD_34 names a folder with real programs.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -16,7 +15,8 @@ import { etcdctl2 } from '../../src/ctl/v2/program.js';
 import { runV2Program } from '../../src/ctl/v2/run.js';
 import { type ClusterPlace, type LocalCluster, prepareCluster, startCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
-import { buildPrograms, MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { buildPrograms, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { RunningProgram, runProgram } from '../support/program.js';
 import { type CommandOutcome, programImage, runCommand } from '../support/run-command.js';
 
 interface CtlInput {
@@ -527,8 +527,8 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
           '-c',
           script,
         ];
-        const env = { PATH: process.env.PATH, ETCDCTL_API: '2', ETCDCTL_EMULATE_VERSION: '3.4', X: 'kept' };
-        await using watching = new MemberProcess(spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+        const env = { ETCDCTL_API: '2', ETCDCTL_EMULATE_VERSION: '3.4', X: 'kept' };
+        await using watching = new RunningProgram(program, words, { env });
         const url = `http://${endpoint}/v2/keys/ew/a`;
         const said = (): number => watching.output.split(' kept\n').length - 1;
         // The first may come before it watches.
@@ -542,7 +542,7 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
         await expect.poll(() => watching.output.length).toBeGreaterThan(before.length);
         await fetch(url, { method: 'DELETE' });
         await expect.poll(() => watching.output).toContain('delete /ew/a');
-        watching.child.kill('SIGINT');
+        watching.signal('SIGINT');
         const code = await watching.ended();
         return { code, signal: watching.child.signalCode, lines: [...new Set(watching.output.split('\n'))] };
       }),
@@ -581,26 +581,11 @@ describe.skipIf(realEtcd34 === undefined)('etcdctl for the v2 API beside etcd 3.
   }, 60_000);
 });
 
-function stock(
+async function stock(
   words: readonly string[],
   { input = '', env = {} }: CtlInput = {},
   program = `${realEtcd34}/etcdctl`,
 ): Promise<CommandOutcome> {
-  const child = spawn(program, words, {
-    env: { PATH: process.env.PATH, ETCDCTL_API: '2', ...env },
-    stdio: 'pipe',
-  });
-  const said = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => {
-    said.stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    said.stderr += chunk.toString();
-  });
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ exitCode: code ?? -1, ...said }));
-  });
+  const { code, stdout, stderr } = await runProgram(program, words, { input, env: { ETCDCTL_API: '2', ...env } });
+  return { exitCode: code ?? -1, stdout, stderr };
 }

@@ -2,17 +2,15 @@
  * `etcdctl migrate`: a data directory of etcd 3.4 with v2 content becomes v3 keys, by 3.4's own program and by ours,
  * and both are then served. Runs where REAL_ETCD_34 names a folder with real programs.
  */
-import { execFile } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
 import { buildPrograms, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { outputOf, runProgram } from '../support/program.js';
 import { V2Http } from '../support/v2-http.js';
 
-const run = promisify(execFile);
-const env = { PATH: process.env.PATH ?? '', ETCDCTL_API: '3' };
+const env = { ETCDCTL_API: '3' };
 
 beforeAll(buildPrograms, 180_000);
 
@@ -45,8 +43,8 @@ interface Shown {
 async function served(home: ClusterPlace, programs: string): Promise<{ keys: Shown[]; revision: number }> {
   await using _member = await home.run(join(programs, 'etcd'), ['--enable-v2']);
   const words = ['--endpoints', home.endpoint, 'get', '', '--prefix', '-w', 'json'];
-  const { stdout } = await run(join(programs, 'etcdctl'), words, { env });
-  const { kvs, header } = JSON.parse(stdout) as { kvs: Shown[]; header: { revision: number } };
+  const answer = await outputOf(join(programs, 'etcdctl'), words, { env });
+  const { kvs, header } = JSON.parse(answer) as { kvs: Shown[]; header: { revision: number } };
   const decoded = kvs.map((kv) => ({ ...kv, key: atob(kv.key), value: atob(kv.value) }));
   return { keys: decoded, revision: header.revision };
 }
@@ -75,7 +73,7 @@ describe.skipIf(realEtcd34 === undefined)('a 3.4 data directory with v2 content,
   }
 
   const migrate = (program: string, home: ClusterPlace, ...more: string[]) =>
-    run(program, ['migrate', '--data-dir', home.dataDir, ...more], { env });
+    runProgram(program, ['migrate', '--data-dir', home.dataDir, ...more], { env });
 
   it('holds the same keys at the same revisions as by its own etcdctl; lifetimes are leases', async () => {
     for await (const home of madeByReal()) {
@@ -89,7 +87,7 @@ describe.skipIf(realEtcd34 === undefined)('a 3.4 data directory with v2 content,
       expect(mine.stdout).toBe('using default transformer\nmade 14 keys and 2 leases\nfinished transforming keys\n');
       // It logs there, too.
       expect(theirs.stdout.replace(/^\{"level".*\n/gm, '')).toBe(mine.stdout.replace(/^made .*\n/m, ''));
-      await expect(migrate(ourProgram('etcdctl'), home)).rejects.toMatchObject({
+      expect(await migrate(ourProgram('etcdctl'), home)).toMatchObject({
         code: 1,
         stderr: expect.stringContaining('holds keys of v3 already'),
       });
@@ -112,7 +110,7 @@ describe.skipIf(realEtcd34 === undefined)('a 3.4 data directory with v2 content,
       const script = join(home.folder, 'transformer');
       writeFileSync(script, TRANSFORMER, { mode: 0o755 });
       const wrong = join(home.folder, 'nobody');
-      await expect(migrate(ourProgram('etcdctl'), home, '--transformer', wrong)).rejects.toMatchObject({ code: 1 });
+      expect(await migrate(ourProgram('etcdctl'), home, '--transformer', wrong)).toMatchObject({ code: 1 });
       const outcomes = [
         await migrate(ourProgram('etcdctl'), home, '--transformer', script, '--no-ttl'),
         await migrate(join(real, 'etcdctl'), copy, '--transformer', script, '--no-ttl'),

@@ -2,7 +2,6 @@
  * `etcd --proxy on|readonly`: our proxy, and beside it a real etcd 3.4's where REAL_ETCD_34 names one, in front of the
  * same members. What both answer must be the same; what is shown of ours alone stands on its own.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -15,6 +14,7 @@ import { certificateFolder, issue } from '../support/certificates.js';
 import { type LocalCluster, startCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
 import { buildPrograms, MemberProcess, ourProgram, realEtcd34 } from '../support/member-process.js';
+import { RunningProgram } from '../support/program.js';
 import { type V2Answer, type V2Call, V2Http } from '../support/v2-http.js';
 
 beforeAll(buildPrograms, 180_000);
@@ -54,8 +54,7 @@ class Proxies implements AsyncDisposable {
       ...['--proxy', 'on', '--data-dir', folder, '--listen-client-urls', `http://${endpoint}`, '--logger', 'zap'],
       ...['--initial-cluster', cluster, ...flags, ...more],
     ];
-    const env = { PATH: process.env.PATH ?? '' };
-    const started = new MemberProcess(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+    const started = new MemberProcess(program, words);
     this.running.push({ name, endpoint, http: new V2Http(endpoint), process: started, folder });
     await started.untilSays(LISTENING);
   }
@@ -291,8 +290,9 @@ async function blackhole(): Promise<{ url: string } & AsyncDisposable> {
   const script =
     'const s = require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {' +
     'process.stdout.write(String(s.address().port)); process.kill(process.pid, "SIGSTOP"); });';
-  const server = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [port] = (await once(server.stdout, 'data')) as [Buffer];
+  const server = new RunningProgram(process.execPath, ['-e', script]);
+  await expect.poll(() => server.stdout).not.toBe('');
+  const port = Number(server.stdout);
   const waiting: Socket[] = [];
   const isUp = (socket: Socket): Promise<boolean> =>
     Promise.race([
@@ -300,7 +300,7 @@ async function blackhole(): Promise<{ url: string } & AsyncDisposable> {
       new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 300)),
     ]);
   for (let up = true; up; ) {
-    const socket = connect(Number(port.toString()), '127.0.0.1').on('error', () => {});
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
     waiting.push(socket);
     up = await isUp(socket);
   }
@@ -308,8 +308,7 @@ async function blackhole(): Promise<{ url: string } & AsyncDisposable> {
     url: `http://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       for (const socket of waiting) socket.destroy();
-      server.kill('SIGKILL');
-      await once(server, 'exit');
+      await server.kill();
     },
   };
 }
@@ -351,11 +350,8 @@ describe('a v2 proxy with TLS', () => {
       '--peer-client-cert-auth',
     ];
     const [client, peer] = [`https://127.0.0.1:${await freePort()}`, `https://127.0.0.1:${await freePort()}`];
-    const env = { PATH: process.env.PATH ?? '' };
     const start = (program: string, words: readonly string[]) =>
-      new MemberProcess(
-        spawn(program, [...words, ...tls, '--logger', 'zap'], { stdio: ['ignore', 'pipe', 'pipe'], env }),
-      );
+      new MemberProcess(program, [...words, ...tls, '--logger', 'zap']);
     await using member = start(ourProgram('etcd'), [
       ...['--name', 'm', '--data-dir', files.path('member'), '--enable-v2', '--emulate-version=3.4'],
       ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],

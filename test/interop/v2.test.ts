@@ -83,7 +83,7 @@ describe.skipIf(realEtcd34 === undefined)('v2 beside etcd 3.4', () => {
 
   it('refuses a form of 100 MB as it comes, and keeps nothing of it', async () => {
     const residentMb = (): number => {
-      const { pid } = ourCluster.only.process.child;
+      const { pid } = ourCluster.only.process;
       return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
     };
     const before = residentMb();

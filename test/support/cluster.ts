@@ -3,7 +3,6 @@
  * 3, runner: 'in-process' })`. Each member runs in this process, as our program, or as a real etcd; mixes are given a
  * runner for each. All members that tests start come from here; without sockets: `simulated-cluster.ts`.
  */
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -149,11 +148,7 @@ export class ClusterPlace {
 
   /** The same without waiting for anything. */
   spawn(program: string, flags: readonly string[] = [], variables: Variables = {}): MemberProcess {
-    // Not the environment of the test run: `ETCD_…` variables are flags, and a certificate file to read costs time at
-    // each start.
-    const env = { PATH: process.env.PATH ?? '', ...variables };
-    const words = [...this.flags, ...flags];
-    const started = new MemberProcess(spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+    const started = new MemberProcess(program, [...this.flags, ...flags], { env: variables });
     this.#running = {
       process: started,
       stop: (signal) => (signal === 'SIGKILL' ? started.kill() : started.stop()),

@@ -1,8 +1,8 @@
 /** A small authoritative DNS server over UDP: SRV and A records that a test names, NXDOMAIN for all else. */
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
+import { RunningProgram } from './program.js';
 
 export interface SrvRecord {
   readonly priority?: number;
@@ -103,17 +103,13 @@ export async function startDnsmasq(zone: DnsZone, address: string): Promise<Asyn
     ),
     ...Object.entries(zone.a ?? {}).map(([name, host]) => `--host-record=${name},${host}`),
   ];
-  const server = spawn('dnsmasq', words, { stdio: 'ignore' });
-  const isThere = await Promise.race([once(server, 'spawn').then(() => true), once(server, 'error').then(() => false)]);
-  if (!isThere) return startDnsServer(zone, address);
-  const stop = async (): Promise<void> => {
-    if (server.exitCode === null && server.kill('SIGKILL')) await once(server, 'exit');
-  };
+  const server = new RunningProgram('dnsmasq', words);
+  if (server.child.pid === undefined) return startDnsServer(zone, address);
   const resolver = new Resolver({ timeout: 200, tries: 1 });
   resolver.setServers([address]);
   const [first = ''] = Object.keys(zone.a ?? {});
   while (!(await resolver.resolve4(first).catch(() => undefined))) {
-    if (server.exitCode !== null) throw new Error(`dnsmasq ended with ${server.exitCode}`);
+    if (server.hasEnded) throw new Error(`dnsmasq ended with ${await server.ended()}`);
   }
-  return { [Symbol.asyncDispose]: stop };
+  return server;
 }

@@ -2,13 +2,12 @@
  * Clusters of real members and ours, asked through stock etcdctl and our client whether all members are one cluster:
  * the same data, the same members, the same leader, and every kind of request served by each.
  */
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { Client, type ClientOptions, op } from '../../src/client/index.js';
 import type { ClusterPlace, LocalCluster, Runner } from './cluster.js';
 import { ourProgram, realEtcd, realEtcd34 } from './member-process.js';
+import { outputOf } from './program.js';
 
 export interface RealVersion {
   readonly version: '3.4' | '3.5';
@@ -91,9 +90,7 @@ export class Checks implements AsyncDisposable {
     const { username = '', password = '' } = this.login;
     const user = username === '' ? [] : ['--user', `${username}:${password}`];
     const args = ['--endpoints', place.endpoint, ...PATIENT, ...user, ...words];
-    const { PATH } = process.env;
-    const { stdout } = await promisify(execFile)(program, args, { env: { PATH, ETCDCTL_API: '3' }, timeout: 60_000 });
-    return stdout;
+    return outputOf(program, args, { env: { ETCDCTL_API: '3' }, timeoutMs: 60_000 });
   }
 
   async statuses() {

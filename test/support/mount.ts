@@ -1,11 +1,11 @@
 /** Programs that ask another DNS server than the machine's: another /etc/resolv.conf is laid over it for them alone. */
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { outputOfSync } from './program.js';
 
 /** Whether that can be done here; says so where not. */
 export function mayMount(): boolean {
   try {
-    execFileSync('unshare', ['-m', 'mount', '--bind', '/etc/hostname', '/etc/resolv.conf'], { stdio: 'ignore' });
+    outputOfSync('unshare', ['-m', 'mount', '--bind', '/etc/hostname', '/etc/resolv.conf']);
     return process.getuid?.() === 0;
   } catch {
     console.warn('SKIPPED: SRV records by a DNS server need root and mount namespaces');

@@ -1,5 +1,4 @@
 /** Members whose initial cluster nobody names: they find each other. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,10 +48,8 @@ export class Newcomers implements AsyncDisposable {
       ...['--logger', 'zap'],
       ...flags,
     ];
-    const env = { PATH: process.env.PATH ?? '', ...variables };
     const [file = '', ...rest] = [...wrapper, program, ...words];
-    const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
-    const started = new MemberProcess(child);
+    const started = new MemberProcess(file, rest, { env: variables });
     this.processes.push(started);
     this.endpoints.push(`127.0.0.1:${client}`);
     return started;

@@ -2,14 +2,13 @@
  * The commands of README, run as they stand there, but for ports and folders: blocks that begin with "# terminal" in
  * the background, the others to their end in one shell.
  */
-import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { freePort } from './free-port.js';
 import { MemberProcess } from './member-process.js';
+import { outputOf } from './program.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -49,8 +48,7 @@ export class Terminals implements AsyncDisposable {
   /** Starts the member of a block. */
   start(name: string, block: string): MemberProcess {
     const [file = '', ...words] = this.#shell(`exec ${block.split('\n').slice(1).join('\n')}`, '-c');
-    const child = spawn(file, words, { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const member = new MemberProcess(child);
+    const member = new MemberProcess(file, words, { env: this.#env });
     this.members.set(name, member);
     return member;
   }
@@ -58,7 +56,7 @@ export class Terminals implements AsyncDisposable {
   /** Resolves to what the commands of a block print. */
   async run(block: string): Promise<string> {
     const [file = '', ...words] = this.#shell(block, '-ec');
-    return (await promisify(execFile)(file, words, { env: this.#env })).stdout;
+    return outputOf(file, words, { env: this.#env });
   }
 
   /** Kills a member, and loses its folder. */

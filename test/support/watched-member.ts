@@ -41,7 +41,7 @@ export class WatchedMember implements AsyncDisposable {
   }
 
   get residentMb(): number {
-    const status = readFileSync(`/proc/${this.process.child.pid}/status`, 'latin1');
+    const status = readFileSync(`/proc/${this.process.pid}/status`, 'latin1');
     return (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / MB;
   }
 

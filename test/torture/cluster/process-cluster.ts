@@ -75,7 +75,7 @@ export class ProcessMember {
 
   /** By itself, since it was removed. It may never hear of it where it was down or cut off: then it is killed. */
   async ends(): Promise<void> {
-    const timer = setTimeout(() => this.process?.child.kill('SIGKILL'), REMOVED_ENDS_MS);
+    const timer = setTimeout(() => this.process?.signal('SIGKILL'), REMOVED_ENDS_MS);
     await this.process?.ended();
     clearTimeout(timer);
   }
@@ -88,13 +88,13 @@ export class ProcessMember {
 
   pause(): void {
     if (!this.isUp) return;
-    this.process?.child.kill('SIGSTOP');
+    this.process?.pause();
     this.isPaused = true;
   }
 
   resume(): void {
     if (!this.isPaused) return;
-    this.process?.child.kill('SIGCONT');
+    this.process?.resume();
     this.isPaused = false;
   }
 

@@ -2,14 +2,14 @@
  * What the system hands a program and expects of it: arguments of any bytes, signals, a full disk, systemd's socket. As
  * Go's programs behave.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ClusterPlace, type LocalCluster, prepareCluster } from '../../support/cluster.js';
 import { DatagramSocket } from '../../support/datagram-socket.js';
 import { freePort } from '../../support/free-port.js';
 import { buildPrograms, type MemberProcess, ourProgram } from '../../support/member-process.js';
+import { RunningProgram } from '../../support/program.js';
 
 let cluster: LocalCluster;
 let home: ClusterPlace;
@@ -33,25 +33,19 @@ const environment = (more: Readonly<Record<string, string>> = {}) => ({
   ...more,
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: Buffer;
-  readonly stderr: string;
+/** A line of shell, which can write any byte: `$(printf '\\377')`; so may what it prints be. */
+async function shell(line: string, env: Readonly<Record<string, string>> = {}) {
+  const end = await execa('sh', ['-c', line], {
+    env: environment(env),
+    extendEnv: false,
+    cwd: home.folder,
+    stdin: 'ignore',
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    reject: false,
+  });
+  return { code: end.exitCode, stdout: Buffer.from(end.stdout), stderr: Buffer.from(end.stderr).toString() };
 }
-
-async function ended(child: ChildProcess): Promise<Ended> {
-  const [stdout, stderr]: Buffer[][] = [[], []];
-  child.stdout?.on('data', (chunk: Buffer) => stdout?.push(chunk));
-  child.stderr?.on('data', (chunk: Buffer) => stderr?.push(chunk));
-  await once(child, 'close');
-  const { exitCode: code, signalCode: signal } = child;
-  return { code, signal, stdout: Buffer.concat(stdout ?? []), stderr: Buffer.concat(stderr ?? []).toString() };
-}
-
-/** A line of shell, which can write any byte: `$(printf '\\377')`. */
-const shell = (line: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
-  ended(spawn('sh', ['-c', line], { env: environment(env), cwd: home.folder, stdio: ['ignore', 'pipe', 'pipe'] }));
 
 describe('arguments that are no UTF-8', () => {
   it('are different keys, and values', async () => {
@@ -85,21 +79,17 @@ describe('arguments that are no UTF-8', () => {
   });
 
   it('are what a variable says to watch', async () => {
-    const child = spawn('sh', ['-c', `ETCDCTL_WATCH_KEY="$(printf '\\360\\001')" exec $CTL watch`], {
-      env: environment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const line = `ETCDCTL_WATCH_KEY="$(printf '\\360\\001')" exec $CTL watch`;
+    await using watch = new RunningProgram('sh', ['-c', line], { env: environment() });
+    let seen = '';
+    watch.child.stdout.on('data', (chunk: Buffer) => {
+      seen += chunk.toString('latin1');
     });
-    const first = once(child.stdout as NodeJS.ReadableStream, 'data');
     // Until the watch is there, events go by.
-    let seen: unknown;
-    void first.then(([chunk]) => {
-      seen = chunk;
-    });
-    for (let attempt = 0; attempt < 20 && seen === undefined; attempt++) {
+    for (let attempt = 0; attempt < 20 && seen === ''; attempt++) {
       await shell(`$CTL put "$(printf '\\361\\001')" no; $CTL put "$(printf '\\360\\001')" yes`);
     }
-    child.kill('SIGKILL');
-    expect((seen as Buffer | undefined)?.toString('latin1').startsWith('PUT\n\xf0\x01\nyes\n')).toBe(true);
+    expect(seen.startsWith('PUT\n\xf0\x01\nyes\n')).toBe(true);
   }, 60_000);
 
   it('are values of variables and of standard input', async () => {
@@ -135,7 +125,7 @@ describe('arguments that are no UTF-8', () => {
 
 describe('signals', () => {
   it('that Go forgets do nothing to a member', async () => {
-    const pid = String(member.child.pid);
+    const { pid } = member;
     const named = 'USR1 USR2 ALRM VTALRM PROF IO PWR XCPU XFSZ PIPE URG WINCH CHLD CONT'.split(' ');
     const realTime = process.platform === 'linux' ? ['35', '40', '50', '64'] : [];
     for (const signal of [...named, ...realTime]) await shell(`kill -${signal} ${pid}`);
@@ -150,17 +140,14 @@ describe('signals', () => {
     ['QUIT', { code: 2, signal: null }, 'SIGQUIT: quit\n'],
     ['SYS', { code: 2, signal: null }, 'SIGSYS: bad system call\n'],
   ])('of which %s ends a program as Go’s', async (name, end, stderr) => {
-    const child = spawn(ourProgram('etcdctl'), ['watch', 'nothing'], {
-      env: environment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const over = ended(child);
+    await using watch = new RunningProgram(ourProgram('etcdctl'), ['watch', 'nothing'], { env: environment() });
     // It hears signals once it reads its words; that it watches is to be seen at the member.
     await expect
       .poll(async () => (await fetch(`${home.clientUrl}/metrics`)).text(), { timeout: 10_000 })
       .toMatch(/^etcd_debugging_mvcc_watcher_total 1$/m);
-    child.kill(`SIG${name}` as NodeJS.Signals);
-    expect(await over).toMatchObject({ ...end, stderr });
+    watch.signal(`SIG${name}` as NodeJS.Signals);
+    const code = await watch.ended();
+    expect({ code, signal: watch.child.signalCode, stderr: watch.stderr }).toEqual({ ...end, stderr });
     await expect
       .poll(async () => (await fetch(`${home.clientUrl}/metrics`)).text(), { timeout: 10_000 })
       .toMatch(/^etcd_debugging_mvcc_watcher_total 0$/m);
@@ -175,9 +162,9 @@ describe('signals', () => {
       await using otherCluster = await prepareCluster({ members: 1 });
       const other = otherCluster.only;
       await using running = await other.run(ourProgram('etcd'));
-      running.child.kill(first);
+      running.signal(first);
       await expect.poll(() => running.output, { timeout: 10_000 }).toContain('received signal; shutting down');
-      for (const signal of more) running.child.kill(signal);
+      for (const signal of more) running.signal(signal);
       await running.ended();
       expect(running.child.signalCode).toBe(first);
       expect(running.output).toContain('closed etcd server');
@@ -190,11 +177,10 @@ describe('signals', () => {
     ['lock', ['lock', 'early'], 400],
     ['elect', ['elect', 'early', 'me'], 400],
   ])('leave no key of %s %j behind, %d ms after its start', async (_name, words, delayMs) => {
-    const child = spawn(ourProgram('etcdctl'), words, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
-    const end = ended(child);
+    await using program = new RunningProgram(ourProgram('etcdctl'), words, { env: environment() });
     await new Promise((resolve) => setTimeout(resolve, delayMs));
-    child.kill('SIGINT');
-    await end;
+    program.signal('SIGINT');
+    await program.ended();
     const { stdout } = await shell('$CTL get early --prefix');
     expect(stdout.toString()).toBe('');
   });
@@ -223,11 +209,11 @@ describe('systemd', () => {
   const ready = 'READY=1';
 
   /** On ports of its own choice. */
-  const spawnMember = (dataDir: string, notifySocket: string): ChildProcess => {
+  const start = (dataDir: string, notifySocket: string): RunningProgram => {
     const any = 'http://127.0.0.1:0';
     const urls = ['--listen-client-urls', any, '--advertise-client-urls', any, '--listen-peer-urls', any];
     const env = environment({ NOTIFY_SOCKET: notifySocket });
-    return spawn(ourProgram('etcd'), ['--data-dir', dataDir, ...urls], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    return new RunningProgram(ourProgram('etcd'), ['--data-dir', dataDir, ...urls], { env });
   };
 
   it.each([
@@ -240,8 +226,7 @@ describe('systemd', () => {
       const other = otherCluster.only;
       const path = pathIn(other.folder);
       using socket = new DatagramSocket(path);
-      const child = spawnMember(other.dataDir, path);
-      const end = ended(child);
+      await using starting = start(other.dataDir, path);
       const told: string[] = [];
       const tell = () => {
         told.push(...socket.take());
@@ -249,10 +234,9 @@ describe('systemd', () => {
       };
       await expect.poll(tell, { timeout: 20_000 }).toContain(ready);
       expect(told[0]).toBe('EXTEND_TIMEOUT_USEC=60000000');
-      child.kill('SIGTERM');
-      const { stderr } = await end;
+      await starting.stop();
       expect(tell()).toContain('STOPPING=1');
-      expect(stderr).toContain('successfully notified init daemon');
+      expect(starting.stderr).toContain('successfully notified init daemon');
     },
     60_000,
   );
@@ -265,15 +249,9 @@ describe('systemd', () => {
     async (name, words) => {
       const path = join(home.folder, `notify-${name}`);
       using socket = new DatagramSocket(path);
-      const child = spawn(
-        ourProgram('etcd'),
-        [...words, `127.0.0.1:${await freePort()}`, '--endpoints', home.endpoint],
-        { env: environment({ NOTIFY_SOCKET: path }), stdio: 'ignore' },
-      );
-      const end = once(child, 'exit');
+      const all = [...words, `127.0.0.1:${await freePort()}`, '--endpoints', home.endpoint];
+      await using _proxy = new RunningProgram(ourProgram('etcd'), all, { env: environment({ NOTIFY_SOCKET: path }) });
       await expect.poll(() => socket.take(), { timeout: 20_000 }).toContain(ready);
-      child.kill('SIGKILL');
-      await end;
     },
     30_000,
   );
@@ -281,15 +259,7 @@ describe('systemd', () => {
   it('that does not listen is named in the log', async () => {
     await using otherCluster = await prepareCluster({ members: 1 });
     const other = otherCluster.only;
-    const child = spawnMember(other.dataDir, join(other.folder, 'nobody'));
-    child.stdout?.resume();
-    let log = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      log += chunk.toString();
-    });
-    await expect.poll(() => log, { timeout: 20_000 }).toContain('failed to notify systemd for readiness');
-    const end = once(child, 'exit');
-    child.kill('SIGKILL');
-    await end;
+    await using starting = start(other.dataDir, join(other.folder, 'nobody'));
+    await starting.untilSays('failed to notify systemd for readiness');
   }, 30_000);
 });

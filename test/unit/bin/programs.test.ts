@@ -1,83 +1,85 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { prepareCluster } from '../../support/cluster.js';
+import { buildPrograms, ourProgram } from '../../support/member-process.js';
+import { runProgram } from '../../support/program.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const bin = (name: string): string => join(root, 'bin', name);
-/** Harnesses run the programs with little more than this. */
-const bareEnv = { PATH: process.env.PATH ?? '' };
 
 let folder: string;
-beforeAll(() => {
-  execFileSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
-});
+beforeAll(buildPrograms);
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'programs-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function run(program: string, args: string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(program, args, {
-    cwd: folder,
-    env: { ...bareEnv, ...env },
-    encoding: 'utf8',
-  });
-  return { status, stdout, stderr };
-}
+/** Harnesses run the programs with little more than PATH. */
+const run = (program: string, args: string[], env: Record<string, string> = {}) =>
+  runProgram(program, args, { cwd: folder, env });
 
 describe('the programs', () => {
-  it('run from any folder, through a link, with PATH alone in the environment', () => {
+  it('run from any folder, through a link, with PATH alone in the environment', async () => {
     const link = join(folder, 'ctl');
-    symlinkSync(bin('etcdctl'), link);
-    expect(run(link, ['version'])).toEqual({
-      status: 0,
+    symlinkSync(ourProgram('etcdctl'), link);
+    expect(await run(link, ['version'])).toEqual({
+      code: 0,
+      signal: null,
       stdout: 'etcdctl version: 3.5.30\nAPI version: 3.5\n',
       stderr: '',
     });
-    expect(run(bin('etcdutl'), ['version']).stdout).toBe('etcdutl version: 3.5.30\nAPI version: 3.5\n');
-    expect(run(bin('etcd'), ['--version']).stdout).toMatch(/^etcd Version: 3\.5\.30\n/);
-    expect(run(bin('etcd'), ['version'])).toMatchObject({
-      status: 0,
+    expect((await run(ourProgram('etcdutl'), ['version'])).stdout).toBe('etcdutl version: 3.5.30\nAPI version: 3.5\n');
+    expect((await run(ourProgram('etcd'), ['--version'])).stdout).toMatch(/^etcd Version: 3\.5\.30\n/);
+    expect(await run(ourProgram('etcd'), ['version'])).toMatchObject({
+      code: 0,
       stdout: 'etcdctl version: 3.5.30\nAPI version: 3.5\n',
     });
   });
 
-  it('emulate another version', () => {
-    expect(run(bin('etcdctl'), ['version'], { ETCDCTL_EMULATE_VERSION: '3.4' }).stdout).toContain('API version: 3.4');
-    expect(run(bin('etcd'), ['--version'], { ETCD_EMULATE_VERSION: '3.6' }).stdout).toMatch(/^etcd Version: 3\.6\./);
-    expect(run(bin('etcd'), ['-emulate-version=3.7', '-version']).stdout).toMatch(/^etcd Version: 3\.7\./);
+  it('emulate another version', async () => {
+    expect((await run(ourProgram('etcdctl'), ['version'], { ETCDCTL_EMULATE_VERSION: '3.4' })).stdout).toContain(
+      'API version: 3.4',
+    );
+    expect((await run(ourProgram('etcd'), ['--version'], { ETCD_EMULATE_VERSION: '3.6' })).stdout).toMatch(
+      /^etcd Version: 3\.6\./,
+    );
+    expect((await run(ourProgram('etcd'), ['-emulate-version=3.7', '-version'])).stdout).toMatch(
+      /^etcd Version: 3\.7\./,
+    );
   });
 
-  it('end with the exit codes of etcd', () => {
-    expect(run(bin('etcdctl'), ['bogus']).status).toBe(1);
-    expect(run(bin('etcdctl'), ['get']).status).toBe(128);
-    expect(run(bin('etcdctl'), ['get', 'a'], { ETCDCTL_API: '4' })).toMatchObject({
-      status: 1,
+  it('end with the exit codes of etcd', async () => {
+    expect((await run(ourProgram('etcdctl'), ['bogus'])).code).toBe(1);
+    expect((await run(ourProgram('etcdctl'), ['get'])).code).toBe(128);
+    expect(await run(ourProgram('etcdctl'), ['get', 'a'], { ETCDCTL_API: '4' })).toMatchObject({
+      code: 1,
       stderr: 'unsupported API version: 4\n',
     });
-    expect(run(bin('etcd'), ['--bogus'])).toMatchObject({ status: 2, stdout: '' });
-    expect(run(bin('etcd'), ['bogus']).status).toBe(1);
+    expect(await run(ourProgram('etcd'), ['--bogus'])).toMatchObject({ code: 2, stdout: '' });
+    expect((await run(ourProgram('etcd'), ['bogus'])).code).toBe(1);
   });
 
-  it('take a closed pipe for no error', () => {
-    const { status, stdout, stderr } = run('bash', [
+  it('take a closed pipe for no error', async () => {
+    const { code, stdout, stderr } = await run('bash', [
       '--norc',
       '-c',
-      `set -o pipefail; '${bin('etcdctl')}' --help | head -n 1`,
+      `set -o pipefail; '${ourProgram('etcdctl')}' --help | head -n 1`,
     ]);
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'NAME:\n', stderr: '' });
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'NAME:\n', stderr: '' });
   });
 
-  it('give completion scripts that a bare bash can source and use', () => {
-    const script = `source <('${bin('etcdctl')}' completion bash)
+  it('give completion scripts that a bare bash can source and use', async () => {
+    const script = `source <('${ourProgram('etcdctl')}' completion bash)
       PATH="${join(root, 'bin')}:$PATH"
       COMP_WORDS=(etcdctl lease gr) COMP_CWORD=2; __etcdctl_complete; echo "\${COMPREPLY[@]}"
       COMP_WORDS=(etcdctl get --lim) COMP_CWORD=2; __etcdctl_complete; echo "\${COMPREPLY[@]}"`;
-    expect(run('bash', ['--norc', '-c', script])).toEqual({ status: 0, stdout: 'grant\n--limit\n', stderr: '' });
+    expect(await run('bash', ['--norc', '-c', script])).toMatchObject({
+      code: 0,
+      stdout: 'grant\n--limit\n',
+      stderr: '',
+    });
   });
 });
 
@@ -86,7 +88,7 @@ describe('a member', () => {
     await using cluster = await prepareCluster({ members: 1, runner: 'ours' });
     const member = cluster.only.launch();
     await member.untilSays('successfully notified init daemon');
-    member.child.kill(signal);
+    member.signal(signal);
     expect({ code: await member.ended(), ended: member.child.signalCode }).toEqual({ code: null, ended: signal });
     expect(member.output).toContain('"received signal; shutting down"');
     expect(existsSync(join(cluster.only.dataDir, 'member/snap/db'))).toBe(true);

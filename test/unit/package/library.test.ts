@@ -1,15 +1,13 @@
 /** The library as its users have it: installed, imported by the package's name, with its types. */
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildPrograms } from '../../support/member-process.js';
+import { runProgram } from '../../support/program.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const run = promisify(execFile);
 let folder: string;
 
 /** JavaScript and TypeScript at once: run as it is, and checked against the types. */
@@ -52,7 +50,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('serves a client from a member in the same process, twice on the same data', async () => {
   writeFileSync(join(folder, 'program.mjs'), program);
-  const { stdout, stderr } = await run(process.execPath, ['program.mjs'], { cwd: folder });
+  const { stdout, stderr } = await runProgram(process.execPath, ['program.mjs'], { cwd: folder });
   expect(stderr).toBe('');
   expect(stdout.trim().split('\n')).toEqual(['[true,"red",3,"library"]', '2', 'ERR_MEMBER_OPTIONS']);
 });
@@ -70,8 +68,6 @@ it('has types for all that it shows', async () => {
     typeRoots: [join(root, 'node_modules/@types')],
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.mts'] }));
-  const said = await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder]).catch(
-    (error: { stdout: string }) => error,
-  );
-  expect(said.stdout).toBe('');
+  const { stdout } = await runProgram(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder]);
+  expect(stdout).toBe('');
 });

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { outputOfSync } from '../../support/program.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -15,7 +15,7 @@ function contents(folder: string): Record<string, string> {
 test('the committed generated files are what the .proto files generate', () => {
   const out = mkdtempSync(join(tmpdir(), 'generated-'));
   try {
-    execFileSync(join(root, 'node_modules/.bin/tsx'), [join(root, 'scripts/generate.ts'), out], { stdio: 'pipe' });
+    outputOfSync(join(root, 'node_modules/.bin/tsx'), [join(root, 'scripts/generate.ts'), out]);
     const fresh = contents(out);
     expect(Object.keys(fresh).length).toBeGreaterThan(20);
     expect(contents(join(root, 'src/proto/gen'))).toEqual(fresh);

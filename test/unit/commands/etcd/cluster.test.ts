@@ -1,28 +1,23 @@
 /** `etcd cluster up` in one terminal, the other commands in a second. */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildPrograms, MemberProcess, ourProgram } from '../../../support/member-process.js';
+import { buildPrograms, ourProgram } from '../../../support/member-process.js';
+import { outputOf, RunningProgram } from '../../../support/program.js';
 
 beforeAll(buildPrograms, 180_000);
 
-const env = { PATH: process.env.PATH ?? '' };
-const run = (program: 'etcd' | 'etcdctl', args: readonly string[], more: Record<string, string> = {}) =>
-  promisify(execFile)(ourProgram(program), args, { env: { ...env, ...more } });
+const run = (program: 'etcd' | 'etcdctl', args: readonly string[], env: Record<string, string> = {}) =>
+  outputOf(ourProgram(program), args, { env });
 
 describe('a cluster on this machine', () => {
   it('is up with one command, survives a member, and is gone with Ctrl-C', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-up-'));
     const dataDir = join(folder, 'kept');
-    const child = spawn(ourProgram('etcd'), ['cluster', 'up', '--size', '3', '--data-dir', dataDir], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env,
-    });
-    await using up = new MemberProcess(child);
+    await using up = new RunningProgram(ourProgram('etcd'), [
+      ...['cluster', 'up', '--size', '3', '--data-dir', dataDir],
+    ]);
     try {
       await expect.poll(() => up.output, { timeout: 60_000 }).toMatch(/^export ETCDCTL_ENDPOINTS=\S+$/m);
       const endpoints = /ETCDCTL_ENDPOINTS=(\S+)/.exec(up.output)?.[1] ?? '';
@@ -31,24 +26,19 @@ describe('a cluster on this machine', () => {
       const client = { ETCDCTL_ENDPOINTS: endpoints };
       await run('etcdctl', ['put', 'a', 'b'], client);
       const where = ['--data-dir', dataDir];
-      expect((await run('etcd', ['cluster', 'kill', 'm2', ...where])).stdout).toMatch(/^killed m2 /);
+      expect(await run('etcd', ['cluster', 'kill', 'm2', ...where])).toMatch(/^killed m2 /);
       await expect(run('etcd', ['cluster', 'kill', 'm2', ...where])).rejects.toThrow('Error: m2 is not running');
       await expect(run('etcd', ['cluster', 'kill', 'm9', ...where])).rejects.toThrow(
         'Error: no member m9; there are m1, m2, m3',
       );
-      expect((await run('etcdctl', ['get', 'a', '--print-value-only', '--command-timeout=20s'], client)).stdout).toBe(
-        'b\n',
-      );
-      expect((await run('etcd', ['cluster', 'restart', 'm2', ...where])).stdout).toMatch(/^started m2 /);
-      child.kill('SIGINT');
+      expect(await run('etcdctl', ['get', 'a', '--print-value-only', '--command-timeout=20s'], client)).toBe('b\n');
+      expect(await run('etcd', ['cluster', 'restart', 'm2', ...where])).toMatch(/^started m2 /);
+      up.signal('SIGINT');
       expect(await up.ended()).toBe(0);
       expect(readdirSync(dataDir).sort()).toEqual(['cluster.json', 'm1.etcd', 'm2.etcd', 'm3.etcd']);
       await expect(run('etcd', ['cluster', 'kill', 'm1', ...where])).rejects.toThrow('the cluster does not answer');
     } finally {
-      if (!up.hasEnded) {
-        child.kill('SIGTERM');
-        await once(child, 'close');
-      }
+      await up.stop();
       rmSync(folder, { recursive: true, force: true });
     }
     expect(existsSync(dataDir)).toBe(false);
