@@ -137,7 +137,6 @@ const seenByTestsAlone: Readonly<Record<string, readonly string[]>> = {
   'src/datadir/migrate.ts': ['storageVersionOf'],
   'src/grpc/status.ts': ['decodeMessage', 'encodeMessage'],
   'src/lib/crc32c.ts': ['crc32cByTable'],
-  'src/raft/rawnode.ts': ['isLocalTarget'],
   'src/raftpb/sizes.ts': ['entrySize'],
   // Figures that tests compare with.
   'src/api/v3/watch.ts': ['refusalReasons'],

@@ -50,7 +50,6 @@ import { entriesSize } from '../raftpb/sizes.js';
 import {
   asConfChangeV2,
   type ConfChange,
-  ConfChangeType,
   type ConfChangeV2,
   type ConfState,
   type Entry,
@@ -59,34 +58,30 @@ import {
   type Index,
   isConfChangeV2,
   isEmptyHardState,
-  LOCAL_APPEND_THREAD,
-  LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
-  makeConfChange,
   makeEntry,
   makeHardState,
   makeMessage,
-  NO_BYTES,
-  NONE,
   type NodeId,
-  type Snapshot,
   sameHardState,
   type Term,
 } from '../raftpb/types.js';
+import { bootstrapGroup, type Peer } from './bootstrap.js';
 import { completeConfig, type RaftConfig } from './config.js';
 import { type RaftError, stepLocalMessage, stepPeerNotFound } from './errors.js';
 import { Raft } from './raft.js';
 import type { Ready, SoftState } from './ready.js';
 import type { Status } from './status.js';
+import {
+  isLocalTarget,
+  storageAppend,
+  storageAppendResponse,
+  storageApply,
+  storageApplyResponse,
+} from './storage-messages.js';
 import type { Progress } from './tracker/progress.js';
 import { RaftPanic } from './world/logger.js';
-
-export interface Peer {
-  readonly id: NodeId;
-  /** Goes into the context of the peer's ConfChangeAddNode entry. */
-  readonly context?: Uint8Array;
-}
 
 const responseTypes: ReadonlySet<MessageType> = new Set([
   MessageType.MsgAppResp,
@@ -98,9 +93,6 @@ const responseTypes: ReadonlySet<MessageType> = new Set([
   MessageType.MsgStorageAppendResp,
   MessageType.MsgStorageApplyResp,
 ]);
-
-/** Whether `id` is one of the two targets of asynchronous storage writes. */
-export const isLocalTarget = (id: NodeId): boolean => id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
 
 const sameSoftState = (a: SoftState, b: SoftState): boolean => a.lead === b.lead && a.raftState === b.raftState;
 
@@ -155,25 +147,9 @@ export class RawNode {
    * empty. Groups that exist are joined without it.
    */
   bootstrap(peers: readonly Peer[]): void {
-    if (peers.length === 0) throw new RangeError('must provide at least one peer to Bootstrap');
-    if (this.#raft.log.lastIndex() !== 0) throw new RangeError("can't bootstrap a nonempty Storage");
+    bootstrapGroup(this.#raft, peers);
     // Nothing of this is persisted, so the first Ready has to say it all.
     this.#previousHardState = makeHardState();
-    this.#raft.becomeFollower(1, NONE);
-    const changes = peers.map(({ id, context }) =>
-      makeConfChange({ type: ConfChangeType.ConfChangeAddNode, nodeId: id, context: context ?? NO_BYTES }),
-    );
-    const entries = changes.map((change, position) =>
-      makeEntry({
-        type: EntryType.EntryConfChange,
-        term: 1,
-        index: position + 1,
-        data: confChangeCodec['3.5'].encode(change),
-      }),
-    );
-    this.#raft.log.append(entries);
-    this.#raft.log.committed = entries.length;
-    for (const change of changes) this.#raft.applyConfChange(asConfChangeV2(change));
   }
 
   /** One tick of the clock: elections, heartbeats and leases count in ticks. */
@@ -283,15 +259,15 @@ export class RawNode {
     if (this.#asyncStorageWrites) {
       if (entries.length > 0 || hardChanged || snapshot !== undefined || afterAppend.length > 0) {
         const state = hardChanged ? hardState : undefined;
-        messages.push(this.#storageAppend(entries, state, snapshot, afterAppend));
+        messages.push(storageAppend(raft, entries, state, snapshot, afterAppend));
       }
-      if (committedEntries.length > 0) messages.push(this.#storageApply(committedEntries));
+      if (committedEntries.length > 0) messages.push(storageApply(raft, committedEntries));
     } else {
       const steps: Message[] = [];
       for (const message of afterAppend) (message.to === raft.id ? steps : messages).push(message);
       if (log.hasNextOrInProgressUnstableEntries || snapshot !== undefined)
-        steps.push(this.#storageAppendResponse(snapshot));
-      if (committedEntries.length > 0) steps.push(this.#storageApplyResponse(committedEntries));
+        steps.push(storageAppendResponse(raft, snapshot));
+      if (committedEntries.length > 0) steps.push(storageApplyResponse(raft, committedEntries));
       this.#stepsOnAdvance = steps;
     }
 
@@ -313,73 +289,6 @@ export class RawNode {
       messages,
       mustSync,
     };
-  }
-
-  #storageAppend(
-    entries: readonly Entry[],
-    state: HardState | undefined,
-    snapshot: Snapshot | undefined,
-    promises: Message[],
-  ): Message {
-    // The answer for the leader itself comes last: its own MsgAppResp moves the commit index while the entries are
-    // still at hand in the unstable log.
-    const responses = promises;
-    if (this.#raft.log.hasNextOrInProgressUnstableEntries || snapshot !== undefined) {
-      responses.push(this.#storageAppendResponse(snapshot));
-    }
-    return makeMessage({
-      type: MessageType.MsgStorageAppend,
-      to: LOCAL_APPEND_THREAD,
-      from: this.#raft.id,
-      term: state?.term ?? 0,
-      vote: state?.vote ?? NONE,
-      commit: state?.commit ?? 0,
-      entries,
-      snapshot,
-      responses,
-    });
-  }
-
-  /**
-   * Says that the log is stable up to its present end. Two guards make that true when it arrives, however late:
-   * 1. Term. Entries x of term 1 are handed out; a leader of term 2 replaces them by y; one of term 3 by x again, the
-   *    very same entries. The answer for the first write must not vouch for the third, which is still under way. Its
-   *    term, 1, is below the node's by then: it is dropped.
-   * 2. That is why every append, even without entries, vouches for the whole unstable log: the answer that was dropped
-   *    has to be made up for by a later one, and the writes are done in order.
-   */
-  #storageAppendResponse(snapshot: Snapshot | undefined): Message {
-    const { log } = this.#raft;
-    const last = log.hasNextOrInProgressUnstableEntries ? log.lastEntryId() : undefined;
-    return makeMessage({
-      type: MessageType.MsgStorageAppendResp,
-      to: this.#raft.id,
-      from: LOCAL_APPEND_THREAD,
-      term: this.#raft.term,
-      logTerm: last?.term ?? 0,
-      index: last?.index ?? 0,
-      snapshot,
-    });
-  }
-
-  /** Committed entries belong to no term: neither do these two messages. */
-  #storageApply(entries: readonly Entry[]): Message {
-    return makeMessage({
-      type: MessageType.MsgStorageApply,
-      to: LOCAL_APPLY_THREAD,
-      from: this.#raft.id,
-      entries,
-      responses: [this.#storageApplyResponse(entries)],
-    });
-  }
-
-  #storageApplyResponse(entries: readonly Entry[]): Message {
-    return makeMessage({
-      type: MessageType.MsgStorageApplyResp,
-      to: this.#raft.id,
-      from: LOCAL_APPLY_THREAD,
-      entries,
-    });
   }
 
   /** The last Ready was persisted, sent and applied. Not with asynchronous storage writes. */

@@ -6,7 +6,8 @@
 import type { RaftConfig } from '../../src/raft/config.js';
 import type { RaftError } from '../../src/raft/errors.js';
 import { MemoryStorage } from '../../src/raft/log/memory-storage.js';
-import { isLocalTarget, RawNode } from '../../src/raft/rawnode.js';
+import { RawNode } from '../../src/raft/rawnode.js';
+import { isLocalTarget } from '../../src/raft/storage-messages.js';
 import { describeProgress } from '../../src/raft/tracker/tracker.js';
 import type { RaftLogger } from '../../src/raft/world/logger.js';
 import { confChangeOf, describeEntries, describeMessage } from '../../src/raftpb/describe.js';

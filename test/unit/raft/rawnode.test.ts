@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { RaftConfig } from '../../../src/raft/config.js';
 import { stepLocalMessage, stepPeerNotFound } from '../../../src/raft/errors.js';
 import { MemoryStorage } from '../../../src/raft/log/memory-storage.js';
-import { isLocalTarget, RawNode } from '../../../src/raft/rawnode.js';
+import { RawNode } from '../../../src/raft/rawnode.js';
+import { isLocalTarget } from '../../../src/raft/storage-messages.js';
 import { RaftPanic, silentRaftLogger } from '../../../src/raft/world/logger.js';
 import { confChangeOf } from '../../../src/raftpb/describe.js';
 import {
