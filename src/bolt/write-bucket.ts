@@ -3,68 +3,20 @@
  *
  *     page id / inline page ──first change on a path──▶ nodes ──rebalance──▶ nodes of sane size ──spill──▶ new pages
  *
- * Nothing is written before the commit; then each changed node is cut into page-sized pieces, written to fresh pages,
- * and its old page is freed (copy on write). Sizes, split and merge rules are bbolt's (node.go, bucket.go), so that its
- * check accepts what we write.
+ * Nothing is written before the commit; then `spill.ts` writes the changed nodes to fresh pages (copy on write).
  */
 import { latin1Text } from '../lib/latin1.js';
 import { BoltError } from './errors.js';
-import { BranchNode, LeafNode, nodeFrom, splitPoints, type TreeNode } from './node.js';
-import {
-  BUCKET_HEADER_BYTES,
-  type BucketHeader,
-  compareBytes,
-  PAGE_HEADER_BYTES,
-  Page,
-  parseBucketHeader,
-  writeU32,
-  writeU64,
-} from './page.js';
-import type { Pager } from './pager.js';
+import { BranchNode, LeafNode, nodeFrom, type TreeNode } from './node.js';
+import { type BucketHeader, compareBytes, Page, parseBucketHeader } from './page.js';
+import { inlineHeader, type Stored, spillTree } from './spill.js';
 import { findIn, leafFor, MAX_DEPTH, Walk, walkPage } from './tree.js';
 import type { VisitEntry, WriteBucket } from './types.js';
+import { childNode, freeNode, type WriteContext } from './write-context.js';
 
 const MAX_KEY_BYTES = 32768;
 const MAX_VALUE_BYTES = 2 ** 31 - 2;
 const DEFAULT_FILL_PERCENT = 0.5;
-const MIN_FILL_PERCENT = 0.1;
-
-/** What a bucket needs of its transaction. */
-export interface WriteContext {
-  readonly pager: Pager;
-  /** Throws once the transaction has ended. */
-  assertOpen(): void;
-  /** First page of a fresh run. Only during the commit. */
-  allocate(pageCount: number): number;
-  /** Takes effect with the commit. */
-  free(pageId: number, pageCount: number): void;
-  /** A finished page, to be written. */
-  emit(page: Page): void;
-  nowMs(): number;
-  /** So long has been spent on merging what deletions left too small. */
-  rebalanceMs: number;
-}
-
-/** Stored value of a bucket whose tree starts at `rootId`. */
-function treeHeader(rootId: number, sequence: bigint): Uint8Array {
-  const value = new Uint8Array(BUCKET_HEADER_BYTES);
-  writeHeader(value, rootId, sequence);
-  return value;
-}
-
-/** Stored value of a bucket that is the one leaf `node`. */
-function inlineHeader(node: LeafNode, sequence: bigint): Uint8Array {
-  const value = new Uint8Array(BUCKET_HEADER_BYTES + node.sizeBytes);
-  writeHeader(value, 0, sequence);
-  node.write(value.subarray(BUCKET_HEADER_BYTES), 0, 0, 0, node.keys.length);
-  return value;
-}
-
-function writeHeader(value: Uint8Array, rootId: number, sequence: bigint): void {
-  writeU64(value, 0, rootId);
-  writeU32(value, 8, Number(sequence & 0xffffffffn));
-  writeU32(value, 12, Number(sequence >> 32n));
-}
 
 export class NodeBucket implements WriteBucket {
   fillPercent = DEFAULT_FILL_PERCENT;
@@ -234,7 +186,7 @@ export class NodeBucket implements WriteBucket {
       // The first child also takes keys below its own, as far as its parent's reach.
       if (index > 0) low = node.keys[index];
       if (index + 1 < node.keys.length) high = node.keys[index + 1];
-      node = this.#childNode(node, index);
+      node = childNode(this.#context, node, index);
     }
     this.#lastLeaf = node;
     this.#lastLow = low;
@@ -251,139 +203,16 @@ export class NodeBucket implements WriteBucket {
     return node;
   }
 
-  #childNode(parent: BranchNode, index: number): TreeNode {
-    const child = parent.children[index] as number | TreeNode;
-    if (typeof child !== 'number') return child;
-    const { pager } = this.#context;
-    const node = nodeFrom(pager.page(child), pager);
-    parent.children[index] = node;
-    return node;
-  }
-
   /** The value to store for this bucket, or undefined when nothing in it changed. */
-  #spill(): { readonly value: Uint8Array; readonly rootId: number } | undefined {
+  #spill(): Stored | undefined {
     for (const { name, bucket } of this.#opened.values()) {
       const stored = bucket.#spill();
       if (stored !== undefined) this.#leafForChange(name).put(name, stored.value, true);
     }
     const root = this.#root;
     if (typeof root === 'number' || root instanceof Page) return undefined;
-    const { pager } = this.#context;
-    if (root instanceof BranchNode) this.#rebalanceTimed(root);
-    const top = this.#lowerRoot(root);
-    if (typeof top === 'number') return { value: treeHeader(top, this.sequence), rootId: top };
-    if (top instanceof LeafNode && !this.#isTop && this.#fitsInline(top, pager.pageSize)) {
-      this.#freeNode(top);
-      return { value: inlineHeader(top, this.sequence), rootId: 0 };
-    }
-    let level = this.#spillNode(top);
-    while (level.length > 1) {
-      const above = new BranchNode();
-      for (const { key, pageId } of level) above.push(key, pageId);
-      level = this.#spillNode(above);
-    }
-    const rootId = (level[0] as Spilled).pageId;
-    return { value: treeHeader(rootId, this.sequence), rootId };
-  }
-
-  #fitsInline(node: LeafNode, pageSize: number): boolean {
-    return node.sizeBytes <= pageSize / 4 && !node.buckets.includes(true);
-  }
-
-  #rebalanceTimed(root: BranchNode): void {
-    const beganMs = this.#context.nowMs();
-    this.#rebalance(root);
-    this.#context.rebalanceMs += this.#context.nowMs() - beganMs;
-  }
-
-  /** Takes out emptied children and merges those that deletions left too small, from the bottom up. */
-  #rebalance(node: BranchNode): void {
-    for (const child of node.children) if (child instanceof BranchNode) this.#rebalance(child);
-    for (let i = 0; i < node.children.length; ) {
-      const child = node.children[i] as number | TreeNode;
-      if (typeof child === 'number' || !child.shrunk || !this.#tooSmall(child)) {
-        i++;
-      } else if (child.keys.length === 0) {
-        this.#freeNode(child);
-        node.removeAt(i);
-      } else if (node.children.length === 1) {
-        i++;
-      } else {
-        const left = i > 0 ? i - 1 : 0;
-        this.#merge(node, left);
-        i = left;
-      }
-    }
-  }
-
-  #tooSmall(node: TreeNode): boolean {
-    return node.sizeBytes <= this.#context.pager.pageSize / 4 || node.keys.length <= (node.leaf ? 1 : 2);
-  }
-
-  /** Children `left` and `left + 1` become one, which the spill cuts again should it be too large. */
-  #merge(parent: BranchNode, left: number): void {
-    const into = this.#childNode(parent, left);
-    const from = this.#childNode(parent, left + 1);
-    if (into instanceof LeafNode && from instanceof LeafNode) into.absorb(from);
-    else if (into instanceof BranchNode && from instanceof BranchNode) into.absorb(from);
-    else throw this.#context.pager.corrupt(from.pageId, 'leaf and branch page are neighbours');
-    this.#freeNode(from);
-    parent.removeAt(left + 1);
-  }
-
-  /** A branch with one child left is not needed; one with none is an empty leaf. */
-  #lowerRoot(root: TreeNode): TreeNode | number {
-    let top: TreeNode | number = root;
-    while (top instanceof BranchNode && top.children.length <= 1) {
-      this.#freeNode(top);
-      top = top.children[0] ?? new LeafNode();
-    }
-    return top;
-  }
-
-  #freeNode(node: TreeNode): void {
-    if (node.pageId !== 0) this.#context.free(node.pageId, node.pageCount);
-    node.pageId = 0;
-  }
-
-  /** Writes the node to fresh pages, its changed children first; what its parent has to say of it. */
-  #spillNode(node: TreeNode): Spilled[] {
-    if (node instanceof BranchNode) this.#spillChildren(node);
-    this.#freeNode(node);
-    const { pager } = this.#context;
-    const { pageSize } = pager;
-    const fillPercent = Math.min(Math.max(this.fillPercent, MIN_FILL_PERCENT), 1);
-    const spilled: Spilled[] = [];
-    let from = 0;
-    let size = node.sizeBytes;
-    const points = splitPoints(node, pageSize, fillPercent);
-    for (const to of points) {
-      if (points.length > 1) {
-        size = PAGE_HEADER_BYTES;
-        for (let i = from; i < to; i++) size += node.elementBytes(i);
-      }
-      const pageCount = Math.max(Math.ceil(size / pageSize), 1);
-      const pageId = this.#context.allocate(pageCount);
-      const data = Buffer.allocUnsafeSlow(pageCount * pageSize);
-      node.write(data, pageId, pageCount - 1, from, to);
-      this.#context.emit(new Page(pageId, node.leaf, to - from, data));
-      spilled.push({ key: node.keys[from] ?? EMPTY, pageId });
-      from = to;
-    }
-    return spilled;
-  }
-
-  /** Replaces changed children by the pages they were written to. */
-  #spillChildren(node: BranchNode): void {
-    const after = new BranchNode();
-    for (let i = 0; i < node.children.length; i++) {
-      const child = node.children[i] as number | TreeNode;
-      if (typeof child === 'number') after.push(node.keys[i] as Uint8Array, child);
-      else for (const { key, pageId } of this.#spillNode(child)) after.push(key, pageId);
-    }
-    node.keys = after.keys;
-    node.children = after.children;
-    node.sizeBytes = after.sizeBytes;
+    const { fillPercent, sequence } = this;
+    return spillTree(root, this.#context, { fillPercent, sequence, mayBeInline: !this.#isTop });
   }
 
   /** Frees all pages of this bucket and of those in it. */
@@ -399,7 +228,7 @@ export class NodeBucket implements WriteBucket {
       }
       return;
     }
-    this.#freeNode(at);
+    freeNode(this.#context, at);
     if (at instanceof BranchNode) for (const child of at.children) this.#freeTree(child, depth + 1);
     else for (let i = 0; i < at.keys.length; i++) if (at.buckets[i]) this.#freeNested(at.keys[i] as Uint8Array);
   }
@@ -409,10 +238,3 @@ export class NodeBucket implements WriteBucket {
     if (bucket !== undefined) bucket.#freeTree(bucket.#root, 0);
   }
 }
-
-interface Spilled {
-  readonly key: Uint8Array;
-  readonly pageId: number;
-}
-
-const EMPTY = new Uint8Array(0);

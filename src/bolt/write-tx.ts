@@ -4,7 +4,8 @@ import type { Meta } from './meta.js';
 import type { Page } from './page.js';
 import type { Pager } from './pager.js';
 import type { CommitTimes, WriteTx } from './types.js';
-import { NodeBucket, type WriteContext } from './write-bucket.js';
+import { NodeBucket } from './write-bucket.js';
+import type { WriteContext } from './write-context.js';
 
 export interface PageRun {
   readonly start: number;
