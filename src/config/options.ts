@@ -7,6 +7,7 @@ import type { EmulatedVersion } from '../lib/emulate.js';
 import { DEFAULT_EMULATED_VERSION, differenceOf } from '../lib/emulate.js';
 import { gatesKind } from './feature-gates.js';
 import { parseUrlList, textsOf } from './listen-url.js';
+import { olderRows } from './older-names.js';
 import type { Kind, Option, OptionTable, OptionValues, Section } from './option.js';
 import { kinds, oneOf } from './option.js';
 import { v2StageKind } from './v2-stage.js';
@@ -451,67 +452,9 @@ const named = {
   ),
 } satisfies OptionTable;
 
-/** Options that had `experimental-` before their name: both are read, help shows the newer one. */
-const RENAMED = [
-  'max-learners',
-  'peer-skip-client-san-verification',
-  'enable-distributed-tracing',
-  'distributed-tracing-address',
-  'distributed-tracing-service-name',
-  'distributed-tracing-instance-id',
-  'distributed-tracing-sampling-rate',
-  'snapshot-catchup-entries',
-  'compaction-batch-limit',
-  'compaction-sleep-interval',
-  'watch-progress-notify-interval',
-  'warning-apply-duration',
-  'warning-unary-request-duration',
-  'corrupt-check-time',
-  'compact-hash-check-time',
-  'downgrade-check-time',
-  'bootstrap-defrag-threshold-megabytes',
-  'memory-mlock',
-] as const;
-
-type OlderName = `experimental-${(typeof RENAMED)[number]}`;
-
-/** Keys in the configuration file of older names that are not the flags'. */
-const olderFileKeys: Partial<Record<OlderName, string>> = {
-  'experimental-snapshot-catchup-entries': 'experimental-snapshot-catch-up-entries',
-};
-
-const older = Object.fromEntries(
-  RENAMED.map((name): [OlderName, Option<unknown>] => {
-    const { kind, initial, section } = named[name];
-    const olderName = `experimental-${name}` as const;
-    const fileKey = olderFileKeys[olderName];
-    const row = { kind, initial, section, help: '', olderNameOf: name };
-    return [olderName, fileKey === undefined ? row : { ...row, fileKey }];
-  }),
-) as Record<OlderName, Option<unknown>>;
-
-export const options = { ...named, ...older } satisfies OptionTable;
+export const options = { ...named, ...olderRows(named) } satisfies OptionTable;
 
 export type Values = OptionValues<typeof options>;
-
-/** Value-less words that old etcd knew; still swallowed. */
-export const legacyFlags: readonly string[] = [
-  'cluster-active-size',
-  'cluster-remove-delay',
-  'cluster-sync-interval',
-  'config',
-  'force',
-  'max-result-buffer',
-  'max-retry-attempts',
-  'peer-heartbeat-interval',
-  'peer-election-timeout',
-  'retry-interval',
-  'snapshot',
-  'v',
-  'vv',
-  'test.coverprofile',
-  'test.outputdir',
-];
 
 /** Defaults of a table for a version of etcd. */
 export function defaultsOf(table: OptionTable, version: EmulatedVersion): Record<string, unknown> {

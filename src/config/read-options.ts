@@ -31,9 +31,10 @@ import type { LogLine } from './log-line.js';
 import { logOptionsOf, parseLogLevel } from './log-options.js';
 import type { ListenUrl, LogOptions, MemberOptions } from './member-options.js';
 import { missingOptions, neglectOf } from './missing-options.js';
+import { legacyFlags } from './older-names.js';
 import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
-import { defaultsOf, legacyFlags, options } from './options.js';
+import { defaultsOf, options } from './options.js';
 import { LEAST_RAFT_TIMEOUT_MS, toMemberOptions } from './to-member-options.js';
 import { UNSET_ADVERTISE_CLIENT_URLS, verify } from './validate.js';
 
