@@ -1,15 +1,41 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Tests that share nothing but pure code: their files share one module graph, which spares loading it for each. */
+/**
+ * Tests that share nothing but pure code: their files can share one module graph, which spares loading it for each
+ * (`--no-isolate`, as `npm test` runs them).
+ */
 const TOGETHER = ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'];
+
+/** Those that take the longest begin first: what begins last should be short. */
+const LONGEST = [
+  ...['interop/peer-tls', 'torture/cluster', 'interop/mixed-joining', 'interop/mixed-rolling', 'interop/mixed-life'],
+  ...['interop/hand-over', 'sim/members', 'sim/member-mutants', 'crash/sigkill', 'interop/snapshot'],
+  ...['interop/mixed-bootstrap', 'crash/member-sim', 'interop/discovery-failures', 'interop/v2-clients'],
+  ...['crash/failpoints', 'interop/peer', 'sim/mutants', 'interop/cluster', 'sim/raft', 'interop/differential'],
+  ...['interop/v2-proxy', 'torture/abandoned-calls', 'interop/v2-etcdctl', 'interop/v2-cluster'],
+  ...['property/bolt-differential', 'unit/bolt/corruption', 'unit/bin/process-habits', 'unit/start/grpc-proxy'],
+  ...['unit/peer/bad-peers', 'unit/bin/bad-directory', 'unit/start/debug-pages', 'unit/peer/probes'],
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
     projects: [
-      { extends: true, test: { name: 'together', include: TOGETHER, isolate: false } },
+      { extends: true, test: { name: 'together', include: TOGETHER } },
       { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },
     ],
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // Many tests wait for members that are processes of their own: three at a time keep two cores busy.
     poolOptions: { forks: { maxForks: 3 } },
     testTimeout: 30_000,

@@ -16,8 +16,9 @@ export const realEtcd34: string | undefined = process.env.REAL_ETCD_34 || undefi
 /** Path of one of our programs; `buildPrograms` makes them. */
 export const ourProgram = (name: 'etcd' | 'etcdctl' | 'etcdutl'): string => join(root, 'bin', name);
 
-/** Builds `dist` if the sources are newer. */
+/** Builds `dist` if the sources are newer, where `npm test` has not just done so. */
 export function buildPrograms(): void {
+  if (process.env.PROGRAMS_ARE_BUILT === 'true') return;
   execaSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
 }
 
