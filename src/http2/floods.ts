@@ -28,8 +28,27 @@ export const emptyData: Flood = { what: 'empty DATA frames', burst: 1000, perSec
 /** Frames without an answer; they only burn time. */
 export const idleFrames: Flood = { what: 'PRIORITY and unknown frames', burst: 10_000, perSecond: 1000 };
 
-/** One bucket; made when the first such frame arrives, since most connections never see one. */
-export class FloodGate {
+/** The buckets of a connection; each made when the first such frame arrives, since most never see one. */
+export class FloodGates {
+  readonly #clock: Clock;
+  readonly #gates = new Map<Flood, FloodGate>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Throws ConnectionError(ENHANCE_YOUR_CALM) when the flood's bucket is empty. */
+  count(flood: Flood): void {
+    let gate = this.#gates.get(flood);
+    if (gate === undefined) {
+      gate = new FloodGate(flood, this.#clock);
+      this.#gates.set(flood, gate);
+    }
+    gate.count();
+  }
+}
+
+class FloodGate {
   #tokens: number;
   #filledAtMs: number;
   readonly #flood: Flood;
@@ -42,7 +61,6 @@ export class FloodGate {
     this.#filledAtMs = clock.monotonicMs();
   }
 
-  /** Throws ConnectionError(ENHANCE_YOUR_CALM) when the bucket is empty. */
   count(): void {
     if (this.#tokens < 1) {
       const now = this.#clock.monotonicMs();

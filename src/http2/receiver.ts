@@ -3,20 +3,13 @@
  * (RFC 9113, sections 5 and 6). What breaks a rule ends its stream or, thrown as a ConnectionError, the connection.
  */
 import type { Clock } from '../lib/clock.js';
-import {
-  emptyData,
-  type Flood,
-  FloodGate,
-  idleFrames,
-  pingFlood,
-  rapidReset,
-  settingsFlood,
-  streamErrors,
-} from './floods.js';
+import { ContinuedBlock } from './continued-block.js';
+import { ControlFrames, type ControlHost } from './control-frames.js';
+import { emptyData, FloodGates, idleFrames, rapidReset, streamErrors } from './floods.js';
 import { ConnectionError, ErrorCode, toErrorCode } from './frames/error-code.js';
 import { Flag, FrameType, MAX_WINDOW, readUint31, readUint32 } from './frames/frame.js';
 import type { FrameSink } from './frames/frame-reader.js';
-import { applySettings, type Settings } from './frames/settings.js';
+import type { Settings } from './frames/settings.js';
 import { HpackDecoder } from './hpack/decoder.js';
 import type { Field } from './hpack/field.js';
 import type { Intake } from './intake.js';
@@ -27,24 +20,10 @@ import { Stream, type StreamOwner } from './stream.js';
 import type { StreamTable } from './stream-table.js';
 import type { SessionOptions, StreamEnd } from './types.js';
 
-const MAX_EMPTY_CONTINUATIONS = 8;
-const MAX_CONTINUATIONS = 1100;
-
-/** A header block that waits for its CONTINUATION frames. */
-interface OpenBlock {
-  readonly streamId: number;
-  readonly endStream: boolean;
-  readonly pieces: Buffer[];
-  size: number;
-  empties: number;
-}
-
-interface ReceiverHost extends StreamOwner {
+interface ReceiverHost extends StreamOwner, ControlHost {
   readonly closed: boolean;
   closeStream(stream: Stream, end: StreamEnd): void;
   closeIfDone(stream: Stream): void;
-  pingAnswered(number: number): void;
-  receivedGoAway(lastStream: number, code: ErrorCode, debug: string): void;
 }
 
 interface ReceiverParts {
@@ -64,36 +43,35 @@ interface ReceiverParts {
 
 export class Receiver implements FrameSink {
   readonly #host: ReceiverHost;
-  readonly #clock: Clock;
   readonly #streams: StreamTable;
   readonly #sender: Sender;
   readonly #own: Settings;
   readonly #theirs: Settings;
   readonly #connectionWindow: number;
   readonly #intake: Intake | undefined;
-  readonly #pingPolicy: PingPolicy | undefined;
   readonly #events: ReceiverParts['events'];
   readonly #decoder: HpackDecoder;
-  readonly #gates = new Map<Flood, FloodGate>();
+  readonly #floods: FloodGates;
+  readonly #control: ControlFrames;
 
   #settingsSeen = false;
-  #unackedSettings = 1;
-  #block: OpenBlock | undefined;
+  /** Whose CONTINUATION frames are still to come. */
+  #block: ContinuedBlock | undefined;
   #receiveWindow: number;
   #unannounced = 0;
 
   constructor(parts: ReceiverParts) {
     this.#host = parts.host;
-    this.#clock = parts.clock;
     this.#streams = parts.streams;
     this.#sender = parts.sender;
     this.#own = parts.own;
     this.#theirs = parts.theirs;
     this.#connectionWindow = parts.connectionWindow;
     this.#intake = parts.intake;
-    this.#pingPolicy = parts.pingPolicy;
     this.#events = parts.events;
     this.#decoder = new HpackDecoder(parts.own.headerTableBytes);
+    this.#floods = new FloodGates(parts.clock);
+    this.#control = new ControlFrames(parts, this.#floods);
     this.#receiveWindow = parts.connectionWindow;
   }
 
@@ -123,15 +101,16 @@ export class Receiver implements FrameSink {
         this.#onReset(id, bytes, start, end);
         break;
       case FrameType.Settings:
-        this.#onSettings(flags, id, bytes, start, end);
+        this.#control.onSettings(flags, id, bytes, start, end);
+        this.#settingsSeen = true;
         break;
       case FrameType.PushPromise:
         throw new ConnectionError(ErrorCode.ProtocolError, 'PUSH_PROMISE');
       case FrameType.Ping:
-        this.#onPing(flags, id, bytes, start, end);
+        this.#control.onPing(flags, id, bytes, start, end);
         break;
       case FrameType.GoAway:
-        this.#onGoAway(id, bytes, start, end);
+        this.#control.onGoAway(id, bytes, start, end);
         break;
       case FrameType.WindowUpdate:
         this.#onWindowUpdate(id, bytes, start, end);
@@ -140,7 +119,7 @@ export class Receiver implements FrameSink {
         this.#onContinuation(flags, bytes, start, end);
         break;
       default:
-        this.#count(idleFrames);
+        this.#floods.count(idleFrames);
     }
     return !this.#host.closed && (this.#intake === undefined || this.#intake.takes());
   }
@@ -165,7 +144,7 @@ export class Receiver implements FrameSink {
       this.#streams.checkNotIdle(id, 'DATA');
       this.announce(size);
       if (this.#streams.recentlyReset.has(id)) return;
-      this.#count(streamErrors);
+      this.#floods.count(streamErrors);
       this.#sender.writeReset(id, ErrorCode.StreamClosed);
       return;
     }
@@ -187,7 +166,7 @@ export class Receiver implements FrameSink {
       if (size > count) this.consumed(stream, size - count);
       if (ends) stream.remoteEnded = true;
       else if (count === 0) {
-        this.#count(emptyData);
+        this.#floods.count(emptyData);
         return;
       }
       stream.listener.data(bytes.subarray(start, end), ends);
@@ -235,28 +214,17 @@ export class Receiver implements FrameSink {
     if ((flags & Flag.EndHeaders) !== 0) {
       this.#onHeaderBlock(id, endStream, bytes, start, end);
     } else {
-      const first = bytes.subarray(start, end);
-      this.#block = { streamId: id, endStream, pieces: [first], size: first.length, empties: 0 };
+      this.#block = new ContinuedBlock(id, endStream, bytes.subarray(start, end));
     }
   }
 
   #onContinuation(flags: number, bytes: Buffer, start: number, end: number): void {
     const block = this.#block;
     if (block === undefined) throw new ConnectionError(ErrorCode.ProtocolError, 'CONTINUATION without a header block');
-    block.size += end - start;
-    if (end === start) block.empties++;
-    // A block of more bytes than the list may have decoded is no use (CVE-2024-27316: it would otherwise never end).
-    if (
-      block.size > this.#own.maxHeaderListBytes ||
-      block.empties > MAX_EMPTY_CONTINUATIONS ||
-      block.pieces.length > MAX_CONTINUATIONS
-    ) {
-      throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'too many CONTINUATION frames');
-    }
-    block.pieces.push(bytes.subarray(start, end));
+    block.add(bytes.subarray(start, end), this.#own.maxHeaderListBytes);
     if ((flags & Flag.EndHeaders) === 0) return;
     this.#block = undefined;
-    const whole = Buffer.concat(block.pieces);
+    const whole = block.whole();
     this.#onHeaderBlock(block.streamId, block.endStream, whole, 0, whole.length);
   }
 
@@ -306,7 +274,7 @@ export class Receiver implements FrameSink {
           ? ErrorCode.RefusedStream
           : undefined;
     if (refusal !== undefined) {
-      this.#count(streamErrors);
+      this.#floods.count(streamErrors);
       this.#sender.writeReset(id, refusal);
       this.#streams.recentlyReset.add(id);
       return;
@@ -341,7 +309,7 @@ export class Receiver implements FrameSink {
       this.#streamError(stream, ErrorCode.FrameSizeError);
       return;
     }
-    this.#count(idleFrames);
+    this.#floods.count(idleFrames);
   }
 
   #onReset(id: number, bytes: Buffer, start: number, end: number): void {
@@ -350,75 +318,10 @@ export class Receiver implements FrameSink {
     const stream = this.#streams.open.get(id);
     if (stream === undefined) this.#streams.checkNotIdle(id, 'RST_STREAM');
     // One that was answered has cost its peer a round trip: clients that take one message of a stream end it so.
-    if (this.#streams.role === 'server' && stream?.answered !== true) this.#count(rapidReset);
+    if (this.#streams.role === 'server' && stream?.answered !== true) this.#floods.count(rapidReset);
     if (stream === undefined) return;
     const code = toErrorCode(readUint32(bytes, start));
     this.#host.closeStream(stream, { t: 'reset', code, local: false, unprocessed: code === ErrorCode.RefusedStream });
-  }
-
-  #onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
-    const size = end - start;
-    if (id !== 0) throw new ConnectionError(ErrorCode.ProtocolError, `SETTINGS on stream ${id}`);
-    if ((flags & Flag.Ack) !== 0) {
-      if (size !== 0) throw new ConnectionError(ErrorCode.FrameSizeError, `SETTINGS acknowledgement of ${size} bytes`);
-      if (this.#unackedSettings-- <= 0) {
-        throw new ConnectionError(ErrorCode.ProtocolError, 'acknowledgement of SETTINGS that were not sent');
-      }
-      return;
-    }
-    if (size % 6 !== 0) throw new ConnectionError(ErrorCode.FrameSizeError, `SETTINGS of ${size} bytes`);
-    this.#count(settingsFlood);
-    const before = { ...this.#theirs };
-    applySettings(this.#theirs, bytes, start, end, this.#streams.role === 'client' ? 'server' : 'client');
-    if (this.#theirs.headerTableBytes !== before.headerTableBytes) {
-      this.#sender.setPeerTableBytes(this.#theirs.headerTableBytes);
-    }
-    this.#shiftWindows(this.#theirs.streamWindowBytes - before.streamWindowBytes);
-    this.#sender.frameHeader(0, FrameType.Settings, Flag.Ack, 0);
-    this.#sender.scheduleFlush();
-    if (!this.#settingsSeen) {
-      this.#settingsSeen = true;
-      this.#events.onReady?.();
-    }
-    if (this.#theirs.maxConcurrentStreams > before.maxConcurrentStreams) this.#events.onCapacity?.();
-  }
-
-  /** Section 6.9.2: a new initial window moves the windows of all open streams, below zero if it must. */
-  #shiftWindows(by: number): void {
-    if (by === 0) return;
-    for (const stream of this.#streams.open.values()) {
-      stream.sendWindow += by;
-      if (stream.sendWindow > MAX_WINDOW) {
-        throw new ConnectionError(ErrorCode.FlowControlError, `window of stream ${stream.id} above 2^31 - 1`);
-      }
-      this.#sender.windowChanged(stream);
-    }
-  }
-
-  #onPing(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
-    if (id !== 0) throw new ConnectionError(ErrorCode.ProtocolError, `PING on stream ${id}`);
-    if (end - start !== 8) throw new ConnectionError(ErrorCode.FrameSizeError, `PING of ${end - start} bytes`);
-    if ((flags & Flag.Ack) !== 0) {
-      const number = readUint32(bytes, start) === 0 ? readUint32(bytes, start + 4) : 0;
-      this.#host.pingAnswered(number);
-      return;
-    }
-    this.#count(pingFlood);
-    this.#sender.frameHeader(8, FrameType.Ping, Flag.Ack, 0);
-    this.#sender.outbox.append(bytes.subarray(start, end));
-    this.#sender.scheduleFlush();
-    if (this.#pingPolicy?.allows(this.#streams.open.size) === false) {
-      throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'too_many_pings');
-    }
-  }
-
-  #onGoAway(id: number, bytes: Buffer, start: number, end: number): void {
-    if (id !== 0) throw new ConnectionError(ErrorCode.ProtocolError, `GOAWAY on stream ${id}`);
-    if (end - start < 8) throw new ConnectionError(ErrorCode.FrameSizeError, `GOAWAY of ${end - start} bytes`);
-    const last = readUint31(bytes, start);
-    const code = toErrorCode(readUint32(bytes, start + 4));
-    const debug = bytes.toString('latin1', start + 8, Math.min(end, start + 8 + 1024));
-    this.#host.receivedGoAway(last, code, debug);
   }
 
   #onWindowUpdate(id: number, bytes: Buffer, start: number, end: number): void {
@@ -449,17 +352,8 @@ export class Receiver implements FrameSink {
 
   /** The peer broke a rule that concerns this stream alone. */
   #streamError(stream: Stream, code: ErrorCode): void {
-    this.#count(streamErrors);
+    this.#floods.count(streamErrors);
     this.#host.resetStream(stream, code);
-  }
-
-  #count(flood: Flood): void {
-    let gate = this.#gates.get(flood);
-    if (gate === undefined) {
-      gate = new FloodGate(flood, this.#clock);
-      this.#gates.set(flood, gate);
-    }
-    gate.count();
   }
 }
 

@@ -19,6 +19,7 @@ import { FrameReader } from './frames/frame-reader.js';
 import { encodeSettings, initialSettings, type Settings } from './frames/settings.js';
 import type { Intake, Waiting } from './intake.js';
 import { Keepalive, type KeepaliveHost, PingPolicy } from './keepalive.js';
+import { Pings } from './pings.js';
 import { Receiver } from './receiver.js';
 import { Sender } from './sender.js';
 import { Stream, type StreamOwner } from './stream.js';
@@ -61,8 +62,7 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
 
   /** Read and not yet taken: other connections have their turn. */
   #untaken: Buffer | undefined;
-  #nextPing = 1;
-  readonly #pings = new Map<number, (answered: boolean) => void>();
+  readonly #pings = new Pings();
   #goAwayReceived: { code: ErrorCode; debug: string } | undefined;
   #socketError: Error | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -293,8 +293,7 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
     this.#untaken = undefined;
     const lost = [...this.#streams.open.values()];
     for (const stream of lost) this.closeStream(stream, { t: 'lost', reason: end, unprocessed: false });
-    for (const answer of this.#pings.values()) answer(false);
-    this.#pings.clear();
+    this.#pings.end();
     this.#options.onClose?.(end);
 
     const socket = this.socket;
@@ -362,9 +361,7 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
   }
 
   #writePing(answer: (answered: boolean) => void): void {
-    const number = this.#nextPing++;
-    this.#pings.set(number, answer);
-    this.#sender.writePing(number);
+    this.#sender.writePing(this.#pings.add(answer));
   }
 
   sendKeepalivePing(): void {
@@ -377,9 +374,7 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
   }
 
   pingAnswered(number: number): void {
-    const answer = this.#pings.get(number);
-    this.#pings.delete(number);
-    answer?.(true);
+    this.#pings.answered(number);
   }
 
   consumed(stream: Stream, count: number): void {

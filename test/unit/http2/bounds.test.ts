@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   emptyData,
-  FloodGate,
+  FloodGates,
   idleFrames,
   pingFlood,
   rapidReset,
@@ -27,11 +27,12 @@ describe('a flood', () => {
 
   it('may be as long as its burst, and as dense as its rate from then on', async () => {
     const clock = new ManualClock();
-    const gate = new FloodGate({ what: 'things', burst: 5, perSecond: 2 }, clock);
+    const gates = new FloodGates(clock);
+    const flood = { what: 'things', burst: 5, perSecond: 2 };
     const passed = (count: number): number => {
       for (let done = 0; done < count; done++) {
         try {
-          gate.count();
+          gates.count(flood);
         } catch (error) {
           expect(error).toMatchObject({ code: 0xb, message: expect.stringContaining('too many things') });
           return done;
