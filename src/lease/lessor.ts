@@ -18,6 +18,8 @@ import type { LeaseId } from '../lib/ids.js';
 import type { Lease as StoredLease } from '../proto/gen/leasepb.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NotPrimaryError } from './errors.js';
+import { GoneListeners, type WhyGone } from './gone-listeners.js';
+import { spreadPileUps } from './pile-ups.js';
 import type {
   LeaseCheckpointItem,
   LeaseInfo,
@@ -57,7 +59,7 @@ export class Lessor {
   readonly #leaseOfKey = new Map<string, LeaseId>();
   readonly #expiries = new DeadlineHeap();
   readonly #checkpoints = new DeadlineHeap();
-  readonly #waiting = new Map<LeaseId, Set<(why: 'revoked' | 'demoted') => void>>();
+  readonly #gone = new GoneListeners();
   #openDeleter: (() => LeaseKeyDeleter) | undefined;
   #primary = false;
   #backend: Backend;
@@ -148,7 +150,7 @@ export class Lessor {
     this.#checkpoints.delete(id);
     deleteLease(this.#backend, id);
     deleter.end();
-    this.#wake(id, 'revoked');
+    this.#gone.tell(id, 'revoked');
   }
 
   /** A LeaseCheckpoint entry; an unknown lease is passed over. `remainingTtlSeconds` 0 = the whole TTL again. */
@@ -194,7 +196,10 @@ export class Lessor {
   promote(nowMs: number): void {
     this.#primary = true;
     for (const lease of this.#leases.values()) this.#refresh(lease, this.#options.electionTimeoutMs, nowMs);
-    if (this.#leases.size >= REVOKE_RATE) this.#spreadPileUps(nowMs);
+    if (this.#leases.size < REVOKE_RATE) return;
+    const putOff = (lease: Lease, byMs: number): void =>
+      this.#refresh(lease, byMs + this.#options.electionTimeoutMs, nowMs);
+    spreadPileUps([...this.#leases.values()], nowMs, (3 * REVOKE_RATE) / 4, putOff);
   }
 
   /** This member does not lead any more: no lease ends here, and no renewal succeeds. */
@@ -203,7 +208,7 @@ export class Lessor {
     for (const lease of this.#leases.values()) lease.deadlineMs = Number.POSITIVE_INFINITY;
     this.#expiries.clear();
     this.#checkpoints.clear();
-    for (const id of [...this.#waiting.keys()]) this.#wake(id, 'demoted');
+    this.#gone.tellAll('demoted');
   }
 
   /** Throws NotPrimaryError, LeaseNotFoundError. Not through raft: only the leader's deadline moves. */
@@ -222,14 +227,8 @@ export class Lessor {
   /**
    * `gone` is called once: when the lease is revoked, or this member stops leading. The returned function calls it off.
    */
-  onGone(id: LeaseId, gone: (why: 'revoked' | 'demoted') => void): () => void {
-    const set = this.#waiting.get(id) ?? new Set();
-    this.#waiting.set(id, set);
-    set.add(gone);
-    return () => {
-      set.delete(gone);
-      if (set.size === 0 && this.#waiting.get(id) === set) this.#waiting.delete(id);
-    };
+  onGone(id: LeaseId, gone: (why: WhyGone) => void): () => void {
+    return this.#gone.add(id, gone);
   }
 
   /**
@@ -304,44 +303,10 @@ export class Lessor {
     if (ttlSeconds > interval) this.#checkpoints.set(lease.id, nowMs + interval * 1000);
   }
 
-  /**
-   * Walks the leases by deadline, in windows of a second: beyond three quarters of the revoke rate the rest of a window
-   * is put off.
-   */
-  #spreadPileUps(nowMs: number): void {
-    const perSecond = (3 * REVOKE_RATE) / 4;
-    const sorted = [...this.#leases.values()].sort((a, b) => a.deadlineMs - b.deadlineMs);
-    let windowMs = (sorted[0]?.deadlineMs ?? nowMs) - nowMs;
-    let nextWindowMs = windowMs + 1000;
-    let ending = 0;
-    for (const lease of sorted) {
-      const remainingMs = lease.deadlineMs - nowMs;
-      if (remainingMs > nextWindowMs) {
-        windowMs = remainingMs;
-        nextWindowMs = windowMs + 1000;
-        ending = 1;
-        continue;
-      }
-      ending++;
-      if (ending <= perSecond) continue;
-      // A lease already some way into the window is put off by that much less.
-      const delayMs = 1000 * (ending / perSecond) - (remainingMs - windowMs);
-      nextWindowMs = windowMs + delayMs;
-      this.#refresh(lease, delayMs + this.#options.electionTimeoutMs, nowMs);
-    }
-  }
-
   #mustFind(id: LeaseId): Lease {
     const lease = this.#leases.get(id);
     if (lease === undefined) throw new LeaseNotFoundError(id);
     return lease;
-  }
-
-  #wake(id: LeaseId, why: 'revoked' | 'demoted'): void {
-    const set = this.#waiting.get(id);
-    if (set === undefined) return;
-    this.#waiting.delete(id);
-    for (const gone of set) gone(why);
   }
 
   #persist(lease: Lease): void {

@@ -15,28 +15,19 @@
  * difference a client can see: a compaction meanwhile cancels the watch. Source: etcd's
  * server/storage/mvcc/watchable_store.go.
  */
-import { isTombstone, mainOf, revisionKey } from '../../backend/schema/key.js';
-import { keyOfRecord, owned } from '../key-value.js';
 import type { MvccStore } from '../store.js';
 import type { Change, StoreListener } from '../types.js';
 import { WatchEvent } from './event.js';
+import { readHistory } from './history.js';
 import { WatchStream } from './stream.js';
 import type { WatchStreamHandle, WatchStreamOptions } from './types.js';
 import { WatcherGroup, type Watcher as WatcherOf } from './watcher.js';
 
 type Watcher = WatcherOf<WatchStream>;
 
-/**
- * Bounds of one round of catching up: watchers, distinct revisions with events, records read, bytes of events, and
- * events by watchers.
- */
+/** Watchers of one round of catching up, and those looked at for it, that have nothing to read included. */
 const ROUND_WATCHERS = 512;
-/** Watchers looked at for a round, those that have nothing to read included. */
 const ROUND_LOOKED_AT = 10_000;
-const ROUND_REVISIONS = 1000;
-const ROUND_RECORDS = 10_000;
-const ROUND_BYTES = 4 * 1024 * 1024;
-const ROUND_HITS = 20_000;
 /**
  * So many events by watchers of one transaction are told as it ends, some 30 ms. Where there are more, all watchers
  * read it from history, in rounds: apply and other clients go on in between.
@@ -209,7 +200,7 @@ export class WatchHub implements StoreListener {
       group.add(watcher);
       from = Math.min(from, watcher.minRevision);
     }
-    const { hits, upTo } = this.#readHistory(group, Math.max(from, 1), current);
+    const { hits, upTo } = readHistory(this.#store, group, Math.max(from, 1), current);
     for (const watcher of batch) {
       const events = hits.get(watcher);
       if (events !== undefined) {
@@ -227,61 +218,6 @@ export class WatchHub implements StoreListener {
         this.#unsynced.add(watcher);
       }
     }
-  }
-
-  /**
-   * Events from `from` on for the group; stops at a revision's end when a bound is reached. All up to `upTo` has been
-   * read.
-   */
-  #readHistory(
-    group: WatcherGroup<WatchStream>,
-    from: number,
-    current: number,
-  ): { hits: Map<Watcher, WatchEvent[]>; upTo: number } {
-    const hits = new Map<Watcher, WatchEvent[]>();
-    let upTo = current;
-    let main = 0;
-    let records = 0;
-    let revisions = 0;
-    let bytes = 0;
-    let hitCount = 0;
-    let revisionCounted = false;
-    const end = revisionKey(current + 1, 0, false);
-    this.#store.backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
-      const next = mainOf(recordKey);
-      if (next !== main) {
-        if (
-          records >= ROUND_RECORDS ||
-          revisions >= ROUND_REVISIONS ||
-          bytes >= ROUND_BYTES ||
-          hitCount >= ROUND_HITS
-        ) {
-          upTo = main;
-          return false;
-        }
-        main = next;
-        revisionCounted = false;
-      }
-      records++;
-      const kind = isTombstone(recordKey) ? 'delete' : 'put';
-      const key = keyOfRecord(record);
-      let event: WatchEvent | undefined;
-      group.at(key, (watcher) => {
-        if (main < watcher.minRevision || !watcher.wants[kind]) return;
-        if (event === undefined) {
-          event = new WatchEvent(kind, key, main, owned(record), kind === 'delete' ? false : undefined);
-          bytes += record.length;
-          if (!revisionCounted) revisions++;
-          revisionCounted = true;
-        }
-        hitCount++;
-        const events = hits.get(watcher);
-        if (events === undefined) hits.set(watcher, [event]);
-        else events.push(event);
-      });
-      return true;
-    });
-    return { hits, upTo };
   }
 
   /** A watcher asks for what is compacted: it ends with that error. */
