@@ -17,9 +17,10 @@ import { AbandonedError, type Caller } from '../lib/caller.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import type { LeaseId } from '../lib/ids.js';
 import { latin1Text } from '../lib/latin1.js';
-import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
+import { CompactedError, FutureRevisionError, InterruptedError } from './errors.js';
 import { CompactionHashes } from './hash.js';
-import { CompactionJob, HashJob, type Job } from './jobs.js';
+import { JobQueue } from './job-queue.js';
+import { CompactionJob, HashJob } from './jobs.js';
 import type { KeyIndex } from './key-index.js';
 import { RangeCursor, type StoreView } from './range-cursor.js';
 import { type Interval, intervalOf, RecordReader } from './read.js';
@@ -45,12 +46,6 @@ export interface MvccOptions {
   readonly failpoints?: Failpoints | undefined;
 }
 
-/**
- * Hashes waiting beyond this are refused (BusyError): each reads the whole store, and a compaction behind them would
- * never come.
- */
-const MAX_JOBS = 128;
-
 export class MvccStore implements KeyReader, WriteTarget {
   backend: Backend;
   index: KeyIndex;
@@ -60,7 +55,7 @@ export class MvccStore implements KeyReader, WriteTarget {
   #compactedAt: number;
   #writing = false;
   readonly #listeners: StoreListener[] = [];
-  #jobs: Job[] = [];
+  readonly #jobs = new JobQueue();
   #hashes = new CompactionHashes();
   /** Ranges being read in slices. */
   readonly #cursors = new Set<RangeCursor>();
@@ -212,7 +207,7 @@ export class MvccStore implements KeyReader, WriteTarget {
     const { failpoints } = this.#options;
     failpoints?.hit('compactBeforeCommitScheduledCompact');
     return new Promise((resolve) => {
-      this.#jobs.push(
+      this.#jobs.add(
         new CompactionJob({
           backend,
           index,
@@ -248,14 +243,13 @@ export class MvccStore implements KeyReader, WriteTarget {
     if (stored !== undefined) return { ...stored, currentRevision: this.#current };
     if (revision > 0 && revision < this.#compactedAt) throw new CompactedError(revision, this.#compactedAt);
     if (revision > this.#current) throw new FutureRevisionError(revision, this.#current);
-    if (this.#jobs.length >= MAX_JOBS) this.#dropAbandoned();
-    if (this.#jobs.length >= MAX_JOBS) throw new BusyError(MAX_JOBS);
+    this.#jobs.assertRoom();
     const at = revision === 0 ? this.#current : revision;
     const { backend, index } = this;
     const compactRevision = this.#compactedAt;
     const currentRevision = this.#current;
     return new Promise((resolve, reject) => {
-      this.#jobs.push(
+      this.#jobs.add(
         new HashJob({
           backend,
           index,
@@ -279,15 +273,14 @@ export class MvccStore implements KeyReader, WriteTarget {
    * What `work` would go on with. etcd commits and sleeps (10 ms) after each batch of a compaction; hashes run through.
    */
   get pendingWork(): 'none' | 'compaction' | 'hash' {
-    return this.#jobs[0]?.kind ?? 'none';
+    return this.#jobs.pending;
   }
 
   /**
    * The step that `work` would make is one of a compaction's sweep over the index, which follows that over the records.
    */
   get isSweepingIndex(): boolean {
-    const job = this.#jobs[0];
-    return job instanceof CompactionJob && job.isSweepingIndex;
+    return this.#jobs.isSweepingIndex;
   }
 
   /**
@@ -295,11 +288,7 @@ export class MvccStore implements KeyReader, WriteTarget {
    * waits (and the answer is true) while a range below its revision is being read in slices.
    */
   work(limit: number): boolean {
-    const job = this.#jobs[0];
-    if (job === undefined) return false;
-    if (job.kind === 'compaction') for (const cursor of this.#cursors) if (cursor.revision < job.revision) return true;
-    if (job.step(limit)) this.#jobs.shift();
-    return this.#jobs.length > 0;
+    return this.#jobs.work(limit, this.#cursors);
   }
 
   /**
@@ -323,16 +312,8 @@ export class MvccStore implements KeyReader, WriteTarget {
 
   /** Interrupts what is under way. The backend is its opener's to close. */
   close(): void {
-    const jobs = this.#jobs;
-    this.#jobs = [];
-    for (const job of jobs) job.interrupt();
+    this.#jobs.interrupt();
     for (const cursor of [...this.#cursors]) cursor.interrupt();
-  }
-
-  /** Hashes that wait for callers that are gone. The job under way finds out by itself. */
-  #dropAbandoned(): void {
-    const [first, ...waiting] = this.#jobs;
-    if (first !== undefined) this.#jobs = [first, ...waiting.filter((job) => !job.endsAbandoned())];
   }
 
   #load(backend: Backend, prepared?: Restored) {
