@@ -20,6 +20,7 @@ import type { Authorizer } from './apply/authorize.js';
 import type { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
 import type { Bootstrapped } from './bootstrap/types.js';
+import { figuresOf } from './figures.js';
 import type { Cluster } from './membership/cluster.js';
 import { type SlowCall, warnOfSlowCall } from './services/slow-calls.js';
 import { type Wired, wire } from './wiring.js';
@@ -298,49 +299,6 @@ export class Member {
   }
 
   figures() {
-    const { backend, cluster, hub, leadership, proposals, store } = this;
-    const { v2 } = this.parts;
-    return {
-      hasLeader: leadership.hasLeader,
-      isLeader: leadership.isLeader,
-      isLearner: this.isLearner,
-      leaderChanges: leadership.changesSeen,
-      committedIndex: this.parts.node.committed,
-      appliedIndex: this.#parts.entries.applied,
-      proposalsPending: proposals.pending,
-      proposalsFailed: proposals.failed,
-      readIndexesSlow: this.reads.rounds.counters.slow,
-      readIndexesFailed: this.reads.rounds.counters.failed,
-      slowApplies: this.#parts.entries.slowCount + this.slowReads,
-      quotaBytes: this.space.quotaBytes,
-      clusterVersion: cluster.version,
-      dbSizeBytes: backend.sizeBytes,
-      dbSizeInUseBytes: backend.sizeInUseBytes,
-      currentRevision: store.currentRevision,
-      authRevision: this.auth.revision,
-      compactRevision: store.compactRevision,
-      keys: store.keyCount,
-      watchers: hub.watcherCount,
-      watchStreams: hub.streamCount,
-      slowWatchers: hub.slowWatcherCount,
-      eventsSent: hub.events.sent,
-      eventsPending: hub.events.pending,
-      snapshotsInstalling: this.#parts.raftSnapshots.installs.installing,
-      openReads: backend.openReads,
-      lastCompactionSeconds: this.storeWork.lastCompactionSeconds,
-      v2Reads: v2.stats.reads,
-      v2Writes: v2.stats.writes,
-      v2Expired: v2.stats.expired,
-      v2WatchRequests: v2.stats.watchRequests,
-      v2Watchers: v2.hub.count,
-      ...store.counts,
-      ...this.#parts.applier.counts,
-      defragsRunning: this.maintenance.defragsRunning,
-      promotions: this.changes.promotions,
-      promotionsFailed: this.changes.promotionsFailed,
-      lateHeartbeats: this.#parts.outbox.lateHeartbeats,
-      leasesRenewed: this.leases.renewed,
-      leasesExpired: this.#parts.expiry.expiredCount,
-    };
+    return figuresOf(this.#parts, this.parts, this.slowReads);
   }
 }

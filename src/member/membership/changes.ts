@@ -28,7 +28,7 @@ export interface ChangesDeps {
   readonly applied: Applied;
   readonly guard: QuorumGuard;
   /** Resolves with the members as they are after it. */
-  readonly proposeChange: (change: Omit<ConfChange, 'id'>, caller?: Caller) => Promise<unknown>;
+  readonly proposeChange: (change: Omit<ConfChange, 'id'>, caller?: Caller) => Promise<Members>;
   readonly leaderCalls: LeaderCalls;
   readonly calls: Pick<PeerCalls, 'promote'>;
   readonly clock: Clock;
@@ -124,7 +124,7 @@ export class MembershipChanges {
     caller: Caller | undefined,
   ): Promise<Members> {
     const change: Omit<ConfChange, 'id'> = { type, nodeId, context };
-    const members = (await this.deps.proposeChange(change, caller)) as Members;
+    const members = await this.deps.proposeChange(change, caller);
     this.deps.logger.info('applied a configuration change through raft', {
       'local-member-id': this.deps.leadership.localId.toString(16),
       'raft-conf-change': CHANGE_NAMES[type],

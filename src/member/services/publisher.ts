@@ -79,6 +79,6 @@ export class Publisher {
       });
     }
     const id = this.deps.ids.next();
-    return this.deps.proposals.proposeBytes(id, attributesRequest(id, cluster.localId, attributes));
+    return this.deps.proposals.proposeV2(id, attributesRequest(id, cluster.localId, attributes));
   }
 }

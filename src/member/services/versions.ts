@@ -103,7 +103,7 @@ export class Versions {
     }
     if (inV2) {
       const id = ids.next();
-      await proposals.proposeBytes(id, versionRequest(id, version));
+      await proposals.proposeV2(id, versionRequest(id, version));
     } else await proposals.propose({ kind: 'clusterVersionSet', request: { ver: version } });
     logger.info('cluster version is updated', { 'cluster-version': majorMinor(version) });
   }

@@ -35,7 +35,7 @@ export interface V2ServiceDeps {
   readonly store: V2Store;
   readonly node: Pick<RawNode, 'term'>;
   readonly applied: () => number;
-  readonly proposals: Pick<Proposals, 'proposeBytes'>;
+  readonly proposals: Pick<Proposals, 'proposeV2'>;
   readonly ids: RequestIds;
   readonly leadership: Pick<Leadership, 'isLeader'>;
   readonly clock: Clock;
@@ -105,7 +105,7 @@ export class V2Service {
     const { ids, proposals } = this.deps;
     const id = ids.next();
     try {
-      return (await proposals.proposeBytes(id, encodeV2Request({ ...request, id }))) as Event | undefined;
+      return await proposals.proposeV2(id, encodeV2Request({ ...request, id }));
     } catch (cause) {
       // v2 has one word for both: nobody took it, and nobody answered.
       throw cause instanceof EtcdError && cause.row === 'contextDeadlineExceeded' ? new EtcdError('timeout') : cause;

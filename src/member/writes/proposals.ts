@@ -7,11 +7,13 @@
  */
 
 import type { FileBackend } from '../../backend/options.js';
+import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { RequestId } from '../../lib/ids.js';
 import { EtcdError, type Outcome } from '../../proto/etcd-error.js';
 import type { ConfChange } from '../../raftpb/types.js';
+import type { Event } from '../../v2/event.js';
 import {
   encodeOperation,
   type Operation,
@@ -94,9 +96,9 @@ export class Proposals {
     return this.#proposeBytes(ID, data, this.#lagFor(operation.kind), caller) as Promise<ResultOf<K>>;
   }
 
-  /** An entry's data as it is, in which `id` stands as its request's. */
-  proposeBytes(id: RequestId, data: Uint8Array, caller?: Caller): Promise<unknown> {
-    return this.#proposeBytes(id, data, MAX_APPLY_LAG, caller);
+  /** The bytes of a v2 request, in which `id` stands. Its event; undefined for what changes no key. */
+  proposeV2(id: RequestId, data: Uint8Array, caller?: Caller): Promise<Event | undefined> {
+    return this.#proposeBytes(id, data, MAX_APPLY_LAG, caller) as Promise<Event | undefined>;
   }
 
   #lagFor(kind: OperationKind): number {
@@ -116,10 +118,11 @@ export class Proposals {
   }
 
   /** Resolves with the members as they are then; rejects with why the change was not made. */
-  proposeChange(change: Omit<ConfChange, 'id'>, caller?: Caller): Promise<unknown> {
+  proposeChange(change: Omit<ConfChange, 'id'>, caller?: Caller): Promise<readonly ClusterMember[]> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     const id = this.deps.ids.next();
-    return this.#enqueue(id, { ...change, id }, change.context.length, caller);
+    const members = this.#enqueue(id, { ...change, id }, change.context.length, caller);
+    return members as Promise<readonly ClusterMember[]>;
   }
 
   #enqueue(id: RequestId, content: Uint8Array | ConfChange, bytes: number, caller?: Caller): Promise<unknown> {

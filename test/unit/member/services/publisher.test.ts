@@ -24,7 +24,7 @@ function publishing(emulate: '3.5' | '3.6') {
     leadership: state as unknown as Leadership,
     proposals: {
       propose: take,
-      proposeBytes: (_id: bigint, bytes: Uint8Array) => take(Buffer.from(bytes).toString('latin1')),
+      proposeV2: (_id: bigint, bytes: Uint8Array) => take(Buffer.from(bytes).toString('latin1')),
     } as unknown as Proposals,
   } satisfies PublisherDeps);
   const tick = async (): Promise<void> => {

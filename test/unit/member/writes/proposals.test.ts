@@ -113,7 +113,7 @@ describe('a proposal', () => {
 
     const big = proposing({ maxRequestBytes: 2 ** 30 });
     const many = Buffer.alloc(200 * 1024 * 1024);
-    const propose = () => big.told(big.proposals.proposeBytes(BigInt(big.state.given.length + 1) as never, many));
+    const propose = () => big.told(big.proposals.proposeV2(BigInt(big.state.given.length + 1) as never, many));
     void propose();
     void propose();
     expect(await propose()).toBe('tooManyRequests');
