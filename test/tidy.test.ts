@@ -319,8 +319,7 @@ describe('the tree', () => {
 
   it('has the files that its map names', () => {
     const map = readFileSync(join(root, 'docs/lifecycle.md'), 'utf8');
-    // Beside the part that the paragraph is about, names may leave it out.
-    const folders = ['', 'src/', 'src/member/'];
+    const folders = ['', 'src/'];
     const named = [...map.matchAll(/`([\w./-]+\/[\w./-]*)`/g)].map(([, path = '']) => path);
     expect(named.length).toBeGreaterThan(50);
     expect(named.filter((path) => !folders.some((folder) => existsSync(join(root, folder, path))))).toEqual([]);

@@ -1,5 +1,6 @@
 /**
- * Reads the protobuf wire format. Refusals follow the codec etcd 3.4–3.6 are built with (gogo/protobuf), texts included.
+ * Reads the protobuf wire format. Refusals follow the codec that etcd 3.4–3.6 are built with (gogo/protobuf), texts
+ * included.
  */
 import { isUtf8 } from 'node:buffer';
 import { ProtoDecodeError } from '../lib/codec.js';

@@ -1,12 +1,9 @@
 /** What watchers that are behind have missed, read from the store's records: one round for many of them. */
 import { isTombstone, mainOf, revisionKey } from '../../backend/schema/key.js';
+import type { Backend } from '../../backend/types.js';
 import { keyOfRecord, owned } from '../key-value.js';
-import type { MvccStore } from '../store.js';
 import { WatchEvent } from './event.js';
-import type { WatchStream } from './stream.js';
-import type { WatcherGroup, Watcher as WatcherOf } from './watcher.js';
-
-type Watcher = WatcherOf<WatchStream>;
+import type { Watcher, WatcherGroup } from './watcher.js';
 
 /** Bounds of a round: distinct revisions with events, records read, bytes of events, and events by watchers. */
 const ROUND_REVISIONS = 1000;
@@ -18,13 +15,13 @@ const ROUND_HITS = 20_000;
  * Events from `from` on for the group; stops at a revision's end when a bound is reached. All up to `upTo` has been
  * read.
  */
-export function readHistory(
-  store: MvccStore,
-  group: WatcherGroup<WatchStream>,
+export function readHistory<Stream>(
+  backend: Backend,
+  group: WatcherGroup<Stream>,
   from: number,
   current: number,
-): { hits: Map<Watcher, WatchEvent[]>; upTo: number } {
-  const hits = new Map<Watcher, WatchEvent[]>();
+): { hits: Map<Watcher<Stream>, WatchEvent[]>; upTo: number } {
+  const hits = new Map<Watcher<Stream>, WatchEvent[]>();
   let upTo = current;
   let main = 0;
   let records = 0;
@@ -33,7 +30,7 @@ export function readHistory(
   let hitCount = 0;
   let revisionCounted = false;
   const end = revisionKey(current + 1, 0, false);
-  store.backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
+  backend.range('key', revisionKey(from, 0, false), end, 0, (recordKey, record) => {
     const next = mainOf(recordKey);
     if (next !== main) {
       if (records >= ROUND_RECORDS || revisions >= ROUND_REVISIONS || bytes >= ROUND_BYTES || hitCount >= ROUND_HITS) {

@@ -200,7 +200,7 @@ export class WatchHub implements StoreListener {
       group.add(watcher);
       from = Math.min(from, watcher.minRevision);
     }
-    const { hits, upTo } = readHistory(this.#store, group, Math.max(from, 1), current);
+    const { hits, upTo } = readHistory(this.#store.backend, group, Math.max(from, 1), current);
     for (const watcher of batch) {
       const events = hits.get(watcher);
       if (events !== undefined) {
