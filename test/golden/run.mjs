@@ -9,13 +9,13 @@
  *   --corpus DIR    where golden.mjs is; default ../shared/golden beside the project, or $GOLDEN_CORPUS
  *   --real DIR      where real etcd, etcdctl and etcdutl are; default $REAL_ETCD; without it only `ours` runs
  *   --real34 DIR    the same of 3.4, which area `v2` was recorded from; default $REAL_ETCD_34
- *   --jobs N        scenarios at once
+ *   --jobs N        scenarios of a mix at once; default 4, or 3 where two mixes run beside each other
  *   --update        write what fails now into known-failures.txt instead of complaining
  *
  * `known-failures.txt` names what fails today, a line `<mix> <scenario>` each. It may only shrink: a failure that is
  * not listed fails the run, and so does a listed one that passes, until its line is removed; of a line that ends in
  * ` ?` both are told and neither fails, since what it does rests on how busy the machine is. A scenario that fails
- * is tried a second time, alone; what passes then is told, and counts as passed.
+ * is tried a second time, alone, when all have run; what passes then is told, and counts as passed.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -34,7 +34,7 @@ const { values: options, positionals: areas } = parseArgs({
     corpus: { type: 'string', default: process.env.GOLDEN_CORPUS ?? join(root, '../shared/golden') },
     real: { type: 'string', default: process.env.REAL_ETCD ?? '' },
     real34: { type: 'string', default: process.env.REAL_ETCD_34 ?? '' },
-    jobs: { type: 'string', default: '4' },
+    jobs: { type: 'string' },
     update: { type: 'boolean', default: false },
   },
 });
@@ -104,34 +104,36 @@ async function replay({ mix, real }, paths, jobs) {
 
 const nameOf = (file) => relative(scenarios, file);
 
-/** Results of areas that are played with the same programs. */
-async function runAreas(plan, paths, known) {
-  const results = await replay(plan, paths, options.jobs);
+/** Once more, alone, what failed of one run. */
+async function retry({ plan, results }, known) {
   const retried = results.filter(({ status, file }) => status === 'failed' && !known.has(nameOf(file)));
-  if (retried.length === 0) return results;
+  if (retried.length === 0) return;
   const files = retried.map(({ file }) => file);
   for (const second of await replay(plan, files, 1)) {
     const index = results.findIndex(({ file }) => file === second.file);
     if (second.status === 'passed') console.log(`${plan.mix}: ${nameOf(second.file)} failed once, then passed`);
     results[index] = second;
   }
-  return results;
 }
 
-async function runMix(mix, paths) {
+/** One run for all areas that are played with the same programs. */
+async function runMix(mix, paths, jobs) {
   const lines = linesOf(listFile)
     .filter((line) => line.startsWith(`${mix} `))
     .map((line) => line.slice(mix.length + 1));
   const unsettled = new Set(lines.filter((line) => line.endsWith(' ?')).map((line) => line.slice(0, -2)));
   const known = new Set(lines.map((line) => line.replace(/ \?$/, '')));
-  const results = [];
+  const runs = [];
   const real = (path) => (mix === 'ours' ? '' : realFor(path));
   for (const folder of new Set(paths.map(real))) {
     const group = paths.filter((path) => real(path) === folder);
     if (mix !== 'ours' && folder === '') console.log(`${mix}: no real programs for ${group.map(nameOf).join(', ')}`);
-    else results.push(...(await runAreas({ mix, real: folder }, group, known)));
+    else {
+      const plan = { mix, real: folder };
+      runs.push({ plan, results: await replay(plan, group, jobs) });
+    }
   }
-  return { mix, known, unsettled, results };
+  return { mix, known, unsettled, runs };
 }
 
 function judge({ mix, known, unsettled, results }) {
@@ -177,12 +179,23 @@ function updateList(outcomes) {
 
 const paths = (areas.length > 0 ? areas : linesOf(join(here, 'areas.txt'))).map(folderOf);
 const possible = paths.some((path) => realFor(path) !== '') ? Object.keys(mixes) : ['ours'];
-const outcomes = [];
-const totals = [];
-for (const mix of options.mix ?? possible) {
+const chosen = options.mix ?? possible;
+for (const mix of chosen) {
   if (!possible.includes(mix))
     throw new Error(`mix ${mix} needs --real, or is none of ${Object.keys(mixes).join(', ')}`);
-  const outcome = await runMix(mix, paths);
+}
+/** Real programs wait more than they work: those mixes go beside each other. */
+const rounds = [chosen.filter((mix) => mix === 'ours'), chosen.filter((mix) => mix !== 'ours')];
+const ran = [];
+for (const round of rounds) {
+  const jobs = options.jobs ?? (round.length > 1 ? 3 : 4);
+  ran.push(...(await Promise.all(round.map((mix) => runMix(mix, paths, jobs)))));
+}
+const outcomes = [];
+const totals = [];
+for (const { runs, ...mix } of ran) {
+  for (const run of runs) await retry(run, mix.known);
+  const outcome = { ...mix, results: runs.flatMap(({ results }) => results) };
   outcomes.push(outcome);
   if (!options.update) totals.push(judge(outcome));
 }
