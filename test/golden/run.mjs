@@ -78,6 +78,10 @@ const realFor = (folder) => (isOld(folder) ? options.real34 : options.real);
  * are all of its version.
  */
 async function replay({ mix, real }, paths, jobs) {
+  // Mixes beside each other must not be given the same ports.
+  const [first, last] = (process.env.GOLDEN_PORTS ?? '23000-24999').split('-').map(Number);
+  const middle = Math.floor((first + last) / 2);
+  const ports = { ours: [first, last], 'our-server': [first, middle], 'our-clients': [middle + 1, last] };
   const versionArgs = mix === 'ours' || real === options.real34 ? [] : ['--match-version'];
   const args = [
     join(options.corpus, 'golden.mjs'),
@@ -91,7 +95,11 @@ async function replay({ mix, real }, paths, jobs) {
   const { stdout, failed, shortMessage } = await execa(process.execPath, [...args, ...paths], {
     stdin: 'ignore',
     stderr: 'inherit',
-    env: { ...mixes[mix]((name) => join(real, name)), NODE_EXTRA_CA_CERTS: undefined },
+    env: {
+      ...mixes[mix]((name) => join(real, name)),
+      GOLDEN_PORTS: ports[mix].join('-'),
+      NODE_EXTRA_CA_CERTS: undefined,
+    },
     // It ends with 1 where a scenario failed.
     reject: false,
   });
