@@ -8,6 +8,7 @@ import { readConsistentIndex } from '../backend/schema/meta.js';
 import { checkBolt } from '../bolt/check.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
+import type { MemberId } from '../lib/ids.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { snapshotDbName } from '../wal/index.js';
 import { BACKUP_MEMBER_NAME } from './backup.js';
@@ -18,7 +19,7 @@ import { dbPathOf, snapDirOf } from './names.js';
 
 /** What log and snapshots say; undefined where they are missing. */
 export interface FoundInLog {
-  readonly memberId: bigint | undefined;
+  readonly memberId: MemberId | undefined;
   /** Of the last entry, or of the newest marker. */
   readonly lastIndex: number | undefined;
   /** 0 = no snapshot. */

@@ -10,6 +10,7 @@
  *   contents   revisions in order and readable, members alike in database and snapshot
  */
 import type { Disk } from '../lib/disk.js';
+import type { MemberId } from '../lib/ids.js';
 import { Metadata } from '../proto/gen/etcdserverpb.js';
 import { hardStateCodec } from '../raftpb/codec.js';
 import type { Snapshot } from '../raftpb/types.js';
@@ -42,7 +43,7 @@ export function checkDataDir(disk: Disk, dataDir: string, walDir: string | undef
 class Check {
   readonly findings = new Findings();
   #log: WalContents | undefined;
-  #memberId: bigint | undefined;
+  #memberId: MemberId | undefined;
   #markers: WalSnapshot[] = [];
   #snapshot: Snapshot | undefined;
   readonly #disk: Disk;
