@@ -17,7 +17,9 @@ export function parseHexId(text: string, message: (why: string) => string): bigi
 export const parseLeaseArg = (text: string): LeaseId =>
   parseHexId(text, (why) => `bad lease ID arg (${why}), expecting ID in Hex`);
 
-export function parseMemberArg(text: string): MemberId {
+/** The member that is the one word of a command. */
+export function memberOf([text, ...more]: readonly string[]): MemberId {
+  if (text === undefined || more.length > 0) fail(ExitCode.badArgs, 'member ID is not provided');
   try {
     return parseUnsigned(text, { base: 16, bits: 64 });
   } catch (error) {

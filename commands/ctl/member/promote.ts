@@ -1,6 +1,5 @@
-import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
-import { parseMemberArg } from '../../../src/ctl/ids.js';
+import { memberOf } from '../../../src/ctl/ids.js';
 
 export default class MemberPromote extends CtlCommand {
   static override summary = 'Let a learner vote';
@@ -8,9 +7,7 @@ export default class MemberPromote extends CtlCommand {
 
   override async run(): Promise<void> {
     const { args } = this.input(MemberPromote);
-    const [text] = args;
-    if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'member ID is not provided');
-    const member = parseMemberArg(text);
+    const member = memberOf(args);
     const globals = this.globals();
     const { openSession } = await import('../../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);

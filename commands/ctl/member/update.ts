@@ -1,7 +1,7 @@
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
-import { parseMemberArg } from '../../../src/ctl/ids.js';
+import { memberOf } from '../../../src/ctl/ids.js';
 
 export default class MemberUpdate extends CtlCommand {
   static override summary = 'Change where the other members reach a member';
@@ -12,9 +12,7 @@ export default class MemberUpdate extends CtlCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = this.input(MemberUpdate);
-    const [text] = args;
-    if (text === undefined || args.length !== 1) fail(ExitCode.badArgs, 'member ID is not provided');
-    const member = parseMemberArg(text);
+    const member = memberOf(args);
     const peerUrls = flags['peer-urls'];
     if (peerUrls === '') fail(ExitCode.badArgs, 'member peer urls not provided');
     const globals = this.globals();

@@ -1,5 +1,4 @@
 import { BaseCommand } from '../../../src/cli/base-command.js';
-import { exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
 
 const MINUTE_MS = 60_000;
@@ -23,18 +22,12 @@ export default class GatewayStart extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = this.input(GatewayStart);
-    const { createLogger } = await import('../../../src/lib/os/logger.js');
-    const log = createLogger({
-      level: 'info',
-      format: 'json',
-      outputs: ['stderr'],
-      timestampDigits: 6,
-      wallMs: this.io.wallMs,
-    });
-    log.info('Running: ', { args: ['etcd', ...this.typedWords] });
-    const { StartRefusal } = await import('../../../src/start/start-refusal.js');
-    try {
-      const { startGateway } = await import('../../../src/start/start-gateway.js');
+    const [{ runProxy }, { startGateway }] = await Promise.all([
+      import('../../../src/start/run-proxy.js'),
+      import('../../../src/start/start-gateway.js'),
+    ]);
+    await runProxy(this.io, 'info', async (log) => {
+      log.info('Running: ', { args: ['etcd', ...this.typedWords] });
       const gateway = await startGateway(
         {
           listenAddr: flags['listen-addr'],
@@ -52,15 +45,7 @@ export default class GatewayStart extends BaseCommand {
         },
         log,
       );
-      const { InitDaemon } = await import('../../../src/lib/os/init-daemon.js');
-      new InitDaemon(log, this.io.env.NOTIFY_SOCKET).ready();
-      gateway.serve();
-    } catch (error) {
-      if (!(error instanceof StartRefusal)) throw error;
-      this.io[error.to].write(error.text);
-      exitSilently(1);
-    }
-    // Signals have their default effect here; nothing else ends a gateway.
-    await new Promise<never>(() => {});
+      return { ready: () => gateway.serve() };
+    });
   }
 }

@@ -1,5 +1,4 @@
 import { BaseCommand } from '../../../src/cli/base-command.js';
-import { exitSilently } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
 import { refusalOf, unsupported } from '../../../src/cli/unsupported-flags.js';
 
@@ -63,19 +62,14 @@ export default class GrpcProxyStart extends BaseCommand {
 
   override async run(): Promise<void> {
     const { flags } = this.input(GrpcProxyStart);
-    const { StartRefusal } = await import('../../../src/start/start-refusal.js');
-    const { createLogger } = await import('../../../src/lib/os/logger.js');
-    const log = createLogger({
-      level: flags.debug ? 'debug' : 'info',
-      format: 'json',
-      outputs: ['stderr'],
-      timestampDigits: 6,
-      wallMs: this.io.wallMs,
-    });
-    try {
+    const [{ runProxy }, { startGrpcProxy }, { StartRefusal }] = await Promise.all([
+      import('../../../src/start/run-proxy.js'),
+      import('../../../src/start/start-grpc-proxy.js'),
+      import('../../../src/start/start-refusal.js'),
+    ]);
+    await runProxy(this.io, flags.debug ? 'debug' : 'info', async (log) => {
       const refused = refusalOf(missing, this.parsedWords().values);
       if (refused !== undefined) throw new StartRefusal(`${refused}\n`, 'stderr');
-      const { startGrpcProxy } = await import('../../../src/start/start-grpc-proxy.js');
       await startGrpcProxy(
         {
           listenAddr: flags['listen-addr'],
@@ -121,14 +115,7 @@ export default class GrpcProxyStart extends BaseCommand {
         },
         log,
       );
-      const { InitDaemon } = await import('../../../src/lib/os/init-daemon.js');
-      new InitDaemon(log, this.io.env.NOTIFY_SOCKET).ready();
-    } catch (error) {
-      if (!(error instanceof StartRefusal)) throw error;
-      this.io[error.to].write(error.text);
-      exitSilently(1);
-    }
-    // Signals have their default effect here; nothing else ends a proxy.
-    await new Promise<never>(() => {});
+      return {};
+    });
   }
 }
