@@ -1,5 +1,6 @@
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { whileSpinning } from '../../src/cli/spinner.js';
 import { CtlCommand } from '../../src/ctl/command.js';
 import { asInt64 } from '../../src/ctl/kv-operations.js';
 import { parseInteger } from '../../src/lib/go/number.js';
@@ -19,7 +20,9 @@ export default class Compaction extends CtlCommand {
     const globals = this.globals();
     const { openSession } = await import('../../src/ctl/session.js');
     await using session = await openSession(globals, this.io);
-    await session.client.kv.compact(asInt64(Number(revision)), { physical: flags.physical, ...session.limits });
+    const compact = () =>
+      session.client.kv.compact(asInt64(Number(revision)), { physical: flags.physical, ...session.limits });
+    await (flags.physical ? whileSpinning(this.io, 'waiting for the history to be gone', compact) : compact());
     this.print(`compacted revision ${revision}`);
   }
 }

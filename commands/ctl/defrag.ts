@@ -1,5 +1,6 @@
 import { ExitCode, exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { whileSpinning } from '../../src/cli/spinner.js';
 import { EtcdError } from '../../src/client/errors.js';
 import { CtlCommand } from '../../src/ctl/command.js';
 import { clusterFlag } from '../../src/ctl/endpoint-flags.js';
@@ -34,7 +35,9 @@ export default class Defrag extends CtlCommand {
           ? `. took ${formatDuration(BigInt(Math.round((osClock.monotonicMs() - startMs) * 1e6)))}`
           : '';
       try {
-        await session.client.maintenance.defragment(endpoint, session.limits);
+        await whileSpinning(this.io, `defragmenting ${endpoint}`, () =>
+          session.client.maintenance.defragment(endpoint, session.limits),
+        );
         this.print(`Finished defragmenting etcd member[${endpoint}]${took()}`);
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
