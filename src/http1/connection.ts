@@ -16,7 +16,7 @@ import { Exchange, type ExchangeHost } from './exchange.js';
 import { HeldBytes } from './held-bytes.js';
 import { RefusedRequest, refusals } from './refusals.js';
 import { readRequestHead, readRequestLine } from './request-head.js';
-import { allowsBody, responseFields, trailerFields } from './response-head.js';
+import { allowsBody, type ResponseFields, responseFields, trailerFields } from './response-head.js';
 import type { ServerContext } from './types.js';
 
 /** As Go's, with the same allowance for what is read ahead. */
@@ -228,13 +228,24 @@ export class Connection implements ExchangeHost, HttpConnection {
       this.#exchange = exchange;
       keepRest(end + (exchange.isComplete ? 0 : this.#feed(exchange, bytes.subarray(end))));
       if (this.#hasEnded) exchange.leave();
-      this.context.service(exchange).then(
-        (response) => this.#answer(exchange, response),
-        () => this.destroy(),
-      );
+      this.#serve(exchange);
     } catch (cause) {
       if (!(cause instanceof RefusedRequest)) throw cause;
       this.#refuse(this.#isSpokenTo(bytes) ? cause.answer : '');
+    }
+  }
+
+  #serve(exchange: Exchange): void {
+    try {
+      const response = this.context.service(exchange);
+      if (response instanceof Promise)
+        response.then(
+          (later) => this.#answer(exchange, later),
+          () => this.destroy(),
+        );
+      else this.#answer(exchange, response);
+    } catch {
+      this.destroy();
     }
   }
 
@@ -296,8 +307,13 @@ export class Connection implements ExchangeHost, HttpConnection {
     }
   }
 
-  #sendWhole(exchange: Exchange, { status, headers }: HttpResponse, body: string | Uint8Array): void {
-    const { text, closes, hasLength } = responseFields(exchange.protocol, status, headers);
+  #fields({ protocol }: Exchange, response: HttpResponse): ResponseFields {
+    return responseFields(protocol, response, this.context.leadingLines.of(response.leading));
+  }
+
+  #sendWhole(exchange: Exchange, response: HttpResponse, body: string | Uint8Array): void {
+    const { status } = response;
+    const { text, closes, hasLength } = this.#fields(exchange, response);
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     const isLast = closes || this.#isLast(exchange) || !exchange.isComplete;
     const date = this.context.dateLine.at(this.context.clock.wallMs());
@@ -326,11 +342,12 @@ export class Connection implements ExchangeHost, HttpConnection {
 
   async #sendStream(
     exchange: Exchange,
-    { status, headers, trailers, broken }: HttpResponse,
+    response: HttpResponse,
     body: AsyncIterable<Uint8Array> | WrittenBody,
   ): Promise<void> {
     const socket = this.#socket;
-    const { text, closes, hasLength } = responseFields(exchange.protocol, status, headers);
+    const { status, trailers, broken } = response;
+    const { text, closes, hasLength } = this.#fields(exchange, response);
     const canHaveBody = allowsBody(exchange.method, status);
     const isChunked = canHaveBody && exchange.protocol === 'HTTP/1.1' && !hasLength;
     const isLast = closes || this.#isLast(exchange) || !(isChunked || hasLength || !canHaveBody);

@@ -1,6 +1,6 @@
 /** The first lines of an HTTP/1 response, in the order that they are given. */
 import { goStatusText } from '../lib/go/http-status.js';
-import type { HttpRequest, HttpResponse } from '../lib/http.js';
+import type { HttpHeaders, HttpRequest, HttpResponse } from '../lib/http.js';
 
 /** What a handler may not put into a header: it would be another line. */
 const illegal = /[^\t\x20-\x7e\x80-\xff]/;
@@ -16,10 +16,10 @@ export interface ResponseFields {
 /** Throws for a name or value that is none. */
 export function responseFields(
   protocol: HttpRequest['protocol'],
-  status: number,
-  headers: HttpResponse['headers'],
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+  leading: string,
 ): ResponseFields {
-  let text = `${protocol} ${status} ${goStatusText(status)}\r\n`;
+  let text = `${protocol} ${status} ${goStatusText(status)}\r\n${leading}`;
   let closes = false;
   let hasLength = false;
   for (const name in headers) {
@@ -51,6 +51,27 @@ export function trailerFields(trailers: Readonly<Record<string, string>>): strin
 function checked(text: string): string {
   if (illegal.test(text)) throw new Error(`invalid character in header: ${JSON.stringify(text)}`);
   return text;
+}
+
+/** The lines of headers that lead many responses, made once for as long as they are the same. */
+export class LeadingLines {
+  #headers: HttpHeaders | undefined;
+  #text = '';
+
+  /** Throws for a name or value that is none. */
+  of(headers: HttpHeaders | undefined): string {
+    if (headers !== this.#headers) {
+      this.#text = headers === undefined ? '' : linesOf(headers);
+      this.#headers = headers;
+    }
+    return this.#text;
+  }
+}
+
+function linesOf(headers: HttpHeaders): string {
+  return Object.entries(headers)
+    .flatMap(([name, values]) => [values].flat().map((value) => `${checked(name)}: ${checked(value)}\r\n`))
+    .join('');
 }
 
 /** The line that says when, made once a second. */

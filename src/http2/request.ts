@@ -72,9 +72,12 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     }
   }
 
-  async #answer({ status, headers, body, trailers, broken }: HttpResponse, headersOnly: boolean): Promise<void> {
+  async #answer(
+    { status, leading, headers, body, trailers, broken }: HttpResponse,
+    headersOnly: boolean,
+  ): Promise<void> {
     const fields: HeaderField[] = [{ name: ':status', value: String(status) }];
-    for (const [name, values] of Object.entries(headers)) {
+    for (const [name, values] of Object.entries({ ...leading, ...headers })) {
       if (connectionSpecific.has(name.toLowerCase())) continue;
       for (const value of typeof values === 'string' ? [values] : values) {
         fields.push({ name: name.toLowerCase(), value });

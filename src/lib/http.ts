@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { TlsPeer } from './network.js';
+import type { Soon } from './soon.js';
 
 /** The connection that a request came by, as far as it bounds what the request may take. */
 export interface HttpConnection {
@@ -57,9 +58,13 @@ export interface HttpRequest {
   readonly upgrade?: (() => { readonly socket: Duplex; readonly head: Uint8Array }) | undefined;
 }
 
+export type HttpHeaders = Readonly<Record<string, string | readonly string[]>>;
+
 export interface HttpResponse {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** Sent before the others. The same object for many responses: what it becomes is made once. */
+  readonly leading?: HttpHeaders | undefined;
+  readonly headers: HttpHeaders;
   /**
    * Text and bytes are sent with their length; an iterable is sent chunk by chunk as the caller takes it, its headers
    * at once. When the caller goes away it is asked for nothing more and `return()` is called; one that is waiting then
@@ -90,8 +95,11 @@ export interface BodyWriter {
   end(): void;
 }
 
-/** Must not reject; what goes wrong is a response. */
-export type HttpService = (request: HttpRequest) => Promise<HttpResponse>;
+/**
+ * Must neither throw nor reject; what goes wrong is a response. One that is known at once had better not wait for a
+ * promise.
+ */
+export type HttpService = (request: HttpRequest) => Soon<HttpResponse>;
 
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';

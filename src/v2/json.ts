@@ -64,4 +64,4 @@ export const textOf = (bytes: string): string =>
   isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
 
 const ascii = /^[\0-\x7f]*$/;
-const isAscii = (text: string): boolean => ascii.test(text);
+export const isAscii = (text: string): boolean => ascii.test(text);

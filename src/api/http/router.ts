@@ -4,16 +4,14 @@
  */
 import { goQuote } from '../../lib/go/quote.js';
 import { splitHostPort } from '../../lib/go/url.js';
-import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import type { HttpHeaders, HttpRequest, HttpResponse, HttpService } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
+import { type Soon, whenThere } from '../../lib/soon.js';
 import { badRequest, readTarget, redirectOf, type Target } from './target.js';
 import { type HttpHandler, notFound, textError } from './types.js';
 
 /** Answers the paths it knows, read as bytes; undefined lets the next one try. */
-export type TargetHandler = (
-  request: HttpRequest,
-  target: Target,
-) => HttpResponse | undefined | Promise<HttpResponse | undefined>;
+export type TargetHandler = (request: HttpRequest, target: Target) => Soon<HttpResponse | undefined>;
 
 /** Ports that browsers may reach. */
 export interface AccessOptions {
@@ -35,28 +33,42 @@ export interface RouterOptions {
   readonly handlers: readonly HttpHandler[];
 }
 
-export function createRouter(options: RouterOptions): (request: HttpRequest) => Promise<HttpResponse> {
+export function createRouter(options: RouterOptions): HttpService {
   const { access } = options;
   if (access === undefined) return (request) => route(options, request);
-  return async (request) => {
+  const forAll = corsHeaders(access.cors, undefined);
+  const isForAll = access.cors.includes('*');
+  return (request) => {
     const refused = request.peer.tls === undefined ? wrongHost(access, request) : undefined;
     if (refused !== undefined) return refused;
-    const cors = corsHeaders(access.cors, request.headers.origin);
+    const cors = isForAll ? forAll : corsHeaders(access.cors, request.headers.origin);
     if (request.method === 'OPTIONS') return { status: 200, headers: cors, body: '' };
-    const response = await route(options, request);
-    return { ...response, headers: { ...cors, ...response.headers } };
+    const response = route(options, request);
+    // No spread, no closure where it is there: every request of the v2 API comes by here.
+    return response instanceof Promise ? response.then((later) => ledBy(cors, later)) : ledBy(cors, response);
   };
 }
 
-async function route({ targetHandlers = [], handlers }: RouterOptions, request: HttpRequest): Promise<HttpResponse> {
+function ledBy(leading: HttpHeaders, { status, headers, body, broken, trailers }: HttpResponse): HttpResponse {
+  return { status, leading, headers, body, broken, trailers };
+}
+
+function route(options: RouterOptions, request: HttpRequest): Soon<HttpResponse> {
   const target = readTarget(request.target);
   if (target === undefined) return badRequest;
   const redirect = redirectOf(target, request.method);
   if (redirect !== undefined) return redirect;
-  for (const handler of targetHandlers) {
-    const response = await handler(request, target);
-    if (response !== undefined) return response;
-  }
+  return askFrom(0, options, request, target);
+}
+
+/** The first answer of the handlers from `at` on. */
+function askFrom(at: number, options: RouterOptions, request: HttpRequest, target: Target): Soon<HttpResponse> {
+  const handler = options.targetHandlers?.[at];
+  if (handler === undefined) return routeByUrl(options, request);
+  return whenThere(handler(request, target), (response) => response ?? askFrom(at + 1, options, request, target));
+}
+
+async function routeByUrl({ handlers }: RouterOptions, request: HttpRequest): Promise<HttpResponse> {
   const url = parseTarget(request.target);
   if (url === undefined) return notFound;
   for (const handler of handlers) {

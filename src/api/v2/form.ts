@@ -5,6 +5,7 @@
 import { goQuoteBytes } from '../../lib/go/quote.js';
 import { BodyTooLargeError, collectBody, type HttpRequest } from '../../lib/http.js';
 import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
+import { type Soon, whenThere } from '../../lib/soon.js';
 
 /** As in Go. */
 const MAX_FORM_BYTES = 10 * 1024 * 1024;
@@ -18,31 +19,33 @@ export class FormError extends Error {
 /** First value of each name. */
 export type Form = ReadonlyMap<string, string>;
 
-/** Throws FormError, after the body was read. */
-export async function readForm(request: HttpRequest, query: string): Promise<Form> {
+/** Throws or rejects with FormError, after the body was read. */
+export function readForm(request: HttpRequest, query: string): Soon<Form> {
   const form = new Map<string, string>();
   const errors: FormError[] = [];
-  if (methodsWithForm.has(request.method)) await readBody(request, form, errors);
-  if (query !== '') parseQuery(query, form, errors);
-  const first = errors[0];
-  if (first !== undefined) throw first;
-  return form;
+  const body = methodsWithForm.has(request.method) ? formText(request, errors) : '';
+  return whenThere(body, (text) => {
+    if (text !== '') parseQuery(text, form, errors);
+    if (query !== '') parseQuery(query, form, errors);
+    const first = errors[0];
+    if (first !== undefined) throw first;
+    return form;
+  });
 }
 
-async function readBody(request: HttpRequest, form: Map<string, string>, errors: FormError[]): Promise<void> {
-  const type = request.headers['content-type'];
-  if (type === undefined || type === '') return;
+/** The body, where it is a form; `''` where it is none, or can't be read. */
+function formText({ headers, body }: HttpRequest, errors: FormError[]): Soon<string> {
+  const type = headers['content-type'];
+  if (type === undefined || type === '') return '';
   const media = type === FORM_TYPE ? { type } : parseMediaType(type);
   if (media.error !== undefined) errors.push(new FormError(media.error));
-  if (media.type !== FORM_TYPE) return;
-  try {
-    const body = await collectBody(request.body, MAX_FORM_BYTES);
-    const before = errors.length;
-    parseQuery(latin1Text(body), form, errors);
-    if (errors.length > before + 1) errors.length = before + 1;
-  } catch (cause) {
+  if (media.type !== FORM_TYPE) return '';
+  const { whole } = body;
+  if (whole !== undefined && whole.length <= MAX_FORM_BYTES) return latin1Text(whole);
+  return collectBody(body, MAX_FORM_BYTES).then(latin1Text, (cause: unknown) => {
     errors.push(new FormError(cause instanceof BodyTooLargeError ? 'http: POST too large' : 'unexpected EOF'));
-  }
+    return '';
+  });
 }
 
 /** What can't be read is passed over; the first reason is kept, but for separators, whose last one is. */

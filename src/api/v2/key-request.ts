@@ -3,8 +3,9 @@
  * them come before the auth check.
  */
 import type { HttpRequest } from '../../lib/http.js';
+import { attempt, type Soon } from '../../lib/soon.js';
 import { V2Error, type V2ErrorName } from '../../v2/error.js';
-import { emptyRequest, type V2Request } from '../../v2/request.js';
+import type { V2Request } from '../../v2/request.js';
 import { KEYS_PREFIX } from '../../v2/tree.js';
 import type { Target } from '../http/target.js';
 import { type Form, FormError, readForm } from './form.js';
@@ -18,13 +19,12 @@ export interface KeyRequest {
 const NS_PER_SECOND = 1_000_000_000n;
 
 /** `key` is the path below /v2/keys. Throws V2Error. */
-export async function readKeyRequest(
-  call: HttpRequest,
-  { query }: Target,
+export function readKeyRequest(
+  { method }: Pick<HttpRequest, 'method'>,
+  form: Form,
   key: string,
-  nowNs: bigint,
-): Promise<KeyRequest> {
-  const form = await formOf(call, query);
+  nowNs: () => bigint,
+): KeyRequest {
   const prevIndex = unsigned(form, 'prevIndex', 'indexNaN') ?? 0n;
   const since = unsigned(form, 'waitIndex', 'indexNaN') ?? 0n;
   const recursive = boolean(form, 'recursive') ?? false;
@@ -33,7 +33,7 @@ export async function readKeyRequest(
   const dir = boolean(form, 'dir') ?? false;
   const quorum = boolean(form, 'quorum') ?? false;
   const stream = boolean(form, 'stream') ?? false;
-  if (wait && call.method !== 'GET') throw refusal('invalidField', '"wait" can only be used with GET requests');
+  if (wait && method !== 'GET') throw refusal('invalidField', '"wait" can only be used with GET requests');
   const prevValue = form.get('prevValue');
   if (prevValue === '') throw refusal('prevValueRequired', '"prevValue" cannot be empty');
   const noValueOnSuccess = boolean(form, 'noValueOnSuccess') ?? false;
@@ -46,8 +46,8 @@ export async function readKeyRequest(
     if (ttl === undefined) throw refusal('refreshTtlRequired', 'No TTL value set');
   }
   const request: V2Request = {
-    ...emptyRequest,
-    method: call.method,
+    id: 0n,
+    method,
     path: `${KEYS_PREFIX}${key}`,
     value,
     dir,
@@ -55,12 +55,13 @@ export async function readKeyRequest(
     prevIndex,
     prevExist,
     // As Go's 64-bit arithmetic has it, overflow included.
-    expiration: ttl === undefined ? 0n : int64(nowNs + int64(ttl * NS_PER_SECOND)),
+    expiration: ttl === undefined ? 0n : int64(nowNs() + int64(ttl * NS_PER_SECOND)),
     wait,
     since,
     recursive,
     sorted,
     quorum,
+    time: 0n,
     stream,
     refresh,
   };
@@ -71,14 +72,15 @@ const int64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 
 const refusal = (row: V2ErrorName, cause: string): V2Error => new V2Error(row, cause, 0);
 
-async function formOf(call: HttpRequest, query: string): Promise<Form> {
+/** Throws or rejects with V2Error. */
+export function formOf(call: HttpRequest, { query }: Target): Soon<Form> {
   if (query === '' && (call.method === 'GET' || call.method === 'HEAD')) return noForm;
-  try {
-    return await readForm(call, query);
-  } catch (cause) {
-    if (cause instanceof FormError) throw refusal('invalidForm', cause.message);
-    throw cause;
-  }
+  return attempt(
+    () => readForm(call, query),
+    (cause) => {
+      throw cause instanceof FormError ? refusal('invalidForm', cause.message) : cause;
+    },
+  );
 }
 
 const noForm: Form = new Map();

@@ -9,6 +9,7 @@
 
 import { encodeV2Request } from '../../datadir/v2-request-codec.js';
 import type { Clock } from '../../lib/clock.js';
+import type { Soon } from '../../lib/soon.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { applyRequest } from '../../v2/apply.js';
@@ -51,10 +52,10 @@ export class V2Service {
   }
 
   /**
-   * Rejects with a V2Error, or with what kept the log from taking the request or answering in time. The id is given
-   * here.
+   * Throws or rejects with a V2Error, or with what kept the log from taking the request or answering in time. What goes
+   * by this member's store alone is answered at once. The id is given here.
    */
-  async do(request: V2Request): Promise<V2Answer> {
+  do(request: V2Request): Soon<V2Answer> {
     const { store } = this.deps;
     switch (request.method) {
       case 'GET':

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createHttpServer, type HttpServerOptions } from '../../../src/http1/server.js';
-import { collectBody, type HttpRequest, type HttpService } from '../../../src/lib/http.js';
+import { collectBody, type HttpRequest, type HttpResponse, type HttpService } from '../../../src/lib/http.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 
@@ -41,7 +41,7 @@ class Serving implements AsyncDisposable {
 }
 
 const ok: HttpService = () => Promise.resolve({ status: 200, headers: {}, body: 'ok' });
-const readAll = async ({ body }: HttpRequest): ReturnType<HttpService> => {
+const readAll = async ({ body }: HttpRequest): Promise<HttpResponse> => {
   try {
     return { status: 200, headers: {}, body: String((await collectBody(body, 10 * MB)).length) };
   } catch {

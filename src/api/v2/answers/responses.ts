@@ -2,7 +2,7 @@
 import type { HttpResponse } from '../../../lib/http.js';
 import { latin1Bytes } from '../../../lib/latin1.js';
 import { type V2Error, v2Errors } from '../../../v2/error.js';
-import { bytesOf, jsonString } from '../../../v2/json.js';
+import { bytesOf, isAscii, jsonString } from '../../../v2/json.js';
 import { textError } from '../../http/types.js';
 
 export const JSON_TYPE = 'application/json';
@@ -11,8 +11,11 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** `json` is bytes as latin1. */
 export function jsonAnswer(status: number, json: string, headers: Headers): HttpResponse {
-  return { status, headers: { ...headers, 'Content-Type': JSON_TYPE }, body: latin1Bytes(json) };
+  return { status, headers: { ...headers, 'Content-Type': JSON_TYPE }, body: sentAs(json) };
 }
+
+/** Bytes as latin1. ASCII stays text, which goes out with the head in one piece. */
+export const sentAs = (json: string): string | Uint8Array => (isAscii(json) ? json : latin1Bytes(json));
 
 /** `prefix` is cut off what it is about. */
 export function storeError(error: V2Error, prefix: string, headers: Headers): HttpResponse {

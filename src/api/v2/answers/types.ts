@@ -2,6 +2,7 @@
 
 import type { ClusterMember } from '../../../datadir/cluster-member.js';
 import type { MemberId } from '../../../lib/ids.js';
+import type { Soon } from '../../../lib/soon.js';
 import type { Event } from '../../../v2/event.js';
 import type { V2Request } from '../../../v2/request.js';
 import type { Watcher } from '../../../v2/watcher-hub.js';
@@ -31,10 +32,10 @@ export interface V2Server {
   /** Of a clock that never goes back. */
   nowMs(): number;
   readonly observer: V2Observer;
-  /** Rejects with V2Error, or with what went wrong on the way. */
-  do(request: V2Request): Promise<V2Answer>;
+  /** Throws or rejects with V2Error, or with what went wrong on the way. */
+  do(request: V2Request): Soon<V2Answer>;
   /** Of a file as this member has it, read as by `do`; undefined where there is none, or it can't be said. */
-  valueAt(path: string): string | undefined | Promise<string | undefined>;
+  valueAt(path: string): Soon<string | undefined>;
 }
 
 /** Changes reject with an EtcdError that says why. */

@@ -16,7 +16,7 @@ function server() {
     { below: () => 0, uint64: () => 0n },
   );
   const service = failpointService(points);
-  const call = (method: string, target: string, body = ''): Promise<HttpResponse> =>
+  const call = async (method: string, target: string, body = ''): Promise<HttpResponse> =>
     service({
       method,
       target,
