@@ -11,11 +11,12 @@
 import type { Duplex } from 'node:stream';
 import type { HttpConnection, HttpPeer, HttpResponse, WrittenBody } from '../lib/http.js';
 import { pourBody } from '../lib/http.js';
+import { latin1Text } from '../lib/latin1.js';
 import type { NetworkSocket } from '../lib/network.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
 import { HeldBytes } from './held-bytes.js';
 import { RefusedRequest, refusals } from './refusals.js';
-import { readRequestHead, readRequestLine } from './request-head.js';
+import { HeadReader, readRequestLine } from './request-head.js';
 import { allowsBody, type ResponseFields, responseFields, trailerFields } from './response-head.js';
 import type { ServerContext } from './types.js';
 
@@ -46,6 +47,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   readonly #socket: Duplex & { readonly bytesWritten?: number };
   readonly #endsWithClient: boolean;
   readonly #held = new HeldBytes();
+  readonly #heads = new HeadReader();
   /** Where a head's end is looked for next. */
   #searched = 0;
   #isLineRead = false;
@@ -220,7 +222,7 @@ export class Connection implements ExchangeHost, HttpConnection {
         return;
       }
       if (end > MAX_HEAD_BYTES) throw new RefusedRequest(refusals.headTooLarge);
-      const head = readRequestHead(bytes.toString('latin1', 0, end));
+      const head = this.#heads.read(latin1Text(bytes, 0, end));
       this.#searched = 0;
       this.#isLineRead = false;
       this.#isFirst = false;
@@ -482,7 +484,9 @@ function connectionLine({ protocol }: Exchange, isLast: boolean, isSaid: boolean
 
 /** Behind the empty line that ends a head; undefined when it has not come. Lines before `from` were looked at. */
 function headEnd(bytes: Buffer, from: number): number | undefined {
-  for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+  // Looked at one by one: a head is short, and a call for each of its lines costs more.
+  for (let at = from; at < bytes.length; at++) {
+    if (bytes[at] !== LF) continue;
     if (bytes[at + 1] === LF) return at + 2;
     if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
     if (at > MAX_HEAD_BYTES) return undefined;

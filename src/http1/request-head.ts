@@ -28,6 +28,9 @@ interface RequestLine {
 
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const token = new RegExp(`^${TOKEN}$`);
+const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
+/** A path with nothing to be undone or refused. */
+const plainTarget = /^\/[!-$&-~]*$/;
 /** Without what Go's url.ParseRequestURI refuses. */
 const targetText = /^(?:\/|\*$|[a-zA-Z][a-zA-Z0-9+.-]*:)[!-~\x80-\xff]*$/;
 const authorityTarget = /^[!-.0-~\x80-\xff]+$/;
@@ -47,6 +50,8 @@ export function readRequestLine(line: string): RequestLine {
   const method = line.slice(0, first);
   const target = line.slice(first + 1, second);
   const protocol = protocolOf(line.slice(second + 1));
+  // Nearly all are.
+  if (knownMethods.has(method) && plainTarget.test(target)) return { method, target, protocol };
   const isTarget = method === 'CONNECT' && !target.startsWith('/') ? authorityTarget : targetText;
   if (!token.test(method) || !isTarget.test(target) || badEscape.test(target))
     throw new RefusedRequest(refusals.malformed);
@@ -69,8 +74,43 @@ function escaped(target: string): string {
 /** `text` ends with the empty line. Throws RefusedRequest. */
 export function readRequestHead(text: string): RequestHead {
   const lineEnd = text.indexOf('\n');
-  const { method, target, protocol } = readRequestLine(withoutReturn(text, 0, lineEnd));
-  const fields = readFields(text, lineEnd + 1);
+  return readRest(readRequestLine(withoutReturn(text, 0, lineEnd)), text, lineEnd + 1);
+}
+
+/** Longer fields are read each time: nothing is kept of them. */
+const MAX_KEPT_CHARACTERS = 2048;
+
+/**
+ * Reads the heads of one connection. Its client mostly says the same fields again, and what they mean is kept: reading
+ * them took a quarter of what a get of the v2 API takes.
+ */
+export class HeadReader {
+  /** As they were sent, of the last head, with what it was. */
+  #fields = '';
+  #head: RequestHead | undefined;
+
+  /** As `readRequestHead`. */
+  read(text: string): RequestHead {
+    const from = text.indexOf('\n') + 1;
+    const line = readRequestLine(withoutReturn(text, 0, from - 1));
+    const { method, target, protocol } = line;
+    // Other targets have a say in what the fields mean.
+    if (method === 'CONNECT' || !target.startsWith('/')) return readRest(line, text, from);
+    const head = this.#head;
+    if (head?.protocol === protocol && text.length - from === this.#fields.length && text.endsWith(this.#fields)) {
+      const { headers, bodyBytes, keepsAlive, expectsContinue, upgrade } = head;
+      return { method, target, protocol, headers, bodyBytes, keepsAlive, expectsContinue, upgrade };
+    }
+    const read = readRest(line, text, from);
+    const isKept = text.length - from <= MAX_KEPT_CHARACTERS;
+    this.#fields = isKept ? text.slice(from) : '';
+    this.#head = isKept ? read : undefined;
+    return read;
+  }
+}
+
+function readRest({ method, target, protocol }: RequestLine, text: string, from: number): RequestHead {
+  const fields = readFields(text, from);
   const { headers, hosts } = fields;
   if (hosts > 1) throw new RefusedRequest(refusals.malformed);
   if (headers.host === undefined) {
