@@ -71,12 +71,6 @@ function escaped(target: string): string {
   return target.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
 }
 
-/** `text` ends with the empty line. Throws RefusedRequest. */
-export function readRequestHead(text: string): RequestHead {
-  const lineEnd = text.indexOf('\n');
-  return readRest(readRequestLine(withoutReturn(text, 0, lineEnd)), text, lineEnd + 1);
-}
-
 /** Longer fields are read each time: nothing is kept of them. */
 const MAX_KEPT_CHARACTERS = 2048;
 
@@ -89,7 +83,7 @@ export class HeadReader {
   #fields = '';
   #head: RequestHead | undefined;
 
-  /** As `readRequestHead`. */
+  /** `text` ends with the empty line. Throws RefusedRequest. */
   read(text: string): RequestHead {
     const from = text.indexOf('\n') + 1;
     const line = readRequestLine(withoutReturn(text, 0, from - 1));

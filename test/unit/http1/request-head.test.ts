@@ -2,10 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkError, ChunkedDecoder } from '../../../src/http1/chunks.js';
 import { RefusedRequest } from '../../../src/http1/refusals.js';
-import { readRequestHead } from '../../../src/http1/request-head.js';
+import { HeadReader } from '../../../src/http1/request-head.js';
 
-const head = (...lines: string[]): ReturnType<typeof readRequestHead> =>
-  readRequestHead(`${lines.map((line) => `${line}\r\n`).join('')}\r\n`);
+const textOf = (...lines: string[]): string => `${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
+
+const head = (...lines: string[]): ReturnType<HeadReader['read']> => new HeadReader().read(textOf(...lines));
 
 function refusal(...lines: string[]): string {
   try {
@@ -22,7 +23,7 @@ const HOST = 'Host: x';
 
 describe('the head of a request', () => {
   it('may have lines that end without a carriage return, and lines that go on', () => {
-    const { method, headers } = readRequestHead('GET / HTTP/1.1\nHost: x\nX-A: one\n  two\n\t three\nX-B:\n\n');
+    const { method, headers } = new HeadReader().read('GET / HTTP/1.1\nHost: x\nX-A: one\n  two\n\t three\nX-B:\n\n');
     expect([method, headers['x-a'], headers['x-b']]).toEqual(['GET', 'one two three', '']);
   });
 
@@ -101,6 +102,45 @@ describe('the head of a request', () => {
     expect(head(GET, HOST, ...both).bodyBytes).toBe('chunked');
     expect(head('GET / HTTP/1.0', ...both).bodyBytes).toBe(5);
     expect(head(GET, HOST, 'Content-Length: 7', 'Content-Length: 7').bodyBytes).toBe(7);
+  });
+});
+
+describe('the next head of a connection', () => {
+  const PUT = 'PUT /b HTTP/1.1';
+  const heads: readonly (readonly string[])[] = [
+    [GET, HOST, 'X-A: 1'],
+    [PUT, HOST, 'X-A: 1'],
+    [PUT, HOST, 'X-A: 2'],
+    [PUT, HOST, 'Content-Length: 1'],
+    [PUT, HOST, 'Content-Length: 2'],
+    [PUT, HOST, 'Transfer-Encoding: chunked'],
+    ['PUT /b HTTP/1.0', HOST, 'Transfer-Encoding: chunked'],
+    ['GET http://other/ HTTP/1.1', HOST, 'X-A: 1'],
+    ['CONNECT other:1 HTTP/1.1', HOST, 'X-A: 1'],
+    [GET, HOST, 'Connection: close'],
+    [GET, HOST, 'Connection: Upgrade', 'Upgrade: h2c'],
+    [GET, HOST, `X-A: ${'a'.repeat(4000)}`],
+    [GET, `${HOST}\r\nX-A: 1`],
+  ];
+
+  it('says what it would say alone, whatever stood before it', () => {
+    const reader = new HeadReader();
+    for (const before of heads) {
+      for (const lines of heads) {
+        reader.read(textOf(...before));
+        expect(reader.read(textOf(...lines))).toEqual(head(...lines));
+        expect(reader.read(textOf(...lines))).toEqual(head(...lines));
+      }
+    }
+  });
+
+  it('is refused for what it says itself', () => {
+    const reader = new HeadReader();
+    reader.read(textOf('GET / HTTP/1.0', 'X-A: 1'));
+    expect(() => reader.read(textOf(GET, 'X-A: 1'))).toThrow('missing required Host header');
+    reader.read(textOf(PUT, HOST, 'Content-Length: 1'));
+    expect(() => reader.read(textOf(PUT, HOST, 'Content-Length: x'))).toThrow('400 Bad Request');
+    expect(reader.read(textOf(PUT, HOST, 'Content-Length: 1')).bodyBytes).toBe(1);
   });
 });
 
