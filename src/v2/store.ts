@@ -116,9 +116,10 @@ export class V2Store {
       const before = mayBeMissing ? undefined : this.#find(key);
       const value = refresh && before !== undefined ? before.value : content.value;
       const dir = content.dir;
-      const created = this.#create(key, { dir, value, unique: false, replace: true, expireNs, action: 'set', nowNs });
+      const what: Creation = { dir, value, unique: false, replace: true, expireNs, action: 'set', nowNs };
+      const { action, node, etcdIndex } = this.#create(key, what);
       const prevNode = before === undefined ? undefined : viewOf(before, key, nowNs);
-      return this.#announce({ ...created, prevNode, refresh });
+      return this.#announce({ action, node, prevNode, etcdIndex, refresh });
     });
   }
 
