@@ -34,6 +34,7 @@ export default defineConfig({
       { extends: true, test: { name: 'together', include: TOGETHER } },
       { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },
     ],
+    setupFiles: ['test/support/turn-between-tests.ts'],
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
     // Many tests wait for members that are processes of their own: three at a time keep two cores busy.
