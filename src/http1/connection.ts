@@ -185,7 +185,7 @@ export class Connection implements ExchangeHost, HttpConnection {
     if (this.#held.length > FREE_WAITING_BYTES && bodies.bytes > limits.bodiesBytes) this.destroy();
   }
 
-  #letGo(count: number): void {
+  #consume(count: number): void {
     this.#held.consume(count);
     this.#countHeld();
   }
@@ -208,7 +208,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   #takeHeld(): void {
-    this.#take(this.#held.peek(), (used) => this.#letGo(used));
+    this.#take(this.#held.peek(), (used) => this.#consume(used));
   }
 
   /** Serves the request that `bytes` begin with, if its head is whole. `keepRest` hears what was used first. */
@@ -453,7 +453,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   /** No more is answered; whoever is still sending is given time to read what was. */
   #end({ isAllRead }: { readonly isAllRead: boolean }): void {
     this.#isEnding = true;
-    this.#letGo(this.#held.length);
+    this.#consume(this.#held.length);
     const socket = this.#socket;
     if (socket.isPaused()) socket.resume();
     socket.end(() => {

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 import type { Logger } from '../logger.js';
 import { formatMs } from './duration.js';
 
-/** What lasts longer is told of. */
+/** What lasts longer is logged. */
 export const TRACE_MS = 100;
 export const TRACE_NUMBERS = 2 ** 31;
 

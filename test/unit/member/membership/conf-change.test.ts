@@ -25,7 +25,7 @@ const promotion = (id: bigint): ConfChange =>
     nodeId: id,
     context: Buffer.from(`{"id":${id},"peerURLs":null,"isPromote":true}`),
   }) as ConfChange;
-const verdict = (tried: ConfChange, maxLearners = 1): string => refusal(cluster, tried, { maxLearners })?.row ?? 'ok';
+const outcome = (tried: ConfChange, maxLearners = 1): string => refusal(cluster, tried, { maxLearners })?.row ?? 'ok';
 const stored = (): string[] =>
   ['members', 'members_removed'].flatMap((bucket) => {
     const found: string[] = [];
@@ -59,20 +59,20 @@ describe('a change is refused', () => {
     ['that moves it to where another is', () => change(ConfChangeUpdateNode, member(2n, 1)), 'peerUrlExists'],
     ['that moves nobody', () => change(ConfChangeUpdateNode, member(8n, 7)), 'memberNotFound'],
   ])('%s: as it should', (_, make, expected) => {
-    expect(verdict(make())).toBe(expected);
+    expect(outcome(make())).toBe(expected);
   });
 
   it('that brings back who was removed', () => {
     cluster.remove(2n as never, { persist: true });
-    expect(verdict(change(ConfChangeAddNode, member(2n, 2)))).toBe('memberNotFound');
-    expect(verdict(change(ConfChangeRemoveNode, member(2n, 2)))).toBe('memberNotFound');
-    expect(verdict(promotion(2n))).toBe('memberNotFound');
+    expect(outcome(change(ConfChangeAddNode, member(2n, 2)))).toBe('memberNotFound');
+    expect(outcome(change(ConfChangeRemoveNode, member(2n, 2)))).toBe('memberNotFound');
+    expect(outcome(promotion(2n))).toBe('memberNotFound');
   });
 
   it('a learner, where as many are allowed as there are', () => {
-    expect(verdict(change(ConfChangeAddLearnerNode, member(4n, 4)), 2)).toBe('ok');
+    expect(outcome(change(ConfChangeAddLearnerNode, member(4n, 4)), 2)).toBe('ok');
     cluster.promote(3n as never, { persist: true });
-    expect(verdict(change(ConfChangeAddLearnerNode, member(4n, 4)))).toBe('ok');
+    expect(outcome(change(ConfChangeAddLearnerNode, member(4n, 4)))).toBe('ok');
   });
 });
 

@@ -37,7 +37,7 @@ function guard(letters: string, options: { learners?: string; isStrict?: boolean
   return { logger, guard: new QuorumGuard({ cluster, connections, clock, logger, emulate, isStrict }) };
 }
 
-const verdict = (run: () => void): string => {
+const outcome = (run: () => void): string => {
   try {
     run();
     return 'ok';
@@ -65,13 +65,13 @@ describe('a new voter', () => {
     ['ssnnn', 'memberNotEnoughStarted'],
   ])('beside %s: %s', (letters, expected) => {
     const { guard: tried, logger } = guard(letters, { emulate: '3.4' });
-    expect(verdict(() => tried.checkAdd(newcomer(false)))).toBe(expected);
+    expect(outcome(() => tried.checkAdd(newcomer(false)))).toBe(expected);
     expect(logger.records.some(({ message }) => message.startsWith('rejecting member add'))).toBe(expected !== 'ok');
-    expect(verdict(() => guard(letters, { isStrict: false }).guard.checkAdd(newcomer(false)))).toBe('ok');
+    expect(outcome(() => guard(letters, { isStrict: false }).guard.checkAdd(newcomer(false)))).toBe('ok');
   });
 
   it('needs a majority of connections alone from 3.5 on', () => {
-    const of = (letters: string) => verdict(() => guard(letters, { emulate: '3.5' }).guard.checkAdd(newcomer(false)));
+    const of = (letters: string) => outcome(() => guard(letters, { emulate: '3.5' }).guard.checkAdd(newcomer(false)));
     expect(['s', 'ss', 'ssd', 'sssd', 'ssdd', 'sssdd'].map(of)).toEqual([
       'ok',
       'ok',
@@ -84,7 +84,7 @@ describe('a new voter', () => {
 });
 
 it('a new learner need not be outnumbered by started members, but all have to be connected', () => {
-  const of = (letters: string): string => verdict(() => guard(letters).guard.checkAdd(newcomer(true)));
+  const of = (letters: string): string => outcome(() => guard(letters).guard.checkAdd(newcomer(true)));
   expect(['s', 'ss', 'sn', 'ssd'].map(of)).toEqual(['ok', 'ok', 'unhealthy', 'unhealthy']);
 });
 
@@ -105,13 +105,13 @@ describe('a member that is to go', () => {
     ['sssdd', 5, 'ok'],
   ])('of %s the one with number %i: %s', (letters, id, expected) => {
     const { guard: tried, logger } = guard(letters);
-    expect(verdict(() => tried.checkRemove(BigInt(id)))).toBe(expected);
+    expect(outcome(() => tried.checkRemove(BigInt(id)))).toBe(expected);
     expect(logger.records.some(({ message }) => message.startsWith('rejecting member remove'))).toBe(expected !== 'ok');
-    expect(verdict(() => guard(letters, { isStrict: false }).guard.checkRemove(BigInt(id)))).toBe('ok');
+    expect(outcome(() => guard(letters, { isStrict: false }).guard.checkRemove(BigInt(id)))).toBe('ok');
   });
 
   it('as a learner always may', () => {
-    expect(verdict(() => guard('snn', { learners: 's' }).guard.checkRemove(4n))).toBe('ok');
+    expect(outcome(() => guard('snn', { learners: 's' }).guard.checkRemove(4n))).toBe('ok');
   });
 });
 
@@ -123,7 +123,7 @@ it.each([
   ['ssn', 's', 'ok'],
   ['snnn', 's', 'memberNotEnoughStarted'],
 ])('a learner is promoted beside %s counting as started: %s%s', (letters, learners, expected) => {
-  expect(verdict(() => guard(letters, { learners }).guard.checkPromote(BigInt(letters.length + 1)))).toBe(expected);
+  expect(outcome(() => guard(letters, { learners }).guard.checkPromote(BigInt(letters.length + 1)))).toBe(expected);
   const lax = guard(letters, { learners, isStrict: false }).guard;
-  expect(verdict(() => lax.checkPromote(BigInt(letters.length + 1)))).toBe('ok');
+  expect(outcome(() => lax.checkPromote(BigInt(letters.length + 1)))).toBe('ok');
 });
