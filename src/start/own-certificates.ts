@@ -1,8 +1,10 @@
 /**
  * `--auto-tls` and `--peer-auto-tls`: listeners without a certificate make themselves one, kept in the data directory.
- * Source: etcd's embed/config.go.
+ * Such a listener asks nobody for a certificate, whatever else is said of those of its clients: as in etcd, and members
+ * with certificates of their own making could not prove themselves to each other anyway. Unlike etcd, a warning names
+ * what has no effect. Source: etcd's embed/config.go.
  */
-import type { ListenerTls, ListenUrl, MemberOptions } from '../config/member-options.js';
+import type { ListenerTls, ListenUrl, MemberOptions, TlsOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
 import { selfSigned } from '../lib/os/self-signed.js';
 
@@ -17,6 +19,10 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
       logger.warn(`ignoring ${kind} auto TLS since certs given`);
       return tls;
     }
+    const ignored = demandsOf(tls);
+    if (ignored.length > 0) {
+      logger.warn(`ignoring options about certificates of ${kind}s since auto TLS asks for none`, { ignored });
+    }
     const { certFile, keyFile } = selfSigned({
       folder: `${dataDir}/fixtures/${kind}`,
       hosts: urls.map(({ host, text }) => (host === '' ? text.replace(/^\w+:\/\//, '') : host)),
@@ -30,6 +36,11 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
       keyFile,
       clientCertFile: certFile,
       clientKeyFile: keyFile,
+      clientCertAuth: false,
+      trustedCaFile: '',
+      clientCrlFile: '',
+      allowedCns: [],
+      allowedHostnames: [],
       hasOwnCertificate: true,
     };
   };
@@ -38,4 +49,22 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
     clientTls: own(options.clientTls, 'client', [...options.listenClientUrls, ...options.listenClientHttpUrls]),
     peerTls: own(options.peerTls, 'peer', options.listenPeerUrls),
   };
+}
+
+/** What is demanded of certificates of clients, by the names that the configuration file has for it. */
+function demandsOf({
+  clientCertAuth,
+  trustedCaFile,
+  clientCrlFile,
+  allowedCns,
+  allowedHostnames,
+}: TlsOptions): string[] {
+  const given = {
+    'client-cert-auth': clientCertAuth,
+    'trusted-ca-file': trustedCaFile !== '',
+    'crl-file': (clientCrlFile ?? '') !== '',
+    'allowed-cn': (allowedCns ?? []).length > 0,
+    'allowed-hostname': (allowedHostnames ?? []).length > 0,
+  };
+  return Object.entries(given).flatMap(([name, isGiven]) => (isGiven ? [name] : []));
 }

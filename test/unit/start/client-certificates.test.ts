@@ -5,11 +5,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { TlsOptions } from '../../../src/config/member-options.js';
 import { silentLogger } from '../../../src/lib/logger.js';
-import type { NetworkSocket } from '../../../src/lib/network.js';
+import type { NetworkSocket, TlsClientOptions } from '../../../src/lib/network.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { selfSigned } from '../../../src/lib/os/self-signed.js';
+import { withOwnCertificates } from '../../../src/start/own-certificates.js';
 import { ListenerError, tlsServerOptions } from '../../../src/start/tls-server.js';
 import { certificateFolder, type Issued, issue, revocationList } from '../../support/certificates.js';
+import { memberOptions } from '../../support/member-options.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
 
 const folder = certificateFolder();
 afterAll(() => {
@@ -36,7 +39,12 @@ interface Outcome {
 }
 
 /** What becomes of a client with this certificate. */
-async function meet(tls: TlsOptions, client: Issued | undefined, chain: readonly Issued[] = []): Promise<Outcome> {
+async function meet(
+  tls: TlsOptions,
+  client: Issued | undefined,
+  chain: readonly Issued[] = [],
+  more: Partial<TlsClientOptions> = {},
+): Promise<Outcome> {
   let settle: (outcome: Outcome) => void = () => {};
   const outcome = new Promise<Outcome>((resolve) => {
     settle = resolve;
@@ -55,6 +63,7 @@ async function meet(tls: TlsOptions, client: Issued | undefined, chain: readonly
       tls: {
         ca: authority.cert,
         serverName: 'localhost',
+        ...more,
         ...(client !== undefined && { cert: [client, ...chain].map(({ cert }) => cert).join(''), key: client.key }),
       },
     });
@@ -159,6 +168,9 @@ describe('the name of a certificate', () => {
     ['is the last of several common names', ['alice', 'root'], 'root'],
     ['is the last of three', ['a', 'b', 'c'], 'c'],
     ['is empty without one', [], ''],
+    ['is what it says, a line that looks like another name too', ['alice\nCN=root'], 'alice\nCN=root'],
+    ['is what it says, parts that look like others too', ['alice,CN=root+CN=x/CN=y'], 'alice,CN=root+CN=x/CN=y'],
+    ['has letters beyond ASCII', ['Zoë €'], 'Zoë €'],
   ])('%s', async (_name, commonNames, wanted) => {
     const certificate = issue({ by: authority, commonNames, organization: 'org' });
     expect(await meet(base, certificate)).toEqual({ commonName: wanted });
@@ -292,5 +304,53 @@ describe('a certificate that the member makes itself', () => {
     await once(dialed.socket, 'data');
     dialed.socket.destroy();
     await listener.close();
+  });
+
+  /** As 3.4.23 and 3.5.30 do with these options. */
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['nothing more', [], []],
+    ['--client-cert-auth', ['--client-cert-auth'], ['client-cert-auth']],
+    ['a CA file', [`--trusted-ca-file=${caFile}`], ['trusted-ca-file']],
+    [
+      'a CA file that is not there',
+      ['--trusted-ca-file=/nowhere', '--client-cert-auth'],
+      ['client-cert-auth', 'trusted-ca-file'],
+    ],
+    ['a list of revoked ones', ['--client-crl-file=/nowhere'], ['crl-file']],
+    ['allowed host names', ['--client-cert-allowed-hostname=a'], ['allowed-hostname']],
+  ])('asks nobody for one, and says what has no effect: with %s', async (_name, more, ignored) => {
+    const log = new RecordingLogger();
+    const given = memberOptions([`--data-dir=${folder.path('auto')}`, '--auto-tls', ...more]);
+    const { clientTls } = withOwnCertificates(given, log);
+    expect(await meet(clientTls, undefined, [], { insecureSkipVerify: true })).toEqual({ commonName: undefined });
+    expect(clientTls.clientCertAuth).toBe(false);
+    const said = log.records.filter(({ message }) => message.startsWith('ignoring'));
+    expect(said.map(({ fields }) => fields.ignored)).toEqual(ignored.length > 0 ? [ignored] : []);
+  });
+
+  it.each<[readonly string[], readonly string[]]>([
+    [
+      ['--peer-client-cert-auth', `--peer-trusted-ca-file=${caFile}`],
+      ['client-cert-auth', 'trusted-ca-file'],
+    ],
+    [
+      ['--peer-cert-allowed-cn=x', '--peer-crl-file=/nowhere'],
+      ['crl-file', 'allowed-cn'],
+    ],
+    [['--peer-cert-allowed-hostname=x'], ['allowed-hostname']],
+  ])('of members: %j', async (more, ignored) => {
+    const log = new RecordingLogger();
+    const given = memberOptions([`--data-dir=${folder.path('auto')}`, '--peer-auto-tls', ...more]);
+    const { peerTls } = withOwnCertificates(given, log);
+    expect(await meet(peerTls, undefined, [], { insecureSkipVerify: true })).toEqual({ commonName: undefined });
+    expect(log.records.flatMap(({ fields }) => fields.ignored ?? [])).toEqual(ignored);
+  });
+
+  it('is not made where there is one: then what is demanded of clients counts', async () => {
+    const log = new RecordingLogger();
+    const files = [`--cert-file=${base.certFile}`, `--key-file=${base.keyFile}`, `--trusted-ca-file=${caFile}`];
+    const { clientTls } = withOwnCertificates(memberOptions(['--auto-tls', ...files]), log);
+    expect(await meet(clientTls, undefined)).toEqual({ refused: "tls: client didn't provide a certificate" });
+    expect(log.records.map(({ message }) => message)).toEqual(['ignoring client auto TLS since certs given']);
   });
 });
