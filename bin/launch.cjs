@@ -37,7 +37,13 @@ function loadBundle(set, folder = dist) {
 const forgotten = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGIO', 'SIGPWR', 'SIGXCPU'];
 
 /** At these it says which one, and exits with code 2. */
-const fatal = { SIGQUIT: 'quit', SIGABRT: 'abort', SIGTRAP: 'trace trap', SIGSYS: 'bad system call' };
+const fatal = {
+  SIGQUIT: 'quit',
+  SIGABRT: 'abort',
+  SIGTRAP: 'trace trap',
+  SIGSYS: 'bad system call',
+  SIGSTKFLT: 'stack fault',
+};
 
 async function launch(program) {
   for (const name of forgotten) process.on(name, () => {});
