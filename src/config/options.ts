@@ -136,6 +136,7 @@ const named = {
     'Addresses of this member that clients are told.',
   ),
   'strict-reconfig-check': clustering(kinds.bool, true, 'Refuse changes of the membership that may cost the quorum.'),
+  'next-cluster-version-compatible': clustering(kinds.bool, false, '', hidden),
   'max-learners': clustering(kinds.int, 1, 'Most learners that the cluster may have.'),
   'initial-cluster': clustering(kinds.string, `default=${PEER_URL}`, 'Members of a new cluster: name=URL,name=URL.'),
   discovery: clustering(

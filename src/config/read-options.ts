@@ -30,7 +30,7 @@ import { parseUrlList } from './listen-url.js';
 import type { LogLine } from './log-line.js';
 import { logOptionsOf, parseLogLevel } from './log-options.js';
 import type { ListenUrl, LogOptions, MemberOptions } from './member-options.js';
-import { missingOptions, neglectOf } from './missing-options.js';
+import { isNeglected, missingOptions } from './missing-options.js';
 import { legacyFlags } from './older-names.js';
 import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
@@ -66,10 +66,10 @@ export type ReadOptions =
 
 const knownToEtcd: OptionTable = { ...options, ...missingOptions };
 
-const { 'log-package-levels': _, ...knownSince35 } = knownToEtcd;
+const { 'log-package-levels': _, 'next-cluster-version-compatible': __, ...knownSince35 } = knownToEtcd;
 
 const tableOf = (emulate: EmulatedVersion): OptionTable =>
-  differenceOf('knowsPackageLevels', emulate) ? knownToEtcd : knownSince35;
+  differenceOf('hasOptionsOf34', emulate) ? knownToEtcd : knownSince35;
 
 function flagOf(name: string): GoFlag | undefined {
   const kind = Object.hasOwn(knownToEtcd, name) ? knownToEtcd[name]?.kind : undefined;
@@ -109,9 +109,7 @@ export function readOptions(args: readonly string[], world: OptionsWorld): ReadO
 const hasCertificate = (values: Values): boolean => values['cert-file'] !== '' || values['key-file'] !== '';
 
 const neglectText = (name: string, value: unknown): string =>
-  name === 'log-package-levels'
-    ? `Deprecated '--log-package-levels=${value}' flag is set; use '--logger=zap' flag instead`
-    : `--${name} is taken but does nothing in etcd-ts`;
+  `Deprecated '--${name}=${value}' flag is set; use '--logger=zap' flag instead`;
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
@@ -207,9 +205,7 @@ class Reader {
   #finish(given: ReadonlyMap<string, unknown>, areClientUrlsUnset: boolean): ReadOptions {
     const merged: Record<string, unknown> = { ...defaultsOf(options, this.emulate), ...Object.fromEntries(given) };
     for (const [name, value] of given) {
-      const neglect = neglectOf(name, value);
-      if (neglect === 'refuse') return this.refuse(`--${name} is an option of etcd that etcd-ts does not support`);
-      if (neglect === 'warn') this.#add('warn', neglectText(name, value), {});
+      if (isNeglected(name, value)) this.#add('warn', neglectText(name, value), {});
     }
     const clash = this.#applyOlderNames(merged, given);
     if (clash !== undefined) return this.refuse(clash);

@@ -79,6 +79,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     preVote: values['pre-vote'],
     strictReconfigCheck: values['strict-reconfig-check'],
     maxLearners: values['max-learners'],
+    nextClusterVersionCompatible: values['next-cluster-version-compatible'],
     downgradeCheckIntervalMs: values['downgrade-check-time'],
     heartbeatIntervalMs: values['heartbeat-interval'],
     electionTimeoutMs: values['election-timeout'],

@@ -42,8 +42,8 @@ const differences = {
   warnsOfV2Options: row(false, true, false, false),
   /** `--v2-deprecation` counts; later versions have gone one way for all. */
   hasV2Stages: row(true, true, false, false),
-  /** `--log-package-levels` is known, and ignored beside a log of zap's. */
-  knowsPackageLevels: row(true, false, false, false),
+  /** `--log-package-levels` is known, and ignored beside a log of zap's; `--next-cluster-version-compatible` counts. */
+  hasOptionsOf34: row(true, false, false, false),
   /** Whether a start-up error is logged twice, first as the warning `failed to start etcd`. */
   warnsFailedToStart: row(true, true, false, false),
   /** `--snapshot-count` when not given. */

@@ -9,7 +9,7 @@ import { readConsistentIndex, readStorageVersion, writeStorageVersion } from '..
 import type { Backend } from '../../backend/types.js';
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import { Lessor } from '../../lease/lessor.js';
-import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
+import { differenceOf, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import { MvccStore } from '../../mvcc/store.js';
 import { RawNode } from '../../raft/rawnode.js';
@@ -99,7 +99,7 @@ export function assemble({
     logger.with({ caller: 'member/membership/cluster.ts' }),
   );
   const membership = reading(dbPath, () => membershipAt(log.snapshot, backend));
-  refuseDowngrade(config.emulate, [membership.version, readClusterVersion(backend)]);
+  refuseDowngrade(config, [membership.version, readClusterVersion(backend)]);
   cluster.restore(membership);
   refuseLearners(isNew ? initialMembers : cluster.members, config.maxLearners);
   reading(dbPath, () => restoreV2(v2, log.snapshot?.data ?? NO_DATA, () => membership));
@@ -171,11 +171,15 @@ function refuseLearners(members: readonly ClusterMember[], maxLearners: number):
 }
 
 /** What a newer version wrote may mean what this one does not know. As etcd's membership.mustDetectDowngrade. */
-function refuseDowngrade(emulate: EmulatedVersion, clusterVersions: readonly (string | undefined)[]): void {
+function refuseDowngrade(
+  { emulate, nextClusterVersionCompatible = false }: MemberConfig,
+  clusterVersions: readonly (string | undefined)[],
+): void {
   const [ownMajor = 0, ownMinor = 0] = emulate.split('.').map(Number);
+  const highestMinor = nextClusterVersionCompatible ? ownMinor + 1 : ownMinor;
   for (const version of clusterVersions) {
     const [major = 0, minor = 0] = (version ?? '0.0').split('.').map(Number);
-    if (major < ownMajor || (major === ownMajor && minor <= ownMinor)) continue;
+    if (major < ownMajor || (major === ownMajor && minor <= highestMinor)) continue;
     throw new Error(
       `invalid downgrade; server version is lower than determined cluster version: server ` +
         `${fullVersionOf[emulate]}, cluster ${major}.${minor}; ` +

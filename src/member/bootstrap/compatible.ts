@@ -4,8 +4,9 @@
  * isCompatibleWithCluster.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
-import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
+import { differenceOf } from '../../lib/emulate.js';
 import type { NodeId } from '../../raftpb/types.js';
+import type { MemberConfig } from '../world/types.js';
 import { errorText, withTimeout } from './remote-cluster.js';
 import type { DecisionWorld } from './types.js';
 
@@ -21,13 +22,13 @@ interface Version {
 export async function isCompatibleWithCluster(
   members: readonly ClusterMember[],
   localId: NodeId,
-  emulate: EmulatedVersion,
+  { emulate, nextClusterVersionCompatible = false }: Pick<MemberConfig, 'emulate' | 'nextClusterVersionCompatible'>,
   world: DecisionWorld,
 ): Promise<boolean> {
   const others = members.filter(({ id }) => id !== localId);
   const [major = 0, minor = 0] = emulate.split('.').map(Number);
   const downgrading = differenceOf('asksDowngradeEnabled', emulate) && (await isDowngradeEnabled(others, world));
-  const highest = { major, minor: downgrading ? minor + 1 : minor };
+  const highest = { major, minor: downgrading || nextClusterVersionCompatible ? minor + 1 : minor };
   let reached = false;
   for (const member of others) {
     const text = await clusterVersionOf(member, world);

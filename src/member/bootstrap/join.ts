@@ -34,7 +34,7 @@ export async function decideJoining(config: MemberConfig, world: DecisionWorld):
   if (typeof answer === 'string') throw new Error(refusal ?? `cannot fetch cluster info from peer urls: ${answer}`);
   const local = members.find((member) => member.name === name);
   if (local === undefined) throw new Error(`the member ${name} was verified to be in the initial cluster`);
-  if (!(await isCompatibleWithCluster(members, local.id, config.emulate, world)))
+  if (!(await isCompatibleWithCluster(members, local.id, config, world)))
     throw new Error('incompatible with current running cluster');
   return { memberId: local.id, clusterId: answer.clusterId, members };
 }

@@ -37,6 +37,8 @@ export interface MemberConfig {
   /** Changes of the membership that may cost a quorum are refused. */
   readonly strictReconfigCheck: boolean;
   readonly maxLearners: number;
+  /** A member of 3.4 takes part in a cluster at version 3.5, too, and starts with data of one. */
+  readonly nextClusterVersionCompatible?: boolean;
   /** How often a leader looks whether a downgrade is done; 0 = never. */
   readonly downgradeCheckIntervalMs: number;
   readonly heartbeatIntervalMs: number;

@@ -542,6 +542,26 @@ describe('checks', () => {
     expect(fromFile('log-package-levels: raft=DEBUG')).toMatchObject({ t: 'member' });
   });
 
+  it('let 3.4 alone take part in a cluster of the next version', () => {
+    const words = ['--next-cluster-version-compatible'];
+    expect(read(['--emulate-version=3.4', ...words])).toMatchObject({
+      t: 'member',
+      options: { nextClusterVersionCompatible: true },
+    });
+    expect(read(['--emulate-version=3.4'])).toMatchObject({ options: { nextClusterVersionCompatible: false } });
+    for (const version of ['3.5', '3.6', '3.7'])
+      expect(refusal(read([`--emulate-version=${version}`, ...words]))).toEqual({
+        exitCode: 2,
+        stderr: 'flag provided but not defined: -next-cluster-version-compatible',
+      });
+    const inFile = file('next-cluster-version-compatible: true');
+    for (const version of ['3.4', '3.5'])
+      expect(read([`--emulate-version=${version}`, '--config-file=c'], {}, inFile)).toMatchObject({
+        t: 'member',
+        options: { nextClusterVersionCompatible: version === '3.4' },
+      });
+  });
+
   it('have stages of the v2 API until 3.5, and say later that the last one counts', () => {
     const ignored = expect.objectContaining({
       message: expect.stringContaining('The default value is enforced, ignoring user input.'),

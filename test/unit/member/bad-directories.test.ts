@@ -194,6 +194,28 @@ describe('a member refuses', () => {
     await using opened = await InProcessMember.open(diskWith(files), newer);
     expect(opened.member.currentRevision).toBe(2);
   });
+
+  test.each([
+    ['3.5', false, false],
+    ['3.5', true, true],
+    ['3.6', true, false],
+  ] as const)(
+    'as 3.4 a cluster of %s, taking the next version: %s; it starts: %s',
+    async (emulate, nextClusterVersionCompatible, starts) => {
+      const disk = new MemoryDisk();
+      {
+        await using opened = await InProcessMember.open(disk, { ...config, emulate });
+        await opened.run(opened.member.propose(requestOf({ t: 'put', key: 'k', value: 'v' })));
+      }
+      const older = { ...config, emulate: '3.4', nextClusterVersionCompatible } as const;
+      const started = InProcessMember.open(diskWith(filesOf(disk)), older);
+      if (!starts) return expect(started).rejects.toThrow(/invalid downgrade/);
+      await using opened = await started;
+      expect(opened.member.currentRevision).toBe(2);
+      await opened.run(opened.member.propose(requestOf({ t: 'put', key: 'k', value: 'w' })));
+      expect(opened.member.currentRevision).toBe(3);
+    },
+  );
 });
 
 describe('damage anywhere', () => {

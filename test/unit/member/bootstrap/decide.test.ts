@@ -332,7 +332,7 @@ describe('joining', () => {
     });
   });
 
-  test.each<[EmulatedVersion, Partial<Peer>, boolean, string | undefined]>([
+  test.each<[EmulatedVersion, Partial<Peer> & { isNextTaken?: true }, boolean, string | undefined]>([
     ['3.5', { cluster: '3.5.0' }, true, undefined],
     ['3.5', { cluster: '3.4.0' }, true, undefined],
     ['3.5', { cluster: '3.0.0' }, true, undefined],
@@ -351,10 +351,19 @@ describe('joining', () => {
       false,
       'cluster version of remote member is not compatible; too high',
     ],
+    ['3.4', { cluster: '3.5.0', isNextTaken: true }, true, undefined],
+    [
+      '3.4',
+      { cluster: '3.6.0', isNextTaken: true },
+      false,
+      'cluster version of remote member is not compatible; too high',
+    ],
     ['3.5', { cluster: 'not_decided' }, false, 'failed to parse cluster version of remote member'],
   ])('as %s a cluster of %o: %s', async (emulate, peer, isTaken, warning) => {
     const world = running(json(a, s), peer);
-    const outcome = await refusal(joining(`a=${own},s=${second}`, { emulate }), world);
+    const { isNextTaken: nextClusterVersionCompatible = false } = peer;
+    const more = { emulate, nextClusterVersionCompatible };
+    const outcome = await refusal(joining(`a=${own},s=${second}`, more), world);
     expect(outcome).toBe(isTaken ? 'decided: joining' : 'incompatible with current running cluster');
     if (warning !== undefined) expect(world.logger.records.map(({ message }) => message)).toContain(warning);
   });
