@@ -14,9 +14,10 @@ import type { Backlog, HeaderList, Http2Stream, KeepaliveOptions } from '../http
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
-import type { Admission, Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
+import type { Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
 
 import { wireErrors } from '../proto/errors.js';
+import type { ConnectionLimits } from './connection-limit.js';
 import { Gate } from './gate.js';
 import { tlsServerOptions } from './tls-server.js';
 
@@ -38,8 +39,7 @@ export interface PortsDeps {
   readonly keepalive: KeepaliveOptions;
   readonly maxConcurrentStreams: number;
   readonly reusePort?: boolean | undefined;
-  /** Shared by all that clients connect to. */
-  readonly clientAdmission?: Admission | undefined;
+  readonly limits?: ConnectionLimits | undefined;
 }
 
 interface OpenPort {
@@ -51,6 +51,8 @@ interface OpenPort {
   /** Set once it is served. */
   served?: { readonly port: Port; readonly http1: HttpServer; readonly faces: PortFaces };
 }
+
+const limitOf = { peer: 'peers', client: 'clients', http: 'clients', metrics: 'metrics' } as const;
 
 /** Connections that may wait for a member to become ready; those beyond are closed. */
 const MAX_WAITING = 1000;
@@ -74,7 +76,7 @@ export class Ports {
         tls: secure && tls !== undefined ? tlsServerOptions(tls) : undefined,
         plaintext: plain,
         reusePort: this.deps.reusePort,
-        admission: kind === 'client' || kind === 'http' ? this.deps.clientAdmission : undefined,
+        admission: this.deps.limits?.[limitOf[kind]],
         onReject: (error, { names, remoteAddress, serverName }) => {
           const port = kind === 'peer' ? 'peer' : 'client';
           this.deps.logger.warn(`rejected connection on ${port} endpoint`, {

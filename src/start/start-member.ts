@@ -50,7 +50,7 @@ import { hasWal } from '../wal/index.js';
 import { makeTokens } from './auth-tokens.js';
 import { maybeDefragment } from './bootstrap-defrag.js';
 import { clientApi } from './client-api.js';
-import { ConnectionLimit } from './connection-limit.js';
+import { connectionLimits } from './connection-limit.js';
 import { debugHandlers } from './debug-face.js';
 import { discover } from './discover.js';
 import { FatalStartError } from './fatal-start-error.js';
@@ -95,7 +95,7 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
     },
     maxConcurrentStreams: options.maxConcurrentStreams,
     reusePort: options.socketReusePort,
-    clientAdmission: new ConnectionLimit(openFileLimit()),
+    limits: connectionLimits(openFileLimit()),
   });
   try {
     await ports.listen('peer', options.listenPeerUrls, options.peerTls);

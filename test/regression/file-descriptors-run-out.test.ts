@@ -6,7 +6,8 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
+import { type ClusterPlace, prepareCluster, startCluster } from '../support/cluster.js';
+import { freePort } from '../support/free-port.js';
 import { buildPrograms, ourProgram } from '../support/member-process.js';
 
 beforeAll(buildPrograms, 120_000);
@@ -63,14 +64,17 @@ describe('with few file descriptors', () => {
     });
   });
 
-  it('a flood of connections ends nothing: connected clients write, log segments and snapshots ' +
-    'are opened', async () => {
+  it('floods of all ports end nothing: connected clients write, log segments and snapshots are opened', async () => {
     await using cluster = await prepareCluster({ members: 1 });
     const home = cluster.only;
-    await using member = await home.run(limited(home, 190), ['--snapshot-count', '50']);
+    const metricsPort = await freePort();
+    const flags = ['--snapshot-count', '50', '--listen-metrics-urls', `http://127.0.0.1:${metricsPort}`];
+    await using member = await home.run(limited(home, 190), flags);
     await using client = home.client();
     await client.kv.put('before', '1');
-    using _flood = new Flood(home.clientPort, 300);
+    using _clients = new Flood(home.clientPort, 300);
+    using _peers = new Flood(Number(new URL(home.peerUrl).port), 300);
+    using _probes = new Flood(metricsPort, 300);
     const large = 'x'.repeat(1_000_000);
     for (let put = 0; put < 68; put++) await client.kv.put('large', large);
     expect(member.hasEnded).toBe(false);
@@ -84,6 +88,22 @@ describe('with few file descriptors', () => {
     using _flood = new Flood(home.clientPort, 300);
     const member = home.spawn(limited(home, 190));
     await expect.poll(() => member.output).toContain('ready to serve client requests');
+    await member.stop();
+  }, 120_000);
+
+  it('a member that joins receives its snapshot while the flood lasts, and goes on', async () => {
+    const flags = ['--snapshot-count', '10', '--experimental-snapshot-catchup-entries', '5'];
+    await using cluster = await startCluster({ members: 1, runner: 'ours', flags });
+    await using client = cluster.only.client();
+    const large = 'x'.repeat(100_000);
+    for (let put = 0; put < 60; put++) await client.kv.put(`large${put}`, large);
+    const joining = await cluster.joining('ours');
+    await client.cluster.add([joining.peerUrl], { isLearner: true });
+    using _flood = new Flood(joining.clientPort, 300);
+    const member = joining.spawn(limited(joining, 190));
+    await expect.poll(() => member.output, { timeout: 30_000 }).toContain('ready to serve client requests');
+    await expect.poll(() => member.output).toContain('applied snapshot');
+    expect(member.output).not.toContain('EMFILE');
     await member.stop();
   }, 120_000);
 });
