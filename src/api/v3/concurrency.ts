@@ -49,6 +49,7 @@ export class Steps {
 
   /** The caller's lease, or a new one that nobody keeps alive. */
   async session(lease: LeaseId, call: ServerCall): Promise<LeaseId> {
+    if (call.aborted) throw contextCanceled();
     if (lease !== 0n) return lease;
     const request = LeaseGrantRequest.create({ TTL: SESSION_TTL_SECONDS });
     const granted = joined(await this.#as(async () => this.handlers.lease.leaseGrant(request, call)));

@@ -2,6 +2,7 @@
  * Election: who has the oldest key under a name leads, and its value is what the leader proclaims. As etcd's
  * api/v3election and concurrency.Election; the keys are those that clients' own elections use.
  */
+import { contextCanceled } from '../../grpc/context-errors.js';
 import { Code, GrpcError, type ServerCall, type ServerStream } from '../../grpc/types.js';
 import type { ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import { Event_EventType as EventType, type KeyValue } from '../../proto/gen/mvccpb.js';
@@ -43,11 +44,13 @@ export function electionHandlers(steps: Steps): Handlers<typeof Election> {
       const key = keyOf(prefix, lease);
       const answer = await steps.txn(
         { compare: [createdAt(key, 0)], success: [opPut({ key, value, lease })], failure: [opGet({ key })] },
-        call,
+        // Waited for though the caller be gone: what was made is to be taken away.
+        outliving(call),
       );
       const before = answer.succeeded ? undefined : rangedKey(answer, 0);
       const leader = { name, key, rev: before?.createRevision ?? answer.header?.revision ?? 0, lease };
       try {
+        if (call.aborted) throw contextCanceled();
         if (before !== undefined && Buffer.compare(before.value, value) !== 0) await proclaim(leader, value, call);
         const turn = { prefix, maxCreateRevision: leader.rev - 1, ownKey: key, lost: SESSION_EXPIRED };
         await steps.waitForDeletions(turn, call);

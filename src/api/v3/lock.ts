@@ -3,11 +3,12 @@
  * concurrency.Mutex; the keys are those that clients' own locks use, so they exclude each other.
  */
 
+import { contextCanceled } from '../../grpc/context-errors.js';
 import { Code, GrpcError, type ServerCall } from '../../grpc/types.js';
 import type { LeaseId } from '../../lib/ids.js';
 import { DeleteRangeResponse } from '../../proto/gen/etcdserverpb.js';
 import type { Lock } from '../../proto/gen/v3lockpb.js';
-import { createdAt, keyOf, oldestOf, opGet, opPut, prefixOf, rangedKey, type Steps } from './concurrency.js';
+import { createdAt, keyOf, oldestOf, opGet, opPut, outliving, prefixOf, rangedKey, type Steps } from './concurrency.js';
 import type { Handlers } from './service.js';
 
 const SESSION_EXPIRED = 'mutex: session is expired';
@@ -28,16 +29,18 @@ export function lockHandlers(steps: Steps): Handlers<typeof Lock> {
     const createRevision = answer.succeeded ? revision : (rangedKey(answer, 0)?.createRevision ?? revision);
     const oldest = rangedKey(answer, 1);
     const isOurs = oldest === undefined || oldest.createRevision === createRevision;
-    return { header: answer.header, createRevision, isOurs };
+    return { header: answer.header, createRevision, isOurs, isNew: answer.succeeded };
   };
   return {
     async lock(request, call) {
       const lease = await steps.session(request.lease, call);
       const prefix = prefixOf(request.name);
       const key = keyOf(prefix, lease);
-      const { header, createRevision, isOurs } = await queue(prefix, key, lease, call);
-      if (isOurs) return { header, key };
+      // Waited for though the caller be gone: only then is it known whether there is a key to take away.
+      const { header, createRevision, isOurs, isNew } = await queue(prefix, key, lease, outliving(call));
+      if (isOurs && !(isNew && call.aborted)) return { header, key };
       try {
+        if (call.aborted) throw contextCanceled();
         const turn = { prefix, maxCreateRevision: createRevision - 1, ownKey: key, lost: SESSION_EXPIRED };
         await steps.waitForDeletions(turn, call);
         const own = await steps.range({ key }, call);

@@ -84,6 +84,28 @@ describe('the Lock service', () => {
     await expect.poll(() => keysUnder('gone')).toHaveLength(1);
   });
 
+  it.each(['lock', 'campaign'] as const)(
+    'keeps no key of a %s whose caller goes away at whatever step',
+    async (kind) => {
+      const [holder, lease] = [await grant(), await grant()];
+      const name = `held-${kind}`;
+      await lock(name, holder);
+      for (let turns = 0; turns < 60; turns++) {
+        const abort = new AbortController();
+        const asked =
+          kind === 'lock'
+            ? lock(name, lease, abort.signal)
+            : channel.unary(Election.campaign, CampaignRequest.create({ name: bytes(name), lease }), {
+                signal: abort.signal,
+              });
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        abort.abort();
+        await expect(asked).rejects.toThrow(/canceled|session is expired/);
+      }
+      await expect.poll(() => keysUnder(name)).toEqual([`${name}/${holder.toString(16)}`]);
+    },
+  );
+
   it('ends the wait of a caller whose lease is gone', async () => {
     await lock('lease', await grant());
     const lease = await grant();
