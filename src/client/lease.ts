@@ -39,6 +39,7 @@ export class LeaseClient {
   readonly #firstAnswerMs: number;
   readonly #kept = new Map<LeaseId, KeptLease>();
   #stop: AbortController | undefined;
+  #isClosed = false;
 
   /** `firstAnswerMs`: how long a lease is tried to be kept before the first answer. */
   constructor(caller: Caller, options: { firstAnswerMs: number }) {
@@ -90,6 +91,11 @@ export class LeaseClient {
 
   /** Keeps the lease alive until it ends or is canceled. Several for one lease cost one renewal. */
   keepAlive(id: LeaseId): KeepAlive {
+    if (this.#isClosed) {
+      const ended = new RenewalReader(() => {});
+      ended.end();
+      return ended;
+    }
     const now = this.#caller.clock.monotonicMs();
     let kept = this.#kept.get(id);
     if (kept === undefined) {
@@ -106,7 +112,13 @@ export class LeaseClient {
     return reader;
   }
 
+  /** Nothing is kept alive any more; whoever reads renewals sees their end. */
   close(): void {
+    this.#isClosed = true;
+    this.#stopKeeping();
+  }
+
+  #stopKeeping(): void {
     for (const lease of this.#kept.values()) endReaders(lease);
     this.#kept.clear();
     this.#stop?.abort(contextCanceled());
@@ -128,7 +140,7 @@ export class LeaseClient {
   #start(): void {
     const stop = new AbortController();
     this.#stop = stop;
-    this.#run(stop.signal).catch(() => this.close());
+    this.#run(stop.signal).catch(() => this.#stopKeeping());
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -184,7 +196,7 @@ export class LeaseClient {
 
   #drop(lease: KeptLease): void {
     if (this.#kept.get(lease.id) === lease) this.#kept.delete(lease.id);
-    if (this.#kept.size === 0) this.close();
+    if (this.#kept.size === 0) this.#stopKeeping();
   }
 }
 

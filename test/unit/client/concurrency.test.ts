@@ -166,6 +166,34 @@ describe('an election', () => {
   });
 });
 
+describe('what waits, when its client is closed,', () => {
+  it.each<[string, (session: Session) => Promise<unknown>]>([
+    ['for a lock, fails', (session) => new Mutex(session, 'l').lock()],
+    ['for an office, fails', (session) => new Election(session, 'l').campaign('late')],
+    [
+      'for a leader to show, comes to its end',
+      async (session) => {
+        for await (const _ of new Election(session, 'empty').observe());
+      },
+    ],
+    [
+      'for what a leader proclaims, comes to its end',
+      async (session) => {
+        for await (const _ of new Election(session, 'l').observe());
+      },
+    ],
+    ['for the end of a session, sees it', (session) => session.done],
+  ])('%s', async (_name, wait) => {
+    await new Election(await openSession(), 'l').campaign('first');
+    const session = await openSession();
+    const waiting = wait(session);
+    expect(await isSettled(waiting)).toBe(false);
+    await session.client.close();
+    expect(await isSettled(waiting)).toBe(true);
+    await waiting.catch((error: unknown) => expect(error).toBeInstanceOf(Error));
+  });
+});
+
 describe('a mirror', () => {
   it('copies what is there and follows what changes, under another prefix', async () => {
     const copy = new FakeStore();

@@ -86,6 +86,19 @@ describe('a lease that is kept alive', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('is over when its client is closed, and at once after that', async () => {
+    const kept = client.keepAlive(7n);
+    await openStream();
+    const next = kept.next();
+    await client.close();
+    await expect(next).resolves.toMatchObject({ done: true });
+    const late = client.keepAlive(8n);
+    await expect(late.next()).resolves.toMatchObject({ done: true });
+    late.cancel();
+    await settle();
+    expect(clock.pending).toBe(0);
+  });
+
   it('does not pile up renewals that nobody reads', async () => {
     const kept = client.keepAlive(7n);
     const stream = await openStream();

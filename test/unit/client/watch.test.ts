@@ -161,11 +161,22 @@ describe('a watch', () => {
     ],
     ['was canceled before', (_stream, watch) => watch.cancel(), 'context canceled'],
     ['lost its client', () => void client.close(), 'context canceled'],
+    [
+      'lost its stream for good',
+      (stream) => stream.fail(new GrpcError(Code.PermissionDenied, 'etcdserver: permission denied')),
+      'etcdserver: permission denied',
+    ],
   ])('says that it has not started when it %s', async (_name, act, message) => {
     const watch = client.watch('k');
     const stream = await openStream();
     act(stream, watch);
     await expect(watch.started).rejects.toThrowError(message);
+  });
+
+  it('says so too where it was over before it began', async () => {
+    await expect(client.watch('k', { signal: AbortSignal.abort() }).started).rejects.toThrowError('context canceled');
+    await client.close();
+    await expect(client.watch('k').started).rejects.toThrowError('context canceled');
   });
 
   it('ends when the stream fails for good', async () => {
