@@ -66,7 +66,7 @@ export class Member implements AsyncDisposable {
     });
     if (read.t === 'exit') throw new MemberOptionsError((read.stderr + read.stdout).trim());
     if (read.t === 'refused') {
-      const why = read.lines.findLast(({ level }) => level === 'fatal');
+      const why = read.lines.findLast(({ level }) => level === 'fatal') ?? read.lines.at(-1);
       throw new MemberOptionsError(`${why?.message ?? 'refused'}: ${String(why?.fields.error ?? '')}`);
     }
     for (const { level, message, fields } of read.lines) if (level !== 'fatal') logger[level](message, fields);
