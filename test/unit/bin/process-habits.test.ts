@@ -139,6 +139,7 @@ describe('signals', () => {
     ['HUP', { code: null, signal: 'SIGHUP' }, ''],
     ['QUIT', { code: 2, signal: null }, 'SIGQUIT: quit\n'],
     ['SYS', { code: 2, signal: null }, 'SIGSYS: bad system call\n'],
+    ['STKFLT', { code: 2, signal: null }, 'SIGSTKFLT: stack fault\n'],
   ])('of which %s ends a program as Go’s', async (name, end, stderr) => {
     await using watch = new RunningProgram(ourProgram('etcdctl'), ['watch', 'nothing'], { env: environment() });
     // It hears signals once it reads its words; that it watches is to be seen at the member.
@@ -197,7 +198,7 @@ describe('signals', () => {
 });
 
 describe('a full disk behind stdout', () => {
-  it.each(['$CTL get alive', '$CTL endpoint status -w table', '$CTL version', '$UTL version'])(
+  it.each(['$CTL get alive', '$CTL endpoint status -w table', '$CTL version', '$CTL help', '$UTL version'])(
     'goes unnoticed by %s',
     async (line) => {
       expect(await shell(`${line} >/dev/full`)).toMatchObject({ code: 0, stderr: '' });

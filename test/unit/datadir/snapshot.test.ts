@@ -236,6 +236,23 @@ describe('snapshot restore', () => {
     );
   });
 
+  test('takes a member named by host and by address for the same', async () => {
+    saveSnapshot('3.5.30');
+    const addresses: Record<string, string> = { 'm1.example': '127.0.0.1', six: 'fd00::1' };
+    const lookUpHost = async (host: string) => [addresses[host] ?? host];
+    const named = [
+      ['http://m1.example:2380', 'http://127.0.0.1:2380'],
+      ['http://127.0.0.1:2380', 'http://m1.example:2380'],
+      ['http://six:2380', 'http://[fd00::1]:2380'],
+    ] as const;
+    for (const [index, [inCluster, advertised]] of named.entries()) {
+      const members = new Map([['m1', [inCluster]]]);
+      const dataDir = join(dir, `by-name-${index}`);
+      await restoreSnapshot(options({ members, peerURLs: [advertised], dataDir }), { ...world, lookUpHost });
+      expect(osDisk.list(join(dataDir, 'member'))).toEqual(['snap', 'wal']);
+    }
+  });
+
   test('bumps the revision and has everything below compacted at the first start', async () => {
     saveSnapshot('3.5.30');
     await restoreSnapshot(options({ bumpRevision: 1000, walDir: join(dir, 'wal') }), world);

@@ -1,5 +1,5 @@
 /** What a start does and says before the member is there: directories, the log's outputs, the record of all options. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -106,9 +106,25 @@ describe('the directories of a member', () => {
 });
 
 describe('files that the system refuses', () => {
+  const loop = (): string => {
+    symlinkSync('loop', join(dir, 'loop'));
+    return join(dir, 'loop');
+  };
+  const file = (): string => {
+    writeFileSync(join(dir, 'file'), '');
+    return join(dir, 'file');
+  };
   it.each([
     ['open', () => osDisk.open(`${dir}/no/file`, 'read'), () => `open ${dir}/no/file: no such file or directory`],
     ['open', () => osDisk.open(dir, 'write'), () => `open ${dir}: is a directory`],
+    ['open', () => osDisk.open(`${loop()}/x`, 'read'), () => `open ${dir}/loop/x: too many levels of symbolic links`],
+    ['open', () => osDisk.open(`${file()}/x`, 'read'), () => `open ${dir}/file/x: not a directory`],
+    ['make', () => osDisk.makeDir(`${file()}/x`), () => `mkdir ${dir}/file/x: not a directory`],
+    [
+      'open',
+      () => osDisk.open(`${dir}/${'x'.repeat(300)}`, 'create'),
+      () => `open ${dir}/${'x'.repeat(300)}: file name too long`,
+    ],
     ['remove', () => osDisk.remove(`${dir}/no`), () => `remove ${dir}/no: no such file or directory`],
     [
       'rename',

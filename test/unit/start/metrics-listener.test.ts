@@ -1,6 +1,8 @@
-/** `--listen-metrics-urls` over TLS, with the clients' certificates. */
+/** `--listen-metrics-urls` over TLS, with the clients' certificates; ports for http and https both. */
 import { get } from 'node:https';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Client } from '../../../src/client/client.js';
+import { osWorld } from '../../../src/client/os-world.js';
 import { certificateFolder, issue } from '../../support/certificates.js';
 import { startCluster } from '../../support/cluster.js';
 import { freePort } from '../../support/free-port.js';
@@ -50,5 +52,34 @@ describe('a metrics listener with https', () => {
     await using _ = await startCluster({ members: 1, flags });
     expect(await ask(port, '/health', undefined)).toMatch(/^failed: /);
     expect(await ask(port, '/health', client)).toBe('200 {"health":"true","reason":""}');
+  });
+});
+
+describe('an address that is given with http and https', () => {
+  it('serves clients and probes by both, gRPC and HTTP', async () => {
+    const [clients, probes] = [await freePort(), await freePort()];
+    const both = (port: number) => `http://127.0.0.1:${port},https://127.0.0.1:${port}`;
+    const urls = [`--listen-client-urls=${both(clients)}`, `--advertise-client-urls=http://127.0.0.1:${clients}`];
+    const flags = [...files, ...urls, `--listen-metrics-urls=${both(probes)}`];
+    await using _ = await startCluster({ members: 1, flags });
+    for (const port of [clients, probes]) {
+      expect(await (await fetch(`http://127.0.0.1:${port}/health`)).json()).toMatchObject({ health: 'true' });
+      expect(await ask(port, '/health', undefined)).toBe('200 {"health":"true","reason":""}');
+    }
+    const tls = { ca: Buffer.from(authority.cert), insecureSkipVerify: true };
+    await using inClear = new Client({ endpoints: [`http://127.0.0.1:${clients}`] }, osWorld);
+    await using secure = new Client({ endpoints: [`https://127.0.0.1:${clients}`], tls }, osWorld);
+    await inClear.kv.put('a', 'by http');
+    expect((await secure.kv.get('a')).count).toBe(1);
+  });
+
+  it('demands certificates of those who come by https alone', async () => {
+    const clients = await freePort();
+    const listen = `--listen-client-urls=https://127.0.0.1:${clients},http://127.0.0.1:${clients}`;
+    const flags = [...files, trusted, listen, `--advertise-client-urls=http://127.0.0.1:${clients}`];
+    await using _ = await startCluster({ members: 1, flags });
+    expect(await ask(clients, '/health', undefined)).toMatch(/^failed: /);
+    expect(await ask(clients, '/health', client)).toBe('200 {"health":"true","reason":""}');
+    expect((await fetch(`http://127.0.0.1:${clients}/health`)).status).toBe(200);
   });
 });
