@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --warm-up N --only TEXT --members N --v2 --beside DIR --heavy NAME]`: the
+ * `npm run bench [-- --seconds N --rounds N --warm-up N --lead-in N --only TEXT --members N --v2 --beside DIR --heavy NAME]`: the
  * same loads on our member and, where a real etcd is found, on it, alternating in one run; with `--beside`, on what
  * another checkout in DIR has built. With several members connections are spread over them, and CPU is that of all;
  * `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that have just started; before the
- * others they are kept busy for the seconds of `--warm-up`. Prints medians over the rounds: throughput, latency
+ * others they are kept busy for the seconds of `--warm-up`, and each row's load runs for those of `--lead-in` before it
+ * is measured. Prints medians over the rounds: throughput, latency
  * percentiles, server CPU per operation, and ratios of ours to the other. `--heavy` has, in place of all that, one of
  * the loads that happen once: `watchers`, `leases`, `million`.
  */
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
     'warm-up': { type: 'string', default: '5' },
+    'lead-in': { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     members: { type: 'string', default: '1' },
     v2: { type: 'boolean', default: false },
@@ -62,7 +64,7 @@ async function main(): Promise<void> {
 async function practice(): Promise<void> {
   const server = await startServer('practice', join(root, 'bin', 'etcd'), { size: 1, words: [] });
   try {
-    await measure(server, COLD, 2);
+    await measure(server, COLD, { seconds: 2, leadIn: 0 });
   } finally {
     await server.stop();
   }
@@ -95,10 +97,12 @@ async function measureAll(servers: readonly Server[]): Promise<void> {
       'ratio CPU',
     ]),
   );
-  if (!values.v2) await compare(servers, COLD, 1);
-  for (const server of servers) await measure(server, values.v2 ? V2_WARMING : WARMING, Number(values['warm-up']));
+  if (!values.v2) await compare(servers, COLD, { rounds: 1, leadIn: 0 });
+  const warmUp = { seconds: Number(values['warm-up']), leadIn: 0 };
+  for (const server of servers) await measure(server, values.v2 ? V2_WARMING : WARMING, warmUp);
   for (const load of values.v2 ? v2Loads : loads) {
-    if (`${load.name} ${load.clients}`.includes(values.only)) await compare(servers, load, rounds);
+    if (`${load.name} ${load.clients}`.includes(values.only))
+      await compare(servers, load, { rounds, leadIn: Number(values['lead-in']) });
   }
   for (const server of servers) {
     const each = server.residentMb().map((megabytes) => megabytes.toFixed(0));
@@ -112,17 +116,26 @@ async function measureHeavy(servers: readonly Server[], name: string): Promise<v
   await load.run(servers, connect);
 }
 
-async function compare(servers: readonly Server[], load: Load, rounds: number): Promise<void> {
+async function compare(
+  servers: readonly Server[],
+  load: Load,
+  { rounds, leadIn }: { readonly rounds: number; readonly leadIn: number },
+): Promise<void> {
   const samples = new Map<string, Sample[]>(servers.map((server) => [server.name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const server of round % 2 === 0 ? servers : [...servers].reverse()) {
-      samples.get(server.name)?.push(await measure(server, load, Number(values.seconds)));
+      samples.get(server.name)?.push(await measure(server, load, { seconds: Number(values.seconds), leadIn }));
     }
   }
   print(load, samples);
 }
 
-async function measure(server: Server, load: Load, seconds: number): Promise<Sample> {
+/** Runs `load` for `leadIn` and `seconds`; what came before the latter does not count. */
+async function measure(
+  server: Server,
+  load: Load,
+  { seconds, leadIn }: { readonly seconds: number; readonly leadIn: number },
+): Promise<Sample> {
   const { ports } = server;
   const channels = Array.from({ length: load.connections }, (_, at) => connect(ports[at % ports.length] ?? 0));
   await Promise.all(channels.map((channel) => channel.connect()));
@@ -131,9 +144,12 @@ async function measure(server: Server, load: Load, seconds: number): Promise<Sam
   try {
     const operations: (() => Promise<unknown>)[] = [];
     for (let client = 0; client < load.clients; client++) operations.push(await load.prepare(channels, client));
-    const cpuBefore = server.cpuSeconds();
-    const startMs = performance.now();
+    const startMs = performance.now() + leadIn * 1000;
     const untilMs = startMs + seconds * 1000;
+    let cpuBefore = server.cpuSeconds();
+    const counting = setTimeout(() => {
+      cpuBefore = server.cpuSeconds();
+    }, leadIn * 1000);
     await Promise.all(
       operations.map(async (operation) => {
         while (performance.now() < untilMs && error === undefined) {
@@ -143,10 +159,11 @@ async function measure(server: Server, load: Load, seconds: number): Promise<Sam
           } catch (cause) {
             error = cause;
           }
-          latencies.push(performance.now() - beganMs);
+          if (beganMs >= startMs) latencies.push(performance.now() - beganMs);
         }
       }),
     );
+    clearTimeout(counting);
     if (error !== undefined) throw error;
     const tookSeconds = (performance.now() - startMs) / 1000;
     const operationCount = latencies.length * load.weight;
