@@ -1,9 +1,9 @@
 /**
  * Makes `<set>.js.cache` beside a bundle: `node scripts/code-cache.cjs <set> <folder>`. Run by the build.
  *
- * V8's cache holds the functions that are compiled when it is made. So the commands that people run most are run first,
- * against a member of our own in this very process: 15 of 70 ms of processor time of an `etcdctl get` are saved by that,
- * on top of what a cache of the top level saves, and some 40 ms of a member's first hundred puts.
+ * V8's cache holds the functions that are compiled when it is made. So the commands that people run most are run
+ * first, against a member of our own in this very process: 15 of 70 ms of processor time of an `etcdctl get` are saved
+ * by that, on top of what a cache of the top level saves, and some 40 ms of a member's first hundred puts.
  */
 'use strict';
 const { existsSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs');

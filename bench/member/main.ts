@@ -1,12 +1,12 @@
 /**
- * `npm run bench [-- --seconds N --rounds N --warm-up N --lead-in N --only TEXT --members N --v2 --beside DIR --heavy NAME]`: the
- * same loads on our member and, where a real etcd is found, on it, alternating in one run; with `--beside`, on what
- * another checkout in DIR has built. With several members connections are spread over them, and CPU is that of all;
- * `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that have just started; before the
- * others they are kept busy for the seconds of `--warm-up`, and each row's load runs for those of `--lead-in` before it
- * is measured. Prints medians over the rounds: throughput, latency
- * percentiles, server CPU per operation, and ratios of ours to the other. `--heavy` has, in place of all that, one of
- * the loads that happen once: `watchers`, `leases`, `million`.
+ * `npm run bench [-- OPTION…]`, with `--seconds N --rounds N --warm-up N --lead-in N --only TEXT --members N --v2`
+ * and `--beside DIR --heavy NAME`: the same loads on our member and, where a real etcd is found, on it, alternating in
+ * one run; with `--beside`, on what another checkout in DIR has built. With several members connections are spread over
+ * them, and CPU is that of all; `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that
+ * have just started; before the others they are kept busy for the seconds of `--warm-up`, and each row's load runs for
+ * those of `--lead-in` before it is measured. Prints medians over the rounds: throughput, latency percentiles, server
+ * CPU per operation, and ratios of ours to the other. `--heavy` has, in place of all that, one of the loads that happen
+ * once: `watchers`, `leases`, `million`.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
