@@ -1,6 +1,7 @@
 /** Listening: in clear, with TLS, or with both on one port. A connection is handed over once its handshake is done. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { dirname } from 'node:path';
 import tls from 'node:tls';
 import type {
   ListenOptions,
@@ -46,8 +47,17 @@ export function listen(
     else if (options.plaintext === true) sniffTls(socket, options, secure, onConnection);
     else secure(socket);
   });
-  // As etcd does: the socket of a process that was killed must not keep the next one out.
-  if (address.t === 'unix') rmSync(address.path, { force: true });
+  if (address.t === 'unix') {
+    // As etcd does: the socket of a process that was killed must not keep the next one out.
+    try {
+      rmSync(address.path, { force: true });
+    } catch (error) {
+      return Promise.reject(goError('listen', address, 'bind', error as NodeJS.ErrnoException));
+    }
+    // For want of a folder Node would say that permission is denied.
+    if (!existsSync(dirname(address.path)))
+      return Promise.reject(goError('listen', address, 'bind', Object.assign(new Error(), { code: 'ENOENT' })));
+  }
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(goError('listen', address, 'bind', error)));
     let target: net.ListenOptions;
