@@ -206,6 +206,24 @@ describe('a full disk behind stdout', () => {
   );
 });
 
+describe('standard input that stays open', () => {
+  it.each([
+    ['user add open --interactive=false', 'word\nmore\n', 'User open created\n'],
+    ['user passwd open --interactive=false', 'word\n', 'Password updated\n'],
+    ['txn', '\nput txn yes\n\n\n', 'SUCCESS\n\nOK\n'],
+  ])('is read no further than %s has to', async (words, typed, stdout) => {
+    const running = execa(ourProgram('etcdctl'), words.split(' '), {
+      env: environment(),
+      extendEnv: false,
+      stdin: 'pipe',
+      stripFinalNewline: false,
+      reject: false,
+    });
+    running.stdin.write(typed);
+    expect(await running).toMatchObject({ exitCode: 0, stdout, stderr: '' });
+  });
+});
+
 describe('systemd', () => {
   const ready = 'READY=1';
 

@@ -116,6 +116,18 @@ describe('in clear', () => {
     );
   });
 
+  it.each<[string, NetworkAddress, string]>([
+    [
+      'is not its own',
+      { t: 'tcp', host: '192.0.2.1', port: 0 },
+      'tcp 192.0.2.1:0: bind: cannot assign requested address',
+    ],
+    ['is in no folder', { t: 'unix', path: '/nonexistent/s' }, 'unix /nonexistent/s: bind: no such file or directory'],
+    ['is below a file', { t: 'unix', path: '/dev/null/s' }, 'unix /dev/null/s: bind: not a directory'],
+  ])("says in Go's words why it cannot listen at an address that %s", async (_name, address, text) => {
+    await expect(echoing(address)).rejects.toThrowError(`listen ${text}`);
+  });
+
   it("says in Go's words that there is no such port", async () => {
     await expect(echoing({ t: 'tcp', host: '127.0.0.1', port: 99_999 })).rejects.toThrowError(
       'listen tcp: address 99999: invalid port',
