@@ -1,25 +1,33 @@
 /**
  * `npx tsx bench/survivors.ts [--mb 1024] [--real FOLDER]`: three members as processes (ours, or the real etcd in
  * FOLDER) hold that much, a fourth one joins while puts go on; then the leader is killed. Prints how long puts take
- * before and meanwhile, how long the joiner takes, and how long nobody can write. What the three hold is written once,
- * by a member alone, and restored for each.
+ * before and meanwhile, how long the joiner takes, and how long nobody can write. What the three hold is written
+ * once and restored for each.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { openBackend } from '../src/backend/backend.js';
 import { Client } from '../src/client/index.js';
+import { Lessor } from '../src/lease/lessor.js';
+import { silentLogger } from '../src/lib/logger.js';
+import { osClock } from '../src/lib/os/clock.js';
+import { osDisk } from '../src/lib/os/disk.js';
+import { MvccStore } from '../src/mvcc/store.js';
 import {
   CLUSTER_TOKEN,
   type ClusterPlace,
   type LocalCluster,
   prepareCluster,
   type Runner,
-  startCluster,
 } from '../test/support/cluster.js';
 import { buildPrograms, ourProgram } from '../test/support/member-process.js';
 
 const VALUE_BYTES = 1024 * 1024;
-const PARALLEL = 4;
+const COMMIT_EVERY = 32;
 const PUT_EVERY_MS = 5;
 const QUOTA = '--quota-backend-bytes=8000000000';
 
@@ -54,21 +62,25 @@ async function timePuts(client: Client, isOver: () => boolean): Promise<string> 
 
 /** Puts everything into each member's place before it starts. */
 async function fill(cluster: LocalCluster, count: number): Promise<void> {
-  await using alone = await startCluster({ members: 1, runner: 'ours', flags: [QUOTA, '--unsafe-no-fsync'] });
-  await using client = clientOf(alone.places);
-  let next = 0;
-  const put = async (): Promise<void> => {
-    while (next < count) await client.kv.put(`filling/${next++}`, randomBytes(VALUE_BYTES), { timeoutMs: 30_000 });
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, put));
-  await alone.only.stop();
+  const folder = mkdtempSync(join(tmpdir(), 'survivors-'));
+  const path = join(folder, 'db');
+  const backend = openBackend({ disk: osDisk, clock: osClock, path, logger: silentLogger });
+  const leases = new Lessor(backend, { minTtlSeconds: 2, electionTimeoutMs: 1000, expiredRetryMs: 7000 });
+  const store = MvccStore.open({ backend, leases });
+  for (let i = 0; i < count; i++) {
+    const txn = store.write();
+    txn.put(Buffer.from(`filling/${i}`), randomBytes(VALUE_BYTES), 0n);
+    txn.end();
+    if (i % COMMIT_EVERY === COMMIT_EVERY - 1) await backend.commit();
+  }
+  await backend.close();
   for (const place of cluster.places) {
     execFileSync(
       ourProgram('etcdutl'),
       [
         'snapshot',
         'restore',
-        `${alone.only.dataDir}/member/snap/db`,
+        path,
         '--skip-hash-check',
         `--data-dir=${place.dataDir}`,
         `--name=${place.name}`,
@@ -79,6 +91,7 @@ async function fill(cluster: LocalCluster, count: number): Promise<void> {
       { stdio: 'ignore' },
     );
   }
+  rmSync(folder, { recursive: true });
   // What is still to be written would be in the way of what is measured.
   execFileSync('sync');
 }

@@ -6,6 +6,7 @@
  *   --minutes N   how long (1)
  *   --changes N   instead, so many changes of membership under load: members are added, promoted, moved, removed and
  *                 replaced, from one to two more than there were at first
+ *   --up-to N     instead, one member becomes so many under load, and those become one again, the leader going first
  *   --members N   how many (3)
  *   --clients N   how many (5)
  *   --seed N      what is drawn; a random one otherwise, printed. Processes have their own ideas of time: it repeats
@@ -25,6 +26,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     changes: { type: 'string', default: '0' },
+    'up-to': { type: 'string', default: '0' },
     members: { type: 'string', default: '3' },
     clients: { type: 'string', default: '5' },
     seed: { type: 'string' },
@@ -41,23 +43,23 @@ function numberOf(name: string, text: string): number {
   return value;
 }
 
-const members = numberOf('members', values.members);
+const upTo = numberOf('up-to', values['up-to']);
+const members = upTo > 0 ? 1 : numberOf('members', values.members);
 const clients = numberOf('clients', values.clients);
 const changes = numberOf('changes', values.changes);
 let seed = values.seed === undefined ? randomInt(1_000_000_000) : numberOf('seed', values.seed);
-let restSeconds = changes > 0 ? 1 : numberOf('minutes', values.minutes) * 60;
+let restSeconds = changes + upTo > 0 ? 1 : numberOf('minutes', values.minutes) * 60;
 
 buildPrograms();
 let passed = 0;
 for (; restSeconds > 0; seed++) {
   const seconds = Math.min(restSeconds, LONGEST_RUN_SECONDS);
   restSeconds -= seconds;
-  console.log(
-    `seed ${seed}: ${members} members, ${clients} clients, ${changes > 0 ? `${changes} changes` : `${seconds} s`}`,
-  );
+  const what = upTo > 0 ? `up to ${upTo} and back` : changes > 0 ? `${changes} changes` : `${seconds} s`;
+  console.log(`seed ${seed}: ${members} members, ${clients} clients, ${what}`);
   try {
     const trace = values.quiet ? {} : { trace: (line: string) => console.log(line) };
-    const length = changes > 0 ? { seconds: 0, changes } : { seconds };
+    const length = upTo > 0 ? { seconds: 0, upTo } : changes > 0 ? { seconds: 0, changes } : { seconds };
     const run = await torture({ seed, members, clients, ...length, ...trace });
     const done = (counts: Readonly<Record<string, number>>): string =>
       Object.entries(counts)

@@ -83,6 +83,22 @@ export class Operator {
     this.subject = undefined;
   }
 
+  /** From one member to so many, and back to one; whoever leads goes first. */
+  async growAndShrink(largest: number): Promise<void> {
+    const { cluster } = this;
+    while (cluster.members.length < largest) {
+      await this.#add({ isLearner: false });
+      this.counts.add = (this.counts.add ?? 0) + 1;
+    }
+    for (let leader = cluster.members[0]; cluster.members.length > 1 && leader !== undefined; ) {
+      leader = (await cluster.leader()) ?? leader;
+      await this.#remove(leader);
+      this.counts.remove = (this.counts.remove ?? 0) + 1;
+      leader = cluster.members[0];
+    }
+    this.subject = undefined;
+  }
+
   /** The members are those that changes have left, on whichever member one asks; learners may not be asked. */
   async check(): Promise<void> {
     const { cluster } = this;

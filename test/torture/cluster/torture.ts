@@ -18,6 +18,8 @@ export interface TortureOptions {
   readonly atLeast?: { readonly answered: number; readonly strikes: number };
   /** So many changes of membership and little else, however long that takes. */
   readonly changes?: number;
+  /** Instead of trouble: the members are added up to so many, and removed until there is one. */
+  readonly upTo?: number;
   readonly members?: number;
   readonly clients?: number;
   readonly trace?: (line: string) => void;
@@ -58,7 +60,12 @@ export async function torture(options: TortureOptions): Promise<Tortured> {
   };
   await using watching = cluster.followingClient();
   const watches = WATCHED.map((prefix) => new Watching(watching, prefix));
-  const trouble = options.changes === undefined ? nemesis.run(isEnough) : nemesis.change(options.changes);
+  const { changes, upTo } = options;
+  const troubled = (): Promise<void> => {
+    if (upTo !== undefined) return operator.growAndShrink(upTo);
+    return changes === undefined ? nemesis.run(isEnough) : nemesis.change(changes);
+  };
+  const trouble = troubled();
   const working = all.map((client) => client.run());
   try {
     await trouble;
