@@ -4,6 +4,7 @@
  */
 
 import { fullVersionOf } from '../lib/emulate.js';
+import { movedTo } from '../lib/go/redirect.js';
 import { BodyTooLargeError, collectBody, type HttpRequest, type HttpResponse } from '../lib/http.js';
 import { messageCodec } from '../raftpb/codec.js';
 import { type Message, MessageType, type NodeId } from '../raftpb/types.js';
@@ -39,6 +40,7 @@ export class Handlers {
     if (path === '/raft') return this.#message(request);
     if (path === '/raft/snapshot') return this.#snapshot(request);
     if (path === '/raft/probing') return this.#probing();
+    if (path === '/raft/stream') return movedTo('/raft/stream/', request.method);
     if (path.startsWith('/raft/stream/')) return this.#stream(request, path);
     return undefined;
   }

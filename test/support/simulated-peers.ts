@@ -40,6 +40,8 @@ export class PeerNetwork {
   readonly #cut = new Set<string>();
   /** `from/to` → since when it has been whole again. */
   readonly #healedMs = new Map<string, number>();
+  /** `to/from` → a message got there: it can be answered, even by one that does not know who its peers are. */
+  readonly #heard = new Set<string>();
 
   constructor(readonly clock: Clock) {}
 
@@ -96,6 +98,19 @@ export class PeerNetwork {
 
   leave(id: NodeId): void {
     this.#running.delete(id);
+    for (const pair of [...this.#heard]) if (pair.startsWith(`${id}/`)) this.#heard.delete(pair);
+  }
+
+  hears(id: NodeId, from: NodeId): void {
+    this.#heard.add(`${id}/${from}`);
+  }
+
+  forgets(id: NodeId, from: NodeId): void {
+    this.#heard.delete(`${id}/${from}`);
+  }
+
+  hasHeard(id: NodeId, from: NodeId): boolean {
+    return this.#heard.has(`${id}/${from}`);
   }
 
   reached(from: NodeId, to: NodeId): Running | undefined {
@@ -150,7 +165,7 @@ class SimulatedTransport implements Transport {
 
   send(messages: readonly Message[]): void {
     for (const message of messages) {
-      if (!this.#peers.has(message.to) || !this.network.pass(message)) continue;
+      if (!this.#knows(message.to) || !this.network.pass(message)) continue;
       const bytes = codec.encode(message);
       this.network.clock.after(this.network.delayMs(), () => this.#deliver(message, bytes));
     }
@@ -177,6 +192,7 @@ class SimulatedTransport implements Transport {
 
   removePeer(id: NodeId): void {
     this.#peers.delete(id);
+    if (this.#local !== undefined) this.network.forgets(this.#local.id, id);
   }
 
   updatePeer(): void {}
@@ -188,6 +204,10 @@ class SimulatedTransport implements Transport {
   async close(): Promise<void> {
     if (this.#local !== undefined) this.network.leave(this.#local.id);
     this.#local = undefined;
+  }
+
+  #knows(id: NodeId): boolean {
+    return this.#peers.has(id) || (this.#local !== undefined && this.network.hasHeard(this.#local.id, id));
   }
 
   /** To the handlers of whoever listens there, and back. */
@@ -237,9 +257,9 @@ class SimulatedTransport implements Transport {
   #deliver(message: Message, bytes: Uint8Array): void {
     try {
       // A full queue or a message for somebody else is the sender's loss.
-      this.#reach(message.to)
-        .process(codec.decode(bytes))
-        .catch(() => {});
+      const target = this.#reach(message.to);
+      this.network.hears(message.to, message.from);
+      target.process(codec.decode(bytes)).catch(() => {});
     } catch {
       this.#receiver?.reportUnreachable(message.to);
     }

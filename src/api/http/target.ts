@@ -2,6 +2,7 @@
  * A request's target as Go's HTTP server reads it: the path with its escapes undone, the query as it came. Text is
  * bytes as latin1. A path that is not clean is answered by a redirect to the clean one, whatever the method.
  */
+import { movedTo } from '../../lib/go/redirect.js';
 import type { HttpResponse } from '../../lib/http.js';
 
 export interface Target {
@@ -31,14 +32,7 @@ export function redirectOf({ path, query }: Target, method: string): HttpRespons
   const clean = cleaned(path);
   if (clean === path) return undefined;
   const location = escapePath(clean) + (query === '' ? '' : `?${query}`);
-  const moved = { Location: location.replace(/[\x80-\xff]/g, escapeByte) };
-  if (method !== 'GET' && method !== 'HEAD') return { status: 301, headers: moved, body: '' };
-  const shown = location.replace(/[&<>"']/g, (found) => htmlEscapes[found] ?? found);
-  return {
-    status: 301,
-    headers: { 'Content-Type': 'text/html; charset=utf-8', ...moved },
-    body: `<a href="${shown}">Moved Permanently</a>.\n\n`,
-  };
+  return movedTo(location.replace(/[\x80-\xff]/g, escapeByte), method);
 }
 
 /** Dots inside a name are fine, but looking closer costs more than cleaning what need not be. */
@@ -58,14 +52,6 @@ function cleaned(path: string): string {
 const escapeByte = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 /** What Go leaves as it is in a path. */
 const escapePath = (path: string): string => path.replace(/[^a-zA-Z0-9\-_.~$&+,/:;=@]/g, escapeByte);
-
-const htmlEscapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&#34;',
-  "'": '&#39;',
-};
 
 /** As Go's server answers what it can't read. */
 export const badRequest: HttpResponse = {

@@ -1,7 +1,7 @@
 /**
  * Whether this version may become part of a running cluster: of every member that can be reached the cluster version
- * must be one that it can work in, and one member at least must be reached. Source: etcd's etcdserver/cluster_util.go,
- * isCompatibleWithCluster.
+ * must be one that it can work in, and one member at least must know it. Another that joins at the same time does not
+ * know it yet, and is passed over. Source: etcd's etcdserver/cluster_util.go, isCompatibleWithCluster.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { differenceOf } from '../../lib/emulate.js';
@@ -33,21 +33,33 @@ export async function isCompatibleWithCluster(
   for (const member of others) {
     const text = await clusterVersionOf(member, world);
     if (text === undefined) continue;
-    if (!isSupported(member, text, highest, world)) return false;
+    const version = readVersion(member, text, world);
+    if (version === undefined) continue;
+    if (!isSupported(member, { text, version }, highest, world)) return false;
     reached = true;
   }
   return reached;
 }
 
-function isSupported(member: ClusterMember, text: string, highest: Version, { logger }: DecisionWorld): boolean {
+function readVersion(member: ClusterMember, text: string, { logger }: DecisionWorld): Version | undefined {
+  const version = parseVersion(text);
+  if (version === undefined)
+    logger.warn('failed to parse cluster version of remote member', {
+      'remote-member-id': member.id.toString(16),
+      'remote-member-cluster-version': text,
+      error: `${text} is not in dotted-tri format`,
+    });
+  return version;
+}
+
+function isSupported(
+  member: ClusterMember,
+  { text, version }: { readonly text: string; readonly version: Version },
+  highest: Version,
+  { logger }: DecisionWorld,
+): boolean {
   const fields = { 'remote-member-id': member.id.toString(16), 'remote-member-cluster-version': text };
   const limits = { ...fields, 'minimum-cluster-version-supported': '3.0.0' };
-  const version = parseVersion(text);
-  if (version === undefined) {
-    const error = `${text} is not in dotted-tri format`;
-    logger.warn('failed to parse cluster version of remote member', { ...fields, error });
-    return false;
-  }
   if (isLess(version, LOWEST)) {
     logger.warn('cluster version of remote member is not compatible; too low', limits);
     return false;

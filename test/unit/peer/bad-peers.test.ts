@@ -240,6 +240,7 @@ describe('what a peer may not send', () => {
     });
     expect(await post('/raft/snapshot', '0000000000000003ffffff')).toMatchObject({ status: 400 });
     expect(await post('/raft', '')).toMatchObject({ status: 204 });
+    expect(await post('/raft/stream', '')).toMatchObject({ status: 301, body: '' });
     expect(a.receiver.messages).toEqual([]);
     expect(a.receiver.snapshots).toEqual([]);
     // Announces more than it sends, and goes away.

@@ -368,6 +368,15 @@ describe('joining', () => {
     if (warning !== undefined) expect(world.logger.records.map(({ message }) => message)).toContain(warning);
   });
 
+  test('passes over another that joins at the same time, and does not know the version yet', async () => {
+    const b = member(0x77n, [third]);
+    const world = new World({
+      [second]: { members: json(a, s, b), clusterId: 0xa160ab6b856238aan },
+      [third]: { members: json(a, s, b), clusterId: 0xa160ab6b856238aan, cluster: 'not_decided' },
+    });
+    expect(await refusal(joining(`a=${own},s=${second},b=${third}`), world)).toBe('decided: joining');
+  });
+
   test('is refused when no member tells its version', async () => {
     const world = running(json(a, s));
     const calls = { ...world.calls, version: () => Promise.reject(new Error('connect: connection refused')) };
