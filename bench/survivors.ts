@@ -137,16 +137,17 @@ await leader.stop('SIGKILL');
 const killedMs = performance.now();
 const survivors = cluster.places.filter((place) => place !== leader);
 const clients = survivors.map((place) => clientOf([place]));
-const accepted = async (one: Client): Promise<void> => {
-  for (;;) {
+let acceptedMs: number | undefined;
+const tryUntilAccepted = async (one: Client): Promise<void> => {
+  while (acceptedMs === undefined) {
     const isAccepted = await one.kv.put('after', 'v', { timeoutMs: 200 }).then(
       () => true,
       () => false,
     );
-    if (isAccepted) return;
-    await sleep(10);
+    if (isAccepted) acceptedMs ??= performance.now() - killedMs;
+    else await sleep(10);
   }
 };
-await Promise.race(clients.map(accepted));
-console.log(`leader killed: the next write was accepted after ${Math.round(performance.now() - killedMs)} ms`);
+await Promise.all(clients.map(tryUntilAccepted));
+console.log(`leader killed: the next write was accepted after ${Math.round(acceptedMs ?? 0)} ms`);
 await Promise.all(clients.map((one) => one.close()));

@@ -4,14 +4,18 @@ import { describeFailure } from './members/report.js';
 import type { Outcome, simulateMembers } from './members/simulation.js';
 import { withMemberMutant } from './mutants/build.js';
 import { memberMutants } from './mutants/member-mutants.js';
+import type { Mutant } from './mutants/mutants.js';
 
 const MEMBERS = 3;
 const STEPS = 4000;
 const SEEDS = 8;
 
-async function hunt(simulate: typeof simulateMembers, first = 1): Promise<Outcome | undefined> {
+async function hunt(
+  simulate: typeof simulateMembers,
+  { seed: first = 1, changes = 0 }: Mutant,
+): Promise<Outcome | undefined> {
   for (const seed of new Set([first, ...Array.from({ length: SEEDS }, (_, i) => i + 1)])) {
-    const outcome = await simulate({ members: MEMBERS, seed, steps: STEPS });
+    const outcome = await simulate({ members: MEMBERS, seed, steps: STEPS, changes });
     if (outcome.failure !== undefined) return outcome;
   }
   return undefined;
@@ -21,12 +25,13 @@ describe('a mutant of members', () => {
   it.each(memberMutants.map((mutant) => [mutant.name, mutant.why, mutant] as const))(
     'is caught: %s: %s',
     async (_name, _why, mutant) => {
-      const outcome = await withMemberMutant(mutant, (simulate) => hunt(simulate, mutant.seed));
+      const outcome = await withMemberMutant(mutant, (simulate) => hunt(simulate, mutant));
       expect(outcome?.failure, `no failure in ${SEEDS} runs of ${STEPS} steps`).toBeDefined();
       if (outcome === undefined) return;
       expect(['Violation', 'HistoryError']).toContain(outcome.failure?.error.name);
-      expect(describeFailure(outcome, { steps: STEPS, mutant: mutant.name })).toContain(
-        `--members ${MEMBERS} --seed ${outcome.seed} --steps ${STEPS} --mutant ${mutant.name}`,
+      expect(describeFailure(outcome, { steps: STEPS, changes: mutant.changes ?? 0, mutant: mutant.name })).toContain(
+        `--members ${MEMBERS} --seed ${outcome.seed} --steps ${STEPS}` +
+          `${mutant.changes === undefined ? '' : ` --changes ${mutant.changes}`} --mutant ${mutant.name}`,
       );
     },
     600_000,

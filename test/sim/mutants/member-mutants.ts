@@ -51,7 +51,63 @@ export const memberMutants: readonly Mutant[] = [
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['restoreV2();', '']],
   },
+  {
+    name: 'snapshot-index-forgotten',
+    why: 'what was applied by a snapshot counts as not applied',
+    file: 'member/snapshots/snapshot-installer.ts',
+    replace: [['this.deps.appliedRestored(snapshot, readConsistentIndex(backend));', '']],
+  },
+  {
+    name: 'snapshot-without-marker',
+    why: 'the log does not know of a snapshot that was installed',
+    file: 'member/snapshots/snapshot-installer.ts',
+    replace: [['wal.saveSnapshot({ index, term, confState });', '']],
+  },
+  // Peers
+  {
+    name: 'append-position-stands',
+    why: 'entries that come without their index are all taken for the first ones',
+    file: 'peer/append-frames.ts',
+    replace: [['this.#position.index += entries.length; if (!Number', 'if (!Number']],
+  },
+  {
+    name: 'append-entries-reversed',
+    why: 'entries that come without their index come in the wrong order',
+    file: 'peer/append-frames.ts',
+    replace: [
+      [
+        'for (let at = entries.length - 1; at >= 0; at--) { const mark',
+        'for (let at = 0; at < entries.length; at++) { const mark',
+      ],
+    ],
+  },
+  {
+    name: 'append-commits',
+    why: 'what comes without its index is taken for committed',
+    file: 'peer/append-frames.ts',
+    replace: [['entries, commit, }); } }', 'entries, commit: index + entries.length, }); } }']],
+  },
+  {
+    name: 'snapshot-cut-short',
+    why: 'the end of each piece of a database is lost on its way',
+    file: 'peer/snapshot-receiver.ts',
+    replace: [['yield next.value;', 'yield next.value.subarray(0, next.value.length - 4096);']],
+  },
   // Leases
+  {
+    name: 'lease-without-end',
+    why: 'a new leader lets no lease end that it did not grant',
+    file: 'lease/lessor.ts',
+    replace: [
+      ['for (const lease of this.#leases.values()) this.#refresh(lease, this.#options.electionTimeoutMs, nowMs);', ''],
+    ],
+  },
+  {
+    name: 'lease-not-stored',
+    why: 'a grant is forgotten with the process',
+    file: 'lease/lessor.ts',
+    replace: [['this.#persist(lease); if (this.#primary) this.#refresh', 'if (this.#primary) this.#refresh']],
+  },
   {
     name: 'renewal-in-words',
     why: 'a renewal is answered, but the lease ends when it would have ended',
@@ -64,5 +120,19 @@ export const memberMutants: readonly Mutant[] = [
     why: 'a removed member stays in the list',
     file: 'member/membership/cluster.ts',
     replace: [['this.#members.delete(id);', '']],
+  },
+  {
+    name: 'promotion-forgotten',
+    why: 'a promoted learner votes, and is called a learner',
+    changes: 6,
+    file: 'member/membership/cluster.ts',
+    replace: [['this.#change(id, { isLearner: false }, options)', 'this.#change(id, {}, options)']],
+  },
+  {
+    name: 'addition-in-words',
+    why: 'a member that was added is not in the list',
+    changes: 6,
+    file: 'member/membership/cluster.ts',
+    replace: [['this.#members.set(member.id, member); storeMember', 'storeMember']],
   },
 ];

@@ -11,6 +11,8 @@ export interface Mutant {
   readonly replace: readonly (readonly [place: string, by: string])[];
   /** The run that catches it as of now, tried first. */
   readonly seed?: number;
+  /** Of whole members: so many changes of the members in each run. */
+  readonly changes?: number;
 }
 
 export const mutants: readonly Mutant[] = [
