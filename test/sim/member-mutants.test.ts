@@ -1,4 +1,7 @@
-/** That the simulation of whole members finds bugs: each fault built into them is caught, by a rule. */
+/**
+ * That the simulation of whole members finds bugs: each fault built into them is caught, by a rule. Some of them here,
+ * all of them (three minutes) with ALL_MUTANTS=1.
+ */
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from './members/report.js';
 import type { Outcome, simulateMembers } from './members/simulation.js';
@@ -22,7 +25,8 @@ async function hunt(
 }
 
 describe('a mutant of members', () => {
-  it.each(memberMutants.map((mutant) => [mutant.name, mutant.why, mutant] as const))(
+  const hunted = memberMutants.filter(({ isLong }) => process.env.ALL_MUTANTS !== undefined || isLong !== true);
+  it.each(hunted.map((mutant) => [mutant.name, mutant.why, mutant] as const))(
     'is caught: %s: %s',
     async (_name, _why, mutant) => {
       const outcome = await withMemberMutant(mutant, (simulate) => hunt(simulate, mutant));

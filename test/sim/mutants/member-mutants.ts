@@ -42,24 +42,30 @@ export const memberMutants: readonly Mutant[] = [
     name: 'snapshot-keeps-users',
     why: 'a snapshot brings neither users nor whether there is authentication',
     seed: 5,
+    isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['auth.restore(backend);', '']],
   },
   {
     name: 'snapshot-keeps-v2',
     why: 'a snapshot brings nothing of the v2 store',
+    isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['restoreV2();', '']],
   },
   {
     name: 'snapshot-index-forgotten',
     why: 'what was applied by a snapshot counts as not applied',
+    seed: 9,
+    isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['this.deps.appliedRestored(snapshot, readConsistentIndex(backend));', '']],
   },
   {
     name: 'snapshot-without-marker',
     why: 'the log does not know of a snapshot that was installed',
+    seed: 9,
+    isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['wal.saveSnapshot({ index, term, confState });', '']],
   },
@@ -67,12 +73,15 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'append-position-stands',
     why: 'entries that come without their index are all taken for the first ones',
+    seed: 3,
     file: 'peer/append-frames.ts',
     replace: [['this.#position.index += entries.length; if (!Number', 'if (!Number']],
   },
   {
     name: 'append-entries-reversed',
     why: 'entries that come without their index come in the wrong order',
+    seed: 3,
+    isLong: true,
     file: 'peer/append-frames.ts',
     replace: [
       [
@@ -82,14 +91,10 @@ export const memberMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'append-commits',
-    why: 'what comes without its index is taken for committed',
-    file: 'peer/append-frames.ts',
-    replace: [['entries, commit, }); } }', 'entries, commit: index + entries.length, }); } }']],
-  },
-  {
     name: 'snapshot-cut-short',
     why: 'the end of each piece of a database is lost on its way',
+    seed: 4,
+    isLong: true,
     file: 'peer/snapshot-receiver.ts',
     replace: [['yield next.value;', 'yield next.value.subarray(0, next.value.length - 4096);']],
   },
@@ -105,6 +110,7 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'lease-not-stored',
     why: 'a grant is forgotten with the process',
+    isLong: true,
     file: 'lease/lessor.ts',
     replace: [['this.#persist(lease); if (this.#primary) this.#refresh', 'if (this.#primary) this.#refresh']],
   },

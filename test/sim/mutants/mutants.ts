@@ -13,6 +13,8 @@ export interface Mutant {
   readonly seed?: number;
   /** Of whole members: so many changes of the members in each run. */
   readonly changes?: number;
+  /** Of whole members: hunted where ALL_MUTANTS is set. */
+  readonly isLong?: boolean;
 }
 
 export const mutants: readonly Mutant[] = [
