@@ -9,15 +9,14 @@
  * sends no more may still read: its requests are answered, as ones whose caller has left.
  */
 import type { Duplex } from 'node:stream';
-import type { HttpConnection, HttpPeer, HttpResponse, WrittenBody } from '../lib/http.js';
-import { pourBody } from '../lib/http.js';
+import type { HttpConnection, HttpPeer, HttpResponse } from '../lib/http.js';
 import { latin1Text } from '../lib/latin1.js';
 import type { NetworkSocket } from '../lib/network.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
 import { HeldBytes } from './held-bytes.js';
 import { RefusedRequest, refusals } from './refusals.js';
 import { HeadReader, readRequestLine } from './request-head.js';
-import { allowsBody, type ResponseFields, responseFields, trailerFields } from './response-head.js';
+import { ResponseWriter } from './response-writer.js';
 import type { ServerContext } from './types.js';
 
 /** As Go's, with the same allowance for what is read ahead. */
@@ -33,18 +32,16 @@ const MAX_IN_TURN = 32;
  * time to read it.
  */
 const ANSWER_READ_MS = 500;
-/** Copying more than this costs more than it saves. */
-const MAX_COPIED_BYTES = 16 * 1024;
 /** As etcd's cmux looks for HTTP/1, in as much of the first line: whatever the words are. */
 const http1Line = /^[^ \n]* [^ \n]* HTTP\/1\.\d+\r?\n/;
 const MAX_FIRST_LINE_BYTES = 4096;
 const LF = 0x0a;
 const CR = 0x0d;
-const CRLF = '\r\n';
 
 export class Connection implements ExchangeHost, HttpConnection {
   readonly peer: HttpPeer;
-  readonly #socket: Duplex & { readonly bytesWritten?: number };
+  readonly #socket: Duplex;
+  readonly #writer: ResponseWriter;
   readonly #endsWithClient: boolean;
   readonly #held = new HeldBytes();
   readonly #heads = new HeadReader();
@@ -62,7 +59,6 @@ export class Connection implements ExchangeHost, HttpConnection {
   /** Its client sends no more. */
   #hasEnded = false;
   #isClosed = false;
-  #countedBytes = 0;
   /** Of what is held, in the bound on all bodies. */
   #countedHeld = 0;
   /** Served in this turn of the event loop. */
@@ -70,7 +66,6 @@ export class Connection implements ExchangeHost, HttpConnection {
   #awaitsTurn = false;
   /** How much its client had taken when it last took something, and when that was. */
   #taken = { bytes: -1, atMs: 0 };
-  #onWritable: (() => void) | undefined;
   #stopLingering: (() => void) | undefined;
 
   constructor(
@@ -79,6 +74,7 @@ export class Connection implements ExchangeHost, HttpConnection {
     readonly onClosed: (connection: Connection) => void,
   ) {
     this.#socket = socket;
+    this.#writer = new ResponseWriter(socket, context);
     this.#endsWithClient = !socket.allowHalfOpen;
     socket.allowHalfOpen = true;
     this.peer = { address: remoteAddress, tls, connection: this };
@@ -92,11 +88,11 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#writer.unsentBytes;
   }
 
   get sentBytes(): number {
-    return (this.#socket.bytesWritten ?? 0) - this.#socket.writableLength;
+    return this.#writer.sentBytes;
   }
 
   giveUp(): void {
@@ -144,7 +140,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   writeText(text: string): void {
-    this.#socket.write(text, 'latin1');
+    this.#writer.writeText(text);
   }
 
   release(): { readonly socket: Duplex; readonly head: Uint8Array } {
@@ -286,12 +282,12 @@ export class Connection implements ExchangeHost, HttpConnection {
 
   readonly #onClose = (): void => {
     this.#isClosed = true;
-    this.#count();
+    this.#writer.closed();
     this.#countHeld();
     this.#stopLingering?.();
     this.#isStalled = false;
     this.#exchange?.leave();
-    if (this.#exchange !== undefined) this.#onWritable?.();
+    if (this.#exchange !== undefined) this.#writer.drained();
     this.onClosed(this);
   };
 
@@ -302,116 +298,20 @@ export class Connection implements ExchangeHost, HttpConnection {
     try {
       exchange.answer();
       const { body } = response;
-      if (typeof body === 'string' || body instanceof Uint8Array) this.#sendWhole(exchange, response, body);
-      else void this.#sendStream(exchange, response, body).catch(() => this.destroy());
+      if (typeof body === 'string' || body instanceof Uint8Array) {
+        this.#done(exchange, this.#writer.sendWhole(exchange, response, body));
+        return;
+      }
+      this.#writer
+        .sendStream(exchange, response, body)
+        .then((end) => {
+          if (end !== 'cut') this.#done(exchange, end === 'last');
+          else if (!this.#isClosed) this.#end({ isAllRead: true });
+        })
+        .catch(() => this.destroy());
     } catch {
       this.destroy();
     }
-  }
-
-  #fields({ protocol }: Exchange, response: HttpResponse): ResponseFields {
-    return responseFields(protocol, response, this.context.leadingLines.of(response.leading));
-  }
-
-  #sendWhole(exchange: Exchange, response: HttpResponse, body: string | Uint8Array): void {
-    const { status } = response;
-    const { text, closes, hasLength } = this.#fields(exchange, response);
-    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    const isLast = closes || this.#isLast(exchange) || !exchange.isComplete;
-    const date = this.context.dateLine.at(this.context.clock.wallMs());
-    const canHaveBody = allowsBody(exchange.method, status);
-    const isLengthSaid = !hasLength && (canHaveBody || exchange.method === 'HEAD');
-    const lengthLine = isLengthSaid ? `Content-Length: ${length}\r\n` : '';
-    const head = `${text}${date}${lengthLine}${connectionLine(exchange, isLast, closes)}\r\n`;
-    if (!canHaveBody || length === 0) {
-      this.#socket.write(head, 'latin1', this.#count);
-    } else if (typeof body === 'string' && length === body.length) {
-      // ASCII alone.
-      this.#socket.write(head + body, 'latin1', this.#count);
-    } else if (length <= MAX_COPIED_BYTES) {
-      const bytes = Buffer.allocUnsafe(head.length + length);
-      bytes.write(head, 0, 'latin1');
-      if (typeof body === 'string') bytes.write(body, head.length, 'utf8');
-      else bytes.set(body, head.length);
-      this.#socket.write(bytes, this.#count);
-    } else {
-      this.#socket.write(head, 'latin1');
-      this.#socket.write(body, this.#count);
-    }
-    this.#count();
-    this.#done(exchange, isLast);
-  }
-
-  async #sendStream(
-    exchange: Exchange,
-    response: HttpResponse,
-    body: AsyncIterable<Uint8Array> | WrittenBody,
-  ): Promise<void> {
-    const socket = this.#socket;
-    const { status, trailers, broken } = response;
-    const { text, closes, hasLength } = this.#fields(exchange, response);
-    const canHaveBody = allowsBody(exchange.method, status);
-    const isChunked = canHaveBody && exchange.protocol === 'HTTP/1.1' && !hasLength;
-    const isLast = closes || this.#isLast(exchange) || !(isChunked || hasLength || !canHaveBody);
-    const date = this.context.dateLine.at(this.context.clock.wallMs());
-    const framing = isChunked ? 'Transfer-Encoding: chunked\r\n' : '';
-    socket.write(`${text}${date}${connectionLine(exchange, isLast, closes)}${framing}\r\n`, 'latin1');
-    if (!canHaveBody) {
-      this.#done(exchange, isLast);
-      if (!('begin' in body)) await body[Symbol.asyncIterator]().return?.();
-      return;
-    }
-    const breakOff = (): void => {
-      if (this.#exchange === exchange) this.destroy();
-    };
-    if (broken?.aborted === true) breakOff();
-    else broken?.addEventListener('abort', breakOff, { once: true });
-    const whole = await pourBody(body, {
-      write: (chunk) => this.#writePiece(chunk, isChunked),
-      writable: () =>
-        new Promise((resolve) => {
-          if (this.#isClosed) resolve();
-          else this.#onWritable = resolve;
-        }),
-      gone: exchange.signal,
-    });
-    broken?.removeEventListener('abort', breakOff);
-    if (!whole) {
-      // Without the last chunk it does not look whole.
-      if (!this.#isClosed) this.#end({ isAllRead: true });
-      return;
-    }
-    if (isChunked) socket.write(trailerFields(trailers?.() ?? {}), 'latin1');
-    this.#done(exchange, isLast);
-  }
-
-  /** One piece for the system, which has it when this returns: a leader's messages do not wait for its own sync. */
-  #writePiece(chunk: Uint8Array, isChunked: boolean): boolean {
-    const socket = this.#socket;
-    if (chunk.length === 0) return true;
-    let isFree: boolean;
-    if (!isChunked) {
-      isFree = socket.write(chunk, this.#count);
-    } else if (chunk.length > MAX_COPIED_BYTES) {
-      socket.write(chunk.length.toString(16) + CRLF, 'latin1');
-      socket.write(chunk);
-      isFree = socket.write(CRLF, 'latin1', this.#count);
-    } else {
-      const size = chunk.length.toString(16) + CRLF;
-      const end = size.length + chunk.length;
-      const piece = Buffer.allocUnsafe(end + 2);
-      piece.write(size, 0, 'latin1');
-      piece.set(chunk, size.length);
-      piece[end] = CR;
-      piece[end + 1] = LF;
-      isFree = socket.write(piece, this.#count);
-    }
-    this.#count();
-    return isFree;
-  }
-
-  #isLast(exchange: Exchange): boolean {
-    return !exchange.keepsAlive || exchange.upgrade !== undefined || this.context.isClosing;
   }
 
   #done(exchange: Exchange, isLast: boolean): void {
@@ -421,7 +321,7 @@ export class Connection implements ExchangeHost, HttpConnection {
       this.#end({ isAllRead: exchange.isComplete });
     } else if (this.#socket.writableNeedDrain) {
       this.#isStalled = true;
-      this.#onWritable = () => this.#goOn();
+      this.#writer.whenWritable(() => this.#goOn());
     } else {
       this.#goOn();
     }
@@ -462,24 +362,7 @@ export class Connection implements ExchangeHost, HttpConnection {
     });
   }
 
-  readonly #onDrain = (): void => {
-    const resolve = this.#onWritable;
-    this.#onWritable = undefined;
-    resolve?.();
-  };
-
-  /** What waits to be sent counts with that of all others. */
-  readonly #count = (): void => {
-    const waiting = this.#isClosed ? 0 : this.#socket.writableLength;
-    this.context.backlog.bytes += waiting - this.#countedBytes;
-    this.#countedBytes = waiting;
-  };
-}
-
-/** Said where it is not what the protocol's version has anyway. */
-function connectionLine({ protocol }: Exchange, isLast: boolean, isSaid: boolean): string {
-  if (isSaid || isLast === (protocol === 'HTTP/1.0')) return '';
-  return isLast ? 'Connection: close\r\n' : 'Connection: keep-alive\r\n';
+  readonly #onDrain = (): void => this.#writer.drained();
 }
 
 /** Behind the empty line that ends a head; undefined when it has not come. Lines before `from` were looked at. */
