@@ -3,7 +3,7 @@
  * of 64 bits, and a member that reads them otherwise than the others parts ways with them. As gogo/protobuf writes
  * proto2: every field that can't be absent is there.
  */
-import { latin1Bytes, latin1Text } from '../lib/latin1.js';
+import { latin1Text } from '../lib/latin1.js';
 import { Reader, Writer } from '../proto/wire.js';
 import { emptyRequest, type V2Request } from '../v2/request.js';
 
@@ -80,7 +80,7 @@ export function encodeV2Request(request: V2Request): Uint8Array {
     w.byte(tag(field, VARINT));
   };
   const text = (field: number, value: string): void => {
-    w.bytes(latin1Bytes(value));
+    w.latin1(value);
     w.byte(tag(field, BYTES));
   };
   // The writer goes from the last field to the first.

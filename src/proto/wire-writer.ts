@@ -155,6 +155,14 @@ export class Writer {
     this.uint32(size);
   }
 
+  /** Text that is bytes as latin1, with its length before it. */
+  latin1(value: string): void {
+    const size = value.length;
+    const at = this.#reserve(size);
+    if (size > 0) this.#buf.write(value, at, size, 'latin1');
+    this.uint32(size);
+  }
+
   /** Position as a distance from the end: it survives growth of the buffer. */
   mark(): number {
     return this.#buf.length - this.pos;
