@@ -8,14 +8,15 @@ import { build } from 'esbuild';
 import { buildIfStale, installIfMissing, root } from './steps.mjs';
 
 if (!installIfMissing() || !buildIfStale()) process.exit(1);
-const outfile = join(root, 'node_modules/.cache/bench/member.mjs');
+const outdir = join(root, 'node_modules/.cache/bench');
 await build({
-  entryPoints: [join(root, 'bench/member/main.ts')],
+  entryPoints: ['main', 'putter'].map((name) => join(root, `bench/member/${name}.ts`)),
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   format: 'esm',
   packages: 'external',
-  outfile,
+  outdir,
   logLevel: 'warning',
 });
-await import(pathToFileURL(outfile).href);
+await import(pathToFileURL(join(outdir, 'main.mjs')).href);

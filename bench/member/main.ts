@@ -10,10 +10,7 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createChannel } from '../../src/grpc/channel.js';
-import type { Channel } from '../../src/grpc/types.js';
-import { osClock } from '../../src/lib/os/clock.js';
-import { osNetwork } from '../../src/lib/os/net.js';
+import { connect } from './connect.js';
 import { heavyLoads } from './heavy.js';
 import { closeHttpConnections } from './http-connection.js';
 import { COLD, type Load, loads, WARMING } from './loads.js';
@@ -39,6 +36,7 @@ const { values } = parseArgs({
     v2: { type: 'boolean', default: false },
     beside: { type: 'string' },
     heavy: { type: 'string', default: '' },
+    size: { type: 'string' },
   },
 });
 const rounds = Number(values.rounds);
@@ -113,7 +111,7 @@ async function measureAll(servers: readonly Server[]): Promise<void> {
 async function measureHeavy(servers: readonly Server[], name: string): Promise<void> {
   const load = heavyLoads.find((each) => each.name === name);
   if (load === undefined) throw new Error(`no load ${name}: ${heavyLoads.map((each) => each.name).join(', ')}`);
-  await load.run(servers, connect);
+  await load.run(servers, Number(values.size ?? load.size));
 }
 
 async function compare(
@@ -178,15 +176,6 @@ async function measure(
     closeHttpConnections();
     await Promise.all(channels.map((channel) => channel.close()));
   }
-}
-
-function connect(port: number): Channel {
-  return createChannel({
-    target: `127.0.0.1:${port}`,
-    clock: osClock,
-    maxReceiveBytes: 2 ** 31 - 1,
-    dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host: '127.0.0.1', port }, { signal })).socket,
-  });
 }
 
 function print(load: Load, samples: ReadonlyMap<string, readonly Sample[]>): void {
