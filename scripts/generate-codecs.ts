@@ -492,7 +492,9 @@ function describeForJson(message: DescMessage): void {
   for (const field of message.fields) {
     const inner = field.message ?? field.enum;
     const type = inner?.typeName ?? ScalarType[field.scalar ?? ScalarType.BYTES].toLowerCase();
-    const flags = `${field.fieldKind === 'list' ? 'r' : ''}${inner === undefined && isBig(field) ? 'b' : ''}`;
+    const isList = field.fieldKind === 'list';
+    const isWide = field.number > 15;
+    const flags = `${isList ? 'r' : ''}${inner === undefined && isBig(field) ? 'b' : ''}${isWide ? 'w' : ''}`;
     const oneof = field.oneof === undefined ? '' : ` ${field.oneof.localName} ${field.oneof.name}`;
     lines.push(`${field.name} ${field.jsonName} ${field.localName} ${type} ${flags || '-'}${oneof}`);
     if (field.message !== undefined) describeForJson(field.message);

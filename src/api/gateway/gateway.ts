@@ -6,17 +6,18 @@
 import { Code, GrpcError } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import { BodyTooLargeError, collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
-import { latin1Text } from '../../lib/latin1.js';
+import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import { gatewayRoutes } from '../../proto/gen/gateway-routes.js';
 import type { TargetHandler } from '../http/router.js';
 import type { Target } from '../http/target.js';
 import { textError } from '../http/types.js';
 import { jsonValues, ValueTooLargeError } from './body.js';
+import { type BodyText, bodyText, type CutStrings } from './condensed.js';
 import { type Dialect, dialectOf } from './dialect.js';
 import { errorLine, errorResponse, httpStatusOf, routingError } from './errors.js';
 import { type JsonDocument, JsonError, parseJson } from './json/parse.js';
 import { type AnyMessage, emptyMessage, schemaOf } from './json/schema.js';
+import { sizeOfMessage } from './json/size.js';
 import { writeJson } from './json/write.js';
 import type { LocalCaller, LocalCalls } from './local-calls.js';
 import type { LocalStream } from './local-stream.js';
@@ -90,6 +91,7 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
     if (request.upgrade === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket')
       return answer(request, path, query, { isSocket: false });
     return serveWebSocket(request, {
+      clock: options.calls.options.clock,
       allowsOrigin: options.allowsOrigin,
       maxMessageBytes: options.maxReceiveBytes * JSON_FACTOR,
       serve: (streamed) => answer(streamed, path, query, { isSocket: true }),
@@ -120,10 +122,10 @@ function methodOf({ method, headers }: HttpRequest): string {
 
 async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>): Promise<HttpResponse> {
   const { options, dialect, method, caller, textBytes } = exchange;
-  const { document, sizeBytes } = await firstValue(exchange, body);
+  const { document, sizeBytes, cut } = await firstValue(exchange, body);
   const schema = schemaOf(method.input.typeName);
   const request = document === undefined ? emptyMessage(schema) : dialect.read(document, schema, { textBytes });
-  checkSize(request, sizeBytes, exchange);
+  checkSize(request, sizeBytes, exchange, cut);
   try {
     const { message, headers } = await options.calls.unary(method.path, request, sizeBytes, caller);
     return {
@@ -142,29 +144,38 @@ async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>):
 async function firstValue(
   { options, isSocket }: Exchange,
   body: AsyncIterable<Uint8Array>,
-): Promise<{ readonly document: JsonDocument | undefined; readonly sizeBytes: number }> {
+): Promise<{
+  readonly document: JsonDocument | undefined;
+  readonly sizeBytes: number;
+  readonly cut?: CutStrings;
+}> {
   const maxBytes = options.maxReceiveBytes * JSON_FACTOR;
   if (isSocket) {
     const { value: document } = await jsonValues(body, maxBytes).next();
     return { document, sizeBytes: document?.text.length ?? 0 };
   }
-  let bytes: Uint8Array;
+  let read: BodyText;
   try {
-    bytes = await collectBody(body, maxBytes);
+    read = await bodyText(body, maxBytes);
   } catch (cause) {
-    if (cause instanceof BodyTooLargeError) throw cause;
+    if (cause instanceof ValueTooLargeError) throw cause;
     // What is wrong with the body's framing is the client's fault as well.
     throw new GrpcError(Code.InvalidArgument, cause instanceof Error ? cause.message : String(cause), { cause });
   }
-  return { document: parseJson(latin1Text(bytes)), sizeBytes: bytes.length };
+  return { ...read, document: parseJson(read.text) };
 }
 
 /** As the server would refuse it coming from a socket. */
-function checkSize(message: AnyMessage, jsonBytes: number, { method, options }: Exchange): void {
+function checkSize(message: AnyMessage, jsonBytes: number, exchange: Exchange, cut?: CutStrings): void {
+  const { method, options, textBytes } = exchange;
   // JSON is never much shorter than what it says.
   if (jsonBytes < options.maxReceiveBytes / 2) return;
   const { length } = method.input.encode(message);
-  if (length > options.maxReceiveBytes) throw tooLarge(length, options);
+  const whole =
+    cut === undefined ? length : sizeOfMessage(message, schemaOf(method.input.typeName), { cut, textBytes });
+  if (whole > options.maxReceiveBytes) throw tooLarge(whole, options);
+  // etcd-diff: some megabytes of other things stand before values that would fit.
+  if (whole !== length) throw tooLarge(jsonBytes, options);
 }
 
 function tooLarge(sizeBytes: number, { maxReceiveBytes }: GatewayOptions): GrpcError {
@@ -175,7 +186,6 @@ function tooLarge(sizeBytes: number, { maxReceiveBytes }: GatewayOptions): GrpcE
 function errorOf(cause: unknown, options: GatewayOptions): GrpcError {
   if (cause instanceof GrpcError) return cause;
   if (cause instanceof JsonError) return new GrpcError(Code.InvalidArgument, cause.message, { cause });
-  if (cause instanceof BodyTooLargeError) return tooLarge(options.maxReceiveBytes * JSON_FACTOR, options);
   if (cause instanceof ValueTooLargeError) return tooLarge(cause.sizeBytes, options);
   return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
 }

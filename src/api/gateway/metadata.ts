@@ -3,8 +3,8 @@
  */
 import type { Metadata } from '../../grpc/types.js';
 import { Code, GrpcError } from '../../grpc/types.js';
+import { decodeBase64 } from '../../lib/go/base64.js';
 import type { HttpRequest } from '../../lib/http.js';
-import { decodeBase64 } from './json/base64.js';
 
 /** Headers that HTTP itself knows: handed on under a name of their own. */
 const permanent: ReadonlyMap<string, string> = new Map(

@@ -4,21 +4,25 @@
  * (`Bearer, TOKEN`), the only thing that a page can send along. As github.com/tmc/grpc-websocket-proxy, which etcd
  * embeds.
  */
-import type { IncomingMessage } from 'node:http';
+import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
+import type { Clock } from '../../lib/clock.js';
 import { goStatusText } from '../../lib/go/http-status.js';
 import { type HttpRequest, type HttpResponse, pourBody } from '../../lib/http.js';
 import { textError } from '../http/types.js';
+import { FrameReader, textFrame } from './websocket-frames.js';
 
 export interface WebSocketOptions {
+  readonly clock: Pick<Clock, 'after'>;
   readonly maxMessageBytes: number;
   readonly allowsOrigin: (origin: string, host: string | undefined) => boolean;
   readonly serve: (request: HttpRequest) => Promise<HttpResponse>;
 }
 
-/** How much of an answer may wait for a client that does not read. */
-const HIGH_BYTES = 64 * 1024;
+/** How long a client may take to read what is left when its call has ended. */
+const LINGER_MS = 30_000;
+/** What a client's key is hashed with (RFC 6455, section 1.3). */
+const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** Frames that wait for the call to take them: beyond them the client's socket is not read. */
 const MAX_FRAMES = 64;
 
@@ -28,8 +32,11 @@ export async function serveWebSocket(request: HttpRequest, options: WebSocketOpt
   if (headers.origin !== undefined && !options.allowsOrigin(headers.origin, headers.host)) return refused(403);
   const status = refusalOf(request);
   if (status !== undefined) return refused(status);
-  const taken = await upgraded(request, options.maxMessageBytes);
-  if (taken !== undefined) void converse(taken, request, options);
+  const taken = request.upgrade?.();
+  if (taken !== undefined) {
+    taken.socket.write(acceptance(headers));
+    void converse(taken, request, options);
+  }
   return { status: 101, headers: {}, body: '' };
 }
 
@@ -45,43 +52,56 @@ function refused(status: number): HttpResponse {
   return textError(status, goStatusText(status), { 'Sec-Websocket-Version': '13' });
 }
 
+/** The second part of the protocol is the token, which is not said aloud. */
+function acceptance(headers: HttpRequest['headers']): string {
+  const { 'sec-websocket-key': key = '', 'sec-websocket-protocol': protocol = '' } = headers;
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${createHash('sha1').update(`${key}${KEY_SUFFIX}`).digest('base64')}`,
+    ...(protocol.startsWith('Bearer') ? ['Sec-WebSocket-Protocol: Bearer'] : []),
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
 interface Taken {
-  readonly socket: WebSocket;
-  /** What it is spoken over. */
-  readonly connection: Duplex;
+  readonly socket: Duplex;
+  /** What came behind the request. */
+  readonly head: Uint8Array;
 }
 
-async function upgraded(request: HttpRequest, maxMessageBytes: number): Promise<Taken | undefined> {
-  const { WebSocketServer } = await import('ws');
-  const taken = request.upgrade?.();
-  if (taken === undefined) return undefined;
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: maxMessageBytes,
-    // Its second part is the token, which is not said aloud.
-    handleProtocols: (protocols) => (protocols.has('Bearer') ? 'Bearer' : false),
-  });
-  return new Promise((resolve) => {
-    taken.socket.once('close', () => resolve(undefined));
-    // All that ws reads of a request.
-    const message = { method: 'GET', headers: request.headers } as unknown as IncomingMessage;
-    server.handleUpgrade(message, taken.socket, Buffer.from(taken.head), (socket) =>
-      resolve({ socket, connection: taken.socket }),
-    );
-  });
-}
-
-async function converse({ socket, connection }: Taken, request: HttpRequest, options: WebSocketOptions): Promise<void> {
+async function converse({ socket, head }: Taken, request: HttpRequest, options: WebSocketOptions): Promise<void> {
   const gone = new AbortController();
   const frames = new FrameQueue(socket);
-  socket.on('message', (data: Buffer) => frames.push(data));
-  socket.on('error', () => {});
-  socket.on('close', () => {
+  const end = (): void => {
     frames.end();
     gone.abort(new Error('the client has gone away'));
+  };
+  /** Whoever still has to read is given time. */
+  const hangUp = (frame: Buffer | undefined): void => {
+    const stop = options.clock.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', stop);
+    if (frame !== undefined) socket.write(frame);
+    socket.end(() => socket.destroy());
+  };
+  const reader = new FrameReader(options.maxMessageBytes, {
+    message: (data) => frames.push(data),
+    reply: (frame) => socket.write(frame),
+    over: (frame) => {
+      end();
+      hangUp(frame);
+    },
   });
+  socket.on('error', () => {});
+  socket.on('close', end);
+  socket.on('end', () => {
+    end();
+    socket.destroy();
+  });
+  socket.on('data', (chunk: Buffer) => reader.push(chunk));
+  if (head.length > 0) reader.push(Buffer.from(head));
+  socket.resume();
   try {
     const response = await options.serve({
       method: 'POST',
@@ -96,11 +116,10 @@ async function converse({ socket, connection }: Taken, request: HttpRequest, opt
       },
     });
     await sendLines(socket, response.body, gone.signal);
-    // Without a closing frame, as etcd's proxy hangs up; whoever still has to read is given time.
-    if (connection.writableLength > 0) socket.close(1000);
-    else connection.end(() => socket.terminate());
+    // Without a closing frame, as etcd's proxy hangs up.
+    if (!gone.signal.aborted) hangUp(undefined);
   } catch {
-    socket.terminate();
+    socket.destroy();
   }
 }
 
@@ -117,23 +136,30 @@ function forwarded(headers: HttpRequest['headers']): Record<string, string | und
   return kept;
 }
 
-async function sendLines(socket: WebSocket, body: HttpResponse['body'], gone: AbortSignal): Promise<void> {
+async function sendLines(socket: Duplex, body: HttpResponse['body'], gone: AbortSignal): Promise<void> {
   if (typeof body === 'string' || body instanceof Uint8Array) {
     const text = typeof body === 'string' ? body : Buffer.from(body).toString('utf8');
-    for (const line of text.split('\n')) if (line !== '') socket.send(line);
+    for (const line of text.split('\n')) if (line !== '') socket.write(textFrame(Buffer.from(line)));
     return;
   }
-  let sent = Promise.resolve();
   await pourBody(body, {
-    write(chunk) {
-      // Each chunk is one line.
-      sent = new Promise((resolve) => {
-        socket.send(chunk.subarray(0, -1), { binary: false }, () => resolve());
-      });
-      return socket.bufferedAmount <= HIGH_BYTES;
-    },
-    writable: () => sent,
+    // Each chunk is one line.
+    write: (chunk) => socket.write(textFrame(chunk.subarray(0, -1))),
+    writable: () => drained(socket, gone),
     gone,
+  });
+}
+
+function drained(socket: Duplex, gone: AbortSignal): Promise<void> {
+  if (!socket.writableNeedDrain || gone.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const over = (): void => {
+      socket.off('drain', over);
+      gone.removeEventListener('abort', over);
+      resolve();
+    };
+    socket.on('drain', over);
+    gone.addEventListener('abort', over);
   });
 }
 
@@ -143,7 +169,7 @@ class FrameQueue implements AsyncIterable<Uint8Array> {
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor(readonly socket: Pick<WebSocket, 'pause' | 'resume' | 'isPaused'>) {}
+  constructor(readonly socket: Pick<Duplex, 'pause' | 'resume' | 'isPaused'>) {}
 
   push(data: Buffer): void {
     this.#frames.push(data);
@@ -160,7 +186,7 @@ class FrameQueue implements AsyncIterable<Uint8Array> {
     for (;;) {
       const frame = this.#frames.shift();
       if (frame !== undefined) {
-        if (this.socket.isPaused && this.#frames.length < MAX_FRAMES / 2) this.socket.resume();
+        if (this.socket.isPaused() && this.#frames.length < MAX_FRAMES / 2) this.socket.resume();
         yield frame;
         yield LINE_END;
       } else if (this.#ended) {

@@ -152,7 +152,7 @@ export const jsonFields: Readonly<Record<string, readonly string[]>> = {
     'mod_revision modRevision modRevision int64 - targetUnion target_union',
     'value value value bytes - targetUnion target_union',
     'lease lease lease int64 b targetUnion target_union',
-    'range_end rangeEnd rangeEnd bytes -',
+    'range_end rangeEnd rangeEnd bytes w',
   ],
   'etcdserverpb.DefragmentRequest': [],
   'etcdserverpb.DefragmentResponse': [

@@ -4,8 +4,8 @@
  * 3.4. Source: github.com/golang/protobuf/jsonpb, encoding/json.
  */
 
+import { decodeBase64 } from '../../../lib/go/base64.js';
 import { goQuote } from '../../../lib/go/quote.js';
-import { decodeBase64 } from './base64.js';
 import {
   type JsonDocument,
   JsonEndError,

@@ -4,8 +4,8 @@
  * texts and the place they name. From etcd 3.5.30 on. Source: google.golang.org/protobuf/encoding/protojson/decode.go.
  */
 
+import { decodeBase64 } from '../../../lib/go/base64.js';
 import { goQuote } from '../../../lib/go/quote.js';
-import { decodeBase64 } from './base64.js';
 import {
   isAscii,
   type JsonDocument,

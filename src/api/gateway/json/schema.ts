@@ -25,6 +25,8 @@ export interface JsonField {
   readonly repeated: boolean;
   /** A bigint in our types, else a number. */
   readonly big: boolean;
+  /** Bytes that its number and kind take on the wire. */
+  readonly tagBytes: 1 | 2;
   /** The group it is one of, in our types and in protobuf's words. */
   readonly group: { readonly localName: string; readonly fullName: string } | undefined;
   /** `"range_end":` */
@@ -87,6 +89,7 @@ function fieldOf(typeName: string, line: string): JsonField {
     type: scalars[type] ?? (type in jsonEnums ? enumOf(type) : schemaOf(type)),
     repeated: flags.includes('r'),
     big: flags.includes('b'),
+    tagBytes: flags.includes('w') ? 2 : 1,
     group: group === undefined ? undefined : { localName: group, fullName: `${typeName}.${groupName}` },
     label: `"${name}":`,
   };

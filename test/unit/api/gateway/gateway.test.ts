@@ -1,6 +1,10 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KV, PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { parseJson } from '../../../../src/api/gateway/json/parse.js';
+import { readProtoJson } from '../../../../src/api/gateway/json/protojson.js';
+import { schemaOf } from '../../../../src/api/gateway/json/schema.js';
+import { sizeOfMessage } from '../../../../src/api/gateway/json/size.js';
+import { KV, PutRequest, TxnRequest } from '../../../../src/proto/gen/etcdserverpb.js';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../../support/cluster.js';
 
 let cluster: LocalCluster;
@@ -105,7 +109,35 @@ describe('the JSON gateway', () => {
     const larger = await post('/v3/kv/put', { key, value: base64('x'.repeat(3_000_000)) });
     const text = 'grpc: received message larger than max (3000010 vs. 2097152)';
     expect([larger.status, larger.body]).toEqual([429, `{"code":8, "message":"${text}"}`]);
-    expect((await post('/v3/kv/put', ` ${' '.repeat(9_000_000)}`)).status).toBe(429);
+  });
+
+  it('says how large the message would be of a body that is too large to be held', async () => {
+    const big = (bytes: number) => base64('x'.repeat(bytes));
+    const put = (bytes: number) => ({ key: base64('big'), value: big(bytes) });
+    const success = [4_000_000, 3_000_001, 100, 2_000_002].map((bytes) => ({ request_put: put(bytes) }));
+    const compare = [{ key: base64('k'), range_end: big(1_000_000), target: 'VALUE', value: big(7) }];
+    const whole = JSON.stringify({ compare, success });
+    const schema = schemaOf('etcdserverpb.TxnRequest');
+    const document = parseJson(whole);
+    if (document === undefined) throw new Error('there is a document');
+    const message = readProtoJson(document, schema, { textBytes: false });
+    const size = TxnRequest.encode(message as never).length;
+    expect(size).toBeGreaterThan(10_000_000);
+    const cut = { text: new Map(), base64: new Map() };
+    expect(sizeOfMessage(message, schema, { cut, textBytes: false })).toBe(size);
+    const text = (bytes: number) => `grpc: received message larger than max (${bytes} vs. 2097152)`;
+    expect((await post('/v3/kv/txn', whole)).body).toBe(`{"code":8, "message":"${text(size)}"}`);
+    expect((await post('/v3/kv/put?text=1', { key: 'k', value: 'é'.repeat(5_000_000) })).status).toBe(429);
+    expect((await post('/v3/kv/put?text=1', { key: 'k', value: 'v'.repeat(10_000_000) })).body).toContain(
+      text(10_000_000 + 3 + 5),
+    );
+    // What is not part of the message, or no JSON.
+    expect((await post('/v3/kv/put', { foo: big(9_000_000), key: base64('big') })).status).toBe(200);
+    expect((await post('/v3/kv/put', ` ${' '.repeat(9_000_000)}`)).body).toContain('key is not provided');
+    expect((await post('/v3/kv/put', `{"key":"${big(9_000_000)}"`)).body).toContain('unexpected EOF');
+    // Of many small values no more than eight megabytes are looked at.
+    const many = JSON.stringify({ success: Array.from({ length: 160_000 }, () => ({ request_put: put(10) })) });
+    expect((await post('/v3/kv/txn', many)).body).toContain(text(many.length));
   });
 
   it('shows keys and values as text on request', async () => {

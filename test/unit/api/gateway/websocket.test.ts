@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../../support/cluster.js';
@@ -150,6 +150,69 @@ describe('a watch over a websocket', () => {
     expect((await put('idle-7')).status).toBe(200);
     expect(await talks[7]?.next()).toMatchObject({ result: { events: [{}] } });
     for (const talk of talks) talk[Symbol.dispose]();
+  });
+});
+
+describe('frames that break the rules of websockets', () => {
+  /** What the client sends after the handshake, and all that it gets until the connection ends. */
+  async function answerTo(...frames: readonly Buffer[]): Promise<Buffer> {
+    const [host = '', port = ''] = served.endpoint.split(':');
+    const socket = connect({ host, port: Number(port) });
+    socket.write(
+      'GET /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    await once(socket, 'data');
+    for (const frame of frames) socket.write(frame);
+    return buffer(socket);
+  }
+  /** Masked by zeros. */
+  const frame = (first: number, payload: string | Buffer = '', second = 0x80): Buffer => {
+    const bytes = Buffer.from(payload);
+    const long = bytes.length > 125 ? Buffer.of(bytes.length >>> 8, bytes.length & 0xff) : Buffer.alloc(0);
+    const length = bytes.length > 125 ? 126 : bytes.length;
+    return Buffer.concat([Buffer.of(first, second | length), long, Buffer.alloc(second & 0x80 ? 4 : 0), bytes]);
+  };
+  const closing = (code: number, text = ''): Buffer =>
+    Buffer.concat([Buffer.of(code >>> 8, code & 0xff), Buffer.from(text)]);
+
+  it.each<[string, Buffer[], Buffer]>([
+    ['a reserved bit', [frame(0xc1, '{}')], closing(1002, 'RSV1 set')],
+    ['an opcode that is none', [frame(0x83, '{}')], closing(1002, 'bad opcode 3')],
+    ['no mask', [frame(0x81, '{}', 0)], closing(1002, 'bad MASK')],
+    ['several faults', [frame(0xf3, '', 0)], closing(1002, 'RSV1 set, RSV2 set, RSV3 set, bad opcode 3, bad MASK')],
+    ['the end of no message', [frame(0x80, '{}')], closing(1002, 'continuation after FIN')],
+    ['a message within a message', [frame(0x01, '{'), frame(0x81, '{}')], closing(1002, 'data before FIN')],
+    ['half a ping', [frame(0x09, 'x')], closing(1002, 'FIN not set on control')],
+    ['a long ping', [frame(0x89, 'x'.repeat(126))], closing(1002, 'len > 125 for control')],
+    ['a code nobody may send', [frame(0x88, closing(1005))], closing(1002, 'bad close code 1005')],
+    [
+      'a farewell that is no text',
+      [frame(0x88, Buffer.of(3, 0xe8, 0xff))],
+      closing(1002, 'invalid utf8 payload in close frame'),
+    ],
+    ['a farewell', [frame(0x88, closing(1000, 'bye'))], closing(1000)],
+    ['one of an application', [frame(0x88, closing(4999))], closing(4999)],
+    ['one without a code', [frame(0x88)], Buffer.alloc(0)],
+    ['more than can be held', [Buffer.of(0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4)], closing(1009)],
+  ])('%s is answered as etcd answers it', async (_what, frames, payload) => {
+    expect((await answerTo(...frames)).toString('latin1')).toBe(
+      Buffer.concat([Buffer.of(0x88, payload.length), payload]).toString('latin1'),
+    );
+  });
+
+  it('a length that no frame can have is hung up on', async () => {
+    expect(await answerTo(Buffer.of(0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4))).toHaveLength(0);
+  });
+
+  it('pings are answered in between, and text need not be UTF-8', async () => {
+    const answer = await answerTo(
+      frame(0x01, '{"create_request":{"x":"'),
+      frame(0x89, 'are you there'),
+      frame(0x80, Buffer.from('\xff"}}', 'latin1')),
+      frame(0x88),
+    );
+    expect(answer.subarray(0, 15).toString('latin1')).toBe('\x8a\x0dare you there');
   });
 });
 
