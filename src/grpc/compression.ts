@@ -23,7 +23,19 @@ export function decompress(bytes: Uint8Array, maxBytes: number): Buffer {
       const message = `grpc: received message after decompression larger than max ${maxBytes}`;
       throw new GrpcError(Code.ResourceExhausted, message, { cause });
     }
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new GrpcError(Code.Internal, `grpc: failed to decompress the received message: ${why}`, { cause });
+    throw new GrpcError(Code.Internal, `grpc: failed to decompress the message: ${faultOf(bytes, cause)}`, { cause });
   }
+}
+
+const HEADER_BYTES = 10;
+const MAGIC = [0x1f, 0x8b, 8];
+
+/** In the words of Go's compress/gzip. */
+function faultOf(bytes: Uint8Array, cause: unknown): string {
+  if (bytes.length === 0) return 'EOF';
+  if (bytes.length < HEADER_BYTES) return 'unexpected EOF';
+  if (MAGIC.some((byte, at) => bytes[at] !== byte)) return 'gzip: invalid header';
+  if ((cause as { code?: unknown }).code === 'Z_BUF_ERROR') return 'unexpected EOF';
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return /data check|length check/.test(text) ? 'gzip: invalid checksum' : `flate: corrupt input: ${text}`;
 }

@@ -31,6 +31,8 @@ export interface CallHead {
   readonly path: string;
   readonly timeoutMs: number | undefined;
   readonly encoding: Encoding;
+  /** Behind the `+` of the request's content type: answers have it as well. */
+  readonly subtype: string;
 }
 
 /** The server, as its calls need it. */
@@ -48,10 +50,21 @@ const plainHeaders: HeaderList = Object.freeze([
   { name: 'content-type', value: 'application/grpc' },
 ]);
 const gzipHeaders: HeaderList = Object.freeze([...plainHeaders, { name: 'grpc-encoding', value: 'gzip' }]);
+const usualHeaders = { identity: plainHeaders, gzip: gzipHeaders };
 const okTrailers: HeaderList = Object.freeze([{ name: 'grpc-status', value: '0' }]);
 
 /** Most streams end so, and an error's trace of the stack costs more than the rest of a stream's end. */
 const CANCELED = contextCanceled();
+
+export function contentTypeOf(subtype: string): string {
+  return subtype === '' ? 'application/grpc' : `application/grpc+${subtype}`;
+}
+
+function headersOf({ subtype }: CallHead, encoding: Encoding): HeaderList {
+  const usual = usualHeaders[encoding];
+  if (subtype === '') return usual;
+  return usual.map((field) => (field.name === 'content-type' ? { ...field, value: contentTypeOf(subtype) } : field));
+}
 
 export abstract class RunningCall implements ServerCall, StreamListener {
   protected ended = false;
@@ -178,7 +191,8 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     const trailers = statusFields(error);
     if (this.#extraTrailers !== undefined) appendAll(trailers, this.#extraTrailers);
     if (this.#headersSent) this.stream.sendTrailers(trailers);
-    else this.stream.sendHeaders([...plainHeaders, ...(this.#extraHeaders ?? []), ...trailers], true);
+    else
+      this.stream.sendHeaders([...headersOf(this.head, 'identity'), ...(this.#extraHeaders ?? []), ...trailers], true);
   }
 
   /** For whatever a handler has thrown. */
@@ -194,7 +208,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
 
   #sendHeaders(): void {
     this.#headersSent = true;
-    const usual = this.head.encoding === 'gzip' ? gzipHeaders : plainHeaders;
+    const usual = headersOf(this.head, this.head.encoding);
     this.stream.sendHeaders(this.#extraHeaders === undefined ? usual : [...usual, ...this.#extraHeaders], false);
   }
 

@@ -5,10 +5,12 @@
  */
 import type { HeaderField, HeaderList, Http2Stream, StreamListener } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';
+import { decodeBase64 } from '../lib/go/base64.js';
+import { goQuote } from '../lib/go/quote.js';
 import { encodingOf } from './compression.js';
 import { Deadlines } from './deadlines.js';
 import { Held } from './held.js';
-import type { CallHead, CallHost, RunningCall } from './server-call.js';
+import { type CallHead, type CallHost, contentTypeOf, type RunningCall } from './server-call.js';
 import { statusFields } from './status.js';
 import { StreamCall } from './stream-call.js';
 import { parseTimeout } from './timeout.js';
@@ -22,12 +24,17 @@ import {
 } from './types.js';
 import { UnaryCall } from './unary-call.js';
 
-/** Whether a request is for gRPC; all others on the port belong to somebody else. */
+/**
+ * Whether a request is for gRPC, be it that its path alone says so; all others on the port belong to somebody else.
+ * `etcd-diff:` without TLS etcd refuses all others over HTTP/2.
+ */
 export function isGrpc(fields: HeaderList): boolean {
+  let path = '';
   for (const { name, value } of fields) {
-    if (name === 'content-type') return isGrpcContentType(value);
+    if (name === 'content-type' && subtypeOf(value) !== undefined) return true;
+    if (name === ':path') path = value;
   }
-  return false;
+  return METHOD_PATH.test(path);
 }
 
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
@@ -83,11 +90,14 @@ class Server implements GrpcServer, CallHost {
     let path = '';
     let method = '';
     let contentType: string | undefined;
-    let timeout: string | undefined;
+    let timeoutMs: number | undefined;
     let encodingName: string | undefined;
+    /** Of several, the last is told, as grpc-go has it. */
+    let malformed: string | undefined;
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i];
-      switch (field?.name) {
+      if (field === undefined) continue;
+      switch (field.name) {
         case ':path':
           path = field.value;
           break;
@@ -97,41 +107,46 @@ class Server implements GrpcServer, CallHost {
         case 'content-type':
           contentType = field.value;
           break;
-        case 'grpc-timeout':
-          timeout = field.value;
+        case 'grpc-timeout': {
+          const parsed = parseTimeout(field.value);
+          if (typeof parsed === 'number') timeoutMs = parsed;
+          else malformed = `malformed grpc-timeout: ${parsed}`;
           break;
+        }
         case 'grpc-encoding':
           encodingName = field.value;
           break;
+        default:
+          if (field.name.endsWith('-bin')) malformed = faultOfBinary(field) ?? malformed;
       }
     }
-    if (contentType === undefined || !isGrpcContentType(contentType)) {
-      const text = `invalid gRPC request content-type ${JSON.stringify(contentType ?? '')}`;
-      refuse(stream, '415', new GrpcError(Code.InvalidArgument, text));
+    const subtype = contentType === undefined ? undefined : subtypeOf(contentType);
+    if (subtype === undefined) {
+      const text = `invalid gRPC request content-type ${goQuote(contentType ?? '')}`;
+      refuse(stream, '415', '', new GrpcError(Code.InvalidArgument, text));
+      return;
+    }
+    if (malformed !== undefined) {
+      refuse(stream, '400', subtype, new GrpcError(Code.Internal, malformed));
       return;
     }
     if (method !== 'POST') {
-      const text = `Received a HEADERS frame with :method ${JSON.stringify(method)} which should be POST`;
-      refuse(stream, '405', new GrpcError(Code.Internal, text));
-      return;
-    }
-    const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
-    if (typeof timeoutMs === 'string') {
-      refuse(stream, '400', new GrpcError(Code.Internal, `malformed grpc-timeout: ${timeoutMs}`));
+      const text = `Received a HEADERS frame with :method ${goQuote(method)} which should be POST`;
+      refuse(stream, '405', subtype, new GrpcError(Code.Internal, text));
       return;
     }
     const begin = this.#methods.get(path);
     if (begin === undefined) {
-      refuse(stream, '200', this.#unknown(path));
+      refuse(stream, '200', subtype, this.#unknown(path));
       return;
     }
     const encoding = encodingOf(encodingName);
     if (encoding === undefined) {
-      const text = `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encodingName)}`;
-      refuse(stream, '200', new GrpcError(Code.Unimplemented, text));
+      const text = `grpc: Decompressor is not installed for grpc-encoding ${goQuote(encodingName ?? '')}`;
+      refuse(stream, '200', subtype, new GrpcError(Code.Unimplemented, text));
       return;
     }
-    begin(stream, { fields, path, timeoutMs, encoding }, end);
+    begin(stream, { fields, path, timeoutMs, encoding, subtype }, end);
   }
 
   cancelAll(message = 'transport is closing'): void {
@@ -142,7 +157,7 @@ class Server implements GrpcServer, CallHost {
   #unknown(path: string): GrpcError {
     const slash = path.lastIndexOf('/');
     if (slash <= 0 || !path.startsWith('/')) {
-      return new GrpcError(Code.Unimplemented, `malformed method name: ${JSON.stringify(path)}`);
+      return new GrpcError(Code.Unimplemented, `malformed method name: ${goQuote(path)}`);
     }
     const service = path.slice(1, slash);
     return new GrpcError(
@@ -154,10 +169,21 @@ class Server implements GrpcServer, CallHost {
   }
 }
 
-function isGrpcContentType(value: string): boolean {
-  return (
-    value === 'application/grpc' || /^application\/grpc[+;]/i.test(value) || value.toLowerCase() === 'application/grpc'
-  );
+const GRPC = 'application/grpc';
+/** `/package.Service/Method` */
+const METHOD_PATH = /^\/\w+\.[A-Z]\w*\/\w/;
+
+/** `proto` of `application/grpc+proto`, empty where there is none; undefined for what is no gRPC. */
+function subtypeOf(contentType: string): string | undefined {
+  if (contentType === GRPC) return '';
+  return /^application\/grpc[+;]/.test(contentType) ? contentType.slice(GRPC.length + 1) : undefined;
+}
+
+function faultOfBinary({ name, value }: HeaderField): string | undefined {
+  const decoded = decodeBase64(value, { url: false, padded: value.length % 4 === 0 });
+  if (decoded instanceof Uint8Array) return undefined;
+  const where = `${goQuote(value)} in header ${goQuote(name)}`;
+  return `malformed binary metadata ${where}: illegal base64 data at input byte ${decoded.illegalAt}`;
 }
 
 /** The rest of a refused request is read and dropped until the client has seen the answer. */
@@ -169,11 +195,11 @@ const dropping = (stream: Http2Stream): StreamListener => ({
   closed() {},
 });
 
-function refuse(stream: Http2Stream, httpStatus: string, error: GrpcError): void {
+function refuse(stream: Http2Stream, httpStatus: string, subtype: string, error: GrpcError): void {
   stream.listener = dropping(stream);
   const fields: HeaderField[] = [
     { name: ':status', value: httpStatus },
-    { name: 'content-type', value: 'application/grpc' },
+    { name: 'content-type', value: contentTypeOf(subtype) },
     ...statusFields(error),
   ];
   stream.sendHeaders(fields, true);

@@ -1,6 +1,6 @@
 /**
  * One unary call on the server: gather the request, call the handler, answer: in the same turn when the handler answers
- * at once.
+ * at once. Whatever comes behind the request's first message is dropped, as grpc-go leaves it alone.
  */
 import { readUint32 } from '../http2/frames/frame.js';
 import type { Http2Stream } from '../http2/types.js';
@@ -12,10 +12,12 @@ import { type Answer, Code, GrpcError, type UnaryHandler } from './types.js';
 
 /** What a call under way takes up beside its message: stream, headers, closures. */
 const CALL_BYTES = 1024;
+const UNEXPECTED = 'unexpected EOF';
 
 export class UnaryCall<I, O> extends RunningCall {
   #reader: MessageReader | undefined;
 
+  /** There once the handler has been called. */
   requestBytes: Uint8Array | undefined;
   readonly #method: Method<I, O>;
   readonly #handler: UnaryHandler<I, O>;
@@ -28,7 +30,7 @@ export class UnaryCall<I, O> extends RunningCall {
 
   data(bytes: Buffer, end: boolean): void {
     this.stream.consume(bytes.length);
-    if (this.ended) return;
+    if (this.ended || this.requestBytes !== undefined) return;
     // Nearly always the whole request is one frame, and its message is taken where it lies.
     if (
       end &&
@@ -63,16 +65,16 @@ export class UnaryCall<I, O> extends RunningCall {
 
   writable(): void {}
 
-  /** An oversize message is refused as soon as its length is known; what is gathered never exceeds one message. */
+  /** An oversize message is refused as soon as its length is known, a whole one is taken as soon as it is there. */
   #checkLength(reader: MessageReader): void {
     const announced = reader.announced;
     if (announced === undefined) return;
-    if (announced > this.host.maxReceiveBytes || reader.size > PREFIX_BYTES + announced) this.#takeMessage(reader);
+    if (announced > this.host.maxReceiveBytes || reader.size >= PREFIX_BYTES + announced) this.requestEnded();
   }
 
-  /** The request has ended: with exactly one message in it, one hopes. */
+  /** No more of the request is looked at: with a message in it, one hopes. */
   requestEnded(): void {
-    if (this.ended) return;
+    if (this.ended || this.requestBytes !== undefined) return;
     const message = this.#takeMessage(this.#reader);
     if (message !== undefined) this.#invoke(message);
   }
@@ -80,13 +82,9 @@ export class UnaryCall<I, O> extends RunningCall {
   #takeMessage(reader: MessageReader | undefined): Buffer | undefined {
     try {
       const message = reader?.next();
-      if (reader === undefined || message === undefined) throw new GrpcError(Code.Internal, 'unexpected EOF');
-      if (reader.size > 0) {
-        throw new GrpcError(
-          Code.Internal,
-          'cardinality violation: received multiple request messages for non-client-streaming RPC',
-        );
-      }
+      // Which of the two it is, clients see: grpc-go tells the error of its own reading.
+      if (message === undefined)
+        throw new GrpcError(Code.Unknown, reader?.announced === undefined ? 'EOF' : UNEXPECTED);
       return message;
     } catch (error) {
       this.failWith(error);

@@ -480,7 +480,7 @@ describe('what a client makes of', () => {
       [head([...ok, ['grpc-encoding', 'gzip']]), frame(T.DATA, 0, 1, Buffer.from([1, 0, 0, 0, 1, 9]))],
       {},
       13,
-      'grpc: failed to decompress the received message: unexpected end of file',
+      'grpc: failed to decompress the message: unexpected EOF',
     ],
     [
       'a status alone',
