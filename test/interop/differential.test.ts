@@ -47,6 +47,10 @@ describe.skipIf(binaries === undefined)('beside a real etcd', () => {
 
 function describeAction(action: Action): string {
   if (action.t === 'raw') return `raw ${action.rpc.path} as ${action.as} ${Buffer.from(action.bytes).toString('hex')}`;
+  if (action.t === 'frames') {
+    const { headers, body, as } = action.request;
+    return `frames ${JSON.stringify(headers)} as ${as} ${Buffer.from(body).toString('hex')}`;
+  }
   if (action.t !== 'call') return JSON.stringify(action);
   const { rpc, bodies, by, as } = action.step;
   return `${by} ${rpc.path} as ${as} ${bodies.join('\n')}`;
@@ -70,6 +74,8 @@ class Pair implements AsyncDisposable {
         return this.#both((side) => side.plain(action.method, action.path, action.body));
       case 'raw':
         return this.#both((side) => side.raw(action.rpc, action.bytes, action.as));
+      case 'frames':
+        return this.#both((side) => side.frames(action.request));
       case 'watch':
         return this.#watch(action);
       case 'call': {

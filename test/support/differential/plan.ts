@@ -1,5 +1,6 @@
 /** What a seed does, step by step. The sides' answers have no influence on it. */
 import { type Body, Draw } from './draw.js';
+import { drawFrames, type FrameRequest } from './frames.js';
 import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rawRpcs, rpcs } from './requests.js';
 import { messageOf, type Step } from './side.js';
 
@@ -8,6 +9,8 @@ export type Action =
   | { readonly t: 'plain'; readonly method: string; readonly path: string; readonly body: string | undefined }
   /** Through gRPC, with bytes that are hardly a message. */
   | { readonly t: 'raw'; readonly rpc: Rpc; readonly bytes: Uint8Array; readonly as: Caller }
+  /** As no client of gRPC would. */
+  | { readonly t: 'frames'; readonly request: FrameRequest }
   /** On one of the streams of watches; `open` puts a new one in its place. */
   | {
       readonly t: 'watch';
@@ -46,6 +49,7 @@ export class Plan {
     if (draw.chance(16)) return this.#watch();
     if (draw.chance(30)) return this.#plain();
     if (draw.chance(20)) return this.#raw();
+    if (draw.chance(12)) return { t: 'frames', request: drawFrames(draw, draw.one(callers)) };
     return this.#random();
   }
 

@@ -1,4 +1,5 @@
 /** One of the members that are compared: asks it through gRPC or the gateway, and makes its answers comparable. */
+import { gunzipSync } from 'node:zlib';
 import { parseJson } from '../../../src/api/gateway/json/parse.js';
 import { readProtoJson } from '../../../src/api/gateway/json/protojson.js';
 import { type AnyMessage, schemaOf } from '../../../src/api/gateway/json/schema.js';
@@ -9,6 +10,7 @@ import type { Method } from '../../../src/lib/codec.js';
 import { Cluster, KV } from '../../../src/proto/gen/etcdserverpb.js';
 import { channelTo } from '../channel-to.js';
 import type { ClusterPlace } from '../cluster.js';
+import { FrameClient, type FrameRequest } from './frames.js';
 import type { Caller, Rpc } from './requests.js';
 
 export interface Step {
@@ -25,12 +27,14 @@ const ANSWER_MS = 10_000;
 
 export class Side implements AsyncDisposable {
   readonly channel: Channel;
+  readonly #frames: FrameClient;
   readonly #tokens = new Map<string, string>([['a stranger', 'notatokenatall.1']]);
   #member = '0';
   #learner = '0';
 
   private constructor(readonly place: ClusterPlace) {
     this.channel = channelTo(place.endpoint);
+    this.#frames = new FrameClient(place.endpoint);
   }
 
   static async of(place: ClusterPlace): Promise<Side> {
@@ -41,6 +45,7 @@ export class Side implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#frames[Symbol.dispose]();
     await this.channel.close();
   }
 
@@ -61,6 +66,19 @@ export class Side implements AsyncDisposable {
       if (!(cause instanceof GrpcError)) return { thrown: String(cause) };
       return { code: cause.code, message: cause.message };
     }
+  }
+
+  /** A call as no client of gRPC would make it. */
+  async frames(request: FrameRequest): Promise<unknown> {
+    const { method, path } = request.rpc;
+    const answer = await this.#frames.ask(request, this.#tokens.get(request.as));
+    const messages: string[] = [];
+    for (let rest = answer.body; rest.length >= 5; rest = rest.subarray(5 + rest.readUInt32BE(1)))
+      messages.push(shown(method, rest.subarray(5, 5 + rest.readUInt32BE(1)), rest[0] === 1));
+    const { reset, headers, trailers } = answer;
+    // An empty message of a status is sent or not.
+    const ends = Object.fromEntries(Object.entries(trailers).filter(([, value]) => value !== ''));
+    return this.#masked({ reset, headers: { ...headers }, trailers: ends, messages }, path);
   }
 
   /** Any request over HTTP/1 that is not one of an RPC. */
@@ -209,6 +227,15 @@ async function isWholeSnapshot(messages: AsyncIterable<unknown>): Promise<boolea
 function jsonOf(method: Method<unknown, unknown>, message: unknown): string {
   const schema = schemaOf(method.output.typeName);
   return writeJson(message as AnyMessage, schema, { comma: ',', escapeHtml: false, textBytes: false });
+}
+
+/** Of a path that an odd request names, the answer may be another's. */
+function shown(method: Method<unknown, unknown>, bytes: Uint8Array, isPacked: boolean): string {
+  try {
+    return jsonOf(method, method.output.decode(isPacked ? gunzipSync(bytes) : bytes));
+  } catch {
+    return Buffer.from(bytes).toString('hex');
+  }
 }
 
 /** Undefined for a body that is no such message. */
