@@ -1,6 +1,7 @@
 /** The client library's records as etcdctl shows them: one line of zap's JSON each, on stderr. */
 
 import type { Terminal } from '../cli/terminal.js';
+import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import type { LogFields, Logger } from '../lib/logger.js';
 
 /** Where in etcd's sources a record comes from; scripts that read the logs may look for it. */
@@ -15,7 +16,8 @@ const callers: Readonly<Record<string, string>> = {
 type Level = 'info' | 'warn' | 'error';
 
 /** What goes wrong, under the client library's name. */
-export const clientLogger = (io: Terminal): Logger => lineLogger(io, 'etcd-client', ['warn', 'error']);
+export const clientLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
+  lineLogger(io, differenceOf('clientNamesItself', emulate) ? 'etcd-client' : undefined, ['warn', 'error']);
 
 /** How a long command gets on. */
 export const progressLogger = (io: Terminal): Logger => lineLogger(io, undefined, ['info', 'warn', 'error']);

@@ -31,7 +31,7 @@ export async function clientOptions(
     keepAlive: { timeMs: globals['keepalive-time'], timeoutMs: globals['keepalive-timeout'] },
     maxSendBytes: globals['max-request-bytes'],
     maxReceiveBytes: globals['max-recv-bytes'],
-    logger: clientLogger(io),
+    logger: clientLogger(io, globals.emulate),
   };
 }
 

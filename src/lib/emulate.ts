@@ -115,6 +115,12 @@ const differences = {
    * What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause.
    */
   delRangeWarning: row<'none' | 'announce' | 'pause'>('none', 'announce', 'pause', 'pause'),
+  /** `endpoint health` says what is well on stdout, not on stderr. */
+  healthyGoesToStdout: row(false, true, true, true),
+  /** `member list -w json` knows of `--hex`. */
+  memberJsonHasHex: row(false, true, true, true),
+  /** Records of the client name it. */
+  clientNamesItself: row(false, true, true, true),
   /** `endpoint hashkv` shows the revision that was hashed. */
   hashkvHasRevision: since36,
   /** `endpoint status` shows storage version, quota and downgrade. */

@@ -49,7 +49,10 @@ export const JSON_LINES: Renderers<string> = {
   memberRemove: ({ answer }) => memberList(answer),
   memberUpdate: ({ answer }) => memberList(answer),
   memberPromote: ({ answer }) => memberList(answer),
-  memberList: (answer, options) => (options.hex ? memberListHex(answer, options) : memberList(answer)),
+  memberList: (answer, options) =>
+    options.hex && differenceOf('memberJsonHasHex', options.emulate)
+      ? memberListHex(answer, options)
+      : memberList(answer),
 
   endpointHealth: (list) =>
     json.array(list, ({ endpoint, health, took, error }) =>

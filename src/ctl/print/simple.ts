@@ -63,10 +63,12 @@ export const SIMPLE: Renderers<Lines> = {
   memberPromote: ({ member, answer }) => memberLine(member, 'promoted in', answer.header),
   memberList: (answer) => rows(memberTable(answer).rows),
 
-  endpointHealth: (list) => {
+  endpointHealth: (list, { emulate }) => {
     const lines = new Lines();
+    const toStdout = differenceOf('healthyGoesToStdout', emulate);
     for (const { endpoint, took, error } of list) {
-      if (error === '') lines.text(`${endpoint} is healthy: successfully committed proposal: took = ${took}`);
+      const well = `${endpoint} is healthy: successfully committed proposal: took = ${took}`;
+      if (error === '') toStdout ? lines.text(well) : lines.error(well);
       else lines.error(`${endpoint} is unhealthy: failed to commit proposal: ${error}`);
     }
     return lines;

@@ -117,7 +117,7 @@ describe('a load', () => {
 describe('the client’s log', () => {
   it('has warnings and errors as lines of JSON', () => {
     const { io, written } = terminal('');
-    const logger = clientLogger(io);
+    const logger = clientLogger(io, '3.5');
     logger.info('quiet');
     logger.warn('retrying of unary invoker failed', { attempt: 0 });
     expect(JSON.parse(written.err)).toEqual({

@@ -297,6 +297,8 @@ describe('endpoints', () => {
       'a:1 is healthy: successfully committed proposal: took = 1.5ms\n' +
         'stderr: b:1 is unhealthy: failed to commit proposal: context deadline exceeded\n',
     );
+    const of34 = await printed('simple', (printer) => printer.print('endpointHealth', health), { emulate: '3.4' });
+    expect(of34).toContain('stderr: a:1 is healthy: ');
     expect(await printed('json', (printer) => printer.print('endpointHealth', health))).toBe(
       '[{"endpoint":"a:1","health":true,"took":"1.5ms"},' +
         '{"endpoint":"b:1","health":false,"took":"2s","error":"context deadline exceeded"}]\n',
