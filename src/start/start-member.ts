@@ -8,7 +8,7 @@
  *   3. The data directory is opened or made, the log replayed.
  *   4. Once the member has published itself, clients are served and the waiting connections are let in.
  */
-import { type HealthCounters, healthHandler } from '../api/http/health.js';
+import { HealthCounters, healthHandler } from '../api/http/health.js';
 import { metricsHandler } from '../api/http/metrics.js';
 import { peerMembersHandler } from '../api/http/peer.js';
 import { peerDowngradeHandler } from '../api/http/peer-downgrade.js';
@@ -179,7 +179,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   const counts = new RpcCounts();
   let tracing: Tracing | undefined;
   try {
-    const health: HealthCounters = { success: 0, failures: 0 };
+    const health = new HealthCounters();
     metrics = memberMetrics(member, counts, health, { isExtensive: options.metrics === 'extensive' });
     peers.metrics.registerIn(metrics.registry);
     if (options.distributedTracing !== undefined)
@@ -307,6 +307,7 @@ function memberMetrics(
     ...member.figures(),
     healthSuccess: health.success,
     healthFailures: health.failures,
+    healthChecks: health.checks.values(),
     clientReceivedBytes: counts.receivedBytes,
     clientSentBytes: counts.sentBytes,
     openDescriptors: openDescriptors(),

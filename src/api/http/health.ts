@@ -6,6 +6,7 @@
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
+import type { HealthCheckCount } from '../../member/metrics/server-metrics.js';
 import { type HttpHandler, onlyGet, textError } from './types.js';
 
 /** What the checks need of a member. */
@@ -19,9 +20,17 @@ export interface HealthSource {
   probe(options: { serializable: boolean }): Promise<void>;
 }
 
-export interface HealthCounters {
-  success: number;
-  failures: number;
+/** Of `/health`, and of each check of the others. */
+export class HealthCounters {
+  success = 0;
+  failures = 0;
+  readonly checks = new Map<string, HealthCheckCount>();
+
+  checked(type: HealthCheckCount['type'], name: string, isOk: boolean): void {
+    const key = `${type}/${name}`;
+    const { success, error } = this.checks.get(key) ?? { success: 0, error: 0 };
+    this.checks.set(key, { type, name, isOk, success: success + (isOk ? 1 : 0), error: error + (isOk ? 0 : 1) });
+  }
 }
 
 export function healthHandler(source: HealthSource, logger: Logger, counters: HealthCounters): HttpHandler {
@@ -29,10 +38,16 @@ export function healthHandler(source: HealthSource, logger: Logger, counters: He
     if (url.pathname === '/health') return onlyGet(request) ?? health(source, logger, counters, url);
     const match = /^\/(livez|readyz)(?:\/([a-z_]+))?$/.exec(url.pathname);
     if (match === null) return undefined;
-    const checks = match[1] === 'livez' ? liveChecks(source) : readyChecks(source);
+    const type = match[1] === 'livez' ? 'livez' : 'readyz';
+    const checks = type === 'livez' ? liveChecks(source) : readyChecks(source);
     const only = match[2];
     if (only !== undefined && !checks.has(only)) return undefined;
-    return onlyGet(request) ?? runChecks(logger, request, url, only === undefined ? checks : pick(checks, only));
+    return (
+      onlyGet(request) ??
+      runChecks(logger, request, url, only === undefined ? checks : pick(checks, only), (name, isOk) =>
+        counters.checked(type, name, isOk),
+      )
+    );
   };
 }
 
@@ -116,6 +131,7 @@ async function runChecks(
   request: HttpRequest,
   url: URL,
   checks: ReadonlyMap<string, Check>,
+  checked: (name: string, isOk: boolean) => void,
 ): Promise<HttpResponse> {
   const excluded = url.searchParams.getAll('exclude');
   const unknown = excluded.filter((name) => !checks.has(name));
@@ -126,9 +142,11 @@ async function runChecks(
     if (excluded.includes(name)) continue;
     try {
       await check();
+      checked(name, true);
       lines.push(`[+]${name} ok\n`);
     } catch (cause) {
       failed = true;
+      checked(name, false);
       lines.push(`[-]${name} failed: ${(cause as Error).message}\n`);
     }
   }

@@ -14,7 +14,7 @@ import { WAL_DURATIONS } from '../../wal/metrics.js';
 import { collectProcessMetrics, PROCESS_SCALARS, type ProcessFigures } from './process-metrics.js';
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
 import { addScalars } from './scalars.js';
-import { PROXY_SCALARS, SERVER_SCALARS, type ServerFigures } from './server-metrics.js';
+import { addHealthMetrics, PROXY_SCALARS, SERVER_SCALARS, type ServerFigures } from './server-metrics.js';
 import { type Series, TalliedHistogram } from './tallied-histogram.js';
 
 /** What is read at each scrape. */
@@ -49,6 +49,14 @@ export interface MetricsIdentity {
   readonly serverVersion: string;
   readonly runtimeVersion: string;
   readonly memberIdHex: string;
+}
+
+/** Bounds of buckets as Go writes them, from a million on with an exponent: they are labels, and compared as text. */
+function withGoBounds(text: string): string {
+  return text.replace(/le="(\d)(\d{6,})"/g, (_, first: string, rest: string) => {
+    const digits = rest.replace(/0+$/, '');
+    return `le="${first}${digits === '' ? '' : `.${digits}`}e+${String(rest.length).padStart(2, '0')}"`;
+  });
 }
 
 /** Versions of clients that are counted apart; the rest is one. */
@@ -132,6 +140,7 @@ export class MemberMetrics {
       });
     }
     addRpcMetrics(this.registry, rpcs);
+    addHealthMetrics(this.registry, figures);
     collectProcessMetrics(this.registry);
   }
 
@@ -139,7 +148,7 @@ export class MemberMetrics {
   async scraped(): Promise<string> {
     this.#scrapesRunning.inc();
     try {
-      return await this.registry.metrics();
+      return withGoBounds(await this.registry.metrics());
     } finally {
       this.#scrapesRunning.dec();
       this.#scrapes.inc({ code: '200' });

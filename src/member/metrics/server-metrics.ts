@@ -1,8 +1,21 @@
 /** What the member itself counts. Source: etcd's server/etcdserver/metrics.go and api/etcdhttp/health.go. */
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Scalars } from '../../lib/metrics.js';
+
+/** A check of `/livez` or `/readyz`. */
+export interface HealthCheckCount {
+  readonly type: 'livez' | 'readyz';
+  readonly name: string;
+  /** How it ended last. */
+  readonly isOk: boolean;
+  readonly success: number;
+  readonly error: number;
+}
 
 /** What is read at each scrape. */
 export interface ServerFigures {
+  /** Those that were ever asked for. */
+  readonly healthChecks: Iterable<HealthCheckCount>;
   readonly hasLeader: boolean;
   readonly isLeader: boolean;
   readonly isLearner: boolean;
@@ -82,3 +95,29 @@ export const PROXY_SCALARS: Scalars<unknown> = {
   etcd_grpc_proxy_events_coalescing_total: ['counter', 'Total number of events coalescing', () => 0],
   etcd_grpc_proxy_watchers_coalescing_total: ['gauge', 'Total number of current watchers coalescing', () => 0],
 };
+
+export function addHealthMetrics(registry: Registry, figures: () => Pick<ServerFigures, 'healthChecks'>): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'etcd_server_healthcheck',
+    help: 'The result of each kind of healthcheck.',
+    labelNames: ['name', 'type'],
+    registers,
+    collect() {
+      for (const { name, type, isOk } of figures().healthChecks) this.set({ name, type }, isOk ? 1 : 0);
+    },
+  });
+  new Counter({
+    name: 'etcd_server_healthchecks_total',
+    help: 'The total number of each kind of healthcheck.',
+    labelNames: ['name', 'status', 'type'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, type, success, error } of figures().healthChecks) {
+        if (success > 0) this.inc({ name, status: 'success', type }, success);
+        if (error > 0) this.inc({ name, status: 'error', type }, error);
+      }
+    },
+  });
+}

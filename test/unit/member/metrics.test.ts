@@ -41,6 +41,7 @@ async function work(on: Client, endpoint: string): Promise<void> {
   await fetch(`${v2}/a`, { method: 'PUT', body: new URLSearchParams({ value: '1' }) });
   await fetch(`${v2}/?recursive=true`);
   await fetch(`${v2}/nothing`);
+  for (const path of ['health', 'livez', 'readyz', 'readyz/non_learner']) await fetch(`http://${endpoint}/${path}`);
 }
 
 /** Two events: a put and a deletion. */
@@ -98,6 +99,8 @@ describe('metrics', () => {
     ['etcd_http_received_total{method="GET"}', 2],
     ['etcd_http_failed_total{code="404",method="GET"}', 1],
     ['etcd_http_successful_duration_seconds_count{method="PUT"}', 1],
+    ['etcd_server_healthcheck{name="linearizable_read",type="readyz"}', 1],
+    ['etcd_server_healthchecks_total{name="non_learner",status="success",type="readyz"}', 2],
     ['etcd_grpc_proxy_events_coalescing_total', 0],
     ['etcd_server_apply_duration_seconds_count{op="Put",success="true",version="v3"}', 1],
     ['etcd_server_apply_duration_seconds_count{op="Txn",success="true",version="v3"}', 1],
@@ -169,6 +172,7 @@ describe('metrics', () => {
     expect(ends('etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds')).toEqual(['1', '4096', 14]);
     expect(ends('etcd_debugging_mvcc_db_compaction_total_duration_milliseconds')).toEqual(['100', '819200', 15]);
     expect(ends('etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds')).toEqual(['0.5', '4096', 15]);
+    expect(ends('etcd_debugging_lease_ttl_total')).toEqual(['1', '8.388608e+06', 25]);
     // Of each method.
     expect(ends('etcd_http_successful_duration_seconds')).toEqual(['0.0005', '2.048', 28]);
   });
@@ -217,12 +221,33 @@ describe('metrics', () => {
     ['3.4', realEtcd34],
   ])('have every name of a real etcd %s', async (_version, programs) => {
     if (programs === undefined) return;
-    await using cluster = await prepareCluster({ members: 1 });
+    await using cluster = await prepareCluster({ members: 1, flags: ['--metrics=extensive'] });
     const home = cluster.only;
     await using member = await home.run(`${programs}/etcd`);
     expect(member.hasEnded).toBe(false);
-    const ours = new Set(names(await scrape(served.endpoint)));
-    const absent = names(await scrape(home.endpoint)).filter((each) => !ours.has(each));
-    expect(absent).toEqual([]);
+    await using at = new Client({ endpoints: [home.endpoint] }, osWorld);
+    await work(at, home.endpoint);
+    const real = await scrape(home.endpoint);
+    const text = await scrape(served.endpoint);
+    const ours = new Set(names(text));
+    expect(names(real).filter((each) => !ours.has(each))).toEqual([]);
+    // What was counted there was counted here, under the same labels.
+    const counted = new Set(
+      seriesOf(text)
+        .filter(([, value]) => value > 0)
+        .map(([name]) => name),
+    );
+    const shown = new Set(seriesOf(text).map(([name]) => name));
+    const absent = seriesOf(real).filter(([name, value]) => !(value > 0 ? counted : shown).has(name));
+    expect(absent.map(([name]) => name).filter((name) => !isChance(name))).toEqual([]);
   });
 });
+
+/** Names with labels. */
+const seriesOf = (text: string): [string, number][] =>
+  [...text.matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)].map(([, name = '', value]) => [name, Number(value)]);
+
+/** Of Go's runtime, of this one server, or how long something happened to take. */
+function isChance(name: string): boolean {
+  return /^go_|_server_(?:id|version|go_version)\{|_bucket\{/.test(name);
+}
