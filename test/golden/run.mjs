@@ -13,9 +13,9 @@
  *   --update        write what fails now into known-failures.txt instead of complaining
  *
  * `known-failures.txt` names what fails today, a line `<mix> <scenario>` each. It may only shrink: a failure that is
- * not listed fails the run, and so does a listed one that passes, until its line is removed; of a line that ends in
- * ` ?` both are told and neither fails, since what it does rests on how busy the machine is. A scenario that fails
- * is tried a second time, alone, when all have run; what passes then is told, and counts as passed.
+ * not listed fails the run, and so does a listed one that passes, until its line is removed. A scenario that fails
+ * is tried a second time, alone, when all have run; what passes then is told, and counts as passed: some give two
+ * commands one second.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -126,11 +126,8 @@ async function retry({ plan, results }, known) {
 
 /** One run for all areas that are played with the same programs. */
 async function runMix(mix, paths, jobs) {
-  const lines = linesOf(listFile)
-    .filter((line) => line.startsWith(`${mix} `))
-    .map((line) => line.slice(mix.length + 1));
-  const unsettled = new Set(lines.filter((line) => line.endsWith(' ?')).map((line) => line.slice(0, -2)));
-  const known = new Set(lines.map((line) => line.replace(/ \?$/, '')));
+  const lines = linesOf(listFile).filter((line) => line.startsWith(`${mix} `));
+  const known = new Set(lines.map((line) => line.slice(mix.length + 1)));
   const runs = [];
   const real = (path) => (mix === 'ours' ? '' : realFor(path));
   for (const folder of new Set(paths.map(real))) {
@@ -141,10 +138,10 @@ async function runMix(mix, paths, jobs) {
       runs.push({ plan, results: await replay(plan, group, jobs) });
     }
   }
-  return { mix, known, unsettled, runs };
+  return { mix, known, runs };
 }
 
-function judge({ mix, known, unsettled, results }) {
+function judge({ mix, known, results }) {
   let passed = 0;
   let failed = 0;
   for (const { file, status, step, detail } of results.sort((a, b) => (a.file < b.file ? -1 : 1))) {
@@ -152,9 +149,6 @@ function judge({ mix, known, unsettled, results }) {
     if (status === 'failed' && !known.has(name)) {
       failed += 1;
       console.log(`FAIL ${mix} ${name}, step ${step}\n${detail}`);
-    } else if (status === 'passed' && unsettled.has(name)) {
-      passed += 1;
-      console.log(`${mix} ${name} passed this time`);
     } else if (status === 'passed' && known.has(name)) {
       failed += 1;
       console.log(`FAIL ${mix} ${name} passes now: remove its line from test/golden/known-failures.txt`);
@@ -178,7 +172,7 @@ function updateList(outcomes) {
     .split('\n')
     .filter((line) => line.startsWith('#'));
   const ran = new Set(outcomes.flatMap(({ mix, results }) => results.map(({ file }) => `${mix} ${nameOf(file)}`)));
-  const kept = linesOf(listFile).filter((line) => !ran.has(line.replace(/ \?$/, '')));
+  const kept = linesOf(listFile).filter((line) => !ran.has(line));
   const failing = outcomes.flatMap(({ mix, results }) =>
     results.filter(({ status }) => status === 'failed').map(({ file }) => `${mix} ${nameOf(file)}`),
   );
