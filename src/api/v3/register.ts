@@ -4,7 +4,7 @@ import type { MethodKind } from '../../lib/codec.js';
 import { TRACE_MS } from '../../lib/go/trace-record.js';
 import { codeNames } from '../../proto/code.js';
 import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../proto/gen/etcdserverpb.js';
-import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../proto/gen/grpc-health.js';
+import { Health } from '../../proto/gen/grpc-health.js';
 import { Election } from '../../proto/gen/v3electionpb.js';
 import { Lock } from '../../proto/gen/v3lockpb.js';
 import { Admission } from './admission.js';
@@ -15,6 +15,7 @@ import { Steps } from './concurrency.js';
 import { electionHandlers } from './election.js';
 import type { MemberFace } from './face.js';
 import { Guard, type GuardOptions } from './guard.js';
+import { type HealthOptions, healthHandlers } from './health.js';
 import { kvHandlers } from './kv.js';
 import { leaseHandlers } from './lease.js';
 import { lockHandlers } from './lock.js';
@@ -22,11 +23,9 @@ import { maintenanceHandlers } from './maintenance.js';
 import { type Edge, type ServiceEntry, serviceEntries } from './service.js';
 import { watchHandlers } from './watch.js';
 
-export interface RegisterOptions extends GuardOptions {
+export interface RegisterOptions extends GuardOptions, HealthOptions {
   /** What waits to be sent on all connections. */
   readonly backlog: { readonly bytes: number };
-  /** `--experimental-stop-grpc-service-on-defrag` */
-  readonly stopsOnDefrag: boolean;
 }
 
 /** Where handlers are also called from, without a socket. */
@@ -64,7 +63,7 @@ export function registerServices(
     ...serviceEntries(Auth, authHandlers(member, guard), edge),
     ...serviceEntries(Lock, lockHandlers(steps), edge),
     ...serviceEntries(Election, electionHandlers(steps), edge),
-    ...serviceEntries(Health, { check: () => ({ status: servingStatus(member, options) }) }, edge),
+    ...serviceEntries(Health, healthHandlers(member, options), edge),
   ];
   for (const entry of entries) {
     counts.add(entry);
@@ -73,16 +72,6 @@ export function registerServices(
     else server.stream(entry.method, entry.handler as StreamHandler<unknown, unknown>);
   }
 }
-
-/**
- * While a member defragments it answers slowly: with `--experimental-stop-grpc-service-on-defrag` clients that ask go
- * elsewhere.
- */
-const servingStatus = (
-  { maintenance }: MemberFace,
-  { stopsOnDefrag }: Pick<RegisterOptions, 'stopsOnDefrag'>,
-): ServingStatus =>
-  stopsOnDefrag && maintenance.defragsRunning > 0 ? ServingStatus.NOT_SERVING : ServingStatus.SERVING;
 
 interface RpcCount {
   readonly type: string;

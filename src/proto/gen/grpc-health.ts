@@ -88,6 +88,127 @@ export const HealthCheckResponse: Codec<HealthCheckResponse> = {
   decode: (bytes) => readHealthCheckResponse(new Reader(bytes), bytes.length),
 };
 
+export interface HealthListRequest {
+}
+
+export function writeHealthListRequest(_w: Writer, _m: HealthListRequest): void {
+}
+
+export function readHealthListRequest(r: Reader, end: number): HealthListRequest {
+  while (r.pos < end) {
+    const tag = r.tag(end);
+    r.skipUnknown(tag, end, 'HealthListRequest', '');
+  }
+  return {  };
+}
+
+export const HealthListRequest: Codec<HealthListRequest> = {
+  typeName: 'grpc.health.v1.HealthListRequest',
+  create: () => ({}),
+  encode(message) {
+    const w = writer.begin();
+    writeHealthListRequest(w, message);
+    return w.finish();
+  },
+  decode: (bytes) => readHealthListRequest(new Reader(bytes), bytes.length),
+};
+
+export interface HealthListEntry {
+  key: string;
+  value: HealthCheckResponse | undefined;
+}
+
+export function writeHealthListEntry(w: Writer, m: HealthListEntry): void {
+  {
+    const value = m.value;
+    if (value !== undefined) {
+      const mark = w.mark();
+      writeHealthCheckResponse(w, value);
+      w.length(mark);
+      w.byte(18);
+    }
+  }
+  if (m.key !== '') {
+    w.string(m.key);
+    w.byte(10);
+  }
+}
+
+export function readHealthListEntry(r: Reader, end: number): HealthListEntry {
+  let key: string = '';
+  let value: HealthCheckResponse | undefined = undefined;
+  while (r.pos < end) {
+    const tag = r.tag(end);
+    switch (tag) {
+      case 10:
+        key = r.string(end);
+        break;
+      case 18:
+        value = readHealthCheckResponse(r, r.stop(end));
+        break;
+      default:
+        r.skipUnknown(tag, end, 'HealthListEntry', '1 Key 2 Value');
+    }
+  }
+  return { key, value };
+}
+
+export const HealthListEntry: Codec<HealthListEntry> = {
+  typeName: 'grpc.health.v1.HealthListEntry',
+  create: (init: Partial<HealthListEntry> = {}): HealthListEntry => ({
+    key: init.key ?? '',
+    value: init.value ?? undefined,
+  }),
+  encode(message) {
+    const w = writer.begin();
+    writeHealthListEntry(w, message);
+    return w.finish();
+  },
+  decode: (bytes) => readHealthListEntry(new Reader(bytes), bytes.length),
+};
+
+export interface HealthListResponse {
+  statuses: HealthListEntry[];
+}
+
+export function writeHealthListResponse(w: Writer, m: HealthListResponse): void {
+  for (let i = m.statuses.length - 1; i >= 0; i--) {
+    const value = m.statuses[i] as HealthListEntry;
+    const mark = w.mark();
+    writeHealthListEntry(w, value);
+    w.length(mark);
+    w.byte(10);
+  }
+}
+
+export function readHealthListResponse(r: Reader, end: number): HealthListResponse {
+  let statuses: HealthListEntry[] = [];
+  while (r.pos < end) {
+    const tag = r.tag(end);
+    switch (tag) {
+      case 10:
+        statuses.push(readHealthListEntry(r, r.stop(end)));
+        break;
+      default:
+        r.skipUnknown(tag, end, 'HealthListResponse', '1 Statuses');
+    }
+  }
+  return { statuses };
+}
+
+export const HealthListResponse: Codec<HealthListResponse> = {
+  typeName: 'grpc.health.v1.HealthListResponse',
+  create: (init: Partial<HealthListResponse> = {}): HealthListResponse => ({
+    statuses: init.statuses ?? [],
+  }),
+  encode(message) {
+    const w = writer.begin();
+    writeHealthListResponse(w, message);
+    return w.finish();
+  },
+  decode: (bytes) => readHealthListResponse(new Reader(bytes), bytes.length),
+};
+
 export const Health = {
   check: {
     path: '/grpc.health.v1.Health/Check',
@@ -95,6 +216,12 @@ export const Health = {
     input: HealthCheckRequest,
     output: HealthCheckResponse,
   } satisfies Method<HealthCheckRequest, HealthCheckResponse>,
+  list: {
+    path: '/grpc.health.v1.Health/List',
+    kind: 'unary',
+    input: HealthListRequest,
+    output: HealthListResponse,
+  } satisfies Method<HealthListRequest, HealthListResponse>,
   watch: {
     path: '/grpc.health.v1.Health/Watch',
     kind: 'server-streaming',
