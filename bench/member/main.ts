@@ -108,10 +108,12 @@ async function measureAll(servers: readonly Server[]): Promise<void> {
   }
 }
 
-async function measureHeavy(servers: readonly Server[], name: string): Promise<void> {
-  const load = heavyLoads.find((each) => each.name === name);
-  if (load === undefined) throw new Error(`no load ${name}: ${heavyLoads.map((each) => each.name).join(', ')}`);
-  await load.run(servers, Number(values.size ?? load.size));
+async function measureHeavy(servers: readonly Server[], names: string): Promise<void> {
+  for (const name of names.split(',')) {
+    const load = heavyLoads.find((each) => each.name === name);
+    if (load === undefined) throw new Error(`no load ${name}: ${heavyLoads.map((each) => each.name).join(', ')}`);
+    await load.run(servers, Number(values.size ?? load.size));
+  }
 }
 
 async function compare(
