@@ -331,7 +331,7 @@ function memberMetrics(
   };
   member.maintenance.onDone = (what, tookMs) => metrics.took(what, tookMs);
   counts.onRequest = (type, version) => metrics.clientRequest(type, version);
-  if (isExtensive) counts.addHandledListener(addHandlingHistogram(metrics.registry));
+  if (isExtensive) counts.addHandledListener(addHandlingHistogram(metrics.registry, () => counts.all()));
   return metrics;
 }
 

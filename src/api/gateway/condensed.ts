@@ -1,25 +1,18 @@
 /**
  * A body that is larger than any message can be, made small as it arrives: runs of white space become one, and long
- * strings that could be base64 lose their middle, of which the length is remembered. So what is wrong with the body, and
- * how large its message would be, can be told in etcd's words without holding it.
+ * strings that could be base64 lose their middle, of which the length is remembered. So what is wrong with the body,
+ * and how large its message would be, can be told in etcd's words without holding it.
  */
 import type { HttpBody } from '../../lib/http.js';
 import { latin1Text } from '../../lib/latin1.js';
 import { ValueTooLargeError } from './body.js';
+import type { CutStrings } from './json/size.js';
 
-/** Characters of a string that stay; a little more for each that was cut before, so that each is known by its length. */
+/** Characters of a string that stay; some more for each that was cut before, so that each is known by its length. */
 const KEPT_CHARS = 65_536;
 const KEPT_STEP = 16;
 /** Of the last ones, so that what comes behind the cut stands as it stood, in whole groups of base64. */
 const TAIL_CHARS = 8;
-
-/** How much longer than they look values are. */
-export interface CutStrings {
-  /** By the length that is left, in characters: what was cut. Always a multiple of four. */
-  readonly text: ReadonlyMap<number, number>;
-  /** The same in bytes, of what is base64. */
-  readonly base64: ReadonlyMap<number, number>;
-}
 
 export interface BodyText {
   /** latin1 */

@@ -24,30 +24,49 @@ const unhandled: Readonly<Record<string, number>> = Object.fromEntries(codeNames
 /** go-grpc-prometheus's own, Prometheus's default. */
 const HANDLING_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** `grpc_server_handling_seconds`, which `--metrics extensive` adds. Returns what observes a call. */
+type Method = Pick<RpcFigures, 'type' | 'service' | 'method'>;
+
+/**
+ * `grpc_server_handling_seconds`, which `--metrics extensive` adds, of every method from the start. Returns what
+ * observes a call.
+ */
 export function addHandlingHistogram(
   registry: Registry,
-): (labels: { readonly type: string; readonly service: string; readonly method: string }, seconds: number) => void {
+  rpcs: () => Iterable<Method>,
+): (of: Method, seconds: number) => void {
+  const shown = new Set<string>();
+  const isNew = ({ service, method }: Method): boolean => {
+    const name = `${service}/${method}`;
+    if (shown.has(name)) return false;
+    shown.add(name);
+    return true;
+  };
   const histogram = new Histogram({
     name: 'grpc_server_handling_seconds',
     help: 'Histogram of response latency (seconds) of gRPC that had been application-level handled by the server.',
     labelNames: ['grpc_method', 'grpc_service', 'grpc_type'],
     buckets: HANDLING_BUCKETS,
     registers: [registry],
+    collect() {
+      for (const rpc of rpcs()) if (isNew(rpc)) this.zero(labelsOf(rpc));
+    },
   });
-  return ({ type, service, method }, seconds) =>
-    histogram.observe({ grpc_method: method, grpc_service: service, grpc_type: type }, seconds);
+  return (of, seconds) => {
+    isNew(of);
+    histogram.observe(labelsOf(of), seconds);
+  };
 }
+
+const labelsOf = ({ method, service, type }: Method) => ({
+  grpc_method: method,
+  grpc_service: service,
+  grpc_type: type,
+});
 
 /** `rpcs` is read at each scrape. */
 export function addRpcMetrics(registry: Registry, rpcs: () => Iterable<RpcFigures>): void {
   const registers = [registry];
   const labelNames = ['grpc_method', 'grpc_service', 'grpc_type'];
-  const labels = (rpc: RpcFigures) => ({
-    grpc_method: rpc.method,
-    grpc_service: rpc.service,
-    grpc_type: rpc.type,
-  });
   const perRpc = (name: string, help: string, read: (rpc: RpcFigures) => number): void => {
     new Counter({
       name,
@@ -56,7 +75,7 @@ export function addRpcMetrics(registry: Registry, rpcs: () => Iterable<RpcFigure
       registers,
       collect() {
         this.reset();
-        for (const rpc of rpcs()) this.inc(labels(rpc), read(rpc));
+        for (const rpc of rpcs()) this.inc(labelsOf(rpc), read(rpc));
       },
     });
   };
@@ -76,7 +95,7 @@ export function addRpcMetrics(registry: Registry, rpcs: () => Iterable<RpcFigure
       this.reset();
       for (const rpc of rpcs()) {
         for (const [code, count] of Object.entries({ ...unhandled, ...rpc.handled }))
-          this.inc({ grpc_code: code, ...labels(rpc) }, count);
+          this.inc({ grpc_code: code, ...labelsOf(rpc) }, count);
       }
     },
   });

@@ -15,6 +15,8 @@ import { RangeBytes } from './range-bytes.js';
 /** About 2 ms of work. */
 export const SLICE_KEYS = 1000;
 const SLICE_BYTES = 1024 * 1024;
+/** What the keys so far promise of the others, and a little more. */
+const EXPECTED = 1.05;
 /** So few keys are read at once, whatever their size. */
 const FEW_KEYS = 8;
 
@@ -115,7 +117,9 @@ class PlainRange implements SlicedRange {
             return bytes.size < stopAt;
           });
     this.#read += read;
-    return read > 0 && this.#read < this.#wanted;
+    const hasMore = read > 0 && this.#read < this.#wanted;
+    if (hasMore) bytes.expect((EXPECTED * (this.#wanted - this.#read)) / this.#read);
+    return hasMore;
   }
 
   finish(): Pieces {

@@ -11,6 +11,9 @@ const PIECE_BYTES = 64 * 1024;
 /** Records from here on are sent from where they lie: their pages are never written again. */
 const OWN_PIECE_BYTES = 16 * 1024;
 const KVS_TAG = 0x12;
+/** Of an answer of which more than this is to come, so much gets its memory at once. */
+const LARGE_BYTES = 4 * 1024 * 1024;
+const LARGEST_BYTES = 256 * 1024 * 1024;
 /** Tag and length, at most. */
 const PREFIX_BYTES = 6;
 const VALUE_FIELD = 5;
@@ -30,6 +33,8 @@ export class RangeAnswer extends Pieces {
 export class RangeBytes {
   /** So far. */
   size = 0;
+  /** Of it, what stays where it lies. */
+  #lentBytes = 0;
   #found = 0;
   readonly #list: Uint8Array[] = [];
   #piece: Buffer = Buffer.allocUnsafe(FIRST_PIECE_BYTES);
@@ -43,6 +48,18 @@ export class RangeBytes {
     this.#write(RangeResponse.encode({ header, kvs: [], more: false, count: 0 }));
   }
 
+  /**
+   * There will be `times` as much again, or nearly. Memory that is asked for piece by piece starts a collection of
+   * garbage every 64 MB, each of which stops the member for longer the more keys there are.
+   */
+  expect(times: number): void {
+    const bytes = Math.ceil((this.size - this.#lentBytes) * times);
+    if (bytes < LARGE_BYTES || this.#piece.length - this.#pos > PIECE_BYTES) return;
+    this.#cut();
+    this.#piece = Buffer.allocUnsafeSlow(Math.min(bytes, LARGEST_BYTES));
+    this.#start = this.#pos = 0;
+  }
+
   /** `record` is a stored KeyValue, borrowed from the store's pages. */
   add(record: Uint8Array): void {
     this.#found++;
@@ -52,6 +69,7 @@ export class RangeBytes {
       this.#cut();
       this.#list.push(record);
       this.size += record.length;
+      this.#lentBytes += record.length;
     } else {
       this.#reserve(PREFIX_BYTES + record.length);
       this.#prefix(record.length);
@@ -104,7 +122,10 @@ export class RangeBytes {
   }
 
   #reserve(count: number): void {
-    if (this.#pos + count <= this.#piece.length) return;
+    if (this.#pos + count <= this.#piece.length) {
+      if (this.#pos - this.#start >= PIECE_BYTES) this.#cut();
+      return;
+    }
     this.#cut();
     const next = Math.max(count, Math.min(PIECE_BYTES, this.#piece.length * 2));
     this.#piece = Buffer.allocUnsafe(next);

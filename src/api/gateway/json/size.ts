@@ -1,6 +1,13 @@
 /** How many bytes a message takes on the wire, where some of its values are longer than they look. */
-import type { CutStrings } from '../condensed.js';
 import type { AnyMessage, GroupValue, JsonField, JsonMessage } from './schema.js';
+
+/** How much longer than they look values are. */
+export interface CutStrings {
+  /** By the length that is left, in characters: what was cut. Always a multiple of four. */
+  readonly text: ReadonlyMap<number, number>;
+  /** The same in bytes, of what is base64. */
+  readonly base64: ReadonlyMap<number, number>;
+}
 
 export interface SizeOptions {
   readonly cut: CutStrings;
