@@ -37,6 +37,12 @@ export interface ChangesDeps {
 
 export type Members = readonly ClusterMember[];
 
+/** How the metric names what the store of members says, before it is put into the wire's words. */
+const promotionReasons: Readonly<Record<string, string>> = {
+  memberNotFound: 'membership: ID not found',
+  memberNotLearner: 'membership: can only promote a learner member',
+};
+
 export class MembershipChanges {
   /** By reason. */
   readonly promotionsFailed = new Map<string, number>();
@@ -97,7 +103,7 @@ export class MembershipChanges {
       this.promotions++;
       return members;
     } catch (cause) {
-      const reason = (cause as Error).message;
+      const reason = (cause instanceof EtcdError ? promotionReasons[cause.row] : undefined) ?? (cause as Error).message;
       if (!(cause instanceof EtcdError && cause.row === 'notLeader'))
         this.promotionsFailed.set(reason, (this.promotionsFailed.get(reason) ?? 0) + 1);
       throw cause;

@@ -107,6 +107,7 @@ async function workAlone(client: Client, place: ClusterPlace): Promise<void> {
   await client.maintenance.hash(place.endpoint);
   await client.maintenance.hashKV(place.endpoint, 0);
   await fetch(`${place.clientUrl}/health`);
+  await fetch(`${place.clientUrl}/livez`);
   const keys = `${place.clientUrl}/v2/keys`;
   await fetch(`${keys}/a`, { method: 'PUT', body: new URLSearchParams({ value: '1', ttl: '1' }) });
   await fetch(`${keys}/?recursive=true`);
