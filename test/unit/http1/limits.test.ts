@@ -6,6 +6,7 @@ import { createHttpServer, type HttpServerOptions } from '../../../src/http1/ser
 import { collectBody, type HttpRequest, type HttpResponse, type HttpService } from '../../../src/lib/http.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const HOST = '127.0.0.1';
 const MB = 1024 * 1024;
@@ -97,6 +98,41 @@ describe('a client that is slow', () => {
     const last = once(watching, 'data');
     begin();
     expect(String((await last)[0])).toContain('ended');
+  });
+});
+
+describe('callers that wait for hours', () => {
+  it('take no timer, whether their answer has begun or not, and are still answered', async () => {
+    const clock = new ManualClock();
+    const answers: (() => void)[] = [];
+    const waiting = (): Promise<void> => new Promise((resolve) => answers.push(resolve));
+    const service: HttpService = async ({ target }) => {
+      if (target === '/poll') {
+        await waiting();
+        return { status: 200, headers: {}, body: 'answered' };
+      }
+      const body = (async function* () {
+        yield Buffer.from('begun');
+        await waiting();
+        yield Buffer.from('answered');
+      })();
+      return { status: 200, headers: {}, body };
+    };
+    await using serving = await new Serving(service, { clock }).listen();
+    const before = clock.pending;
+    const heard: string[] = [];
+    for (let at = 0; at < 100; at++) {
+      const client = serving.client(GET.replace('/', at % 2 === 0 ? '/poll' : '/stream'));
+      client.on('data', (chunk) => {
+        heard[at] = (heard[at] ?? '') + String(chunk);
+      });
+    }
+    await until(() => answers.length === 100);
+    // One for all connections looks after those that are slow.
+    expect(clock.pending).toBeLessThanOrEqual(before + 1);
+    await clock.advance(3 * 3600 * 1000);
+    for (const answer of answers) answer();
+    await until(() => heard.filter((text) => text.includes('answered')).length === 100);
   });
 });
 
