@@ -365,7 +365,7 @@ describe('the tree', () => {
     const texts = new Map(sources.map((file) => [file, withoutComments(readFileSync(join(root, file), 'utf8'))]));
     for (const [file, text] of texts) {
       if (!/metrics\.ts$/.test(file)) continue;
-      const made = /this\.(#?\w+) = (?:new )?(?:counter|gauge|histogram|Counter|Gauge|Histogram)\b/g;
+      const made = /this\.(#?\w+) = (?:new )?(?:counter|gauge|histogram|Counter|Gauge|(?:Tallied)?Histogram)\b/g;
       for (const [, name = ''] of text.matchAll(made)) {
         registered.push(name);
         const used = new RegExp(`\\.${name}\\b(?! = )`);

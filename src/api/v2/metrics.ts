@@ -1,20 +1,29 @@
 /** What the v2 API counts, as etcd's api/v2http/metrics.go names it. */
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { doubling } from '../../lib/metrics.js';
+import { type Series, TalliedHistogram } from '../../member/metrics/tallied-histogram.js';
 
 /** Requests for keys that are not watches. Only methods that keys have come here. */
 export class V2HttpMetrics {
-  readonly #received: Counter;
+  /** By method. */
+  readonly #received = new Map<string, number>();
   readonly #failed: Counter;
-  readonly #duration: Histogram;
+  readonly #duration: TalliedHistogram;
+  /** By method. */
+  readonly #durations = new Map<string, Series>();
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#received = new Counter({
+    const received = this.#received;
+    new Counter({
       name: 'etcd_http_received_total',
       help: 'Counter of requests received into the system (successfully parsed and authd).',
       labelNames: ['method'],
       registers,
+      collect() {
+        this.reset();
+        for (const [method, count] of received) this.inc({ method }, count);
+      },
     });
     this.#failed = new Counter({
       name: 'etcd_http_failed_total',
@@ -22,7 +31,7 @@ export class V2HttpMetrics {
       labelNames: ['code', 'method'],
       registers,
     });
-    this.#duration = new Histogram({
+    this.#duration = new TalliedHistogram({
       name: 'etcd_http_successful_duration_seconds',
       help:
         'Bucketed histogram of processing time (s) of successfully handled requests (non-watches), by method ' +
@@ -34,7 +43,7 @@ export class V2HttpMetrics {
   }
 
   received(method: string): void {
-    this.#received.inc({ method });
+    this.#received.set(method, (this.#received.get(method) ?? 0) + 1);
   }
 
   failed(method: string, code: number): void {
@@ -42,6 +51,11 @@ export class V2HttpMetrics {
   }
 
   succeeded(method: string, tookMs: number): void {
-    this.#duration.observe({ method }, tookMs / 1000);
+    let series = this.#durations.get(method);
+    if (series === undefined) {
+      series = this.#duration.series({ method });
+      this.#durations.set(method, series);
+    }
+    series.observe(tookMs / 1000);
   }
 }
