@@ -130,9 +130,11 @@ export class Sender {
   }
 
   flush(): void {
-    this.#flushScheduled = false;
     for (let round = 0; ; round++) {
+      // What these frames would schedule is the write below.
+      this.#flushScheduled = true;
       if (this.#sendable.size > 0 && !this.#host.closed) this.#sendQueued();
+      this.#flushScheduled = false;
       this.writeOut();
       if (this.#sendable.size === 0 || this.#socketFull || this.#sendWindow <= 0 || this.#host.closed) return;
       if (round === ROUNDS_PER_TURN) {
@@ -271,10 +273,11 @@ export class Sender {
     return false;
   }
 
-  /** Writes a frame of each sendable stream in turn, until windows, outbox and socket are full or nothing is queued. */
+  /** Writes a frame of each sendable stream in turn, until a round, windows or socket are full or nothing is queued. */
   #sendQueued(): void {
+    const untilBytes = this.sentBytes + SOCKET_HIGH_WATER;
     for (const stream of this.#sendable) {
-      if (this.#sendWindow <= 0 || !this.#hasRoom()) return;
+      if (this.sentBytes >= untilBytes || this.#sendWindow <= 0 || !this.#hasRoom()) return;
       this.#sendable.delete(stream);
       const { queue } = stream;
       const count = Math.min(stream.queuedBytes, this.#theirs.maxFrameBytes, stream.sendWindow, this.#sendWindow);

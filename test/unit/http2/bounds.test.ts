@@ -1,4 +1,5 @@
 /** What bounds a peer's frames: how many are taken in within a turn, how many that cost it nothing. */
+import { type Duplex, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import {
   emptyData,
@@ -9,8 +10,11 @@ import {
   settingsFlood,
   streamErrors,
 } from '../../../src/http2/floods.js';
+import { initialSettings } from '../../../src/http2/frames/settings.js';
 import { Intake } from '../../../src/http2/intake.js';
 import { Outbox } from '../../../src/http2/outbox.js';
+import { Sender } from '../../../src/http2/sender.js';
+import { Stream, type StreamOwner } from '../../../src/http2/stream.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 describe('a flood', () => {
@@ -187,5 +191,41 @@ describe('an outbox', () => {
     expect(outbox.bytes.length).toBe(1024);
     outbox.reserve(300_000);
     expect(outbox.bytes.length).toBeGreaterThanOrEqual(300_000);
+  });
+});
+
+describe('a peer that takes whatever comes', () => {
+  it('gets a long answer over several turns, in which others have theirs, and whole', () => {
+    const clock = new Turns();
+    let taken = 0;
+    const socket = new Writable({
+      write(chunk: Uint8Array, _, done) {
+        taken += chunk.length;
+        done();
+      },
+    });
+    const sender = new Sender({
+      socket: socket as unknown as Duplex,
+      clock,
+      host: { closed: false, closeIfDone() {} },
+      theirs: initialSettings(),
+      sendQueueBytes: 64 * 1024,
+      schedule: (run) => clock.soon(run),
+      backlog: undefined,
+      pingPolicy: undefined,
+    });
+    const stream = new Stream(1, {} as StreamOwner, 2 ** 30, 0);
+    sender.widen(2 ** 30);
+    const length = 8 * 1024 * 1024;
+    sender.queuePieces(stream, [Buffer.alloc(length)], Buffer.alloc(5));
+    const perTurn: number[] = [];
+    while (clock.turn()) {
+      perTurn.push(taken);
+      taken = 0;
+    }
+    const most = perTurn.reduce((a, b) => Math.max(a, b), 0);
+    expect(most).toBeLessThan(2 * 1024 * 1024);
+    expect(perTurn.reduce((a, b) => a + b, 0)).toBeGreaterThan(length);
+    expect(stream.queuedBytes).toBe(0);
   });
 });
