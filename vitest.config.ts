@@ -1,12 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/**
- * Tests that share nothing but pure code: their files can share one module graph, which spares loading it for each
- * (`--no-isolate`, as `npm test` runs them).
- */
-const TOGETHER = ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'];
-
 /** Those that take the longest begin first: what begins last should be short. */
 const LONGEST = [
   ...['torture/cluster', 'interop/mixed-joining', 'interop/mixed-rolling', 'interop/mixed-life'],
@@ -30,10 +24,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    projects: [
-      { extends: true, test: { name: 'together', include: TOGETHER } },
-      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },
-    ],
+    include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/turn-between-tests.ts'],
     pool: 'forks',
     sequence: { sequencer: LongestFirst },

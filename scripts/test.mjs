@@ -1,9 +1,6 @@
 /**
  * `npm test`: installs what is missing, builds what is stale, then type check, lint and all tests. Words after `--` go
  * to vitest.
- *
- * Tests run in two parts. Whether a process serves one file or many is one setting for all projects of a run: those
- * whose files share their modules have a run of their own.
  */
 import { join } from 'node:path';
 import { buildIfStale, installIfMissing, root, run } from './steps.mjs';
@@ -11,14 +8,12 @@ import { buildIfStale, installIfMissing, root, run } from './steps.mjs';
 const tool = (name) => join(root, 'node_modules/.bin', name);
 /** Test files need not look again whether the programs are built. */
 const env = { ...process.env, PROGRAMS_ARE_BUILT: 'true' };
-const tests = (...words) =>
-  run(tool('vitest'), ['run', '--reporter=dot', '--passWithNoTests', ...words, ...process.argv.slice(2)], env);
 const steps = [
   ['install', installIfMissing],
   ['build', buildIfStale],
   ['types', () => run(tool('tsc'), ['--noEmit'])],
   ['lint', () => run(tool('biome'), ['check', '--error-on-warnings', '.'])],
-  ['tests', () => [tests('--project=together', '--no-isolate'), tests('--project=apart')].every(Boolean)],
+  ['tests', () => run(tool('vitest'), ['run', '--reporter=dot', ...process.argv.slice(2)], env)],
 ];
 for (const [name, step] of steps) {
   const startedMs = performance.now();

@@ -90,7 +90,7 @@ export class MutationRunner implements AsyncDisposable {
     const vitest = await createVitest(
       'test',
       {
-        // Its projects and retries are for runs of another kind.
+        // Its retries are for runs of another kind.
         config: false,
         watch: false,
         include: ['test/**/*.test.ts'],
