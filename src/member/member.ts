@@ -195,7 +195,6 @@ export class Member {
       this.#parts.publisher.tick(nowMs);
       this.#parts.versions.tick(nowMs);
       this.v2.tick();
-      this.parts.wal.writeBuffered();
       this.#parts.corruption.tick(nowMs);
       this.#parts.raftSnapshots.tick(nowMs);
       this.storeWork.wake();

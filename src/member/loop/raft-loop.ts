@@ -84,6 +84,8 @@ export interface LoopDeps {
 
 /** After so long in one turn, others get theirs. */
 const TURN_BUDGET_MS = 10;
+/** Less than it takes to start a program that reads the log. */
+const WRITE_WITHIN_MS = 5;
 const NO_STATE: HardState = makeHardState();
 
 export class RaftLoop {
@@ -96,6 +98,8 @@ export class RaftLoop {
   /** Answers held back until the next sync is through. */
   #unsynced: Message[] = [];
   #syncing = false;
+  /** What the log holds back will be written. */
+  #writing = false;
   /** Snapshots whose databases are being exchanged, one after another: until that is over nobody is answered. */
   #installing = 0;
   #installed: Promise<void> = Promise.resolve();
@@ -230,12 +234,31 @@ export class RaftLoop {
     if (message.snapshot !== undefined) snapshots.persist(message.snapshot, hardState);
     failpoints?.hit('raftBeforeSave');
     const mustSync = log.save(message.snapshot === undefined ? hardState : NO_STATE, message.entries);
-    if (!mustSync) failpoints?.hit('raftAfterSave');
+    if (!mustSync) {
+      failpoints?.hit('raftAfterSave');
+      this.#writeSoon();
+    }
     if (hardState.term !== 0) storage.setHardState(hardState);
     if (message.entries.length > 0) storage.append(message.entries);
     // A commit index alone needs no sync, and nobody waits for an answer to it.
     appendAll(this.#unsynced, message.responses);
     if (message.snapshot !== undefined) this.#install(message.snapshot);
+  }
+
+  /** A commit index waits for entries that come with it, but not long: a copy of the folder should have it. */
+  #writeSoon(): void {
+    if (this.#writing) return;
+    this.#writing = true;
+    this.deps.clock.after(WRITE_WITHIN_MS, () => {
+      this.#writing = false;
+      if (this.#stopped) return;
+      try {
+        this.deps.log.writeBuffered();
+      } catch (cause) {
+        this.stop();
+        this.deps.onFatal(cause);
+      }
+    });
   }
 
   /** The core hands out no entries to apply before it has the answer to the snapshot, and that waits in `#unsynced`. */

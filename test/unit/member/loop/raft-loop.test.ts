@@ -47,10 +47,16 @@ function member(voters: readonly bigint[]) {
     applied: 1,
     asyncStorageWrites: true,
   });
+  let state: Pick<HardState, 'term' | 'vote'> = { term: 1, vote: 0n };
   const log = {
-    save(_hardState: HardState, entries: readonly Entry[]): boolean {
+    save({ term, vote }: HardState, entries: readonly Entry[]): boolean {
       events.push(entries.length > 0 ? `write ${entries.map(({ index }) => index).join(' ')}` : 'write state');
-      return true;
+      const isCommitAlone = entries.length === 0 && (term === 0 || (term === state.term && vote === state.vote));
+      if (term !== 0) state = { term, vote };
+      return !isCommitAlone;
+    },
+    writeBuffered(): void {
+      events.push('flush');
     },
     sync(): Promise<void> {
       return new Promise((resolve) => {
@@ -104,6 +110,7 @@ function member(voters: readonly bigint[]) {
     sent,
     node,
     loop,
+    clock,
     fatal,
     install: async () => {
       finishInstall();
@@ -158,6 +165,21 @@ it('has a single voter commit and apply after its own sync alone', async () => {
   expect(one.events).toEqual(['write 3']);
   await one.sync();
   expect(one.events.filter((event) => event !== 'write state')).toEqual(['write 3', 'sync', 'apply 3']);
+});
+
+it('does not keep a commit index from the log for long', async () => {
+  const one = member([1n]);
+  await lead(one);
+  await one.sync();
+  one.events.length = 0;
+  one.loop.propose(proposal('x'));
+  await settle();
+  await one.sync();
+  expect(one.events).toEqual(['write 3', 'sync', 'write state', 'apply 3']);
+  await one.clock.advance(5);
+  expect(one.events).toContain('flush');
+  await one.clock.advance(1000);
+  expect(one.events.filter((event) => event === 'flush')).toHaveLength(1);
 });
 
 it('lets a leader send before it writes, and take part in the quorum only after its sync', async () => {
