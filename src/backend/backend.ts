@@ -13,21 +13,17 @@ import type { Bolt } from '../bolt/bolt.js';
 import { folderOf } from '../bolt/create.js';
 import { BoltError } from '../bolt/errors.js';
 import { type Caller, checkWanted } from '../lib/caller.js';
-import { bucketBytes } from './buckets.js';
+import { Batch } from './batch.js';
 import { denseCopy } from './dense-copy.js';
 import { openFile, removeLeftovers, temporaryPath } from './files.js';
 import type { BackendOptions, FileBackend } from './options.js';
-import { rangeMerged, rangeStored } from './ranges.js';
 import { SharedBolt } from './shared-bolt.js';
 import type { BackendReader, BackendSnapshot, BucketName, Visit } from './types.js';
 import { hashNow, openSnapshot, openView } from './views.js';
-import { WriteBuffer } from './write-buffer.js';
 
 /** etcd's defaultBatchLimit and defaultBatchInterval. */
 const BATCH_OPERATIONS = 10_000;
 const BATCH_INTERVAL_MS = 100;
-/** Revisions only grow, so pages of the `key` bucket are filled rather than left half empty for insertions. */
-const KEY_FILL_PERCENT = 0.9;
 
 /** Opens (or creates) the database. Throws what `openBolt` throws. */
 export function openBackend(options: BackendOptions): FileBackend {
@@ -40,12 +36,7 @@ class BoltBackend implements FileBackend {
   readonly #options: BackendOptions;
   #shared: SharedBolt;
   #bolt: Bolt;
-  #buffers = new Map<BucketName, WriteBuffer>();
-  /** Buckets that exist, in the file or by the open batch. */
-  readonly #known = new Set<BucketName>();
-  #created: BucketName[] = [];
-  /** Operations in the open batch. */
-  #pending = 0;
+  #batch: Batch;
   readonly #hooks: (() => void)[] = [];
   /** The commit under way. */
   #committing: Promise<void> | undefined;
@@ -67,11 +58,12 @@ class BoltBackend implements FileBackend {
   constructor(options: BackendOptions, bolt: Bolt) {
     this.#options = options;
     this.#bolt = bolt;
+    this.#batch = new Batch(bolt);
     this.#shared = new SharedBolt(bolt);
   }
 
   get pendingOperations(): number {
-    return this.#pending;
+    return this.#batch.pending;
   }
 
   get openReads(): number {
@@ -88,47 +80,25 @@ class BoltBackend implements FileBackend {
 
   createBucket(bucket: BucketName): void {
     this.#assertUsable();
-    if (this.#exists(bucket)) return;
-    this.#known.add(bucket);
-    this.#created.push(bucket);
-    this.#pending++;
+    this.#batch.createBucket(bucket);
   }
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
-    const buffer = this.#buffers.get(bucket);
-    if (buffer !== undefined) {
-      const index = buffer.find(key);
-      if (index >= 0) return buffer.values[index];
-    }
-    return this.#bolt.latestBucket(bucketBytes(bucket), bucket)?.get(key);
+    return this.#batch.get(bucket, key);
   }
 
   range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void {
-    const stored = this.#bolt.latestBucket(bucketBytes(bucket), bucket);
-    const buffer = this.#buffers.get(bucket);
-    if (buffer !== undefined) {
-      const from = buffer.lowerBound(start);
-      const to = end === undefined ? buffer.size : buffer.lowerBound(end);
-      if (from < to) {
-        // Copies, so that the visitor may put and delete.
-        const over = { keys: buffer.keys.slice(from, to), values: buffer.values.slice(from, to) };
-        rangeMerged(stored, over, { start, end, limit }, visit);
-        return;
-      }
-    }
-    if (stored !== undefined) rangeStored(stored, { start, end, limit }, visit);
+    this.#batch.range(bucket, start, end, limit, visit);
   }
 
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array, options?: { append?: boolean }): void {
-    const buffer = this.#bufferFor(bucket);
-    if (options?.append === true) buffer.append(key, value);
-    else buffer.set(key, value);
-    this.#pending++;
+    this.#assertUsable();
+    this.#batch.put(bucket, key, value, options?.append === true);
   }
 
   delete(bucket: BucketName, key: Uint8Array): void {
-    this.#bufferFor(bucket).set(key, undefined);
-    this.#pending++;
+    this.#assertUsable();
+    this.#batch.delete(bucket, key);
   }
 
   onBeforeCommit(hook: () => void): void {
@@ -147,9 +117,9 @@ class BoltBackend implements FileBackend {
   tick(nowMs: number): void {
     if (this.#failure !== undefined) throw this.#failure;
     this.#lastCommitMs ??= nowMs;
-    if (this.#pending === 0 || this.#committing !== undefined || this.#exchange !== undefined) return;
+    if (this.#batch.pending === 0 || this.#committing !== undefined || this.#exchange !== undefined) return;
     const { batchLimit = BATCH_OPERATIONS, batchIntervalMs = BATCH_INTERVAL_MS } = this.#options;
-    if (this.#pending < batchLimit && nowMs - this.#lastCommitMs < batchIntervalMs) return;
+    if (this.#batch.pending < batchLimit && nowMs - this.#lastCommitMs < batchIntervalMs) return;
     this.#lastCommitMs = nowMs;
     // The failure reaches the member through `onFailure` and every later call.
     this.commit().catch(() => {});
@@ -208,23 +178,6 @@ class BoltBackend implements FileBackend {
     return this.#closing;
   }
 
-  #exists(bucket: BucketName): boolean {
-    if (this.#known.has(bucket)) return true;
-    if (this.#bolt.latestBucket(bucketBytes(bucket), bucket) === undefined) return false;
-    this.#known.add(bucket);
-    return true;
-  }
-
-  #bufferFor(bucket: BucketName): WriteBuffer {
-    this.#assertUsable();
-    const known = this.#buffers.get(bucket);
-    if (known !== undefined) return known;
-    if (!this.#exists(bucket)) throw new Error(`bucket ${bucket} was never created`);
-    const buffer = new WriteBuffer();
-    this.#buffers.set(bucket, buffer);
-    return buffer;
-  }
-
   #assertUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closed) {
@@ -247,7 +200,7 @@ class BoltBackend implements FileBackend {
       failpoints?.hit('commitBeforePreCommitHook');
       for (const hook of this.#hooks) hook();
       failpoints?.hit('commitAfterPreCommitHook');
-      if (this.#pending === 0) return Promise.resolve();
+      if (this.#batch.pending === 0) return Promise.resolve();
       const beganMs = clock.monotonicMs();
       const durable = this.#writeBatch();
       const committing = durable.then(
@@ -275,25 +228,11 @@ class BoltBackend implements FileBackend {
     const tx = this.#bolt.beginWrite();
     failpoints?.hit('afterStartDBTxn');
     failpoints?.hit('beforeWritebackBuf');
-    for (const name of this.#created) tx.createBucket(bucketBytes(name));
-    for (const [name, buffer] of this.#buffers) {
-      const bucket = tx.bucket(bucketBytes(name));
-      if (bucket === undefined) throw new Error(`bucket ${name} is not in the file`);
-      if (name === 'key') bucket.fillPercent = KEY_FILL_PERCENT;
-      const { keys, values } = buffer;
-      for (let i = 0; i < keys.length; i++) {
-        const key = keys[i] as Uint8Array;
-        const value = values[i];
-        if (value === undefined) bucket.delete(key);
-        else bucket.put(key, value);
-      }
-    }
+    this.#batch.writeTo(tx);
     failpoints?.hit('afterWritebackBuf');
     failpoints?.hit('beforeCommit');
     const durable = tx.commitAsync();
-    this.#buffers = new Map();
-    this.#created = [];
-    this.#pending = 0;
+    this.#batch.clear();
     return durable;
   }
 
@@ -355,10 +294,7 @@ class BoltBackend implements FileBackend {
       throw new BoltError('ERR_BOLT_FORMAT', path, 'file is missing or empty');
     const replacement = openFile(this.#options, { path, dense: false });
     this.#takeOver(replacement, path);
-    this.#buffers = new Map();
-    this.#known.clear();
-    this.#created = [];
-    this.#pending = 0;
+    this.#batch = new Batch(replacement);
     replaced();
   }
 
@@ -374,6 +310,7 @@ class BoltBackend implements FileBackend {
     }
     const old = this.#shared;
     this.#bolt = replacement;
+    this.#batch.bolt = replacement;
     this.#shared = new SharedBolt(replacement);
     old.release();
   }
