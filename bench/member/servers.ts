@@ -1,14 +1,17 @@
 /** Members under test: each a process of its own with a fresh data directory, ended by process id. */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Maintenance, StatusRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { freePort } from '../../test/support/free-port.js';
+import { connect } from './connect.js';
 
 /** A cluster of one or more members of one program. */
 export interface Server {
   readonly name: string;
-  /** Client ports of its members. */
+  /** Client ports of its members, the leader's first: who waits for a leader depends on nothing else. */
   readonly ports: readonly number[];
   /** Seconds of CPU that its processes have used; NaN where the system does not say. */
   cpuSeconds(): number;
@@ -72,7 +75,7 @@ export async function startServer(
   const pids = members.map(({ child }) => child.pid ?? 0);
   return {
     name,
-    ports: ports.map(({ client }) => client),
+    ports: await leaderFirst(ports.map(({ client }) => client)),
     cpuSeconds: () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
     residentMb: () => pids.map(residentMb),
     stop,
@@ -121,4 +124,17 @@ function residentMb(pid: number): number {
 function withoutExtraCerts(): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS: _, ...rest } = process.env;
   return rest;
+}
+
+async function leaderFirst(ports: readonly number[]): Promise<readonly number[]> {
+  const channels = ports.map(connect);
+  try {
+    const statuses = await Promise.all(
+      channels.map((channel) => channel.unary(Maintenance.status, StatusRequest.create())),
+    );
+    const leads = statuses.findIndex(({ leader, header }) => leader !== 0n && leader === header?.memberId);
+    return leads < 0 ? ports : [...ports.slice(leads), ...ports.slice(0, leads)];
+  } finally {
+    await Promise.all(channels.map((channel) => channel.close()));
+  }
 }
