@@ -44,7 +44,6 @@ interface SenderParts {
   /** What the peer takes. */
   readonly theirs: Settings;
   readonly sendQueueBytes: number;
-  readonly schedule: (run: () => void) => void;
   readonly backlog: Backlog | undefined;
   readonly pingPolicy: PingPolicy | undefined;
 }
@@ -60,7 +59,6 @@ export class Sender {
   readonly #host: SenderHost;
   readonly #theirs: Settings;
   readonly #sendQueueBytes: number;
-  readonly #schedule: (run: () => void) => void;
   readonly #backlog: Backlog | undefined;
   readonly #pingPolicy: PingPolicy | undefined;
   readonly #encoder = new HpackEncoder();
@@ -80,7 +78,6 @@ export class Sender {
     this.#host = parts.host;
     this.#theirs = parts.theirs;
     this.#sendQueueBytes = parts.sendQueueBytes;
-    this.#schedule = parts.schedule;
     this.#backlog = parts.backlog;
     this.#pingPolicy = parts.pingPolicy;
   }
@@ -126,7 +123,7 @@ export class Sender {
   scheduleFlush(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    this.#schedule(this.#flushNow);
+    this.#clock.atTurnsEnd(this.#flushNow);
   }
 
   flush(): void {

@@ -95,7 +95,6 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
       host: this,
       theirs: this.#theirs,
       sendQueueBytes: limits.sendQueueBytes ?? 64 * 1024,
-      schedule: options.schedule ?? queueMicrotask,
       backlog: options.backlog,
       pingPolicy,
     });

@@ -128,8 +128,6 @@ export interface SessionOptions {
   readonly intake?: Intake | undefined;
   /** Shared likewise: what waits to be sent on all of them. */
   readonly backlog?: Backlog | undefined;
-  /** Runs a flush at the end of the present turn; default `queueMicrotask`. */
-  readonly schedule?: ((run: () => void) => void) | undefined;
 }
 
 export interface SessionPeer {

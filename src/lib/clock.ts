@@ -14,6 +14,8 @@ export interface Clock {
    * one turn brought.
    */
   soon(run: () => void): void;
+  /** Calls `run` before the next I/O event is handled, behind all that promises still do: one write for all of it. */
+  atTurnsEnd(run: () => void): void;
   /** Calls `run` every `periodMs` until cancelled. */
   every(periodMs: number, run: () => void): () => void;
 }

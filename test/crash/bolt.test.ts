@@ -22,6 +22,7 @@ const clock: Clock = {
   wallMs: () => 0,
   after: () => () => {},
   soon: (run) => queueMicrotask(run),
+  atTurnsEnd: (run) => queueMicrotask(run),
   every: () => () => {},
 };
 

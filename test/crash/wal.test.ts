@@ -26,7 +26,14 @@ const root = '/data/member';
 const walDir = `${root}/wal`;
 const snapDir = `${root}/snap`;
 const metadata = Buffer.from('metadata');
-const clock = { monotonicMs: () => 0, wallMs: () => 0, after: () => () => {}, soon() {}, every: () => () => {} };
+const clock = {
+  monotonicMs: () => 0,
+  wallMs: () => 0,
+  after: () => () => {},
+  soon() {},
+  atTurnsEnd() {},
+  every: () => () => {},
+};
 const options = { clock, logger: silentLogger, segmentSizeBytes: 3000 };
 
 /** What a log says, in records: state and entries after each of them. */

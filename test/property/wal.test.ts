@@ -10,7 +10,14 @@ import { decodeEntry } from '../../src/wal/marshal.js';
 import { SimDisk } from '../sim/disk.js';
 import { seededRandom } from '../support/seeded-random.js';
 
-const clock = { monotonicMs: () => 0, wallMs: () => 0, after: () => () => {}, soon() {}, every: () => () => {} };
+const clock = {
+  monotonicMs: () => 0,
+  wallMs: () => 0,
+  after: () => () => {},
+  soon() {},
+  atTurnsEnd() {},
+  every: () => () => {},
+};
 const options = { clock, logger: silentLogger, segmentSizeBytes: 8192 };
 const start = { index: 0, term: 0 };
 const dir = '/m/wal';

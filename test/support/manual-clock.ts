@@ -39,6 +39,10 @@ export class ManualClock implements Clock {
     queueMicrotask(run);
   }
 
+  atTurnsEnd(run: () => void): void {
+    queueMicrotask(run);
+  }
+
   /** Lets `ms` pass; promises that timers settle have run their course when this resolves. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;

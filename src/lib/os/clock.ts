@@ -20,6 +20,10 @@ export const osClock: Clock = {
   soon(run) {
     setImmediate(run);
   },
+  atTurnsEnd(run) {
+    // A tick asked for outside of a promise's reaction would come before all of them.
+    queueMicrotask(() => process.nextTick(run));
+  },
   every(periodMs, run) {
     const timer = setInterval(run, Math.min(periodMs, LONGEST_TIMEOUT_MS));
     return () => clearInterval(timer);

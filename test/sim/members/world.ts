@@ -60,6 +60,10 @@ export class World implements Clock {
     this.#soon.push(run);
   }
 
+  atTurnsEnd(run: () => void): void {
+    queueMicrotask(run);
+  }
+
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => this.after(delayMs, resolve));
   }
@@ -121,6 +125,10 @@ export class LifeClock implements Clock {
 
   soon(run: () => void): void {
     this.world.soon(() => this.run(run));
+  }
+
+  atTurnsEnd(run: () => void): void {
+    this.world.atTurnsEnd(() => this.run(run));
   }
 
   /** Now, or when the process goes on. */

@@ -24,6 +24,7 @@ function busyClock(): Clock & { pauses: number } {
       clock.pauses++;
       queueMicrotask(run);
     },
+    atTurnsEnd: queueMicrotask,
     every: () => () => {},
   };
   return clock;

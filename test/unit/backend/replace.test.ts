@@ -18,7 +18,7 @@ function busyClock(): Clock {
   let now = 0;
   const none = () => () => {};
   const soon = (run: () => void): void => queueMicrotask(run);
-  return { monotonicMs: () => now++, wallMs: () => now, after: none, every: none, soon };
+  return { monotonicMs: () => now++, wallMs: () => now, after: none, every: none, soon, atTurnsEnd: soon };
 }
 
 const open = (disk: Disk, path = '/snap/db'): FileBackend =>

@@ -65,6 +65,10 @@ class Turns extends ManualClock {
     this.#next.push(run);
   }
 
+  override atTurnsEnd(run: () => void): void {
+    this.#next.push(run);
+  }
+
   override monotonicMs(): number {
     return this.nowMs;
   }
@@ -210,7 +214,6 @@ describe('a peer that takes whatever comes', () => {
       host: { closed: false, closeIfDone() {} },
       theirs: initialSettings(),
       sendQueueBytes: 64 * 1024,
-      schedule: (run) => clock.soon(run),
       backlog: undefined,
       pingPolicy: undefined,
     });

@@ -35,6 +35,24 @@ test('every repeats until cancelled', () => {
   expect(run).toHaveBeenCalledTimes(3);
 });
 
+test('at the end of a turn is behind all that promises do in it, and before the next event', async () => {
+  vi.useRealTimers();
+  const order: string[] = [];
+  const answers = async (name: string): Promise<void> => {
+    osClock.atTurnsEnd(() => order.push(`flush ${name}`));
+    for (let count = 0; count < 20; count++) await undefined;
+    order.push(name);
+  };
+  await new Promise<void>((resolve) => {
+    setImmediate(() => {
+      void answers('from an event');
+      void Promise.resolve().then(() => answers('from a promise'));
+      setImmediate(resolve);
+    });
+  });
+  expect(order).toEqual(['from an event', 'from a promise', 'flush from an event', 'flush from a promise']);
+});
+
 test('the clock only goes forward and the wall clock is in milliseconds since 1970', () => {
   vi.useRealTimers();
   const before = osClock.monotonicMs();
