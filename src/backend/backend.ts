@@ -18,7 +18,7 @@ import { denseCopy } from './dense-copy.js';
 import { openFile, removeLeftovers, temporaryPath } from './files.js';
 import type { BackendOptions, FileBackend } from './options.js';
 import { SharedBolt } from './shared-bolt.js';
-import type { BackendReader, BackendSnapshot, BucketName, Visit } from './types.js';
+import type { BackendReader, BackendSnapshot, BucketName, Scanner, Visit } from './types.js';
 import { hashNow, openSnapshot, openView } from './views.js';
 
 /** etcd's defaultBatchLimit and defaultBatchInterval. */
@@ -85,6 +85,10 @@ class BoltBackend implements FileBackend {
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
     return this.#batch.get(bucket, key);
+  }
+
+  scanner(bucket: BucketName): Scanner {
+    return this.#batch.scanner(bucket);
   }
 
   range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void {

@@ -5,7 +5,7 @@ import type { Bolt } from '../bolt/bolt.js';
 import type { WriteTx } from '../bolt/types.js';
 import { bucketBytes } from './buckets.js';
 import { rangeMerged, rangeStored } from './ranges.js';
-import type { BucketName, Visit } from './types.js';
+import type { BucketName, Scanner, Visit } from './types.js';
 import { WriteBuffer } from './write-buffer.js';
 
 /** Revisions only grow, so pages of the `key` bucket are filled rather than left half empty for insertions. */
@@ -36,6 +36,15 @@ export class Batch {
       if (index >= 0) return buffer.values[index];
     }
     return this.bolt.latestBucket(bucketBytes(bucket), bucket)?.get(key);
+  }
+
+  scanner(bucket: BucketName): Scanner {
+    const buffer = this.#buffers.get(bucket);
+    const scanStored = this.bolt.latestBucket(bucketBytes(bucket), bucket)?.scanner();
+    return (key) => {
+      const index = buffer?.find(key) ?? -1;
+      return index >= 0 ? buffer?.values[index] : scanStored?.(key);
+    };
   }
 
   range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void {

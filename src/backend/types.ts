@@ -27,6 +27,8 @@ export type BucketName =
  */
 export type Visit = (key: Uint8Array, value: Uint8Array) => unknown;
 
+export { LASTING_BYTES } from '../bolt/types.js';
+
 export interface BackendReader {
   /** Borrowed bytes, or undefined. */
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined;
@@ -43,7 +45,12 @@ export interface BackendWriter {
   delete(bucket: BucketName, key: Uint8Array): void;
 }
 
+/** Bytes borrowed until the next call, those of `LASTING_BYTES` for good; undefined where there are none. */
+export type Scanner = (key: Uint8Array) => Uint8Array | undefined;
+
 export interface Backend extends BackendReader, BackendWriter {
+  /** As `get`, for whoever looks at very many records in one turn, and for that turn: what it reads is not cached. */
+  scanner(bucket: BucketName): Scanner;
   createBucket(bucket: BucketName): void;
   /**
    * `hook` runs right before every commit closes its batch; what it puts is in the same bolt transaction (consistent

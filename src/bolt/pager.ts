@@ -2,7 +2,9 @@
  * Pages of one file by id: from the cache, or read and checked. All reads of a bbolt file come through here.
  *
  * Node has no mmap, so a page costs one pread the first time. Single pages are read one by one and cached; a scan reads
- * ahead into a window of its own and leaves the cache to those that need it.
+ * ahead into a window of its own and leaves the cache to those that need it. Who looks up very many keys one after the
+ * other, and keeps nothing, has a window whose memory is used again and again: fresh memory for every page would start
+ * a collection of garbage for each 64 MB read.
  */
 import type { DiskFile } from '../lib/disk.js';
 import { BoltError } from './errors.js';
@@ -15,12 +17,20 @@ const MISSES_BEFORE_WINDOW = 2;
 
 /** What one scan has read ahead. Its size follows how well the last one served. */
 export class ScanWindow {
-  misses = 0;
+  misses: number;
   pages = 8;
   firstId = 0;
   endId = 0;
   hits = 0;
   data: Uint8Array = new Uint8Array(0);
+
+  /**
+   * With `memory`, of `MAX_WINDOW_PAGES`, what is read ahead goes there, over what was read before; no leaf that it
+   * serves goes into the cache, and pages of more than one part are not served from it.
+   */
+  constructor(readonly memory?: Uint8Array) {
+    this.misses = memory === undefined ? 0 : MISSES_BEFORE_WINDOW;
+  }
 }
 
 export class Pager {
@@ -31,6 +41,7 @@ export class Pager {
   readonly cache: PageCache;
   /** Pages `[0, highWater)` may be read; moves with each commit. */
   highWater: number;
+  #windowMemory: Uint8Array | undefined;
 
   constructor(path: string, file: DiskFile, options: { pageSize: number; highWater: number; cacheBytes: number }) {
     this.path = path;
@@ -52,6 +63,12 @@ export class Pager {
     return this.cache.get(id) ?? this.#load(id);
   }
 
+  /** For one turn: what the last such window served is overwritten by what this one reads. */
+  reusedWindow(): ScanWindow {
+    this.#windowMemory ??= Buffer.allocUnsafeSlow(MAX_WINDOW_PAGES * this.pageSize);
+    return new ScanWindow(this.#windowMemory);
+  }
+
   /** As `page`, for a walk over many pages. */
   scan(id: number, window: ScanWindow): Page {
     const cached = this.cache.get(id);
@@ -67,19 +84,20 @@ export class Pager {
     }
     const pages = Math.min(window.pages, this.highWater - id);
     if (pages < 1) throw this.corrupt(id, `page lies beyond the high-water page ${this.highWater}`);
-    window.data = this.readRun(id, pages);
+    window.data = this.readRun(id, pages, window.memory);
     window.firstId = id;
     window.endId = id + pages;
     window.hits = 0;
     return this.#fromWindow(id, window) ?? this.#load(id);
   }
 
-  /** The bytes of `count` pages from `id` on, fresh. Throws where the file ends before. */
-  readRun(id: number, count: number): Uint8Array {
+  /** The bytes of `count` pages from `id` on, fresh or in `memory`. Throws where the file ends before. */
+  readRun(id: number, count: number, memory?: Uint8Array): Uint8Array {
     if (id < 0 || id + count > this.highWater) {
       throw this.corrupt(id, `${count} pages lie beyond the high-water page ${this.highWater}`);
     }
-    const data = Buffer.allocUnsafeSlow(count * this.pageSize);
+    const size = count * this.pageSize;
+    const data = memory === undefined ? Buffer.allocUnsafeSlow(size) : memory.subarray(0, size);
     const got = this.file.read(data, id * this.pageSize);
     if (got < data.length) throw this.corrupt(id, `file ends after ${got} of ${data.length} bytes`);
     return data;
@@ -109,7 +127,7 @@ export class Pager {
     const at = (id - window.firstId) * this.pageSize;
     const first = window.data.subarray(at, at + this.pageSize);
     const { overflow } = parseHeader(first, this.place(id));
-    if (overflow > 0 && id + 1 + overflow > window.endId) return undefined;
+    if (overflow > 0 && (window.memory !== undefined || id + 1 + overflow > window.endId)) return undefined;
     window.hits++;
     const data = overflow === 0 ? first : window.data.subarray(at, at + (1 + overflow) * this.pageSize);
     return parsePage(data, this.place(id), this.highWater);

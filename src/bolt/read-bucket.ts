@@ -1,8 +1,8 @@
 /** A bucket as one commit left it. */
 import { type BucketHeader, type Page, parseBucketHeader } from './page.js';
 import type { Pager } from './pager.js';
-import { findIn, leafFor, Walk, walkPage } from './tree.js';
-import type { ReadBucket, VisitEntry } from './types.js';
+import { findIn, leafByScan, leafFor, Walk, walkPage } from './tree.js';
+import { LASTING_BYTES, type ReadBucket, type VisitEntry } from './types.js';
 
 /** What keeps a reader from using a state that was released. */
 export interface Guard {
@@ -39,9 +39,24 @@ export class PageBucket implements ReadBucket {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const leaf = this.#leafFor(key);
-    const index = findIn(leaf, key);
-    return index < 0 || leaf.isBucket(index) ? undefined : leaf.value(index);
+    return valueIn(this.#leafFor(key), key);
+  }
+
+  /**
+   * As `get`, for very many keys in one turn: bytes are borrowed until the next call, those of `LASTING_BYTES` for
+   * good.
+   */
+  scanner(): (key: Uint8Array) => Uint8Array | undefined {
+    this.#guard.assertOpen();
+    const pager = this.#pager;
+    if (pager.pageSize > LASTING_BYTES) return (key) => this.get(key);
+    const window = pager.reusedWindow();
+    const root = this.#inline ?? pager.page(this.#rootId);
+    let leaf: Page | undefined;
+    return (key) => {
+      if (leaf === undefined || !covers(leaf, key)) leaf = leafByScan(pager, root, key, window);
+      return valueIn(leaf, key);
+    };
   }
 
   range(start: Uint8Array | undefined, end: Uint8Array | undefined, visit: VisitEntry): boolean {
@@ -64,6 +79,11 @@ export class PageBucket implements ReadBucket {
       this.#last = leafFor(this.#pager, this.#pager.page(this.#rootId), key);
     return this.#last;
   }
+}
+
+function valueIn(leaf: Page, key: Uint8Array): Uint8Array | undefined {
+  const index = findIn(leaf, key);
+  return index < 0 || leaf.isBucket(index) ? undefined : leaf.value(index);
 }
 
 /** Whether `key`, if it is there at all, is on this leaf. */

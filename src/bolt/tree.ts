@@ -22,6 +22,18 @@ export function leafFor(pager: Pager, root: Page, key: Uint8Array): Page {
   return page;
 }
 
+/** The same by a window: branches are cached, leaves are not. */
+export function leafByScan(pager: Pager, root: Page, key: Uint8Array, window: ScanWindow): Page {
+  let page = root;
+  for (let depth = 0; !page.leaf; depth++) {
+    if (depth === MAX_DEPTH) throw pager.corrupt(page.id, `tree is deeper than ${MAX_DEPTH} pages`);
+    const id = page.child(page.childFor(key));
+    page = pager.scan(id, window);
+    if (!page.leaf) page = pager.page(id);
+  }
+  return page;
+}
+
 /** Index of `key` in the leaf, or -1. */
 export function findIn(leaf: Page, key: Uint8Array): number {
   const index = leaf.lowerBound(key);

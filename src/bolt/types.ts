@@ -9,6 +9,9 @@
  */
 export type VisitEntry = (key: Uint8Array, value: Uint8Array, isBucket: boolean) => unknown;
 
+/** A value of so many bytes is never on a page that a scanner reads over another: it stays as it is. */
+export const LASTING_BYTES = 16 * 1024;
+
 export interface ReadBucket {
   /** Borrowed bytes; undefined when absent or when `key` names a nested bucket. */
   get(key: Uint8Array): Uint8Array | undefined;

@@ -15,8 +15,12 @@ export interface StoreView {
   close(): void;
 }
 
+/** Who reads so many keys goes over most of the file: it neither fills the cache nor asks for memory page by page. */
+const SCANS_FROM_KEYS = 10_000;
+
 export class RangeCursor {
   #next: string;
+  #seen = 0;
   #open = true;
   #interrupted = false;
   readonly #reader: RecordReader;
@@ -49,13 +53,14 @@ export class RangeCursor {
   }
 
   /**
-   * The same without copies: `visit` gets up to `limit` of them, fewer where it answers false. They are borrowed from
-   * pages that are never written again, and keep those in memory. Returns how many there were.
+   * The same without copies: `visit` gets up to `limit` of them, fewer where it answers false. Each is borrowed until
+   * it answers, those of `LASTING_BYTES` for good. Returns how many there were.
    */
   visit(limit: number, visit: (record: Uint8Array) => unknown): number {
     this.checkOpen();
     const interval = { start: this.#next, end: this.#interval.end };
-    const { seen, last } = this.#reader.visit(interval, this.revision, limit, visit);
+    const { seen, last } = this.#reader.visit(interval, this.revision, limit, visit, this.#seen >= SCANS_FROM_KEYS);
+    this.#seen += seen;
     // The least key above the last one.
     if (last !== undefined) this.#next = `${last}\0`;
     return seen;

@@ -2,7 +2,7 @@
  * Reads of the key index and the backend together, as of one revision. Source: etcd's mvcc/kvstore_txn.go, rangeKeys.
  */
 import { REVISION_KEY_BYTES, writeRevisionKey } from '../backend/schema/key.js';
-import type { BackendReader } from '../backend/types.js';
+import type { Backend, Scanner } from '../backend/types.js';
 import { latin1Text } from '../lib/latin1.js';
 import { CompactedError, FutureRevisionError } from './errors.js';
 import { type Found, findAt, type History } from './key-history.js';
@@ -33,9 +33,9 @@ export class RecordReader {
   /** The backend does not keep what `get` is given. */
   readonly #recordKey = new Uint8Array(REVISION_KEY_BYTES);
   readonly #index: KeyIndex;
-  readonly #backend: BackendReader;
+  readonly #backend: Pick<Backend, 'get' | 'scanner'>;
 
-  constructor(index: KeyIndex, backend: BackendReader) {
+  constructor(index: KeyIndex, backend: Pick<Backend, 'get' | 'scanner'>) {
     this.#index = index;
     this.#backend = backend;
   }
@@ -85,23 +85,25 @@ export class RecordReader {
   }
 
   /**
-   * Up to `limit` records of the interval as of `atMain`, borrowed, until `visit` answers false; `last` is the key of
-   * the last one.
+   * Up to `limit` records of the interval as of `atMain`, until `visit` answers false; `last` is the key of the last
+   * one. They are borrowed as by `Backend.get`, or, where `isScan`, as by `Backend.scanner`.
    */
   visit(
     interval: Interval,
     atMain: number,
     limit: number,
     visit: (record: Uint8Array) => unknown,
+    isScan: boolean,
   ): { seen: number; last: string | undefined } {
     const found = this.#found;
+    const scan = isScan ? this.#backend.scanner('key') : undefined;
     let seen = 0;
     let last: string | undefined;
     this.#index.range(interval.start, interval.end, (key, history) => {
       if (!findAt(history, atMain, found) || found.tombstone) return true;
       last = key;
       seen++;
-      return visit(this.#borrow(found)) !== false && seen < limit;
+      return visit(this.#borrow(found, scan)) !== false && seen < limit;
     });
     return { seen, last };
   }
@@ -115,9 +117,9 @@ export class RecordReader {
     return owned(this.#borrow(found));
   }
 
-  #borrow(found: Found): Uint8Array {
+  #borrow(found: Found, scan?: Scanner): Uint8Array {
     writeRevisionKey(this.#recordKey, found.main, found.sub);
-    const record = this.#backend.get('key', this.#recordKey);
+    const record = scan === undefined ? this.#backend.get('key', this.#recordKey) : scan(this.#recordKey);
     if (record === undefined)
       throw new Error(`the index names revision ${found.main}.${found.sub}, the backend has no such record`);
     return record;

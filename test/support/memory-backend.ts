@@ -1,5 +1,13 @@
 /** A Backend that keeps everything in memory and commits nowhere: for tests of the parts above it. */
-import type { Backend, BackendReader, BackendSnapshot, BucketName, Visit } from '../../src/backend/types.js';
+import {
+  type Backend,
+  type BackendReader,
+  type BackendSnapshot,
+  type BucketName,
+  LASTING_BYTES,
+  type Scanner,
+  type Visit,
+} from '../../src/backend/types.js';
 
 interface Bucket {
   /** Sorted, latin1. */
@@ -26,6 +34,17 @@ export class MemoryBackend implements Backend {
 
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
     return this.bucket(bucket).values.get(text(key));
+  }
+
+  /** What it lends is overwritten by the next call, as far as it may be. */
+  scanner(bucket: BucketName): Scanner {
+    const memory = Buffer.alloc(LASTING_BYTES);
+    return (key) => {
+      const value = this.get(bucket, key);
+      if (value === undefined || value.length >= LASTING_BYTES) return value;
+      memory.fill(0xee).set(value);
+      return memory.subarray(0, value.length);
+    };
   }
 
   range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void {

@@ -38,8 +38,8 @@ export async function rangeStream(
     let chunkKeys = FIRST_CHUNK_KEYS;
     const send = (): boolean => {
       member.auth.checkUnchanged(identity);
-      const kvs: (KeyValue | Uint8Array)[] = [];
-      if (left > 0) cursor.visit(Math.min(chunkKeys, left), (kv) => kvs.push(request.keysOnly ? withoutValue(kv) : kv));
+      const records = left > 0 ? cursor.read(Math.min(chunkKeys, left)) : [];
+      const kvs = request.keysOnly ? records.map(withoutValue) : records;
       left -= kvs.length;
       const isLast = left === 0;
       const rangeResponse = isLast

@@ -6,6 +6,7 @@
 import { type Caller, checkWanted } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Pieces } from '../../lib/pieces.js';
+import { owned } from '../../mvcc/key-value.js';
 import type { RangeCursor } from '../../mvcc/range-cursor.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import { type RangeRequest, RangeResponse, type ResponseHeader } from '../../proto/gen/etcdserverpb.js';
@@ -152,7 +153,7 @@ class ShapedRange implements SlicedRange {
       wanted === 0
         ? 0
         : this.cursor.visit(wanted, (record) => {
-            this.#kvs.push(record);
+            this.#kvs.push(owned(record));
             this.size += record.length;
             return this.size < stopAt;
           });

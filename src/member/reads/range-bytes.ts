@@ -3,13 +3,12 @@
  * record is copied once, from its page into a piece; a large one not at all. Pieces are no longer than a heap block, so
  * that many answers after another reuse the same memory.
  */
+import { LASTING_BYTES } from '../../backend/types.js';
 import { Pieces } from '../../lib/pieces.js';
 import { RangeResponse, type ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 
 const FIRST_PIECE_BYTES = 4 * 1024;
 const PIECE_BYTES = 64 * 1024;
-/** Records from here on are sent from where they lie: their pages are never written again. */
-const OWN_PIECE_BYTES = 16 * 1024;
 const KVS_TAG = 0x12;
 /** Of an answer of which more than this is to come, so much gets its memory at once. */
 const LARGE_BYTES = 4 * 1024 * 1024;
@@ -64,7 +63,8 @@ export class RangeBytes {
   add(record: Uint8Array): void {
     this.#found++;
     if (this.keysOnly) this.#addWithoutValue(record);
-    else if (record.length >= OWN_PIECE_BYTES) {
+    else if (record.length >= LASTING_BYTES) {
+      // Sent from where it lies: its page is never written again.
       this.#prefix(record.length);
       this.#cut();
       this.#list.push(record);

@@ -7,7 +7,7 @@ import type { BoltError } from '../../../src/bolt/errors.js';
 import { decodeMeta } from '../../../src/bolt/meta.js';
 import { LeafNode } from '../../../src/bolt/node.js';
 import { streamState } from '../../../src/bolt/stream.js';
-import type { ReadBucket, WriteTx } from '../../../src/bolt/types.js';
+import { LASTING_BYTES, type ReadBucket, type WriteTx } from '../../../src/bolt/types.js';
 import { MemoryDisk } from '../../support/memory-disk.js';
 import { bytes, text } from './fixtures.js';
 
@@ -36,6 +36,56 @@ function keysOf(bucket: ReadBucket | undefined): string[] {
   bucket?.range(undefined, undefined, (key) => keys.push(text(key)));
   return keys;
 }
+
+describe('a scanner', () => {
+  /** Of every size that a page may hold or not, written in an order of their own. */
+  const sizeOf = (at: number): number => (at % 97 === 0 ? 20_000 : at % 31 === 0 ? 5000 : 10 + (at % 300));
+  const contentOf = (at: number, size = sizeOf(at)): string => `${at}:`.padEnd(size, String(at));
+  const COUNT = 3000;
+
+  function filled(cacheBytes: number, size?: number) {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    const tx = bolt.beginWrite();
+    const bucket = inBucket(tx);
+    for (let step = 0; step < COUNT; step++) {
+      const at = (step * 7) % COUNT;
+      bucket.put(number(at * 2), bytes(contentOf(at, size)));
+    }
+    tx.commit();
+    bolt.close();
+    return openBolt(disk, '/db', { cacheBytes });
+  }
+
+  it.each([
+    ['in order', (at: number) => at],
+    ['in any order', (at: number) => (at * 1009) % COUNT],
+    ['backwards', (at: number) => COUNT - 1 - at],
+  ])('finds what a lookup finds, %s, and its large values last', (_, orderOf) => {
+    const bolt = filled(256 * 1024);
+    const scan = bolt.latestBucket(bytes('key'), 'key')?.scanner();
+    const lasting: [number, Uint8Array][] = [];
+    for (let step = 0; step < COUNT; step++) {
+      const at = orderOf(step);
+      const found = scan?.(number(at * 2));
+      expect(text(found ?? bytes('none'))).toBe(contentOf(at));
+      if (found !== undefined && sizeOf(at) >= LASTING_BYTES) lasting.push([at, found]);
+      expect(scan?.(number(at * 2 + 1))).toBeUndefined();
+    }
+    expect(lasting.length).toBeGreaterThan(COUNT / 100);
+    for (const [at, found] of lasting) expect(text(found)).toBe(contentOf(at));
+    bolt.close();
+  });
+
+  it('leaves the cache to others but for branches', () => {
+    const bolt = filled(1 << 20, 250);
+    const scan = bolt.latestBucket(bytes('key'), 'key')?.scanner();
+    const before = bolt.pager.cache.bytes;
+    for (let at = 0; at < COUNT; at++) expect(text(scan?.(number(at * 2)) ?? bytes('none'))).toBe(contentOf(at, 250));
+    expect(bolt.pager.cache.bytes - before).toBeLessThan(64 * 1024);
+    bolt.close();
+  });
+});
 
 describe('a new database', () => {
   it('is laid out as bbolt lays it out', () => {

@@ -10,9 +10,11 @@ import {
   type RangeRequest_SortOrder as SortOrder,
   type RangeRequest_SortTarget as SortTarget,
 } from '../../../../src/proto/gen/etcdserverpb.js';
+import { KeyValue } from '../../../../src/proto/gen/mvccpb.js';
 import { AppliedStore, bytes, del } from '../../../support/applied-store.js';
 import { seededRandom } from '../../../support/seeded-random.js';
 
+const text = (value: Uint8Array): string => Buffer.from(value).toString();
 const everything = { key: bytes('\0'), rangeEnd: bytes('\0') };
 
 /** A read whose turns are counted; `between` any two of them something else happens. */
@@ -55,6 +57,25 @@ function filled(keys: number, valueBytes = 1): AppliedStore {
 }
 
 describe('a long range', () => {
+  it.each<[string, Partial<RangeRequest>]>([
+    ['plain', {}],
+    ['without values', { keysOnly: true }],
+    ['sorted', { sortOrder: 2, sortTarget: 0 }],
+    ['with a value that is sent from where it lies', { key: bytes('j') }],
+  ])('of so many keys that it scans answers the same as one after the other: %s', async (_, more) => {
+    const member = filled(12_000);
+    member.put('k0115000', 'w'.repeat(20_000));
+    const request = RangeRequest.create({ ...everything, ...more });
+    const answer = RangeResponse.decode((await read(member, request)).bytes);
+    const { kvs } = member.store.range(request.key, request.rangeEnd, { revision: 0, limit: 0, countOnly: false });
+    const expected = kvs.map((kv) => KeyValue.decode(kv));
+    if (request.sortOrder === 2) expected.reverse();
+    expect(answer.kvs.length).toBe(12_001);
+    expect(answer.kvs.map(({ key, value }) => `${text(key)}=${text(value)}`)).toEqual(
+      expected.map(({ key, value }) => `${text(key)}=${request.keysOnly ? '' : text(value)}`),
+    );
+  });
+
   it.each<[string, Partial<RangeRequest>, number]>([
     ['plain', {}, 4],
     ['without values', { keysOnly: true }, 4],
