@@ -22,7 +22,10 @@ export function putCost(put: PutRequest): number {
   return PUT_OVERHEAD_BYTES + put.key.length + put.value.length;
 }
 
-/** The dearer branch; nested transactions count like their parents. */
+/**
+ * The dearer branch. What nested transactions put counts for nothing, as etcd has it: while there is an alarm every
+ * member must refuse the same.
+ */
 export function txnCost(txn: TxnRequest): number {
   return Math.max(branchCost(txn.success), branchCost(txn.failure));
 }
@@ -31,7 +34,6 @@ function branchCost(ops: readonly RequestOp[]): number {
   let cost = 0;
   for (const { request } of ops) {
     if (request.case === 'requestPut') cost += putCost(request.value);
-    else if (request.case === 'requestTxn') cost += txnCost(request.value);
   }
   return cost;
 }
