@@ -4,17 +4,17 @@
  *     terms = term { "->" term }         the first one that is admitted is carried out
  *     term  = { mod } act [ "(" value ")" ]
  *     mod   = count "*" | percent "%"    so many times; with this chance
- *     act   = "off" | "return" | "sleep" | "panic" | "print"
+ *     act   = "off" | "return" | "sleep" | "panic" | "break" | "print"
  *     value = a whole number, a quoted string, true, false, or nothing
  *
  * A count goes down each time it is asked, as in gofail's runtime/terms.go. `etcd-diff:` a chance may be a whole number
- * (`50%`, where gofail insists on `50.0%`), and `break`, which starts a debugger for Go programs, is not known.
+ * (`50%`, where gofail insists on `50.0%`).
  */
 import { durationToMs, parseDuration } from '../go/duration.js';
 import type { Random } from '../random.js';
 
 export type Act =
-  | { readonly t: 'off' | 'print' }
+  | { readonly t: 'off' | 'print' | 'break' }
   | { readonly t: 'return' | 'panic'; readonly value: string }
   | { readonly t: 'sleep'; readonly ms: number }
   /** A sleep without a length, which gofail mentions and passes over. */
@@ -43,11 +43,12 @@ export function parseTerms(text: string): readonly Term[] | undefined {
     if (parsed.rest === '') return terms;
     if (!parsed.rest.startsWith('->')) return undefined;
     rest = parsed.rest.slice(2);
+    if (rest === '') return terms;
   }
 }
 
 const MOD = /^(?:(\d+)\*|(\d+(?:\.\d*)?)%)/;
-const ACT = /^(off|return|sleep|panic|print)(?:\((?:(-?\d+)|("(?:[^"\\]|\\.)*")|(true|false))?\))?/;
+const ACT = /^(off|return|sleep|panic|break|print)(?:\((?:(-?\d+)|("(?:[^"\\]|\\.)*"|`[^`]*`)|(true|false))?\))?/;
 const MILLION = 1_000_000;
 
 function parseTerm(text: string): { term: Term; rest: string } | undefined {
@@ -71,7 +72,7 @@ function parseTerm(text: string): { term: Term; rest: string } | undefined {
 
 function actOf(name: string | undefined, value: string): Act {
   if (name === 'return' || name === 'panic') return { t: name, value };
-  return { t: name === 'print' ? 'print' : 'off' };
+  return { t: name === 'print' || name === 'break' ? name : 'off' };
 }
 
 /** Milliseconds, or a duration in Go's words. */
@@ -86,6 +87,7 @@ function sleepOf(value: string, isQuoted: boolean): Act {
 }
 
 function unquoted(text: string): string | undefined {
+  if (text.startsWith('`')) return text.slice(1, -1);
   try {
     return String(JSON.parse(text));
   } catch {

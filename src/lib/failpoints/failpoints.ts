@@ -85,6 +85,8 @@ export interface FailpointEffects {
   sleepNow(ms: number): void;
   sleep(ms: number): Promise<void>;
   print(line: string): void;
+  /** Holds up the process until somebody has attached a debugger; gofail starts one. */
+  break(): void;
 }
 
 export type FailpointError = 'failpoint: failpoint does not exist' | 'failpoint: failpoint is disabled' | BadTerms;
@@ -172,6 +174,9 @@ export class FailpointSet implements Failpoints {
         return this.effects.panic(`failpoint panic: ${act.value === '' ? '{}' : act.value}`);
       case 'print':
         this.effects.print(`failpoint print: ${name}`);
+        return undefined;
+      case 'break':
+        this.effects.break();
         return undefined;
       case 'ignored':
         this.effects.print(`failpoint: ${act.why} on ${name}`);

@@ -1,5 +1,6 @@
 /** What failpoints do to this process. */
 import { writeSync } from 'node:fs';
+import { open, url, waitForDebugger } from 'node:inspector';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FailpointEffects } from '../failpoints/failpoints.js';
 
@@ -21,6 +22,11 @@ export const osFailpointEffects: FailpointEffects = {
   },
   print(line) {
     writeQuietly(1, `${line}\n`);
+  },
+  break() {
+    // A port of the system's choice; Node says on standard error which.
+    if (url() === undefined) open(0, '127.0.0.1');
+    waitForDebugger();
   },
 };
 

@@ -17,6 +17,7 @@ function recorded() {
       done.push(`wait ${ms}`);
     },
     print: (line) => done.push(line),
+    break: () => done.push('break'),
   };
   return { done, effects };
 }
@@ -45,6 +46,8 @@ describe('failpoints', () => {
     ['return(-7)', '-7'],
     ['return(true)', 'true'],
     [String.raw`return("a \"b\"")`, 'a "b"'],
+    ['return(`a\\b`)', 'a\\b'],
+    ['return(1)->', '1'],
     ['off', undefined],
     ['off()', undefined],
   ])('%s answers %j', (terms, value) => {
@@ -82,6 +85,13 @@ describe('failpoints', () => {
     ]);
   });
 
+  it('waits for a debugger', () => {
+    const { done, points } = make();
+    points.set('raftAfterSave', '1*break->off');
+    expect([points.hit('raftAfterSave'), points.hit('raftAfterSave')]).toEqual([undefined, undefined]);
+    expect(done).toEqual(['break']);
+  });
+
   it('prints its name', () => {
     const { done, points } = make();
     points.set('raftAfterSave', 'print');
@@ -111,7 +121,7 @@ describe('failpoints', () => {
     expect([points.hit('beforeCommit'), points.hit('beforeCommit')]).toEqual(['1', undefined]);
   });
 
-  it.each(['', 'bogus', 'return(', 'return("x', 'return(x)', '3*', '50%', '3panic', 'panic->', 'panic -> off', 'off;'])(
+  it.each(['', 'bogus', 'return(', 'return("x', 'return(x)', '3*', '50%', '3panic', 'break(', 'panic -> off', 'off;'])(
     'refuses %j and stays as it was',
     (terms) => {
       const { done, points } = make();

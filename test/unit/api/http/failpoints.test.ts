@@ -12,6 +12,7 @@ function server() {
       sleepNow: () => {},
       sleep: async () => {},
       print: () => {},
+      break: () => {},
     },
     { below: () => 0, uint64: () => 0n },
   );
