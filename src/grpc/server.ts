@@ -24,10 +24,7 @@ import {
 } from './types.js';
 import { UnaryCall } from './unary-call.js';
 
-/**
- * Whether a request is for gRPC, be it that its path alone says so; all others on the port belong to somebody else.
- * `etcd-diff:` without TLS etcd refuses all others over HTTP/2.
- */
+/** Whether a request is for gRPC, be it that its path alone says so; all others on the port belong to somebody else. */
 export function isGrpc(fields: HeaderList): boolean {
   let path = '';
   for (const { name, value } of fields) {

@@ -155,9 +155,11 @@ export class Ports {
   }
 }
 
+/** Without TLS whatever comes over HTTP/2 is gRPC's, who refuses what is no call (415), as with etcd. */
 function dispatch(faces: PortFaces, stream: Http2Stream, fields: HeaderList, end: boolean): void {
-  if (faces.grpc !== undefined && (isGrpc(fields) || faces.http === undefined)) {
-    faces.grpc.handle(stream, fields, end);
+  const { grpc, http } = faces;
+  if (grpc !== undefined && (http === undefined || !stream.session.peer.tls || isGrpc(fields))) {
+    grpc.handle(stream, fields, end);
     return;
   }
   serveRequest(stream, fields, end, faces.http ?? refusePlain);

@@ -42,11 +42,11 @@ export function drawFrames(draw: Draw, as: Caller): FrameRequest {
     'x-odd-bin': often('', ['YQ==', 'YQ', '!!!', 'YQ==,Yg==']),
     'user-agent': often('', ['curl', 'grpc-go/1.0']),
   };
-  // Where it does not look like an RPC's, what is no gRPC is served over HTTP/2 by ours alone.
-  if (draw.chance(6) && headers['content-type'] === 'application/grpc') {
+  if (draw.chance(6)) {
     headers[':path'] = draw.one([
       ...['/etcdserverpb.KV/Nothing', '/nothing.Service/Range', '/etcdserverpb.KV', '/', '//etcdserverpb.KV/Range'],
       ...[`${path}/`, `${path}?x=1`, path.toLowerCase(), path.slice(1), '*', '/etcdserverpb.KV/'],
+      ...['/health', '/version', '/metrics', '/v3/kv/range', '/v2/keys'],
     ]);
   }
   for (const [name, value] of Object.entries(headers)) if (value === '') delete headers[name];
