@@ -30,7 +30,12 @@ export const BACKEND_SCALARS: Scalars<BackendFigures> = {
     'Whether or not defrag is active on the member. 1 means active, 0 means not.',
     (f) => f.defragsRunning > 0,
   ],
-  etcd_mvcc_db_open_read_transactions: ['gauge', 'The number of currently open read transactions', (f) => f.openReads],
+  // The view of what is committed that every reader shares is one, as with etcd.
+  etcd_mvcc_db_open_read_transactions: [
+    'gauge',
+    'The number of currently open read transactions',
+    (f) => f.openReads + 1,
+  ],
 };
 
 export const BACKEND_DURATIONS = {

@@ -292,6 +292,11 @@ export class Member {
     this.#parts.entries.onApplied = listener;
   }
 
+  /** The same of the v2 store's requests. */
+  set onV2Applied(listener: EntryApplier['onV2Applied']) {
+    this.#parts.entries.onV2Applied = listener;
+  }
+
   /** Called for each database that a leader sent and that is durable. */
   set onDatabaseSave(listener: Wired['raftSnapshots']['onDatabaseSave']) {
     this.#parts.raftSnapshots.onDatabaseSave = listener;

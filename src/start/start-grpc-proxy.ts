@@ -23,6 +23,7 @@ import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { hostName } from '../lib/os/host-name.js';
 import { osNetwork } from '../lib/os/net.js';
+import { watchRuntime } from '../lib/os/runtime.js';
 import { readTlsFiles } from '../lib/os/tls-files.js';
 import { rawBytes } from '../lib/raw-text.js';
 import type { TlsFiles } from '../lib/tls.js';
@@ -143,7 +144,7 @@ function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logg
     self: selfClient,
     key: rawBytes(`${options.namespace}a`),
   });
-  const own = proxyMetrics(() => counts.all());
+  const own = proxyMetrics(watchRuntime(), () => counts.all());
   const ownMetrics: HttpHandler = async (_request, { pathname }) =>
     pathname === '/proxy/metrics'
       ? {

@@ -35,6 +35,7 @@ import { openFileLimit } from '../lib/os/open-files.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { addressSpaceLimitBytes, networkBytes } from '../lib/os/process-figures.js';
 import { osRandom } from '../lib/os/random.js';
+import { watchRuntime } from '../lib/os/runtime.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
 import { decide } from '../member/bootstrap/decide.js';
 import { openParts } from '../member/bootstrap/open.js';
@@ -300,7 +301,6 @@ function memberMetrics(
 ): MemberMetrics {
   const identity = {
     serverVersion: member.serverVersion,
-    runtimeVersion: process.version,
     memberIdHex: member.id.toString(16),
   };
   const figures = () => ({
@@ -315,12 +315,13 @@ function memberMetrics(
     ...networkFigures(),
     addressSpaceLimitBytes: addressSpaceLimitBytes(),
   });
-  const metrics = new MemberMetrics(identity, figures, () => counts.all());
+  const metrics = new MemberMetrics(identity, watchRuntime(), figures, () => counts.all());
   addClusterMetrics(metrics.registry, () => member.figures());
   member.onApplied = (kind, ok, tookMs, ttl) => {
-    metrics.applied(kind, ok, tookMs);
+    metrics.applied(kind, ok, tookMs, 'v3');
     if (ttl !== undefined) metrics.leaseGranted(ttl);
   };
+  member.onV2Applied = (method, ok, tookMs) => metrics.applied(method, ok, tookMs, 'v2');
   member.storeWork.observer = {
     onPause: (what, tookMs) => metrics.took(what === 'index' ? 'indexCompactionPause' : 'compactionPause', tookMs),
     onDone: (tookMs) => metrics.took('compactionTotal', tookMs),

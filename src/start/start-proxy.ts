@@ -17,6 +17,7 @@ import { osDisk } from '../lib/os/disk.js';
 import { createHttpClient } from '../lib/os/http-client.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osRandom } from '../lib/os/random.js';
+import { watchRuntime } from '../lib/os/runtime.js';
 import { collectProcessMetrics } from '../member/metrics/process-metrics.js';
 import { ClusterFile } from '../proxy/v2/cluster-file.js';
 import { Director } from '../proxy/v2/director.js';
@@ -85,7 +86,7 @@ export async function startProxy(
     await endpoints.refresh();
     await ports.listen('client', options.listenClientUrls, options.clientTls);
     const registry = new Registry();
-    collectProcessMetrics(registry);
+    collectProcessMetrics(registry, watchRuntime());
     const metrics = new ProxyMetrics(registry);
     const forward = reverseProxy({ director, http: toMembers, clock: osClock, logger, metrics });
     ports.serve('client', { http: serviceOf(options, { director, forward, registry }) });

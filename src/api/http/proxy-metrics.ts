@@ -3,15 +3,16 @@
  * is at `/metrics`.
  */
 import { Registry } from 'prom-client';
+import type { Runtime } from '../../lib/runtime.js';
 import { collectProcessMetrics } from '../../member/metrics/process-metrics.js';
 import { addRpcMetrics, type RpcFigures } from '../../member/metrics/rpc-metrics.js';
 import { addScalars } from '../../member/metrics/scalars.js';
 import { PROXY_SCALARS } from '../../member/metrics/server-metrics.js';
 
 /** `rpcs` is read at each scrape. */
-export function proxyMetrics(rpcs: () => Iterable<RpcFigures>): { metrics(): Promise<string> } {
+export function proxyMetrics(runtime: Runtime, rpcs: () => Iterable<RpcFigures>): { metrics(): Promise<string> } {
   const register = new Registry();
-  collectProcessMetrics(register);
+  collectProcessMetrics(register, runtime);
   addScalars(register, PROXY_SCALARS, () => undefined);
   addRpcMetrics(register, rpcs);
   return register;

@@ -91,6 +91,8 @@ export class EntryApplier {
   slowCount = 0;
   /** Called for each request of the store's that is applied, with the TTL of a lease that was granted. */
   onApplied: ((kind: StoreKind, ok: boolean, tookMs: number, ttlSeconds: number | undefined) => void) | undefined;
+  /** The same for each request of the v2 store's, by its method. */
+  onV2Applied: ((method: string, ok: boolean, tookMs: number) => void) | undefined;
 
   constructor(readonly deps: EntryApplierDeps) {
     this.#applied = deps.start.snapshotIndex;
@@ -157,12 +159,20 @@ export class EntryApplier {
         this.deps.leadership.firstCommit();
         return;
       case 'v2':
-        this.deps.waiters.settle(data.request.id, this.#v2(data.request, options));
+        this.deps.waiters.settle(data.request.id, this.#timedV2(data.request, options));
         return;
       case 'operation':
         this.deps.waiters.settle(data.id, this.#operation(data.operation, data, options));
         return;
     }
+  }
+
+  #timedV2(request: V2Request, options: { persist: boolean }): Outcome<Event | undefined> {
+    const { clock } = this.deps;
+    const beganMs = clock.monotonicMs();
+    const outcome = this.#v2(request, options);
+    this.onV2Applied?.(request.method, outcome.ok, clock.monotonicMs() - beganMs);
+    return outcome;
   }
 
   /**

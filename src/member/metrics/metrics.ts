@@ -8,6 +8,7 @@ import { AUTH_SCALARS, type AuthFigures } from '../../auth/metrics.js';
 import { BACKEND_DURATIONS, BACKEND_SCALARS, type BackendFigures } from '../../backend/metrics.js';
 import { LEASE_SCALARS, LEASE_TTL, type LeaseFigures } from '../../lease/metrics.js';
 import { doubling, type Scalars } from '../../lib/metrics.js';
+import type { Runtime } from '../../lib/runtime.js';
 import { MVCC_DURATIONS, MVCC_SCALARS, type MvccFigures } from '../../mvcc/metrics.js';
 import { V2_ACTIONS, V2_SCALARS, type V2Figures } from '../../v2/metrics.js';
 import { WAL_DURATIONS } from '../../wal/metrics.js';
@@ -47,7 +48,6 @@ export type Timing = keyof typeof DURATIONS;
 
 export interface MetricsIdentity {
   readonly serverVersion: string;
-  readonly runtimeVersion: string;
   readonly memberIdHex: string;
 }
 
@@ -63,21 +63,28 @@ function withGoBounds(text: string): string {
 const MAX_CLIENT_VERSIONS = 100;
 const UNKNOWN = 'unknown';
 
+const seriesByVersion = () => ({ v2: new Map<string, Series>(), v3: new Map<string, Series>() });
+
 export class MemberMetrics {
   readonly registry = new Registry();
   readonly #durations: ReadonlyMap<string, { readonly histogram: Histogram; readonly unitsPerMs: number }>;
   readonly #walBytes: Gauge;
   readonly #applied: TalliedHistogram;
-  /** By kind of operation. */
-  readonly #appliedOk = new Map<string, Series>();
-  readonly #appliedRefused = new Map<string, Series>();
+  /** By version of the API and operation. */
+  readonly #appliedOk = seriesByVersion();
+  readonly #appliedRefused = seriesByVersion();
   readonly #leaseTtl: Histogram;
   /** By version of the client. */
   readonly #clientRequests = new Map<string, { unary: number; stream: number }>();
   readonly #scrapes: Counter;
   readonly #scrapesRunning: Gauge;
 
-  constructor(identity: MetricsIdentity, figures: () => MemberFigures, rpcs: () => Iterable<RpcFigures>) {
+  constructor(
+    identity: MetricsIdentity,
+    runtime: Runtime,
+    figures: () => MemberFigures,
+    rpcs: () => Iterable<RpcFigures>,
+  ) {
     const registers = [this.registry];
     this.#applied = new TalliedHistogram({
       name: 'etcd_server_apply_duration_seconds',
@@ -120,7 +127,7 @@ export class MemberMetrics {
       help: 'Total number of bytes written in WAL.',
       registers,
     });
-    this.#identity(identity, figures);
+    this.#identity(identity, runtime, figures);
     this.#durations = new Map(
       Object.entries(DURATIONS).map(([what, { name, help, buckets, unitsPerMs }]) => [
         what,
@@ -141,7 +148,7 @@ export class MemberMetrics {
     }
     addRpcMetrics(this.registry, rpcs);
     addHealthMetrics(this.registry, figures);
-    collectProcessMetrics(this.registry);
+    collectProcessMetrics(this.registry, runtime);
   }
 
   /** The text that is scraped. */
@@ -155,13 +162,13 @@ export class MemberMetrics {
     }
   }
 
-  /** `kind` as operations are named here: `leaseGrant` is etcd's `LeaseGrant`. */
-  applied(kind: string, ok: boolean, tookMs: number): void {
-    const known = ok ? this.#appliedOk : this.#appliedRefused;
+  /** `kind` as operations are named here: `leaseGrant` is etcd's `LeaseGrant`; of v2 they are the words of HTTP. */
+  applied(kind: string, ok: boolean, tookMs: number, version: 'v2' | 'v3'): void {
+    const known = (ok ? this.#appliedOk : this.#appliedRefused)[version];
     let series = known.get(kind);
     if (series === undefined) {
       const op = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
-      series = this.#applied.series({ op, success: String(ok), version: 'v3' });
+      series = this.#applied.series({ op, success: String(ok), version });
       known.set(kind, series);
     }
     series.observe(tookMs / 1000);
@@ -190,7 +197,7 @@ export class MemberMetrics {
     this.#walBytes.inc(bytes);
   }
 
-  #identity(identity: MetricsIdentity, figures: () => MemberFigures): void {
+  #identity(identity: MetricsIdentity, runtime: Runtime, figures: () => MemberFigures): void {
     const registers = [this.registry];
     const info = (name: string, help: string, label: string, value: string): void => {
       new Gauge({ name, help, labelNames: [label], registers }).set({ [label]: value }, 1);
@@ -207,7 +214,8 @@ export class MemberMetrics {
       'server_id',
       identity.memberIdHex,
     );
-    info('etcd_server_go_version', 'Which runtime the server runs with.', 'server_go_version', identity.runtimeVersion);
+    const { version } = runtime.figures();
+    info('etcd_server_go_version', 'Which runtime the server runs with.', 'server_go_version', version);
     new Gauge({
       name: 'etcd_cluster_version',
       help: "Which version is running. 1 for 'cluster_version' label with current cluster version",

@@ -21,8 +21,8 @@ async function scrape({ clientUrl }: ClusterPlace): Promise<{ all: string[]; mov
 
 /** What etcd registers in a member although only its gRPC proxy counts it. */
 const OF_THE_PROXY = /^etcd_grpc_proxy_/;
-/** Node's own. */
-const OF_THE_RUNTIME = /^(nodejs_|process_)/;
+/** Node's own, also under Go's names. */
+const OF_THE_RUNTIME = /^(nodejs_|process_|go_)/;
 /** What is under way in the moment of a scrape, and what only a machine or a network in distress moves. */
 const IN_PASSING = [
   'etcd_server_proposals_pending',
