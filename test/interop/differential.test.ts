@@ -18,10 +18,15 @@ const steps = Number(process.env.DIFFERENTIAL_STEPS ?? 150);
 const [first = 1, last = first] = (process.env.DIFFERENTIAL_SEEDS ?? '1-5').split('-').map(Number);
 const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
-const flags = ['--bcrypt-cost=4'];
+/** Every third with narrow limits, so that what is drawn goes beyond them. */
+const flagsOf = (seed: number): string[] => [
+  '--bcrypt-cost=4',
+  ...(seed % 3 === 0 ? ['--max-txn-ops=3', '--max-request-bytes=500'] : []),
+];
 
 describe.skipIf(binaries === undefined)('beside a real etcd', () => {
   test.each(seeds)('seed %d: the same answers', { timeout: 240_000 }, async (seed) => {
+    const flags = flagsOf(seed);
     await using ourCluster = await startCluster({ members: 1, flags });
     await using realCluster = await startCluster({ members: 1, runner: { real: binaries ?? '' }, flags });
     await using ours = await Side.of(ourCluster.only);
@@ -52,8 +57,8 @@ function describeAction(action: Action): string {
     return `frames ${JSON.stringify(headers)} as ${as} ${Buffer.from(body).toString('hex')}`;
   }
   if (action.t !== 'call') return JSON.stringify(action);
-  const { rpc, bodies, by, as } = action.step;
-  return `${by} ${rpc.path} as ${as} ${bodies.join('\n')}`;
+  const { rpc, bodies, by, as, odd } = action.step;
+  return `${by} ${rpc.path} as ${as} ${bodies.join('\n')} ${JSON.stringify(odd)}`;
 }
 
 type Both<T> = readonly [T, T];

@@ -37,6 +37,11 @@ export function electionHandlers(steps: Steps): Handlers<typeof Election> {
     const answer = await steps.txn({ compare: [createdAt(key, rev)], success: [opDelete(key)] }, call);
     return answer.header;
   };
+  /** As etcd resumes an election: whoever names no lease gets one. */
+  const resumed = async (leader: LeaderKey | undefined, call: ServerCall): Promise<LeaderKey> => {
+    if (leader === undefined) throw new GrpcError(Code.Unknown, '"leader" field must be provided');
+    return { ...leader, lease: await steps.session(leader.lease, call) };
+  };
   return {
     async campaign({ name, lease: asked, value }, call) {
       const lease = await steps.session(asked, call);
@@ -63,7 +68,7 @@ export function electionHandlers(steps: Steps): Handlers<typeof Election> {
     },
 
     async proclaim({ leader, value }, call) {
-      return { header: await proclaim(named(leader), value, call) };
+      return { header: await proclaim(await resumed(leader, call), value, call) };
     },
 
     async leader({ name }, call) {
@@ -83,14 +88,9 @@ export function electionHandlers(steps: Steps): Handlers<typeof Election> {
     },
 
     async resign({ leader }, call) {
-      return { header: await resign(named(leader), call) };
+      return { header: await resign(await resumed(leader, call), call) };
     },
   };
-}
-
-function named(leader: LeaderKey | undefined): LeaderKey {
-  if (leader === undefined) throw new GrpcError(Code.Unknown, '"leader" field must be provided');
-  return leader;
 }
 
 /** Each leader, and what each proclaims, until the caller goes away. */

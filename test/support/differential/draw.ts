@@ -3,6 +3,9 @@ import { seededRandom } from '../seeded-random.js';
 
 export type Body = Record<string, unknown>;
 
+/** Too long for a member with narrow limits. */
+const LONG_VALUE = base64('long'.repeat(100));
+
 export class Draw {
   readonly #random;
   constructor(seed: number) {
@@ -70,7 +73,7 @@ export class Draw {
       count_only: () => this.one([true, false]),
       minModRevision: () => this.number(),
       max_create_revision: () => this.number(),
-      value: () => this.one(['MQ==', 'Mg==', '', 'dmFs']),
+      value: () => this.one(['MQ==', 'Mg==', '', 'dmFs', LONG_VALUE]),
       prev_kv: () => this.one([true, false]),
       ignore_value: () => this.chance(4),
       ignore_lease: () => this.chance(4),

@@ -2,7 +2,7 @@
 import { type Body, Draw } from './draw.js';
 import { drawFrames, type FrameRequest } from './frames.js';
 import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rawRpcs, rpcs } from './requests.js';
-import { messageOf, type Step } from './side.js';
+import { messageOf, type Odd, type Step } from './side.js';
 
 export type Action =
   | { readonly t: 'call'; readonly step: Step; readonly user: string }
@@ -27,6 +27,24 @@ const paths = [
   ...rpcs.map(({ path }) => path),
   ...['/v3', '/v3/', '/v3/nothing', '/v3beta/kv/range', '/v3alpha/kv/range', '/v3//kv/put', '/v3/kv/put/', '/nothing'],
   ...['/version', '/livez', '/debug/pprof/', '/config/local/log'],
+];
+const odds: readonly Odd[] = [
+  ...['/v3beta/', '/v3alpha/', '/v2/', '/V3/'].map((root) => ({ root })),
+  ...['?', '?x=1', '?key=Zm9v', '/', '/x', '%20', '?%zz'].map((query) => ({ query })),
+  ...[
+    { 'grpc-timeout': 'x' },
+    { 'grpc-timeout': '5S' },
+    { 'grpc-timeout': '-1S' },
+    { accept: 'application/x-protobuf' },
+    { 'content-type': 'application/octet-stream' },
+    { 'content-type': 'application/grpc' },
+    { 'grpc-metadata-hasleader': 'true' },
+    { 'grpc-metadata-x': '1' },
+    { 'grpc-metadata-x-bin': '!!!' },
+    { origin: 'http://elsewhere.example' },
+    { 'content-encoding': 'gzip' },
+    { host: 'elsewhere.example' },
+  ].map((headers) => ({ headers })),
 ];
 const totalWeight = rpcs.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -116,7 +134,8 @@ export class Plan {
 
   #call(rpc: Rpc, bodies: readonly string[], as: Caller, body: Body): Action {
     const by = this.#draw.one(['gateway', 'grpc'] as const);
-    return { t: 'call', step: { rpc, bodies, by, as }, user: String(body.name) };
+    const odd = by === 'gateway' && this.#draw.chance(8) ? this.#draw.one(odds) : undefined;
+    return { t: 'call', step: { rpc, bodies, by, as, odd }, user: String(body.name) };
   }
 
   #raw(): Action {
@@ -139,9 +158,12 @@ export class Plan {
 
   #watch(): Action {
     const draw = this.#draw;
-    const request = draw.chance(4)
-      ? { cancel_request: { watch_id: draw.watchId() } }
-      : { create_request: draw.watch() };
+    const request = draw.one<() => Body>([
+      () => ({ cancel_request: { watch_id: draw.watchId() } }),
+      () => ({ create_request: draw.watch() }),
+      () => ({ create_request: draw.watch() }),
+      () => ({ create_request: { ...draw.watch(), progress_notify: true } }),
+    ])();
     return { t: 'watch', stream: draw.below(WATCH_STREAMS), as: draw.one(callers), open: draw.chance(6), request };
   }
 }

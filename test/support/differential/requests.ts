@@ -74,7 +74,7 @@ export const rpcs: readonly Rpc[] = [
   // Compactions far ahead would leave nothing to compare.
   rpc('/v3/kv/compaction', KV.compact, 3, (draw) => ({
     ...stored(draw),
-    revision: draw.chance(2) ? draw.below(20) : 100_000,
+    revision: draw.chance(2) ? draw.below(20) : draw.one([100_000, 0, -1]),
   })),
   // Long enough for none to expire on the way.
   rpc('/v3/lease/grant', Lease.leaseGrant, 8, (draw) => ({
@@ -174,13 +174,22 @@ export const rpcs: readonly Rpc[] = [
     (draw) => ({ name: name(draw), lease: draw.lease(), value: 'bWU=' }),
     { whole: true, waits: true },
   ),
-  rpc('/v3/election/proclaim', Election.proclaim, 1, (draw) => ({
-    ...(draw.chance(8) ? {} : { leader: leaderKey(draw) }),
-    value: 'bmV3',
-  })),
+  // A lease of the server's choice would be stored with the key.
+  rpc(
+    '/v3/election/proclaim',
+    Election.proclaim,
+    2,
+    (draw) => ({
+      ...(draw.chance(8) ? {} : { leader: draw.chance(8) ? {} : leaderKey(draw) }),
+      value: 'bmV3',
+    }),
+    { whole: true },
+  ),
   rpc('/v3/election/leader', Election.leader, 2, (draw) => ({ name: name(draw) })),
   rpc('/v3/election/observe', Election.observe, 1, (draw) => ({ name: name(draw) }), { waits: true }),
-  rpc('/v3/election/resign', Election.resign, 1, (draw) => (draw.chance(8) ? {} : { leader: leaderKey(draw) })),
+  rpc('/v3/election/resign', Election.resign, 1, (draw) =>
+    draw.chance(8) ? {} : { leader: draw.chance(8) ? {} : leaderKey(draw) },
+  ),
 ];
 
 const byPath = (path: string): Rpc => {
