@@ -70,6 +70,8 @@ export class LocalCalls {
     observer.received?.(path, sizeBytes);
     let code: Code = Code.Ok;
     try {
+      // A client of gRPC does not begin a call that is late already.
+      call.checkWanted();
       const result = (handler as (request: unknown, call: ServerCall) => unknown)(request, call);
       // Without a deadline the handler's own end is soon enough, and needs no signal.
       const answer = joined(await (caller.timeoutMs === undefined ? result : call.inTime(result)));
@@ -180,7 +182,9 @@ class LocalCall implements ServerCall {
 
   /** A result that nobody waits for any more is an error, whatever it is. */
   checkWanted(): void {
-    if (this.aborted) throw contextCanceled();
+    if (!this.aborted) return;
+    const { reason } = this.signal;
+    throw reason instanceof GrpcError ? reason : contextCanceled();
   }
 
   /** The handler's result, unless the deadline passes or the caller goes away before. */

@@ -59,7 +59,7 @@ export class Plan {
 
   next(): Action {
     const due = this.#due();
-    if (due !== undefined) return this.#call(due.rpc, [JSON.stringify(due.body)], due.as, due.body);
+    if (due !== undefined) return this.#call(due.rpc, [JSON.stringify(due.body)], due);
     const draw = this.#draw;
     if (draw.chance(80) && !this.#hasAlarm) {
       this.#planned.push({ in: 0, steps: [...authOn] }, { in: 10 + draw.below(30), steps: [...authOff] });
@@ -105,8 +105,7 @@ export class Plan {
     return this.#call(
       rpc,
       bodies.map((each) => this.#text(each, rpc.whole === true)),
-      as,
-      body,
+      { as, body, mayBeOdd: true },
     );
   }
 
@@ -132,9 +131,13 @@ export class Plan {
     return text;
   }
 
-  #call(rpc: Rpc, bodies: readonly string[], as: Caller, body: Body): Action {
+  #call(
+    rpc: Rpc,
+    bodies: readonly string[],
+    { as, body, mayBeOdd = false }: { readonly as: Caller; readonly body: Body; readonly mayBeOdd?: boolean },
+  ): Action {
     const by = this.#draw.one(['gateway', 'grpc'] as const);
-    const odd = by === 'gateway' && this.#draw.chance(8) ? this.#draw.one(odds) : undefined;
+    const odd = by === 'gateway' && mayBeOdd && this.#draw.chance(8) ? this.#draw.one(odds) : undefined;
     return { t: 'call', step: { rpc, bodies, by, as, odd }, user: String(body.name) };
   }
 
