@@ -5,32 +5,10 @@
  * Runs where REAL_ETCD (3.5) or REAL_ETCD_34 names a folder with a real etcd's programs.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Client } from '../../src/client/index.js';
-import { Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
-import { type ClusterPlace, prepareCluster } from '../support/cluster.js';
+import { prepareCluster } from '../support/cluster.js';
+import { expectFurnished, furnish, LEASE, READER, ROOT } from '../support/furnished.js';
 import { buildPrograms } from '../support/member-process.js';
 import { CHANGEABLE, Checks, eventually, realVersions } from '../support/mixed-cluster.js';
-
-const LEASE = 0x7000n;
-const root = { username: 'root', password: 'pass' };
-const reader = { username: 'reader', password: 'word' };
-
-/** Users with rights, a lease with a key, an alarm; authentication is on after it. */
-async function furnish({ auth, kv, lease }: Client, place: ClusterPlace): Promise<void> {
-  for (let i = 0; i < 40; i++) await kv.put(`k${i % 7}`, `v${i}`);
-  await lease.grant(1000, { id: LEASE });
-  await kv.put('leased', 'v', { lease: LEASE });
-  for (const name of ['root', 'reader']) await auth.roleAdd(name);
-  await auth.roleGrantPermission('reader', { key: 'k', rangeEnd: 'l', type: PermType.READ });
-  for (const { username, password } of [root, reader]) {
-    await auth.userAdd(username, password);
-    await auth.userGrantRole(username, username);
-  }
-  const alarm = JSON.stringify({ action: 'ACTIVATE', memberID: '77', alarm: 'NOSPACE' });
-  const answer = await fetch(`${place.clientUrl}/v3/maintenance/alarm`, { method: 'POST', body: alarm });
-  expect(answer.status).toBe(200);
-  await auth.enable();
-}
 
 const cases = realVersions.flatMap((version) =>
   (['ours', 'real'] as const).flatMap((joiner) =>
@@ -48,7 +26,7 @@ describe.each(cases)('a member of kind $joiner joining by $way, with $version', 
       flags: way === 'snapshot' ? [...CHANGEABLE, '--snapshot-count=10'] : CHANGEABLE,
     });
     await using open = new Checks(cluster, etcdctl);
-    await using checks = new Checks(cluster, etcdctl, root);
+    await using checks = new Checks(cluster, etcdctl, ROOT);
     const first = cluster.only;
     await first.start();
     await furnish(open.client(first), first);
@@ -59,18 +37,8 @@ describe.each(cases)('a member of kind $joiner joining by $way, with $version', 
     if (way === 'snapshot') expect(second.process.output).toMatch(/applied snapshot|applied incoming snapshot/);
     await checks.expectAgreement();
 
-    await using reading = new Checks(cluster, etcdctl, reader);
-    for (const place of [second, first]) {
-      const { kv, lease, maintenance } = checks.client(place);
-      expect((await reading.client(place).kv.get('k1')).kvs.length).toBe(1);
-      await expect(kv.put('k1', 'too much')).rejects.toThrow('database space exceeded');
-      expect((await maintenance.alarms()).alarms).toMatchObject([{ memberID: 77n }]);
-      const { grantedTTL, keys } = await lease.timeToLive(LEASE, { keys: true });
-      expect({ grantedTTL, keys: keys.map(String) }).toEqual({
-        grantedTTL: 1000,
-        keys: ['leased'].map((key) => String(Buffer.from(key))),
-      });
-    }
+    await using reading = new Checks(cluster, etcdctl, READER);
+    for (const place of [second, first]) await expectFurnished(checks, reading, place);
     await checks.ctl(second, ['alarm', 'disarm']);
     for (const [i, place] of [second, first].entries()) {
       await expect(reading.client(place).kv.put('k1', 'no')).rejects.toThrow('permission denied');

@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { DowngradeRequest_DowngradeAction as Action } from '../../src/proto/gen/etcdserverpb.js';
 import { startCluster } from '../support/cluster.js';
 import { freePort } from '../support/free-port.js';
+import { expectFurnished, furnish, READER, ROOT } from '../support/furnished.js';
 import { buildPrograms } from '../support/member-process.js';
 import { CHANGEABLE, Checks, eventually, QUICK, realVersions } from '../support/mixed-cluster.js';
 
@@ -23,17 +24,22 @@ describe.each(realVersions)('beside members of $version', (scene) => {
       const members =
         kind === 'ours' ? [scene.ours, scene.ours, scene.real] : [scene.real, scene.real, scene.ourProcess];
       await using cluster = await startCluster({ members, flags: [...QUICK, '--snapshot-count=20'] });
-      await using checks = new Checks(cluster, etcdctl);
+      await using open = new Checks(cluster, etcdctl);
       const [leader, lagging] = [cluster.at(0), cluster.at(2)];
-      await checks.makeLeader(leader);
-      const { kv } = checks.client(leader);
+      await open.makeLeader(leader);
+      const { kv } = open.client(leader);
       await kv.put('before', 'v');
       lagging.process.pause();
       for (let i = 0; i < 120; i++) await kv.put(`k${i % 10}`, `v${i}`);
       const compacted = (await kv.put('last', 'v')).header?.revision ?? 0;
       await kv.compact(compacted - 1, { physical: true });
+      await furnish(open.client(leader), leader);
       lagging.process.resume();
+      await using checks = new Checks(cluster, etcdctl, ROOT);
       await checks.expectAgreement();
+      await using reading = new Checks(cluster, etcdctl, READER);
+      await expectFurnished(checks, reading, lagging);
+      await checks.client(lagging).maintenance.disarm();
       await checks.leader();
       expect((await checks.client(lagging).kv.get('last')).kvs.length).toBe(1);
       await checks.expectServing();
