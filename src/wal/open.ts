@@ -2,11 +2,13 @@
  * Making a log, and opening one to go on writing.
  *
  * A new log is built in `<dir>.tmp` and renamed, so that a crash leaves either a whole log or none. Opening takes the
- * locks of all segments it reads; with them held it repairs a torn last record (once a copy `*.broken` exists) and
- * clears what stands after the last record.
+ * locks of all segments it reads; with them held it repairs a torn last record (once a copy `*.broken` exists), clears
+ * what stands after the last record, and syncs what a killed process may have left in the page cache: the member takes
+ * all that it reads for durable, and others count on it.
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
 import { parentOf } from '../lib/path.js';
+import { syncName } from '../lib/sync-name.js';
 import { Encoder } from './encoder.js';
 import { WalLockedError, WalNotFoundError, type WalTornError } from './errors.js';
 import { createSegmentFile, DEFAULT_SEGMENT_SIZE_BYTES, emptyState, Log, Segment } from './log.js';
@@ -82,6 +84,9 @@ export function openWal(disk: Disk, dir: string, from: WalPosition, options: Wal
     // read as records.
     tail.file.truncate(end.position);
     tail.file.allocate(Math.max(end.position, options.segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES));
+    tail.file.sync();
+    disk.syncDir(dir);
+    syncName(disk, dir);
     const { metadata, hardState } = contents;
     const start = {
       metadata,

@@ -206,6 +206,21 @@ function describeContent(state: HardState, entries: ReadonlyMap<number, string>,
   return `${state.term}.${state.vote}.${state.commit} ${rest.map(([index, value]) => `${index}=${value}`).join(',')}`;
 }
 
+/** A process that ends at a step; the next one opens the log, and then the power fails. */
+async function killAt(seed: number, step: number): Promise<void> {
+  const random = seededRandom(seed);
+  const disk = new SimDisk(random);
+  const workload = new Workload(disk, random);
+  disk.plan({ crashAt: step });
+  await workload.run(14).catch((error: unknown) => {
+    if (!(error instanceof SimCrash)) throw error;
+  });
+  disk.reopen();
+  workload.verify();
+  disk.restart();
+  workload.verify();
+}
+
 async function crashAt(seed: number, step: number | undefined): Promise<number> {
   const random = seededRandom(seed);
   const disk = new SimDisk(random);
@@ -240,6 +255,15 @@ describe('a log whose power fails', () => {
         throw new Error(`seed ${seed}, power failing at step ${step}`, { cause: error });
       });
     }
+  });
+});
+
+describe('a log whose process is killed', () => {
+  test('at every step has all that the next one read in it, should the power fail then', async () => {
+    for (let step = 1; step <= 110; step++)
+      await killAt(step, step).catch((error: unknown) => {
+        throw new Error(`killed at step ${step}`, { cause: error });
+      });
   });
 });
 

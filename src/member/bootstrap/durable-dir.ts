@@ -3,6 +3,7 @@ import type { Disk } from '../../lib/disk.js';
 import { goQuote } from '../../lib/go/quote.js';
 import type { Logger } from '../../lib/logger.js';
 import { parentOf } from '../../lib/path.js';
+import { syncName } from '../../lib/sync-name.js';
 
 /** All of the owner's, nothing of others'. */
 const PRIVATE_MODE = 0o700;
@@ -13,12 +14,7 @@ export function makeDurableDir(disk: Disk, dir: string): void {
   const parent = parentOf(dir);
   if (parent !== dir) makeDurableDir(disk, parent);
   disk.makeDir(dir, PRIVATE_MODE);
-  try {
-    disk.syncDir(parent);
-  } catch (cause) {
-    // Above the data directory we may be allowed to make a folder, but not to open the one it is in.
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw cause;
-  }
+  syncName(disk, dir);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Logger } from '../../lib/logger.js';
+import { syncName } from '../../lib/sync-name.js';
 import { snapshotFiles } from '../../wal/index.js';
 import type { Wal, WalOptions } from '../../wal/types.js';
 import type { MemberConfig, MemberWorld } from '../world/types.js';
@@ -29,12 +30,15 @@ export function openParts(
 ): Bootstrapped {
   const { clock, disk, logger } = world;
   const [snapDir, walDir] = [snapDirOf(config), walDirOf(config)];
+  const dbPath = `${snapDir}/db`;
   for (const dir of [config.dataDir, memberDirOf(config), snapDir]) makeDurableDir(disk, dir);
+  // A process that was killed may have left names in the page cache alone, of which this one takes for stored what they
+  // name.
+  for (const path of [config.dataDir, memberDirOf(config), snapDir, dbPath]) syncName(disk, path);
   const snapshots = snapshotFiles(disk, snapDir, logger.with({ caller: 'wal/snapshot-files.ts' }), {
     clock,
     onSave: observer.onSnapshotSave,
   });
-  const dbPath = `${snapDir}/db`;
   const openDb = () => openDatabase(dbPath, config, world, observer);
   const options = walOptions(config, world, observer);
 

@@ -397,7 +397,7 @@ describe('a full disk', () => {
     const wal = create(disk);
     const warn = vi.fn();
     wal.close();
-    disk.plan({ failAt: { step: 4, code: 'ENOSPC' } });
+    disk.plan({ failAt: { step: 7, code: 'ENOSPC' } });
     const opened = openWal(disk, dir, start, { ...options, logger: { ...silentLogger, warn } });
     expect(warn).toHaveBeenCalledTimes(1);
     for (let i = 1; i < 40; i++) opened.wal.save(state(i), [entry(i)]);
