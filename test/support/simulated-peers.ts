@@ -96,6 +96,10 @@ export class PeerNetwork {
     this.#running.set(local.id, { local, receiver, sinceMs: this.clock.monotonicMs() });
   }
 
+  isRunning(local: LocalMember): boolean {
+    return this.#running.get(local.id)?.local === local;
+  }
+
   leave(id: NodeId): void {
     this.#running.delete(id);
     for (const pair of [...this.#heard]) if (pair.startsWith(`${id}/`)) this.#heard.delete(pair);
@@ -146,11 +150,14 @@ export class PeerNetwork {
   }
 }
 
+const REDIAL_MS = 1000;
+
 class SimulatedTransport implements Transport {
   readonly calls: PeerCalls;
   readonly #peers = new Set<NodeId>();
   #local: LocalMember | undefined;
   #receiver: RaftReceiver | undefined;
+  #stopDialing = (): void => {};
 
   constructor(readonly network: PeerNetwork) {
     const http = { ask: (asked: HttpAsk) => this.#ask(asked), close: async () => {} };
@@ -161,6 +168,22 @@ class SimulatedTransport implements Transport {
     this.#local = local;
     this.#receiver = receiver;
     this.network.join(local, receiver);
+    this.#stopDialing = this.network.clock.every(REDIAL_MS, () => this.#dial());
+  }
+
+  /** Whoever has nothing to say, as a learner, still wants to hear the others, and is told when it was removed. */
+  #dial(): void {
+    if (this.#local === undefined || !this.network.isRunning(this.#local)) {
+      this.#stopDialing();
+      return;
+    }
+    for (const id of this.#peers) {
+      try {
+        this.#reach(id);
+      } catch {
+        // Another time.
+      }
+    }
   }
 
   send(messages: readonly Message[]): void {
@@ -204,6 +227,7 @@ class SimulatedTransport implements Transport {
   async close(): Promise<void> {
     if (this.#local !== undefined) this.network.leave(this.#local.id);
     this.#local = undefined;
+    this.#stopDialing();
   }
 
   #knows(id: NodeId): boolean {

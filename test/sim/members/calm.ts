@@ -67,7 +67,8 @@ function isSettled(cluster: SimCluster): boolean {
   // Removed ones have stopped by themselves, and everyone else serves.
   if (cluster.lives.length !== lives.length || lives.length !== state.length) return false;
   const figures = lives.map(({ member, isReady }) => ({ isReady, raft: member?.parts.node }));
-  const last = figures[0]?.raft?.committed;
+  // What an earlier leader left in a log may still change the membership.
+  const last = cluster.leader?.member?.parts.node.lastIndex;
   return figures.every(({ isReady, raft }) => isReady && raft?.applied === last && raft?.committed === last);
 }
 

@@ -11,6 +11,8 @@ import type { LifeClock, World } from './world.js';
 
 /** A socket's buffers take in so much for a process that does not read. */
 const MAX_HELD = 2000;
+/** As between real members. */
+const SILENCE_MS = 5000;
 
 export class SimNetwork extends PeerNetwork {
   lossPerMille = 0;
@@ -45,7 +47,7 @@ export class SimNetwork extends PeerNetwork {
   }
 
   override async *carry(from: NodeId, to: NodeId, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
+    for await (const chunk of orSilent(chunks, this.world)) {
       await new Promise<void>((resolve) => this.world.after(this.delayMs(), resolve));
       if (this.reached(from, to) === undefined || chance(this.random, this.lossPerMille))
         throw new Error('connection reset by peer');
@@ -57,6 +59,20 @@ export class SimNetwork extends PeerNetwork {
     this.healAll();
     this.lossPerMille = 0;
     this.delay = { low: 0, high: 3 };
+  }
+}
+
+/** A sender that has died says nothing any more: whoever listens to it gives it up. */
+async function* orSilent<T>(chunks: AsyncIterable<T>, world: World): AsyncGenerator<T> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  for (;;) {
+    let cancel = (): void => {};
+    const silence = new Promise<never>((_resolve, reject) => {
+      cancel = world.after(SILENCE_MS, () => reject(new Error('i/o timeout')));
+    });
+    const next = await Promise.race([iterator.next(), silence]).finally(() => cancel());
+    if (next.done === true) return;
+    yield next.value;
   }
 }
 

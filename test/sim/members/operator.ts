@@ -100,6 +100,9 @@ export class Operator {
     const members = life.member?.cluster.members ?? [];
     const victim = pick(random, members);
     if (victim === undefined || members.length < cluster.scenario.members) return;
+    // Of two voters the one that goes may be the only one to know that it has gone: should the power of the other fail
+    // before that has reached its disk, it waits for ever for a vote that nobody gives. So it is with etcd.
+    if (!victim.isLearner && members.filter(({ isLearner }) => !isLearner).length <= 2) return;
     cluster.trace(`${nameOf(victim.peerURLs)} is being removed through ${life.name}`);
     await cluster.call(life, ({ changes }) => changes.remove(victim.id));
     this.removed++;

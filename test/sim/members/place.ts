@@ -171,6 +171,8 @@ export class Place {
     const transport = this.#transport(life, logger);
     const lookUpHost = async (host: string) => [host];
     const decision = await decide(config, { disk, clock, logger, lookUpHost, calls: transport.calls });
+    // Nobody hears an answer who has died meanwhile.
+    if (life.isOver) throw reset();
     const world = {
       disk,
       clock,
@@ -180,6 +182,7 @@ export class Place {
       transport,
       logger,
       onRemoved: () => {
+        if (life.isOver) return;
         life.isRemoved = true;
         this.deps.trace(`${this.name} stopped: it was removed`);
         this.#close(life);
