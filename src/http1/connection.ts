@@ -124,7 +124,7 @@ export class Connection implements ExchangeHost, HttpConnection {
       if (this.#held.length > 0 && sinceMs > limits.headersTimeoutMs) this.#refuse(refusals.tooSlow);
       else if (this.#held.length === 0 && sinceMs > limits.keepAliveMs) this.destroy();
     } else if (this.#hasEnded || !(exchange.isComplete || exchange.isAnswered)) {
-      if (nowMs - exchange.beganMs > limits.bodyMs) this.destroy();
+      if (exchange.isOverdue(nowMs)) this.destroy();
     }
   }
 

@@ -35,6 +35,8 @@ export class Exchange implements HttpRequest {
   #controller: AbortController | undefined;
   #wantsContinue: boolean;
   #countedBytes = 0;
+  /** How much of the body had come when last some had, and when that was seen. */
+  #received = { bytes: -1, atMs: 0 };
 
   constructor(head: RequestHead, host: ExchangeHost, beganMs: number) {
     this.#host = host;
@@ -76,6 +78,17 @@ export class Exchange implements HttpRequest {
 
   get isComplete(): boolean {
     return this.incoming === undefined || this.incoming.isComplete;
+  }
+
+  /** Its body has taken too long. */
+  isOverdue(nowMs: number): boolean {
+    const { bodyMs, bodySilenceMs } = this.#host.context.limits;
+    const { incoming } = this;
+    if (bodySilenceMs === undefined || incoming === undefined || this.isComplete) return nowMs - this.beganMs > bodyMs;
+    const bytes = incoming.receivedBytes;
+    // One that is full is not asked for more.
+    if (incoming.isFull || bytes !== this.#received.bytes) this.#received = { bytes, atMs: nowMs };
+    return nowMs - this.#received.atMs > bodySilenceMs;
   }
 
   /** Its answer begins: what it held of the bound on bodies is free. */

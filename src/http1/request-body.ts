@@ -18,6 +18,7 @@ export interface BodyHooks {
 }
 
 export class RequestBody implements HttpBody {
+  receivedBytes = 0;
   #chunks: Buffer[] = [];
   #heldBytes = 0;
   readonly #decoder: ChunkedDecoder | undefined;
@@ -113,6 +114,7 @@ export class RequestBody implements HttpBody {
   }
 
   #hold(data: Buffer): void {
+    this.receivedBytes += data.length;
     if (data.length === 0 || this.#refusal !== undefined) return;
     if (!this.hooks.take(data.length)) {
       this.#refusal = new BodyTooLargeError('too many bytes of requests wait');

@@ -46,7 +46,7 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     isClosing: false,
   };
   const connections = new Set<Connection>();
-  const lookMs = Math.min(LOOK_MS, limits.headersTimeoutMs, limits.keepAliveMs, limits.bodyMs);
+  const lookMs = Math.min(LOOK_MS, limits.headersTimeoutMs, limits.keepAliveMs, limits.bodySilenceMs ?? limits.bodyMs);
   let stopLooking: (() => void) | undefined;
   const look = (): void => {
     const nowMs = clock.monotonicMs();

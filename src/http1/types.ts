@@ -9,6 +9,8 @@ export interface HttpLimits {
   readonly keepAliveMs: number;
   /** A body is to be whole, or its answer to begin, within so long. */
   readonly bodyMs: number;
+  /** Where it is set, a body may take longer, as long as it comes: so long nothing of it may come. */
+  readonly bodySilenceMs?: number | undefined;
   /** Of bodies whose answers have not begun, of all connections. */
   readonly bodiesBytes: number;
 }

@@ -24,6 +24,8 @@ const LIMIT_BYTES: Readonly<Record<EmulatedVersion, number>> = {
   '3.6': 64 * 1024 * 1024,
   '3.7': 64 * 1024 * 1024,
 };
+/** Of messages, those being read and those whose databases are: two of the largest would be too many. */
+const ALL_MESSAGES_BYTES = 768 * 1024 * 1024;
 /** Transfers at a time: each fills a file. One leader sends one at a time to each member. */
 const MAX_RECEIVING = 4;
 const UNKNOWN_SENDER = 'UNKNOWN_SNAPSHOT_SENDER';
@@ -35,6 +37,7 @@ export interface Failure {
 
 export class SnapshotReceiver {
   #receiving = 0;
+  #messageBytes = 0;
 
   constructor(readonly context: PeerContext) {}
 
@@ -45,6 +48,20 @@ export class SnapshotReceiver {
 
   /** undefined when the member has taken it. */
   async receive(request: HttpRequest): Promise<Failure | undefined> {
+    let heldBytes = 0;
+    const hold = (bytes: number): void => {
+      heldBytes += bytes;
+      this.#messageBytes += bytes;
+      if (this.#messageBytes > ALL_MESSAGES_BYTES) throw new FrameError('too many snapshots are being received');
+    };
+    try {
+      return await this.#receive(request, hold);
+    } finally {
+      this.#messageBytes -= heldBytes;
+    }
+  }
+
+  async #receive(request: HttpRequest, hold: (bytes: number) => void): Promise<Failure | undefined> {
     const { clock, logger, metrics, local, emulate } = this.context;
     const begunMs = clock.monotonicMs();
     const ids = { 'local-member-id': hex(local.id) };
@@ -52,7 +69,11 @@ export class SnapshotReceiver {
     const chunks = request.body[Symbol.asyncIterator]();
     let message: Message;
     try {
-      message = await readMessage(decoder, chunks);
+      message = await readMessage(decoder, chunks, (bytes) => {
+        hold(bytes);
+        // It is counted here: a v2 store may be larger than all that requests may hold together.
+        request.body.release?.(bytes);
+      });
     } catch (error) {
       const reason = errorText(error);
       logger.warn('failed to decode Raft message', { ...ids, 'remote-snapshot-sender-id': '0', error: reason });
@@ -142,12 +163,17 @@ export class SnapshotReceiver {
   }
 }
 
-async function readMessage(decoder: MessageFrameDecoder, chunks: AsyncIterator<Uint8Array>): Promise<Message> {
+async function readMessage(
+  decoder: MessageFrameDecoder,
+  chunks: AsyncIterator<Uint8Array>,
+  onRead: (bytes: number) => void,
+): Promise<Message> {
   for (let begun = false; ; begun = true) {
     const message = decoder.next();
     if (message !== undefined) return message;
     const next = await chunks.next();
     if (next.done === true) throw new FrameError(begun ? 'unexpected EOF' : 'EOF');
+    onRead(next.value.length);
     decoder.push(next.value);
   }
 }

@@ -40,6 +40,8 @@ export interface PortsDeps {
   readonly maxConcurrentStreams: number;
   readonly reusePort?: boolean | undefined;
   readonly limits?: ConnectionLimits | undefined;
+  /** A peer that sends nothing for so long in the midst of a request is hung up on. */
+  readonly peerSilenceMs?: number | undefined;
 }
 
 interface OpenPort {
@@ -99,7 +101,12 @@ export class Ports {
   serve(kind: PortKind, faces: PortFaces): void {
     for (const open of this.#open) {
       if (open.kind !== kind) continue;
-      const http1 = createHttpServer(faces.http ?? refusePlain, { clock: this.deps.clock, backlog: this.backlog });
+      const http1 = createHttpServer(faces.http ?? refusePlain, {
+        clock: this.deps.clock,
+        backlog: this.backlog,
+        // A database takes its time.
+        bodySilenceMs: kind === 'peer' ? this.deps.peerSilenceMs : undefined,
+      });
       const port = openPort({
         clock: this.deps.clock,
         session: {

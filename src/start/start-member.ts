@@ -97,6 +97,7 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
     maxConcurrentStreams: options.maxConcurrentStreams,
     reusePort: options.socketReusePort,
     limits: connectionLimits(openFileLimit()),
+    peerSilenceMs: options.raftReadTimeoutMs,
   });
   try {
     await ports.listen('peer', options.listenPeerUrls, options.peerTls);

@@ -101,6 +101,19 @@ describe('a client that is slow', () => {
   });
 });
 
+describe('where bodies may take their time', () => {
+  it('one that comes piece by piece is read to its end, one that stops coming is cut off', async () => {
+    await using serving = await new Serving(readAll, { bodyMs: 50, bodySilenceMs: 400 }).listen();
+    const silent = closed(serving.client(`${post(10)}half`));
+    const steady = serving.client(post(20));
+    const answer = once(steady, 'data');
+    let sent = 0;
+    const pieces = setInterval(() => steady.write('x', () => ++sent === 20 && clearInterval(pieces)), 40);
+    await silent;
+    expect(String((await answer)[0])).toMatch(/\r\n\r\n20$/);
+  });
+});
+
 describe('callers that wait for hours', () => {
   it('take no timer, whether their answer has begun or not, and are still answered', async () => {
     const clock = new ManualClock();
