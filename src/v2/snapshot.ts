@@ -14,13 +14,13 @@ import { atOneGo } from '../lib/in-steps.js';
 import { type Action, type Event, type NodeView, storedEventJson } from './event.js';
 import { HISTORY_CAPACITY } from './history.js';
 import { bytesOf, jsonString } from './json.js';
-import { childPath, Node, walk } from './node.js';
-import { baseName } from './path.js';
+import { JsonReader } from './json-reader.js';
+import { childPath, type Node, walk } from './node.js';
+import { readTree } from './saved-tree.js';
 import type { V2Store } from './store.js';
 import { formatTime, NEVER, parseTime } from './time.js';
 
 const CHUNK_CHARACTERS = 256 * 1024;
-const NODES_BEFORE_PAUSE = 2000;
 
 export function saveStore(store: V2Store): Uint8Array {
   const chunks: Buffer[] = [];
@@ -81,9 +81,7 @@ export function recoverStore(store: V2Store, data: Uint8Array): void {
 
 /** The same with pauses for others. What is returned makes `store` what was saved, in little time. */
 export function* recoveryInSteps(store: V2Store, data: Uint8Array): Generator<undefined, () => void> {
-  const saved = parse(data);
-  yield;
-  const root = yield* nodesOf(saved.Root);
+  const { root, saved } = yield* savedIn(data);
   const history = historyOf(saved.WatcherHub?.EventHistory);
   // In the order in which names come: one that every member shares.
   const expiring: Node[] = [];
@@ -97,15 +95,6 @@ export function* recoveryInSteps(store: V2Store, data: Uint8Array): Generator<un
     store.stats.restore(saved.Stats ?? {});
     for (const node of expiring) store.heap.push(node);
   };
-}
-
-interface SavedNode {
-  readonly Path: string;
-  readonly CreatedIndex: number;
-  readonly ModifiedIndex: number;
-  readonly ExpireTime: string;
-  readonly Value: string;
-  readonly Children: Readonly<Record<string, SavedNode>> | null;
 }
 
 interface SavedEventNode {
@@ -137,45 +126,36 @@ interface SavedHistory {
   readonly LastIndex?: number;
 }
 
+/** All but the tree. */
 interface SavedStore {
-  readonly Root: SavedNode;
   readonly WatcherHub?: { readonly EventHistory?: SavedHistory };
   readonly CurrentIndex?: number;
   readonly Stats?: Readonly<Record<string, unknown>>;
 }
 
-function parse(data: Uint8Array): SavedStore {
+interface Found {
+  readonly root: Node;
+  readonly saved: SavedStore;
+}
+
+/** The tree is read node by node: a store may be larger than any text, and takes seconds to read. */
+function* savedIn(data: Uint8Array): Generator<undefined, Found> {
   try {
-    const saved = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8')) as SavedStore;
-    if (typeof saved?.Root !== 'object' || saved.Root === null) throw new Error('no Root');
-    return saved;
+    const reader = new JsonReader(data);
+    const rest: Record<string, unknown> = {};
+    let root: Node | undefined;
+    reader.open();
+    for (let name = reader.name(true); name !== undefined; name = reader.name(false)) {
+      if (name === 'Root') root = yield* readTree(reader);
+      else rest[name] = reader.value();
+    }
+    reader.end();
+    if (root === undefined) throw new Error('no Root');
+    yield;
+    return { root, saved: rest };
   } catch (cause) {
     throw new V2SnapshotError(`v2 store of the snapshot: ${(cause as Error).message}`, { cause });
   }
-}
-
-function* nodesOf(saved: SavedNode): Generator<undefined, Node> {
-  const build = (from: SavedNode, parent: Node | undefined): Node => {
-    const name = parent === undefined ? '' : bytesOf(baseName(from.Path));
-    const node = new Node(name, from.CreatedIndex, parent, from.Children === null ? undefined : new Map());
-    node.modifiedIndex = from.ModifiedIndex;
-    node.value = bytesOf(from.Value);
-    node.expireNs = parseTime(from.ExpireTime);
-    return node;
-  };
-  const root = build(saved, undefined);
-  const pending: [Node, SavedNode][] = [[root, saved]];
-  let built = 0;
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const [parent, { Children }] = next;
-    for (const [name, child] of Object.entries(Children ?? {})) {
-      const node = build(child, parent);
-      parent.children?.set(bytesOf(name), node);
-      pending.push([node, child]);
-      if (++built % NODES_BEFORE_PAUSE === 0) yield;
-    }
-  }
-  return root;
 }
 
 function historyOf(saved: SavedHistory | undefined) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { V2Error } from '../../../src/v2/error.js';
 import { eventJson } from '../../../src/v2/event.js';
-import { recoverStore, saveStore } from '../../../src/v2/snapshot.js';
+import { recoverStore, recoveryInSteps, saveStore, V2SnapshotError } from '../../../src/v2/snapshot.js';
 import { permanent, V2Store } from '../../../src/v2/store.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -112,5 +112,55 @@ describe('the v2 store', () => {
     for (const each of [store, restored]) each.deleteExpired(NOW + 100n * SECOND, NOW);
     expect(everything(restored)).toBe(everything(store));
     expect(restored.index).toBe(store.index);
+  });
+
+  it('comes from a snapshot of any size with pauses for others', () => {
+    const store = new V2Store();
+    for (let i = 0; i < 3000; i++) store.set(`/1/few${i}`, { dir: false, value: '' }, permanent, NOW);
+    for (let i = 0; i < 16; i++) store.set(`/1/large${i}`, { dir: false, value: 'v'.repeat(1e6) }, permanent, NOW);
+    const saved = saveStore(store);
+    const steps = recoveryInSteps(store, saved);
+    let pauses = 0;
+    while (steps.next().done !== true) pauses++;
+    expect(pauses).toBeGreaterThanOrEqual(3 + 16);
+  });
+
+  it.each([
+    ['', 'unexpected end of JSON at 0'],
+    ['{"CurrentIndex":3}', 'no Root'],
+    ['{"Root":null}', 'unexpected character "n" at 8'],
+    ['{"Root":{"Path":"/","CreatedIndex":0,"Children":{"1":{"Path":"/1"}}}}', 'without Path and CreatedIndex'],
+    ['{"Root":{"Path":"/","CreatedIndex":"0"}}', 'unexpected character'],
+    ['{"Root":{"Path":"/","CreatedIndex":0,"Children":{"1":3}}}', 'unexpected character "3"'],
+    ['{"Root":{"Path":"/","CreatedIndex":0,"Children":{', 'unexpected end of JSON'],
+    ['{"Root":{"Path":"/","CreatedIndex":0,"Value":"\\', 'does not end'],
+    ['{"Root":{"Path":"/","CreatedIndex":0,"Value":"\n"}}', 'JSON'],
+    ['{"Root":{"Path":"/","CreatedIndex":0}}{', 'unexpected character "{"'],
+    ['{"Root":{"Path":"/","CreatedIndex":0},"WatcherHub":[}', 'JSON'],
+  ])('stays as it is where %j is to take its place', (saved, message) => {
+    const store = new V2Store();
+    store.set('/1/a', { dir: false, value: 'v' }, permanent, NOW);
+    const before = everything(store);
+    expect(() => recoverStore(store, Buffer.from(saved))).toThrow(V2SnapshotError);
+    expect(() => recoverStore(store, Buffer.from(saved))).toThrow(message);
+    expect(everything(store)).toBe(before);
+  });
+
+  it('is read with spaces, unknown fields, any escapes, and fields behind the children', () => {
+    const store = new V2Store();
+    const text = `{ "CurrentIndex" : 7 , "Root" : { "Path" : "\\/" ,
+      "CreatedIndex" : 0, "More": [{"a}": "]\\""}, -1.5e3],
+      "Children" : { "1": {"Path":"/1","CreatedIndex":0,"Children":{
+        "\\u00e9\\ud83d\\ude00": {"Path": "/1/é😀", "CreatedIndex": 5, "Value": "é\\t<",
+          "ExpireTime": "0001-01-01T00:00:00Z",
+          "Children": null, "ModifiedIndex": 6} }, "ModifiedIndex": 4 } }, "Value": "" }, "Version": true }`;
+    recoverStore(store, Buffer.from(text));
+    const { children } = store.root.children?.get('1') ?? store.root;
+    const [[name, node] = []] = [...(children ?? [])];
+    const bytes = Buffer.from('é😀').toString('latin1');
+    expect({ name, own: node?.name }).toEqual({ name: bytes, own: bytes });
+    expect(node).toMatchObject({ value: '\xc3\xa9\t<', createdIndex: 5, modifiedIndex: 6, isDir: false });
+    expect(store.root.children?.get('1')).toMatchObject({ modifiedIndex: 4, isDir: true });
+    expect(store.index).toBe(7);
   });
 });
