@@ -2,7 +2,6 @@ import { exitSilently } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import { KeysCommand } from '../../src/ctl/v2/command.js';
 import { Ctl2Exit } from '../../src/ctl/v2/exit.js';
-import { tlsClientOptions } from '../../src/lib/tls.js';
 
 const REST_MS = 10_000;
 
@@ -28,7 +27,7 @@ export default class ClusterHealth extends KeysCommand {
     const http = createHttpClient({
       network: osNetwork,
       dialTimeoutMs: globals['total-timeout'],
-      tls: () => tlsClientOptions(v2Tls(globals)),
+      tls: () => v2Tls(globals),
       keepAliveMs: REST_MS,
     });
     try {

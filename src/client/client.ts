@@ -13,6 +13,7 @@
  */
 import { type Channel, Code } from '../grpc/types.js';
 import type { LeaseId } from '../lib/ids.js';
+import type { TlsContents } from '../lib/tls.js';
 import { AuthClient } from './auth.js';
 import { Balancer } from './balancer.js';
 import { Caller } from './caller.js';
@@ -24,7 +25,7 @@ import { KvClient } from './kv.js';
 import { type KeepAlive, LeaseClient } from './lease.js';
 import { fixedToken, Login } from './login.js';
 import { type AtEndpoint, MaintenanceClient } from './maintenance.js';
-import type { CallLimits, ClientOptions, ClientTls, ClientWorld, ConnectOptions } from './options.js';
+import type { CallLimits, ClientOptions, ClientWorld, ConnectOptions } from './options.js';
 import { osWorld } from './os-world.js';
 import { WatchClient } from './watch.js';
 import type { Watch, WatchOptions } from './watch-types.js';
@@ -209,7 +210,7 @@ function connectOptionsOf(options: ClientOptions, [first]: readonly Endpoint[]):
 const orDefault = (value: number | undefined, fallback: number) =>
   value === undefined || value === 0 ? fallback : value;
 
-function tlsOf(endpoint: Endpoint, given: ClientTls | undefined): ClientTls | undefined {
+function tlsOf(endpoint: Endpoint, given: TlsContents | undefined): TlsContents | undefined {
   switch (endpoint.tls) {
     case 'require':
       return given ?? {};

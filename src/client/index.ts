@@ -1,5 +1,6 @@
 /** The v3 client library: `import { Client } from 'etcd-ts'`. */
 export { Code } from '../grpc/types.js';
+export type { TlsContents } from '../lib/tls.js';
 export { AuthClient, type PermissionGrant } from './auth.js';
 export { Client } from './client.js';
 export { ClusterClient } from './cluster.js';
@@ -22,7 +23,7 @@ export {
 } from './kv.js';
 export { type KeepAlive, LeaseClient } from './lease.js';
 export { MaintenanceClient } from './maintenance.js';
-export type { CallLimits, ClientOptions, ClientTls, ClientWorld, ConnectOptions } from './options.js';
+export type { CallLimits, ClientOptions, ClientWorld, ConnectOptions } from './options.js';
 export type { V2Access, V2Role, V2User } from './v2/auth.js';
 export { V2Client } from './v2/client.js';
 export { ClusterError, V2CallError, V2Error, V2ErrorCode } from './v2/errors.js';

@@ -4,10 +4,8 @@ import type { Channel } from '../grpc/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
-import type { ClientTls } from '../lib/tls.js';
+import type { TlsContents } from '../lib/tls.js';
 import type { Endpoint } from './endpoint.js';
-
-export type { ClientTls };
 
 export interface ClientOptions {
   /**
@@ -16,7 +14,7 @@ export interface ClientOptions {
    */
   readonly endpoints: readonly string[];
   /** Used by endpoints that do not say otherwise by their scheme. */
-  readonly tls?: ClientTls | undefined;
+  readonly tls?: TlsContents | undefined;
   /** Log in with name and password; the token is renewed when the server no longer knows it. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -41,7 +39,7 @@ export interface ClientOptions {
 }
 
 export interface ConnectOptions {
-  readonly tls: ClientTls | undefined;
+  readonly tls: TlsContents | undefined;
   readonly keepAlive:
     | {
         readonly timeMs: number;

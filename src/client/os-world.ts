@@ -1,13 +1,12 @@
 /** The machine's clock, entropy and network for a client: what `new Client(options)` uses. */
 
 import { createChannel } from '../grpc/channel.js';
-import type { NetworkAddress, TlsClientOptions } from '../lib/network.js';
+import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osRandom } from '../lib/os/random.js';
-import { tlsClientOptions } from '../lib/tls.js';
 import { type Endpoint, hostOf } from './endpoint.js';
-import type { ClientTls, ClientWorld } from './options.js';
+import type { ClientWorld } from './options.js';
 
 export const osWorld: ClientWorld = {
   clock: osClock,
@@ -18,7 +17,8 @@ export const osWorld: ClientWorld = {
       authority: endpoint.authority,
       scheme: options.tls === undefined ? 'http' : 'https',
       dial: async (signal) => {
-        const tls = options.tls === undefined ? undefined : tlsOptions(endpoint, options.tls);
+        const serverName = options.tls?.serverName ?? endpoint.serverName;
+        const tls = options.tls && { ...options.tls, serverName, alpn: ['h2'] };
         return (await osNetwork.dial(addressOf(endpoint), { tls, signal })).socket;
       },
       clock: osClock,
@@ -28,12 +28,6 @@ export const osWorld: ClientWorld = {
       userAgent: 'etcd-ts',
     }),
 };
-
-const tlsOptions = (endpoint: Endpoint, tls: ClientTls): TlsClientOptions => ({
-  ...tlsClientOptions(tls),
-  serverName: tls.serverName ?? endpoint.serverName,
-  alpn: ['h2'],
-});
 
 function addressOf({ address }: Endpoint): NetworkAddress {
   if (address.t === 'unix') return address;

@@ -59,8 +59,12 @@ export function discoveryOptions(values: Values): DiscoveryOptions {
     keepaliveTimeMs: values['discovery-keepalive-time'],
     keepaliveTimeoutMs: values['discovery-keepalive-timeout'],
     insecureTransport: values['discovery-insecure-transport'],
-    insecureSkipTlsVerify: values['discovery-insecure-skip-tls-verify'],
-    tls: { cert: values['discovery-cert'], key: values['discovery-key'], ca: values['discovery-cacert'] },
+    tls: {
+      certFile: values['discovery-cert'],
+      keyFile: values['discovery-key'],
+      trustedCaFile: values['discovery-cacert'],
+      insecureSkipVerify: values['discovery-insecure-skip-tls-verify'],
+    },
     ...credentials(values['discovery-user'], values['discovery-password']),
   };
 }

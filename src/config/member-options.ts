@@ -4,53 +4,13 @@
  * follow etcd's flags; units stand last.
  */
 
-import type { TlsVersion } from '../lib/go/tls.js';
-import type { TlsFiles } from '../lib/tls.js';
+import type { TlsOptions } from '../lib/tls.js';
 import type { MemberConfig } from '../member/world/types.js';
 import type { Features } from './feature-gates.js';
 import type { ListenUrl } from './listen-url.js';
 import type { V2Stage } from './v2-stage.js';
 
 export type { ListenUrl } from './listen-url.js';
-
-/** Paths of PEM files, `''` = not given. */
-export interface TlsOptions {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** Certificate and key for the connections that this member opens itself; empty = the ones above. */
-  readonly clientCertFile: string;
-  readonly clientKeyFile: string;
-  readonly clientCertAuth: boolean;
-  readonly trustedCaFile: string;
-  /**
-   * Common names, or names and addresses that a client's certificate is for, of which one must fit; empty = any. Not
-   * both.
-   */
-  readonly allowedCns?: readonly string[] | undefined;
-  readonly allowedHostnames?: readonly string[] | undefined;
-  /** Certificates of clients that are no longer taken; PEM or DER. */
-  readonly clientCrlFile?: string | undefined;
-  /** What is agreed on at least and at most; undefined = the library's choice. */
-  readonly minVersion?: TlsVersion | undefined;
-  readonly maxVersion?: TlsVersion | undefined;
-  /** As OpenSSL lists them; undefined = the library's choice. */
-  readonly ciphers?: string | undefined;
-}
-
-/** A listener that makes its own certificate where none is given. */
-export interface ListenerTls extends TlsOptions {
-  readonly autoTls: boolean;
-  /** The certificate is one that the member made for itself: nobody vouches for those of its peers either. */
-  readonly hasOwnCertificate?: boolean | undefined;
-}
-
-/** TLS between members. */
-export interface PeerTlsOptions extends ListenerTls {
-  /** A peer's certificate need not be for the address that it calls from. */
-  readonly skipClientSanVerification: boolean;
-  /** What the certificates of peers that this member connects to must be for; undefined = each for its host. */
-  readonly serverName?: string | undefined;
-}
 
 /** Times of 0 mean "any". */
 export interface V2ProxyOptions {
@@ -73,8 +33,8 @@ export interface MemberOptions extends MemberConfig {
   readonly listenPeerUrls: readonly ListenUrl[];
   readonly listenMetricsUrls: readonly ListenUrl[];
   readonly discovery: DiscoveryOptions;
-  readonly clientTls: ListenerTls;
-  readonly peerTls: PeerTlsOptions;
+  readonly clientTls: TlsOptions;
+  readonly peerTls: TlsOptions;
   /** How long a certificate holds that a member makes for itself. */
   readonly selfSignedCertValidityYears: number;
   /** Whether /v2 is served. */
@@ -135,7 +95,7 @@ export type DiscoveryOptions =
   | { readonly t: 'srv'; readonly domain: string; readonly serviceSuffix: string }
   | V3DiscoveryOptions;
 
-/** A token in another cluster's v3 keys. Paths are of PEM files, `''` = not given. */
+/** A token in another cluster's v3 keys. */
 export interface V3DiscoveryOptions {
   readonly t: 'v3';
   readonly token: string;
@@ -146,8 +106,7 @@ export interface V3DiscoveryOptions {
   readonly keepaliveTimeoutMs: number;
   /** In clear where neither a certificate nor an authority is given. */
   readonly insecureTransport: boolean;
-  readonly insecureSkipTlsVerify: boolean;
-  readonly tls: TlsFiles;
+  readonly tls: TlsOptions;
   readonly username: string;
   readonly password: string;
 }

@@ -4,13 +4,14 @@
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { durationToMs, parseDuration } from '../lib/go/duration.js';
-import { opensslCiphers, parseTlsVersion } from '../lib/go/tls.js';
+import { tlsLimits } from '../lib/go/tls.js';
 import { discoveryOptions } from './discovery.js';
 import { featuresIn } from './features-in.js';
 import { parseInitialCluster, textsOf } from './listen-url.js';
 import { logOptionsOf } from './log-options.js';
 import type { ListenUrl, MemberOptions, V2ProxyOptions } from './member-options.js';
 import type { Values } from './options.js';
+import { clientTls, limitsOf, peerTls } from './tls-options.js';
 
 /** Lower ones are raised. */
 export const LEAST_RAFT_TIMEOUT_MS = 5_000;
@@ -19,6 +20,8 @@ export const LEAST_RAFT_TIMEOUT_MS = 5_000;
 export function toMemberOptions(values: Values, emulate: EmulatedVersion): MemberOptions {
   checkListeners(values);
   const features = featuresIn(values);
+  // Throws for a suite that does not exist.
+  tlsLimits(limitsOf(values));
   return {
     emulate,
     name: values.name,
@@ -31,32 +34,8 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     advertiseClientUrls: textsOf(values['advertise-client-urls']),
     initialAdvertisePeerUrls: textsOf(values['initial-advertise-peer-urls']),
     discovery: discoveryOptions(values),
-    clientTls: {
-      ...tlsLimits(values),
-      certFile: values['cert-file'],
-      keyFile: values['key-file'],
-      clientCertFile: values['client-cert-file'],
-      clientKeyFile: values['client-key-file'],
-      clientCertAuth: values['client-cert-auth'],
-      trustedCaFile: values['trusted-ca-file'],
-      clientCrlFile: values['client-crl-file'],
-      allowedHostnames: values['client-cert-allowed-hostname'],
-      autoTls: values['auto-tls'],
-    },
-    peerTls: {
-      ...tlsLimits(values),
-      certFile: values['peer-cert-file'],
-      keyFile: values['peer-key-file'],
-      clientCertFile: values['peer-client-cert-file'],
-      clientKeyFile: values['peer-client-key-file'],
-      clientCertAuth: values['peer-client-cert-auth'],
-      trustedCaFile: values['peer-trusted-ca-file'],
-      clientCrlFile: values['peer-crl-file'],
-      allowedCns: values['peer-cert-allowed-cn'],
-      allowedHostnames: values['peer-cert-allowed-hostname'],
-      autoTls: values['peer-auto-tls'],
-      skipClientSanVerification: values['peer-skip-client-san-verification'],
-    },
+    clientTls: clientTls(values),
+    peerTls: peerTls(values),
     selfSignedCertValidityYears: orDefault(values['self-signed-cert-validity'], 1),
     enableV2: values['enable-v2'],
     v2Stage: values['v2-deprecation'],
@@ -162,13 +141,6 @@ function checkPeerListeners(values: Values): void {
     `cannot listen on TLS for ${socketPath ?? `${host}:${port}`}: KeyFile and CertFile are not presented`,
   );
 }
-
-/** One set of limits for both kinds of listener. Throws for a suite that does not exist. */
-const tlsLimits = (values: Values) => ({
-  minVersion: parseTlsVersion(values['tls-min-version']),
-  maxVersion: parseTlsVersion(values['tls-max-version']),
-  ciphers: opensslCiphers(values['cipher-suites']),
-});
 
 const v2ProxyOptions = (values: Values): V2ProxyOptions => ({
   mode: values.proxy,

@@ -6,13 +6,14 @@
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { formatMs } from '../lib/go/duration.js';
 import { goQuote } from '../lib/go/quote.js';
-import { parseTlsVersion } from '../lib/go/tls.js';
+import { checkTlsLimits, parseTlsVersion } from '../lib/go/tls.js';
 import { checkDiscovery } from './discovery.js';
 import { featuresIn } from './features-in.js';
 import { textsOf } from './listen-url.js';
 import { checkLog } from './log-options.js';
 import type { ListenUrl } from './member-options.js';
 import type { Values } from './options.js';
+import { limitsOf } from './tls-options.js';
 
 const MAXIMUM_ELECTION_MS = 50_000;
 
@@ -107,13 +108,10 @@ function checkFeatures(values: Values): string | undefined {
 
 function checkTls(values: Values): string | undefined {
   try {
-    const minimum = parseTlsVersion(values['tls-min-version']);
-    const maximum = parseTlsVersion(values['tls-max-version']);
-    if (minimum === 'TLSv1.3' && maximum === 'TLSv1.2')
-      return 'min version (TLS1.3) is greater than max version (TLS1.2)';
-    if (minimum === 'TLSv1.3' && values['cipher-suites'].length > 0) {
-      return 'cipher suites cannot be configured when only TLS1.3 is enabled';
-    }
+    const limits = limitsOf(values);
+    parseTlsVersion(limits.minVersion);
+    parseTlsVersion(limits.maxVersion);
+    checkTlsLimits(limits);
     return undefined;
   } catch (cause) {
     return cause instanceof Error ? cause.message : String(cause);

@@ -12,6 +12,7 @@ import { flag } from '../cli/flags.js';
 import type { OutputFormat } from '../cli/output-format.js';
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { DEFAULT_EMULATED_VERSION } from '../lib/emulate.js';
+import type { TlsOptions } from '../lib/tls.js';
 
 export const ctlGlobalFlags = {
   'auth-jwt-token': flag.string('', 'JWT to authenticate with, in place of user and password'),
@@ -94,3 +95,12 @@ export function applyEnvironment(
   }
   return { t: 'ok', values, changed, unrecognized };
 }
+
+/** What is said of TLS. Servers that DNS names are to have certificates for the domain, unless any are taken. */
+export const tlsNamed = (globals: CtlGlobals): TlsOptions => ({
+  certFile: globals.cert,
+  keyFile: globals.key,
+  trustedCaFile: globals.cacert,
+  serverName: globals['insecure-discovery'] ? '' : globals['discovery-srv'],
+  insecureSkipVerify: globals['insecure-skip-tls-verify'],
+});

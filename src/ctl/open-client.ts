@@ -7,9 +7,10 @@ import { ExitCode, fail } from '../cli/exit.js';
 import type { Terminal } from '../cli/terminal.js';
 import { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';
-import type { ClientOptions, ClientTls } from '../client/options.js';
+import type { ClientOptions } from '../client/options.js';
+import { hasAuthorities, hasCertificate, type TlsContents } from '../lib/tls.js';
 import { clientLogger } from './client-logger.js';
-import type { CtlGlobals } from './global-flags.js';
+import { type CtlGlobals, tlsNamed } from './global-flags.js';
 
 /**
  * Options that several clients of one command can share; the endpoints as the flags name them. Ends the command for
@@ -85,18 +86,13 @@ async function credentials(
   return { username: user, password: await askPassword(io, prompt) };
 }
 
-async function tlsOf(globals: CtlGlobals): Promise<ClientTls | undefined> {
-  const { cert, key, cacert: ca } = globals;
-  const serverName = globals['insecure-discovery'] ? '' : globals['discovery-srv'];
-  const isWanted = cert !== '' || key !== '' || ca !== '' || serverName !== '';
+async function tlsOf(globals: CtlGlobals): Promise<TlsContents | undefined> {
+  const options = tlsNamed(globals);
+  const isWanted = hasCertificate(options) || hasAuthorities(options) || options.serverName !== '';
   if (!isWanted && globals['insecure-transport']) return undefined;
-  const { readTlsFiles } = await import('../lib/os/tls-files.js');
+  const { readTls } = await import('../lib/os/tls-files.js');
   try {
-    return {
-      ...readTlsFiles({ cert, key, ca }),
-      serverName: serverName === '' ? undefined : serverName,
-      insecureSkipVerify: globals['insecure-skip-tls-verify'],
-    };
+    return readTls(options);
   } catch (error) {
     return fail(ExitCode.badArgs, error instanceof Error ? error.message : String(error));
   }

@@ -6,7 +6,8 @@ import { v2Registry } from '../discovery/v2-registry.js';
 import { v3Registry } from '../discovery/v3-registry.js';
 import { osClock } from '../lib/os/clock.js';
 import { osRandom } from '../lib/os/random.js';
-import { readTlsFiles } from '../lib/os/tls-files.js';
+import { readTls } from '../lib/os/tls-files.js';
+import { hasAuthorities, hasCertificate, type TlsOptions } from '../lib/tls.js';
 
 const TIMEOUT_MS = 5000;
 
@@ -14,9 +15,7 @@ export interface ServiceOptions {
   readonly endpoints: readonly string[];
   /** `name:password`, or `''`. */
   readonly user: string;
-  readonly cert: string;
-  readonly key: string;
-  readonly cacert: string;
+  readonly tls: TlsOptions;
 }
 
 export interface Offer {
@@ -70,19 +69,19 @@ export async function lookAtToken(
   }
 }
 
-function clientOf({ endpoints, user, cert, key, cacert: ca }: ServiceOptions): Client {
+function clientOf({ endpoints, user, tls }: ServiceOptions): Client {
   const colon = user.indexOf(':');
-  const isSecure = cert !== '' || key !== '' || ca !== '';
+  const isSecure = hasCertificate(tls) || hasAuthorities(tls);
   return new Client({
     endpoints,
     dialTimeoutMs: TIMEOUT_MS,
-    ...(isSecure ? { tls: readTlsFiles({ cert, key, ca }) } : {}),
+    tls: isSecure ? readTls(tls) : undefined,
     ...(user === '' ? {} : { username: user.slice(0, colon), password: user.slice(colon + 1) }),
   });
 }
 
-function v2UrlOf({ endpoints, cacert }: ServiceOptions, token: string): string | undefined {
+function v2UrlOf({ endpoints, tls }: ServiceOptions, token: string): string | undefined {
   const [first = ''] = endpoints;
-  if (first.startsWith('https://') || cacert !== '') return undefined;
+  if (first.startsWith('https://') || hasAuthorities(tls)) return undefined;
   return v2TokenUrl(first.startsWith('http://') ? first : `http://${first}`, token);
 }

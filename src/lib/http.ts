@@ -3,8 +3,8 @@
  * `http1/connection.ts` for HTTP/1, `http2/request.ts` for HTTP/2. Handlers know neither.
  */
 import type { Duplex } from 'node:stream';
-import type { TlsPeer } from './network.js';
 import type { Soon } from './soon.js';
+import type { TlsPeer } from './tls.js';
 
 /** The connection that a request came by, as far as it bounds what the request may take. */
 export interface HttpConnection {

@@ -5,6 +5,7 @@
  * `code`.
  */
 import type { Duplex } from 'node:stream';
+import type { TlsContents, TlsPeer } from './tls.js';
 
 /**
  * Where to listen or dial. A port of 0 lets the system choose; `host` may be a name, an IPv4 or an IPv6 address without
@@ -13,63 +14,6 @@ import type { Duplex } from 'node:stream';
 export type NetworkAddress =
   | { readonly t: 'tcp'; readonly host: string; readonly port: number }
   | { readonly t: 'unix'; readonly path: string };
-
-/** PEM text (or DER of a PKCS#12 is not taken). What is not given is left to the system's defaults. */
-export interface TlsMaterial {
-  readonly cert?: string | Buffer | undefined;
-  readonly key?: string | Buffer | undefined;
-  /** Certificate authorities to trust instead of the system's. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** OpenSSL's names, colon-separated. */
-  readonly ciphers?: string | undefined;
-  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
-  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
-  /** Protocols offered or accepted, best first: `['h2', 'http/1.1']`. */
-  readonly alpn?: readonly string[] | undefined;
-}
-
-export interface TlsServerOptions extends TlsMaterial {
-  /** Ask for a client certificate and refuse the connection when it is missing or not signed by `ca`. */
-  readonly requireClientCert?: boolean | undefined;
-  /**
-   * Serial numbers (lower-case hex) that are refused in a client's chain; asked for at each handshake. Throws when they
-   * cannot be had.
-   */
-  readonly revokedSerials?: (() => ReadonlySet<string>) | undefined;
-  /**
-   * Called before each handshake, so that renewed certificate files take effect; overrides the fields above. Answer
-   * with the same object while nothing has changed.
-   */
-  readonly reload?: (() => TlsMaterial) | undefined;
-  /**
-   * A reason to refuse a peer whose certificate has passed (wrong common name or host name, called from another address
-   * …); undefined = accept. May take its time: the connection is handed over after it.
-   */
-  readonly verifyPeer?:
-    | ((peer: TlsPeer, remoteAddress: string) => string | undefined | Promise<string | undefined>)
-    | undefined;
-}
-
-export interface TlsClientOptions extends TlsMaterial {
-  /** Name to send (SNI) and to verify instead of the host that is dialed. */
-  readonly serverName?: string | undefined;
-  readonly insecureSkipVerify?: boolean | undefined;
-}
-
-export interface TlsPeer {
-  /** The protocol that ALPN agreed on. */
-  readonly alpn: string | undefined;
-  /**
-   * Of the peer's verified certificate: the last of several, `''` for none, as Go reads a subject. Undefined without a
-   * certificate.
-   */
-  readonly commonName: string | undefined;
-  /** DNS names and IP addresses of the peer's verified certificate. */
-  readonly altNames: readonly string[];
-  /** `TLSv1.3` */
-  readonly version: string;
-  readonly cipher: string;
-}
 
 /** One end of an open byte stream and who is at the other. Whoever gets it owns it: end or destroy the socket. */
 export interface NetworkSocket {
@@ -91,8 +35,11 @@ export interface ListenOptions {
   /** Other processes may listen on the same port; the system shares connections out. */
   readonly reusePort?: boolean | undefined;
   readonly admission?: Admission | undefined;
-  /** With `plaintext` false or left out every connection must begin a TLS handshake. */
-  readonly tls?: TlsServerOptions | undefined;
+  /**
+   * With `plaintext` false or left out every connection must begin a TLS handshake. Asked before each, so that renewed
+   * files take effect: answers with the same object while nothing has changed.
+   */
+  readonly tls?: (() => TlsContents) | undefined;
   /**
    * With `tls`: also take connections in clear on the same port (the first byte decides, as etcd does when both schemes
    * share an address).
@@ -125,7 +72,7 @@ export interface NetworkListener {
 }
 
 export interface DialOptions {
-  readonly tls?: TlsClientOptions | undefined;
+  readonly tls?: TlsContents | undefined;
   /** Default 20 s, as grpc-go. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;

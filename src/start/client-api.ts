@@ -36,7 +36,7 @@ export function clientApi(
   },
 ): ClientApi {
   const maxReceiveBytes = options.maxRequestBytes + GRPC_OVERHEAD_BYTES;
-  const commonNames = options.clientTls.clientCertAuth;
+  const commonNames = options.clientTls.clientCertAuth === true;
   const onError = (cause: unknown, path: string): void =>
     logger.error('handler failed', { path, error: String(cause) });
   const grpc = createGrpcServer({

@@ -6,7 +6,8 @@
 import { goQuote } from '../lib/go/quote.js';
 import type { Logger } from '../lib/logger.js';
 import { type FoundService, lookUpServices } from '../lib/os/look-up.js';
-import { readFile } from '../lib/os/read-file.js';
+import { readTls } from '../lib/os/tls-files.js';
+import { hasAuthorities, type TlsContents, type TlsOptions } from '../lib/tls.js';
 import { secureEndpointCheck } from './secure-endpoint-check.js';
 import { StartRefusal } from './start-refusal.js';
 
@@ -16,8 +17,8 @@ export interface SrvDiscovery {
   readonly serviceSuffix: string;
   /** Whatever is found is taken. */
   readonly insecure: boolean;
-  /** File of the authorities that vouch for the endpoints' certificates; `''` = nobody need. */
-  readonly trustedCaFile: string;
+  /** With authorities, theirs must be the endpoints' certificates, for the domain; without, nobody need vouch. */
+  readonly tls: TlsOptions;
 }
 
 interface FoundEndpoint extends FoundService {
@@ -26,7 +27,7 @@ interface FoundEndpoint extends FoundService {
 
 /** Maybe none. Throws StartRefusal where DNS knows nothing. */
 export async function discoverRemotes(
-  { domain, serviceSuffix, insecure, trustedCaFile }: SrvDiscovery,
+  { domain, serviceSuffix, insecure, tls }: SrvDiscovery,
   logger: Logger,
 ): Promise<readonly FoundEndpoint[]> {
   const suffix = serviceSuffix === '' ? '' : `-${serviceSuffix}`;
@@ -48,7 +49,7 @@ export async function discoverRemotes(
   logger.info('discovered cluster from SRV', named);
   if (insecure) return found;
   logger.info('validating discovered SRV endpoints', named);
-  const { good, error } = await validate(found, domain, trustedCaFile);
+  const { good, error } = await validate(found, { ...tls, serverName: domain });
   const taken = { 'srv-server': domain, endpoints: good.map(({ url }) => url) };
   if (error === undefined) logger.info('using validated discovered SRV endpoints', taken);
   else logger.warn('failed to validate discovered endpoints', { ...taken, error });
@@ -57,19 +58,18 @@ export async function discoverRemotes(
 
 async function validate(
   found: readonly FoundEndpoint[],
-  domain: string,
-  caFile: string,
+  options: TlsOptions,
 ): Promise<{ readonly good: readonly FoundEndpoint[]; readonly error: string | undefined }> {
-  let ca: Buffer | undefined;
+  let tls: TlsContents | undefined;
   try {
-    ca = caFile === '' ? undefined : readFile(caFile);
+    tls = hasAuthorities(options) ? readTls(options) : undefined;
   } catch (cause) {
     return { good: [], error: cause instanceof Error ? cause.message : String(cause) };
   }
   const errors = await Promise.all(
     found.map(async (endpoint) => {
       if (!endpoint.url.startsWith('https://')) return `${goQuote(endpoint.url)} is insecure`;
-      const failure = await secureEndpointCheck(endpoint, domain, ca);
+      const failure = await secureEndpointCheck(endpoint, tls);
       return failure === undefined ? undefined : `${goQuote(endpoint.url)} failed to dial (${failure})`;
     }),
   );

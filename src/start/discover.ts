@@ -18,8 +18,9 @@ import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import type { LogFields, Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
 import { lookUpHost, lookUpServices } from '../lib/os/look-up.js';
-import { readFile } from '../lib/os/read-file.js';
 import { systemAuthorities } from '../lib/os/system-authorities.js';
+import { readTls } from '../lib/os/tls-files.js';
+import { hasAuthorities, hasCertificate } from '../lib/tls.js';
 import { walDirOf } from '../member/bootstrap/paths.js';
 import { hasWal } from '../wal/index.js';
 
@@ -122,7 +123,7 @@ function named(options: MemberOptions, cluster: string): MemberOptions {
 function namedByDns(options: MemberOptions, cluster: string): MemberOptions {
   const { discovery, peerTls } = options;
   const found = named(options, cluster);
-  if (discovery.t !== 'srv' || !cluster.includes('https://') || peerTls.trustedCaFile !== '') return found;
+  if (discovery.t !== 'srv' || !cluster.includes('https://') || hasAuthorities(peerTls)) return found;
   return { ...found, peerTls: { ...peerTls, serverName: discovery.domain } };
 }
 
@@ -165,21 +166,11 @@ function openV2Registry({ url, proxy }: { readonly url: string; readonly proxy: 
 }
 
 function openV3Registry(options: V3DiscoveryOptions, logger: Logger): Registry {
-  const { tls: files, insecureTransport, insecureSkipTlsVerify, endpoints, username } = options;
-  const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFile(path));
-  const isSecure = !insecureTransport || files.cert !== '' || files.ca !== '';
+  const { tls, insecureTransport, endpoints, username } = options;
+  const isSecure = !insecureTransport || hasCertificate(tls) || hasAuthorities(tls);
   const client = new Client({
     endpoints,
-    ...(isSecure
-      ? {
-          tls: {
-            cert: read(files.cert),
-            key: read(files.key),
-            ca: read(files.ca),
-            insecureSkipVerify: insecureSkipTlsVerify,
-          },
-        }
-      : {}),
+    tls: isSecure ? readTls(tls) : undefined,
     ...(username === '' ? {} : { username, password: options.password }),
     dialTimeoutMs: options.dialTimeoutMs,
     keepAlive: { timeMs: options.keepaliveTimeMs, timeoutMs: options.keepaliveTimeoutMs },

@@ -2,7 +2,7 @@
  * A gRPC proxy's options; `commands/etcd/grpc-proxy/start.ts` reads it from flags. Names follow etcd's
  * flags, units stand last.
  */
-import type { TlsFiles } from '../lib/tls.js';
+import type { TlsOptions } from '../lib/tls.js';
 import type { SrvDiscovery } from './discover-remotes.js';
 
 export interface GrpcProxyOptions {
@@ -31,15 +31,7 @@ export interface GrpcProxyOptions {
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
   /** Towards the cluster. */
-  readonly clusterTls: TlsFiles & { readonly insecureSkipVerify: boolean };
-  /**
-   * Towards clients; with a `ca` they must show a certificate. Versions and suites as etcd's flags name them, `''` and
-   * none = the library's choice.
-   */
-  readonly listenTls: TlsFiles & {
-    readonly crl: string;
-    readonly minVersion: string;
-    readonly maxVersion: string;
-    readonly cipherSuites: readonly string[];
-  };
+  readonly clusterTls: TlsOptions;
+  /** Towards clients; with authorities they must show a certificate. */
+  readonly listenTls: TlsOptions;
 }

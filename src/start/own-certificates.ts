@@ -4,18 +4,19 @@
  * with certificates of their own making could not prove themselves to each other anyway. Unlike etcd, a warning names
  * what has no effect. Source: etcd's embed/config.go.
  */
-import type { ListenerTls, ListenUrl, MemberOptions, TlsOptions } from '../config/member-options.js';
+import type { ListenUrl, MemberOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
 import { selfSigned } from '../lib/os/self-signed.js';
+import { hasAuthorities, hasCertificate, type TlsOptions } from '../lib/tls.js';
 
 /**
  * The options with the names of the files that were made. Throws an Error when the data directory cannot be written to.
  */
 export function withOwnCertificates(options: MemberOptions, logger: Logger): MemberOptions {
   const { dataDir, selfSignedCertValidityYears: validityYears } = options;
-  const own = <T extends ListenerTls>(tls: T, kind: 'client' | 'peer', urls: readonly ListenUrl[]): T => {
-    if (!tls.autoTls) return tls;
-    if (tls.certFile !== '' || tls.keyFile !== '') {
+  const own = (tls: TlsOptions, kind: 'client' | 'peer', urls: readonly ListenUrl[]): TlsOptions => {
+    if (tls.autoTls !== true) return tls;
+    if (hasCertificate(tls)) {
       logger.warn(`ignoring ${kind} auto TLS since certs given`);
       return tls;
     }
@@ -41,7 +42,8 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
       clientCrlFile: '',
       allowedCns: [],
       allowedHostnames: [],
-      hasOwnCertificate: true,
+      // Nobody vouches for those that its peers make either.
+      insecureSkipVerify: true,
     };
   };
   return {
@@ -52,19 +54,14 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
 }
 
 /** What is demanded of certificates of clients, by the names that the configuration file has for it. */
-function demandsOf({
-  clientCertAuth,
-  trustedCaFile,
-  clientCrlFile,
-  allowedCns,
-  allowedHostnames,
-}: TlsOptions): string[] {
+function demandsOf(tls: TlsOptions): string[] {
+  const { clientCertAuth = false, clientCrlFile = '', allowedCns = [], allowedHostnames = [] } = tls;
   const given = {
     'client-cert-auth': clientCertAuth,
-    'trusted-ca-file': trustedCaFile !== '',
-    'crl-file': (clientCrlFile ?? '') !== '',
-    'allowed-cn': (allowedCns ?? []).length > 0,
-    'allowed-hostname': (allowedHostnames ?? []).length > 0,
+    'trusted-ca-file': hasAuthorities(tls),
+    'crl-file': clientCrlFile !== '',
+    'allowed-cn': allowedCns.length > 0,
+    'allowed-hostname': allowedHostnames.length > 0,
   };
   return Object.entries(given).flatMap(([name, isGiven]) => (isGiven ? [name] : []));
 }

@@ -1,11 +1,11 @@
 /** Composition of a member's connections to its peers. */
-import type { ListenerTls, MemberOptions } from '../config/member-options.js';
+import type { MemberOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
-import type { TlsClientOptions } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { createHttpClient } from '../lib/os/http-client.js';
 import { osNetwork } from '../lib/os/net.js';
-import { readFile } from '../lib/os/read-file.js';
+import { readTls } from '../lib/os/tls-files.js';
+import type { TlsContents, TlsOptions } from '../lib/tls.js';
 import { PeerMetrics } from '../peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../peer/transport.js';
 import { nameCheck } from './tls-server.js';
@@ -26,8 +26,7 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
     network: osNetwork,
     dialTimeoutMs: DIAL_TIMEOUT_MS + options.electionTimeoutMs,
     keepAliveMs: KEEP_ALIVE_MS,
-    tls: () => ({ ...tlsClientOptions(options.peerTls), serverName: options.peerTls.serverName }),
-    verifyPeer: nameCheck(options.peerTls),
+    tls: peerTls(options.peerTls),
   });
   const metrics = new PeerMetrics();
   const transport = createPeerTransport({
@@ -42,16 +41,8 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
   return { transport, metrics };
 }
 
-/** Read anew for each connection, so that renewed files take effect. As etcd's TLSInfo.ClientConfig. */
-export function tlsClientOptions(tls: ListenerTls): TlsClientOptions {
-  const [certFile, keyFile] =
-    tls.clientCertFile === '' ? [tls.certFile, tls.keyFile] : [tls.clientCertFile, tls.clientKeyFile];
-  return {
-    ...(certFile !== '' && { cert: readFile(certFile), key: readFile(keyFile) }),
-    ...(tls.trustedCaFile !== '' && { ca: readFile(tls.trustedCaFile) }),
-    insecureSkipVerify: tls.hasOwnCertificate === true,
-    minVersion: tls.minVersion,
-    maxVersion: tls.maxVersion,
-    ciphers: tls.ciphers,
-  };
+/** Read anew for each connection, so that renewed files take effect; as etcd's TLSInfo.ClientConfig. */
+export function peerTls(options: TlsOptions): () => TlsContents {
+  const verifyPeer = nameCheck(options);
+  return () => ({ ...readTls(options), verifyPeer });
 }

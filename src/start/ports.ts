@@ -3,7 +3,7 @@
  * port per listening address; what it answers depends on its kind.
  */
 
-import type { ListenUrl, TlsOptions } from '../config/member-options.js';
+import type { ListenUrl } from '../config/member-options.js';
 import { isGrpc } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
 import { createHttpServer, type HttpServer } from '../http1/server.js';
@@ -15,11 +15,11 @@ import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { Logger } from '../lib/logger.js';
 import type { Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
-
+import type { TlsOptions } from '../lib/tls.js';
 import { wireErrors } from '../proto/errors.js';
 import type { ConnectionLimits } from './connection-limit.js';
 import { Gate } from './gate.js';
-import { tlsServerOptions } from './tls-server.js';
+import { listenerTls } from './tls-server.js';
 
 export type PortKind = 'peer' | 'client' | 'http' | 'metrics';
 
@@ -75,7 +75,7 @@ export class Ports {
     for (const [url, { secure, plain }] of byAddress(urls)) {
       const gate = new Gate<NetworkSocket>(MAX_WAITING, ({ socket }) => socket.destroy());
       const listener = await this.deps.network.listen(addressOf(url), (connection) => gate.enter(connection), {
-        tls: secure && tls !== undefined ? tlsServerOptions(tls) : undefined,
+        tls: secure && tls !== undefined ? listenerTls(tls) : undefined,
         plaintext: plain,
         reusePort: this.deps.reusePort,
         admission: this.deps.limits?.[limitOf[kind]],

@@ -5,13 +5,13 @@
 
 import { type HttpHandler, textError } from '../api/http/types.js';
 import { httpGet } from '../lib/os/http-get.js';
-import type { ClientTls } from '../lib/tls.js';
+import type { TlsContents } from '../lib/tls.js';
 
 /** A scraper gives up after 10 s by default. */
 const SILENCE_MS = 5000;
 
 /** `tls` is used for endpoints that say https, and for those that do not say. */
-export function relayMetrics(endpoints: () => readonly string[], tls: ClientTls | undefined): HttpHandler {
+export function relayMetrics(endpoints: () => readonly string[], tls: TlsContents | undefined): HttpHandler {
   return async (_request, { pathname }) => {
     if (pathname !== '/metrics') return undefined;
     for (const endpoint of endpoints()) {

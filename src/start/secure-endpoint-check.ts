@@ -1,5 +1,6 @@
 /** Whether an endpoint that DNS names for TLS can be taken. */
 import { osNetwork } from '../lib/os/net.js';
+import type { TlsContents } from '../lib/tls.js';
 
 const TIMEOUT_MS = 5000;
 
@@ -10,10 +11,8 @@ const TIMEOUT_MS = 5000;
  */
 export async function secureEndpointCheck(
   { host, port }: { readonly host: string; readonly port: number },
-  domain: string,
-  ca: Buffer | undefined,
+  tls: TlsContents | undefined,
 ): Promise<string | undefined> {
-  const tls = ca === undefined ? undefined : { serverName: domain, ca };
   try {
     const { socket } = await osNetwork.dial({ t: 'tcp', host, port }, { tls, timeoutMs: TIMEOUT_MS });
     socket.destroy();

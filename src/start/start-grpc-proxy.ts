@@ -11,22 +11,22 @@ import { RpcCounts } from '../api/v3/register.js';
 import { Balancer } from '../client/balancer.js';
 import { Client } from '../client/client.js';
 import { parseEndpoint } from '../client/endpoint.js';
-import type { ClientOptions, ClientTls } from '../client/options.js';
+import type { ClientOptions } from '../client/options.js';
 import { osWorld } from '../client/os-world.js';
 import { parseUrlList } from '../config/listen-url.js';
-import type { ListenUrl, TlsOptions } from '../config/member-options.js';
+import type { ListenUrl } from '../config/member-options.js';
 import { createGrpcServer } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
-import { opensslCiphers, parseTlsVersion } from '../lib/go/tls.js';
+import { checkTlsLimits, parseTlsVersion, tlsLimits } from '../lib/go/tls.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
 import { hostName } from '../lib/os/host-name.js';
 import { osNetwork } from '../lib/os/net.js';
 import { watchRuntime } from '../lib/os/runtime.js';
-import { readTlsFiles } from '../lib/os/tls-files.js';
+import { readTls } from '../lib/os/tls-files.js';
 import { rawBytes } from '../lib/raw-text.js';
-import type { TlsFiles } from '../lib/tls.js';
+import { hasAuthorities, hasCertificate, type TlsContents, type TlsOptions } from '../lib/tls.js';
 import { Cluster } from '../proto/gen/etcdserverpb.js';
 import { EndpointSync } from '../proxy/grpc/endpoint-sync.js';
 import { forwardedMethods, forwardServices } from '../proxy/grpc/forward.js';
@@ -99,7 +99,7 @@ export async function startGrpcProxy(options: GrpcProxyOptions, logger: Logger):
 }
 
 /** What stands behind the ports: connections to the cluster, and the faces that use them. */
-function openBacking(options: GrpcProxyOptions, tls: ClientTls | undefined, logger: Logger) {
+function openBacking(options: GrpcProxyOptions, tls: TlsContents | undefined, logger: Logger) {
   const keepAlive =
     options.dialKeepaliveTimeMs === 0
       ? undefined
@@ -181,40 +181,23 @@ function register(grpc: GrpcServer, upstream: Upstream, options: GrpcProxyOption
 /** The address as the ports take it; TLS is spoken where there is a certificate. */
 function listenUrl(options: GrpcProxyOptions): ListenUrl {
   const address = parseListenAddress(options.listenAddr);
-  const scheme = hasFiles(options.listenTls) ? 'https' : 'http';
+  const scheme = hasCertificate(options.listenTls) ? 'https' : 'http';
   const { host, port } = address.t === 'tcp' ? address : { host: '', port: 0 };
   return { scheme, text: `${scheme}://${options.listenAddr}`, host, port, socketPath: undefined };
 }
 
 /** undefined without a certificate; what the other flags say is checked all the same. */
-function serverTls({ listenTls: files }: GrpcProxyOptions): TlsOptions | undefined {
-  const minVersion = versionOf('tls-min-version', files.minVersion);
-  const maxVersion = versionOf('tls-max-version', files.maxVersion);
-  if (maxVersion !== undefined && minVersion !== undefined && minVersion > maxVersion) {
-    throw new Error(`min version (${files.minVersion}) is greater than max version (${files.maxVersion})`);
-  }
-  if (minVersion === 'TLSv1.3' && files.cipherSuites.length > 0) {
-    throw new Error('cipher suites cannot be configured when only TLS1.3 is enabled');
-  }
-  const ciphers = opensslCiphers(files.cipherSuites);
-  if (!hasFiles(files)) return undefined;
-  return {
-    certFile: files.cert,
-    keyFile: files.key,
-    clientCertFile: '',
-    clientKeyFile: '',
-    clientCertAuth: false,
-    trustedCaFile: files.ca,
-    clientCrlFile: files.crl,
-    minVersion,
-    maxVersion,
-    ciphers,
-  };
+function serverTls({ listenTls }: GrpcProxyOptions): TlsOptions | undefined {
+  checkVersion('tls-min-version', listenTls.minVersion);
+  checkVersion('tls-max-version', listenTls.maxVersion);
+  checkTlsLimits(listenTls);
+  tlsLimits(listenTls);
+  return hasCertificate(listenTls) ? listenTls : undefined;
 }
 
-function versionOf(flag: string, text: string) {
+function checkVersion(flag: string, text = ''): void {
   try {
-    return parseTlsVersion(text);
+    parseTlsVersion(text);
   } catch (cause) {
     throw new Error(`${flag} is invalid: ${(cause as Error).message}`, { cause });
   }
@@ -224,26 +207,28 @@ function versionOf(flag: string, text: string) {
  * undefined without TLS flags. A certificate with a common name would make the cluster take every caller for that user,
  * so it is refused.
  */
-function clusterTls({ clusterTls: files }: GrpcProxyOptions): ClientTls | undefined {
-  if (!hasFiles(files) && files.ca === '' && !files.insecureSkipVerify) return undefined;
-  const read = readTlsFiles(files);
-  if (read.cert !== undefined) {
+function clusterTls({ clusterTls: options }: GrpcProxyOptions): TlsContents | undefined {
+  const isWanted = hasCertificate(options) || hasAuthorities(options) || options.insecureSkipVerify === true;
+  if (!isWanted) return undefined;
+  const contents = readTls(options);
+  if (contents.cert !== undefined) {
     // Go keeps the last of several.
-    const commonName = [...(new X509Certificate(read.cert).subject ?? '').matchAll(/^CN=(.+)$/gm)].at(-1)?.[1];
-    if (commonName !== undefined) throw new Error(`cert has non empty Common Name (${commonName}): ${files.cert}`);
+    const commonName = [...(new X509Certificate(contents.cert).subject ?? '').matchAll(/^CN=(.+)$/gm)].at(-1)?.[1];
+    if (commonName !== undefined)
+      throw new Error(`cert has non empty Common Name (${commonName}): ${options.certFile}`);
   }
-  return { ...read, insecureSkipVerify: files.insecureSkipVerify };
+  return contents;
 }
 
 /** A client of the proxy itself: with the proxy's own certificate, as clients may be asked for one. */
-function selfOptions(options: GrpcProxyOptions): ClientOptions {
-  const { listenTls: files } = options;
-  const base = { endpoints: [options.advertiseClientUrl] };
-  if (!hasFiles(files)) return base;
-  return { ...base, tls: { ...readTlsFiles(files), insecureSkipVerify: options.clusterTls.insecureSkipVerify } };
+function selfOptions({
+  advertiseClientUrl,
+  listenTls,
+  clusterTls: { insecureSkipVerify },
+}: GrpcProxyOptions): ClientOptions {
+  const base = { endpoints: [advertiseClientUrl] };
+  return hasCertificate(listenTls) ? { ...base, tls: readTls({ ...listenTls, insecureSkipVerify }) } : base;
 }
-
-const hasFiles = ({ cert, key }: TlsFiles): boolean => cert !== '' || key !== '';
 
 /** Runs a step whose failure is for the user to read. */
 async function refusing<T>(step: () => Promise<T>): Promise<T> {

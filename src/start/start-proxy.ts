@@ -7,7 +7,7 @@ import { Registry } from 'prom-client';
 import { metricsHandler } from '../api/http/metrics.js';
 import { corsHeaders } from '../api/http/router.js';
 import { onlyGet } from '../api/http/types.js';
-import type { ListenerTls, MemberOptions } from '../config/member-options.js';
+import type { MemberOptions } from '../config/member-options.js';
 import type { HttpRequest, HttpResponse, HttpService } from '../lib/http.js';
 import type { HttpClient } from '../lib/http-client.js';
 import type { Logger } from '../lib/logger.js';
@@ -18,6 +18,8 @@ import { createHttpClient } from '../lib/os/http-client.js';
 import { osNetwork } from '../lib/os/net.js';
 import { osRandom } from '../lib/os/random.js';
 import { watchRuntime } from '../lib/os/runtime.js';
+import { readTls } from '../lib/os/tls-files.js';
+import { hasAuthorities, hasCertificate, type TlsOptions } from '../lib/tls.js';
 import { collectProcessMetrics } from '../member/metrics/process-metrics.js';
 import { ClusterFile } from '../proxy/v2/cluster-file.js';
 import { Director } from '../proxy/v2/director.js';
@@ -25,7 +27,6 @@ import { ProxyMetrics } from '../proxy/v2/metrics.js';
 import { remoteCluster } from '../proxy/v2/remote-members.js';
 import { reverseProxy } from '../proxy/v2/reverse-proxy.js';
 import { withOwnCertificates } from './own-certificates.js';
-import { tlsClientOptions } from './peer-transport.js';
 import { Ports } from './ports.js';
 
 export interface RunningProxy {
@@ -54,7 +55,7 @@ export async function startProxy(
   const file = new ClusterFile(osDisk, options.dataDir);
   const peers = await knownPeers(file, logger, peerUrls);
   const closing = new AbortController();
-  const hasClientFiles = options.clientTls.certFile !== '' || options.clientTls.trustedCaFile !== '';
+  const hasClientFiles = hasCertificate(options.clientTls) || hasAuthorities(options.clientTls);
   // As of old: without files for clients those for peers do for both.
   const toMembers = httpClientFor(options, hasClientFiles ? options.clientTls : options.peerTls);
   const toPeers = httpClientFor(options, options.peerTls);
@@ -123,12 +124,12 @@ async function knownPeers(
   return urls;
 }
 
-function httpClientFor({ v2Proxy }: MemberOptions, tls: ListenerTls): HttpClient {
+function httpClientFor({ v2Proxy }: MemberOptions, tls: TlsOptions): HttpClient {
   const { dialTimeoutMs, readTimeoutMs, writeTimeoutMs } = v2Proxy;
   return createHttpClient({
     network: osNetwork,
     dialTimeoutMs: dialTimeoutMs === 0 ? Number.MAX_SAFE_INTEGER : dialTimeoutMs,
-    tls: () => tlsClientOptions(tls),
+    tls: () => readTls(tls),
     keepAliveMs: KEEP_ALIVE_MS,
     stalls: { clock: osClock, readTimeoutMs, writeTimeoutMs },
   });

@@ -107,10 +107,10 @@ function v3DiscoveryFields(discovery: DiscoveryOptions): LogFields {
     'discovery-keepalive-time': formatMs(v3?.keepaliveTimeMs ?? 2000),
     'discovery-keepalive-timeout': formatMs(v3?.keepaliveTimeoutMs ?? 6000),
     'discovery-insecure-transport': v3?.insecureTransport ?? true,
-    'discovery-insecure-skip-tls-verify': v3?.insecureSkipTlsVerify ?? false,
-    'discovery-cert': v3?.tls.cert ?? '',
-    'discovery-key': v3?.tls.key ?? '',
-    'discovery-cacert': v3?.tls.ca ?? '',
+    'discovery-insecure-skip-tls-verify': v3?.tls.insecureSkipVerify ?? false,
+    'discovery-cert': v3?.tls.certFile ?? '',
+    'discovery-key': v3?.tls.keyFile ?? '',
+    'discovery-cacert': v3?.tls.trustedCaFile ?? '',
     'discovery-user': v3?.username ?? '',
   };
 }

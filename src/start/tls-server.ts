@@ -3,15 +3,15 @@
  * read again at each handshake, so that renewed certificates and revocation lists take effect without a restart. Order
  * and texts: etcd's client/pkg/transport/listener.go.
  */
-import type { PeerTlsOptions, TlsOptions } from '../config/member-options.js';
 import { revokedSerials } from '../lib/crl.js';
 import { goQuote } from '../lib/go/quote.js';
-import type { TlsMaterial, TlsPeer, TlsServerOptions } from '../lib/network.js';
+import { tlsLimits } from '../lib/go/tls.js';
 import { refusalOfAddress } from '../lib/os/client-address.js';
 import { readFile } from '../lib/os/read-file.js';
 import { systemAuthorities } from '../lib/os/system-authorities.js';
 import { readPair } from '../lib/os/tls-files.js';
 import { certificatesOf } from '../lib/os/tls-verify.js';
+import type { TlsContents, TlsOptions, TlsPeer } from '../lib/tls.js';
 
 /** Options that a listener does not start with; etcd logs it as "listener failed". */
 export class ListenerError extends Error {
@@ -19,53 +19,52 @@ export class ListenerError extends Error {
   readonly code = 'ERR_LISTENER';
 }
 
-/** Throws ListenerError. */
-export function tlsServerOptions(tls: TlsOptions | PeerTlsOptions): TlsServerOptions {
+/** Asked before each handshake. Throws ListenerError at first. */
+export function listenerTls(options: TlsOptions): () => TlsContents {
   try {
-    return checked(tls);
+    return checked(options);
   } catch (cause) {
     throw new ListenerError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
-function checked(tls: TlsOptions | PeerTlsOptions): TlsServerOptions {
-  const { clientCrlFile = '', minVersion, maxVersion, ciphers } = tls;
-  checkFiles(tls);
-  let last: (TlsMaterial & { cert: Buffer; key: Buffer }) | undefined;
+function checked(options: TlsOptions): () => TlsContents {
+  const { certFile = '', keyFile = '', trustedCaFile = '', clientCrlFile = '' } = options;
+  checkFiles(options);
   // The CA file alone demands a certificate; `--client-cert-auth` says further that its name is a user's. Without a CA
   // file it has to be one that this machine trusts; with neither nobody is asked, and allowed names mean nothing.
-  const requireClientCert = tls.clientCertAuth || tls.trustedCaFile !== '';
+  const requireClientCert = options.clientCertAuth === true || trustedCaFile !== '';
   const ca =
-    tls.trustedCaFile !== '' ? readAuthorities(tls.trustedCaFile) : requireClientCert ? systemAuthorities() : undefined;
-  const verifyPeer = 'skipClientSanVerification' in tls ? peerCheck(tls) : nameCheck(tls);
-  const material = () => {
-    const cert = readFile(tls.certFile);
-    const key = readFile(tls.keyFile);
-    if (last === undefined || !last.cert.equals(cert) || !last.key.equals(key)) {
-      last = { cert, key, ca, alpn: ['h2', 'http/1.1'], minVersion, maxVersion, ciphers };
-    }
-    return last;
-  };
-  return {
-    ...material(),
+    trustedCaFile !== '' ? readAuthorities(trustedCaFile) : requireClientCert ? systemAuthorities() : undefined;
+  const verifyPeer = options.verifyClientSan === true ? peerCheck(options) : nameCheck(options);
+  const fixed = {
+    ...tlsLimits(options),
+    ca,
+    alpn: ['h2', 'http/1.1'],
     requireClientCert,
-    reload: material,
-    ...(clientCrlFile !== '' && { revokedSerials: () => revokedSerials(readFile(clientCrlFile)) }),
+    revokedSerials: clientCrlFile === '' ? undefined : () => revokedSerials(readFile(clientCrlFile)),
     verifyPeer: requireClientCert ? verifyPeer : undefined,
+  };
+  let last: (TlsContents & { cert: Buffer; key: Buffer }) | undefined;
+  return () => {
+    const cert = readFile(certFile);
+    const key = readFile(keyFile);
+    if (last === undefined || !last.cert.equals(cert) || !last.key.equals(key)) last = { ...fixed, cert, key };
+    return last;
   };
 }
 
-function checkFiles(tls: TlsOptions): void {
-  if (tls.certFile === '' || tls.keyFile === '') {
-    throw new Error(`KeyFile and CertFile must both be present[key: ${tls.keyFile}, cert: ${tls.certFile}]`);
+function checkFiles({ certFile = '', keyFile = '', clientCertFile = '', clientKeyFile = '' }: TlsOptions): void {
+  if (certFile === '' || keyFile === '') {
+    throw new Error(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
   }
-  readPair(tls.certFile, tls.keyFile);
-  if ((tls.clientCertFile === '') !== (tls.clientKeyFile === '')) {
+  readPair(certFile, keyFile);
+  if ((clientCertFile === '') !== (clientKeyFile === '')) {
     // Sic: the bracket has no partner.
-    const files = `key: ${tls.clientKeyFile}, cert: ${tls.clientCertFile}]`;
+    const files = `key: ${clientKeyFile}, cert: ${clientCertFile}]`;
     throw new Error(`ClientKeyFile and ClientCertFile must both be present or both absent: ${files}`);
   }
-  if (tls.clientCertFile !== '') readPair(tls.clientCertFile, tls.clientKeyFile);
+  if (clientCertFile !== '') readPair(clientCertFile, clientKeyFile);
 }
 
 /**
@@ -84,10 +83,9 @@ function readAuthorities(path: string): Buffer {
   return file;
 }
 
-/** Peers must call from an address that their certificate is for, too. */
-function peerCheck(tls: PeerTlsOptions): TlsServerOptions['verifyPeer'] {
-  const refusalOfName = nameCheck(tls);
-  if (tls.skipClientSanVerification) return refusalOfName;
+/** Callers must call from an address that their certificate is for, too. */
+function peerCheck(options: TlsOptions): TlsContents['verifyPeer'] {
+  const refusalOfName = nameCheck(options);
   return (peer, remoteAddress) => refusalOfName?.(peer) ?? refusalOfAddress(peer, remoteAddress);
 }
 

@@ -53,7 +53,7 @@ export function v2Handlers(
       members: membersOf(member),
       stats: v2Stats,
       passwords,
-      commonNames: options.clientTls.clientCertAuth,
+      commonNames: options.clientTls.clientCertAuth === true,
     }),
   ];
 }

@@ -3,7 +3,6 @@
  */
 import { createRouter } from '../../src/api/http/router.js';
 import type { HttpHandler } from '../../src/api/http/types.js';
-import type { PeerTlsOptions } from '../../src/config/member-options.js';
 import { createHttpServer } from '../../src/http1/server.js';
 import type { Clock } from '../../src/lib/clock.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
@@ -12,12 +11,13 @@ import type { RefusedConnection } from '../../src/lib/network.js';
 import { osClock } from '../../src/lib/os/clock.js';
 import { createHttpClient } from '../../src/lib/os/http-client.js';
 import { osNetwork } from '../../src/lib/os/net.js';
+import type { TlsOptions } from '../../src/lib/tls.js';
 import { PeerMetrics } from '../../src/peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../../src/peer/transport.js';
 import type { RaftReceiver } from '../../src/peer/types.js';
 import type { Message, NodeId } from '../../src/raftpb/types.js';
-import { tlsClientOptions } from '../../src/start/peer-transport.js';
-import { nameCheck, tlsServerOptions } from '../../src/start/tls-server.js';
+import { peerTls } from '../../src/start/peer-transport.js';
+import { listenerTls } from '../../src/start/tls-server.js';
 import { RecordingLogger } from './recording-logger.js';
 
 /** Keeps what it is told; `process` and `processSnapshot` may be replaced. */
@@ -82,7 +82,7 @@ export interface PeerNodeOptions {
   readonly port?: number;
   readonly clock?: Clock;
   /** Its own URL is https then. */
-  readonly tls?: PeerTlsOptions;
+  readonly tls?: TlsOptions;
   /** What the port answers besides raft. */
   readonly handlers?: readonly HttpHandler[];
   /** Hears what the node logs, beside its own record. */
@@ -98,7 +98,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     network: osNetwork,
     dialTimeoutMs: 2000,
     keepAliveMs: 4000,
-    ...(tls !== undefined && { tls: () => tlsClientOptions(tls), verifyPeer: nameCheck(tls) }),
+    tls: tls && peerTls(tls),
   });
   const transport = createPeerTransport({ clock, http, logger: options.logger ?? log, metrics, emulate });
   const server = createHttpServer(
@@ -108,7 +108,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
   const rejected: string[] = [];
   const refused: RefusedConnection[] = [];
   const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port }, (socket) => server.accept(socket), {
-    tls: tls === undefined ? undefined : { ...tlsServerOptions(tls), alpn: ['http/1.1'] },
+    tls: tls === undefined ? undefined : listenerTls(tls),
     onReject: (error, connection) => {
       rejected.push(error.message);
       refused.push(connection);

@@ -17,20 +17,22 @@ export default class V2Copy extends CtlCommand {
   override async run(): Promise<void> {
     const { args, flags } = this.input(V2Copy);
     const globals = this.globals();
+    const { tlsNamed } = await import('../../../src/ctl/global-flags.js');
+    const { hasAuthorities, hasCertificate } = await import('../../../src/lib/tls.js');
     const { clientOptions, connect } = await import('../../../src/ctl/open-client.js');
-    const { readTlsFiles } = await import('../../../src/lib/os/tls-files.js');
+    const { readTls } = await import('../../../src/lib/os/tls-files.js');
     const { V2Client } = await import('../../../src/client/v2/client.js');
     const { describeCopy, planCopy, runCopy } = await import('../../../src/client/v2/copy.js');
     const options = await clientOptions(globals, this.io);
-    const { cert, key, cacert: ca } = globals;
-    const isSecure = cert !== '' || key !== '' || ca !== '';
+    const tls = tlsNamed(globals);
+    const isSecure = hasCertificate(tls) || hasAuthorities(tls);
     const urls = flags.from.length > 0 ? flags.from : options.endpoints;
     await using source = new V2Client({
       endpoints: urls.map((url) => (/^\w+:\/\//.test(url) ? url : `${isSecure ? 'https' : 'http'}://${url}`)),
       username: options.username,
       password: options.password,
       dialTimeoutMs: globals['dial-timeout'],
-      tls: { ...readTlsFiles({ cert, key, ca }), insecureSkipVerify: globals['insecure-skip-tls-verify'] },
+      tls: readTls(tls),
     });
     const client = flags['dry-run'] ? undefined : await connect(options);
     try {

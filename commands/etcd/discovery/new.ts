@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../../src/cli/base-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
 import { flag } from '../../../src/cli/flags.js';
-import { discoveryFlags } from '../../../src/etcd/discovery-flags.js';
+import { discoveryFlags, serviceIn } from '../../../src/etcd/discovery-flags.js';
 
 const MAX_SIZE = 1000;
 
@@ -25,7 +25,7 @@ export default class DiscoveryNew extends BaseCommand {
     if (size < 1 || size > MAX_SIZE) fail(ExitCode.badArgs, `--size must be between 1 and ${MAX_SIZE}, not ${size}`);
     if (flags.ttl !== 0 && flags.ttl < 1000) fail(ExitCode.badArgs, '--ttl must be at least 1s');
     const { offerToken } = await import('../../../src/etcd/discovery-service.js');
-    const { token, v2Url } = await offerToken(flags, { size, ttlSeconds: Math.ceil(flags.ttl / 1000) });
+    const { token, v2Url } = await offerToken(serviceIn(flags), { size, ttlSeconds: Math.ceil(flags.ttl / 1000) });
     this.print(`token ${token} for ${size} members`);
     this.print('');
     this.print('flags for each member, with v3 discovery:');

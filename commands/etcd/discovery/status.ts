@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../../src/cli/base-command.js';
 import { ExitCode, fail } from '../../../src/cli/exit.js';
-import { discoveryFlags } from '../../../src/etcd/discovery-flags.js';
+import { discoveryFlags, serviceIn } from '../../../src/etcd/discovery-flags.js';
 
 export default class DiscoveryStatus extends BaseCommand {
   static override summary = 'Show who has registered under a token, and who is missing';
@@ -12,7 +12,7 @@ export default class DiscoveryStatus extends BaseCommand {
     const [token] = args;
     if (token === undefined || args.length > 1) fail(ExitCode.badArgs, 'discovery status needs one token');
     const { lookAtToken } = await import('../../../src/etcd/discovery-service.js');
-    const states = (await lookAtToken(flags, token)).filter(
+    const states = (await lookAtToken(serviceIn(flags), token)).filter(
       ({ registered }, _at, all) =>
         // A token is offered to both; where one is in use the other has nothing to tell.
         all.length === 1 || registered.length > 0 || all.every((state) => state.registered.length === 0),

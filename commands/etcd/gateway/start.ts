@@ -40,7 +40,7 @@ export default class GatewayStart extends BaseCommand {
                   domain: flags['discovery-srv'],
                   serviceSuffix: flags['discovery-srv-name'],
                   insecure: flags['insecure-discovery'],
-                  trustedCaFile: flags['trusted-ca-file'],
+                  tls: { trustedCaFile: flags['trusted-ca-file'] },
                 },
         },
         log,

@@ -4,7 +4,6 @@ import { osClock } from '../../lib/os/clock.js';
 import { createHttpClient } from '../../lib/os/http-client.js';
 import { osNetwork } from '../../lib/os/net.js';
 import { osRandom } from '../../lib/os/random.js';
-import { tlsClientOptions } from '../../lib/tls.js';
 import type { V2World } from './types.js';
 
 /** As etcd's client: long enough for most networks. */
@@ -18,7 +17,7 @@ export const osV2World: V2World = {
     createHttpClient({
       network: osNetwork,
       dialTimeoutMs,
-      tls: () => tlsClientOptions(tls),
+      tls: () => tls,
       keepAliveMs: KEEP_ALIVE_MS,
     }),
 };

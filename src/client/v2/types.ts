@@ -3,7 +3,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { HttpClient } from '../../lib/http-client.js';
 import type { Random } from '../../lib/random.js';
-import type { ClientTls } from '../../lib/tls.js';
+import type { TlsContents } from '../../lib/tls.js';
 
 export interface V2Node {
   /** `''` for the root. */
@@ -75,7 +75,7 @@ export interface V2ClientOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** Default 30 s. */
   readonly dialTimeoutMs?: number | undefined;
-  readonly tls?: ClientTls | undefined;
+  readonly tls?: TlsContents | undefined;
   /** Called before each request. */
   readonly onSend?: ((sent: V2Sent) => void) | undefined;
 }

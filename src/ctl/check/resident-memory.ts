@@ -1,16 +1,16 @@
 /** A member's resident memory, from its metrics. */
 
 import { httpGet } from '../../lib/os/http-get.js';
-import { readFile } from '../../lib/os/read-file.js';
-import type { ClientTls } from '../../lib/tls.js';
-import type { CtlGlobals } from '../global-flags.js';
+import { readTls } from '../../lib/os/tls-files.js';
+import type { TlsContents } from '../../lib/tls.js';
+import { type CtlGlobals, tlsNamed } from '../global-flags.js';
 
 const METRIC = 'process_resident_memory_bytes';
 
 /** Throws an Error that says, in etcdctl's words, what could not be read. */
 export async function residentMemoryBytes(globals: CtlGlobals, endpoint: string): Promise<number> {
   const url = `${/^https?:\/\//.test(endpoint) ? '' : 'http://'}${endpoint}/metrics`;
-  const tls = url.startsWith('https://') ? tlsOptions(globals) : undefined;
+  const tls = url.startsWith('https://') ? tlsOf(globals) : undefined;
   const text = await httpGet(url, tls).catch((cause: unknown) => {
     throw new Error(`fetch error: ${messageOf(cause)}`, { cause });
   });
@@ -19,15 +19,9 @@ export async function residentMemoryBytes(globals: CtlGlobals, endpoint: string)
   return Number(line.slice(METRIC.length).trim());
 }
 
-function tlsOptions({ cert, key, cacert, ...globals }: CtlGlobals): ClientTls {
-  const read = (path: string): Buffer | undefined => (path === '' ? undefined : readFile(path));
+function tlsOf(globals: CtlGlobals): TlsContents {
   try {
-    return {
-      cert: read(cert),
-      key: read(key),
-      ca: read(cacert),
-      insecureSkipVerify: globals['insecure-skip-tls-verify'],
-    };
+    return readTls({ ...tlsNamed(globals), serverName: '' });
   } catch (cause) {
     throw new Error(`client certificate error: ${messageOf(cause)}`, { cause });
   }

@@ -12,8 +12,8 @@ import { HttpFailure } from '../../lib/go/http-error.js';
 import { goQuote } from '../../lib/go/quote.js';
 import { pathErrorText } from '../../lib/go/system-error.js';
 import { parseGoUrl } from '../../lib/go/url.js';
-import { readTlsFiles } from '../../lib/os/tls-files.js';
-import type { ClientTls } from '../../lib/tls.js';
+import { readTls } from '../../lib/os/tls-files.js';
+import type { TlsContents } from '../../lib/tls.js';
 import { Ctl2Exit } from './exit.js';
 import type { Ctl2Globals } from './global-flags.js';
 
@@ -71,11 +71,14 @@ async function v2ClientOptions(globals: Ctl2Globals, io: Terminal): Promise<V2Cl
 }
 
 /** Throws an Error whose message is for the user. */
-export function v2Tls(globals: Ctl2Globals): ClientTls {
-  const files = { cert: globals['cert-file'], key: globals['key-file'], ca: globals['ca-file'] };
-  const serverName = globals['insecure-discovery'] ? '' : globals['discovery-srv'];
+export function v2Tls(globals: Ctl2Globals): TlsContents {
   try {
-    return { ...readTlsFiles(files), serverName: serverName === '' ? undefined : serverName };
+    return readTls({
+      certFile: globals['cert-file'],
+      keyFile: globals['key-file'],
+      trustedCaFile: globals['ca-file'],
+      serverName: globals['insecure-discovery'] ? '' : globals['discovery-srv'],
+    });
   } catch (error) {
     if (!(error instanceof Error) || !('path' in error) || typeof error.path !== 'string') throw error;
     throw new Error(pathErrorText('open', error.path, error), { cause: error });

@@ -2,11 +2,27 @@
  * TLS versions and cipher suites as etcd's flags name them, and what they are for OpenSSL. Texts: etcd's
  * client/pkg/tlsutil. Suites of TLS 1.3 are always on, as in Go, whatever is listed.
  */
+import type { TlsOptions, TlsVersion } from '../tls.js';
 import { goQuote } from './quote.js';
 
-export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
-
 const versions: Readonly<Record<string, TlsVersion>> = { 'TLS1.2': 'TLSv1.2', 'TLS1.3': 'TLSv1.3' };
+
+/** The library's choice, where `''` or none are given. Throws in etcd's words. */
+export const tlsLimits = ({ minVersion = '', maxVersion = '', cipherSuites = [] }: TlsOptions) => ({
+  minVersion: parseTlsVersion(minVersion),
+  maxVersion: parseTlsVersion(maxVersion),
+  ciphers: opensslCiphers(cipherSuites),
+});
+
+/** Throws in etcd's words for limits, each of them well-formed, that do not go together. */
+export function checkTlsLimits({ minVersion, maxVersion, cipherSuites = [] }: TlsOptions): void {
+  if (minVersion === 'TLS1.3' && maxVersion === 'TLS1.2') {
+    throw new Error(`min version (${minVersion}) is greater than max version (${maxVersion})`);
+  }
+  if (minVersion === 'TLS1.3' && cipherSuites.length > 0) {
+    throw new Error('cipher suites cannot be configured when only TLS1.3 is enabled');
+  }
+}
 
 /** undefined for '' (the library's choice). Throws in etcd's words. */
 export function parseTlsVersion(text: string): TlsVersion | undefined {
@@ -50,7 +66,7 @@ const suites: Readonly<Record<string, string>> = {
 };
 
 /** OpenSSL's list for Go's names; undefined for none (the library's choice). Throws in etcd's words. */
-export function opensslCiphers(names: readonly string[]): string | undefined {
+function opensslCiphers(names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   const listed = names.map((name) => {
     const suite = Object.hasOwn(suites, name) ? suites[name] : undefined;

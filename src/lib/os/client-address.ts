@@ -6,7 +6,7 @@
 import { lookup, reverse } from 'node:dns/promises';
 import net from 'node:net';
 import { goQuote } from '../go/quote.js';
-import type { TlsPeer } from '../network.js';
+import type { TlsPeer } from '../tls.js';
 
 /**
  * A lookup that takes longer is as good as none: whoever connects must not hold up the handshake for as long as its

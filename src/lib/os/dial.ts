@@ -1,10 +1,12 @@
 /** Dialing: in clear, or with TLS and a server whose certificate is checked. */
 import net from 'node:net';
 import tls from 'node:tls';
-import type { DialOptions, NetworkAddress, NetworkSocket, TlsClientOptions } from '../network.js';
+import type { DialOptions, NetworkAddress, NetworkSocket } from '../network.js';
+import type { TlsContents } from '../tls.js';
 import { DialError, goError, ioTimeout, phrase, tlsError } from './net-error.js';
-import { contextOptions, described, liveliness, peerOf } from './network-socket.js';
+import { described, liveliness, peerOf, remoteAddress } from './network-socket.js';
 import { systemAuthorities } from './system-authorities.js';
+import { contextOptions } from './tls-context.js';
 
 const DEFAULT_DIAL_MS = 20_000;
 
@@ -54,12 +56,23 @@ export function dial(address: NetworkAddress, options: DialOptions = {}): Promis
         resolve(described(socket, undefined));
         return;
       }
-      const secured = connectTls(socket, address, options.tls);
+      const { tls: contents } = options;
+      const secured = connectTls(socket, address, contents);
       watched = secured;
       secured.on('error', onError);
       secured.once('secureConnect', () => {
-        release();
-        resolve(described(secured, peerOf(secured)));
+        const peer = peerOf(secured);
+        const settle = (refusal: string | undefined): void => {
+          release();
+          if (refusal === undefined) {
+            resolve(described(secured, peer));
+          } else {
+            secured.on('error', () => {}).destroy();
+            reject(new Error(refusal));
+          }
+        };
+        // Not in this turn: OpenSSL is still at work on a socket that is destroyed by its own handshake's end.
+        Promise.resolve(contents.verifyPeer?.(peer, remoteAddress(secured))).then(settle, fail);
       });
     });
   });
@@ -68,7 +81,7 @@ export function dial(address: NetworkAddress, options: DialOptions = {}): Promis
 /** A name of DNS may end in one; files of hosts have names without, and so do certificates. */
 const withoutDot = (host: string): string => host.replace(/(.)\.$/, '$1');
 
-function connectTls(socket: net.Socket, address: NetworkAddress, options: TlsClientOptions): tls.TLSSocket {
+function connectTls(socket: net.Socket, address: NetworkAddress, options: TlsContents): tls.TLSSocket {
   const name = options.serverName ?? (address.t === 'tcp' ? withoutDot(address.host) : 'localhost');
   const ca = options.ca ?? (options.insecureSkipVerify === true ? undefined : systemAuthorities());
   return tls.connect({

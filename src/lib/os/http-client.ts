@@ -8,16 +8,15 @@ import type { Readable } from 'node:stream';
 import type { Pool } from 'undici';
 import type { Clock } from '../clock.js';
 import type { HttpAnswer, HttpAsk, HttpClient } from '../http-client.js';
-import type { Network, NetworkAddress, TlsClientOptions, TlsPeer } from '../network.js';
+import type { Network, NetworkAddress } from '../network.js';
+import type { TlsContents } from '../tls.js';
 import { HttpExchange } from './http-exchange.js';
 
 export interface HttpClientOptions {
   readonly network: Network;
   readonly dialTimeoutMs: number;
   /** For https, asked before each connection. */
-  readonly tls?: (() => TlsClientOptions) | undefined;
-  /** A reason to refuse a server whose certificate has passed. */
-  readonly verifyPeer?: ((peer: TlsPeer) => string | undefined) | undefined;
+  readonly tls?: (() => TlsContents) | undefined;
   /** An idle connection is kept so long. */
   readonly keepAliveMs: number;
   /** Breaks connections that stand still, as a connection of Go's with deadlines does. */
@@ -144,17 +143,12 @@ function mutable(headers: NonNullable<HttpAsk['headers']>): Record<string, strin
 }
 
 async function connect(
-  { network, dialTimeoutMs, tls, verifyPeer, stalls }: HttpClientOptions,
+  { network, dialTimeoutMs, tls, stalls }: HttpClientOptions,
   { address, secure }: Target,
   signal: AbortSignal,
 ): Promise<net.Socket> {
-  const material = secure ? { ...tls?.(), alpn: ['http/1.1'] } : undefined;
-  const connection = await network.dial(address, { tls: material, timeoutMs: dialTimeoutMs, signal });
-  const refusal = connection.tls === undefined ? undefined : verifyPeer?.(connection.tls);
-  if (refusal !== undefined) {
-    connection.socket.destroy();
-    throw new Error(refusal);
-  }
+  const contents = secure ? { ...tls?.(), alpn: ['http/1.1'] } : undefined;
+  const connection = await network.dial(address, { tls: contents, timeoutMs: dialTimeoutMs, signal });
   // undici asks for a socket of Node's; the simulated ones are streams alone and never come here.
   const socket = connection.socket as net.Socket;
   if (stalls !== undefined) watchStalls(socket, stalls);

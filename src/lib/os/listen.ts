@@ -3,19 +3,13 @@ import { existsSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import tls from 'node:tls';
-import type {
-  ListenOptions,
-  NetworkAddress,
-  NetworkListener,
-  NetworkSocket,
-  TlsMaterial,
-  TlsPeer,
-  TlsServerOptions,
-} from '../network.js';
+import type { ListenOptions, NetworkAddress, NetworkListener, NetworkSocket } from '../network.js';
+import type { TlsContents, TlsPeer } from '../tls.js';
 import { certificateNames } from './client-address.js';
 import { nativeCalls } from './native.js';
 import { DialError, goError } from './net-error.js';
-import { contextOptions, described, liveliness, peerOf, remoteAddress } from './network-socket.js';
+import { described, liveliness, peerOf, remoteAddress } from './network-socket.js';
+import { contextOptions } from './tls-context.js';
 import { handshakeError, refusalOfClient } from './tls-verify.js';
 
 /** First byte of a TLS record that carries a handshake. */
@@ -102,17 +96,17 @@ function boundAddress(server: net.Server, asked: NetworkAddress): NetworkAddress
  * given to it.
  */
 function secureAcceptor(
-  options: TlsServerOptions,
+  read: () => TlsContents,
   { handshakeTimeoutMs = DEFAULT_HANDSHAKE_MS, onReject }: ListenOptions,
   onConnection: (connection: NetworkSocket) => void,
 ): (socket: net.Socket) => void {
-  let material: TlsMaterial = options.reload?.() ?? options;
+  let contents = read();
   const server = tls.createServer({
-    ...contextOptions(material),
-    requestCert: options.requireClientCert ?? false,
+    ...contextOptions(contents),
+    requestCert: contents.requireClientCert ?? false,
     // What a certificate must be is decided below, in Go's words; OpenSSL's answer is one part of it.
     rejectUnauthorized: false,
-    ALPNProtocols: [...(options.alpn ?? ['h2', 'http/1.1'])],
+    ALPNProtocols: [...(contents.alpn ?? ['h2', 'http/1.1'])],
     // Node has no "never"; a day is longer than any peer's patience.
     handshakeTimeout: handshakeTimeoutMs === 0 ? 86_400_000 : handshakeTimeoutMs,
     noDelay: true,
@@ -125,9 +119,9 @@ function secureAcceptor(
   };
   server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => refuse(socket, handshakeError(error)));
   server.on('secureConnection', (socket: tls.TLSSocket) => {
-    const refusal = options.requireClientCert === true ? refusalOfClient(socket, material.ca, options) : undefined;
+    const refusal = contents.requireClientCert === true ? refusalOfClient(socket, contents) : undefined;
     const peer = refusal === undefined ? peerOf(socket) : undefined;
-    const refused = peer === undefined ? refusal : options.verifyPeer?.(peer, remoteAddress(socket));
+    const refused = peer === undefined ? refusal : contents.verifyPeer?.(peer, remoteAddress(socket));
     const settle = (reason: string | undefined): void => {
       if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason), peer);
       else onConnection(described(socket, peer));
@@ -147,9 +141,9 @@ function secureAcceptor(
   });
   return (socket) => {
     try {
-      const latest = options.reload?.() ?? material;
-      if (latest !== material) server.setSecureContext(contextOptions(latest));
-      material = latest;
+      const latest = read();
+      if (latest !== contents) server.setSecureContext(contextOptions(latest));
+      contents = latest;
     } catch (error) {
       onReject?.(error instanceof Error ? error : new Error(String(error)), {
         remoteAddress: remoteAddress(socket),

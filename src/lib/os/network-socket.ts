@@ -2,7 +2,8 @@
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type tls from 'node:tls';
-import type { NetworkSocket, TlsMaterial, TlsPeer } from '../network.js';
+import type { NetworkSocket } from '../network.js';
+import type { TlsPeer } from '../tls.js';
 import { hostPort } from './net-error.js';
 
 /**
@@ -10,18 +11,6 @@ import { hostPort } from './net-error.js';
  * do.
  */
 export const liveliness = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
-
-export function contextOptions(material: TlsMaterial): tls.SecureContextOptions {
-  const { cert, key, ca, ciphers, minVersion = 'TLSv1.2', maxVersion } = material;
-  return {
-    minVersion,
-    ...(maxVersion !== undefined && { maxVersion }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-    ...(ca !== undefined && { ca: typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca] }),
-    ...(ciphers !== undefined && { ciphers }),
-  };
-}
 
 export function described(socket: net.Socket, peer: TlsPeer | undefined): NetworkSocket {
   const duplex: Duplex = socket;

@@ -1,23 +1,28 @@
 /**
- * Reads a client's TLS files and checks that they belong together, with Go's words for what does not
- * (crypto/tls.X509KeyPair).
+ * From TLS options to what a connection is dialed with: the files are read, and certificate and key must belong
+ * together, with Go's words for what does not (crypto/tls.X509KeyPair).
  */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import type { TlsFiles } from '../tls.js';
+import { tlsLimits } from '../go/tls.js';
+import type { TlsContents, TlsOptions } from '../tls.js';
 import { readFile } from './read-file.js';
 
-/** Throws an Error whose message is for the user. */
-export function readTlsFiles(files: TlsFiles): {
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  readonly ca: Buffer | undefined;
-} {
-  if ((files.cert === '') !== (files.key === '')) {
-    throw new Error(`KeyFile and CertFile must both be present[key: ${files.key}, cert: ${files.cert}]`);
+/** For connections that are opened. Throws an Error whose message is for the user. */
+export function readTls(options: TlsOptions): TlsContents {
+  const { clientCertFile = '', clientKeyFile = '', trustedCaFile = '', serverName = '' } = options;
+  const hasOwn = clientCertFile !== '' || clientKeyFile !== '';
+  const { certFile = '', keyFile = '' } = hasOwn ? { certFile: clientCertFile, keyFile: clientKeyFile } : options;
+  if ((certFile === '') !== (keyFile === '')) {
+    throw new Error(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
   }
-  const pair = files.cert === '' ? {} : readPair(files.cert, files.key);
-  return { ...pair, ca: files.ca === '' ? undefined : readFile(files.ca) };
+  return {
+    ...(certFile !== '' && readPair(certFile, keyFile)),
+    ...tlsLimits(options),
+    ca: trustedCaFile === '' ? undefined : readFile(trustedCaFile),
+    serverName: serverName === '' ? undefined : serverName,
+    insecureSkipVerify: options.insecureSkipVerify,
+  };
 }
 
 /** Throws an Error in Go's words when a file cannot be read, or the two do not belong together. */

@@ -6,7 +6,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
-import type { TlsMaterial, TlsServerOptions } from '../network.js';
+import type { TlsContents } from '../tls.js';
+import { authorities } from './tls-context.js';
 
 const FAILED = 'tls: failed to verify certificate: x509:';
 const UNKNOWN_AUTHORITY = `${FAILED} certificate signed by unknown authority`;
@@ -39,11 +40,10 @@ export function handshakeError(error: Error & { code?: string }): Error {
   return text === undefined ? error : new Error(text, { cause: error });
 }
 
-/** undefined = accepted. `ca` are the authorities that the handshake was made with; undefined = the system's. */
+/** undefined = accepted. */
 export function refusalOfClient(
   socket: tls.TLSSocket,
-  ca: TlsMaterial['ca'],
-  { revokedSerials }: Pick<TlsServerOptions, 'revokedSerials'>,
+  { ca, revokedSerials }: Pick<TlsContents, 'ca' | 'revokedSerials'>,
 ): string | undefined {
   const chain = chainOf(socket);
   const [leaf] = chain;
@@ -106,7 +106,7 @@ const judgedOtherwise: ReadonlySet<string> = new Set([
  * OpenSSL tells one of its objections and may have more: so the whole chain is checked once more, up to a certificate
  * of the CA file.
  */
-function isTrusted(chain: readonly X509Certificate[], ca: TlsMaterial['ca']): boolean {
+function isTrusted(chain: readonly X509Certificate[], ca: TlsContents['ca']): boolean {
   const trusted = certificatesOf(ca);
   const nowMs = Date.now();
   const isUsable = (certificate: X509Certificate): boolean =>
@@ -127,8 +127,9 @@ function isTrusted(chain: readonly X509Certificate[], ca: TlsMaterial['ca']): bo
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** All certificates of PEM files. Throws when one cannot be read. */
-export function certificatesOf(ca: TlsMaterial['ca']): X509Certificate[] {
+export function certificatesOf(ca: TlsContents['ca']): X509Certificate[] {
   if (ca === undefined) return [];
-  const files = typeof ca === 'string' || Buffer.isBuffer(ca) ? [ca] : ca;
-  return files.flatMap((file) => file.toString().match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem));
+  return authorities(ca)
+    .flatMap((file) => file.toString().match(PEM_CERTIFICATE) ?? [])
+    .map((pem) => new X509Certificate(pem));
 }

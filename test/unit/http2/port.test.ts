@@ -76,7 +76,7 @@ describe('one port', () => {
 
   it('over TLS takes the same, as ALPN agrees', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
-    await using server = await everything({ tls: { cert, key } });
+    await using server = await everything({ tls: () => ({ cert, key }) });
     await using channel = channelTo(server.port, {
       scheme: 'https',
       dial: async (signal) => {

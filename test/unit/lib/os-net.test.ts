@@ -143,7 +143,7 @@ describe('in clear', () => {
 describe('with TLS', () => {
   it('agrees on a protocol and verifies the server', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
-    await using server = await echoing(local, { tls: { cert, key } });
+    await using server = await echoing(local, { tls: () => ({ cert, key }) });
     const dialed = await osNetwork.dial(server.address, { tls: { ca, alpn: ['h2'] } });
     expect(await say(dialed.socket, 'hello')).toBe('hello');
     expect(dialed.tls).toMatchObject({
@@ -157,7 +157,7 @@ describe('with TLS', () => {
 
   it('refuses a server of an unknown authority or another name, unless told not to look', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
-    await using server = await echoing(local, { tls: { cert, key } });
+    await using server = await echoing(local, { tls: () => ({ cert, key }) });
     await expect(osNetwork.dial(server.address, { tls: {} })).rejects.toThrowError(
       'tls: failed to verify certificate: x509: certificate signed by unknown authority',
     );
@@ -171,7 +171,7 @@ describe('with TLS', () => {
   it('asks clients for a certificate and knows them by it', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
     const [clientCert, clientKey] = await Promise.all([pem('client.crt'), pem('client.key')]);
-    await using server = await echoing(local, { tls: { cert, key, ca, requireClientCert: true } });
+    await using server = await echoing(local, { tls: () => ({ cert, key, ca, requireClientCert: true }) });
     const dialed = await osNetwork.dial(server.address, { tls: { ca, cert: clientCert, key: clientKey } });
     expect(await say(dialed.socket, 'hello')).toBe('hello');
     expect(server.seen[0]?.tls).toMatchObject({ commonName: 'client', altNames: ['client.test'] });
@@ -189,13 +189,13 @@ describe('with TLS', () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
     const [clientCert, clientKey] = await Promise.all([pem('client.crt'), pem('client.key')]);
     await using server = await echoing(local, {
-      tls: {
+      tls: () => ({
         cert,
         key,
         ca,
         requireClientCert: true,
         verifyPeer: ({ commonName }) => `CN ${commonName} is not allowed`,
-      },
+      }),
     });
     const { socket } = await osNetwork.dial(server.address, { tls: { ca, cert: clientCert, key: clientKey } });
     expect(await say(socket, 'hello').catch(() => '')).not.toBe('hello');
@@ -204,7 +204,7 @@ describe('with TLS', () => {
 
   it('takes both on one port when told to', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
-    await using server = await echoing(local, { tls: { cert, key }, plaintext: true });
+    await using server = await echoing(local, { tls: () => ({ cert, key }), plaintext: true });
     const secure = await osNetwork.dial(server.address, { tls: { ca } });
     const plain = await osNetwork.dial(server.address);
     expect(await say(secure.socket, 'secure')).toBe('secure');
@@ -216,7 +216,7 @@ describe('with TLS', () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
     const [otherCert, otherKey] = await Promise.all([pem('client.crt'), pem('client.key')]);
     let material = { cert, key };
-    await using server = await echoing(local, { tls: { reload: () => material } });
+    await using server = await echoing(local, { tls: () => material });
     const before = await osNetwork.dial(server.address, { tls: { ca } });
     material = { cert: otherCert, key: otherKey };
     const after = await osNetwork.dial(server.address, { tls: { ca, serverName: 'client.test' } });
@@ -227,7 +227,7 @@ describe('with TLS', () => {
 
   it('cuts off who does not begin a handshake, and who speaks something else', async () => {
     const [cert, key] = await Promise.all([pem('server.crt'), pem('server.key')]);
-    await using server = await echoing(local, { tls: { cert, key }, handshakeTimeoutMs: 50 });
+    await using server = await echoing(local, { tls: () => ({ cert, key }), handshakeTimeoutMs: 50 });
     const silent = await osNetwork.dial(server.address);
     const other = await osNetwork.dial(server.address);
     other.socket.write('GET / HTTP/1.1\r\n\r\n');

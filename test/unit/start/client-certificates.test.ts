@@ -3,13 +3,13 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import type { TlsOptions } from '../../../src/config/member-options.js';
 import { silentLogger } from '../../../src/lib/logger.js';
-import type { NetworkSocket, TlsClientOptions } from '../../../src/lib/network.js';
+import type { NetworkSocket } from '../../../src/lib/network.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { selfSigned } from '../../../src/lib/os/self-signed.js';
+import type { TlsContents, TlsOptions } from '../../../src/lib/tls.js';
 import { withOwnCertificates } from '../../../src/start/own-certificates.js';
-import { ListenerError, tlsServerOptions } from '../../../src/start/tls-server.js';
+import { ListenerError, listenerTls } from '../../../src/start/tls-server.js';
 import { certificateFolder, type Issued, issue, revocationList } from '../../support/certificates.js';
 import { memberOptions } from '../../support/member-options.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -43,7 +43,7 @@ async function meet(
   tls: TlsOptions,
   client: Issued | undefined,
   chain: readonly Issued[] = [],
-  more: Partial<TlsClientOptions> = {},
+  more: Partial<TlsContents> = {},
 ): Promise<Outcome> {
   let settle: (outcome: Outcome) => void = () => {};
   const outcome = new Promise<Outcome>((resolve) => {
@@ -56,7 +56,7 @@ async function meet(
       sockets.push(connection);
       settle({ commonName: connection.tls?.commonName });
     },
-    { tls: tlsServerOptions(tls), onReject: (error) => settle({ refused: error.message }) },
+    { tls: listenerTls(tls), onReject: (error) => settle({ refused: error.message }) },
   );
   try {
     const dialed = await osNetwork.dial(listener.address, {
@@ -236,7 +236,7 @@ describe('files that do not do', () => {
       'AllowedCN and AllowedHostname are mutually exclusive (cns=["a"], hostnames=["b"])',
     ],
   ])('%j: %s', (wrong, message) => {
-    expect(() => tlsServerOptions({ ...base, ...wrong })).toThrowError(new ListenerError(message));
+    expect(() => listenerTls({ ...base, ...wrong })).toThrowError(new ListenerError(message));
   });
 });
 
@@ -249,7 +249,7 @@ describe('a port for both schemes', () => {
         seen.push(tls?.version);
         socket.end('x');
       },
-      { tls: tlsServerOptions({ ...base, trustedCaFile: '' }), plaintext: true },
+      { tls: listenerTls({ ...base, trustedCaFile: '' }), plaintext: true },
     );
     const plain = await osNetwork.dial(listener.address);
     plain.socket.write('GET');
@@ -293,7 +293,7 @@ describe('a certificate that the member makes itself', () => {
   it('serves TLS', async () => {
     const { certFile, keyFile } = make('peer');
     expect(new X509Certificate(readFileSync(certFile)).keyUsage).toHaveLength(2);
-    const tls = tlsServerOptions({ ...base, trustedCaFile: '', certFile, keyFile });
+    const tls = listenerTls({ ...base, trustedCaFile: '', certFile, keyFile });
     const listener = await osNetwork.listen(
       { t: 'tcp', host: '127.0.0.1', port: 0 },
       ({ socket }) => void socket.end('x'),

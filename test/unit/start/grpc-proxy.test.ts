@@ -9,19 +9,18 @@ import { Mutex } from '../../../src/client/concurrency/mutex.js';
 import { Session } from '../../../src/client/concurrency/session.js';
 import { EtcdError } from '../../../src/client/errors.js';
 import { compare, op } from '../../../src/client/kv.js';
-import type { ClientTls } from '../../../src/client/options.js';
 import { silentLogger } from '../../../src/lib/logger.js';
-import type { NetworkAddress, TlsClientOptions } from '../../../src/lib/network.js';
+import type { NetworkAddress } from '../../../src/lib/network.js';
 import { hostName } from '../../../src/lib/os/host-name.js';
 import { httpGet } from '../../../src/lib/os/http-get.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
+import type { TlsContents } from '../../../src/lib/tls.js';
 import type { GrpcProxyOptions } from '../../../src/start/grpc-proxy-options.js';
 import { startGrpcProxy } from '../../../src/start/start-grpc-proxy.js';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 import { freePort } from '../../support/free-port.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
-const noFiles = { cert: '', key: '', ca: '' };
 const usual: GrpcProxyOptions = {
   listenAddr: '127.0.0.1:0',
   endpoints: [],
@@ -38,8 +37,8 @@ const usual: GrpcProxyOptions = {
   keepaliveMinTimeMs: 5000,
   keepaliveIntervalMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,
-  clusterTls: { ...noFiles, insecureSkipVerify: false },
-  listenTls: { ...noFiles, crl: '', minVersion: 'TLS1.2', maxVersion: '', cipherSuites: [] },
+  clusterTls: {},
+  listenTls: { minVersion: 'TLS1.2' },
 };
 
 let cluster: LocalCluster;
@@ -193,7 +192,7 @@ describe('a gRPC proxy', () => {
     [{ listenAddr: '127.0.0.1:99999' }, 'listen tcp: address 99999: invalid port\n'],
     [{ metricsAddr: 'ftp://127.0.0.1:1' }, 'URL scheme must be http, https, unix, or unixs: ftp://127.0.0.1:1\n'],
     [
-      { listenTls: { ...usual.listenTls, cert: '/nowhere', key: '/nowhere' } },
+      { listenTls: { ...usual.listenTls, certFile: '/nowhere', keyFile: '/nowhere' } },
       'open /nowhere: no such file or directory\n',
     ],
   ] satisfies [Partial<GrpcProxyOptions>, string][])('refuses to start with %j', async (options, said) => {
@@ -203,9 +202,9 @@ describe('a gRPC proxy', () => {
 
 describe('a gRPC proxy that speaks TLS with its clients', () => {
   const file = (name: string) => fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
-  const listenTls = { ...usual.listenTls, cert: file('server.crt'), key: file('server.key') };
+  const listenTls = { ...usual.listenTls, certFile: file('server.crt'), keyFile: file('server.key') };
   const ca = readFileSync(file('ca.crt'));
-  const secure = (address: string, tls: ClientTls): Client => {
+  const secure = (address: string, tls: TlsContents): Client => {
     const client = new Client({ endpoints: [`https://${address}`], tls: { ca, ...tls } });
     closing.push(client);
     return client;
@@ -218,7 +217,7 @@ describe('a gRPC proxy that speaks TLS with its clients', () => {
   });
 
   it('takes clients alone whose certificate its authorities have signed', async () => {
-    const { address } = await proxy({ listenTls: { ...listenTls, ca: file('ca.crt') } });
+    const { address } = await proxy({ listenTls: { ...listenTls, trustedCaFile: file('ca.crt') } });
     const [cert, key] = [readFileSync(file('client.crt')), readFileSync(file('client.key'))];
     await secure(address, { cert, key }).kv.put('tls', '2');
     await expect(secure(address, {}).kv.put('tls', '3', { timeoutMs: 1000 })).rejects.toBeInstanceOf(EtcdError);
@@ -231,7 +230,9 @@ describe('a gRPC proxy that speaks TLS with its clients', () => {
       const crl = join(folder.path, 'crl');
       const pem = readFileSync(file('crl/revoked.crl'), 'utf8');
       writeFileSync(crl, form === 'PEM' ? pem : Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64'));
-      const { address } = await proxy({ listenTls: { ...listenTls, ca: file('crl/ca.crt'), crl } });
+      const { address } = await proxy({
+        listenTls: { ...listenTls, trustedCaFile: file('crl/ca.crt'), clientCrlFile: crl },
+      });
       const put = (name: string) => {
         const [cert, key] = [readFileSync(file(`crl/${name}.crt`)), readFileSync(file(`crl/${name}.key`))];
         return secure(address, { cert, key }).kv.put('tls', name, { timeoutMs: name === 'good' ? 10_000 : 1000 });
@@ -246,7 +247,7 @@ describe('a gRPC proxy that speaks TLS with its clients', () => {
     const suite = 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384';
     const { address } = await proxy({ listenTls: { ...listenTls, maxVersion: 'TLS1.2', cipherSuites: [suite] } });
     const [host = '', port = ''] = address.split(':');
-    const dial = async (options: TlsClientOptions) => {
+    const dial = async (options: TlsContents) => {
       const { socket, tls } = await osNetwork.dial({ t: 'tcp', host, port: Number(port) }, { tls: { ca, ...options } });
       socket.destroy();
       return [tls?.version, tls?.cipher];
@@ -273,7 +274,7 @@ describe('a gRPC proxy that speaks TLS with its clients', () => {
   });
 
   it('refuses a certificate for the cluster that names a user', async () => {
-    const named = { cert: file('client.crt'), key: file('client.key'), ca: '', insecureSkipVerify: false };
+    const named = { certFile: file('client.crt'), keyFile: file('client.key') };
     await expect(proxy({ clusterTls: named })).rejects.toMatchObject({
       text: expect.stringMatching(/^cert has non empty Common Name \(.+\): .*client\.crt\n$/),
     });

@@ -1,10 +1,10 @@
 /** TLS between members: who is let in, and whom a member calls. */
 import { once } from 'node:events';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { PeerTlsOptions } from '../../../src/config/member-options.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { selfSigned } from '../../../src/lib/os/self-signed.js';
+import type { TlsOptions } from '../../../src/lib/tls.js';
 import { MessageType, makeMessage } from '../../../src/raftpb/types.js';
 import { certificateFolder, type Issued, issue, revocationList } from '../../support/certificates.js';
 import { type PeerNode, startPeerNode, until } from '../../support/peer-node.js';
@@ -32,10 +32,7 @@ function certificate({ commonName = 'peer', by = authority, dnsNames = [], addre
   return { issued, cert: folder.write(`${name}.pem`, issued.cert), key: folder.write(`${name}.key`, issued.key) };
 }
 
-const tlsOf = (
-  own: { readonly cert: string; readonly key: string },
-  more: Partial<PeerTlsOptions> = {},
-): PeerTlsOptions => ({
+const tlsOf = (own: { readonly cert: string; readonly key: string }, more: Partial<TlsOptions> = {}): TlsOptions => ({
   certFile: own.cert,
   keyFile: own.key,
   clientCertFile: '',
@@ -43,7 +40,7 @@ const tlsOf = (
   clientCertAuth: false,
   trustedCaFile: caFile,
   autoTls: false,
-  skipClientSanVerification: false,
+  verifyClientSan: true,
   ...more,
 });
 
@@ -92,10 +89,10 @@ describe('members with certificates of one authority', () => {
     dialed.socket.destroy();
   });
 
-  it.each<[string, Partial<PeerTlsOptions>]>([
+  it.each<[string, Partial<TlsOptions>]>([
     ['with a list of revoked ones that is not there', { clientCrlFile: '/nowhere/list.crl' }],
     ['with allowed common names', { allowedCns: ['peer'] }],
-    ['whatever the names say', { skipClientSanVerification: true }],
+    ['whatever the names say', { verifyClientSan: false }],
   ])('ask nobody without that authority, %s', async (_what, more) => {
     await using a = await startPeerNode({ id: A, tls: tlsOf(certificate(), { trustedCaFile: '', ...more }) });
     const dialed = await osNetwork.dial(
@@ -135,7 +132,7 @@ describe('members with certificates of one authority', () => {
       expect(b.refused[0]?.names).toEqual({ addresses: ['10.9.9.9'], dns: [] });
       a.transport.removePeer(B);
     }
-    await using b = await startPeerNode({ id: B, tls: tlsOf(certificate(), { skipClientSanVerification: true }) });
+    await using b = await startPeerNode({ id: B, tls: tlsOf(certificate(), { verifyClientSan: false }) });
     await meet(a, b);
     expect(b.receiver.messages.length).toBeGreaterThan(0);
     expect(b.rejected).toEqual([]);
@@ -218,7 +215,7 @@ describe('members with certificates of one authority', () => {
 
 describe('members with certificates of their own making', () => {
   it('reach each other, though nobody vouches for them', async () => {
-    const own = (name: string): PeerTlsOptions => {
+    const own = (name: string): TlsOptions => {
       const { certFile, keyFile } = selfSigned({
         folder: folder.path(name),
         hosts: ['127.0.0.1'],
@@ -226,7 +223,7 @@ describe('members with certificates of their own making', () => {
         forClients: true,
         logger: silentLogger,
       });
-      return tlsOf({ cert: certFile, key: keyFile }, { trustedCaFile: '', autoTls: true, hasOwnCertificate: true });
+      return tlsOf({ cert: certFile, key: keyFile }, { trustedCaFile: '', autoTls: true, insecureSkipVerify: true });
     };
     await using a = await startPeerNode({ id: A, tls: own('a') });
     await using b = await startPeerNode({ id: B, tls: own('b') });
