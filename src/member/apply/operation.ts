@@ -5,7 +5,7 @@
  *
  *     InternalRaftRequest { header { ID, username, authRevision }, <kind>: <request> }
  *
- * To add a kind: a row in `requests`, its answer in `Results`, and the compiler names the places that must handle it.
+ * To add a kind: a row, which says its field, its codec and what it gives; the compiler names who must treat it.
  */
 
 import type { Identity, Login } from '../../auth/types.js';
@@ -14,68 +14,160 @@ import type { Caller } from '../../lib/caller.js';
 import { ProtoDecodeError } from '../../lib/codec.js';
 import type { RequestId } from '../../lib/ids.js';
 import { latin1Text } from '../../lib/latin1.js';
-import * as etcdserverpb from '../../proto/gen/etcdserverpb.js';
-import * as membershippb from '../../proto/gen/membershippb.js';
+import * as pb from '../../proto/gen/etcdserverpb.js';
+import * as members from '../../proto/gen/membershippb.js';
 import { Reader, Writer } from '../../proto/wire.js';
 import type { V2Request } from '../../v2/request.js';
 
-interface Row<T> {
+interface Row<T, R> {
   /** Its field in InternalRaftRequest. */
   readonly field: number;
   readonly read: (reader: Reader, end: number) => T;
   readonly write: (writer: Writer, request: T) => void;
+  /** A type alone: what applying it gives its proposer. */
+  readonly result: Given<R>;
 }
 
-function row<T>(
+type Given<R> = { readonly of?: R };
+const gives = <R>(): Given<R> => ({});
+
+function row<T, R>(
   field: number,
   read: (reader: Reader, end: number) => T,
   write: (writer: Writer, request: T) => void,
-): Row<T> {
-  return { field, read, write };
+  result: Given<R>,
+): Row<T, R> {
+  return { field, read, write, result };
 }
 
-const pb = etcdserverpb;
-const members = membershippb;
+type Bare<T> = Omit<T, 'header'>;
 
-const requests = {
-  range: row(3, pb.readRangeRequest, pb.writeRangeRequest),
-  put: row(4, pb.readPutRequest, pb.writePutRequest),
-  deleteRange: row(5, pb.readDeleteRangeRequest, pb.writeDeleteRangeRequest),
-  txn: row(6, pb.readTxnRequest, pb.writeTxnRequest),
-  compaction: row(7, pb.readCompactionRequest, pb.writeCompactionRequest),
-  leaseGrant: row(8, pb.readLeaseGrantRequest, pb.writeLeaseGrantRequest),
-  leaseRevoke: row(9, pb.readLeaseRevokeRequest, pb.writeLeaseRevokeRequest),
-  alarm: row(10, pb.readAlarmRequest, pb.writeAlarmRequest),
-  leaseCheckpoint: row(11, pb.readLeaseCheckpointRequest, pb.writeLeaseCheckpointRequest),
-  authEnable: row(1000, pb.readAuthEnableRequest, pb.writeAuthEnableRequest),
-  authDisable: row(1011, pb.readAuthDisableRequest, pb.writeAuthDisableRequest),
-  authenticate: row(1012, pb.readInternalAuthenticateRequest, pb.writeInternalAuthenticateRequest),
-  authStatus: row(1013, pb.readAuthStatusRequest, pb.writeAuthStatusRequest),
-  authUserAdd: row(1100, pb.readAuthUserAddRequest, pb.writeAuthUserAddRequest),
-  authUserDelete: row(1101, pb.readAuthUserDeleteRequest, pb.writeAuthUserDeleteRequest),
-  authUserGet: row(1102, pb.readAuthUserGetRequest, pb.writeAuthUserGetRequest),
-  authUserChangePassword: row(1103, pb.readAuthUserChangePasswordRequest, pb.writeAuthUserChangePasswordRequest),
-  authUserGrantRole: row(1104, pb.readAuthUserGrantRoleRequest, pb.writeAuthUserGrantRoleRequest),
-  authUserRevokeRole: row(1105, pb.readAuthUserRevokeRoleRequest, pb.writeAuthUserRevokeRoleRequest),
-  authUserList: row(1106, pb.readAuthUserListRequest, pb.writeAuthUserListRequest),
-  authRoleList: row(1107, pb.readAuthRoleListRequest, pb.writeAuthRoleListRequest),
-  authRoleAdd: row(1200, pb.readAuthRoleAddRequest, pb.writeAuthRoleAddRequest),
-  authRoleDelete: row(1201, pb.readAuthRoleDeleteRequest, pb.writeAuthRoleDeleteRequest),
-  authRoleGet: row(1202, pb.readAuthRoleGetRequest, pb.writeAuthRoleGetRequest),
-  authRoleGrantPermission: row(1203, pb.readAuthRoleGrantPermissionRequest, pb.writeAuthRoleGrantPermissionRequest),
-  authRoleRevokePermission: row(1204, pb.readAuthRoleRevokePermissionRequest, pb.writeAuthRoleRevokePermissionRequest),
-  clusterVersionSet: row(1300, members.readClusterVersionSetRequest, members.writeClusterVersionSetRequest),
-  clusterMemberAttrSet: row(1301, members.readClusterMemberAttrSetRequest, members.writeClusterMemberAttrSetRequest),
-  downgradeInfoSet: row(1302, members.readDowngradeInfoSetRequest, members.writeDowngradeInfoSetRequest),
-  downgradeVersionTest: row(9900, pb.readDowngradeVersionTestRequest, pb.writeDowngradeVersionTestRequest),
-} as const;
+/**
+ * Applied once, to what the backend holds. Headers of results carry the revision; cluster, member and term are the
+ * API's to fill in.
+ */
+const storeRequests = {
+  range: row(3, pb.readRangeRequest, pb.writeRangeRequest, gives<pb.SplicedRangeResponse>()),
+  put: row(4, pb.readPutRequest, pb.writePutRequest, gives<pb.SplicedPutResponse>()),
+  deleteRange: row(5, pb.readDeleteRangeRequest, pb.writeDeleteRangeRequest, gives<pb.SplicedDeleteRangeResponse>()),
+  txn: row(6, pb.readTxnRequest, pb.writeTxnRequest, gives<pb.SplicedTxnResponse>()),
+  compaction: row(7, pb.readCompactionRequest, pb.writeCompactionRequest, gives<pb.CompactionResponse>()),
+  leaseGrant: row(8, pb.readLeaseGrantRequest, pb.writeLeaseGrantRequest, gives<pb.LeaseGrantResponse>()),
+  leaseRevoke: row(9, pb.readLeaseRevokeRequest, pb.writeLeaseRevokeRequest, gives<pb.LeaseRevokeResponse>()),
+  alarm: row(10, pb.readAlarmRequest, pb.writeAlarmRequest, gives<pb.AlarmResponse>()),
+  leaseCheckpoint: row(
+    11,
+    pb.readLeaseCheckpointRequest,
+    pb.writeLeaseCheckpointRequest,
+    gives<pb.LeaseCheckpointResponse>(),
+  ),
+  authEnable: row(1000, pb.readAuthEnableRequest, pb.writeAuthEnableRequest, gives<Bare<pb.AuthEnableResponse>>()),
+  authDisable: row(1011, pb.readAuthDisableRequest, pb.writeAuthDisableRequest, gives<Bare<pb.AuthDisableResponse>>()),
+  authenticate: row(1012, pb.readInternalAuthenticateRequest, pb.writeInternalAuthenticateRequest, gives<Login>()),
+  authStatus: row(1013, pb.readAuthStatusRequest, pb.writeAuthStatusRequest, gives<Bare<pb.AuthStatusResponse>>()),
+  authUserAdd: row(1100, pb.readAuthUserAddRequest, pb.writeAuthUserAddRequest, gives<Bare<pb.AuthUserAddResponse>>()),
+  authUserDelete: row(
+    1101,
+    pb.readAuthUserDeleteRequest,
+    pb.writeAuthUserDeleteRequest,
+    gives<Bare<pb.AuthUserDeleteResponse>>(),
+  ),
+  authUserGet: row(1102, pb.readAuthUserGetRequest, pb.writeAuthUserGetRequest, gives<Bare<pb.AuthUserGetResponse>>()),
+  authUserChangePassword: row(
+    1103,
+    pb.readAuthUserChangePasswordRequest,
+    pb.writeAuthUserChangePasswordRequest,
+    gives<Bare<pb.AuthUserChangePasswordResponse>>(),
+  ),
+  authUserGrantRole: row(
+    1104,
+    pb.readAuthUserGrantRoleRequest,
+    pb.writeAuthUserGrantRoleRequest,
+    gives<Bare<pb.AuthUserGrantRoleResponse>>(),
+  ),
+  authUserRevokeRole: row(
+    1105,
+    pb.readAuthUserRevokeRoleRequest,
+    pb.writeAuthUserRevokeRoleRequest,
+    gives<Bare<pb.AuthUserRevokeRoleResponse>>(),
+  ),
+  authUserList: row(
+    1106,
+    pb.readAuthUserListRequest,
+    pb.writeAuthUserListRequest,
+    gives<Bare<pb.AuthUserListResponse>>(),
+  ),
+  authRoleList: row(
+    1107,
+    pb.readAuthRoleListRequest,
+    pb.writeAuthRoleListRequest,
+    gives<Bare<pb.AuthRoleListResponse>>(),
+  ),
+  authRoleAdd: row(1200, pb.readAuthRoleAddRequest, pb.writeAuthRoleAddRequest, gives<Bare<pb.AuthRoleAddResponse>>()),
+  authRoleDelete: row(
+    1201,
+    pb.readAuthRoleDeleteRequest,
+    pb.writeAuthRoleDeleteRequest,
+    gives<Bare<pb.AuthRoleDeleteResponse>>(),
+  ),
+  authRoleGet: row(1202, pb.readAuthRoleGetRequest, pb.writeAuthRoleGetRequest, gives<Bare<pb.AuthRoleGetResponse>>()),
+  authRoleGrantPermission: row(
+    1203,
+    pb.readAuthRoleGrantPermissionRequest,
+    pb.writeAuthRoleGrantPermissionRequest,
+    gives<Bare<pb.AuthRoleGrantPermissionResponse>>(),
+  ),
+  authRoleRevokePermission: row(
+    1204,
+    pb.readAuthRoleRevokePermissionRequest,
+    pb.writeAuthRoleRevokePermissionRequest,
+    gives<Bare<pb.AuthRoleRevokePermissionResponse>>(),
+  ),
+};
+
+/** Facts of the cluster, kept in memory by every member and so applied again after a restart. */
+const membershipRequests = {
+  clusterVersionSet: row(
+    1300,
+    members.readClusterVersionSetRequest,
+    members.writeClusterVersionSetRequest,
+    gives<undefined>(),
+  ),
+  clusterMemberAttrSet: row(
+    1301,
+    members.readClusterMemberAttrSetRequest,
+    members.writeClusterMemberAttrSetRequest,
+    gives<undefined>(),
+  ),
+  downgradeInfoSet: row(
+    1302,
+    members.readDowngradeInfoSetRequest,
+    members.writeDowngradeInfoSetRequest,
+    gives<undefined>(),
+  ),
+  downgradeVersionTest: row(
+    9900,
+    pb.readDowngradeVersionTestRequest,
+    pb.writeDowngradeVersionTestRequest,
+    gives<undefined>(),
+  ),
+};
+
+const requests = { ...storeRequests, ...membershipRequests };
 
 type Requests = typeof requests;
 
 export type OperationKind = keyof Requests;
+export type MembershipKind = keyof typeof membershipRequests;
+export type StoreKind = keyof typeof storeRequests;
 export type RequestOf<K extends OperationKind> = K extends OperationKind
-  ? Requests[K] extends Row<infer T>
+  ? Requests[K] extends Row<infer T, unknown>
     ? T
+    : never
+  : never;
+export type ResultOf<K extends OperationKind> = K extends OperationKind
+  ? Requests[K] extends { readonly result: Given<infer R> }
+    ? R
     : never
   : never;
 export type OperationOf<K extends OperationKind> = K extends OperationKind
@@ -83,47 +175,8 @@ export type OperationOf<K extends OperationKind> = K extends OperationKind
   : never;
 /** Exactly one request of any kind. */
 export type Operation = OperationOf<OperationKind>;
-
-type Bare<T> = Omit<T, 'header'>;
-
-/**
- * What applying a request of each kind gives its proposer. Headers carry the revision; cluster, member and term are the
- * API's to fill in.
- */
-interface Results {
-  range: etcdserverpb.SplicedRangeResponse;
-  put: etcdserverpb.SplicedPutResponse;
-  deleteRange: etcdserverpb.SplicedDeleteRangeResponse;
-  txn: etcdserverpb.SplicedTxnResponse;
-  compaction: etcdserverpb.CompactionResponse;
-  leaseGrant: etcdserverpb.LeaseGrantResponse;
-  leaseRevoke: etcdserverpb.LeaseRevokeResponse;
-  alarm: etcdserverpb.AlarmResponse;
-  leaseCheckpoint: etcdserverpb.LeaseCheckpointResponse;
-  authEnable: Bare<etcdserverpb.AuthEnableResponse>;
-  authDisable: Bare<etcdserverpb.AuthDisableResponse>;
-  authenticate: Login;
-  authStatus: Bare<etcdserverpb.AuthStatusResponse>;
-  authUserAdd: Bare<etcdserverpb.AuthUserAddResponse>;
-  authUserDelete: Bare<etcdserverpb.AuthUserDeleteResponse>;
-  authUserGet: Bare<etcdserverpb.AuthUserGetResponse>;
-  authUserChangePassword: Bare<etcdserverpb.AuthUserChangePasswordResponse>;
-  authUserGrantRole: Bare<etcdserverpb.AuthUserGrantRoleResponse>;
-  authUserRevokeRole: Bare<etcdserverpb.AuthUserRevokeRoleResponse>;
-  authUserList: Bare<etcdserverpb.AuthUserListResponse>;
-  authRoleList: Bare<etcdserverpb.AuthRoleListResponse>;
-  authRoleAdd: Bare<etcdserverpb.AuthRoleAddResponse>;
-  authRoleDelete: Bare<etcdserverpb.AuthRoleDeleteResponse>;
-  authRoleGet: Bare<etcdserverpb.AuthRoleGetResponse>;
-  authRoleGrantPermission: Bare<etcdserverpb.AuthRoleGrantPermissionResponse>;
-  authRoleRevokePermission: Bare<etcdserverpb.AuthRoleRevokePermissionResponse>;
-  clusterVersionSet: undefined;
-  clusterMemberAttrSet: undefined;
-  downgradeInfoSet: undefined;
-  downgradeVersionTest: undefined;
-}
-
-export type ResultOf<K extends OperationKind> = Results[K];
+export type StoreOperation = OperationOf<StoreKind>;
+export type Result = ResultOf<OperationKind>;
 
 export interface ProposeOptions {
   /** Whom apply will check permissions of. */
@@ -139,23 +192,9 @@ export type Propose = <K extends OperationKind>(
   operation: { readonly kind: K; readonly request: RequestOf<K> },
   options?: ProposeOptions,
 ) => Promise<ResultOf<K>>;
-export type Result = ResultOf<OperationKind>;
-
-/** Facts of the cluster, kept in memory by every member and so applied again after a restart. */
-export type MembershipKind = 'clusterVersionSet' | 'clusterMemberAttrSet' | 'downgradeInfoSet' | 'downgradeVersionTest';
-/** Everything else: applied once, to what the backend holds. */
-export type StoreKind = Exclude<OperationKind, MembershipKind>;
-export type StoreOperation = OperationOf<StoreKind>;
-
-const membershipKinds: ReadonlySet<OperationKind> = new Set<MembershipKind>([
-  'clusterVersionSet',
-  'clusterMemberAttrSet',
-  'downgradeInfoSet',
-  'downgradeVersionTest',
-]);
 
 export function isMembershipOperation(operation: Operation): operation is OperationOf<MembershipKind> {
-  return membershipKinds.has(operation.kind);
+  return Object.hasOwn(membershipRequests, operation.kind);
 }
 
 /** A decoded entry. */
@@ -236,7 +275,7 @@ function readInternalRequest(data: Uint8Array): EntryData {
   const reader = new Reader(data);
   const end = data.length;
   let id = 0n;
-  let header: etcdserverpb.RequestHeader | undefined;
+  let header: pb.RequestHeader | undefined;
   let v2: V2Request | undefined;
   let operation: Operation | undefined;
   let unknownField = 0;
@@ -271,12 +310,8 @@ const writer = new Writer();
  * The entry that asks for `operation`. `encoded`: the request's bytes as a client sent them, used as they are instead
  * of encoding it again.
  */
-export function encodeOperation(
-  header: etcdserverpb.RequestHeader,
-  operation: Operation,
-  encoded?: Uint8Array,
-): Uint8Array {
-  const { field, write } = requests[operation.kind] as Row<unknown>;
+export function encodeOperation(header: pb.RequestHeader, operation: Operation, encoded?: Uint8Array): Uint8Array {
+  const { field, write } = requests[operation.kind] as Row<unknown, unknown>;
   const w = writer.begin();
   // The writer goes from the last field to the first; fields ascend, as in what etcd writes.
   if (field < HEADER_FIELD) writeHeader(w, header);
@@ -291,7 +326,7 @@ export function encodeOperation(
   return w.finish();
 }
 
-function writeHeader(w: Writer, header: etcdserverpb.RequestHeader): void {
+function writeHeader(w: Writer, header: pb.RequestHeader): void {
   const mark = w.mark();
   pb.writeRequestHeader(w, header);
   w.length(mark);
