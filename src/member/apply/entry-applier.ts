@@ -29,9 +29,9 @@ import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
 import type { Applier } from './applier.js';
+import { decodeEntryData } from './entry-data.js';
 import type { ApplyContext } from './layer.js';
 import {
-  decodeEntryData,
   isMembershipOperation,
   type MembershipKind,
   type Operation,

@@ -14,14 +14,8 @@ import type { RequestId } from '../../lib/ids.js';
 import { EtcdError, type Outcome } from '../../proto/etcd-error.js';
 import type { ConfChange } from '../../raftpb/types.js';
 import type { Event } from '../../v2/event.js';
-import {
-  encodeOperation,
-  type Operation,
-  type OperationKind,
-  type ProposeOptions,
-  type RequestOf,
-  type ResultOf,
-} from '../apply/operation.js';
+import { encodeOperation } from '../apply/entry-data.js';
+import type { Operation, OperationKind, ProposeOptions, RequestOf, ResultOf } from '../apply/operation.js';
 import { checkStorable } from '../apply/storable.js';
 import type { Proposal } from '../loop/proposal-queue.js';
 import type { RaftLoop } from '../loop/raft-loop.js';

@@ -7,7 +7,7 @@
  *   - a revision changes the same on whoever has it (`Truth`), and the revision never goes back
  *   - a lease ends no earlier than its owner was promised (`LeaseRecords`)
  */
-import { decodeEntryData } from '../../../src/member/apply/operation.js';
+import { decodeEntryData } from '../../../src/member/apply/entry-data.js';
 import type { Change } from '../../../src/mvcc/types.js';
 import { KeyValue } from '../../../src/proto/gen/mvccpb.js';
 import { type Entry, EntryType, type NodeId } from '../../../src/raftpb/types.js';

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  decodeEntryData,
-  encodeOperation,
-  type Operation,
-  UnknownRequestError,
-} from '../../../../src/member/apply/operation.js';
+import { decodeEntryData, encodeOperation, UnknownRequestError } from '../../../../src/member/apply/entry-data.js';
+import type { Operation } from '../../../../src/member/apply/operation.js';
 import * as pb from '../../../../src/proto/gen/etcdserverpb.js';
 import { ClusterVersionSetRequest } from '../../../../src/proto/gen/membershippb.js';
 
