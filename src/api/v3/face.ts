@@ -1,5 +1,6 @@
 /** What the v3 services need of a member. They know nothing of its log, its disk or its peers. */
 
+import type { Access } from '../../auth/access.js';
 import type { AuthStore } from '../../auth/store.js';
 import type { Clock } from '../../lib/clock.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
@@ -43,7 +44,7 @@ export interface MemberFace {
   readonly isLearner: boolean;
   readonly leadership: Pick<Leadership, 'hasLeader'>;
 
-  readonly auth: Pick<AuthStore, 'isEnabled' | 'revision' | AuthCheck>;
+  readonly auth: Pick<AuthStore, 'isEnabled' | 'revision'> & { readonly access: Pick<Access, AuthCheck> };
   readonly authorizer: Authorizer;
   readonly authentication: Pick<Authentication, 'identify' | 'authenticate' | 'passwordForEntry'>;
 

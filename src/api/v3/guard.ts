@@ -39,14 +39,14 @@ export class Guard {
   /** Anybody with a name. */
   async known(call: Call): Promise<Identity | undefined> {
     return this.as(call, (identity) => {
-      this.member.auth.checkKnown(identity);
+      this.member.auth.access.checkKnown(identity);
       return identity;
     });
   }
 
   async root(call: Call): Promise<Identity | undefined> {
     return this.as(call, (identity) => {
-      this.member.auth.checkRoot(identity);
+      this.member.auth.access.checkRoot(identity);
       return identity;
     });
   }

@@ -59,9 +59,9 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
       const isLong = mayBeLong(request);
       const answer = (): Encoded | Promise<Encoded> =>
         guard.as(call, (identity) => {
-          member.auth.checkRead(identity, request.key, request.rangeEnd);
+          member.auth.access.checkRead(identity, request.key, request.rangeEnd);
           const done = (bytes: Encoded): Encoded => {
-            member.auth.checkUnchanged(identity);
+            member.auth.access.checkUnchanged(identity);
             return spend(call, bytes);
           };
           if (!isLong) return done(RangeResponse.encode(complete(member.reads.range(request))));
@@ -104,7 +104,7 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
           guard.as<Encoded | Promise<Encoded>>(call, (identity) => {
             if (member.auth.isEnabled) member.authorizer.checkTxn(identity, request);
             const done = (bytes: Encoded): Encoded => {
-              member.auth.checkUnchanged(identity);
+              member.auth.access.checkUnchanged(identity);
               return spend(call, bytes);
             };
             if (!isLong) return done(TxnResponse.encode(complete(member.reads.readOnlyTxn(request))));

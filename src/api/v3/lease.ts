@@ -33,7 +33,7 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     async leaseKeepAlive(stream) {
       for await (const { ID } of stream.messages) {
         await guard.as(stream, (identity) => {
-          member.auth.checkKnown(identity);
+          member.auth.access.checkKnown(identity);
           member.authorizer.checkLeaseWrite(identity, ID);
         });
         const before = header();
@@ -46,7 +46,7 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
       const identity = await guard.known(call);
       if (request.keys) member.authorizer.checkLeaseRead(identity, request.ID);
       const response = await member.leases.timeToLive(request.ID, { keys: request.keys }, call);
-      if (request.keys) member.auth.checkUnchanged(identity);
+      if (request.keys) member.auth.access.checkUnchanged(identity);
       return { header: header(), ...response };
     },
 

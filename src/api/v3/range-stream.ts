@@ -28,7 +28,7 @@ export async function rangeStream(
     throw new EtcdError('rangeStreamFilter');
   if (!request.serializable) await member.reads.linearizable(stream);
   const identity = await guard.as(stream, (caller) => caller);
-  member.auth.checkRead(identity, request.key, request.rangeEnd);
+  member.auth.access.checkRead(identity, request.key, request.rangeEnd);
 
   const header = member.header(member.currentRevision);
   const cursor = member.reads.openRange(request.key, request.rangeEnd, request.revision > 0 ? request.revision : 0);
@@ -37,7 +37,7 @@ export async function rangeStream(
     const beyond = request.countOnly ? 0 : cursor.count - left;
     let chunkKeys = FIRST_CHUNK_KEYS;
     const send = (): boolean => {
-      member.auth.checkUnchanged(identity);
+      member.auth.access.checkUnchanged(identity);
       const records = left > 0 ? cursor.read(Math.min(chunkKeys, left)) : [];
       const kvs = request.keysOnly ? records.map(withoutValue) : records;
       left -= kvs.length;

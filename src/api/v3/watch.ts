@@ -113,7 +113,11 @@ class Sender {
     }
     try {
       await this.guard.as(this.stream, (identity) => {
-        this.member.auth.checkRead(identity, request.key.length === 0 ? leastKey : request.key, request.rangeEnd);
+        this.member.auth.access.checkRead(
+          identity,
+          request.key.length === 0 ? leastKey : request.key,
+          request.rangeEnd,
+        );
         this.#create(request);
       });
     } catch (cause) {

@@ -19,53 +19,56 @@ export class Authorizer {
   ) {}
 
   isRoot(identity: Identity | undefined): boolean {
-    return this.auth.isRoot(identity);
+    return this.auth.access.isRoot(identity);
   }
 
   /** Also read permission where the old pair is shown, and the right to revoke the lease (GHSA-x35m-3gp4-4fh5). */
   checkPut(identity: Identity | undefined, request: PutRequest): void {
-    this.auth.checkWrite(identity, request.key, pointEnd);
+    this.auth.access.checkWrite(identity, request.key, pointEnd);
     if (request.lease !== 0n) this.checkLeaseWrite(identity, request.lease);
-    if (request.prevKv) this.auth.checkRead(identity, request.key, pointEnd);
+    if (request.prevKv) this.auth.access.checkRead(identity, request.key, pointEnd);
   }
 
   checkDeleteRange(identity: Identity | undefined, request: DeleteRangeRequest): void {
-    this.auth.checkWrite(identity, request.key, request.rangeEnd);
-    if (request.prevKv) this.auth.checkRead(identity, request.key, request.rangeEnd);
+    this.auth.access.checkWrite(identity, request.key, request.rangeEnd);
+    if (request.prevKv) this.auth.access.checkRead(identity, request.key, request.rangeEnd);
   }
 
   /** Both branches, whichever will run, and all that is nested in them (GHSA-rfx7-8w68-q57q). */
   checkTxn(identity: Identity | undefined, request: TxnRequest): void {
-    for (const { key, rangeEnd } of request.compare) this.auth.checkRead(identity, key, rangeEnd);
+    for (const { key, rangeEnd } of request.compare) this.auth.access.checkRead(identity, key, rangeEnd);
     for (const op of request.success) this.#checkOp(identity, op);
     for (const op of request.failure) this.#checkOp(identity, op);
   }
 
   /** Who revokes or renews a lease, or adds a key to it, decides on the life of all its keys. */
   checkLeaseWrite(identity: Identity | undefined, lease: LeaseId): void {
-    if (this.auth.isRoot(identity)) return;
-    for (const key of this.lessor.keysOf(lease)) this.auth.checkWrite(identity, Buffer.from(key, 'latin1'), pointEnd);
+    if (this.auth.access.isRoot(identity)) return;
+    for (const key of this.lessor.keysOf(lease))
+      this.auth.access.checkWrite(identity, Buffer.from(key, 'latin1'), pointEnd);
   }
 
   /** To see the keys of a lease (GHSA-3p4g-rcw5-8298). */
   checkLeaseRead(identity: Identity | undefined, lease: LeaseId): void {
-    for (const key of this.lessor.keysOf(lease)) this.auth.checkRead(identity, Buffer.from(key, 'latin1'), pointEnd);
+    for (const key of this.lessor.keysOf(lease))
+      this.auth.access.checkRead(identity, Buffer.from(key, 'latin1'), pointEnd);
   }
 
   /** Users may look at themselves. */
   checkUserGet(identity: Identity | undefined, name: string): void {
-    if (identity?.username !== name) this.auth.checkRoot(identity);
+    if (identity?.username !== name) this.auth.access.checkRoot(identity);
   }
 
   /** … and at the roles they have. */
   checkRoleGet(identity: Identity | undefined, role: string): void {
-    if (identity === undefined || !this.auth.hasRole(identity.username, role)) this.auth.checkRoot(identity);
+    if (identity === undefined || !this.auth.access.hasRole(identity.username, role))
+      this.auth.access.checkRoot(identity);
   }
 
   #checkOp(identity: Identity | undefined, { request }: RequestOp): void {
     switch (request.case) {
       case 'requestRange':
-        this.auth.checkRead(identity, request.value.key, request.value.rangeEnd);
+        this.auth.access.checkRead(identity, request.value.key, request.value.rangeEnd);
         return;
       case 'requestPut':
         this.checkPut(identity, request.value);

@@ -21,7 +21,7 @@ function check(
 ): void {
   switch (kind) {
     case 'range':
-      auth.checkRead(identity, request.key, request.rangeEnd);
+      auth.access.checkRead(identity, request.key, request.rangeEnd);
       return;
     case 'put':
       authorizer.checkPut(identity, request);
@@ -55,7 +55,7 @@ function check(
     case 'authRoleGrantPermission':
     case 'authRoleRevokePermission':
     case 'authRoleList':
-      auth.checkRoot(identity);
+      auth.access.checkRoot(identity);
       return;
     // Who may is decided before they are proposed; members propose some of them themselves.
     case 'compaction':

@@ -47,7 +47,7 @@ export class PeerAnswers {
   /** `token` is that of the client who asked the other member. */
   async promoteMember(id: NodeId, token: string | undefined): Promise<readonly ClusterMember[]> {
     const { auth, authentication, changes } = this.deps;
-    auth.checkRoot(await authentication.identify({ token, commonName: undefined }));
+    auth.access.checkRoot(await authentication.identify({ token, commonName: undefined }));
     return changes.promoteHere(id);
   }
 

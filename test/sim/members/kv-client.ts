@@ -74,7 +74,7 @@ export async function ask(member: Member, request: Request, caller: Caller): Pro
     const [step] = request.success;
     if (request.compare.length === 0 && request.success.length === 1 && step?.t === 'get') {
       const range = rangeOf(step, serializable);
-      member.auth.checkRead(identity, range.key, range.rangeEnd);
+      member.auth.access.checkRead(identity, range.key, range.rangeEnd);
       const { header, kvs } = RangeResponse.decode(RangeResponse.encode(member.reads.range(range)));
       return { revision: header?.revision ?? 0, succeeded: true, steps: [{ t: 'get', kvs: kvs.map(versionOf) }] };
     }

@@ -6,34 +6,36 @@ import { Code, GrpcError } from '../../../src/grpc/types.js';
 import type { Credentials } from '../../../src/member/services/authentication.js';
 
 /** A member that says what it was shown, and for whom alice is root. */
-function scene(how: { commonNames?: boolean; enabled?: boolean; later?: boolean } = {}) {
+function scene(options: { commonNames?: boolean; enabled?: boolean; later?: boolean } = {}) {
   const shown: Credentials[] = [];
   const alice: Identity = { username: 'alice', revision: 3 };
   const guard = new Guard(
     {
       auth: {
-        isEnabled: how.enabled ?? true,
+        isEnabled: options.enabled ?? true,
         revision: 1,
-        checkRead() {},
-        checkUnchanged() {},
-        checkKnown(identity) {
-          if (identity === undefined) throw new AuthError('userEmpty');
-        },
-        checkRoot(identity) {
-          if (identity !== alice) throw new AuthError('permissionDenied');
+        access: {
+          checkRead() {},
+          checkUnchanged() {},
+          checkKnown(identity) {
+            if (identity === undefined) throw new AuthError('userEmpty');
+          },
+          checkRoot(identity) {
+            if (identity !== alice) throw new AuthError('permissionDenied');
+          },
         },
       },
       authentication: {
         identify(credentials) {
           shown.push(credentials);
           if (credentials.token === undefined) return undefined;
-          return how.later === true ? Promise.resolve(alice) : alice;
+          return options.later === true ? Promise.resolve(alice) : alice;
         },
         authenticate: () => Promise.reject(new Error('nobody logs in here')),
         passwordForEntry: () => Promise.reject(new Error('nobody gets a password here')),
       },
     },
-    { commonNames: how.commonNames ?? false },
+    { commonNames: options.commonNames ?? false },
   );
   return { guard, shown, alice };
 }

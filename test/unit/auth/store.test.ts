@@ -191,15 +191,15 @@ describe('permissions', () => {
     right: 'checkRead' | 'checkWrite',
     key: string,
     end = '',
-  ) => refusal(() => store[right](identity, bytes(key), bytes(end)));
+  ) => refusal(() => store.access[right](identity, bytes(key), bytes(end)));
   const as = (store: AuthStore, username: string): Identity => ({ username, revision: store.revision });
 
   it('do not matter while authentication is off', () => {
     const { store } = withUsers();
     expect(check(store, undefined, 'checkWrite', 'x')).toBeUndefined();
-    expect(refusal(() => store.checkRoot(undefined))).toBeUndefined();
-    expect(refusal(() => store.checkKnown(undefined))).toBeUndefined();
-    expect(store.rootIdentity()).toBeUndefined();
+    expect(refusal(() => store.access.checkRoot(undefined))).toBeUndefined();
+    expect(refusal(() => store.access.checkKnown(undefined))).toBeUndefined();
+    expect(store.access.rootIdentity()).toBeUndefined();
   });
 
   it('are read, write or both', () => {
@@ -221,11 +221,11 @@ describe('permissions', () => {
     expect(check(store, undefined, 'checkRead', 'r1')).toBe('userEmpty');
     expect(check(store, { username: '', revision: 0 }, 'checkRead', 'r1')).toBe('userEmpty');
     expect(check(store, as(store, 'zz'), 'checkRead', 'r1')).toBe('permissionDenied');
-    expect(refusal(() => store.checkRoot(as(store, 'root')))).toBeUndefined();
-    expect(refusal(() => store.checkRoot(as(store, 'alice')))).toBe('permissionDenied');
-    expect(refusal(() => store.checkRoot(as(store, 'zz')))).toBe('permissionDenied');
-    expect(refusal(() => store.checkRoot(undefined))).toBe('userEmpty');
-    expect(refusal(() => store.checkKnown(undefined))).toBe('userEmpty');
+    expect(refusal(() => store.access.checkRoot(as(store, 'root')))).toBeUndefined();
+    expect(refusal(() => store.access.checkRoot(as(store, 'alice')))).toBe('permissionDenied');
+    expect(refusal(() => store.access.checkRoot(as(store, 'zz')))).toBe('permissionDenied');
+    expect(refusal(() => store.access.checkRoot(undefined))).toBe('userEmpty');
+    expect(refusal(() => store.access.checkKnown(undefined))).toBe('userEmpty');
   });
 
   it('are not decided on what an older revision said', () => {
@@ -234,8 +234,8 @@ describe('permissions', () => {
     const before = as(store, 'alice');
     store.addRole('another');
     expect(check(store, before, 'checkRead', 'r1')).toBe('authOldRevision');
-    expect(refusal(() => store.checkUnchanged(before))).toBe('authOldRevision');
-    expect(refusal(() => store.checkUnchanged(as(store, 'alice')))).toBeUndefined();
+    expect(refusal(() => store.access.checkUnchanged(before))).toBe('authOldRevision');
+    expect(refusal(() => store.access.checkUnchanged(as(store, 'alice')))).toBeUndefined();
   });
 
   it('end at once when they are taken, whichever way', () => {
@@ -274,12 +274,12 @@ describe('a certificate without a common name', () => {
     store.enable();
     const nobody: Identity = { username: '', revision: store.revision };
     const key = [bytes('r1'), bytes('')] as const;
-    expect(refusal(() => store.checkRead(nobody, ...key))).toBe('permissionDenied');
-    expect(refusal(() => store.checkWrite(nobody, ...key))).toBe('permissionDenied');
-    expect(refusal(() => store.checkRoot(nobody))).toBe('userEmpty');
-    expect(refusal(() => store.checkKnown(nobody))).toBeUndefined();
-    expect(refusal(() => store.checkRead(undefined, ...key))).toBe('userEmpty');
-    expect(refusal(() => store.checkKnown(undefined))).toBe('userEmpty');
+    expect(refusal(() => store.access.checkRead(nobody, ...key))).toBe('permissionDenied');
+    expect(refusal(() => store.access.checkWrite(nobody, ...key))).toBe('permissionDenied');
+    expect(refusal(() => store.access.checkRoot(nobody))).toBe('userEmpty');
+    expect(refusal(() => store.access.checkKnown(nobody))).toBeUndefined();
+    expect(refusal(() => store.access.checkRead(undefined, ...key))).toBe('userEmpty');
+    expect(refusal(() => store.access.checkKnown(undefined))).toBe('userEmpty');
   });
 });
 
@@ -352,7 +352,7 @@ describe('what is stored', () => {
     expect(store.revision).toBe(other.store.revision);
     expect(store.userNames()).toEqual(['alice', 'bob', 'root']);
     expect(
-      refusal(() => store.checkRead({ username: 'bob', revision: store.revision }, bytes('r1'), bytes(''))),
+      refusal(() => store.access.checkRead({ username: 'bob', revision: store.revision }, bytes('r1'), bytes(''))),
     ).toBeUndefined();
   });
 
