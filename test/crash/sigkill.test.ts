@@ -60,8 +60,8 @@ class Load {
     await client.close();
   }
 
-  async #one(client: Client, random: Random, how: { own: string; value: string; leases: bigint[] }): Promise<void> {
-    const { own, value, leases } = how;
+  async #one(client: Client, random: Random, options: { own: string; value: string; leases: bigint[] }): Promise<void> {
+    const { own, value, leases } = options;
     const timeoutMs = 3000;
     const key = random.below(3) === 0 ? `shared/${random.below(4)}` : own;
     const note = (revision: number | undefined, ...changes: [string, string | undefined][]): void => {

@@ -206,14 +206,14 @@ export class SimDisk implements Disk {
     this.plan({});
   }
 
-  open(path: string, how: 'read' | 'write' | 'create' | 'open-or-create', mode = 0o666): DiskFile {
+  open(path: string, options: 'read' | 'write' | 'create' | 'open-or-create', mode = 0o666): DiskFile {
     this.#alive();
     const { folder, name } = this.#parent(path);
     const there = folder.entries.get(name);
     if (there && 'folder' in there) throw systemError('EISDIR', 'open', path);
-    if (there && how === 'create') throw systemError('EEXIST', 'open', path);
-    if (there) return new SimFile(this, there.content, path, how !== 'read', this.#boot);
-    if (how === 'read' || how === 'write') throw systemError('ENOENT', 'open', path);
+    if (there && options === 'create') throw systemError('EEXIST', 'open', path);
+    if (there) return new SimFile(this, there.content, path, options !== 'read', this.#boot);
+    if (options === 'read' || options === 'write') throw systemError('ENOENT', 'open', path);
     const content = new Content(mode);
     this.step('open', path, () => folder.change((entries) => entries.set(name, { content })));
     return new SimFile(this, content, path, true, this.#boot);
@@ -236,15 +236,15 @@ export class SimDisk implements Disk {
     );
   }
 
-  remove(path: string, how?: { recursive?: boolean }): void {
+  remove(path: string, options?: { recursive?: boolean }): void {
     this.#alive();
     const { folder, name } = this.#parent(path);
     const node = folder.entries.get(name);
     if (node === undefined) {
-      if (how?.recursive === true) return;
+      if (options?.recursive === true) return;
       throw systemError('ENOENT', 'unlink', path);
     }
-    if ('folder' in node && how?.recursive !== true) throw systemError('EISDIR', 'unlink', path);
+    if ('folder' in node && options?.recursive !== true) throw systemError('EISDIR', 'unlink', path);
     this.step('unlink', path, () => folder.change((entries) => entries.delete(name)));
   }
 
@@ -426,11 +426,11 @@ class SimFile implements DiskFile {
     });
   }
 
-  tryLock(_kind: 'wal' | 'db', how?: { shared?: boolean }): boolean {
+  tryLock(_kind: 'wal' | 'db', options?: { shared?: boolean }): boolean {
     this.#check();
     const { content } = this;
     if (content.exclusive !== undefined && content.exclusive !== this) return false;
-    if (how?.shared === true) {
+    if (options?.shared === true) {
       content.shared.add(this);
       return true;
     }
@@ -445,10 +445,10 @@ class SimFile implements DiskFile {
     this.content.shared.delete(this);
   }
 
-  #check(how?: { writing: true }): void {
+  #check(options?: { writing: true }): void {
     this.disk.check(this.boot, this.path);
     if (this.#closed) throw systemError('EBADF', 'fstat', this.path);
-    if (how?.writing && !this.writable) throw systemError('EBADF', 'write', this.path);
+    if (options?.writing && !this.writable) throw systemError('EBADF', 'write', this.path);
   }
 }
 

@@ -8,7 +8,7 @@ const hash = (password: string, { salt }: PasswordHashing): string =>
   `fake$${Buffer.from(salt).toString('hex')}$${password}`;
 
 export const fakePasswords: Passwords = {
-  hash: async (password, how) => hash(password, how),
+  hash: async (password, options) => hash(password, options),
   hashNow: hash,
   verify: async (password, stored) => /^fake\$[0-9a-f]*\$([\s\S]*)$/.exec(stored)?.[1] === password,
 };

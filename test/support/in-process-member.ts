@@ -58,23 +58,23 @@ export class InProcessMember implements AsyncDisposable {
   readonly member: Member;
 
   /** Rejects with what a start would end with. Nothing has moved yet: see `start`. */
-  static async prepare(disk: Disk, config: MemberConfig, how: InProcessOptions = {}): Promise<InProcessMember> {
-    const clock = how.clock ?? new ManualClock();
-    const transport = (how.network ?? new PeerNetwork(clock)).transport();
+  static async prepare(disk: Disk, config: MemberConfig, options: InProcessOptions = {}): Promise<InProcessMember> {
+    const clock = options.clock ?? new ManualClock();
+    const transport = (options.network ?? new PeerNetwork(clock)).transport();
     const world: DecisionWorld = {
       disk,
       clock,
-      logger: how.logger ?? silentLogger,
+      logger: options.logger ?? silentLogger,
       lookUpHost: async (host) => [host],
-      calls: how.network === undefined ? noCalls : transport.calls,
+      calls: options.network === undefined ? noCalls : transport.calls,
     };
-    return new InProcessMember(disk, config, how, { clock, transport, decision: await decide(config, world) });
+    return new InProcessMember(disk, config, options, { clock, transport, decision: await decide(config, world) });
   }
 
   private constructor(
     disk: Disk,
     config: MemberConfig,
-    how: InProcessOptions,
+    options: InProcessOptions,
     { clock, transport, decision }: { clock: ManualClock; transport: Transport; decision: Decision },
   ) {
     this.clock = clock;
@@ -82,11 +82,11 @@ export class InProcessMember implements AsyncDisposable {
     const world = {
       disk,
       clock: this.clock,
-      random: seededRandom(how.seed ?? 1),
+      random: seededRandom(options.seed ?? 1),
       passwords: fakePasswords,
-      tokens: new SimpleTokens(seededRandom(how.seed ?? 1), 300),
+      tokens: new SimpleTokens(seededRandom(options.seed ?? 1), 300),
       transport: this.transport,
-      logger: how.logger ?? silentLogger,
+      logger: options.logger ?? silentLogger,
       onRemoved: () => {
         this.isRemoved = true;
       },
@@ -96,8 +96,8 @@ export class InProcessMember implements AsyncDisposable {
   }
 
   /** A member that serves. */
-  static async open(disk: Disk, config: MemberConfig, how: InProcessOptions = {}): Promise<InProcessMember> {
-    const opened = await InProcessMember.prepare(disk, config, how);
+  static async open(disk: Disk, config: MemberConfig, options: InProcessOptions = {}): Promise<InProcessMember> {
+    const opened = await InProcessMember.prepare(disk, config, options);
     try {
       await opened.run(opened.member.start());
       return opened;

@@ -58,12 +58,13 @@ export class MemoryBackend implements Backend {
     }
   }
 
-  put(bucket: BucketName, key: Uint8Array, value: Uint8Array, how: { append?: boolean } = {}): void {
+  put(bucket: BucketName, key: Uint8Array, value: Uint8Array, options: { append?: boolean } = {}): void {
     const { keys, values } = this.bucket(bucket);
     const name = text(key);
     const isNew = !values.has(name);
     const last = keys.at(-1);
-    if (how.append === true && last !== undefined && last >= name) throw new Error(`append of ${name} behind ${last}`);
+    if (options.append === true && last !== undefined && last >= name)
+      throw new Error(`append of ${name} behind ${last}`);
     if (isNew && (last === undefined || last < name)) keys.push(name);
     else if (isNew) keys.splice(lowerBound(keys, name), 0, name);
     values.set(name, value);

@@ -32,11 +32,11 @@ export class MemoryDisk implements Disk {
     this.files.set(path, inode);
   }
 
-  open(path: string, how: 'read' | 'write' | 'create' | 'open-or-create', mode = 0o666): DiskFile {
+  open(path: string, options: 'read' | 'write' | 'create' | 'open-or-create', mode = 0o666): DiskFile {
     let inode = this.files.get(path);
-    if (how === 'create' && inode !== undefined) throw systemError('EEXIST', path);
+    if (options === 'create' && inode !== undefined) throw systemError('EEXIST', path);
     if (inode === undefined) {
-      if (how === 'read' || how === 'write') throw systemError('ENOENT', path);
+      if (options === 'read' || options === 'write') throw systemError('ENOENT', path);
       this.beforeChange('create', path);
       inode = newInode(mode);
       this.files.set(path, inode);
@@ -59,9 +59,9 @@ export class MemoryDisk implements Disk {
     this.files.delete(from);
   }
 
-  remove(path: string, how?: { recursive?: boolean }): void {
+  remove(path: string, options?: { recursive?: boolean }): void {
     this.beforeChange('remove', path);
-    if (how?.recursive === true) {
+    if (options?.recursive === true) {
       for (const name of this.files.keys()) if (name.startsWith(`${path}/`)) this.files.delete(name);
       for (const name of this.folders) if (name.startsWith(`${path}/`)) this.folders.delete(name);
       this.folders.delete(path);
@@ -160,12 +160,12 @@ class MemoryFile implements DiskFile {
     if (size > this.#inode.size) this.truncate(size);
   }
 
-  tryLock(_kind: 'wal' | 'db', how?: { shared?: boolean }): boolean {
+  tryLock(_kind: 'wal' | 'db', options?: { shared?: boolean }): boolean {
     const inode = this.#inode;
-    if (inode.exclusive || (how?.shared !== true && inode.shared > 0)) return false;
-    if (how?.shared === true) inode.shared++;
+    if (inode.exclusive || (options?.shared !== true && inode.shared > 0)) return false;
+    if (options?.shared === true) inode.shared++;
     else inode.exclusive = true;
-    this.#lock = how?.shared === true ? 'shared' : 'exclusive';
+    this.#lock = options?.shared === true ? 'shared' : 'exclusive';
     return true;
   }
 

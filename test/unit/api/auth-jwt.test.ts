@@ -29,16 +29,16 @@ it('a member with JSON web tokens takes them until the store moves on, also afte
   await first.unary(Auth.authEnable, {});
   const { token } = await first.unary(Auth.authenticate, { name: 'root', password: 'pw' });
   expect(token.split('.')).toHaveLength(3);
-  const how = { metadata: new Map([['token', [token]]]) };
+  const options = { metadata: new Map([['token', [token]]]) };
   const put = PutRequest.create({ key: Buffer.from('a') });
-  await first.unary(KV.put, put, how);
+  await first.unary(KV.put, put, options);
 
   await served.restart();
   const second = served.connect();
-  await second.unary(KV.put, put, how);
-  await second.unary(Auth.roleAdd, { name: 'some' }, how);
-  await expect(second.unary(KV.put, put, how)).rejects.toThrow('etcdserver: revision of auth store is old');
-  await expect(second.unary(KV.txn, { compare: [], success: [], failure: [] }, how)).rejects.toThrow(
+  await second.unary(KV.put, put, options);
+  await second.unary(Auth.roleAdd, { name: 'some' }, options);
+  await expect(second.unary(KV.put, put, options)).rejects.toThrow('etcdserver: revision of auth store is old');
+  await expect(second.unary(KV.txn, { compare: [], success: [], failure: [] }, options)).rejects.toThrow(
     'etcdserver: revision of auth store is old',
   );
 });

@@ -111,8 +111,8 @@ describe('a member with authentication on', () => {
     await channel.unary(KV.put, put('a1'));
     await setUp(channel);
     const alice = await login(channel, 'alice', 'alice-secret-1');
-    const read = async (key: string, rangeEnd: string, how = {}): Promise<string> => {
-      const stream = channel.stream(KV.rangeStream, how);
+    const read = async (key: string, rangeEnd: string, options = {}): Promise<string> => {
+      const stream = channel.stream(KV.rangeStream, options);
       stream.headers.catch(() => {});
       stream.send(range(key, rangeEnd));
       stream.end();
@@ -159,8 +159,8 @@ describe('a member with authentication on', () => {
       '0'.repeat(4000),
     ];
     for (const text of texts) {
-      const how = { metadata: new Map([['token', [text]]]) };
-      expect(await outcome(channel.unary(KV.range, range('a1'), how))).toBe('etcdserver: invalid auth token');
+      const options = { metadata: new Map([['token', [text]]]) };
+      expect(await outcome(channel.unary(KV.range, range('a1'), options))).toBe('etcdserver: invalid auth token');
     }
   });
 });

@@ -30,8 +30,8 @@ function busyClock(): Clock & { pauses: number } {
   return clock;
 }
 
-function open(disk: MemoryDisk, how: { onFailure?: (error: Error) => void } = {}): FileBackend {
-  return openBackend({ disk, clock: busyClock(), path: '/db', logger: silentLogger, cacheBytes: 64 << 10, ...how });
+function open(disk: MemoryDisk, options: { onFailure?: (error: Error) => void } = {}): FileBackend {
+  return openBackend({ disk, clock: busyClock(), path: '/db', logger: silentLogger, cacheBytes: 64 << 10, ...options });
 }
 
 async function opened(disk = new MemoryDisk()): Promise<FileBackend> {

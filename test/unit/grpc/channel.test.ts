@@ -574,8 +574,8 @@ describe('what a client makes of', () => {
         'goaway: code: ENHANCE_YOUR_CALM, debug data: "too_many_pings"',
     ],
     ['a broken rule', [frame(T.DATA, 0, 0, 'x')], {}, 14, 'connection error: desc = "DATA on stream 0"'],
-  ])('%s', async (_name, bytes, how, code, text) => {
-    expect(await outcome(bytes, how)).toEqual({ code, message: text });
+  ])('%s', async (_name, bytes, options, code, text) => {
+    expect(await outcome(bytes, options)).toEqual({ code, message: text });
   });
 
   it('a refused stream: it tries once more', async () => {

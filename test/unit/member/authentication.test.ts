@@ -15,12 +15,12 @@ import { seededRandom } from '../../support/seeded-random.js';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 /** root with the password `secret`; authentication on. `applied` is what the test says. */
-function scene(how: { passwords?: Partial<Passwords>; logger?: Logger; clusterVersion?: string } = {}) {
+function scene(options: { passwords?: Partial<Passwords>; logger?: Logger; clusterVersion?: string } = {}) {
   const backend = new MemoryBackend();
   for (const bucket of ['auth', 'authUsers', 'authRoles'] as const) backend.createBucket(bucket);
   const clock = new ManualClock();
   const random = seededRandom(1);
-  const logger = how.logger ?? silentLogger;
+  const logger = options.logger ?? silentLogger;
   const tokens = new SimpleTokens(random, 300);
   const store = new AuthStore(backend, { logger, tokens, hashNow: () => '' });
   store.addUser(AuthUserAddRequest.create({ name: 'root', hashedPassword: base64('fake$$secret') }), '');
@@ -30,7 +30,7 @@ function scene(how: { passwords?: Partial<Passwords>; logger?: Logger; clusterVe
   const authentication = new Authentication({
     store,
     tokens,
-    passwords: { ...fakePasswords, ...how.passwords },
+    passwords: { ...fakePasswords, ...options.passwords },
     random,
     clock,
     logger,
@@ -47,7 +47,7 @@ function scene(how: { passwords?: Partial<Passwords>; logger?: Logger; clusterVe
     },
     linearizable: async () => {},
     applied: () => state.applied,
-    clusterVersion: () => how.clusterVersion,
+    clusterVersion: () => options.clusterVersion,
   });
   return { authentication, store, tokens, clock, state };
 }

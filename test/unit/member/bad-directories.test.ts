@@ -284,18 +284,18 @@ describe('a member starts from', () => {
 });
 
 /** A disk on which opening (some) files is refused. */
-function refusing(disk: MemoryDisk, code: string, isRefused: (path: string, how: string) => boolean): Disk {
+function refusing(disk: MemoryDisk, code: string, isRefused: (path: string, options: string) => boolean): Disk {
   const fail = (path: string): never => {
     throw Object.assign(new Error(`${code}: refused, open '${path}'`), { code, path });
   };
-  const open = (path: string, how: 'read' | 'write' | 'create' | 'open-or-create', mode?: number): DiskFile =>
-    isRefused(path, how) ? fail(path) : disk.open(path, how, mode);
+  const open = (path: string, options: 'read' | 'write' | 'create' | 'open-or-create', mode?: number): DiskFile =>
+    isRefused(path, options) ? fail(path) : disk.open(path, options, mode);
   const list = (path: string): string[] => (isRefused(path, 'list') ? fail(path) : disk.list(path));
   return {
     open,
     list,
     rename: (from, to) => (isRefused(to, 'rename') ? fail(to) : disk.rename(from, to)),
-    remove: (path, how) => (isRefused(path, 'remove') ? fail(path) : disk.remove(path, how)),
+    remove: (path, options) => (isRefused(path, 'remove') ? fail(path) : disk.remove(path, options)),
     makeDir: (path) => (isRefused(path, 'make') ? fail(path) : disk.makeDir(path)),
     stat: (path) => disk.stat(path),
     syncDir: (path) => disk.syncDir(path),
@@ -341,7 +341,12 @@ describe('a member that may not', () => {
   test.each([
     ['read its log', 'EACCES', (path: string) => path.startsWith(walDir), /EACCES.*member\/wal/],
     ['read its database', 'EACCES', (path: string) => path === db, /EACCES.*snap\/db/],
-    ['write anything', 'EROFS', (_: string, how: string) => how !== 'read' && how !== 'list', /EROFS.*member/],
+    [
+      'write anything',
+      'EROFS',
+      (_: string, options: string) => options !== 'read' && options !== 'list',
+      /EROFS.*member/,
+    ],
   ])('%s says so and changes nothing', async (_what, code, isRefused, message) => {
     const disk = diskWith(whole);
     const before = essence(filesOf(disk));
@@ -350,7 +355,7 @@ describe('a member that may not', () => {
   });
 
   test('make its folders says so', async () => {
-    const disk = refusing(new MemoryDisk(), 'EACCES', (_path, how) => how === 'make');
+    const disk = refusing(new MemoryDisk(), 'EACCES', (_path, options) => options === 'make');
     await expect(InProcessMember.prepare(disk, config)).rejects.toThrow(/EACCES.*\/data/);
   });
 });

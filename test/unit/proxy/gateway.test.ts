@@ -64,10 +64,10 @@ describe('a gateway', () => {
     return port;
   }
 
-  async function open(ports: number[], how: { clock?: ManualClock } = {}) {
+  async function open(ports: number[], options: { clock?: ManualClock } = {}) {
     const logger = new RecordingLogger();
     const remotes = new Remotes(ports.map((port) => ({ host: '127.0.0.1', port })));
-    const clock = how.clock ?? osClock;
+    const clock = options.clock ?? osClock;
     const gateway = new Gateway(remotes, { network: osNetwork, clock, logger, retryDelayMs: 60_000 });
     const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port: 0 }, gateway.accept, {
       halfOpen: true,

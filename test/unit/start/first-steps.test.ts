@@ -154,9 +154,9 @@ describe('outputs of the log', () => {
   });
 
   it('may be systemd’s journal', () => {
-    const how = { level: 'info', format: 'json', timestampDigits: 6, wallMs: () => 0 } as const;
+    const options = { level: 'info', format: 'json', timestampDigits: 6, wallMs: () => 0 } as const;
     const journalSocket = `${dir}/journal`;
-    expect(() => createLogger({ ...how, outputs: ['systemd/journal'], journalSocket })).toThrow(
+    expect(() => createLogger({ ...options, outputs: ['systemd/journal'], journalSocket })).toThrow(
       `can't find journal (dial unixgram ${journalSocket}: connect: no such file or directory)`,
     );
   });
@@ -164,8 +164,8 @@ describe('outputs of the log', () => {
   it('reach the journal with the level as its priority, a record a message', () => {
     const journalSocket = `${dir}/journal-here`;
     using journal = new DatagramSocket(journalSocket);
-    const how = { level: 'info', format: 'json', timestampDigits: 6, wallMs: () => 0, journalSocket } as const;
-    const written = createLogger({ ...how, outputs: ['systemd/journal'] });
+    const options = { level: 'info', format: 'json', timestampDigits: 6, wallMs: () => 0, journalSocket } as const;
+    const written = createLogger({ ...options, outputs: ['systemd/journal'] });
     written.warn('slow fdatasync', { took: '2s' });
     written.debug('not at this level');
     written.error('two\nlines');

@@ -20,19 +20,19 @@ import {
 } from '../../../../src/proto/gen/etcdserverpb.js';
 import { Event, Event_EventType, KeyValue } from '../../../../src/proto/gen/mvccpb.js';
 
-interface How {
+interface Options {
   readonly hex?: boolean;
   readonly emulate?: EmulatedVersion;
 }
 
 /** What `use` makes the printer of a format write. */
-async function printed(format: OutputFormat, use: (printer: Printer) => void, how: How = {}): Promise<string> {
+async function printed(format: OutputFormat, use: (printer: Printer) => void, options: Options = {}): Promise<string> {
   const chunks: Buffer[] = [];
   const out = {
     stdout: (chunk: string | Uint8Array) => void chunks.push(Buffer.from(chunk)),
     stderr: (text: string) => void chunks.push(Buffer.from(`stderr: ${text}`)),
   };
-  use(await createPrinter(format, out, { hex: how.hex ?? false, emulate: how.emulate ?? '3.5' }));
+  use(await createPrinter(format, out, { hex: options.hex ?? false, emulate: options.emulate ?? '3.5' }));
   return Buffer.concat(chunks).toString('latin1');
 }
 

@@ -22,8 +22,8 @@ async function expectAlone(opened: InProcessMember, id: bigint, keys: number): P
   expect(opened.all().length).toBe(keys);
 }
 
-describe.each(['with a raft snapshot', 'with the log alone'])('going on alone %s', (how) => {
-  const config = { snapshotCount: how === 'with a raft snapshot' ? 8 : 100_000, snapshotCatchupEntries: 3 };
+describe.each(['with a raft snapshot', 'with the log alone'])('going on alone %s', (base) => {
+  const config = { snapshotCount: base === 'with a raft snapshot' ? 8 : 100_000, snapshotCatchupEntries: 3 };
 
   it('leaves one voter of three and a learner, wherever it is tried', { timeout: 60_000 }, async () => {
     const cluster = await startSimulatedCluster({ config: { ...config, walSegmentBytes: 16_000 } });
