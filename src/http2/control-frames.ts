@@ -63,7 +63,7 @@ export class ControlFrames {
       this.#sender.setPeerTableBytes(this.#theirs.headerTableBytes);
     }
     this.#shiftWindows(this.#theirs.streamWindowBytes - before.streamWindowBytes);
-    this.#sender.frameHeader(0, FrameType.Settings, Flag.Ack, 0);
+    this.#sender.frames.frameHeader(0, FrameType.Settings, Flag.Ack, 0);
     this.#sender.scheduleFlush();
     if (!this.#isReady) {
       this.#isReady = true;
@@ -93,8 +93,8 @@ export class ControlFrames {
       return;
     }
     this.#floods.count(pingFlood);
-    this.#sender.frameHeader(8, FrameType.Ping, Flag.Ack, 0);
-    this.#sender.outbox.append(bytes.subarray(start, end));
+    this.#sender.frames.frameHeader(8, FrameType.Ping, Flag.Ack, 0);
+    this.#sender.frames.outbox.append(bytes.subarray(start, end));
     this.#sender.scheduleFlush();
     if (this.#pingPolicy?.allows(this.#streams.open.size) === false) {
       throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'too_many_pings');

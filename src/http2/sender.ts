@@ -5,20 +5,13 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
+import { FrameWriter } from './frame-writer.js';
 import { ConnectionError, ErrorCode } from './frames/error-code.js';
-import {
-  DEFAULT_WINDOW,
-  Flag,
-  FRAME_HEADER_BYTES,
-  FrameType,
-  MAX_WINDOW,
-  writeFrameHeader,
-  writeUint32,
-} from './frames/frame.js';
+import { DEFAULT_WINDOW, Flag, FrameType, MAX_WINDOW } from './frames/frame.js';
 import type { Settings } from './frames/settings.js';
 import { HpackEncoder } from './hpack/encoder.js';
 import type { PingPolicy } from './keepalive.js';
-import { Outbox } from './outbox.js';
+import type { Outbox } from './outbox.js';
 import type { Stream } from './stream.js';
 import type { Backlog, HeaderList } from './types.js';
 
@@ -49,11 +42,12 @@ interface SenderParts {
 }
 
 export class Sender {
-  readonly outbox = new Outbox();
+  readonly frames = new FrameWriter(() => this.scheduleFlush());
   sentBytes = 0;
   /** The peer does not read its answers: nor do we read more of what provokes them. */
   readingStopped = false;
 
+  readonly #outbox: Outbox = this.frames.outbox;
   readonly #socket: Duplex;
   readonly #clock: Clock;
   readonly #host: SenderHost;
@@ -83,7 +77,7 @@ export class Sender {
   }
 
   get unsentBytes(): number {
-    return this.#queuedBytes + this.outbox.size + this.#socket.writableLength;
+    return this.#queuedBytes + this.#outbox.size + this.#socket.writableLength;
   }
 
   /** The peer's decoder takes a table of so many bytes. */
@@ -143,8 +137,8 @@ export class Sender {
   }
 
   writeOut(): void {
-    if (this.outbox.size === 0 || this.#socket.destroyed || this.#socket.writableEnded) return;
-    const buffers = this.outbox.take();
+    if (this.#outbox.size === 0 || this.#socket.destroyed || this.#socket.writableEnded) return;
+    const buffers = this.#outbox.take();
     const [only] = buffers;
     let flowing = true;
     if (buffers.length === 1 && only !== undefined) {
@@ -166,7 +160,7 @@ export class Sender {
   /** May DATA go to the outbox now? Empties the outbox into the socket when it has grown. */
   #hasRoom(): boolean {
     if (this.#socketFull) return false;
-    if (this.outbox.size < SOCKET_HIGH_WATER) return true;
+    if (this.#outbox.size < SOCKET_HIGH_WATER) return true;
     this.writeOut();
     return !this.#socketFull;
   }
@@ -176,22 +170,22 @@ export class Sender {
     const most = this.#theirs.maxFrameBytes;
     const endFlag = end ? Flag.EndStream : 0;
     if (block.length <= most) {
-      this.frameHeader(block.length, FrameType.Headers, endFlag | Flag.EndHeaders, stream.id, block.length);
-      const { bytes } = this.outbox;
-      let { pos } = this.outbox;
+      this.frames.frameHeader(block.length, FrameType.Headers, endFlag | Flag.EndHeaders, stream.id, block.length);
+      const { bytes } = this.#outbox;
+      let { pos } = this.#outbox;
       if (block.length < 16) for (let i = 0; i < block.length; i++) bytes[pos++] = block[i] ?? 0;
       else {
         bytes.set(block, pos);
         pos += block.length;
       }
-      this.outbox.pos = pos;
+      this.#outbox.pos = pos;
     } else {
       for (let at = 0; at < block.length; at += most) {
         const piece = block.subarray(at, at + most);
         const last = at + most >= block.length ? Flag.EndHeaders : 0;
-        if (at === 0) this.frameHeader(piece.length, FrameType.Headers, endFlag | last, stream.id);
-        else this.frameHeader(piece.length, FrameType.Continuation, last, stream.id);
-        this.outbox.append(piece);
+        if (at === 0) this.frames.frameHeader(piece.length, FrameType.Headers, endFlag | last, stream.id);
+        else this.frames.frameHeader(piece.length, FrameType.Continuation, last, stream.id);
+        this.#outbox.append(piece);
       }
     }
     if (this.#pingPolicy !== undefined) this.#pingPolicy.sentSincePing = true;
@@ -212,8 +206,8 @@ export class Sender {
       (total === 0 || (total <= stream.sendWindow && total <= this.#sendWindow)) &&
       this.#hasRoom()
     ) {
-      this.frameHeader(total, FrameType.Data, end ? Flag.EndStream : 0, stream.id, total);
-      const outbox = this.outbox;
+      this.frames.frameHeader(total, FrameType.Data, end ? Flag.EndStream : 0, stream.id, total);
+      const outbox = this.#outbox;
       if (prefix !== undefined) {
         const into = outbox.bytes;
         for (let i = 0; i < prefixBytes; i++) into[outbox.pos++] = prefix[i] ?? 0;
@@ -230,7 +224,7 @@ export class Sender {
       this.#queueGrew(stream, total);
     } else if (stream.queue === undefined && end) {
       // Nothing but the end, while the socket is full: nine bytes that no window counts.
-      this.frameHeader(0, FrameType.Data, Flag.EndStream, stream.id);
+      this.frames.frameHeader(0, FrameType.Data, Flag.EndStream, stream.id);
       this.#dataWritten(stream, 0, true);
       return true;
     }
@@ -281,7 +275,7 @@ export class Sender {
       if (queue === undefined || count <= 0) continue;
       const empties = count === stream.queuedBytes;
       const end = empties && stream.endQueued && stream.trailersQueued === undefined;
-      this.frameHeader(count, FrameType.Data, end ? Flag.EndStream : 0, stream.id);
+      this.frames.frameHeader(count, FrameType.Data, end ? Flag.EndStream : 0, stream.id);
       this.#moveQueued(stream, queue, count);
       if (empties) stream.queue = undefined;
       else if (stream.sendWindow > count) this.#sendable.add(stream);
@@ -295,7 +289,7 @@ export class Sender {
   }
 
   #moveQueued(stream: Stream, queue: Uint8Array[], count: number): void {
-    const outbox = this.outbox;
+    const outbox = this.#outbox;
     let used = 0;
     for (let left = count; left > 0; ) {
       const bytes = queue[used];
@@ -327,46 +321,5 @@ export class Sender {
       stream.localEnded = true;
       this.#host.closeIfDone(stream);
     }
-  }
-
-  /** Reserves room for the frame's header and `room` bytes of payload, and writes the header. */
-  frameHeader(length: number, type: number, flags: number, streamId: number, room = 0): void {
-    const outbox = this.outbox;
-    outbox.reserve(FRAME_HEADER_BYTES + room);
-    writeFrameHeader(outbox.bytes, outbox.pos, length, type, flags, streamId);
-    outbox.pos += FRAME_HEADER_BYTES;
-  }
-
-  writeReset(streamId: number, code: ErrorCode): void {
-    this.frameHeader(4, FrameType.RstStream, 0, streamId, 4);
-    writeUint32(this.outbox.bytes, this.outbox.pos, code);
-    this.outbox.pos += 4;
-    this.scheduleFlush();
-  }
-
-  writeWindowUpdate(streamId: number, increment: number): void {
-    this.frameHeader(4, FrameType.WindowUpdate, 0, streamId, 4);
-    writeUint32(this.outbox.bytes, this.outbox.pos, increment);
-    this.outbox.pos += 4;
-    this.scheduleFlush();
-  }
-
-  writeGoAway(lastStream: number, code: ErrorCode, debug: string): void {
-    const text = Buffer.from(debug.slice(0, 512), 'latin1');
-    const payload = Buffer.alloc(8 + text.length);
-    writeUint32(payload, 0, lastStream);
-    writeUint32(payload, 4, code);
-    payload.set(text, 8);
-    this.frameHeader(payload.length, FrameType.GoAway, 0, 0);
-    this.outbox.append(payload);
-    this.scheduleFlush();
-  }
-
-  writePing(number: number): void {
-    const payload = Buffer.alloc(8);
-    writeUint32(payload, 4, number);
-    this.frameHeader(8, FrameType.Ping, 0, 0);
-    this.outbox.append(payload);
-    this.scheduleFlush();
   }
 }

@@ -115,12 +115,12 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
 
   /** Says hello and begins to read. Once. */
   start(): this {
-    if (this.role === 'client') this.#sender.outbox.append(preface);
+    if (this.role === 'client') this.#sender.frames.outbox.append(preface);
     const settings = encodeSettings(this.#own, this.role);
-    this.#sender.frameHeader(settings.length, FrameType.Settings, 0, 0);
-    this.#sender.outbox.append(settings);
+    this.#sender.frames.frameHeader(settings.length, FrameType.Settings, 0, 0);
+    this.#sender.frames.outbox.append(settings);
     const wider = this.#connectionWindow - DEFAULT_WINDOW;
-    if (wider > 0) this.#sender.writeWindowUpdate(0, wider);
+    if (wider > 0) this.#sender.frames.writeWindowUpdate(0, wider);
     this.#sender.scheduleFlush();
     this.socket.on('data', this.#onData);
     this.socket.on('drain', this.#onDrain);
@@ -176,20 +176,20 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
     if (this.closed || this.closing) return;
     this.closing = true;
     if (this.role === 'client') {
-      this.#sender.writeGoAway(0, ErrorCode.NoError, '');
+      this.#sender.frames.writeGoAway(0, ErrorCode.NoError, '');
       this.#endIfIdle();
       return;
     }
     // 1. Tell the client to open no more streams. 2. What it opened before it read that arrives before its answer to
     //    this ping.
     // 3. From then on the last stream is known. (RFC 9113 section 6.8)
-    this.#sender.writeGoAway(MAX_STREAM_ID, ErrorCode.NoError, GRACEFUL_STOP);
+    this.#sender.frames.writeGoAway(MAX_STREAM_ID, ErrorCode.NoError, GRACEFUL_STOP);
     const settle = (): void => {
       if (this.#streams.lastAccepted !== MAX_STREAM_ID || this.closed) return;
       this.#cancelTimer?.();
       this.#cancelTimer = undefined;
       this.#streams.lastAccepted = this.#streams.lastPeer;
-      this.#sender.writeGoAway(this.#streams.lastAccepted, ErrorCode.NoError, GRACEFUL_STOP);
+      this.#sender.frames.writeGoAway(this.#streams.lastAccepted, ErrorCode.NoError, GRACEFUL_STOP);
       this.#endIfIdle();
     };
     this.#writePing(settle);
@@ -198,7 +198,7 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
 
   destroy(code: ErrorCode = ErrorCode.NoError, message = ''): void {
     if (this.closed) return;
-    this.#sender.writeGoAway(this.#streams.lastPeer, code, message);
+    this.#sender.frames.writeGoAway(this.#streams.lastPeer, code, message);
     this.#finish({ code, message, goAway: this.#goAwayReceived });
   }
 
@@ -336,14 +336,14 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
     } else if (this.role === 'server') {
       // The answer is complete and the rest of the request of no use: ask the client to stop, without an error (section
       // 8.1).
-      this.#sender.writeReset(stream.id, ErrorCode.NoError);
+      this.#sender.frames.writeReset(stream.id, ErrorCode.NoError);
       this.#streams.recentlyReset.add(stream.id);
       this.closeStream(stream, { t: 'done' });
     }
   }
 
   resetStream(stream: Stream, code: ErrorCode): void {
-    this.#sender.writeReset(stream.id, code);
+    this.#sender.frames.writeReset(stream.id, code);
     this.closeStream(stream, { t: 'reset', code, local: true, unprocessed: false });
   }
 
@@ -360,7 +360,7 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
   }
 
   #writePing(answer: (answered: boolean) => void): void {
-    this.#sender.writePing(this.#pings.add(answer));
+    this.#sender.frames.writePing(this.#pings.add(answer));
   }
 
   sendKeepalivePing(): void {
