@@ -13,11 +13,11 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
-import { ConnectionError, ErrorCode } from './frames/error-code.js';
+import { ErrorCode } from './frames/error-code.js';
 import { DEFAULT_WINDOW, FrameType, MIN_MAX_FRAME_BYTES, preface } from './frames/frame.js';
 import { FrameReader } from './frames/frame-reader.js';
 import { encodeSettings, initialSettings, type Settings } from './frames/settings.js';
-import type { Intake, Waiting } from './intake.js';
+import { Inflow } from './inflow.js';
 import { Keepalive, type KeepaliveHost, PingPolicy } from './keepalive.js';
 import { Pings } from './pings.js';
 import { Receiver } from './receiver.js';
@@ -41,7 +41,7 @@ const DRAIN_PING_MS = 5000;
 /** What grpc-go's server says with it; its clients show it. */
 const GRACEFUL_STOP = 'graceful_stop';
 
-export class Session implements StreamOwner, KeepaliveHost, Waiting {
+export class Session implements StreamOwner, KeepaliveHost {
   readonly role: 'client' | 'server';
   readonly peer: SessionPeer;
   closing = false;
@@ -51,17 +51,12 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
   readonly #own: Settings;
   readonly #theirs = initialSettings();
   readonly #connectionWindow: number;
-  readonly #reader: FrameReader;
+  readonly #inflow: Inflow;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #streams: StreamTable;
   readonly #keepalive: Keepalive;
-  readonly #intake: Intake | undefined;
 
-  #prefaceSeen = 0;
-
-  /** Read and not yet taken: other connections have their turn. */
-  #untaken: Buffer | undefined;
   readonly #pings = new Pings();
   #goAwayReceived: { code: ErrorCode; debug: string } | undefined;
   #socketError: Error | undefined;
@@ -78,7 +73,6 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
     this.#streams = new StreamTable(options.role);
     this.peer = options.peer ?? { address: '', tls: false, commonName: undefined };
     this.#clock = options.clock;
-    this.#intake = options.intake;
     this.#own = {
       headerTableBytes: limits.headerTableBytes ?? 4096,
       maxConcurrentStreams: limits.maxConcurrentStreams ?? 2 ** 32 - 1,
@@ -106,11 +100,17 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
       own: this.#own,
       theirs: this.#theirs,
       connectionWindow: this.#connectionWindow,
-      intake: this.#intake,
+      intake: options.intake,
       pingPolicy,
       events: options,
     });
-    this.#reader = new FrameReader(this.#own.maxFrameBytes, this.#receiver);
+    this.#inflow = new Inflow({
+      socket,
+      host: this,
+      sender: this.#sender,
+      reader: new FrameReader(this.#own.maxFrameBytes, this.#receiver),
+      intake: options.intake,
+    });
   }
 
   /** Says hello and begins to read. Once. */
@@ -213,47 +213,13 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
   readonly #onData = (chunk: Buffer): void => {
     if (this.closed) return;
     this.#keepalive.heard();
-    if (this.#untaken !== undefined) this.#untaken = Buffer.concat([this.#untaken, chunk]);
-    else if (this.#intake?.isBusy === true) this.#waitForIntake(chunk);
-    else this.#take(chunk);
+    this.#inflow.take(chunk);
   };
-
-  #take(chunk: Buffer): void {
-    try {
-      const rest = this.#prefaceSeen < preface.length && this.role === 'server' ? this.#takePreface(chunk) : chunk;
-      if (rest.length === 0) return;
-      const taken = this.#reader.push(rest);
-      if (taken < rest.length && !this.closed) this.#waitForIntake(rest.subarray(taken));
-    } catch (error) {
-      // Anything else than a ConnectionError is our own fault; it must not take the process, and the peer learns that
-      // it was us.
-      if (error instanceof ConnectionError) this.destroy(error.code, error.message);
-      else this.destroy(ErrorCode.InternalError, `internal error: ${error instanceof Error ? error.message : ''}`);
-    }
-  }
-
-  #waitForIntake(rest: Buffer): void {
-    this.#untaken = rest;
-    this.socket.pause();
-    this.#intake?.wait(this);
-  }
-
-  goOn(): void {
-    const rest = this.#untaken;
-    if (rest === undefined || this.closed) return;
-    this.#untaken = undefined;
-    this.#take(rest);
-    this.#resumeReading();
-  }
-
-  #resumeReading(): void {
-    if (!this.#sender.readingStopped && this.#untaken === undefined && !this.closed) this.socket.resume();
-  }
 
   readonly #onDrain = (): void => {
     const wasStopped = this.#sender.readingStopped;
     this.#sender.drained();
-    if (wasStopped) this.#resumeReading();
+    if (wasStopped) this.#inflow.resume();
     this.#sender.flush();
   };
 
@@ -268,15 +234,6 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
     this.#finish({ code: ErrorCode.NoError, message, goAway: this.#goAwayReceived });
   };
 
-  #takePreface(chunk: Buffer): Buffer {
-    const count = Math.min(chunk.length, preface.length - this.#prefaceSeen);
-    if (chunk.compare(preface, this.#prefaceSeen, this.#prefaceSeen + count, 0, count) !== 0) {
-      throw new ConnectionError(ErrorCode.ProtocolError, 'bad connection preface');
-    }
-    this.#prefaceSeen += count;
-    return chunk.subarray(count);
-  }
-
   // ── the end
   // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -289,7 +246,7 @@ export class Session implements StreamOwner, KeepaliveHost, Waiting {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#receiver.end();
-    this.#untaken = undefined;
+    this.#inflow.drop();
     const lost = [...this.#streams.open.values()];
     for (const stream of lost) this.closeStream(stream, { t: 'lost', reason: end, unprocessed: false });
     this.#pings.end();
