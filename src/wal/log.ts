@@ -15,10 +15,9 @@ import type { Disk, DiskFile } from '../lib/disk.js';
 import type { Entry, HardState } from '../raftpb/types.js';
 import { isEmptyHardState, makeHardState } from '../raftpb/types.js';
 import { Encoder } from './encoder.js';
-import { WalLockedError } from './errors.js';
 import { encodeHardState, encodeWalSnapshot } from './marshal.js';
 import { segmentName } from './names.js';
-import type { SegmentFile } from './segments.js';
+import { createSegmentFile, Segment } from './segment.js';
 import type { Wal, WalOptions, WalSnapshot } from './types.js';
 
 export const DEFAULT_SEGMENT_SIZE_BYTES = 64_000_000;
@@ -33,33 +32,6 @@ const MOST_UNWRITTEN_BYTES = 4096;
 /** A disk slower than this on average must not hold up heartbeats and reads. */
 const SLOWEST_SYNC_IN_CALL_MS = 2;
 const SLOW_SYNC_WARNING_MS = 1000;
-
-/** A segment held open and locked. */
-export class Segment {
-  #syncing = 0;
-  #closeWhenSynced = false;
-
-  constructor(
-    readonly name: SegmentFile,
-    readonly file: DiskFile,
-  ) {}
-
-  async syncDataAsync(): Promise<void> {
-    this.#syncing++;
-    try {
-      await this.file.syncDataAsync();
-    } finally {
-      this.#syncing--;
-      if (this.#closeWhenSynced && this.#syncing === 0) this.file.close();
-    }
-  }
-
-  /** A descriptor must not be closed (and perhaps given to another file) while a thread syncs it. */
-  close(): void {
-    this.#closeWhenSynced = true;
-    if (this.#syncing === 0) this.file.close();
-  }
-}
 
 export interface LogStart {
   readonly metadata: Uint8Array;
@@ -298,21 +270,6 @@ export class Log implements Wal {
       this.#failure = error;
       throw error;
     }
-  }
-}
-
-/** A new, locked, preallocated file; what stood there under that name (a leftover) is removed. */
-export function createSegmentFile(disk: Disk, path: string, sizeBytes: number): DiskFile {
-  if (disk.stat(path) !== undefined) disk.remove(path);
-  const file = disk.open(path, 'create', 0o600);
-  try {
-    if (!file.tryLock('wal')) throw new WalLockedError(path);
-    file.allocate(sizeBytes);
-    return file;
-  } catch (error) {
-    file.close();
-    disk.remove(path);
-    throw error;
   }
 }
 

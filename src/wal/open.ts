@@ -11,10 +11,11 @@ import { parentOf } from '../lib/path.js';
 import { syncName } from '../lib/sync-name.js';
 import { Encoder } from './encoder.js';
 import { WalLockedError, WalNotFoundError, type WalTornError } from './errors.js';
-import { createSegmentFile, DEFAULT_SEGMENT_SIZE_BYTES, emptyState, Log, Segment } from './log.js';
+import { DEFAULT_SEGMENT_SIZE_BYTES, emptyState, Log } from './log.js';
 import { encodeWalSnapshot } from './marshal.js';
 import { segmentName } from './names.js';
 import { Collector, readRecords } from './read.js';
+import { createSegmentFile, Segment } from './segment.js';
 import { hasWal, type SegmentFile, segmentsFrom } from './segments.js';
 import type { OpenedWal, Wal, WalOptions, WalPosition } from './types.js';
 
