@@ -8,17 +8,7 @@
  *   3. The data directory is opened or made, the log replayed.
  *   4. Once the member has published itself, clients are served and the waiting connections are let in.
  */
-import { HealthCounters, healthHandler } from '../api/http/health.js';
-import { metricsHandler } from '../api/http/metrics.js';
-import { peerMembersHandler } from '../api/http/peer.js';
-import { peerDowngradeHandler } from '../api/http/peer-downgrade.js';
-import { peerHashKvHandler } from '../api/http/peer-hash-kv.js';
-import { peerLeasesHandler } from '../api/http/peer-leases.js';
-import { peerPromoteHandler } from '../api/http/peer-promote.js';
-import { createRouter } from '../api/http/router.js';
-import type { HttpHandler } from '../api/http/types.js';
-import { versionHandler } from '../api/http/version.js';
-import { V2HttpMetrics } from '../api/v2/metrics.js';
+import { HealthCounters } from '../api/http/health.js';
 import { RpcCounts } from '../api/v3/register.js';
 import type { LogLevel, MemberOptions } from '../config/member-options.js';
 import type { Disk } from '../lib/disk.js';
@@ -26,42 +16,35 @@ import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
-import { descriptorLimit, openDescriptors } from '../lib/os/descriptors.js';
 import { osDisk } from '../lib/os/disk.js';
 import { lockedDisk } from '../lib/os/locked-disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
 import { osNetwork } from '../lib/os/net.js';
 import { openFileLimit } from '../lib/os/open-files.js';
 import { osPasswords } from '../lib/os/passwords.js';
-import { addressSpaceLimitBytes, networkBytes } from '../lib/os/process-figures.js';
 import { osRandom } from '../lib/os/random.js';
-import { watchRuntime } from '../lib/os/runtime.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
 import { decide } from '../member/bootstrap/decide.js';
 import { openParts } from '../member/bootstrap/open.js';
 import { walDirOf } from '../member/bootstrap/paths.js';
 import type { DiskObserver } from '../member/bootstrap/types.js';
 import { Member } from '../member/member.js';
-import { addClusterMetrics } from '../member/metrics/cluster-metrics.js';
-import { MemberMetrics } from '../member/metrics/metrics.js';
-import { addHandlingHistogram } from '../member/metrics/rpc-metrics.js';
+import type { MemberMetrics } from '../member/metrics/metrics.js';
 import { requestTimeoutMs } from '../member/world/types.js';
-import type { PeerTransport } from '../peer/transport.js';
 import { hasWal } from '../wal/index.js';
 import { makeTokens } from './auth-tokens.js';
 import { maybeDefragment } from './bootstrap-defrag.js';
-import { clientApi } from './client-api.js';
 import { connectionLimits } from './connection-limit.js';
-import { debugHandlers } from './debug-face.js';
 import { discover } from './discover.js';
 import { FatalStartError } from './fatal-start-error.js';
+import { facesOf } from './member-faces.js';
+import { memberMetrics } from './member-metrics.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
-import { type PortFaces, type PortKind, Ports } from './ports.js';
+import { Ports } from './ports.js';
 import { prepareDirectories } from './prepare-directories.js';
 import { startingFields } from './starting-record.js';
 import type { Tracing } from './tracing.js';
-import { v2Handlers } from './v2-face.js';
 import { checkV2Stage } from './v2-stage.js';
 
 export interface RunningMember {
@@ -192,7 +175,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
       logger,
       { counts, health, metrics, backlog: ports.backlog, tracing },
       peers.transport,
-      host,
+      host.setLogLevel,
     );
     await maybeDefragment(member.backend, options.bootstrapDefragThresholdMegabytes, logger);
     ports.serve('peer', faces.peer);
@@ -223,121 +206,4 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
       stopped(undefined);
     },
   };
-}
-
-interface Measured {
-  readonly counts: RpcCounts;
-  readonly health: HealthCounters;
-  readonly metrics: MemberMetrics;
-  /** What waits to be sent on all connections. */
-  readonly backlog: { readonly bytes: number };
-  readonly tracing: Tracing | undefined;
-}
-
-/** What each kind of port answers. */
-function facesOf(
-  member: Member,
-  options: MemberOptions,
-  logger: Logger,
-  measured: Measured,
-  transport: PeerTransport,
-  { setLogLevel }: HostParts,
-): Record<PortKind, PortFaces> {
-  const { grpc, gateway } = clientApi(member, options, {
-    logger,
-    counts: measured.counts,
-    backlog: measured.backlog,
-    tracing: measured.tracing,
-  });
-  const version = versionHandler({
-    serverVersion: member.serverVersion,
-    clusterVersion: () => member.cluster.version,
-    storageVersion: () => member.maintenance.storageVersion,
-  });
-  const { peerAnswers } = member;
-  const peers = [
-    peerMembersHandler(peerAnswers),
-    peerPromoteHandler(peerAnswers, logger.with({ caller: 'api/http/peer-promote.ts' })),
-    peerHashKvHandler(peerAnswers, logger.with({ caller: 'api/http/peer-hash-kv.ts' })),
-    peerLeasesHandler(peerAnswers),
-    peerDowngradeHandler(peerAnswers),
-  ];
-  const raft: HttpHandler = (request, url) => transport.handle(request, url);
-  const source = {
-    emulate: member.emulate,
-    alarmNames: () => member.maintenance.alarmNames(),
-    hasLeader: () => member.leadership.hasLeader,
-    isLearner: () => member.isLearner,
-    probe: (options: { serializable: boolean }) => member.reads.probe(options),
-  };
-  const health = healthHandler(source, logger.with({ caller: 'api/http/health.ts' }), measured.health);
-  const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });
-  const debug = debugHandlers(member, options, measured.counts, setLogLevel);
-  const access = {
-    cors: options.cors,
-    hostWhitelist: options.hostWhitelist,
-    logger: logger.with({ caller: 'api/http/router.ts' }),
-  };
-  const http = createRouter({
-    access,
-    targetHandlers: [
-      ...gateway,
-      ...v2Handlers(member, options, { observer: new V2HttpMetrics(measured.metrics.registry), logger }),
-    ],
-    handlers: [version, health, metrics, ...debug],
-  });
-  return {
-    peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },
-    client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
-    http: { http },
-    metrics: { http: createRouter({ handlers: [health, metrics] }) },
-  };
-}
-
-function memberMetrics(
-  member: Member,
-  counts: RpcCounts,
-  health: HealthCounters,
-  { isExtensive }: { readonly isExtensive: boolean },
-): MemberMetrics {
-  const identity = {
-    serverVersion: member.serverVersion,
-    memberIdHex: member.id.toString(16),
-  };
-  const figures = () => ({
-    ...member.figures(),
-    healthSuccess: health.success,
-    healthFailures: health.failures,
-    healthChecks: health.checks.values(),
-    clientReceivedBytes: counts.receivedBytes,
-    clientSentBytes: counts.sentBytes,
-    openDescriptors: openDescriptors(),
-    descriptorLimit: descriptorLimit(),
-    ...networkFigures(),
-    addressSpaceLimitBytes: addressSpaceLimitBytes(),
-  });
-  const metrics = new MemberMetrics(identity, watchRuntime(), figures, () => counts.all());
-  addClusterMetrics(metrics.registry, () => member.figures());
-  member.onApplied = (kind, ok, tookMs, ttl) => {
-    metrics.applied(kind, ok, tookMs, 'v3');
-    if (ttl !== undefined) metrics.leaseGranted(ttl);
-  };
-  member.onV2Applied = (method, ok, tookMs) => metrics.applied(method, ok, tookMs, 'v2');
-  member.storeWork.observer = {
-    onPause: (what, tookMs) => metrics.took(what === 'index' ? 'indexCompactionPause' : 'compactionPause', tookMs),
-    onDone: (tookMs) => metrics.took('compactionTotal', tookMs),
-  };
-  member.onDatabaseSave = ({ fsyncMs, totalMs }) => {
-    metrics.took('databaseFsync', fsyncMs);
-    metrics.took('databaseSave', totalMs);
-  };
-  member.maintenance.onDone = (what, tookMs) => metrics.took(what, tookMs);
-  counts.onRequest = (type, version) => metrics.clientRequest(type, version);
-  if (isExtensive) counts.addHandledListener(addHandlingHistogram(metrics.registry, () => counts.all()));
-  return metrics;
-}
-
-function networkFigures(): { networkReceivedBytes: number; networkSentBytes: number } {
-  const { received, sent } = networkBytes();
-  return { networkReceivedBytes: received, networkSentBytes: sent };
 }

@@ -1,0 +1,91 @@
+/** What each kind of a member's ports answers. */
+import { type HealthCounters, healthHandler } from '../api/http/health.js';
+import { metricsHandler } from '../api/http/metrics.js';
+import { peerMembersHandler } from '../api/http/peer.js';
+import { peerDowngradeHandler } from '../api/http/peer-downgrade.js';
+import { peerHashKvHandler } from '../api/http/peer-hash-kv.js';
+import { peerLeasesHandler } from '../api/http/peer-leases.js';
+import { peerPromoteHandler } from '../api/http/peer-promote.js';
+import { createRouter } from '../api/http/router.js';
+import type { HttpHandler } from '../api/http/types.js';
+import { versionHandler } from '../api/http/version.js';
+import { V2HttpMetrics } from '../api/v2/metrics.js';
+import type { RpcCounts } from '../api/v3/register.js';
+import type { LogLevel, MemberOptions } from '../config/member-options.js';
+import type { Logger } from '../lib/logger.js';
+import type { Member } from '../member/member.js';
+import type { MemberMetrics } from '../member/metrics/metrics.js';
+import type { PeerTransport } from '../peer/transport.js';
+import { clientApi } from './client-api.js';
+import { debugHandlers } from './debug-face.js';
+import type { PortFaces, PortKind } from './ports.js';
+import type { Tracing } from './tracing.js';
+import { v2Handlers } from './v2-face.js';
+
+export interface Measured {
+  readonly counts: RpcCounts;
+  readonly health: HealthCounters;
+  readonly metrics: MemberMetrics;
+  /** What waits to be sent on all connections. */
+  readonly backlog: { readonly bytes: number };
+  readonly tracing: Tracing | undefined;
+}
+
+export function facesOf(
+  member: Member,
+  options: MemberOptions,
+  logger: Logger,
+  measured: Measured,
+  transport: PeerTransport,
+  setLogLevel: ((level: LogLevel) => void) | undefined,
+): Record<PortKind, PortFaces> {
+  const { grpc, gateway } = clientApi(member, options, {
+    logger,
+    counts: measured.counts,
+    backlog: measured.backlog,
+    tracing: measured.tracing,
+  });
+  const version = versionHandler({
+    serverVersion: member.serverVersion,
+    clusterVersion: () => member.cluster.version,
+    storageVersion: () => member.maintenance.storageVersion,
+  });
+  const { peerAnswers } = member;
+  const peers = [
+    peerMembersHandler(peerAnswers),
+    peerPromoteHandler(peerAnswers, logger.with({ caller: 'api/http/peer-promote.ts' })),
+    peerHashKvHandler(peerAnswers, logger.with({ caller: 'api/http/peer-hash-kv.ts' })),
+    peerLeasesHandler(peerAnswers),
+    peerDowngradeHandler(peerAnswers),
+  ];
+  const raft: HttpHandler = (request, url) => transport.handle(request, url);
+  const source = {
+    emulate: member.emulate,
+    alarmNames: () => member.maintenance.alarmNames(),
+    hasLeader: () => member.leadership.hasLeader,
+    isLearner: () => member.isLearner,
+    probe: (options: { serializable: boolean }) => member.reads.probe(options),
+  };
+  const health = healthHandler(source, logger.with({ caller: 'api/http/health.ts' }), measured.health);
+  const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });
+  const debug = debugHandlers(member, options, measured.counts, setLogLevel);
+  const access = {
+    cors: options.cors,
+    hostWhitelist: options.hostWhitelist,
+    logger: logger.with({ caller: 'api/http/router.ts' }),
+  };
+  const http = createRouter({
+    access,
+    targetHandlers: [
+      ...gateway,
+      ...v2Handlers(member, options, { observer: new V2HttpMetrics(measured.metrics.registry), logger }),
+    ],
+    handlers: [version, health, metrics, ...debug],
+  });
+  return {
+    peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },
+    client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
+    http: { http },
+    metrics: { http: createRouter({ handlers: [health, metrics] }) },
+  };
+}
