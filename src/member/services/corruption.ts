@@ -5,57 +5,40 @@
  * server/etcdserver/corrupt.go.
  */
 
-import type { Clock } from '../../lib/clock.js';
 import { hexId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
-import { PeerCallError, type PeerCalls } from '../../peer/types.js';
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../../proto/gen/etcdserverpb.js';
 import type { NodeId } from '../../raftpb/types.js';
 import type { Propose } from '../apply/operation.js';
 import type { Leadership } from '../loop/leadership.js';
-import type { Cluster } from '../membership/cluster.js';
 import type { Reads } from '../reads/reads.js';
 import type { MemberConfig } from '../world/types.js';
+import { CompactionHashes } from './compaction-hashes.js';
 import type { Maintenance } from './maintenance.js';
+import { type PeerHash, PeerHashes, type PeerHashesDeps } from './peer-hashes.js';
 
-export interface CorruptionDeps {
+export interface CorruptionDeps extends PeerHashesDeps {
   readonly config: Pick<MemberConfig, 'corruptCheckIntervalMs' | 'compactHashCheckIntervalMs' | 'emulate'>;
-  readonly cluster: Cluster;
   readonly leadership: Leadership;
   readonly maintenance: Pick<Maintenance, 'hashKv'>;
   readonly store: Pick<MvccStore, 'compactionHashes'>;
   readonly reads: Pick<Reads, 'linearizable'>;
-  readonly calls: Pick<PeerCalls, 'hashKv'>;
   readonly propose: Propose;
-  readonly clock: Clock;
   readonly logger: Logger;
-  readonly timeoutMs: number;
-}
-
-/** What another member answered, or why it did not. */
-interface PeerHash {
-  readonly id: NodeId;
-  readonly endpoints: readonly string[];
-  readonly answer: Awaited<ReturnType<PeerCalls['hashKv']>> | undefined;
-  readonly error: string;
-}
-
-interface LeaderHash {
-  readonly hash: number;
-  readonly revision: number;
-  readonly compactRevision: number;
 }
 
 export class Corruption {
   #nextMs: number | undefined;
   #nextCompactMs: number | undefined;
   #running = false;
-  /** Of the compaction hashes, up to where all members were found to agree. */
-  #checkedRevision = 0;
-  readonly #stopped = new AbortController();
+  readonly #peers: PeerHashes;
+  readonly #compactions: CompactionHashes;
 
-  constructor(readonly deps: CorruptionDeps) {}
+  constructor(readonly deps: CorruptionDeps) {
+    this.#peers = new PeerHashes(deps);
+    this.#compactions = new CompactionHashes({ ...deps, peers: this.#peers, raise: (id) => this.#raise(id) });
+  }
 
   tick(nowMs: number): void {
     const { compactHashCheckIntervalMs: compactMs, corruptCheckIntervalMs: periodicMs } = this.deps.config;
@@ -70,11 +53,11 @@ export class Corruption {
     this.#nextCompactMs ??= nowMs + compactMs;
     if (nowMs < this.#nextCompactMs) return;
     this.#nextCompactMs = nowMs + compactMs;
-    this.#run(() => this.#checkCompactions());
+    this.#run(() => this.#compactions.check());
   }
 
   stop(): void {
-    this.#stopped.abort();
+    this.#peers.stop();
   }
 
   /** Rejects when another member with the same history has other data. One that does not answer proves nothing. */
@@ -86,7 +69,7 @@ export class Corruption {
     });
     const own = await this.deps.maintenance.hashKv(0, { computed: true });
     let mismatches = 0;
-    for (const peer of await this.#ask(own.revision)) {
+    for (const peer of await this.#peers.ask(own.revision)) {
       const fields = {
         'local-member-id': hexId(cluster.localId),
         'local-member-revision': own.revision,
@@ -96,7 +79,7 @@ export class Corruption {
         'remote-peer-endpoints': peer.endpoints,
       };
       if (peer.answer === undefined) {
-        this.#tellUnanswered(peer, fields);
+        warnOfSilence(this.deps.logger, peer, fields);
         continue;
       }
       const { hash, compactRevision, currentRevision } = peer.answer;
@@ -124,7 +107,7 @@ export class Corruption {
   async #checkAll(): Promise<void> {
     const { logger, maintenance, reads } = this.deps;
     const before = await maintenance.hashKv(0, { computed: true });
-    const peers = await this.#ask(before.revision);
+    const peers = await this.#peers.ask(before.revision);
     await reads.linearizable();
     const now = await maintenance.hashKv(0, { computed: true });
     const accused = new Set<NodeId>();
@@ -181,104 +164,6 @@ export class Corruption {
     logger.info('finished peer corruption check', { 'number-of-peers-checked': checked });
   }
 
-  /** From the newest hash on, until one could be compared with all members. */
-  async #checkCompactions(): Promise<void> {
-    const { cluster, logger, store, timeoutMs } = this.deps;
-    logger.info('starting compact hash check', {
-      'local-member-id': hexId(cluster.localId),
-      timeout: `${timeoutMs / 1000}s`,
-    });
-    let checked = 0;
-    const unchecked = store.compactionHashes().filter(({ revision }) => revision > this.#checkedRevision);
-    for (const own of unchecked.reverse()) {
-      checked++;
-      const peers = await this.#ask(own.revision);
-      if (peers.length > 0 && (await this.#compareCompaction(own, peers))) break;
-    }
-    logger.info('finished compaction hash check', { 'number-of-hashes-checked': checked });
-  }
-
-  /** False: ask of an older one. */
-  async #compareCompaction(own: LeaderHash, peers: readonly PeerHash[]): Promise<boolean> {
-    const { cluster, logger } = this.deps;
-    const idsByHash = new Map<number, NodeId[]>([[own.hash, [cluster.localId]]]);
-    let compared = 0;
-    for (const { id, answer } of peers) {
-      if (answer === undefined || answer.compactRevision !== own.compactRevision) {
-        const reason =
-          answer === undefined
-            ? 'no response'
-            : `the peer's CompactRevision ${answer.compactRevision} doesn't match leader's CompactRevision ` +
-              `${own.compactRevision}`;
-        logger.warn("Skipped peer's hash", {
-          'number-of-peers': peers.length,
-          'leader-id': hexId(cluster.localId),
-          'peer-id': hexId(id),
-          reason,
-        });
-        continue;
-      }
-      compared++;
-      idsByHash.set(answer.hash, [...(idsByHash.get(answer.hash) ?? []), id]);
-    }
-    const at = { revision: own.revision, compactRevision: own.compactRevision };
-    if (idsByHash.size === 1) {
-      if (compared === peers.length) {
-        logger.info('successfully checked hash on whole cluster', { 'number-of-peers-checked': compared, ...at });
-        this.#checkedRevision = Math.max(this.#checkedRevision, own.revision);
-        return true;
-      }
-      logger.warn('skipped revision in compaction hash check; was not able to check all peers', {
-        'number-of-peers-checked': compared,
-        'number-of-peers': peers.length,
-        ...at,
-      });
-      return false;
-    }
-    await this.#accuse(own, idsByHash, peers.length + 1);
-    return true;
-  }
-
-  /** A majority is right; without one nobody knows who is, and the alarm is for the whole cluster: member 0. */
-  async #accuse(
-    own: LeaderHash,
-    idsByHash: ReadonlyMap<number, readonly NodeId[]>,
-    memberCount: number,
-  ): Promise<void> {
-    const { cluster, logger } = this.deps;
-    const leader = {
-      'leader-id': hexId(cluster.localId),
-      'leader-revision': own.revision,
-      'leader-compact-revision': own.compactRevision,
-      'leader-hash': own.hash,
-    };
-    const quorum = Math.floor(memberCount / 2) + 1;
-    const right = [...idsByHash].find(([, ids]) => ids.length >= quorum)?.[0];
-    if (right === undefined) {
-      logger.error(
-        'Detected compaction hash mismatch but cannot identify the corrupted members, so intentionally set the ' +
-          'memberID as 0',
-        leader,
-      );
-      await this.#raise(0n);
-    }
-    for (const [hash, ids] of idsByHash) {
-      if (hash === right) continue;
-      if (right !== undefined) for (const id of ids) await this.#raise(id);
-      logger.error('Detected compaction hash mismatch', { ...leader, 'peer-ids': ids.map(hexId), 'peer-hash': hash });
-    }
-  }
-
-  async #raise(memberID: NodeId): Promise<void> {
-    const { logger, propose } = this.deps;
-    try {
-      const request = { memberID, action: AlarmAction.ACTIVATE, alarm: AlarmType.CORRUPT };
-      await propose({ kind: 'alarm', request });
-    } catch (cause) {
-      logger.warn('failed to raise alarm', { 'member-id': hexId(memberID), error: (cause as Error).message });
-    }
-  }
-
   #run(check: () => Promise<void>): void {
     if (this.#running || !this.deps.leadership.isEstablished) return;
     this.#running = true;
@@ -291,40 +176,25 @@ export class Corruption {
       });
   }
 
-  /** All others; learners too. */
-  #ask(revision: number): Promise<PeerHash[]> {
-    const { calls, clock, cluster, timeoutMs } = this.deps;
-    const others = cluster.members.filter(({ id }) => id !== cluster.localId);
-    return Promise.all(
-      others.map(async ({ id, peerURLs }) => {
-        let error = 'no URL';
-        for (const url of peerURLs) {
-          const late = new AbortController();
-          const cancel = clock.after(timeoutMs, () => late.abort());
-          try {
-            const signal = AbortSignal.any([late.signal, this.#stopped.signal]);
-            return { id, endpoints: peerURLs, answer: await calls.hashKv(url, revision, signal), error: '' };
-          } catch (cause) {
-            error = cause instanceof PeerCallError ? cause.body : (cause as Error).message;
-          } finally {
-            cancel();
-          }
-        }
-        return { id, endpoints: peerURLs, answer: undefined, error };
-      }),
-    );
-  }
-
-  #tellUnanswered({ error }: PeerHash, fields: Record<string, unknown>): void {
-    const { logger } = this.deps;
-    if (error.includes('required revision is a future revision')) {
-      logger.warn('cannot fetch hash from slow remote peer', { ...fields, error });
-    } else if (error.includes('required revision has been compacted')) {
-      logger.warn('cannot fetch hash from remote peer; local member is behind', { ...fields, error });
-    } else if (error.includes('cluster ID mismatch')) {
-      logger.warn('cluster ID mismatch', { ...fields, error });
-    } else {
-      logger.warn('failed to fetch hash from remote peer', { ...fields, error });
+  async #raise(memberID: NodeId): Promise<void> {
+    const { logger, propose } = this.deps;
+    try {
+      const request = { memberID, action: AlarmAction.ACTIVATE, alarm: AlarmType.CORRUPT };
+      await propose({ kind: 'alarm', request });
+    } catch (cause) {
+      logger.warn('failed to raise alarm', { 'member-id': hexId(memberID), error: (cause as Error).message });
     }
+  }
+}
+
+function warnOfSilence(logger: Logger, { error }: PeerHash, fields: Record<string, unknown>): void {
+  if (error.includes('required revision is a future revision')) {
+    logger.warn('cannot fetch hash from slow remote peer', { ...fields, error });
+  } else if (error.includes('required revision has been compacted')) {
+    logger.warn('cannot fetch hash from remote peer; local member is behind', { ...fields, error });
+  } else if (error.includes('cluster ID mismatch')) {
+    logger.warn('cluster ID mismatch', { ...fields, error });
+  } else {
+    logger.warn('failed to fetch hash from remote peer', { ...fields, error });
   }
 }
