@@ -2,6 +2,7 @@
 import type { Disk } from '../lib/disk.js';
 import { KvHasher } from '../mvcc/hash.js';
 import { restore } from '../mvcc/restore.js';
+import { innerText, wireErrors } from '../proto/errors.js';
 import { backendReader, readDb } from './db.js';
 import { DataDirError } from './errors.js';
 
@@ -21,8 +22,8 @@ export function hashKv(disk: Disk, path: string, revision: number): FileHashKv {
     const reader = backendReader(tx);
     const { index, currentRevision, compactRevision } = restore(reader);
     const at = revision === 0 ? currentRevision : revision;
-    if (at < compactRevision) throw new DataDirError('mvcc: required revision has been compacted');
-    if (at > currentRevision) throw new DataDirError('mvcc: required revision is a future revision');
+    if (at < compactRevision) throw new DataDirError(innerText(wireErrors.compacted));
+    if (at > currentRevision) throw new DataDirError(innerText(wireErrors.futureRevision));
     const hasher = new KvHasher(index, { revision: at, compactRevision, forCompaction: false });
     reader.range('key', new Uint8Array(0), undefined, 0, (key, value) => hasher.add(key, value));
     return { hash: hasher.hash, hashRevision: at, compactRevision };

@@ -3,12 +3,13 @@
  * peer may open as many streams as it likes and put a message that never ends into each; flow control bounds each of
  * them, this bounds them together.
  */
+import { innerText, wireErrors } from '../proto/errors.js';
 import { Code, GrpcError, type HeldLimits } from './types.js';
 
 const defaultLimits: HeldLimits = {
   connectionBytes: 64 * 1024 * 1024,
   serverBytes: 256 * 1024 * 1024,
-  refusal: () => new GrpcError(Code.ResourceExhausted, 'too many requests'),
+  refusal: () => new GrpcError(Code.ResourceExhausted, innerText(wireErrors.tooManyRequests)),
 };
 
 export class Held {

@@ -4,9 +4,14 @@
  */
 import { type EmulatedVersion, fullVersionOf } from '../lib/emulate.js';
 import type { HttpRequest } from '../lib/http.js';
+import { innerText, wireErrors } from '../proto/errors.js';
 import { hex, MIN_CLUSTER_VERSION, type PeerContext } from './context.js';
 
 /** Versions before 2.1 do not tell theirs. */
+/** Whoever is refused tells these apart. */
+export const INCOMPATIBLE_VERSION = 'incompatible version';
+export const CLUSTER_MISMATCH = innerText(wireErrors.clusterIdMismatch);
+
 const UNTOLD = '2.0.0';
 
 interface MinorVersion {
@@ -43,12 +48,12 @@ export function refusalOf(request: HttpRequest, context: PeerContext): string | 
     const versions = `remote[${fields['remote-peer-server-name']}]=${fields['remote-peer-server-version']}`;
     const error = `${problem}: ${versions}, local=${fullVersionOf[emulate]}`;
     logger.warn('failed version compatibility check', { ...fields, error });
-    return 'incompatible version';
+    return INCOMPATIBLE_VERSION;
   }
   const clusterId = headers['x-etcd-cluster-id'] ?? '';
   if (clusterId !== hex(local.clusterId)) {
     logger.warn('request cluster ID mismatch', { ...fields, 'remote-peer-cluster-id': clusterId });
-    return 'cluster ID mismatch';
+    return CLUSTER_MISMATCH;
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { goQuote } from '../lib/go/quote.js';
 import { collectBody } from '../lib/http.js';
 import type { HttpAnswer } from '../lib/http-client.js';
 import type { NodeId } from '../raftpb/types.js';
+import { CLUSTER_MISMATCH, INCOMPATIBLE_VERSION } from './compatibility.js';
 import { hex, type PeerContext, raftHeaders } from './context.js';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -41,11 +42,11 @@ function refusal({ logger, local, receiver }: PeerContext, request: Post, answer
   const peer = { 'remote-peer-id': hex(request.peerId) };
   switch (answer.status) {
     case 412:
-      if (text === 'incompatible version') {
+      if (text === INCOMPATIBLE_VERSION) {
         logger.error('request sent was ignored by peer', peer);
         return text;
       }
-      if (text === 'cluster ID mismatch') {
+      if (text === CLUSTER_MISMATCH) {
         logger.error('request sent was ignored due to cluster ID mismatch', {
           ...peer,
           'remote-peer-cluster-id': answer.headers['x-etcd-cluster-id'] ?? '',

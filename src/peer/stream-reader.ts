@@ -8,7 +8,7 @@ import { goQuote } from '../lib/go/quote.js';
 import { collectBody } from '../lib/http.js';
 import type { HttpAnswer } from '../lib/http-client.js';
 import type { NodeId } from '../raftpb/types.js';
-import { checkServerVersion } from './compatibility.js';
+import { CLUSTER_MISMATCH, checkServerVersion, INCOMPATIBLE_VERSION } from './compatibility.js';
 import { CONNECTION_TIMEOUT_MS, errorText, hex, type PeerContext, raftHeaders } from './context.js';
 import type { Inbox } from './inbox.js';
 import { isLinkHeartbeat } from './message-frames.js';
@@ -178,14 +178,14 @@ export class StreamReader {
     const { logger, local } = this.context;
     const text = body.replace(/\n$/, '');
     const ids = { 'local-member-id': hex(local.id), 'remote-peer-id': hex(this.deps.peerId) };
-    if (text === 'incompatible version') {
+    if (text === INCOMPATIBLE_VERSION) {
       logger.warn('request sent was ignored by remote peer due to server version incompatibility', {
         ...ids,
         error: text,
       });
       return text;
     }
-    if (text === 'cluster ID mismatch') {
+    if (text === CLUSTER_MISMATCH) {
       logger.warn('request sent was ignored by remote peer due to cluster ID mismatch', {
         ...ids,
         'remote-peer-cluster-id': answer.headers['x-etcd-cluster-id'] ?? '',

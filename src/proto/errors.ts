@@ -27,6 +27,9 @@ const moved = (code: number, codeSince36: number, message: string): WireError =>
   since36: row(codeSince36, message),
 });
 
+/** As the parts of etcd say it among themselves: without the server's name before it. */
+export const innerText = ({ message }: WireError): string => message.replace(/^etcdserver: /, '');
+
 export const wireErrors = {
   // Keys, transactions, watches, compaction
   emptyKey: row(Code.InvalidArgument, 'key is not provided'),

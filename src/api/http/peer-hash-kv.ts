@@ -5,6 +5,7 @@
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { collectBody } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
+import { innerText, wireErrors } from '../../proto/errors.js';
 import { type HttpHandler, onlyGet, textError } from './types.js';
 
 export interface PeerHash {
@@ -31,7 +32,7 @@ export function peerHashKvHandler(source: HashSource, logger: Logger): HttpHandl
     const clusterId = request.headers['x-etcd-cluster-id'];
     const checked = differenceOf('peerHashChecksCluster', source.emulate);
     if (checked && clusterId !== undefined && clusterId !== '' && clusterId !== source.clusterIdHex) {
-      return textError(412, 'cluster ID mismatch');
+      return textError(412, innerText(wireErrors.clusterIdMismatch));
     }
     const revision = await readRevision(request.body);
     if (typeof revision === 'string') return textError(400, revision);

@@ -6,6 +6,7 @@
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import type { MemberId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
+import { promotionReasons } from '../../member/membership/changes.js';
 import { wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import { type HttpHandler, onlyPost, textError } from './types.js';
@@ -25,8 +26,8 @@ const MAX_ID = 0xffff_ffff_ffff_ffffn;
 
 /** Followers tell refusals apart by these texts. */
 const refusals: Readonly<Record<string, readonly [status: number, text: string]>> = {
-  memberNotFound: [404, 'membership: ID not found'],
-  memberNotLearner: [412, 'membership: can only promote a learner member'],
+  memberNotFound: [404, promotionReasons.memberNotFound],
+  memberNotLearner: [412, promotionReasons.memberNotLearner],
   learnerNotReady: [412, wireErrors.learnerNotReady.message],
   timeout: [408, wireErrors.timeout.message],
   timeoutDueToLeaderFail: [408, wireErrors.timeoutDueToLeaderFail.message],

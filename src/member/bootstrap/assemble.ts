@@ -12,6 +12,7 @@ import { Lessor } from '../../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import { MvccStore } from '../../mvcc/store.js';
+import { innerText, wireErrors } from '../../proto/errors.js';
 import { RawNode } from '../../raft/rawnode.js';
 import type { RaftLogger } from '../../raft/world/logger.js';
 import { makeConfState } from '../../raftpb/types.js';
@@ -167,7 +168,7 @@ function electionTicks(config: MemberConfig): number {
 /** As etcd's membership.ValidateMaxLearnerConfig. */
 function refuseLearners(members: readonly ClusterMember[], maxLearners: number): void {
   if (members.filter(({ isLearner }) => isLearner).length > maxLearners)
-    throw new Error('membership: too many learner members in cluster');
+    throw new Error(`membership: ${innerText(wireErrors.tooManyLearners)}`);
 }
 
 /** What a newer version wrote may mean what this one does not know. As etcd's membership.mustDetectDowngrade. */

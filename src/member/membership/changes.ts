@@ -10,6 +10,7 @@ import type { Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import { PeerCallError, type PeerCalls } from '../../peer/types.js';
+import { innerText, wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { type ConfChange, ConfChangeType, NO_BYTES, type NodeId } from '../../raftpb/types.js';
@@ -37,10 +38,10 @@ export interface ChangesDeps {
 
 export type Members = readonly ClusterMember[];
 
-/** How the metric names what the store of members says, before it is put into the wire's words. */
-const promotionReasons: Readonly<Record<string, string>> = {
+/** What the store of members says, before it is put into the wire's words: to followers, and as the metric's reason. */
+export const promotionReasons = {
   memberNotFound: 'membership: ID not found',
-  memberNotLearner: 'membership: can only promote a learner member',
+  memberNotLearner: `membership: ${innerText(wireErrors.memberNotLearner)}`,
 };
 
 export class MembershipChanges {
@@ -103,9 +104,10 @@ export class MembershipChanges {
       this.promotions++;
       return members;
     } catch (cause) {
-      const reason = (cause instanceof EtcdError ? promotionReasons[cause.row] : undefined) ?? (cause as Error).message;
-      if (!(cause instanceof EtcdError && cause.row === 'notLeader'))
-        this.promotionsFailed.set(reason, (this.promotionsFailed.get(reason) ?? 0) + 1);
+      const row = cause instanceof EtcdError ? cause.row : undefined;
+      const isOwn = row === 'memberNotFound' || row === 'memberNotLearner';
+      const reason = isOwn ? promotionReasons[row] : (cause as Error).message;
+      if (row !== 'notLeader') this.promotionsFailed.set(reason, (this.promotionsFailed.get(reason) ?? 0) + 1);
       throw cause;
     }
   }

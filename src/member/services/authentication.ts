@@ -17,6 +17,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Passwords } from '../../lib/passwords.js';
 import type { Random } from '../../lib/random.js';
+import { innerText, wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { Propose } from '../apply/operation.js';
 import { compareMinor } from './minor-version.js';
@@ -110,7 +111,7 @@ export class Authentication {
 
   #identityOf(answer: TokenAnswer): Identity {
     if (answer.t === 'identity') return answer.identity;
-    this.deps.logger.warn('invalid auth token');
+    this.deps.logger.warn(innerText(wireErrors.invalidAuthToken));
     throw new AuthError('invalidAuthToken');
   }
 

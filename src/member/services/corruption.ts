@@ -8,6 +8,7 @@
 import { hexId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
+import { innerText, wireErrors } from '../../proto/errors.js';
 import { AlarmRequest_AlarmAction as AlarmAction, AlarmType } from '../../proto/gen/etcdserverpb.js';
 import type { NodeId } from '../../raftpb/types.js';
 import type { Propose } from '../apply/operation.js';
@@ -188,12 +189,12 @@ export class Corruption {
 }
 
 function warnOfSilence(logger: Logger, { error }: PeerHash, fields: Record<string, unknown>): void {
-  if (error.includes('required revision is a future revision')) {
+  if (error.includes(innerText(wireErrors.futureRevision))) {
     logger.warn('cannot fetch hash from slow remote peer', { ...fields, error });
-  } else if (error.includes('required revision has been compacted')) {
+  } else if (error.includes(innerText(wireErrors.compacted))) {
     logger.warn('cannot fetch hash from remote peer; local member is behind', { ...fields, error });
-  } else if (error.includes('cluster ID mismatch')) {
-    logger.warn('cluster ID mismatch', { ...fields, error });
+  } else if (error.includes(innerText(wireErrors.clusterIdMismatch))) {
+    logger.warn(innerText(wireErrors.clusterIdMismatch), { ...fields, error });
   } else {
     logger.warn('failed to fetch hash from remote peer', { ...fields, error });
   }

@@ -2,6 +2,8 @@
  * What the log says of calls that took long, in etcd's words: reads in those of its apply, all of them with what they
  * were, and where the time went. Sources: etcd's etcdserver/util.go, v3rpc/interceptor.go, pkg/traceutil.
  */
+
+import { AuthError } from '../../auth/errors.js';
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';
 import { logTrace, TRACE_MS, TRACE_NUMBERS } from '../../lib/go/trace-record.js';
@@ -79,6 +81,6 @@ function trace(
 /** As etcd has it where it happens, before it is made one for the wire. */
 function innerText(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  if (text === wireErrors.permissionDenied.message) return 'auth: permission denied';
+  if (text === wireErrors.permissionDenied.message) return new AuthError('permissionDenied').message;
   return text.replace(/^etcdserver: (?=mvcc: )/, '');
 }
