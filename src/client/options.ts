@@ -7,17 +7,21 @@ import type { Random } from '../lib/random.js';
 import type { TlsContents } from '../lib/tls.js';
 import type { Endpoint } from './endpoint.js';
 
-export interface ClientOptions {
+/** What clients of both APIs need to get in. */
+export interface AccessOptions {
+  /** Used by endpoints that do not say otherwise by their scheme. */
+  readonly tls?: TlsContents | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+/** With name and password it logs in; the token is renewed when the server no longer knows it. */
+export interface ClientOptions extends AccessOptions {
   /**
    * `host:port`, `http(s)://host:port`, `unix(s)://path`; at least one. Calls go round robin over those that can be
    * reached.
    */
   readonly endpoints: readonly string[];
-  /** Used by endpoints that do not say otherwise by their scheme. */
-  readonly tls?: TlsContents | undefined;
-  /** Log in with name and password; the token is renewed when the server no longer knows it. */
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   /** Send this token (a JWT) instead of logging in. */
   readonly token?: string | undefined;
   /** For logging in while connecting; 0 = wait as long as it takes. */

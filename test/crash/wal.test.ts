@@ -21,20 +21,13 @@ import {
 } from '../../src/wal/index.js';
 import { SimCrash, SimDisk } from '../sim/disk.js';
 import { seededRandom } from '../support/seeded-random.js';
+import { stillClock } from '../support/still-clock.js';
 
 const root = '/data/member';
 const walDir = `${root}/wal`;
 const snapDir = `${root}/snap`;
 const metadata = Buffer.from('metadata');
-const clock = {
-  monotonicMs: () => 0,
-  wallMs: () => 0,
-  after: () => () => {},
-  soon() {},
-  atTurnsEnd() {},
-  every: () => () => {},
-};
-const options = { clock, logger: silentLogger, segmentSizeBytes: 3000 };
+const options = { clock: stillClock, logger: silentLogger, segmentSizeBytes: 3000 };
 
 /** What a log says, in records: state and entries after each of them. */
 type Step = { readonly entry: Entry } | { readonly state: HardState };

@@ -9,16 +9,9 @@ import { createWal, openWal, readSnapshotFile, readWal, snapshotFiles, WalCorrup
 import { decodeEntry } from '../../src/wal/marshal.js';
 import { SimDisk } from '../sim/disk.js';
 import { seededRandom } from '../support/seeded-random.js';
+import { stillClock } from '../support/still-clock.js';
 
-const clock = {
-  monotonicMs: () => 0,
-  wallMs: () => 0,
-  after: () => () => {},
-  soon() {},
-  atTurnsEnd() {},
-  every: () => () => {},
-};
-const options = { clock, logger: silentLogger, segmentSizeBytes: 8192 };
+const options = { clock: stillClock, logger: silentLogger, segmentSizeBytes: 8192 };
 const start = { index: 0, term: 0 };
 const dir = '/m/wal';
 const path = `${dir}/0000000000000000-0000000000000000.wal`;

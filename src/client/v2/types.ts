@@ -3,7 +3,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { HttpClient } from '../../lib/http-client.js';
 import type { Random } from '../../lib/random.js';
-import type { TlsContents } from '../../lib/tls.js';
+import type { AccessOptions } from '../options.js';
 
 export interface V2Node {
   /** `''` for the root. */
@@ -66,16 +66,14 @@ export interface V2Sent {
   readonly body: string | undefined;
 }
 
-export interface V2ClientOptions {
+/** Name and password go with each request. */
+export interface V2ClientOptions extends AccessOptions {
   /** URLs, at least one. Their order is shuffled, so that many clients spread. */
   readonly endpoints: readonly string[];
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   /** Longest time for one endpoint to begin its answer, waits aside; 0 or undefined = none. */
   readonly requestTimeoutMs?: number | undefined;
   /** Default 30 s. */
   readonly dialTimeoutMs?: number | undefined;
-  readonly tls?: TlsContents | undefined;
   /** Called before each request. */
   readonly onSend?: ((sent: V2Sent) => void) | undefined;
 }

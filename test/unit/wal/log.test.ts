@@ -16,16 +16,9 @@ import {
 import { encodeHardState } from '../../../src/wal/marshal.js';
 import { SimDisk } from '../../sim/disk.js';
 import { seededRandom } from '../../support/seeded-random.js';
+import { stillClock } from '../../support/still-clock.js';
 
-const clock = {
-  monotonicMs: () => 0,
-  wallMs: () => 0,
-  after: () => () => {},
-  soon() {},
-  atTurnsEnd() {},
-  every: () => () => {},
-};
-const options = { clock, logger: silentLogger, segmentSizeBytes: 2000 };
+const options = { clock: stillClock, logger: silentLogger, segmentSizeBytes: 2000 };
 const dir = '/m/wal';
 const start = { index: 0, term: 0 };
 const confState = makeConfState({ voters: [1n] });
@@ -154,7 +147,7 @@ describe('sync', () => {
 
   test('leaves the thread also for one entry once the disk turned out to be slow', async () => {
     let now = 0;
-    const slow = { ...clock, monotonicMs: () => (now += 20) };
+    const slow = { ...stillClock, monotonicMs: () => (now += 20) };
     using wal = createWal(newDisk(), dir, Buffer.from('meta'), { ...options, clock: slow });
     wal.save(state(0), [entry(1)]);
     expect(wal.sync()).toBeUndefined();

@@ -155,25 +155,26 @@ it("holds a follower's answer back until what it answers for is synced", async (
   expect(one.fatal).toEqual([]);
 });
 
-it('has a single voter commit and apply after its own sync alone', async () => {
+/** A voter that is alone and leads, with a proposal that is not synced yet. */
+async function proposedAlone() {
   const one = member([1n]);
   await lead(one);
   await one.sync();
   one.events.length = 0;
   one.loop.propose(proposal('x'));
   await settle();
+  return one;
+}
+
+it('has a single voter commit and apply after its own sync alone', async () => {
+  const one = await proposedAlone();
   expect(one.events).toEqual(['write 3']);
   await one.sync();
   expect(one.events.filter((event) => event !== 'write state')).toEqual(['write 3', 'sync', 'apply 3']);
 });
 
 it('does not keep a commit index from the log for long', async () => {
-  const one = member([1n]);
-  await lead(one);
-  await one.sync();
-  one.events.length = 0;
-  one.loop.propose(proposal('x'));
-  await settle();
+  const one = await proposedAlone();
   await one.sync();
   expect(one.events).toEqual(['write 3', 'sync', 'write state', 'apply 3']);
   await one.clock.advance(5);
