@@ -14,7 +14,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { sourcesOf, testsOf } from '../test/mutate/parts.js';
-import { MutationRunner, type PlacedMutant, type Verdict } from '../test/mutate/runner.js';
+import { MutationRunner, type Outcome, type PlacedMutant } from '../test/mutate/runner.js';
 import { seededRandom } from '../test/support/seeded-random.js';
 
 const WANTED_PERCENT = 90;
@@ -56,7 +56,7 @@ const inOneLine = (text: string): string => {
 };
 
 const tests = testsOf(root, part, values.tests);
-const counts: Record<Verdict, number> = { killed: 0, 'timed out': 0, survived: 0, unmet: 0 };
+const counts: Record<Outcome, number> = { killed: 0, 'timed out': 0, survived: 0, unmet: 0 };
 {
   await using runner = new MutationRunner(sourcesOf(root, part), tests);
   const failing = await runner.prepare();
@@ -64,11 +64,11 @@ const counts: Record<Verdict, number> = { killed: 0, 'timed out': 0, survived: 0
   const mutants = drawn(runner.mutants);
   console.error(`${mutants.length} of ${runner.mutants.length} mutants, ${tests.length} files with tests`);
   for (const mutant of mutants) {
-    const verdict = await runner.verdict(mutant);
-    counts[verdict]++;
-    if (values.quiet || verdict === 'killed') continue;
+    const outcome = await runner.outcome(mutant);
+    counts[outcome]++;
+    if (values.quiet || outcome === 'killed') continue;
     const place = `${relative(root, mutant.file)}:${mutant.line}`;
-    console.log(`${verdict} ${place}: ${inOneLine(mutant.before)}  →  ${inOneLine(mutant.after)}`);
+    console.log(`${outcome} ${place}: ${inOneLine(mutant.before)}  →  ${inOneLine(mutant.after)}`);
   }
 }
 

@@ -29,7 +29,7 @@ export interface PlacedMutant {
 }
 
 /** `unmet`: no test passes through the place. */
-export type Verdict = 'killed' | 'timed out' | 'survived' | 'unmet';
+export type Outcome = 'killed' | 'timed out' | 'survived' | 'unmet';
 
 /** `of` a file as a whole, or of a test by its id. */
 interface Failure {
@@ -110,7 +110,7 @@ export class MutationRunner implements AsyncDisposable {
     for (const file of this.#sources) await vitest.vite.transformRequest(file, { ssr: true });
   }
 
-  async verdict({ id }: PlacedMutant): Promise<Verdict> {
+  async outcome({ id }: PlacedMutant): Promise<Outcome> {
     const coverage = this.#coverage.get(id);
     if (coverage === undefined) return 'unmet';
     const files = [...new Set([...coverage.files, ...coverage.tests.keys()])];

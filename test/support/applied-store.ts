@@ -75,7 +75,7 @@ export class AppliedStore {
   }
 
   /** `ok`, or the row of the refusal in its catalogue. */
-  verdict(kind: StoreKind, request: unknown, identity?: Identity): string {
+  outcome(kind: StoreKind, request: unknown, identity?: Identity): string {
     const outcome = this.apply(kind, request, identity);
     return outcome.ok ? 'ok' : ((outcome.error as { row?: string }).row ?? outcome.error.message);
   }

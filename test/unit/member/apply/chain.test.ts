@@ -35,8 +35,8 @@ type Sample = keyof typeof samples;
 
 const kindOf = (sample: Sample): StoreKind => sample.split(' ')[0] as StoreKind;
 
-const verdicts = (make: () => AppliedStore, names: readonly Sample[] = Object.keys(samples) as Sample[]) =>
-  Object.fromEntries(names.map((name) => [name, make().verdict(kindOf(name), samples[name])]));
+const outcomes = (make: () => AppliedStore, names: readonly Sample[] = Object.keys(samples) as Sample[]) =>
+  Object.fromEntries(names.map((name) => [name, make().outcome(kindOf(name), samples[name])]));
 
 function withLease(): AppliedStore {
   const member = new AppliedStore();
@@ -52,13 +52,13 @@ const raised = (alarm: AlarmType) => (): AppliedStore => {
 
 describe('without an alarm', () => {
   it('all pass', () => {
-    expect(new Set(Object.values(verdicts(withLease)))).toEqual(new Set(['ok']));
+    expect(new Set(Object.values(outcomes(withLease)))).toEqual(new Set(['ok']));
   });
 });
 
 describe('an alarm', () => {
   it('of space refuses what grows, lease grants and transactions that may put too, and nothing else', () => {
-    expect(verdicts(raised(AlarmType.NOSPACE))).toEqual({
+    expect(outcomes(raised(AlarmType.NOSPACE))).toEqual({
       range: 'ok',
       put: 'noSpace',
       deleteRange: 'ok',
@@ -78,7 +78,7 @@ describe('an alarm', () => {
   });
 
   it('of corruption refuses all that rests on keys and leases', () => {
-    expect(verdicts(raised(AlarmType.CORRUPT))).toEqual({
+    expect(outcomes(raised(AlarmType.CORRUPT))).toEqual({
       range: 'corrupt',
       put: 'corrupt',
       deleteRange: 'corrupt',
@@ -112,18 +112,18 @@ describe('an alarm', () => {
     expect(alarm(Action.DEACTIVATE, 3n)).toEqual([]);
     expect(alarm(Action.DEACTIVATE, 2n, AlarmType.CORRUPT)).toHaveLength(1);
     expect(alarm(Action.DEACTIVATE, 1n)).toHaveLength(1);
-    expect(member.verdict('put', samples.put)).toBe('noSpace');
+    expect(member.outcome('put', samples.put)).toBe('noSpace');
     expect(alarm(Action.DEACTIVATE, 2n)).toHaveLength(1);
-    expect(member.verdict('put', samples.put)).toBe('ok');
+    expect(member.outcome('put', samples.put)).toBe('ok');
   });
 
   it('outlives a restart, and gives way to those of another database', () => {
     const member = raised(AlarmType.NOSPACE)();
     member.alarms.restore();
-    expect(member.verdict('put', samples.put)).toBe('noSpace');
+    expect(member.outcome('put', samples.put)).toBe('noSpace');
     member.apply('alarm', { action: Action.DEACTIVATE, memberID: 1n, alarm: AlarmType.NOSPACE });
     member.alarms.restore();
-    expect(member.verdict('put', samples.put)).toBe('ok');
+    expect(member.outcome('put', samples.put)).toBe('ok');
   });
 });
 
@@ -151,23 +151,23 @@ describe('the quota', () => {
   it('is no reason not to apply: only the answer is a refusal, and the alarm is asked for', () => {
     const member = withLease();
     member.roomBytes = 261;
-    expect(member.verdict('put', samples.put)).toBe('noSpace');
+    expect(member.outcome('put', samples.put)).toBe('noSpace');
     expect(member.content).toEqual({ w: '12345' });
     expect(member.exceeded).toBe(1);
-    expect(member.verdict('leaseGrant', samples.leaseGrant)).toBe('ok');
-    expect(member.verdict('deleteRange', samples.deleteRange)).toBe('ok');
+    expect(member.outcome('leaseGrant', samples.leaseGrant)).toBe('ok');
+    expect(member.outcome('deleteRange', samples.deleteRange)).toBe('ok');
     expect(member.exceeded).toBe(1);
     member.roomBytes = 262;
-    expect(member.verdict('put', samples.put)).toBe('ok');
+    expect(member.outcome('put', samples.put)).toBe('ok');
     member.roomBytes = 63;
-    expect(member.verdict('leaseGrant', { ID: 9n, TTL: 10 })).toBe('noSpace');
+    expect(member.outcome('leaseGrant', { ID: 9n, TTL: 10 })).toBe('noSpace');
     expect(member.lessor.lookup(9n)).toBeDefined();
   });
 
   it('says nothing of a request that was refused for another reason', () => {
     const member = withLease();
     member.roomBytes = 0;
-    expect(member.verdict('leaseGrant', { ID: 7n, TTL: 10 })).toBe('leaseExists');
+    expect(member.outcome('leaseGrant', { ID: 7n, TTL: 10 })).toBe('leaseExists');
     expect(member.exceeded).toBe(0);
   });
 });
@@ -183,7 +183,7 @@ describe('permissions', () => {
     member.apply('put', PutRequest.create({ key: bytes('q'), lease: 7n }));
     member.lessor.grant(8n, 100, 0);
     member.apply('put', PutRequest.create({ key: bytes('w'), lease: 8n }));
-    return member.verdict(name as StoreKind, request, identity(member.enableAuth() as never));
+    return member.outcome(name as StoreKind, request, identity(member.enableAuth() as never));
   };
   const denied = 'permissionDenied';
   it.each<[string, string, unknown, string]>([
@@ -238,11 +238,11 @@ describe('permissions', () => {
   it('are looked at behind alarms, and before anything is done', () => {
     const member = raised(AlarmType.NOSPACE)();
     const { ann } = member.enableAuth();
-    expect(member.verdict('put', put('r').request.value, ann)).toBe('noSpace');
+    expect(member.outcome('put', put('r').request.value, ann)).toBe('noSpace');
     const other = new AppliedStore();
     const users = other.enableAuth();
     other.roomBytes = 0;
-    expect(other.verdict('put', put('r').request.value, users.ann)).toBe(denied);
+    expect(other.outcome('put', put('r').request.value, users.ann)).toBe(denied);
     expect([other.content, other.exceeded]).toEqual([{}, 0]);
   });
 
@@ -250,7 +250,7 @@ describe('permissions', () => {
     const member = new AppliedStore();
     const { ann } = member.enableAuth();
     member.auth.addRole('later');
-    expect(member.verdict('put', put('w').request.value, ann)).toBe('authOldRevision');
+    expect(member.outcome('put', put('w').request.value, ann)).toBe('authOldRevision');
   });
 });
 
@@ -258,14 +258,14 @@ it('leases and compactions are counted, and scheduled', () => {
   const member = withLease();
   member.put('a');
   member.put('b');
-  member.verdict('compaction', { revision: 2, physical: false });
+  member.outcome('compaction', { revision: 2, physical: false });
   expect(member.compactions).toEqual([2]);
-  expect(member.verdict('compaction', { revision: 2, physical: false })).toBe('compacted');
-  expect(member.verdict('compaction', { revision: 4, physical: false })).toBe('futureRevision');
-  expect(member.verdict('leaseGrant', { ID: 1n, TTL: 10 })).toBe('ok');
-  expect(member.verdict('leaseGrant', { ID: 1n, TTL: 10 })).toBe('leaseExists');
-  expect(member.verdict('leaseGrant', { ID: 2n, TTL: 9_000_000_001 })).toBe('leaseTtlTooLarge');
-  expect(member.verdict('leaseRevoke', { ID: 3n })).toBe('leaseNotFound');
-  expect(member.verdict('leaseRevoke', { ID: 1n })).toBe('ok');
+  expect(member.outcome('compaction', { revision: 2, physical: false })).toBe('compacted');
+  expect(member.outcome('compaction', { revision: 4, physical: false })).toBe('futureRevision');
+  expect(member.outcome('leaseGrant', { ID: 1n, TTL: 10 })).toBe('ok');
+  expect(member.outcome('leaseGrant', { ID: 1n, TTL: 10 })).toBe('leaseExists');
+  expect(member.outcome('leaseGrant', { ID: 2n, TTL: 9_000_000_001 })).toBe('leaseTtlTooLarge');
+  expect(member.outcome('leaseRevoke', { ID: 3n })).toBe('leaseNotFound');
+  expect(member.outcome('leaseRevoke', { ID: 1n })).toBe('ok');
   expect(member.applier.counts).toEqual({ leasesGranted: 1, leasesRevoked: 1 });
 });

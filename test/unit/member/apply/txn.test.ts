@@ -128,19 +128,19 @@ describe('a transaction', () => {
     const member = filled();
     void member.store.compact(3);
     const before = member.content;
-    expect(member.verdict('txn', txn([], [put('x'), op]))).toBe(row);
-    expect(member.verdict('txn', txn([], [put('x'), nested(txn([], [put('z'), op]))]))).toBe(row);
+    expect(member.outcome('txn', txn([], [put('x'), op]))).toBe(row);
+    expect(member.outcome('txn', txn([], [put('x'), nested(txn([], [put('z'), op]))]))).toBe(row);
     expect(member.content).toEqual(before);
     expect(member.store.currentRevision).toBe(4);
     // In the branch that does not run it does no harm.
-    expect(member.verdict('txn', txn([], [put('x')], [op]))).toBe('ok');
+    expect(member.outcome('txn', txn([], [put('x')], [op]))).toBe('ok');
   });
 
   it('reads at the compacted revision and at the present one', () => {
     const member = filled();
     void member.store.compact(3);
     for (const revision of [0, 3, 4])
-      expect(member.verdict('txn', txn([], [put('x'), range('a', { revision: Math.min(revision, 4) })]))).toBe('ok');
+      expect(member.outcome('txn', txn([], [put('x'), range('a', { revision: Math.min(revision, 4) })]))).toBe('ok');
   });
 
   it('that only reads answers as of one revision, and makes none', () => {
@@ -186,8 +186,8 @@ describe('a put', () => {
 
   it('is refused by its lease before its key is looked at; in a transaction the other way round', () => {
     const both = { lease: 99n, ignoreValue: true };
-    expect(filled().verdict('put', putting('none', '', both))).toBe('leaseNotFound');
-    expect(filled().verdict('txn', txn([], [put('none', '', both)]))).toBe('keyNotFound');
+    expect(filled().outcome('put', putting('none', '', both))).toBe('leaseNotFound');
+    expect(filled().outcome('txn', txn([], [put('none', '', both)]))).toBe('keyNotFound');
   });
 });
 
