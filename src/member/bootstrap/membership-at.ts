@@ -1,5 +1,6 @@
 import { readClusterVersion } from '../../backend/schema/cluster.js';
-import { readMembers, readRemovedMembers } from '../../backend/schema/members.js';
+import { readMembers } from '../../backend/schema/members.js';
+import { readRemovedMembers } from '../../backend/schema/members-removed.js';
 import type { BackendReader } from '../../backend/types.js';
 import { type MembershipState, memberFromJson } from '../../datadir/cluster-member.js';
 import { membershipFromV2Snapshot } from '../../datadir/v2-snapshot.js';

@@ -12,7 +12,8 @@ import {
   writeClusterVersion,
   writeDowngrade,
 } from '../../backend/schema/cluster.js';
-import { putMember, removeMember } from '../../backend/schema/members.js';
+import { deleteMember, putMember } from '../../backend/schema/members.js';
+import { putRemovedMember } from '../../backend/schema/members-removed.js';
 import type { Backend } from '../../backend/types.js';
 import {
   type ClusterMember,
@@ -112,7 +113,8 @@ export class Cluster {
     this.#removed.add(id);
     storeRemoval(this.v2, id);
     if (options.persist) {
-      removeMember(this.backend, id);
+      deleteMember(this.backend, id);
+      putRemovedMember(this.backend, id);
     }
     this.logger.info('removed member', {
       'cluster-id': this.id.toString(16),
