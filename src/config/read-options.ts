@@ -23,14 +23,14 @@ import {
 import { type GoFlag, parseGoFlags } from '../lib/go/flags.js';
 import { appendAll } from '../lib/long-lists.js';
 import type { ConfigFile } from './config-file.js';
-import { discovers } from './discovery.js';
+import { withDerivedNames } from './derived-names.js';
 import { readEnvironment, variableOf } from './environment.js';
 import { longHelp, shortUsage } from './help.js';
-import { parseUrlList } from './listen-url.js';
 import type { LogLine } from './log-line.js';
 import { logOptionsOf, parseLogLevel } from './log-options.js';
-import type { ListenUrl, LogOptions, MemberOptions } from './member-options.js';
+import type { LogOptions, MemberOptions } from './member-options.js';
 import { isNeglected, missingOptions } from './missing-options.js';
+import { noticesOf, noticesOfUrls } from './notices.js';
 import { legacyFlags } from './older-names.js';
 import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
@@ -106,8 +106,6 @@ export function readOptions(args: readonly string[], world: OptionsWorld): ReadO
   return reader.read(flags.given);
 }
 
-const hasCertificate = (values: Values): boolean => values['cert-file'] !== '' || values['key-file'] !== '';
-
 const neglectText = (name: string, value: unknown): string =>
   `Deprecated '--${name}=${value}' flag is set; use '--logger=zap' flag instead`;
 
@@ -122,22 +120,6 @@ function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: Option
     `${nodeVersion}\nGo OS/Arch: ${platform}\n`
   );
 }
-
-const STAGE_IGNORED =
-  '--v2-deprecation is deprecated and scheduled for removal in v3.8. The default value is enforced, ignoring user ' +
-  'input.';
-
-/** What 3.6 no longer has. */
-const v2Options: ReadonlySet<string> = new Set([
-  'enable-v2',
-  'experimental-enable-v2v3',
-  'proxy',
-  'proxy-failure-wait',
-  'proxy-refresh-interval',
-  'proxy-dial-timeout',
-  'proxy-write-timeout',
-  'proxy-read-timeout',
-]);
 
 class Reader {
   readonly #lines: LogLine[] = [];
@@ -210,7 +192,11 @@ class Reader {
     const clash = this.#applyOlderNames(merged, given);
     if (clash !== undefined) return this.refuse(clash);
     // Each value was read by its own row of the table.
-    const values = this.#withDerivedNames(merged as unknown as Values, given);
+    const add = this.#add.bind(this);
+    const values = withDerivedNames(merged as unknown as Values, given, {
+      defaultHost: () => this.world.defaultHost(),
+      add,
+    });
     this.#log = logOptionsOf(values);
     if (parseLogLevel(values['log-level']) === undefined) {
       return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
@@ -219,51 +205,15 @@ class Reader {
       if (values[name] < LEAST_RAFT_TIMEOUT_MS) this.#add('info', `${name} increased to minimum value: 5s`, {});
     const complaint = verify(values, this.emulate, areClientUrlsUnset);
     if (complaint !== undefined) return this.refuse(complaint);
-    if (values['listen-client-http-urls'].length === 0) {
-      this.#add('warn', 'Running http and grpc server on single port. This is not recommended for production.', {});
-    }
-    if (differenceOf('warnsOfV2Options', this.emulate)) this.#warnOfV2Options(given);
-    if (given.has('v2-deprecation') && !differenceOf('hasV2Stages', this.emulate)) this.#add('warn', STAGE_IGNORED, {});
+    appendAll(this.#lines, noticesOf(values, given, this.emulate));
     this.#add('info', 'Running: ', { args: this.args });
-    this.#warnOfPlainPeers(values);
-    for (const url of values['listen-client-urls']) {
-      if (hasCertificate(values) && (url.scheme === 'http' || url.scheme === 'unix')) {
-        this.#add('warn', 'scheme is http or unix while key and cert files are present; ignoring key and cert files', {
-          'client-url': url.text,
-        });
-      }
-    }
-    if (values['data-dir'] === '') {
-      this.#add('warn', "'data-dir' was empty; using default", { 'data-dir': `${values.name}.etcd` });
-    }
+    appendAll(this.#lines, noticesOfUrls(values));
     try {
       return { t: 'member', options: toMemberOptions(values, this.emulate), lines: this.#lines };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       appendAll(this.#lines, startFailure(message, this.emulate));
       return this.#refused();
-    }
-  }
-
-  #warnOfV2Options(given: ReadonlyMap<string, unknown>): void {
-    for (const name of [...given.keys()].sort()) {
-      if (!v2Options.has(name)) continue;
-      this.#add('warn', `--${name} is deprecated in 3.5 and will be decommissioned in 3.6.`, {});
-    }
-  }
-
-  /** TLS options do nothing for peers that are listened to in clear. */
-  #warnOfPlainPeers(values: Values): void {
-    const hasPair = values['peer-cert-file'] !== '' && values['peer-key-file'] !== '';
-    for (const { scheme, text } of values['listen-peer-urls']) {
-      if (scheme !== 'http') continue;
-      const url = { 'peer-url': text };
-      if (hasPair)
-        this.#add('warn', 'scheme is HTTP while key and cert files are present; ignoring key and cert files', url);
-      if (values['peer-client-cert-auth']) {
-        const what = 'scheme is HTTP while --peer-client-cert-auth is enabled; ignoring client cert auth for this URL';
-        this.#add('warn', what, url);
-      }
     }
   }
 
@@ -285,52 +235,6 @@ class Reader {
       }
     }
     return undefined;
-  }
-
-  /**
-   * Two defaults follow from other options: an advertised address that was not given, where the member listens on
-   * 0.0.0.0, becomes the machine's; the initial cluster that was not given, where only the name was, becomes this
-   * member under its name (embed.UpdateDefaultClusterFromName), or nothing where its members are to be found.
-   */
-  #withDerivedNames(values: Values, given: ReadonlyMap<string, unknown>): Values {
-    const peers = this.#advertised(
-      values['listen-peer-urls'],
-      values['initial-advertise-peer-urls'],
-      options['initial-advertise-peer-urls'].initial,
-    );
-    const clients = this.#advertised(
-      values['listen-client-urls'],
-      values['advertise-client-urls'],
-      options['advertise-client-urls'].initial,
-    );
-    const named = values.name !== options.name.initial;
-    const isDefaultCluster = values['initial-cluster'] === options['initial-cluster'].initial;
-    const follows = isDefaultCluster && !given.has('initial-cluster') && (named || discovers(values));
-    const whenNamed = discovers(values) ? '' : peers.map((url) => `${values.name}=${url.text}`).join(',');
-    return {
-      ...values,
-      'initial-advertise-peer-urls': peers,
-      'advertise-client-urls': clients,
-      'initial-cluster': follows ? whenNamed : values['initial-cluster'],
-    };
-  }
-
-  #advertised(
-    listen: readonly ListenUrl[],
-    advertise: readonly ListenUrl[],
-    initial: readonly ListenUrl[],
-  ): readonly ListenUrl[] {
-    const [first] = listen;
-    const isDefault = advertise.map((url) => url.text).join() === initial.map((url) => url.text).join();
-    const [url] = advertise;
-    if (first?.host !== '0.0.0.0' || !isDefault || url === undefined) return advertise;
-    const host = this.world.defaultHost();
-    if (host === undefined) {
-      this.#add('info', 'failed to detect default host', {});
-      return advertise;
-    }
-    this.#add('info', 'detected default host for advertise', { host });
-    return parseUrlList(`${url.scheme}://${host}:${first.port}`);
   }
 
   #add(level: LogLine['level'], message: string, fields: LogLine['fields']): void {
