@@ -6,7 +6,7 @@ export default class Defrag extends UtlCommand {
   static override summary = "Rewrite a stopped member's database without the space it no longer uses";
   static override flags = {
     'data-dir': flag.string('', 'folder of the member', { required: true }),
-    timeout: flag.duration(0, 'longest time to wait for another process to let go of the database (0 = for ever)'),
+    timeout: flag.duration(0, 'longest time to wait for another process to close the database (0 = for ever)'),
   };
 
   override async run(): Promise<void> {

@@ -99,7 +99,7 @@ export class Log implements Wal {
         this.#encoder.state(encodeHardState(hardState));
         this.#state = hardState;
       }
-      // A commit index that is lost is found again; it waits for company, which saves a write for every batch of
+      // A commit index that is lost is learned again; it waits for company, which saves a write for every batch of
       // entries.
       if (!mustSync && this.#encoder.size < MOST_UNWRITTEN_BYTES) return;
       this.#flush();

@@ -39,7 +39,7 @@ const ATTACK_MS = 500;
 const ALLOWED_MB = 350;
 const LEASE = 7n as LeaseId;
 const HOLDER = 8n as LeaseId;
-/** Somebody has this lock, and does not let go of it. */
+/** Somebody has this lock, and does not release it. */
 const HELD = Buffer.from('held');
 /** What a member counts of what it has in hand, and what it is when nobody asks for anything. */
 const AT_REST = /^etcd_debugging_mvcc_watcher_total 0\n(?:.*\n)*etcd_debugging_store_watchers 0\n/m;

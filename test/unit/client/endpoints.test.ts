@@ -35,7 +35,7 @@ function setUp(endpoints: readonly string[], more: { readonly autoSyncIntervalMs
   return { client, channels, clock, puts, answers };
 }
 
-describe('a client that is told of other endpoints', () => {
+describe('a client that is given other endpoints', () => {
   it('asks those, keeps what it has of them, and closes what is dropped and not connected', async () => {
     const { client, channels, puts } = setUp(['a', 'b']);
     const [a, b] = channels;

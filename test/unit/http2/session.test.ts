@@ -423,7 +423,7 @@ describe('a connection among others', () => {
     await peer[Symbol.asyncDispose]();
   });
 
-  it('is told of a window that SETTINGS raise: what waits on its streams goes out', async () => {
+  it('uses a window that SETTINGS raise: what waits on its streams goes out', async () => {
     const peer = server().greet([4, 10]);
     peer.send(frame(T.WINDOW_UPDATE, 0, 0, uint32(1_000_000)), open(1), open(3));
     await peer.settle();

@@ -291,7 +291,7 @@ describe('joining', () => {
       'cannot fetch cluster info from peer urls: failed to get raft cluster member(s) from the given URLs',
     ],
     [
-      'it is not in the cluster it is told of',
+      'it is not in the cluster that it is given',
       `b=${own},s=${second}`,
       running(json(a, s)),
       'couldn\'t find local name "a" in the initial cluster configuration',
@@ -304,7 +304,7 @@ describe('joining', () => {
     ],
     ['it was not added', `a=${own},s=${second}`, running(json(s)), `${shown(shownS)}: member count is unequal`],
     [
-      'it is told of one more',
+      'it is given one more',
       `a=${own},b=${third},s=${second}`,
       running(json(a, s)),
       `${shown(shownA, shownS)}: member count is unequal`,

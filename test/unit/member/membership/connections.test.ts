@@ -1,4 +1,4 @@
-/** Who is connected, and what a request that timed out is told of it. */
+/** Who is connected, and what a request that timed out learns of it. */
 import { describe, expect, it } from 'vitest';
 import type { ClusterMember } from '../../../../src/datadir/cluster-member.js';
 import type { Leadership } from '../../../../src/member/loop/leadership.js';
@@ -52,7 +52,7 @@ describe('a request that timed out', () => {
       startMs,
     ).row;
 
-  it('is told of a leader that failed where one was elected meanwhile', () => {
+  it('learns of a leader that failed where one was elected meanwhile', () => {
     const elected = { electedMs: 5000, lead: 1n };
     expect([2999, 3000, 3001, 4999, 5000, 5001].map((startMs) => told(startMs, elected))).toEqual([
       'timeout',
@@ -64,7 +64,7 @@ describe('a request that timed out', () => {
     ]);
   });
 
-  it('is told of a lost connection, to the leader or of the leader to its quorum', () => {
+  it('learns of a lost connection, to the leader or of the leader to its quorum', () => {
     expect(told(100, { lead: 2n })).toBe('timeout');
     expect(told(100, { lead: 2n }, [undefined, 1])).toBe('timeoutDueToConnectionLost');
     expect(told(100, { lead: 2n }, [100, 1])).toBe('timeoutDueToConnectionLost');
