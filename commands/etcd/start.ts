@@ -122,6 +122,7 @@ export default class Start extends BaseCommand {
         log.close();
         exitSilently(1);
       }
+      if (isPanic(error)) return endInPanic(log, error);
       const { JoinError } = await import('../../src/start/discover.js');
       const lines =
         error instanceof JoinError ? error.lines(options.emulate) : startFailure(textOf(error), options.emulate);
@@ -136,6 +137,7 @@ export default class Start extends BaseCommand {
       init.ready();
       signal = await Promise.race([ending, running.ended.then(() => undefined)]);
     } catch (error) {
+      if (isPanic(error)) return endInPanic(log, error);
       log.fatal('the member had to stop', { error: textOf(error) });
       log.close();
       exitSilently(1);
@@ -151,6 +153,18 @@ export default class Start extends BaseCommand {
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A rule of raft does not hold here, as where a log was lost that others count on. */
+const isPanic = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_RAFT_PANIC';
+
+/** As a panic of etcd's ends. */
+function endInPanic(log: OsLogger, { message }: Error): never {
+  const remedy = 'remove this member from its cluster and add it anew with an empty data directory';
+  log.with({ logger: 'raft' }).panic(message, { remedy });
+  log.close();
+  exitSilently(2);
+}
 
 type EndingSignal = 'SIGINT' | 'SIGTERM';
 const goSignal: Readonly<Record<EndingSignal, string>> = { SIGINT: 'interrupt', SIGTERM: 'terminated' };

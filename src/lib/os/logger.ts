@@ -25,8 +25,9 @@ import { RotatingFile, type RotationOptions } from './rotating-file.js';
 export type { Level } from '../logger.js';
 
 export interface OsLogger extends Logger {
-  /** Only writes; to end the process is the caller's business. */
+  /** Both only write; to end the process is the caller's business. */
   fatal(message: string, fields?: LogFields): void;
+  panic(message: string, fields?: LogFields): void;
   with(fields: LogFields): OsLogger;
   /** The least severe level that is written from now on, by all loggers made of this one. */
   setLevel(level: Level): void;
@@ -118,6 +119,10 @@ class ZapLogger implements OsLogger {
   }
   fatal(message: string, fields?: LogFields): void {
     this.#log('fatal', message, fields);
+  }
+
+  panic(message: string, fields?: LogFields): void {
+    this.#log('panic', message, fields);
   }
   isLogged(level: Level): boolean {
     return order.indexOf(level) >= this.#sink.minimum;
