@@ -79,6 +79,10 @@ const differences = {
   refusesMessagesToOthers: row(false, true, true, true),
   /** A watch from a negative revision is refused at once; before, it was made and then ended as compacted. */
   refusesNegativeWatchStart: row(false, true, true, true),
+  /** The cluster's version is lowered when a downgrade is enabled; before, when a member has been replaced. */
+  downgradesClusterFirst: since36,
+  /** Calling off a downgrade where there is none is no error. */
+  cancelsNoDowngrade: since36,
   /** One that joins asks whether the cluster is being downgraded, and is then taken with a version lower by one. */
   asksDowngradeEnabled: row(false, true, true, true),
   /** With `FastLeaseKeepAlive`, a lease is renewed without waiting for what is committed to be applied. */

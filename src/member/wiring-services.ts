@@ -77,7 +77,8 @@ export function wireServices(config: MemberConfig, world: MemberWorld, parts: Bo
     leadership,
     proposals,
   });
-  const downgrade = new Downgrade({ cluster, reads, propose, logger: from('member/services/downgrade.ts') });
+  const logger = from('member/services/downgrade.ts');
+  const downgrade = new Downgrade({ config, cluster, reads, propose, logger });
   const versions = new Versions({
     config,
     cluster,

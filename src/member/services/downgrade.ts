@@ -2,18 +2,21 @@
  * Downgrading the cluster by one minor version: asked about, begun and called off here, carried out by `versions.ts`.
  * Source: etcd's v3_server.go.
  */
+import { differenceOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import { DowngradeRequest_DowngradeAction as Action, type DowngradeRequest } from '../../proto/gen/etcdserverpb.js';
 import type { Propose } from '../apply/operation.js';
 import type { Cluster } from '../membership/cluster.js';
 import type { Reads } from '../reads/reads.js';
+import type { MemberConfig } from '../world/types.js';
 import { compareMinor, isOneMinorBelow, parseVersion } from './minor-version.js';
 
 /** Members older than this would end in a panic at the entry. */
 const FIRST_VERSION = '3.5.0';
 
 export interface DowngradeDeps {
+  readonly config: Pick<MemberConfig, 'emulate'>;
   readonly cluster: Cluster;
   readonly reads: Pick<Reads, 'linearizable'>;
   readonly propose: Propose;
@@ -35,7 +38,7 @@ export class Downgrade {
       case Action.ENABLE:
         return this.#enable(version);
       case Action.CANCEL:
-        return this.cancel();
+        return this.#cancel();
       default:
         return Promise.reject(new Error('etcdserver: unknown method'));
     }
@@ -47,6 +50,18 @@ export class Downgrade {
     if (!cluster.downgrade.enabled) throw new EtcdError('noInflightDowngrade');
     await propose({ kind: 'downgradeInfoSet', request: { enabled: false, ver: '' } });
     return cluster.version ?? '';
+  }
+
+  async #cancel(): Promise<string> {
+    const { cluster, config, logger } = this.deps;
+    try {
+      return await this.cancel();
+    } catch (cause) {
+      const isNone = cause instanceof EtcdError && cause.row === 'noInflightDowngrade';
+      if (!isNone || !differenceOf('cancelsNoDowngrade', config.emulate)) throw cause;
+      logger.error('failed to cancel downgrade', { error: cause.message });
+      return cluster.version ?? '';
+    }
   }
 
   async #validate(text: string): Promise<string> {

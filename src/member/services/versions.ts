@@ -77,12 +77,15 @@ export class Versions {
   }
 
   async #decide(): Promise<void> {
-    const { cluster } = this.deps;
+    const { cluster, config } = this.deps;
     const lowest = lowestOf(await this.#ofMembers());
     const decided = lowest === undefined ? undefined : `${majorMinor(lowest)}.0`;
     const { version } = cluster;
     if (version === undefined) await this.#update(decided ?? MIN_CLUSTER_VERSION);
-    else if (decided !== undefined && this.#mayChange(version, decided)) await this.#update(decided);
+    else if (cluster.downgrade.enabled && differenceOf('downgradesClusterFirst', config.emulate)) {
+      const { targetVersion } = cluster.downgrade;
+      if (isOneMinorBelow(targetVersion, version)) await this.#update(targetVersion);
+    } else if (decided !== undefined && this.#mayChange(version, decided)) await this.#update(decided);
   }
 
   #mayChange(from: string, to: string): boolean {

@@ -18,8 +18,12 @@ describe('the status of a member', () => {
     const target = emulate === '3.7' ? '3.6' : '3.5';
     await cluster.run(member.downgrade.run({ action: Action.ENABLE, version: target }));
     expect(status().downgradeInfo).toEqual({ enabled: true, targetVersion: `${target}.0` });
-    await cluster.run(member.downgrade.cancel());
+    // The cluster's version goes first, and comes back when the downgrade is called off.
+    await cluster.until(() => member.cluster.version === `${target}.0`);
+    expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(`${target}.0`);
     expect(status().downgradeInfo).toEqual({ enabled: false, targetVersion: '' });
+    await cluster.until(() => member.cluster.version === `${emulate}.0`);
+    expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(`${emulate}.0`);
   });
 
   it.each(['3.4', '3.5'] as const)('of %s tells none of them', async (emulate) => {
@@ -30,5 +34,7 @@ describe('the status of a member', () => {
       dbSizeQuota: 0,
       downgradeInfo: undefined,
     });
+    const cancelling = cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }));
+    await expect(cancelling).rejects.toThrow('no inflight downgrade job');
   });
 });
