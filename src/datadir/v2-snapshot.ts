@@ -3,6 +3,7 @@
  * cluster version from it (3.6 and later from the database), so it must be there and right; 3.6 refuses an empty one.
  * Paths: `v2-membership.ts`; the whole form: `v2/snapshot.ts`.
  */
+import { JsonReader } from '../v2/json-reader.js';
 import { saveStore } from '../v2/snapshot.js';
 import { V2Store } from '../v2/store.js';
 import { attributesFromJson, type ClusterMember, type MembershipState } from './cluster-member.js';
@@ -20,10 +21,12 @@ export function membershipToV2Snapshot(state: MembershipState): Uint8Array {
   return saveStore(v2);
 }
 
-/** Throws SyntaxError for what is not such a store; unknown nodes are passed over. */
+/**
+ * Throws SyntaxError for what is not such a store; unknown nodes are passed over. What clients keep stands behind the
+ * membership, and is not looked at: it may be large.
+ */
 export function membershipFromV2Snapshot(data: Uint8Array): MembershipState {
-  const store = JSON.parse(Buffer.from(data).toString()) as { Root?: Node };
-  const cluster = store.Root?.Children?.['0']?.Children;
+  const cluster = membershipNode(new JsonReader(data))?.Children;
   const members = Object.entries(cluster?.members?.Children ?? {}).map(([id, node]) => memberOf(id, node));
   return {
     members: members.sort((a, b) => (a.id < b.id ? -1 : 1)),
@@ -32,6 +35,23 @@ export function membershipFromV2Snapshot(data: Uint8Array): MembershipState {
       .sort((a, b) => (a < b ? -1 : 1)),
     version: cluster?.version?.Value,
   };
+}
+
+function membershipNode(reader: JsonReader): Node | undefined {
+  for (const name of ['Root', 'Children', '0']) {
+    if (!hasField(reader, name) || (name === 'Children' && reader.isNull())) return undefined;
+  }
+  return reader.value() as Node;
+}
+
+/** Opens the object that comes, and reads it up to the value of `wanted`. */
+function hasField(reader: JsonReader, wanted: string): boolean {
+  reader.open();
+  for (let name = reader.name(true); name !== undefined; name = reader.name(false)) {
+    if (name === wanted) return true;
+    reader.skip();
+  }
+  return false;
 }
 
 function memberOf(id: string, node: Node): ClusterMember {

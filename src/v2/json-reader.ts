@@ -77,12 +77,12 @@ export class JsonReader {
   value(): unknown {
     this.#next();
     const from = this.#at;
-    this.#skip();
+    this.skip();
     return JSON.parse(this.#bytes.toString('utf8', from, this.#at));
   }
 
   /** Past a value, which is looked at only for its end. */
-  #skip(): void {
+  skip(): void {
     let depth = 0;
     do {
       const byte = this.#next();

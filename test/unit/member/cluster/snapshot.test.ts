@@ -210,6 +210,7 @@ describe('a follower that lags', () => {
     await write(cluster, leader, 5, 60);
     await run(member.propose({ kind: 'authEnable', request: {} }));
     await run(member.propose({ kind: 'alarm', request: alarm }));
+    await run(member.propose({ kind: 'downgradeInfoSet', request: { enabled: true, ver: '3.4.0' } }));
     cluster.network.healAll();
     await cluster.until(() => installs(lagging) > 0);
     await cluster.settle();
@@ -219,6 +220,7 @@ describe('a follower that lags', () => {
     expect([...lagging.member.lessor.keysOf(77n)]).toEqual(['leased']);
     expect(lagging.member.maintenance.alarmNames()).toEqual(['NOSPACE']);
     expect(lagging.member.cluster.state).toEqual(member.cluster.state);
+    expect(lagging.member.cluster.downgrade).toEqual({ enabled: true, targetVersion: '3.4.0' });
   });
 
   it('leaves nothing of a database whose transfer breaks off (issue 14246)', async () => {
