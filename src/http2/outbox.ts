@@ -1,11 +1,12 @@
 /**
  * What one turn of the event loop has to say on a connection: frames are written one after another into slabs, and
- * leave in one write. A slab is never written twice, so the socket may keep what it was given for as long as it likes;
- * when it is full the next is allocated, as large as the connection has lately been busy. Small: an idle connection
- * holds 1 KiB.
+ * leave in one write. A slab is not written twice, so that the socket may keep what it was given for as long as it
+ * likes, unless it is known to keep nothing (`rewind`); when it is full the next is allocated, as large as the
+ * connection has lately been busy. Small: an idle connection holds 1 KiB.
  */
 const MIN_SLAB = 1024;
 const MAX_SLAB = 256 * 1024;
+const KEPT_SLAB = 32 * 1024;
 
 export class Outbox {
   /** Write at `pos` after `reserve`, then move `pos`. */
@@ -62,10 +63,9 @@ export class Outbox {
     return taken;
   }
 
-  /** Lets go of a slab that a burst has made large. */
-  shrink(): void {
-    if (this.size > 0 || this.bytes.length <= MIN_SLAB) return;
-    this.bytes = Buffer.allocUnsafe(MIN_SLAB);
+  /** Nobody keeps anything of what was taken: the slab is written again; one that a burst made large shrinks. */
+  rewind(): void {
+    if (this.bytes.length > KEPT_SLAB) this.bytes = Buffer.allocUnsafe(this.bytes.length >> 1);
     this.pos = this.#start = 0;
   }
 }

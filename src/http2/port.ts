@@ -11,8 +11,8 @@ import type { Http2Session, SessionOptions } from './types.js';
 
 export interface PortOptions {
   readonly clock: Clock;
-  /** For each HTTP/2 connection; `role`, `clock` and `peer` are filled in. */
-  readonly session: Omit<SessionOptions, 'role' | 'clock' | 'peer'>;
+  /** For each HTTP/2 connection; `role`, `clock`, `peer` and what the socket does are filled in. */
+  readonly session: Omit<SessionOptions, 'role' | 'clock' | 'copiesWrites' | 'peer'>;
   /** Gets the connections that speak HTTP/1. Without one they are closed. */
   readonly http1?: { accept(connection: NetworkSocket): void } | undefined;
   /** A connection that has not shown within this what it speaks is closed. Default 10 s. */
@@ -35,11 +35,12 @@ export function openPort(options: PortOptions): Port {
   const silent = new Set<Duplex>();
   let closed = false;
 
-  function serveHttp2({ socket, remoteAddress, tls }: NetworkSocket): void {
+  function serveHttp2({ socket, remoteAddress, tls, copiesWrites }: NetworkSocket): void {
     const session = new Session(socket, {
       ...options.session,
       role: 'server',
       clock: options.clock,
+      copiesWrites,
       peer: { address: remoteAddress, tls: tls !== undefined, commonName: tls?.commonName, tlsPeer: tls },
       onClose: (end) => {
         sessions.delete(session);

@@ -19,6 +19,8 @@ import type { Backlog, HeaderList } from './types.js';
 const SOCKET_HIGH_WATER = 256 * 1024;
 /** Beyond this the waiting bytes are answers that the peer provokes but does not read: we stop reading too. */
 const SOCKET_STOP_READING = 1024 * 1024;
+/** So much goes out before the turn has ended, for the peer to read while the rest is made. */
+const WRITTEN_AT_ONCE_BYTES = 16 * 1024;
 /** A piece of DATA from here on goes into the socket as it is, smaller ones are copied beside their neighbours. */
 const ATTACHED_BYTES = 2048;
 /** Rounds of `SOCKET_HIGH_WATER` in one turn, for a socket that takes all: then others have their turn. */
@@ -38,6 +40,7 @@ interface SenderParts {
   readonly theirs: Settings;
   readonly sendQueueBytes: number;
   readonly backlog: Backlog | undefined;
+  readonly copiesWrites: boolean;
   readonly pingPolicy: PingPolicy | undefined;
 }
 
@@ -54,6 +57,7 @@ export class Sender {
   readonly #theirs: Settings;
   readonly #sendQueueBytes: number;
   readonly #backlog: Backlog | undefined;
+  readonly #copiesWrites: boolean;
   readonly #pingPolicy: PingPolicy | undefined;
   readonly #encoder = new HpackEncoder();
   /** Streams with queued data that their own window allows; in the order in which they take turns. */
@@ -73,6 +77,7 @@ export class Sender {
     this.#theirs = parts.theirs;
     this.#sendQueueBytes = parts.sendQueueBytes;
     this.#backlog = parts.backlog;
+    this.#copiesWrites = parts.copiesWrites;
     this.#pingPolicy = parts.pingPolicy;
   }
 
@@ -148,8 +153,9 @@ export class Sender {
       for (const buffer of buffers) flowing = this.#socket.write(buffer);
       this.#socket.uncork();
     }
-    if (flowing) return;
     const waiting = this.#socket.writableLength;
+    if (waiting === 0 && this.#copiesWrites) this.#outbox.rewind();
+    if (flowing) return;
     this.#socketFull = waiting >= SOCKET_HIGH_WATER;
     if (waiting >= SOCKET_STOP_READING && !this.readingStopped) {
       this.readingStopped = true;
@@ -215,6 +221,7 @@ export class Sender {
       outbox.bytes.set(bytes, outbox.pos);
       outbox.pos += bytes.length;
       this.#dataWritten(stream, total, end);
+      if (outbox.size >= WRITTEN_AT_ONCE_BYTES) this.writeOut();
       return true;
     }
     if (total > 0) {

@@ -90,6 +90,7 @@ export class Session implements StreamOwner, KeepaliveHost {
       theirs: this.#theirs,
       sendQueueBytes: limits.sendQueueBytes ?? 64 * 1024,
       backlog: options.backlog,
+      copiesWrites: options.copiesWrites ?? false,
       pingPolicy,
     });
     this.#receiver = new Receiver({

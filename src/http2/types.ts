@@ -128,6 +128,8 @@ export interface SessionOptions {
   readonly intake?: Intake | undefined;
   /** Shared likewise: what waits to be sent on all of them. */
   readonly backlog?: Backlog | undefined;
+  /** See `NetworkSocket`; false by default. */
+  readonly copiesWrites?: boolean | undefined;
 }
 
 export interface SessionPeer {

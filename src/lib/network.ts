@@ -22,6 +22,11 @@ export interface NetworkSocket {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly tls: TlsPeer | undefined;
+  /**
+   * What `writableLength` does not count any more once `write` has returned is with the system: its memory may be
+   * written again.
+   */
+  readonly copiesWrites?: boolean | undefined;
 }
 
 /** Who may come in: asked for each connection as soon as it is there, TLS or not. */

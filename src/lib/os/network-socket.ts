@@ -21,6 +21,8 @@ export function described(socket: net.Socket, peer: TlsPeer | undefined): Networ
     remoteAddress: remoteAddress(socket),
     localAddress: hostPort(socket.localAddress, socket.localPort),
     tls: peer,
+    // Node tries to write before it asks to be told. OpenSSL's records are sent later.
+    copiesWrites: peer === undefined,
   };
 }
 

@@ -74,6 +74,34 @@ describe('one port', () => {
     expect(await http1Text(http, { host: HOST, port: server.port, path: '/a' })).toBe('HTTP/1 /a');
   });
 
+  it('sends what handlers said, to readers that stop and go', async () => {
+    await using server = await everything();
+    let stops = 0;
+    await using channel = channelTo(server.port, {
+      dial: async (signal) => {
+        const { socket } = await osNetwork.dial({ t: 'tcp', host: HOST, port: server.port }, { signal });
+        const stop = setInterval(() => {
+          stops++;
+          socket.pause();
+          setTimeout(() => socket.resume(), 5);
+        }, 10);
+        socket.once('close', () => clearInterval(stop));
+        return socket;
+      },
+    });
+    const said = (stream: number, at: number): string => `${stream} ${at} `.repeat(1 + ((stream * 31 + at * 7) % 300));
+    const one = async (number: number): Promise<void> => {
+      const stream = channel.stream(Echo.chat);
+      for (let at = 0; at < 200; at++) stream.send(said(number, at));
+      stream.end();
+      let at = 0;
+      for await (const heard of stream.messages) if (heard !== said(number, at++)) throw new Error(`${number} ${at}`);
+      expect(at).toBe(200);
+    };
+    await Promise.all(Array.from({ length: 40 }, (_, number) => one(number)));
+    expect(stops).toBeGreaterThan(0);
+  });
+
   it('over TLS takes the same, as ALPN agrees', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
     await using server = await everything({ tls: () => ({ cert, key }) });
