@@ -4,12 +4,13 @@
  */
 import { AuthStore } from '../auth/store.js';
 import { differenceOf } from '../lib/emulate.js';
+import { inTurns } from '../lib/in-steps.js';
 import type { Logger } from '../lib/logger.js';
 import { WatchHub } from '../mvcc/watch/hub.js';
 import type { Outcome } from '../proto/etcd-error.js';
 import type { ResponseHeader } from '../proto/gen/etcdserverpb.js';
 import { ConfChangeType } from '../raftpb/types.js';
-import { saveStore } from '../v2/snapshot.js';
+import { savingInSteps } from '../v2/snapshot.js';
 import { Applier } from './apply/applier.js';
 import { EntryApplier } from './apply/entry-applier.js';
 import type { Propose } from './apply/operation.js';
@@ -141,7 +142,7 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
     parts,
     auth,
     v2: {
-      v2Json: () => saveStore(parts.v2),
+      v2Json: () => inTurns(savingInSteps(parts.v2), clock),
       restoreInSteps: (data) => v2RestoreInSteps(parts.v2, data, () => membershipIn(backend)),
     },
     entries,

@@ -23,26 +23,74 @@ import { formatTime, NEVER, parseTime } from './time.js';
 const CHUNK_CHARACTERS = 256 * 1024;
 
 export function saveStore(store: V2Store): Uint8Array {
+  return atOneGo(savingInSteps(store));
+}
+
+/** As the store is now, whatever happens to it meanwhile, with pauses for others. */
+export function savingInSteps(store: V2Store): Generator<undefined, Uint8Array> {
+  const { events, size, front, back, startIndex, lastIndex } = store.hub.history.state;
+  const queue = `"Size":${size},"Front":${front},"Back":${back},"Capacity":${events.length}}`;
+  const end =
+    `${queue},"StartIndex":${startIndex},"LastIndex":${lastIndex}}},"CurrentIndex":${store.index},` +
+    `"Stats":${store.stats.toJson(store.hub.count)},"CurrentVersion":2}`;
+  return written({ root: frozen(store.root), events: [...events], end });
+}
+
+/** What a node is at one moment. */
+type FrozenNode = Pick<Node, 'name' | 'value' | 'createdIndex' | 'modifiedIndex' | 'expireNs'> & {
+  readonly children: FrozenNode[] | undefined;
+};
+
+interface Frozen {
+  readonly root: FrozenNode;
+  readonly events: readonly (Event | undefined)[];
+  /** All that comes after them. */
+  readonly end: string;
+}
+
+function frozen(root: Node): FrozenNode {
+  const freeze = ({ name, value, createdIndex, modifiedIndex, expireNs, children }: Node): FrozenNode => ({
+    ...{ name, value, createdIndex, modifiedIndex, expireNs },
+    children: children === undefined ? undefined : [],
+  });
+  const top = freeze(root);
+  const pending: [Node, FrozenNode][] = [[root, top]];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [node, into] = next;
+    for (const child of node.children?.values() ?? []) {
+      const copy = freeze(child);
+      into.children?.push(copy);
+      if (copy.children !== undefined) pending.push([child, copy]);
+    }
+  }
+  return top;
+}
+
+function* written({ root, events, end }: Frozen): Generator<undefined, Uint8Array> {
   const chunks: Buffer[] = [];
-  let text = '{"Root":';
-  for (const part of nodeParts(store.root)) {
+  let text = '';
+  for (const part of allParts(root, events)) {
     text += part;
     if (text.length < CHUNK_CHARACTERS) continue;
     chunks.push(Buffer.from(text, 'latin1'));
     text = '';
+    yield;
   }
-  const { events, size, front, back, startIndex, lastIndex } = store.hub.history.state;
-  const list = events.map((event) => (event === undefined ? 'null' : storedEventJson(event)));
-  const queue =
-    `{"Events":[${list.join(',')}],"Size":${size},"Front":${front},"Back":${back},` + `"Capacity":${events.length}}`;
-  text += `,"WatcherHub":{"EventHistory":{"Queue":${queue},"StartIndex":${startIndex},"LastIndex":${lastIndex}}}`;
-  text += `,"CurrentIndex":${store.index},"Stats":${store.stats.toJson(store.hub.count)},"CurrentVersion":2}`;
-  chunks.push(Buffer.from(text, 'latin1'));
+  chunks.push(Buffer.from(text + end, 'latin1'));
   return Buffer.concat(chunks);
 }
 
-function* nodeParts(root: Node): Generator<string> {
-  const pending: ([Node, string] | string)[] = [[root, '/']];
+function* allParts(root: FrozenNode, events: Frozen['events']): Generator<string> {
+  yield '{"Root":';
+  yield* nodeParts(root);
+  yield ',"WatcherHub":{"EventHistory":{"Queue":{"Events":[';
+  for (const [at, event] of events.entries())
+    yield `${at > 0 ? ',' : ''}${event === undefined ? 'null' : storedEventJson(event)}`;
+  yield '],';
+}
+
+function* nodeParts(root: FrozenNode): Generator<string> {
+  const pending: ([FrozenNode, string] | string)[] = [[root, '/']];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (typeof next === 'string') {
       yield next;
@@ -52,18 +100,19 @@ function* nodeParts(root: Node): Generator<string> {
     const expires = node.expireNs === undefined ? NEVER : formatTime(node.expireNs);
     const own = `{"Path":${jsonString(path)},"CreatedIndex":${node.createdIndex},"ModifiedIndex":${node.modifiedIndex}`;
     yield `${own},"ExpireTime":"${expires}","Value":${jsonString(node.value)},"Children":`;
-    if (node.children === undefined) {
+    const { children } = node;
+    if (children === undefined) {
       yield 'null}';
       continue;
     }
     yield '{';
     pending.push('}}');
-    const names = [...node.children.keys()].sort();
-    for (let at = names.length - 1; at >= 0; at--) {
-      const name = names[at] ?? '';
-      const child = node.children.get(name);
-      if (child !== undefined) pending.push([child, childPath(path, name)]);
-      pending.push(`${at > 0 ? ',' : ''}${jsonString(name)}:`);
+    children.sort((a, b) => (a.name < b.name ? 1 : -1));
+    for (const [at, child] of children.entries()) {
+      pending.push(
+        [child, childPath(path, child.name)],
+        `${at < children.length - 1 ? ',' : ''}${jsonString(child.name)}:`,
+      );
     }
   }
 }

@@ -26,7 +26,7 @@ export interface AppliedState {
 export interface OutgoingSnapshotsDeps {
   readonly backend: { snapshot(): Promise<BackendSnapshot> };
   readonly applied: () => AppliedState;
-  readonly v2Json: () => Uint8Array;
+  readonly v2Json: () => Uint8Array | Promise<Uint8Array>;
   readonly send: (message: Message, database: DatabaseSource) => void;
   /** It never left. */
   readonly failed: (to: NodeId) => void;
@@ -59,13 +59,14 @@ export class OutgoingSnapshots {
     this.#holding++;
     const { applied, appliedTerm, confState } = this.deps.applied();
     const metadata = { index: applied, term: appliedTerm, confState };
-    const merged = { ...message, snapshot: { data: this.deps.v2Json(), metadata } };
+    const v2Json = this.deps.v2Json();
     // The database has at least what is applied now: more does no harm, since a member passes over entries that its
     // database has.
     this.deps.backend.snapshot().then(
-      (database) => {
+      async (database) => {
+        const data = v2Json instanceof Promise ? await v2Json : v2Json;
         if (this.#stopped) database.close();
-        else this.deps.send(merged, this.#source(database));
+        else this.deps.send({ ...message, snapshot: { data, metadata } }, this.#source(database));
       },
       (cause: unknown) => {
         this.deps.logger.warn('failed to read the database for a snapshot', { error: String(cause) });

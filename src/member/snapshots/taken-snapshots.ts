@@ -31,7 +31,7 @@ export interface TakenSnapshotsDeps {
   readonly failpoints?: Failpoints | undefined;
   readonly config: Pick<MemberConfig, 'snapshotCount' | 'snapshotCatchupEntries'>;
   readonly start: { readonly snapshotIndex: number };
-  readonly v2Json: () => Uint8Array;
+  readonly v2Json: () => Uint8Array | Promise<Uint8Array>;
   /** Followers are about to ask for entries that would go. */
   readonly holdsLog: () => boolean;
   readonly purge: () => void;
@@ -93,9 +93,15 @@ export class TakenSnapshots {
     this.deps.purge();
   }
 
-  async #take(at: { index: number; term: number; confState: ConfState }, data: Uint8Array): Promise<void> {
+  async #take(
+    at: { index: number; term: number; confState: ConfState },
+    v2Json: Uint8Array | Promise<Uint8Array>,
+  ): Promise<void> {
     const { backend, snapshots, wal, storage, config, logger, failpoints } = this.deps;
     await backend.commit();
+    const data = v2Json instanceof Promise ? await v2Json : v2Json;
+    // A leader's snapshot may have come meanwhile.
+    if (at.index < this.#lastIndex) return;
     failpoints?.hit('raftBeforeSaveSnap');
     snapshots.save({ data, metadata: at });
     wal.saveSnapshot(at);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { V2Error } from '../../../src/v2/error.js';
 import { eventJson } from '../../../src/v2/event.js';
-import { recoverStore, recoveryInSteps, saveStore, V2SnapshotError } from '../../../src/v2/snapshot.js';
+import { recoverStore, recoveryInSteps, saveStore, savingInSteps, V2SnapshotError } from '../../../src/v2/snapshot.js';
 import { permanent, V2Store } from '../../../src/v2/store.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -123,6 +123,14 @@ describe('the v2 store', () => {
     let pauses = 0;
     while (steps.next().done !== true) pauses++;
     expect(pauses).toBeGreaterThanOrEqual(3 + 16);
+    // It is saved likewise, as it was when that began.
+    const saving = savingInSteps(store);
+    store.delete('/1/large3', { dir: false, recursive: false }, NOW);
+    store.set('/1/few3', { dir: false, value: 'new' }, permanent, NOW);
+    let step = saving.next();
+    for (pauses = 0; step.done !== true; step = saving.next()) pauses++;
+    expect(pauses).toBeGreaterThanOrEqual(16);
+    expect(Buffer.from(step.value).equals(saved)).toBe(true);
   });
 
   it.each([
