@@ -18,11 +18,11 @@ import type { Disk, DiskFile } from '../lib/disk.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import { createBoltFile } from './create.js';
 import { BoltError } from './errors.js';
+import { findFreePages, storedFreelist } from './find-free-pages.js';
 import { FreePages } from './free-pages.js';
 import { encodeMeta, type Meta, readMetas } from './meta.js';
-import { FLAG_FREELIST, type Page, readU16, readU32, readU64 } from './page.js';
+import type { Page } from './page.js';
 import { Pager } from './pager.js';
-import { reachablePages } from './reachable.js';
 import { type Guard, PageBucket } from './read-bucket.js';
 import { PinnedTx } from './read-tx.js';
 import type { CommitTimes, ReadTx, WriteTx } from './types.js';
@@ -151,7 +151,10 @@ export class Bolt {
     });
     this.#state = new State(meta, this.pager, this);
     if (options.dense) this.#free = new FreePages(meta.highWater);
-    else if (!options.readOnly) this.#free = this.#findFreePages(meta);
+    else if (!options.readOnly) {
+      this.#storedFreelist = storedFreelist(this.pager, meta);
+      this.#free = findFreePages(this.pager, meta, this.#storedFreelist);
+    }
   }
 
   get pageSize(): number {
@@ -265,35 +268,6 @@ export class Bolt {
   /** The last commit is durable: what it freed may be used again, but for what readers see. */
   #release(free: FreePages): void {
     free.release([...this.#pinned].map((state) => state.meta.txid));
-  }
-
-  #findFreePages(meta: Meta): FreePages {
-    const used = reachablePages(this.pager, meta.rootId);
-    const free = new FreePages(meta.highWater);
-    if (meta.freelistId !== undefined) {
-      this.#storedFreelist = { start: meta.freelistId, count: this.#storedFreelistPages(meta.freelistId) };
-    }
-    const stored = this.#storedFreelist;
-    for (let id = 2; id < meta.highWater; id++) {
-      if (((used[id >>> 5] as number) & (1 << (id & 31))) !== 0) continue;
-      // The stored list belongs to the durable state: it must stay readable until the next commit says that there is
-      // none.
-      if (stored !== undefined && id >= stored.start && id < stored.start + stored.count) continue;
-      free.add(id);
-    }
-    return free;
-  }
-
-  #storedFreelistPages(id: number): number {
-    const page = this.pager.readRun(id, 1);
-    if (readU64(page, 0) !== id || readU16(page, 8) !== FLAG_FREELIST) {
-      throw this.pager.corrupt(id, 'page is not a freelist');
-    }
-    const count = 1 + readU32(page, 12);
-    if (id + count > this.pager.highWater) {
-      throw this.pager.corrupt(id, `freelist of ${count} pages is longer than the file`);
-    }
-    return count;
   }
 
   /** Step 1 of a commit. */
