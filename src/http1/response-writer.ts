@@ -107,7 +107,7 @@ export class ResponseWriter {
     const framing = isChunked ? 'Transfer-Encoding: chunked\r\n' : '';
     socket.write(`${text}${date}${connectionLine(exchange, isLast, closes)}${framing}\r\n`, 'latin1');
     if (!canHaveBody) {
-      if (!('begin' in body)) letGo(body, () => socket.destroy());
+      if (!('begin' in body)) closeBody(body, () => socket.destroy());
       return isLast ? 'last' : 'whole';
     }
     const breakOff = (): void => {
@@ -168,7 +168,7 @@ export class ResponseWriter {
 }
 
 /** A body that nobody is sent. */
-function letGo(body: AsyncIterable<Uint8Array>, failed: () => void): void {
+function closeBody(body: AsyncIterable<Uint8Array>, failed: () => void): void {
   void Promise.resolve(body[Symbol.asyncIterator]().return?.()).catch(failed);
 }
 
