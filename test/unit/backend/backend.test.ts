@@ -6,29 +6,11 @@ import type { BackendReader, BucketName } from '../../../src/backend/types.js';
 import { openBolt } from '../../../src/bolt/bolt.js';
 import { checkBolt } from '../../../src/bolt/check.js';
 import { AbandonedError } from '../../../src/lib/caller.js';
-import type { Clock } from '../../../src/lib/clock.js';
 import { silentLogger } from '../../../src/lib/logger.js';
+import { busyClock } from '../../support/busy-clock.js';
 import { MemoryDisk } from '../../support/memory-disk.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { bytes, databaseOf, diskWith, fixtureJson, text } from '../bolt/fixtures.js';
-
-/** Every look at this clock is a millisecond later, so long work pauses all the time. */
-function busyClock(): Clock & { pauses: number } {
-  let now = 0;
-  const clock = {
-    pauses: 0,
-    monotonicMs: () => now++,
-    wallMs: () => now,
-    after: () => () => {},
-    soon: (run: () => void) => {
-      clock.pauses++;
-      queueMicrotask(run);
-    },
-    atTurnsEnd: queueMicrotask,
-    every: () => () => {},
-  };
-  return clock;
-}
 
 function open(disk: MemoryDisk, options: { onFailure?: (error: Error) => void } = {}): FileBackend {
   return openBackend({ disk, clock: busyClock(), path: '/db', logger: silentLogger, cacheBytes: 64 << 10, ...options });

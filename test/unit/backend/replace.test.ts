@@ -6,20 +6,12 @@ import type { FileBackend } from '../../../src/backend/options.js';
 import type { BackendReader } from '../../../src/backend/types.js';
 import { openBolt } from '../../../src/bolt/bolt.js';
 import { checkBolt } from '../../../src/bolt/check.js';
-import type { Clock } from '../../../src/lib/clock.js';
 import type { Disk } from '../../../src/lib/disk.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { SimCrash, SimDisk } from '../../sim/disk.js';
+import { busyClock } from '../../support/busy-clock.js';
 import { MemoryDisk } from '../../support/memory-disk.js';
 import { seededRandom } from '../../support/seeded-random.js';
-
-/** Every look at it is a millisecond later, so that long work pauses all the time. */
-function busyClock(): Clock {
-  let now = 0;
-  const none = () => () => {};
-  const soon = (run: () => void): void => queueMicrotask(run);
-  return { monotonicMs: () => now++, wallMs: () => now, after: none, every: none, soon, atTurnsEnd: soon };
-}
 
 const open = (disk: Disk, path = '/snap/db'): FileBackend =>
   openBackend({ disk, clock: busyClock(), path, logger: silentLogger, cacheBytes: 64 << 10 });
