@@ -16,10 +16,9 @@ import { deleteLease, putLease, readLeases } from '../backend/schema/lease.js';
 import type { Backend, BackendReader } from '../backend/types.js';
 import type { LeaseId } from '../lib/ids.js';
 import type { Lease as StoredLease } from '../proto/gen/leasepb.js';
-import { DeadlineHeap } from './deadline-heap.js';
+import { Deadlines, type TimedLease } from './deadlines.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NotPrimaryError } from './errors.js';
 import { GoneListeners, type WhyGone } from './gone-listeners.js';
-import { spreadPileUps } from './pile-ups.js';
 import type {
   LeaseCheckpointItem,
   LeaseInfo,
@@ -30,22 +29,9 @@ import type {
 } from './types.js';
 
 export const MAX_LEASE_TTL_SECONDS = 9_000_000_000;
-/**
- * Revocations a second the expiry of leases may cause; half of them per call of `takeExpired`, which comes twice a
- * second.
- */
-const REVOKE_RATE = 1000;
-const CHECKPOINT_BATCH_SIZE = 1000;
-const CHECKPOINT_BATCHES_PER_LOOP = 500;
 const LEASES_BEFORE_PAUSE = 2000;
 
-interface Lease {
-  readonly id: LeaseId;
-  readonly ttlSeconds: number;
-  /** As of the last checkpoint; 0 = none, the whole TTL. */
-  remainingTtlSeconds: number;
-  /** Infinity on all but the primary. */
-  deadlineMs: number;
+interface Lease extends TimedLease {
   readonly keys: Set<string>;
 }
 
@@ -57,11 +43,9 @@ export interface StoredLeases {
 export class Lessor {
   #leases = new Map<LeaseId, Lease>();
   readonly #leaseOfKey = new Map<string, LeaseId>();
-  readonly #expiries = new DeadlineHeap();
-  readonly #checkpoints = new DeadlineHeap();
+  readonly #deadlines: Deadlines;
   readonly #gone = new GoneListeners();
   #openDeleter: (() => LeaseKeyDeleter) | undefined;
-  #primary = false;
   #backend: Backend;
   readonly #options: LessorOptions;
 
@@ -69,6 +53,7 @@ export class Lessor {
   constructor(backend: Backend, options: LessorOptions) {
     this.#backend = backend;
     this.#options = options;
+    this.#deadlines = new Deadlines((id) => this.#leases.get(id), options);
     this.#load();
   }
 
@@ -87,8 +72,7 @@ export class Lessor {
   restore(backend: Backend, found?: StoredLeases): void {
     this.#backend = backend;
     this.#leaseOfKey.clear();
-    this.#expiries.clear();
-    this.#checkpoints.clear();
+    this.#deadlines.clear();
     this.#load(found);
   }
 
@@ -103,7 +87,7 @@ export class Lessor {
   }
 
   get isPrimary(): boolean {
-    return this.#primary;
+    return this.#deadlines.isKept;
   }
 
   get size(): number {
@@ -112,7 +96,7 @@ export class Lessor {
 
   /** How many leases wait for their end: none on a follower, one for each lease on the leader. */
   get deadlines(): number {
-    return this.#expiries.size;
+    return this.#deadlines.size;
   }
 
   lookup(id: LeaseId): LeaseInfo | undefined {
@@ -135,7 +119,7 @@ export class Lessor {
     };
     this.#leases.set(id, lease);
     this.#persist(lease);
-    if (this.#primary) this.#refresh(lease, 0, nowMs);
+    this.#deadlines.begin(lease, nowMs);
     return lease;
   }
 
@@ -146,8 +130,7 @@ export class Lessor {
     const deleter = this.#openDeleter();
     for (const key of [...lease.keys].sort()) deleter.deleteRange(Buffer.from(key, 'latin1'), undefined);
     this.#leases.delete(id);
-    this.#expiries.delete(id);
-    this.#checkpoints.delete(id);
+    this.#deadlines.delete(id);
     deleteLease(this.#backend, id);
     deleter.end();
     this.#gone.tell(id, 'revoked');
@@ -159,7 +142,7 @@ export class Lessor {
     if (lease === undefined) return;
     lease.remainingTtlSeconds = remainingTtlSeconds;
     if (this.#options.persistCheckpoints?.() === true) this.#persist(lease);
-    if (this.#primary) this.#scheduleCheckpoint(lease, nowMs);
+    this.#deadlines.checkpointed(lease, nowMs);
   }
 
   /** False where the lease does not exist. A key hangs on one lease at most: whoever moves it detaches it first. */
@@ -194,33 +177,25 @@ export class Lessor {
    * everything else.
    */
   promote(nowMs: number): void {
-    this.#primary = true;
-    for (const lease of this.#leases.values()) this.#refresh(lease, this.#options.electionTimeoutMs, nowMs);
-    if (this.#leases.size < REVOKE_RATE) return;
-    const putOff = (lease: Lease, byMs: number): void =>
-      this.#refresh(lease, byMs + this.#options.electionTimeoutMs, nowMs);
-    spreadPileUps([...this.#leases.values()], nowMs, (3 * REVOKE_RATE) / 4, putOff);
+    this.#deadlines.keep([...this.#leases.values()], nowMs);
   }
 
   /** This member does not lead any more: no lease ends here, and no renewal succeeds. */
   demote(): void {
-    this.#primary = false;
-    for (const lease of this.#leases.values()) lease.deadlineMs = Number.POSITIVE_INFINITY;
-    this.#expiries.clear();
-    this.#checkpoints.clear();
+    this.#deadlines.drop(this.#leases.values());
     this.#gone.tellAll('demoted');
   }
 
   /** Throws NotPrimaryError, LeaseNotFoundError. Not through raft: only the leader's deadline moves. */
   renew(id: LeaseId, nowMs: number): Renewal {
-    if (!this.#primary) throw new NotPrimaryError();
+    if (!this.#deadlines.isKept) throw new NotPrimaryError();
     const lease = this.#mustFind(id);
     // Expired means that its revocation may be on its way already: a success now would promise what the next entry
     // takes back (#20615).
     if (lease.deadlineMs <= nowMs) return { t: 'expired' };
     if (this.#options.checkpointIntervalSeconds !== undefined && lease.remainingTtlSeconds > 0)
       return { t: 'checkpoint-first' };
-    this.#refresh(lease, 0, nowMs);
+    this.#deadlines.begin(lease, nowMs);
     return { t: 'renewed', ttlSeconds: lease.ttlSeconds };
   }
 
@@ -256,52 +231,15 @@ export class Lessor {
    * if it is still there (its revocation may have been lost with a leader).
    */
   takeExpired(nowMs: number): LeaseId[] {
-    const taken: LeaseId[] = [];
-    while (this.#primary && taken.length < REVOKE_RATE / 2) {
-      const first = this.#expiries.first();
-      if (first === undefined || first.atMs > nowMs) break;
-      this.#expiries.set(first.id, nowMs + this.#options.expiredRetryMs);
-      const lease = this.#leases.get(first.id);
-      if (lease !== undefined && lease.deadlineMs <= nowMs) taken.push(first.id);
-    }
-    return taken;
+    return this.#deadlines.takeExpired(nowMs);
   }
 
   /** Batches to propose as LeaseCheckpoint entries, so that a new leader does not start long leases from the top. */
   takeCheckpoints(nowMs: number): LeaseCheckpointItem[][] {
-    const batches: LeaseCheckpointItem[][] = [];
-    while (this.#primary && batches.length < CHECKPOINT_BATCHES_PER_LOOP) {
-      const batch: LeaseCheckpointItem[] = [];
-      while (batch.length < CHECKPOINT_BATCH_SIZE) {
-        const first = this.#checkpoints.first();
-        if (first === undefined || first.atMs > nowMs) break;
-        this.#checkpoints.delete(first.id);
-        const lease = this.#leases.get(first.id);
-        if (lease === undefined || lease.deadlineMs <= nowMs) continue;
-        const remainingTtlSeconds = Math.ceil((lease.deadlineMs - nowMs) / 1000);
-        if (remainingTtlSeconds < lease.ttlSeconds) batch.push({ id: lease.id, remainingTtlSeconds });
-      }
-      if (batch.length > 0) batches.push(batch);
-      if (batch.length < CHECKPOINT_BATCH_SIZE) break;
-    }
-    return batches;
+    return this.#deadlines.takeCheckpoints(nowMs);
   }
 
   // ---- inside
-
-  #refresh(lease: Lease, extraMs: number, nowMs: number): void {
-    const ttlSeconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
-    lease.deadlineMs = nowMs + extraMs + ttlSeconds * 1000;
-    this.#expiries.set(lease.id, lease.deadlineMs);
-    this.#scheduleCheckpoint(lease, nowMs);
-  }
-
-  #scheduleCheckpoint(lease: Lease, nowMs: number): void {
-    const interval = this.#options.checkpointIntervalSeconds;
-    if (interval === undefined) return;
-    const ttlSeconds = lease.remainingTtlSeconds > 0 ? lease.remainingTtlSeconds : lease.ttlSeconds;
-    if (ttlSeconds > interval) this.#checkpoints.set(lease.id, nowMs + interval * 1000);
-  }
 
   #mustFind(id: LeaseId): Lease {
     const lease = this.#leases.get(id);

@@ -102,23 +102,21 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'lease-without-end',
     why: 'a new leader lets no lease end that it did not grant',
-    file: 'lease/lessor.ts',
-    replace: [
-      ['for (const lease of this.#leases.values()) this.#refresh(lease, this.#options.electionTimeoutMs, nowMs);', ''],
-    ],
+    file: 'lease/deadlines.ts',
+    replace: [['for (const lease of leases) this.#refresh(lease, electionTimeoutMs, nowMs);', '']],
   },
   {
     name: 'lease-not-stored',
     why: 'a grant is forgotten with the process',
     isLong: true,
     file: 'lease/lessor.ts',
-    replace: [['this.#persist(lease); if (this.#primary) this.#refresh', 'if (this.#primary) this.#refresh']],
+    replace: [['this.#persist(lease); this.#deadlines.begin', 'this.#deadlines.begin']],
   },
   {
     name: 'renewal-in-words',
     why: 'a renewal is answered, but the lease ends when it would have ended',
     file: 'lease/lessor.ts',
-    replace: [["this.#refresh(lease, 0, nowMs); return { t: 'renewed'", "return { t: 'renewed'"]],
+    replace: [["this.#deadlines.begin(lease, nowMs); return { t: 'renewed'", "return { t: 'renewed'"]],
   },
   // Membership
   {
