@@ -5,15 +5,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/client.js';
 import { certificateFolder, issue } from '../support/certificates.js';
-import { freePort } from '../support/free-port.js';
-import { buildPrograms, MemberProcess, ourProgram } from '../support/member-process.js';
+import { type LocalCluster, startCluster } from '../support/cluster.js';
+import { buildPrograms, ourProgram } from '../support/member-process.js';
 import { Newcomers } from '../support/newcomers.js';
 import { outputOfSync } from '../support/program.js';
 
 const program = ourProgram('etcd');
 const files = certificateFolder();
 const ca = issue({ commonNames: ['ca'], isAuthority: true });
-let service: MemberProcess;
+let service: LocalCluster;
 let endpoint: string;
 
 beforeAll(async () => {
@@ -24,15 +24,13 @@ beforeAll(async () => {
     files.write('cert.pem', node.cert),
     files.write('key.pem', node.key),
   ];
-  endpoint = `127.0.0.1:${await freePort()}`;
-  const peer = `http://127.0.0.1:${await freePort()}`;
-  service = new MemberProcess(program, [
-    ...['--name', 'm', '--data-dir', files.path('data'), '--initial-cluster', `m=${peer}`],
-    ...['--listen-client-urls', `https://${endpoint}`, '--advertise-client-urls', `https://${endpoint}`],
-    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--client-cert-auth'],
-    ...['--cert-file', cert, '--key-file', key, '--trusted-ca-file', authority],
-  ]);
-  await service.untilSays('ready to serve client requests');
+  service = await startCluster({
+    members: 1,
+    runner: 'ours',
+    clientScheme: 'https',
+    flags: ['--client-cert-auth', '--cert-file', cert, '--key-file', key, '--trusted-ca-file', authority],
+  });
+  ({ endpoint } = service.only);
   await using client = new Client({
     endpoints: [`https://${endpoint}`],
     tls: { ca: ca.cert, cert: node.cert, key: node.key },
@@ -49,7 +47,7 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await service?.kill();
+  await service?.[Symbol.asyncDispose]();
   files[Symbol.dispose]();
 });
 

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../src/client/client.js';
 import { certificateFolder, issue } from '../support/certificates.js';
+import { type LocalCluster, startCluster } from '../support/cluster.js';
 import { startDnsServer } from '../support/dns-server.js';
 import { freePort } from '../support/free-port.js';
-import { buildPrograms, MemberProcess, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
+import { buildPrograms, ourProgram, realEtcd, realEtcd34 } from '../support/member-process.js';
 import { askingDnsAt, mayMount } from '../support/mount.js';
 import { RunningProgram, runProgram } from '../support/program.js';
 
@@ -19,14 +20,13 @@ const DNS_ADDRESS = '127.9.9.57';
 
 const files = certificateFolder();
 let dns: AsyncDisposable;
-let member: MemberProcess;
+let cluster: LocalCluster;
 let wrapper: readonly string[];
 let ports: { secure: number; plain: number; gateway: number; nobody: number };
 
 beforeAll(async () => {
   buildPrograms();
   if (!mayMount()) return;
-  const peer = `http://127.0.0.1:${await freePort()}`;
   ports = { secure: await freePort(), plain: await freePort(), gateway: await freePort(), nobody: await freePort() };
   const client = `https://127.0.0.1:${ports.secure},http://127.0.0.1:${ports.plain}`;
   const ca = issue({ commonNames: ['ca'], isAuthority: true });
@@ -40,13 +40,14 @@ beforeAll(async () => {
   const proxy = issue({ by: ca, commonNames: [], usages: ['client'] });
   files.write('proxy.pem', proxy.cert);
   files.write('proxy-key.pem', proxy.key);
-  member = new MemberProcess(ourProgram('etcd'), [
-    ...['--name', 'm', '--data-dir', files.path('data'), '--initial-cluster', `m=${peer}`, '--enable-v2'],
-    ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
-    ...['--initial-advertise-peer-urls', peer, '--cert-file', files.write('cert.pem', node.cert)],
-    ...['--key-file', files.write('key.pem', node.key)],
-  ]);
-  await member.untilHealthy(`http://127.0.0.1:${ports.plain}/health`);
+  cluster = await startCluster({
+    members: 1,
+    runner: 'ours',
+    flags: [
+      ...['--enable-v2', '--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--cert-file', files.write('cert.pem', node.cert), '--key-file', files.write('key.pem', node.key)],
+    ],
+  });
   await fetch(`http://127.0.0.1:${ports.plain}/v2/keys/k`, {
     method: 'PUT',
     body: new URLSearchParams({ value: '2' }),
@@ -83,7 +84,7 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await member?.kill();
+  await cluster?.[Symbol.asyncDispose]();
   await dns?.[Symbol.asyncDispose]();
   files[Symbol.dispose]();
 });

@@ -30,8 +30,9 @@ export interface ClusterOptions {
   readonly runner?: Runner;
   /** For every member, beyond what makes it one of this cluster. */
   readonly flags?: readonly string[];
-  /** How members speak to each other; `http` by default. */
+  /** How members speak to each other, and clients to them; `http` by default. */
   readonly peerScheme?: 'http' | 'https';
+  readonly clientScheme?: 'http' | 'https';
   /** Of members in this process; silent by default. */
   readonly logger?: Logger;
 }
@@ -76,7 +77,7 @@ export class ClusterPlace {
   }
 
   get clientUrl(): string {
-    return `http://${this.endpoint}`;
+    return `${this.#cluster.clientScheme}://${this.endpoint}`;
   }
 
   get peerUrl(): string {
@@ -186,13 +187,15 @@ export class LocalCluster implements AsyncDisposable {
   readonly places: ClusterPlace[] = [];
   readonly flags: readonly string[];
   readonly peerScheme: 'http' | 'https';
+  readonly clientScheme: 'http' | 'https';
   readonly logger: Logger;
   #made = 0;
   readonly #folder = mkdtempSync(join(tmpdir(), 'etcd-cluster-'));
 
-  constructor({ flags = [], peerScheme = 'http', logger = silentLogger }: ClusterOptions) {
+  constructor({ flags = [], peerScheme = 'http', clientScheme = 'http', logger = silentLogger }: ClusterOptions) {
     this.flags = flags;
     this.peerScheme = peerScheme;
+    this.clientScheme = clientScheme;
     this.logger = logger;
   }
 
@@ -257,8 +260,8 @@ export class LocalCluster implements AsyncDisposable {
       const all = [
         `--name=${name}`,
         `--data-dir=${join(folder, 'data')}`,
-        `--listen-client-urls=http://127.0.0.1:${client}`,
-        `--advertise-client-urls=http://127.0.0.1:${client}`,
+        `--listen-client-urls=${this.clientScheme}://127.0.0.1:${client}`,
+        `--advertise-client-urls=${this.clientScheme}://127.0.0.1:${client}`,
         `--listen-peer-urls=${peerUrl(peer)}`,
         `--initial-advertise-peer-urls=${peerUrl(peer)}`,
         `--initial-cluster=${initialCluster}`,
