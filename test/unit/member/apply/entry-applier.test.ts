@@ -87,6 +87,15 @@ describe('committed entries', () => {
     expect(entries.applied).toBe(3);
   });
 
+  it('of a kind that nobody knows end it: neither they nor what comes after them is done', () => {
+    const { entries, stored, results } = applying();
+    // A request in field 2000.
+    const future = makeEntry({ index: 2, term: 1, data: Buffer.from([0x82, 0x7d, 0x00]) });
+    expect(() => entries.apply([put(1), future, put(3)])).toThrow('the entry has a request in field 2000');
+    expect(stored).toEqual([{ kind: 'put', index: 1 }]);
+    expect(results).toHaveLength(1);
+  });
+
   it('that the database has already are not applied to it again', () => {
     const { entries, stored, results } = applying({ start: { ...START, backendIndex: 2 } });
     entries.apply([put(1), put(2), put(3)]);

@@ -226,3 +226,24 @@ it('stops when a sync fails, and answers for nothing any more', async () => {
   expect(one.fatal).toEqual([new Error('input/output error')]);
   expect(one.sent).toEqual([]);
 });
+
+it('stops when an entry cannot be applied, with the reason, and applies no more', async () => {
+  const one = member([1n]);
+  await lead(one);
+  await one.sync();
+  const cause = new Error('unimplemented apply');
+  Object.assign(one.loop.deps, {
+    applyEntries: () => {
+      one.events.push('apply');
+      throw cause;
+    },
+  });
+  one.events.length = 0;
+  one.loop.propose(proposal('x'));
+  await settle();
+  await one.sync();
+  expect(one.fatal).toEqual([cause]);
+  one.loop.wake();
+  await settle();
+  expect(one.events.filter((event) => event === 'apply')).toHaveLength(1);
+});
