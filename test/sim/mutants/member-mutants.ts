@@ -64,7 +64,7 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'snapshot-without-marker',
     why: 'the log does not know of a snapshot that was installed',
-    seed: 9,
+    seed: 16,
     isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['wal.saveSnapshot({ index, term, confState });', '']],
