@@ -111,7 +111,7 @@ class AnswerBody implements AsyncIterable<Uint8Array> {
   }
 
   end(): void {
-    this.#state = { t: 'ended' };
+    if (this.#state.t === 'open') this.#state = { t: 'ended' };
     this.#moved?.();
   }
 
@@ -161,8 +161,11 @@ class AnswerBody implements AsyncIterable<Uint8Array> {
       this.#onChunk?.(chunk);
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause));
-      this.fail(error);
-      this.controller.abort(error);
+      const { t } = this.#state;
+      // Whoever throws takes nothing more, though all of the body may have come.
+      this.#state = { t: 'broken', error };
+      this.#moved?.();
+      if (t === 'open') this.controller.abort(error);
     }
   }
 

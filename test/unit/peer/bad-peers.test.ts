@@ -116,6 +116,32 @@ describe('a peer that answers', () => {
     expect(a.receiver.messages).toEqual([]);
   });
 
+  it('with a message cut in its midst, or longer than any, loses the stream, and nothing is taken', async () => {
+    const whole = Buffer.from(new MessageFrameEncoder('3.5').encode([heartbeat(B, A, 7)]));
+    const given = [
+      { bytes: whole.subarray(0, 4), error: 'EOF' },
+      { bytes: whole.subarray(0, whole.length - 1), error: 'EOF' },
+      { bytes: Buffer.concat([Buffer.from('0000000020000001', 'hex'), whole]), error: 'exceeds the limit' },
+      { bytes: Buffer.concat([Buffer.from('ffffffffffffffff', 'hex'), whole]), error: 'exceeds the limit' },
+    ];
+    let turn = 0;
+    await using peer = await fakePeer((request, response) => {
+      const isMessages = request.url?.startsWith('/raft/stream/message') === true;
+      const piece = isMessages ? given[turn++] : undefined;
+      response.writeHead(piece === undefined ? 404 : 200, { 'X-Server-Version': '3.5.30' });
+      response.end(piece?.bytes);
+    });
+    await using a = await startPeerNode({ id: A });
+    a.transport.addPeer(B, [peer.url]);
+    const lost = (): unknown[] =>
+      a.log.records
+        .filter(({ message }) => message === 'lost TCP streaming connection with remote peer')
+        .map(({ fields }) => fields.error);
+    await until(() => lost().length >= given.length, 'each stream lost');
+    for (const [at, { error }] of given.entries()) expect(String(lost()[at]), `stream ${at}`).toContain(error);
+    expect(a.receiver.messages).toEqual([]);
+  });
+
   it('is dialed at most once in 100 ms for each stream', async () => {
     const atMs: number[] = [];
     await using peer = await fakePeer((request, response) => {
