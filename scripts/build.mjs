@@ -16,6 +16,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Script } from 'node:vm';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -262,6 +263,10 @@ function makeCodeCache(set) {
   execFileSync(process.execPath, [join(root, 'scripts/code-cache.cjs'), set, dist], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  const filename = join(dist, `${set}.js`);
+  const cachedData = readFileSync(`${filename}.cache`);
+  if (new Script(readFileSync(filename, 'latin1'), { filename, cachedData }).cachedDataRejected === true)
+    throw new Error(`V8 does not take the code cache of ${set}.js`);
 }
 
 async function main() {
