@@ -76,7 +76,7 @@ export async function startServer(
   return {
     name,
     ports: await leaderFirst(ports.map(({ client }) => client)),
-    cpuSeconds: () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    cpuSeconds: () => pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0),
     residentMb: () => pids.map(residentMb),
     stop,
   };
@@ -103,7 +103,7 @@ async function ready(url: string, child: ChildProcess): Promise<void> {
 }
 
 /** User and system time, from /proc in hundredths of a second. */
-function cpuSeconds(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
     return (Number(fields[11]) + Number(fields[12])) / 100;
