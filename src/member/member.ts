@@ -255,6 +255,11 @@ export class Member {
     return this.#parts.header(revision);
   }
 
+  /** Whether the log is so fine that all calls are of interest. */
+  get isDebugged(): boolean {
+    return this.#slowLog.isLogged?.('debug') === true;
+  }
+
   /** A call took longer than it should. */
   slowCall(call: SlowCall): void {
     this.slowReads += warnOfSlowCall(

@@ -38,7 +38,12 @@ const descriptions: Readonly<Record<string, string>> = {
 export function pprofHandler(profiler: Profiler, commandLine: readonly string[]): HttpHandler {
   return async (request, url) => {
     const { pathname } = url;
-    if (pathname === '/debug/pprof') return { status: 301, headers: { Location: '/debug/pprof/' }, body: '' };
+    if (pathname === '/debug/pprof')
+      return {
+        status: 301,
+        headers: { 'Content-Type': 'text/html; charset=utf-8', Location: '/debug/pprof/' },
+        body: '',
+      };
     if (!pathname.startsWith('/debug/pprof/')) return undefined;
     return profile(profiler, commandLine, pathname.slice('/debug/pprof/'.length), url, request);
   };
@@ -59,7 +64,11 @@ async function profile(
   const isText = url.searchParams.has('debug') && url.searchParams.get('debug') !== '0';
   switch (name) {
     case '':
-      return { status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8' }, body: index() };
+      return {
+        status: 200,
+        headers: { 'Content-Type': 'text/html; charset=utf-8', 'X-Content-Type-Options': 'nosniff' },
+        body: index(),
+      };
     case 'cmdline':
       return text(commandLine.join('\0'));
     case 'symbol':

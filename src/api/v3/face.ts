@@ -41,6 +41,8 @@ export interface MemberFace {
   readonly currentRevision: number;
   /** A call took longer than it should. */
   slowCall(call: SlowCall): void;
+  /** Whether all calls are told to it, not slow ones alone. */
+  readonly isDebugged: boolean;
   readonly isLearner: boolean;
   readonly leadership: Pick<Leadership, 'hasLeader'>;
 

@@ -47,6 +47,7 @@ export function registerServices(
     emulate: member.emulate,
     clock: member.clock,
     slowCallMs: Math.min(member.limits.warningUnaryRequestDurationMs, member.limits.warningApplyDurationMs, TRACE_MS),
+    isDebugged: () => member.isDebugged,
     onRequest: (type, version) => counts.onRequest?.(type, version),
     onSlowCall: (call) => member.slowCall(call),
     admission: new Admission(member),

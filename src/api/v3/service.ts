@@ -41,8 +41,9 @@ export interface ServiceEntry {
 export interface Edge {
   readonly emulate: EmulatedVersion;
   readonly clock: Clock;
-  /** Calls that last longer are logged. */
+  /** Calls that last longer are logged, all while `isDebugged`. */
   readonly slowCallMs: number;
+  readonly isDebugged: () => boolean;
   readonly onRequest: (type: 'unary' | 'stream', version: string | undefined) => void;
   readonly onSlowCall: (call: SlowCall) => void;
   readonly admission: Pick<Admission, 'check' | 'whileLed'>;
@@ -69,7 +70,7 @@ export function serviceEntries<Service extends Readonly<Record<string, { readonl
 
 function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>(
   handler: H,
-  { admission, emulate, clock, slowCallMs, onRequest, onSlowCall }: Edge,
+  { admission, emulate, clock, slowCallMs, isDebugged, onRequest, onSlowCall }: Edge,
   { path, kind }: ServiceEntry['method'],
 ): H {
   // A unary handler gets its request and its call, a streaming one its stream.
@@ -86,7 +87,7 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
       if (!(result instanceof Promise)) return result;
       const ended = (outcome: Pick<SlowCall, 'response' | 'error'>): void => {
         const tookMs = clock.monotonicMs() - beganMs;
-        if (tookMs <= slowCallMs || kind !== 'unary') return;
+        if (kind !== 'unary' || (tookMs <= slowCallMs && !isDebugged())) return;
         const { peer, agreedMs } = second as ServerCall;
         const untilAgreedMs = agreedMs === undefined ? undefined : agreedMs - beganMs;
         onSlowCall({ path, tookMs, agreedMs: untilAgreedMs, remote: peer.address, request: first, ...outcome });

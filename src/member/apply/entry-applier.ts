@@ -39,7 +39,7 @@ import {
   type StoreKind,
   type StoreOperation,
 } from './operation.js';
-import { requestText, resultText } from './request-text.js';
+import { errorText, requestText, resultText } from './request-text.js';
 
 /** Versions differ in what they write, not in what they read. */
 const changeCodec = confChangeCodec[DEFAULT_EMULATED_VERSION];
@@ -280,7 +280,7 @@ export class EntryApplier {
       prefix: '',
       request: requestText(id, operation, identity),
       response: outcome.ok ? resultText(operation.kind, outcome.value) : '',
-      ...(outcome.ok ? {} : { error: outcome.error.message }),
+      ...(outcome.ok ? {} : { error: errorText(outcome.error) }),
     });
   }
 }

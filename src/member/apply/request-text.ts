@@ -5,8 +5,10 @@
  */
 
 import type { Identity } from '../../auth/types.js';
-import { goQuote, goQuoteBytes } from '../../lib/go/quote.js';
+import { goQuote } from '../../lib/go/quote.js';
 import type { RequestId } from '../../lib/ids.js';
+import { CompactedError, FutureRevisionError } from '../../mvcc/errors.js';
+import { wireErrors } from '../../proto/errors.js';
 import {
   CompactionResponse,
   type Compare,
@@ -40,6 +42,16 @@ const results: { readonly [K in OperationKind]?: { encode(message: ResultOf<K>):
 export function resultText(kind: OperationKind, result: unknown): string {
   const codec = results[kind] as { encode(message: unknown): Uint8Array } | undefined;
   return codec === undefined ? '' : `size:${codec.encode(result).length}`;
+}
+
+/** An error as etcd has it where it happens, before it is made one for the wire. */
+export function errorText(error: unknown): string {
+  if (error instanceof CompactedError) return 'mvcc: required revision has been compacted';
+  if (error instanceof FutureRevisionError) return 'mvcc: required revision is a future revision';
+  const text = error instanceof Error ? error.message : String(error);
+  if (text === wireErrors.permissionDenied.message) return 'auth: permission denied';
+  if (text === wireErrors.leaseNotFound.message) return 'lease not found';
+  return text.replace(/^etcdserver: (?=mvcc: )/, '');
 }
 
 export function rangeText(request: RangeRequest): string {
@@ -166,6 +178,18 @@ function nameOf(values: Readonly<Record<string, number>>, value: number): Shown 
   return found === undefined ? value : { name: found[0] };
 }
 
+const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '"': '\\"', '\\': '\\\\' };
+
+/** As protobuf's text form has bytes: what cannot be printed is octal. */
+function quoted(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const escaped = text.replaceAll(
+    /[^ !#-[\]-~]/g,
+    (char) => ESCAPES[char] ?? `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`,
+  );
+  return `"${escaped}"`;
+}
+
 /** What is zero or empty is left out, as in protobuf's text form. */
 function fields(values: Readonly<Record<string, Shown>>): string {
   return Object.entries(values)
@@ -175,7 +199,7 @@ function fields(values: Readonly<Record<string, Shown>>): string {
 }
 
 function shown(value: Shown): string {
-  if (value instanceof Uint8Array) return goQuoteBytes(value);
+  if (value instanceof Uint8Array) return quoted(value);
   if (typeof value === 'string') return goQuote(value);
   return typeof value === 'object' ? value.name : String(value);
 }

@@ -3,13 +3,12 @@
  * were, and where the time went. Sources: etcd's etcdserver/util.go, v3rpc/interceptor.go, pkg/traceutil.
  */
 
-import { AuthError } from '../../auth/errors.js';
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';
 import { logTrace, TRACE_MS, TRACE_NUMBERS } from '../../lib/go/trace-record.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
-import { wireErrors } from '../../proto/errors.js';
+import { errorText } from '../apply/request-text.js';
 import type { MemberConfig } from '../world/types.js';
 import { type CallStats, onlyReads, statsOf } from './call-stats.js';
 
@@ -41,8 +40,10 @@ export function warnOfSlowCall(call: SlowCall, world: SlowCallsWorld, limits: Li
   if (logger.isLogged?.('warn') === false) return tookMs > limits.warningApplyDurationMs && onlyReads(call) ? 1 : 0;
   const stats = statsOf(call);
   if (tookMs > TRACE_MS && stats.trace !== undefined) trace(call, stats.trace, world);
-  if (tookMs > limits.warningUnaryRequestDurationMs) {
-    logger.warn('request stats', {
+  // With the log at debug, of all calls.
+  const isDebugged = logger.isLogged?.('debug') === true;
+  if (isDebugged || tookMs > limits.warningUnaryRequestDurationMs) {
+    logger[isDebugged ? 'debug' : 'warn']('request stats', {
       'start time': new Date(clock.wallMs() - tookMs).toISOString(),
       'time spent': formatMs(tookMs),
       remote,
@@ -61,7 +62,7 @@ export function warnOfSlowCall(call: SlowCall, world: SlowCallsWorld, limits: Li
     prefix: stats.read.prefix,
     request: stats.content,
     response: stats.read.response,
-    ...(error === undefined ? {} : { error: innerText(error) }),
+    ...(error === undefined ? {} : { error: errorText(error) }),
   });
   return 1;
 }
@@ -76,11 +77,4 @@ function trace(
     { text: step, ms: tookMs - agreedMs },
   ].filter(({ ms }) => ms > TRACE_MS);
   logTrace({ number: random.below(TRACE_NUMBERS), operation, detail, tookMs, steps }, { clock, logger });
-}
-
-/** As etcd has it where it happens, before it is made one for the wire. */
-function innerText(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  if (text === wireErrors.permissionDenied.message) return new AuthError('permissionDenied').message;
-  return text.replace(/^etcdserver: (?=mvcc: )/, '');
 }

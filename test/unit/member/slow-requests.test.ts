@@ -4,6 +4,7 @@ import type { StoreOperation } from '../../../src/member/apply/operation.js';
 import { requestText } from '../../../src/member/apply/request-text.js';
 import { RangeAnswer } from '../../../src/member/reads/range-bytes.js';
 import { type SlowCall, warnOfSlowCall } from '../../../src/member/services/slow-calls.js';
+import { FutureRevisionError } from '../../../src/mvcc/errors.js';
 import { EtcdError } from '../../../src/proto/etcd-error.js';
 import {
   AuthUserAddRequest,
@@ -28,11 +29,11 @@ describe('a slow request', () => {
   it.each<[StoreOperation, string]>([
     [
       { kind: 'put', request: PutRequest.create({ key, value: Buffer.from('secret') }) },
-      String.raw`put:<key:"a\x00\"" value_size:6 >`,
+      String.raw`put:<key:"a\000\"" value_size:6 >`,
     ],
     [
       { kind: 'deleteRange', request: DeleteRangeRequest.create({ key, rangeEnd: Buffer.from('b') }) },
-      String.raw`delete_range:<key:"a\x00\"" range_end:"b" > `,
+      String.raw`delete_range:<key:"a\000\"" range_end:"b" > `,
     ],
     [
       {
@@ -92,7 +93,7 @@ describe('a slow request', () => {
         took: '101ms',
         'expected-duration': '100ms',
         prefix: 'read-only range ',
-        request: String.raw`key:"a\x00\"" `,
+        request: String.raw`key:"a\000\"" `,
         response: '',
       },
     });
@@ -101,12 +102,16 @@ describe('a slow request', () => {
       last: { error: 'why' },
     });
     // As etcd has them where they happen.
-    const texts = (['compacted', 'permissionDenied', 'timeout'] as const).map(
+    const texts = (['compacted', 'permissionDenied', 'leaseNotFound', 'timeout'] as const).map(
       (row) => warnings({ tookMs: 301, error: new EtcdError(row) }).last?.error,
+    );
+    expect(warnings({ tookMs: 301, error: new FutureRevisionError(9, 1) }).last?.error).toBe(
+      'mvcc: required revision is a future revision',
     );
     expect(texts).toEqual([
       'mvcc: required revision has been compacted',
       'auth: permission denied',
+      'lease not found',
       'etcdserver: request timed out',
     ]);
     const put = PutRequest.create({ key });
@@ -119,6 +124,18 @@ describe('a slow request', () => {
       messages: ['request stats'],
       last: { 'request count': -1, 'request size': -1, 'response count': -1, 'response size': -1 },
     });
+  });
+
+  it('is logged with all others while the log is at debug, and is no warning then', () => {
+    const logger = Object.assign(new RecordingLogger(), { isLogged: () => true });
+    const call = { path: '/etcdserverpb.Auth/UserAdd', tookMs: 0.2, remote: '127.0.0.1:1', request: {} };
+    const limits = { warningApplyDurationMs: 100, warningUnaryRequestDurationMs: 300 };
+    const world = { clock: new ManualClock(), random: { below: () => 7 }, logger };
+    for (const tookMs of [0.2, 301]) warnOfSlowCall({ ...call, tookMs }, world, limits);
+    expect(logger.records.map(({ level, message }) => [level, message])).toEqual([
+      ['debug', 'request stats'],
+      ['debug', 'request stats'],
+    ]);
   });
 
   it('is logged with what it asked for and got', () => {
