@@ -88,7 +88,15 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
     quotaOption: config.quotaBackendBytes,
     propose,
   });
-  const storeWork = new StoreWork({ store, backend, clock, config, failpoints, fail });
+  const storeWork = new StoreWork({
+    store,
+    backend,
+    clock,
+    config,
+    logger: from('member/services/store-work.ts'),
+    failpoints,
+    fail,
+  });
   const cost = bcryptCost(config.bcryptCost, logger);
   const auth = new AuthStore(backend, {
     logger: from('auth/store.ts'),

@@ -123,6 +123,13 @@ export class Ports {
     }
   }
 
+  tellServingPeers(): void {
+    for (const address of this.addresses('peer').map(textOf)) {
+      this.deps.logger.info('serving peer traffic', { address });
+      this.deps.logger.info('cmux::serve', { address });
+    }
+  }
+
   /** Where clients are served, in etcd's words: supervisors and test harnesses wait for them. */
   tellServing(kind: 'client' | 'http'): void {
     for (const { kind: each, listener, secure, plain, served } of this.#open) {
@@ -130,7 +137,7 @@ export class Ports {
       const { grpc, http } = served.faces;
       const { address } = listener;
       const traffic = [...(grpc === undefined ? [] : ['grpc']), ...(http === undefined ? [] : ['http'])].join('+');
-      const fields = { traffic, address: address.t === 'tcp' ? `${address.host}:${address.port}` : address.path };
+      const fields = { traffic, address: textOf(address) };
       if (plain) this.deps.logger.info('serving client traffic insecurely; this is strongly discouraged!', fields);
       if (secure) this.deps.logger.info('serving client traffic securely', fields);
     }
@@ -196,6 +203,9 @@ function byAddress(urls: readonly ListenUrl[]): Map<ListenUrl, { secure: boolean
   }
   return ports;
 }
+
+const textOf = (address: NetworkAddress): string =>
+  address.t === 'tcp' ? `${address.host}:${address.port}` : address.path;
 
 function addressOf(url: ListenUrl): NetworkAddress {
   return url.socketPath === undefined

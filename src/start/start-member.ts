@@ -178,7 +178,13 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
       host.setLogLevel,
     );
     await maybeDefragment(member.backend, options.bootstrapDefragThresholdMegabytes, logger);
+    logger.info('starting etcd server', {
+      'local-member-id': member.id.toString(16),
+      'local-server-version': member.serverVersion,
+      'cluster-version': member.cluster.version ?? 'to_be_decided',
+    });
     ports.serve('peer', faces.peer);
+    ports.tellServingPeers();
     await member.start();
     logger.info('ready to serve client requests');
     ports.serve('client', faces.client);

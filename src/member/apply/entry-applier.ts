@@ -12,7 +12,6 @@ import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import { DEFAULT_EMULATED_VERSION } from '../../lib/emulate.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
-import { formatMs } from '../../lib/go/duration.js';
 import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { EtcdError, Outcome } from '../../proto/etcd-error.js';
@@ -28,6 +27,7 @@ import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
+import { logApplied } from './applied-log.js';
 import type { Applier } from './applier.js';
 import { decodeEntryData } from './entry-data.js';
 import type { ApplyContext } from './layer.js';
@@ -39,7 +39,6 @@ import {
   type StoreKind,
   type StoreOperation,
 } from './operation.js';
-import { errorText, requestText, resultText } from './request-text.js';
 
 /** Versions differ in what they write, not in what they read. */
 const changeCodec = confChangeCodec[DEFAULT_EMULATED_VERSION];
@@ -210,7 +209,8 @@ export class EntryApplier {
     const ttl = outcome.ok && operation.kind === 'leaseGrant' ? operation.request.TTL : undefined;
     const tookMs = clock.monotonicMs() - beganMs;
     this.onApplied?.(operation.kind, outcome.ok, tookMs, ttl);
-    if (tookMs > this.deps.warningApplyDurationMs) this.#warnOfSlow(operation, context, tookMs, outcome);
+    const { warningApplyDurationMs, logger } = this.deps;
+    if (logApplied({ operation, context, outcome, tookMs }, warningApplyDurationMs, logger)) this.slowCount++;
     return outcome;
   }
 
@@ -267,20 +267,4 @@ export class EntryApplier {
   }
 
   /** As etcd's warnOfExpensiveRequest. */
-  #warnOfSlow(
-    operation: StoreOperation,
-    { id, identity }: ApplyContext,
-    tookMs: number,
-    outcome: Outcome<unknown>,
-  ): void {
-    this.slowCount++;
-    this.deps.logger.warn('apply request took too long', {
-      took: formatMs(tookMs),
-      'expected-duration': formatMs(this.deps.warningApplyDurationMs),
-      prefix: '',
-      request: requestText(id, operation, identity),
-      response: outcome.ok ? resultText(operation.kind, outcome.value) : '',
-      ...(outcome.ok ? {} : { error: errorText(outcome.error) }),
-    });
-  }
 }

@@ -6,6 +6,7 @@ import { openBackend } from '../../backend/backend.js';
 import type { FileBackend } from '../../backend/options.js';
 import { readConsistentIndex } from '../../backend/schema/meta.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
+import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import { syncName } from '../../lib/sync-name.js';
 import { snapshotFiles } from '../../wal/index.js';
@@ -90,7 +91,8 @@ function openDatabase(
   { disk, clock, logger, failpoints, onFatal }: MemberWorld,
   observer: DiskObserver,
 ): FileBackend {
-  return reading(path, () =>
+  const beganMs = clock.monotonicMs();
+  const backend = reading(path, () =>
     openBackend({
       disk,
       clock,
@@ -104,6 +106,8 @@ function openDatabase(
       onFailure: onFatal,
     }),
   );
+  logger.info('opened backend db', { path, took: formatMs(clock.monotonicMs() - beganMs) });
+  return backend;
 }
 
 /**

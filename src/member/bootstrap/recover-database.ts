@@ -35,7 +35,7 @@ export function recoverDatabase({ disk, logger, dbPath, snapshots, ...from }: Re
     backend.close().catch(() => {});
     if (!isReceived) throw new BackendBehindError(dbPath, index, snapshotIndex);
   } else if (!isReceived) throw new BackendBehindError(dbPath, 0, snapshotIndex);
-  logger.info('recovering the database from a received snapshot', { path: received, 'snapshot-index': snapshotIndex });
+  logger.info('Recovering from snapshot backend', { path: received, 'snapshot-index': snapshotIndex });
   disk.rename(received, dbPath);
   disk.syncDir(parentOf(dbPath));
   const backend = openDb();

@@ -5,6 +5,9 @@
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
+import { humanBytes } from '../../lib/go/bytes.js';
+import { formatMs } from '../../lib/go/duration.js';
+import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import type { MemberConfig } from '../world/types.js';
 
@@ -15,6 +18,7 @@ export interface StoreWorkDeps {
   readonly backend: Backend;
   readonly clock: Clock;
   readonly config: Pick<MemberConfig, 'compactionBatchLimit' | 'compactionSleepIntervalMs'>;
+  readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
   readonly fail: (cause: unknown) => void;
 }
@@ -111,13 +115,38 @@ export class StoreWork {
     const { compactions } = store.counts;
     const what = store.isSweepingIndex ? 'index' : 'records';
     const beganMs = clock.monotonicMs();
-    this.#compactionBeganMs ??= beganMs;
+    if (this.#compactionBeganMs === undefined) {
+      this.#compactionBeganMs = beganMs;
+      this.deps.logger.info('compact tree index', { revision: store.compactRevision });
+    }
     store.work(limit);
     const endedMs = clock.monotonicMs();
     this.observer?.onPause(what, endedMs - beganMs);
     if (store.counts.compactions === compactions) return;
     this.lastCompactionSeconds = Math.floor(clock.wallMs() / 1000);
     this.observer?.onDone(endedMs - this.#compactionBeganMs);
+    this.#tellDone(endedMs - this.#compactionBeganMs);
     this.#compactionBeganMs = undefined;
   }
+
+  #tellDone(tookMs: number): void {
+    const { store, backend, logger } = this.deps;
+    const last = store.compactionHashes().reduce<Stored | undefined>(newest, undefined);
+    logger.info('finished scheduled compaction', {
+      'compact-revision': last?.revision ?? store.compactRevision,
+      took: formatMs(tookMs),
+      ...(last !== undefined && { hash: last.hash }),
+      'current-db-size-bytes': backend.sizeBytes,
+      'current-db-size': humanBytes(backend.sizeBytes),
+      'current-db-size-in-use-bytes': backend.sizeInUseBytes,
+      'current-db-size-in-use': humanBytes(backend.sizeInUseBytes),
+    });
+    if (last === undefined) return;
+    const { hash, revision, compactRevision } = last;
+    logger.info('storing new hash', { hash, revision, 'compact-revision': compactRevision });
+  }
 }
+
+type Stored = ReturnType<MvccStore['compactionHashes']>[number];
+
+const newest = (a: Stored | undefined, b: Stored): Stored => (a === undefined || b.revision > a.revision ? b : a);
