@@ -23,7 +23,7 @@ export function logApplied(
   logger: Logger,
 ): boolean {
   const isSlow = tookMs > slowMs;
-  if (isSlow || !outcome.ok) {
+  if ((isSlow || !outcome.ok) && logger.isLogged?.('warn') !== false) {
     const fields = {
       request: requestText(context.id, operation, context.identity),
       response: outcome.ok ? resultText(operation.kind, outcome.value) : '',

@@ -189,6 +189,35 @@ describe('metrics', () => {
     expect(value(await scrape(served.endpoint), `${name}_count`)).toBeGreaterThan(0);
   });
 
+  /** By its mixin: the dashboard's queries and the rules of its alerts. */
+  it('have what etcd’s own dashboard and alerts ask for', async () => {
+    const text = await scrape(served.endpoint);
+    const asked = [
+      ...['etcd_server_has_leader', 'etcd_server_leader_changes_seen_total', 'etcd_server_quota_backend_bytes'],
+      ...['etcd_server_proposals_failed_total', 'etcd_server_proposals_pending', 'etcd_mvcc_db_total_size_in_bytes'],
+      ...['etcd_server_proposals_committed_total', 'etcd_server_proposals_applied_total'],
+      ...['etcd_mvcc_db_total_size_in_use_in_bytes', 'etcd_network_peer_sent_failures_total'],
+      ...['etcd_network_peer_round_trip_time_seconds', 'etcd_disk_wal_fsync_duration_seconds'],
+      ...['etcd_disk_backend_commit_duration_seconds', 'etcd_network_client_grpc_received_bytes_total'],
+      ...['etcd_network_client_grpc_sent_bytes_total', 'etcd_network_peer_received_bytes_total'],
+      ...['etcd_network_peer_sent_bytes_total', 'process_resident_memory_bytes', 'etcd_http_failed_total'],
+      ...['go_goroutines', 'go_threads', 'go_info', 'go_gc_duration_seconds', 'go_memstats_alloc_bytes'],
+    ];
+    const shown = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+    expect(asked.filter((name) => !shown.has(name))).toEqual([]);
+    const streams = 'grpc_type="bidi_stream"';
+    for (const [method, service] of [
+      ['Watch', 'Watch'],
+      ['LeaseKeepAlive', 'Lease'],
+    ]) {
+      const labels = `grpc_method="${method}",grpc_service="etcdserverpb.${service}",${streams}`;
+      expect(value(text, `grpc_server_started_total{${labels}}`)).toBeGreaterThanOrEqual(0);
+      expect(value(text, `grpc_server_handled_total{grpc_code="OK",${labels}}`)).toBeGreaterThanOrEqual(0);
+    }
+    expect(value(text, 'go_goroutines')).toBeGreaterThan(0);
+    expect(value(text, 'go_memstats_heap_alloc_bytes')).toBeGreaterThan(1_000_000);
+  });
+
   it('tell when the last compaction was', async () => {
     const text = await scrape(served.endpoint);
     expect(value(text, 'etcd_debugging_mvcc_db_compaction_last')).toBeGreaterThan(1_700_000_000);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { humanBytes } from '../../../../src/lib/go/bytes.js';
 import { formatDuration, formatMs, parseDuration } from '../../../../src/lib/go/duration.js';
 import { parseBool, parseInteger, parseUnsigned } from '../../../../src/lib/go/number.js';
 import { goQuote, goQuoteBytes } from '../../../../src/lib/go/quote.js';
@@ -147,5 +148,17 @@ describe('URLs', () => {
       undefined,
       undefined,
     ]);
+  });
+});
+
+describe('sizes', () => {
+  it.each([
+    [9, '9 B'],
+    [4096, '4.1 kB'],
+    [20_480, '20 kB'],
+    [21_500, '22 kB'],
+    [2_147_483_648, '2.1 GB'],
+  ])('%d is %s, a half to the even side', (count, text) => {
+    expect(humanBytes(count)).toBe(text);
   });
 });
