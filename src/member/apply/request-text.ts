@@ -4,6 +4,7 @@
  * text form for whatever has nothing to hide.
  */
 
+import { AuthError } from '../../auth/errors.js';
 import type { Identity } from '../../auth/types.js';
 import { goQuote } from '../../lib/go/quote.js';
 import type { RequestId } from '../../lib/ids.js';
@@ -49,7 +50,7 @@ export function errorText(error: unknown): string {
   if (error instanceof CompactedError) return 'mvcc: required revision has been compacted';
   if (error instanceof FutureRevisionError) return 'mvcc: required revision is a future revision';
   const text = error instanceof Error ? error.message : String(error);
-  if (text === wireErrors.permissionDenied.message) return 'auth: permission denied';
+  if (text === wireErrors.permissionDenied.message) return new AuthError('permissionDenied').message;
   if (text === wireErrors.leaseNotFound.message) return 'lease not found';
   return text.replace(/^etcdserver: (?=mvcc: )/, '');
 }
