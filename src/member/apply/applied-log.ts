@@ -1,4 +1,4 @@
-/** What the log says of an entry that was applied, in etcd's words: that it was slow, that it failed, what it raised. */
+/** What the log says of an applied entry, in etcd's words: that it was slow, that it failed, what it raised. */
 import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import { CompactedError } from '../../mvcc/errors.js';

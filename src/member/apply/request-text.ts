@@ -47,12 +47,16 @@ export function resultText(kind: OperationKind, result: unknown): string {
 
 /** An error as etcd has it where it happens, before it is made one for the wire. */
 export function errorText(error: unknown): string {
-  if (error instanceof CompactedError) return 'mvcc: required revision has been compacted';
-  if (error instanceof FutureRevisionError) return 'mvcc: required revision is a future revision';
-  const text = error instanceof Error ? error.message : String(error);
+  const text = outerText(error);
   if (text === wireErrors.permissionDenied.message) return new AuthError('permissionDenied').message;
   if (text === wireErrors.leaseNotFound.message) return 'lease not found';
   return text.replace(/^etcdserver: (?=mvcc: )/, '');
+}
+
+function outerText(error: unknown): string {
+  if (error instanceof CompactedError) return wireErrors.compacted.message;
+  if (error instanceof FutureRevisionError) return wireErrors.futureRevision.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 export function rangeText(request: RangeRequest): string {
