@@ -60,18 +60,15 @@ export interface ViewOptions {
 
 /** The node itself, without what is in it. */
 export function viewOf(node: Node, key: string, nowNs: bigint): NodeView {
-  return {
-    key,
-    value: node.isDir ? undefined : node.value,
-    dir: node.isDir,
-    ...expiryOf(node, nowNs),
-    modifiedIndex: node.modifiedIndex,
-    createdIndex: node.createdIndex,
-  };
+  const dir = node.isDir;
+  const { expireNs, modifiedIndex, createdIndex } = node;
+  const ttl = expireNs === undefined ? undefined : remainingSeconds(expireNs, nowNs);
+  return { key, value: dir ? undefined : node.value, dir, expireNs, ttl, modifiedIndex, createdIndex };
 }
 
 /** The node with what is in it: one level, or all with `recursive`. Hidden names are left out below it. */
 export function listingOf(top: Node, topKey: string, options: ViewOptions): NodeView {
+  if (!top.isDir) return viewOf(top, topKey, options.nowNs);
   const root: Listing = { view: viewOf(top, topKey, options.nowNs), nodes: undefined };
   const pending: [Node, Listing][] = [[top, root]];
   const all: Listing[] = [root];
@@ -101,10 +98,3 @@ interface Listing {
   view: NodeView;
   nodes: Listing[] | undefined;
 }
-
-export function expiryOf(node: Node, nowNs: bigint): Pick<NodeView, 'expireNs' | 'ttl'> {
-  const { expireNs } = node;
-  return expireNs === undefined ? none : { expireNs, ttl: remainingSeconds(expireNs, nowNs) };
-}
-
-const none = { expireNs: undefined, ttl: undefined };

@@ -20,7 +20,7 @@ const names = [
 export type StatName = (typeof names)[number];
 
 /** What metrics call the writes. */
-const writeNames: Partial<Record<StatName, string>> = {
+const writeNames = {
   setsSuccess: 'set',
   setsFail: 'set',
   deleteSuccess: 'delete',
@@ -33,33 +33,48 @@ const writeNames: Partial<Record<StatName, string>> = {
   compareAndSwapFail: 'compareAndSwap',
   compareAndDeleteSuccess: 'compareAndDelete',
   compareAndDeleteFail: 'compareAndDelete',
-};
+} as const;
 
-const addTo = (counts: Map<string, number>, name: string): void => {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
-};
+type Counts = Record<StatName, number>;
 
+const noCounts = (): Counts => Object.fromEntries(names.map((name) => [name, 0])) as Counts;
+
+/** Several are counted for each request: in plain fields, put together when they are asked for. */
 export class Stats {
-  readonly #counts = new Map<StatName, number>(names.map((name) => [name, 0]));
+  readonly #counts = noCounts();
   /** Since this process began, failed ones too: what a snapshot brings does not count. For metrics. */
-  readonly reads = new Map<string, number>();
-  readonly writes = new Map<string, number>();
-  expired = 0;
+  readonly #own = noCounts();
+  #reads = 0;
+  #recursiveReads = 0;
   watchRequests = 0;
 
   add(name: StatName): void {
-    this.#counts.set(name, this.get(name) + 1);
-    if (name === 'expireCount') this.expired++;
-    const write = writeNames[name];
-    if (write !== undefined) addTo(this.writes, write);
+    this.#counts[name]++;
+    this.#own[name]++;
   }
 
   read(options: { readonly recursive: boolean }): void {
-    addTo(this.reads, options.recursive ? 'getRecursive' : 'get');
+    if (options.recursive) this.#recursiveReads++;
+    else this.#reads++;
+  }
+
+  get expired(): number {
+    return this.#own.expireCount;
+  }
+
+  get reads(): ReadonlyMap<string, number> {
+    return counted([
+      ['get', this.#reads],
+      ['getRecursive', this.#recursiveReads],
+    ]);
+  }
+
+  get writes(): ReadonlyMap<string, number> {
+    return counted(Object.entries(writeNames).map(([stat, name]) => [name, this.#own[stat as StatName]]));
   }
 
   get(name: StatName): number {
-    return this.#counts.get(name) ?? 0;
+    return this.#counts[name];
   }
 
   toJson(watchers: number): string {
@@ -69,7 +84,14 @@ export class Stats {
   restore(saved: Readonly<Record<string, unknown>>): void {
     for (const name of names) {
       const count = saved[name];
-      this.#counts.set(name, typeof count === 'number' ? count : 0);
+      this.#counts[name] = typeof count === 'number' ? count : 0;
     }
   }
+}
+
+/** Those that there are, of one name together. */
+function counted(counts: readonly (readonly [string, number])[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const [name, count] of counts) if (count > 0) sums.set(name, (sums.get(name) ?? 0) + count);
+  return sums;
 }

@@ -5,7 +5,7 @@
  */
 import { V2Error } from './error.js';
 import type { Action, Event } from './event.js';
-import { expiryOf, listingOf, Node, viewOf, walk } from './node.js';
+import { listingOf, Node, viewOf, walk } from './node.js';
 import { baseName, cleanPath } from './path.js';
 import { type StatName, Stats } from './stats.js';
 import { CLUSTER_PREFIX, emptyRoot, KEYS_PREFIX, lookUp, makeFolders } from './tree.js';
@@ -259,12 +259,11 @@ export class V2Store {
       node.modifiedIndex = index;
     }
     this.#setExpiry(node, expiry.expireNs);
-    const { isDir: dir, createdIndex } = node;
-    const shown = { key, value: dir ? undefined : value, dir, ...expiryOf(node, nowNs) };
     this.#index = index;
     return this.#announce({
       action,
-      node: { ...shown, modifiedIndex: index, createdIndex },
+      // A directory keeps its own index.
+      node: { ...viewOf(node, key, nowNs), modifiedIndex: index },
       prevNode,
       etcdIndex: index,
       refresh: expiry.refresh,

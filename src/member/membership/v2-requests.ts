@@ -9,8 +9,11 @@ import { encodeV2Request } from '../../datadir/v2-request-codec.js';
 import type { MemberId, RequestId } from '../../lib/ids.js';
 import { bytesOf, textOf } from '../../v2/json.js';
 import { emptyRequest, type V2Request } from '../../v2/request.js';
+import { CLUSTER_PREFIX } from '../../v2/tree.js';
 import type { Cluster } from './cluster.js';
 
+/** All of it is in there. */
+const CLUSTER_FOLDER = `${CLUSTER_PREFIX}/`;
 const attributesPath = /^\/0\/members\/([0-9a-f]{1,16})\/attributes$/;
 
 export function attributesRequest(id: RequestId, memberId: MemberId, attributes: MemberAttributes): Uint8Array {
@@ -28,6 +31,7 @@ function put(id: RequestId, path: string, text: string): Uint8Array {
 /** True when it was one of the two; only a plain PUT is. */
 export function applyV2Membership(cluster: Cluster, request: V2Request, options: { persist: boolean }): boolean {
   const { method, path, prevExist, prevIndex, prevValue } = request;
+  if (!path.startsWith(CLUSTER_FOLDER)) return false;
   if (method !== 'PUT' || prevExist !== undefined || prevIndex > 0n || prevValue !== '') return false;
   const value = textOf(request.value);
   if (path === VERSION_PATH) {
