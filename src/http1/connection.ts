@@ -61,6 +61,8 @@ export class Connection implements ExchangeHost, HttpConnection {
   #isClosed = false;
   /** Of what is held, in the bound on all bodies. */
   #countedHeld = 0;
+  /** What has just come is being served. */
+  #isReading = false;
   /** Served in this turn of the event loop. */
   #inTurn = 0;
   #awaitsTurn = false;
@@ -162,9 +164,9 @@ export class Connection implements ExchangeHost, HttpConnection {
     if (this.#isReady && this.#held.length === 0) {
       this.#idleSinceMs = this.context.clock.monotonicMs();
       this.#inTurn = 0;
-      this.#take(bytes, (used) => {
-        if (used < bytes.length) this.#hold(bytes.subarray(used));
-      });
+      this.#isReading = true;
+      this.#take(bytes, { isHeld: false });
+      this.#isReading = false;
       return;
     }
     const exchange = this.#exchange;
@@ -204,15 +206,15 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   #takeHeld(): void {
-    this.#take(this.#held.peek(), (used) => this.#consume(used));
+    this.#take(this.#held.peek(), { isHeld: true });
   }
 
-  /** Serves the request that `bytes` begin with, if its head is whole. `keepRest` hears what was used first. */
-  #take(bytes: Buffer, keepRest: (used: number) => void): void {
+  /** Serves the request that `bytes` begin with, if its head is whole. What it does not use of them is held first. */
+  #take(bytes: Buffer, { isHeld }: { readonly isHeld: boolean }): void {
     try {
       const end = headEnd(bytes, this.#searched);
       if (end === undefined) {
-        keepRest(0);
+        if (!isHeld) this.#hold(bytes);
         if (this.#hasEnded) throw new RefusedRequest(refusals.malformed);
         this.#takePart(bytes);
         return;
@@ -222,9 +224,15 @@ export class Connection implements ExchangeHost, HttpConnection {
       this.#searched = 0;
       this.#isLineRead = false;
       this.#isFirst = false;
-      const exchange = new Exchange(head, this, this.#idleSinceMs);
+      const bodyEnd = typeof head.bodyBytes === 'number' ? end + head.bodyBytes : Number.POSITIVE_INFINITY;
+      const arrived = bodyEnd > end && bodyEnd <= bytes.length ? bytes.subarray(end, bodyEnd) : undefined;
+      const exchange = new Exchange(head, this, this.#idleSinceMs, arrived);
       this.#exchange = exchange;
-      keepRest(end + (exchange.isComplete ? 0 : this.#feed(exchange, bytes.subarray(end))));
+      const used = exchange.isComplete
+        ? Math.min(bodyEnd, bytes.length)
+        : end + this.#feed(exchange, bytes.subarray(end));
+      if (isHeld) this.#consume(used);
+      else if (used < bytes.length) this.#hold(bytes.subarray(used));
       if (this.#hasEnded) exchange.leave();
       this.#serve(exchange);
     } catch (cause) {
@@ -329,7 +337,7 @@ export class Connection implements ExchangeHost, HttpConnection {
 
   #goOn(): void {
     this.#isStalled = false;
-    this.#idleSinceMs = this.context.clock.monotonicMs();
+    if (!this.#isReading) this.#idleSinceMs = this.context.clock.monotonicMs();
     if (this.#held.length === 0) {
       if (this.#hasEnded) this.#end({ isAllRead: true });
       else if (this.#socket.isPaused()) this.#socket.resume();

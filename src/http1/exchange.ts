@@ -1,7 +1,7 @@
 /** A request that is being served: how a handler sees it, until its answer is out. */
 import type { Duplex } from 'node:stream';
 import type { HttpBody, HttpPeer, HttpRequest } from '../lib/http.js';
-import { emptyBody, RequestBody } from './request-body.js';
+import { ArrivedBody, type BodyHooks, emptyBody, RequestBody } from './request-body.js';
 import type { RequestHead } from './request-head.js';
 import type { ServerContext } from './types.js';
 
@@ -16,15 +16,17 @@ export interface ExchangeHost {
   release(): { readonly socket: Duplex; readonly head: Uint8Array };
 }
 
-export class Exchange implements HttpRequest {
+export class Exchange implements HttpRequest, BodyHooks {
   readonly method: string;
   readonly target: string;
   readonly protocol: HttpRequest['protocol'];
   readonly headers: HttpRequest['headers'];
   readonly peer: HttpPeer;
   readonly upgrade: HttpRequest['upgrade'];
-  /** Undefined when there is none. */
+  readonly body: HttpBody;
+  /** Of a body that did not come with the head. */
   readonly incoming: RequestBody | undefined;
+  leading: HttpRequest['leading'];
   readonly keepsAlive: boolean;
   readonly beganMs: number;
   /** The answer has begun. */
@@ -38,7 +40,8 @@ export class Exchange implements HttpRequest {
   /** How much of the body had come when last some had, and when that was seen. */
   #received = { bytes: -1, atMs: 0 };
 
-  constructor(head: RequestHead, host: ExchangeHost, beganMs: number) {
+  /** `arrived` is all of the body, where it is there with the head. */
+  constructor(head: RequestHead, host: ExchangeHost, beganMs: number, arrived?: Buffer) {
     this.#host = host;
     this.method = head.method;
     this.target = head.target;
@@ -48,12 +51,16 @@ export class Exchange implements HttpRequest {
     this.keepsAlive = head.keepsAlive;
     this.#wantsContinue = head.expectsContinue;
     this.beganMs = beganMs;
-    if (head.bodyBytes !== 0) {
-      this.incoming = new RequestBody(head.bodyBytes, {
-        onWanted: () => this.#readMore(),
-        take: (bytes) => this.#count(bytes),
-        release: (bytes) => this.#release(bytes),
-      });
+    if (head.bodyBytes === 0) {
+      this.incoming = undefined;
+      this.body = emptyBody;
+    } else if (arrived !== undefined && this.take(arrived.length)) {
+      this.incoming = undefined;
+      this.body = new ArrivedBody(arrived, this);
+    } else {
+      this.incoming = new RequestBody(head.bodyBytes, this);
+      this.body = this.incoming;
+      if (arrived !== undefined) this.incoming.feed(arrived);
     }
     if (head.upgrade !== undefined) {
       this.upgrade = () => {
@@ -61,10 +68,6 @@ export class Exchange implements HttpRequest {
         return host.release();
       };
     }
-  }
-
-  get body(): HttpBody {
-    return this.incoming ?? emptyBody;
   }
 
   /** Made when it is asked for: most requests need none. */
@@ -94,7 +97,7 @@ export class Exchange implements HttpRequest {
   /** Its answer begins: what it held of the bound on bodies is free. */
   answer(): void {
     this.isAnswered = true;
-    this.#release(this.#countedBytes);
+    this.release(this.#countedBytes);
   }
 
   /** Its caller has gone away, or sends no more, which is taken for the same. */
@@ -106,13 +109,13 @@ export class Exchange implements HttpRequest {
     this.incoming?.fail(new Error('unexpected EOF'));
   }
 
-  #readMore(): void {
+  onWanted(): void {
     if (this.#wantsContinue && !this.isAnswered) this.#host.writeText('HTTP/1.1 100 Continue\r\n\r\n');
     this.#wantsContinue = false;
     this.#host.readMore();
   }
 
-  #count(bytes: number): boolean {
+  take(bytes: number): boolean {
     if (this.isAnswered) return true;
     const { bodies, limits } = this.#host.context;
     if (bodies.bytes + bytes > limits.bodiesBytes) return false;
@@ -121,7 +124,7 @@ export class Exchange implements HttpRequest {
     return true;
   }
 
-  #release(bytes: number): void {
+  release(bytes: number): void {
     const freed = Math.min(bytes, this.#countedBytes);
     this.#host.context.bodies.bytes -= freed;
     this.#countedBytes -= freed;

@@ -133,6 +133,32 @@ export class RequestBody implements HttpBody {
   }
 }
 
+/** A body that came with its head: nothing of it is to be waited for. */
+export class ArrivedBody implements HttpBody {
+  #whole: Uint8Array | undefined;
+
+  constructor(
+    whole: Uint8Array,
+    readonly hooks: Pick<BodyHooks, 'release'>,
+  ) {
+    this.#whole = whole;
+  }
+
+  get whole(): Uint8Array | undefined {
+    return this.#whole;
+  }
+
+  release(bytes: number): void {
+    this.hooks.release(bytes);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, undefined> {
+    const whole = this.#whole;
+    this.#whole = undefined;
+    if (whole !== undefined) yield whole;
+  }
+}
+
 const NOTHING = Buffer.alloc(0);
 const SMALL_BYTES = 4096;
 

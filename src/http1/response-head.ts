@@ -16,10 +16,13 @@ export interface ResponseFields {
 /** Throws for a name or value that is none. */
 export function responseFields(
   protocol: HttpRequest['protocol'],
-  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+  response: Pick<HttpResponse, 'status' | 'headers' | 'lines'>,
   leading: string,
 ): ResponseFields {
+  const { status, lines } = response;
   let text = `${protocol} ${status} ${goStatusText(status)}\r\n${leading}`;
+  if (lines !== undefined) return { text: text + lines, closes: false, hasLength: false };
+  const { headers } = response;
   let closes = false;
   let hasLength = false;
   for (const name in headers) {
@@ -53,7 +56,7 @@ function checked(text: string): string {
   return text;
 }
 
-/** The lines of headers that lead many responses, made once for as long as they are the same. */
+/** The lines of headers that many responses begin with, made once for as long as they are the same. */
 export class LeadingLines {
   #headers: HttpHeaders | undefined;
   #text = '';

@@ -21,6 +21,8 @@ const CRLF = '\r\n';
 export class ResponseWriter {
   #countedBytes = 0;
   #isClosed = false;
+  /** Its writes are done later than they are made. */
+  #isDeferred = false;
   #onWritable: (() => void) | undefined;
 
   constructor(
@@ -57,15 +59,15 @@ export class ResponseWriter {
     this.#count();
   }
 
-  #fields({ protocol }: Exchange, response: HttpResponse): ResponseFields {
-    return responseFields(protocol, response, this.context.leadingLines.of(response.leading));
+  #fields({ protocol, leading }: Exchange, response: HttpResponse): ResponseFields {
+    return responseFields(protocol, response, this.context.leadingLines.of(leading));
   }
 
   /** True when the connection ends with it. */
   sendWhole(exchange: Exchange, response: HttpResponse, body: string | Uint8Array): boolean {
-    const { status } = response;
+    const { status, encoding } = response;
     const { text, closes, hasLength } = this.#fields(exchange, response);
-    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    const length = typeof body === 'string' && encoding === undefined ? Buffer.byteLength(body) : body.length;
     const isLast = closes || this.#isLast(exchange) || !exchange.isComplete;
     const date = this.context.dateLine.at(this.context.clock.wallMs());
     const canHaveBody = allowsBody(exchange.method, status);
@@ -73,22 +75,39 @@ export class ResponseWriter {
     const lengthLine = isLengthSaid ? `Content-Length: ${length}\r\n` : '';
     const head = `${text}${date}${lengthLine}${connectionLine(exchange, isLast, closes)}\r\n`;
     if (!canHaveBody || length === 0) {
-      this.socket.write(head, 'latin1', this.#count);
+      this.#writeLast(head);
     } else if (typeof body === 'string' && length === body.length) {
-      // ASCII alone.
-      this.socket.write(head + body, 'latin1', this.#count);
+      // A byte for each character.
+      this.#writeLast(head + body);
     } else if (length <= MAX_COPIED_BYTES) {
       const bytes = Buffer.allocUnsafe(head.length + length);
       bytes.write(head, 0, 'latin1');
       if (typeof body === 'string') bytes.write(body, head.length, 'utf8');
       else bytes.set(body, head.length);
-      this.socket.write(bytes, this.#count);
+      this.#writeLast(bytes);
     } else {
       this.socket.write(head, 'latin1');
-      this.socket.write(body, this.#count);
+      this.#writeLast(body);
+    }
+    return isLast;
+  }
+
+  /**
+   * The end of an answer, text as a byte for each character. The system mostly takes all of it at once; where it does not (or never says so in the call,
+   * as under TLS), what waits is counted again when it has. A callback for each answer would be a turn of Node's queue.
+   */
+  #writeLast(data: string | Uint8Array): void {
+    const { socket } = this;
+    if (this.#isDeferred) {
+      socket.write(data, 'latin1', this.#count);
+    } else {
+      socket.write(data, 'latin1');
+      if (socket.writableLength > 0) {
+        this.#isDeferred = true;
+        socket.write('', 'latin1', this.#count);
+      }
     }
     this.#count();
-    return isLast;
   }
 
   /** Resolves when all of it is out; rejects when what makes it fails. */

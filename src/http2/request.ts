@@ -66,16 +66,17 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
 
   async run(request: HttpRequest, service: HttpService): Promise<void> {
     try {
-      await this.#answer(await service(request), request.method === 'HEAD');
+      await this.#answer(request, await service(request));
     } catch {
       if (!this.#gone) this.#stream.reset(ErrorCode.InternalError);
     }
   }
 
   async #answer(
-    { status, leading, headers, body, trailers, broken }: HttpResponse,
-    headersOnly: boolean,
+    { method, leading }: HttpRequest,
+    { status, headers, body, encoding, trailers, broken }: HttpResponse,
   ): Promise<void> {
+    const headersOnly = method === 'HEAD';
     const fields: HeaderField[] = [{ name: ':status', value: String(status) }];
     for (const [name, values] of Object.entries({ ...leading, ...headers })) {
       if (connectionSpecific.has(name.toLowerCase())) continue;
@@ -84,7 +85,7 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
       }
     }
     if (typeof body === 'string' || body instanceof Uint8Array) {
-      const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+      const bytes = typeof body === 'string' ? Buffer.from(body, encoding) : body;
       if (headers['content-length'] === undefined) {
         fields.push({ name: 'content-length', value: String(bytes.length) });
       }

@@ -51,6 +51,11 @@ export interface HttpRequest {
   /** Whether that has happened: much cheaper than the signal, which is made when it is first asked for. */
   readonly isGone: boolean;
   /**
+   * Headers that any answer to it begins with, set by whoever lets it pass. The same object for many requests: what it
+   * becomes is made once.
+   */
+  leading?: HttpHeaders | undefined;
+  /**
    * There for an HTTP/1.1 request that asks to go on with another protocol (websocket): hands over the socket, after
    * which nothing that the handler returns is sent. The first bytes after the request's head come before those still to
    * be read.
@@ -62,9 +67,14 @@ export type HttpHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 export interface HttpResponse {
   readonly status: number;
-  /** Sent before the others. The same object for many responses: what it becomes is made once. */
-  readonly leading?: HttpHeaders | undefined;
   readonly headers: HttpHeaders;
+  /**
+   * The headers as lines of HTTP/1, where whoever answers has made them so: checked, and without `Connection` and
+   * `Content-Length`.
+   */
+  readonly lines?: string | undefined;
+  /** Of a text: each of its characters is a byte. Else it is sent as UTF-8. */
+  readonly encoding?: 'latin1' | undefined;
   /**
    * Text and bytes are sent with their length; an iterable is sent chunk by chunk as the caller takes it, its headers
    * at once. When the caller goes away it is asked for nothing more and `return()` is called; one that is waiting then

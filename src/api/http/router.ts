@@ -4,14 +4,14 @@
  */
 import { goQuote } from '../../lib/go/quote.js';
 import { splitHostPort } from '../../lib/go/url.js';
-import type { HttpHeaders, HttpRequest, HttpResponse, HttpService } from '../../lib/http.js';
+import type { HttpRequest, HttpResponse, HttpService } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
-import { type Soon, whenThere } from '../../lib/soon.js';
+import type { Soon } from '../../lib/soon.js';
 import { badRequest, readTarget, redirectOf, type Target } from './target.js';
 import { type HttpHandler, notFound, textError } from './types.js';
 
 /** Answers the paths it knows, read as bytes; undefined lets the next one try. */
-export type TargetHandler = (request: HttpRequest, target: Target) => Soon<HttpResponse | undefined>;
+export type TargetHandler = (request: HttpRequest, target: Target) => Soon<HttpResponse> | undefined;
 
 /** Ports that browsers may reach. */
 export interface AccessOptions {
@@ -43,14 +43,9 @@ export function createRouter(options: RouterOptions): HttpService {
     if (refused !== undefined) return refused;
     const cors = isForAll ? forAll : corsHeaders(access.cors, request.headers.origin);
     if (request.method === 'OPTIONS') return { status: 200, headers: cors, body: '' };
-    const response = route(options, request);
-    // No spread, no closure where it is there: every request of the v2 API comes by here.
-    return response instanceof Promise ? response.then((later) => ledBy(cors, later)) : ledBy(cors, response);
+    request.leading = cors;
+    return route(options, request);
   };
-}
-
-function ledBy(leading: HttpHeaders, { status, headers, body, broken, trailers }: HttpResponse): HttpResponse {
-  return { status, leading, headers, body, broken, trailers };
 }
 
 function route(options: RouterOptions, request: HttpRequest): Soon<HttpResponse> {
@@ -58,14 +53,11 @@ function route(options: RouterOptions, request: HttpRequest): Soon<HttpResponse>
   if (target === undefined) return badRequest;
   const redirect = redirectOf(target, request.method);
   if (redirect !== undefined) return redirect;
-  return askFrom(0, options, request, target);
-}
-
-/** The first answer of the handlers from `at` on. */
-function askFrom(at: number, options: RouterOptions, request: HttpRequest, target: Target): Soon<HttpResponse> {
-  const handler = options.targetHandlers?.[at];
-  if (handler === undefined) return routeByUrl(options, request);
-  return whenThere(handler(request, target), (response) => response ?? askFrom(at + 1, options, request, target));
+  for (const handler of options.targetHandlers ?? []) {
+    const response = handler(request, target);
+    if (response !== undefined) return response;
+  }
+  return routeByUrl(options, request);
 }
 
 async function routeByUrl({ handlers }: RouterOptions, request: HttpRequest): Promise<HttpResponse> {

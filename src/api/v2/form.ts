@@ -5,7 +5,7 @@
 import { goQuoteBytes } from '../../lib/go/quote.js';
 import { BodyTooLargeError, collectBody, type HttpRequest } from '../../lib/http.js';
 import { latin1Bytes, latin1Text } from '../../lib/latin1.js';
-import { type Soon, whenThere } from '../../lib/soon.js';
+import type { Soon } from '../../lib/soon.js';
 
 /** As in Go. */
 const MAX_FORM_BYTES = 10 * 1024 * 1024;
@@ -21,16 +21,18 @@ export type Form = ReadonlyMap<string, string>;
 
 /** Throws or rejects with FormError, after the body was read. */
 export function readForm(request: HttpRequest, query: string): Soon<Form> {
-  const form = new Map<string, string>();
   const errors: FormError[] = [];
   const body = methodsWithForm.has(request.method) ? formText(request, errors) : '';
-  return whenThere(body, (text) => {
-    if (text !== '') parseQuery(text, form, errors);
-    if (query !== '') parseQuery(query, form, errors);
-    const first = errors[0];
-    if (first !== undefined) throw first;
-    return form;
-  });
+  return body instanceof Promise ? body.then((text) => formOf(text, query, errors)) : formOf(body, query, errors);
+}
+
+function formOf(text: string, query: string, errors: FormError[]): Form {
+  const form = new Map<string, string>();
+  if (text !== '') parseQuery(text, form, errors);
+  if (query !== '') parseQuery(query, form, errors);
+  const first = errors[0];
+  if (first !== undefined) throw first;
+  return form;
 }
 
 /** The body, where it is a form; `''` where it is none, or can't be read. */
@@ -51,8 +53,11 @@ function formText({ headers, body }: HttpRequest, errors: FormError[]): Soon<str
 /** What can't be read is passed over; the first reason is kept, but for separators, whose last one is. */
 function parseQuery(query: string, form: Map<string, string>, errors: FormError[]): void {
   let error: FormError | undefined;
-  for (const pair of query.split('&')) {
-    if (pair === '') continue;
+  for (let from = 0, to = 0; from <= query.length; from = to + 1) {
+    to = query.indexOf('&', from);
+    if (to < 0) to = query.length;
+    if (to === from) continue;
+    const pair = query.slice(from, to);
     if (pair.includes(';')) {
       error = new FormError('invalid semicolon separator in query');
       continue;

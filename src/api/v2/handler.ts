@@ -6,6 +6,7 @@ import type { HttpRequest, HttpResponse } from '../../lib/http.js';
 import { V2Error } from '../../v2/error.js';
 import type { TargetHandler } from '../http/router.js';
 import type { Target } from '../http/target.js';
+import { notFound } from '../http/types.js';
 import { MessageError } from './answers/message-error.js';
 import { type Headers, JSON_TYPE, messageError, refuseMethod, storeError } from './answers/responses.js';
 import type { V2Members, V2Passwords, V2Server, V2Stats } from './answers/types.js';
@@ -25,15 +26,16 @@ export interface V2HandlerDeps {
 }
 
 export function v2Handler(deps: V2HandlerDeps): TargetHandler {
-  const headers: Headers = { 'X-Etcd-Cluster-Id': deps.server.clusterIdHex };
-  const store = new V2AuthStore(deps.server, deps.passwords);
+  const { server } = deps;
+  const headers: Headers = { 'X-Etcd-Cluster-Id': server.clusterIdHex };
+  const store = new V2AuthStore(server, deps.passwords);
   const access = new V2Access(store, deps.passwords, { commonNames: deps.commonNames });
   const auth: V2Auth = { store, access, headers };
   return (call, target) => {
     const { path } = target;
     if (!path.startsWith('/v2/')) return undefined;
     const key = below(path, '/v2/keys');
-    if (key !== undefined) return answerKeys(deps.server, access, call, target, key);
+    if (key !== undefined) return answerKeys({ server, access, call, key }, target);
     return guarded(headers, () => answerOthers(deps, auth, call, target));
   };
 }
@@ -43,12 +45,12 @@ async function answerOthers(
   auth: V2Auth,
   call: HttpRequest,
   { path }: Target,
-): Promise<HttpResponse | undefined> {
+): Promise<HttpResponse> {
   const memberPath = below(path, '/v2/members');
   if (memberPath !== undefined) return answerMembers(members, auth.access, auth.headers, call, memberPath);
   if (path === '/v2/machines') return answerMachines(members, call);
   const authPath = below(path, '/v2/auth');
-  if (authPath !== undefined) return answerAuth(auth, call, authPath);
+  if (authPath !== undefined) return (await answerAuth(auth, call, authPath)) ?? notFound;
   switch (path) {
     case '/v2/stats/store':
       return answerStats(call, stats.store());
@@ -57,12 +59,12 @@ async function answerOthers(
     case '/v2/stats/leader':
       return answerStats(call, stats.leader());
     default:
-      return undefined;
+      return notFound;
   }
 }
 
 function answerStats(call: HttpRequest, json: string | undefined): HttpResponse {
-  const refused = refuseMethod(call.method, 'GET');
+  const refused = refuseMethod(call.method, ['GET']);
   if (refused !== undefined) return refused;
   if (json === undefined) return messageError(403, 'not current leader');
   return { status: 200, headers: { 'Content-Type': JSON_TYPE }, body: json };
@@ -74,10 +76,7 @@ function below(path: string, folder: string): string | undefined {
   return path.length === folder.length || path[folder.length] === '/' ? path.slice(folder.length) : undefined;
 }
 
-async function guarded(
-  headers: Headers,
-  run: () => Promise<HttpResponse | undefined>,
-): Promise<HttpResponse | undefined> {
+async function guarded(headers: Headers, run: () => Promise<HttpResponse>): Promise<HttpResponse> {
   try {
     return await run();
   } catch (cause) {

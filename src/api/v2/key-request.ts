@@ -3,11 +3,12 @@
  * them come before the auth check.
  */
 import type { HttpRequest } from '../../lib/http.js';
-import { attempt, type Soon } from '../../lib/soon.js';
+import type { Soon } from '../../lib/soon.js';
 import { V2Error, type V2ErrorName } from '../../v2/error.js';
 import type { V2Request } from '../../v2/request.js';
 import { KEYS_PREFIX } from '../../v2/tree.js';
 import type { Target } from '../http/target.js';
+import type { V2Server } from './answers/types.js';
 import { type Form, FormError, readForm } from './form.js';
 
 export interface KeyRequest {
@@ -23,8 +24,11 @@ export function readKeyRequest(
   { method }: Pick<HttpRequest, 'method'>,
   form: Form,
   key: string,
-  nowNs: () => bigint,
+  clock: Pick<V2Server, 'nowNs'>,
 ): KeyRequest {
+  const value = form.get('value') ?? '';
+  // Nearly all: nothing else is looked for.
+  if (form.size === (form.has('value') ? 1 : 0)) return plainRequest(method, `${KEYS_PREFIX}${key}`, value);
   const prevIndex = unsigned(form, 'prevIndex', 'indexNaN') ?? 0n;
   const since = unsigned(form, 'waitIndex', 'indexNaN') ?? 0n;
   const recursive = boolean(form, 'recursive') ?? false;
@@ -40,7 +44,6 @@ export function readKeyRequest(
   const ttl = form.get('ttl') === '' ? undefined : unsigned(form, 'ttl', 'ttlNaN');
   const prevExist = boolean(form, 'prevExist', 'invalid value for prevExist');
   const refresh = boolean(form, 'refresh', 'invalid value for refresh');
-  const value = form.get('value') ?? '';
   if (refresh === true) {
     if (value !== '') throw refusal('refreshValue', 'A value was provided on a refresh');
     if (ttl === undefined) throw refusal('refreshTtlRequired', 'No TTL value set');
@@ -55,7 +58,7 @@ export function readKeyRequest(
     prevIndex,
     prevExist,
     // As Go's 64-bit arithmetic has it, overflow included.
-    expiration: ttl === undefined ? 0n : int64(nowNs() + int64(ttl * NS_PER_SECOND)),
+    expiration: ttl === undefined ? 0n : int64(clock.nowNs() + int64(ttl * NS_PER_SECOND)),
     wait,
     since,
     recursive,
@@ -68,6 +71,29 @@ export function readKeyRequest(
   return { request, noValueOnSuccess };
 }
 
+function plainRequest(method: string, path: string, value: string): KeyRequest {
+  const request: V2Request = {
+    id: 0n,
+    method,
+    path,
+    value,
+    dir: false,
+    prevValue: '',
+    prevIndex: 0n,
+    prevExist: undefined,
+    expiration: 0n,
+    wait: false,
+    since: 0n,
+    recursive: false,
+    sorted: false,
+    quorum: false,
+    time: 0n,
+    stream: false,
+    refresh: undefined,
+  };
+  return { request, noValueOnSuccess: false };
+}
+
 const int64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 
 const refusal = (row: V2ErrorName, cause: string): V2Error => new V2Error(row, cause, 0);
@@ -75,12 +101,16 @@ const refusal = (row: V2ErrorName, cause: string): V2Error => new V2Error(row, c
 /** Throws or rejects with V2Error. */
 export function formOf(call: HttpRequest, { query }: Target): Soon<Form> {
   if (query === '' && (call.method === 'GET' || call.method === 'HEAD')) return noForm;
-  return attempt(
-    () => readForm(call, query),
-    (cause) => {
-      throw cause instanceof FormError ? refusal('invalidForm', cause.message) : cause;
-    },
-  );
+  try {
+    const form = readForm(call, query);
+    return form instanceof Promise ? form.catch(asRefusal) : form;
+  } catch (cause) {
+    return asRefusal(cause);
+  }
+}
+
+function asRefusal(cause: unknown): never {
+  throw cause instanceof FormError ? refusal('invalidForm', cause.message) : cause;
 }
 
 const noForm: Form = new Map();

@@ -23,7 +23,7 @@ export async function answerMembers(
   call: HttpRequest,
   path: string,
 ): Promise<HttpResponse> {
-  const refused = refuseMethod(call.method, 'GET', 'POST', 'DELETE', 'PUT');
+  const refused = refuseMethod(call.method, ['GET', 'POST', 'DELETE', 'PUT']);
   if (refused !== undefined) return refused;
   if (call.method !== 'GET' && !(await access.isRoot(call))) throw insufficientCredentials();
   switch (call.method) {
@@ -54,7 +54,7 @@ export async function answerMembers(
 }
 
 export function answerMachines(members: V2Members, call: HttpRequest): HttpResponse {
-  const refused = refuseMethod(call.method, 'GET', 'HEAD');
+  const refused = refuseMethod(call.method, ['GET', 'HEAD']);
   if (refused !== undefined) return refused;
   const urls = members.members().flatMap(({ clientURLs }) => clientURLs);
   return { status: 200, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: urls.sort().join(', ') };

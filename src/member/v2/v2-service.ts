@@ -98,27 +98,26 @@ export class V2Service {
     return this.#eventAnswer(applyRequest(this.deps.store, request, this.nowNs));
   }
 
-  async #through(request: V2Request): Promise<V2Answer> {
-    return this.#eventAnswer(await this.#propose(request));
+  #through(request: V2Request): Promise<V2Answer> {
+    return this.#propose(request).then(this.#eventAnswer, asOneTimeout);
   }
 
-  async #propose(request: V2Request): Promise<Event | undefined> {
-    const { ids, proposals } = this.deps;
-    const id = ids.next();
-    try {
-      return await proposals.proposeV2(id, encodeV2Request({ ...request, id }));
-    } catch (cause) {
-      // v2 has one word for both: nobody took it, and nobody answered.
-      throw cause instanceof EtcdError && cause.row === 'contextDeadlineExceeded' ? new EtcdError('timeout') : cause;
-    }
+  #propose(request: V2Request): Promise<Event | undefined> {
+    const id = this.deps.ids.next();
+    return this.deps.proposals.proposeV2(id, encodeV2Request(request, id));
   }
 
-  #eventAnswer(event: Event | undefined): V2Answer {
+  readonly #eventAnswer = (event: Event | undefined): V2Answer => {
     if (event === undefined) throw new Error('received response with no Event/Watcher');
     return this.#answer({ t: 'event', event });
-  }
+  };
 
   #answer(result: V2Answer['result']): V2Answer {
     return { raftIndex: this.deps.applied(), raftTerm: this.deps.node.term, result };
   }
+}
+
+/** v2 has one word for both: nobody took it, and nobody answered. */
+function asOneTimeout(cause: unknown): never {
+  throw cause instanceof EtcdError && cause.row === 'contextDeadlineExceeded' ? new EtcdError('timeout') : cause;
 }

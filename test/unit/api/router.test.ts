@@ -1,14 +1,14 @@
 /** Who may call a client port over plain HTTP: origins, host names. Answers as real etcd 3.5.30 gave them. */
 import { describe, expect, it } from 'vitest';
 import { createRouter, type RouterOptions } from '../../../src/api/http/router.js';
-import type { HttpHeaders, HttpRequest, HttpResponse } from '../../../src/lib/http.js';
+import type { HttpRequest, HttpResponse } from '../../../src/lib/http.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 const handlers: RouterOptions['handlers'] = [
   (_request, { pathname }) => (pathname === '/here' ? { status: 200, headers: {}, body: 'yes' } : undefined),
 ];
 
-function ask(
+async function ask(
   access: { cors?: readonly string[]; hostWhitelist?: readonly string[] },
   {
     method = 'GET',
@@ -37,11 +37,14 @@ function ask(
     signal: new AbortController().signal,
     isGone: false,
   };
-  return route(request);
+  return answered(request, await route(request));
 }
 
-/** All that are sent. */
-const headersOf = ({ leading, headers }: HttpResponse): HttpHeaders => ({ ...leading, ...headers });
+/** With all headers that are sent. */
+const answered = ({ leading }: HttpRequest, response: HttpResponse): HttpResponse => ({
+  ...response,
+  headers: { ...leading, ...response.headers },
+});
 
 const allowOrigin = 'Access-Control-Allow-Origin';
 
@@ -56,7 +59,7 @@ describe('--cors', () => {
   ])('%j and a page of %s: %s', async (cors, origin, allowed) => {
     const response = await ask({ cors }, { headers: origin === undefined ? {} : { origin } });
     expect(response).toMatchObject({ status: 200, body: 'yes' });
-    expect(headersOf(response)[allowOrigin]).toBe(allowed);
+    expect(response.headers[allowOrigin]).toBe(allowed);
   });
 
   it('is said of what is not there, and answers a question ahead of a call', async () => {
@@ -64,7 +67,7 @@ describe('--cors', () => {
     const headers = { origin: 'http://a:1' };
     const missing = await ask({ cors }, { target: '/nowhere', headers });
     expect(missing.status).toBe(404);
-    expect(headersOf(missing)).toMatchObject({ [allowOrigin]: 'http://a:1' });
+    expect(missing.headers).toMatchObject({ [allowOrigin]: 'http://a:1' });
     expect(await ask({ cors }, { method: 'OPTIONS', target: '/nowhere', headers })).toEqual({
       status: 200,
       headers: {

@@ -1,8 +1,7 @@
 /** How the v2 API answers: JSON of the store, errors of the store, and the plainer errors of members and auth. */
 import type { HttpResponse } from '../../../lib/http.js';
-import { latin1Bytes } from '../../../lib/latin1.js';
 import { type V2Error, v2Errors } from '../../../v2/error.js';
-import { bytesOf, isAscii, jsonString } from '../../../v2/json.js';
+import { bytesOf, jsonString } from '../../../v2/json.js';
 import { textError } from '../../http/types.js';
 
 export const JSON_TYPE = 'application/json';
@@ -11,11 +10,8 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** `json` is bytes as latin1. */
 export function jsonAnswer(status: number, json: string, headers: Headers): HttpResponse {
-  return { status, headers: { ...headers, 'Content-Type': JSON_TYPE }, body: sentAs(json) };
+  return { status, headers: { ...headers, 'Content-Type': JSON_TYPE }, body: json, encoding: 'latin1' };
 }
-
-/** Bytes as latin1. ASCII stays text, which goes out with the head in one piece. */
-export const sentAs = (json: string): string | Uint8Array => (isAscii(json) ? json : latin1Bytes(json));
 
 /** `prefix` is cut off what it is about. */
 export function storeError(error: V2Error, prefix: string, headers: Headers): HttpResponse {
@@ -34,6 +30,6 @@ export function messageError(status: number, message: string, headers: Headers =
 }
 
 /** undefined when the method is one of `allowed`. */
-export function refuseMethod(method: string, ...allowed: string[]): HttpResponse | undefined {
+export function refuseMethod(method: string, allowed: readonly string[]): HttpResponse | undefined {
   return allowed.includes(method) ? undefined : textError(405, 'Method Not Allowed', { Allow: allowed.join(',') });
 }

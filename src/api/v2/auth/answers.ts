@@ -30,7 +30,7 @@ export async function answerAuth(auth: V2Auth, call: HttpRequest, path: string):
 }
 
 async function answerEnable({ store, access, headers }: V2Auth, call: HttpRequest): Promise<HttpResponse> {
-  const refused = refuseMethod(call.method, 'GET', 'PUT', 'DELETE');
+  const refused = refuseMethod(call.method, ['GET', 'PUT', 'DELETE']);
   if (refused !== undefined) return refused;
   if (call.method !== 'GET') await requireRoot(access, call);
   if (call.method === 'GET') {
@@ -41,7 +41,7 @@ async function answerEnable({ store, access, headers }: V2Auth, call: HttpReques
 }
 
 async function answerUsers({ store, access, headers }: V2Auth, call: HttpRequest): Promise<HttpResponse> {
-  const refused = refuseMethod(call.method, 'GET');
+  const refused = refuseMethod(call.method, ['GET']);
   if (refused !== undefined) return refused;
   await requireRoot(access, call);
   const shown: string[] = [];
@@ -59,7 +59,7 @@ async function answerUsers({ store, access, headers }: V2Auth, call: HttpRequest
 }
 
 async function answerUser({ store, access, headers }: V2Auth, call: HttpRequest, name: string): Promise<HttpResponse> {
-  const refused = refuseMethod(call.method, 'GET', 'PUT', 'DELETE');
+  const refused = refuseMethod(call.method, ['GET', 'PUT', 'DELETE']);
   if (refused !== undefined) return refused;
   await requireRoot(access, call);
   switch (call.method) {
@@ -94,7 +94,7 @@ async function putUser(store: V2AuthStore, name: string, body: string) {
 }
 
 async function answerRoles({ store, access, headers }: V2Auth, call: HttpRequest): Promise<HttpResponse> {
-  const refused = refuseMethod(call.method, 'GET');
+  const refused = refuseMethod(call.method, ['GET']);
   if (refused !== undefined) return refused;
   await requireRoot(access, call);
   const shown: string[] = [];
@@ -103,7 +103,7 @@ async function answerRoles({ store, access, headers }: V2Auth, call: HttpRequest
 }
 
 async function answerRole({ store, access, headers }: V2Auth, call: HttpRequest, name: string): Promise<HttpResponse> {
-  const refused = refuseMethod(call.method, 'GET', 'PUT', 'DELETE');
+  const refused = refuseMethod(call.method, ['GET', 'PUT', 'DELETE']);
   if (refused !== undefined) return refused;
   await requireRoot(access, call);
   switch (call.method) {
