@@ -13,16 +13,12 @@ export interface ResponseFields {
   readonly hasLength: boolean;
 }
 
-/** Throws for a name or value that is none. */
-export function responseFields(
-  protocol: HttpRequest['protocol'],
-  response: Pick<HttpResponse, 'status' | 'headers' | 'lines'>,
-  leading: string,
-): ResponseFields {
-  const { status, lines } = response;
-  let text = `${protocol} ${status} ${goStatusText(status)}\r\n${leading}`;
-  if (lines !== undefined) return { text: text + lines, closes: false, hasLength: false };
+/** `start`: the first lines. Throws for a name or value that is none. */
+export function responseFields(start: string, response: Pick<HttpResponse, 'headers' | 'lines'>): ResponseFields {
+  const { lines } = response;
+  if (lines !== undefined) return { text: start + lines, closes: false, hasLength: false };
   const { headers } = response;
+  let text = start;
   let closes = false;
   let hasLength = false;
   for (const name in headers) {
@@ -56,18 +52,26 @@ function checked(text: string): string {
   return text;
 }
 
-/** The lines of headers that many responses begin with, made once for as long as they are the same. */
-export class LeadingLines {
-  #headers: HttpHeaders | undefined;
+/** What many responses begin with, made once for as long as it is the same: status, and headers that lead others. */
+export class FirstLines {
+  #leading: HttpHeaders | undefined;
   #text = '';
+  /** By status, for HTTP/1.1. */
+  readonly #made = new Map<number, string>();
 
   /** Throws for a name or value that is none. */
-  of(headers: HttpHeaders | undefined): string {
-    if (headers !== this.#headers) {
-      this.#text = headers === undefined ? '' : linesOf(headers);
-      this.#headers = headers;
+  of(protocol: HttpRequest['protocol'], status: number, leading: HttpHeaders | undefined): string {
+    if (leading !== this.#leading) {
+      this.#text = leading === undefined ? '' : linesOf(leading);
+      this.#leading = leading;
+      this.#made.clear();
     }
-    return this.#text;
+    const isUsual = protocol === 'HTTP/1.1';
+    const made = isUsual ? this.#made.get(status) : undefined;
+    if (made !== undefined) return made;
+    const lines = `${protocol} ${status} ${goStatusText(status)}\r\n${this.#text}`;
+    if (isUsual) this.#made.set(status, lines);
+    return lines;
   }
 }
 

@@ -60,7 +60,7 @@ export class ResponseWriter {
   }
 
   #fields({ protocol, leading }: Exchange, response: HttpResponse): ResponseFields {
-    return responseFields(protocol, response, this.context.leadingLines.of(leading));
+    return responseFields(this.context.firstLines.of(protocol, response.status, leading), response);
   }
 
   /** True when the connection ends with it. */
@@ -93,8 +93,9 @@ export class ResponseWriter {
   }
 
   /**
-   * The end of an answer, text as a byte for each character. The system mostly takes all of it at once; where it does not (or never says so in the call,
-   * as under TLS), what waits is counted again when it has. A callback for each answer would be a turn of Node's queue.
+   * The end of an answer, text as a byte for each character. The system mostly takes all of it at once; where it does
+   * not (or never says so in the call, as under TLS), what waits is counted again when it has. A callback for each
+   * answer would be a turn of Node's queue.
    */
   #writeLast(data: string | Uint8Array): void {
     const { socket } = this;

@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { NetworkSocket } from '../lib/network.js';
 import { Connection } from './connection.js';
-import { DateLine, LeadingLines } from './response-head.js';
+import { DateLine, FirstLines } from './response-head.js';
 import type { HttpLimits, ServerContext } from './types.js';
 
 const defaults: HttpLimits = {
@@ -40,7 +40,7 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     clock,
     limits,
     dateLine: new DateLine(),
-    leadingLines: new LeadingLines(),
+    firstLines: new FirstLines(),
     backlog,
     bodies: { bytes: 0 },
     isClosing: false,

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
-import type { DateLine, LeadingLines } from './response-head.js';
+import type { DateLine, FirstLines } from './response-head.js';
 
 export interface HttpLimits {
   /** The head of a request is to be whole within so long. */
@@ -21,7 +21,7 @@ export interface ServerContext {
   readonly clock: Clock;
   readonly limits: HttpLimits;
   readonly dateLine: DateLine;
-  readonly leadingLines: LeadingLines;
+  readonly firstLines: FirstLines;
   /** What waits to be sent, of these connections and others. */
   readonly backlog: { bytes: number };
   /** Of bodies whose answers have not begun. */

@@ -78,6 +78,9 @@ export function nodeJson(top: NodeView, prefix: string): string {
 
 function opening(node: NodeView, prefix: string): string {
   const key = node.key.startsWith(prefix) ? node.key.slice(prefix.length) : node.key;
+  // Nearly all: a key and its value.
+  if (key !== '' && node.value !== undefined && !node.dir && node.expireNs === undefined && node.ttl === undefined)
+    return `"key":${jsonString(key)},"value":${jsonString(node.value)}`;
   let json = key === '' ? '' : `"key":${jsonString(key)}`;
   const field = (text: string): void => {
     json += json === '' ? text : `,${text}`;

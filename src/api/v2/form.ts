@@ -17,7 +17,7 @@ export class FormError extends Error {
 }
 
 /** First value of each name. */
-export type Form = ReadonlyMap<string, string>;
+export type Form = Pick<ReadonlyMap<string, string>, 'get' | 'has' | 'size'>;
 
 /** Throws or rejects with FormError, after the body was read. */
 export function readForm(request: HttpRequest, query: string): Soon<Form> {
@@ -27,12 +27,35 @@ export function readForm(request: HttpRequest, query: string): Soon<Form> {
 }
 
 function formOf(text: string, query: string, errors: FormError[]): Form {
+  if (query === '' && errors.length === 0 && isValueAlone(text)) return new ValueAlone(text.slice(VALUE_IS.length));
   const form = new Map<string, string>();
   if (text !== '') parseQuery(text, form, errors);
   if (query !== '') parseQuery(query, form, errors);
   const first = errors[0];
   if (first !== undefined) throw first;
   return form;
+}
+
+const VALUE_IS = 'value=';
+
+/** As sets mostly send it: with nothing that ends or escapes anything. */
+function isValueAlone(text: string): boolean {
+  if (!text.startsWith(VALUE_IS)) return false;
+  return !(text.includes('&') || text.includes(';') || text.includes('%') || text.includes('+'));
+}
+
+class ValueAlone implements Form {
+  readonly size = 1;
+
+  constructor(readonly value: string) {}
+
+  get(name: string): string | undefined {
+    return name === 'value' ? this.value : undefined;
+  }
+
+  has(name: string): boolean {
+    return name === 'value';
+  }
 }
 
 /** The body, where it is a form; `''` where it is none, or can't be read. */
