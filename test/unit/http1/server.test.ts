@@ -192,6 +192,22 @@ describe('an HTTP/1 server', () => {
     }
   });
 
+  it('begins with what was set at the request, and takes lines and bytes as they are', async () => {
+    await using server = await serving((request) => {
+      request.leading = { 'X-Leads': 'a' };
+      const headers = { 'X-A': '1' };
+      const body = '\xe2\x82\xac';
+      return request.target === '/made'
+        ? { status: 201, headers, lines: 'X-A: 1\r\n', body, encoding: 'latin1' }
+        : { status: 201, headers, body: '\u20ac' };
+    });
+    const ask = (target: string): string => `PUT ${target} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab`;
+    const last = `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
+    const got = (await converse(server.port, ask('/made') + ask('/'), last)).replace(/Date: .*\r\n/g, '');
+    const answer = 'HTTP/1.1 201 Created\r\nX-Leads: a\r\nX-A: 1\r\nContent-Length: 3\r\n';
+    expect(got).toBe(`${answer}\r\n€${answer}\r\n€${answer}Connection: close\r\n\r\n€`);
+  });
+
   it('reads a request that would rather be HTTP/2 as an ordinary one, with its body', async () => {
     await using server = await serving(async ({ upgrade, headers, body }) =>
       text(`${upgrade === undefined} ${headers.upgrade} ${await collectBody(body, 100)}`),

@@ -57,6 +57,16 @@ describe('a request', () => {
     expect(Object.keys(seen?.headers ?? {}).some((name) => name.startsWith(':'))).toBe(false);
   });
 
+  it('is answered with what was set at it before all else, and with bytes that a text stands for', async () => {
+    const session = await served(async (request) => {
+      request.leading = { 'X-Leads': 'a' };
+      return { status: 200, headers: { 'X-A': '1' }, body: '\xe2\x82\xac', encoding: 'latin1' };
+    });
+    const { headers, text } = await answerTo(session.request({ ':path': '/' }));
+    expect(headers).toMatchObject({ 'x-leads': 'a', 'x-a': '1', 'content-length': '3' });
+    expect(text).toBe('€');
+  });
+
   it('gives its body as it comes, and more of it than a window', async () => {
     const session = await served(async ({ body }) => {
       let size = 0;
