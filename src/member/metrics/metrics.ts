@@ -67,8 +67,8 @@ const seriesByVersion = () => ({ v2: new Map<string, Series>(), v3: new Map<stri
 
 export class MemberMetrics {
   readonly registry = new Registry();
-  readonly #durations: ReadonlyMap<string, { readonly histogram: Histogram; readonly unitsPerMs: number }>;
-  readonly #walBytes: Gauge;
+  readonly #durations: ReadonlyMap<string, { readonly series: Series; readonly unitsPerMs: number }>;
+  #walBytes = 0;
   readonly #applied: TalliedHistogram;
   /** By version of the API and operation. */
   readonly #appliedOk = seriesByVersion();
@@ -122,16 +122,23 @@ export class MemberMetrics {
       registers,
     });
     addScalars(this.registry, SCALARS, figures);
-    this.#walBytes = new Gauge({
+    const walBytes = (): number => this.#walBytes;
+    new Gauge({
       name: 'etcd_disk_wal_write_bytes_total',
       help: 'Total number of bytes written in WAL.',
       registers,
+      collect() {
+        this.set(walBytes());
+      },
     });
     this.#identity(identity, runtime, figures);
     this.#durations = new Map(
       Object.entries(DURATIONS).map(([what, { name, help, buckets, unitsPerMs }]) => [
         what,
-        { histogram: new Histogram({ name, help, buckets: [...buckets], registers }), unitsPerMs },
+        {
+          series: new TalliedHistogram({ name, help, buckets: [...buckets], registers }).series({}),
+          unitsPerMs,
+        },
       ]),
     );
     for (const [name, { help, read }] of Object.entries(V2_ACTIONS)) {
@@ -176,7 +183,7 @@ export class MemberMetrics {
 
   took(what: Timing, tookMs: number): void {
     const known = this.#durations.get(what);
-    known?.histogram.observe(tookMs * known.unitsPerMs);
+    known?.series.observe(tookMs * known.unitsPerMs);
   }
 
   leaseGranted(ttlSeconds: number): void {
@@ -194,7 +201,7 @@ export class MemberMetrics {
   }
 
   walWritten(bytes: number): void {
-    this.#walBytes.inc(bytes);
+    this.#walBytes += bytes;
   }
 
   #identity(identity: MetricsIdentity, runtime: Runtime, figures: () => MemberFigures): void {
