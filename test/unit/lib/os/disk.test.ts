@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { osDisk } from '../../../../src/lib/os/disk.js';
+import { syncName } from '../../../../src/lib/sync-name.js';
 
 let dir: string;
 beforeEach(() => {
@@ -121,4 +122,25 @@ describe.each(['wal', 'db'] as const)('a %s lock', (kind) => {
     expect(files[2].tryLock(kind)).toBe(false);
     for (const file of files) file.close();
   });
+});
+
+test.each([
+  ['EACCES', true],
+  ['EINVAL', true],
+  ['EROFS', true],
+  ['ENOSPC', false],
+  ['EIO', false],
+])('the folder of a name may be one that cannot be synced; %s is passed over: %s', (code, isPassedOver) => {
+  const asked: string[] = [];
+  const disk = {
+    ...osDisk,
+    syncDir(path: string) {
+      asked.push(path);
+      throw Object.assign(new Error(code), { code });
+    },
+  };
+  const sync = (): void => syncName(disk, '/data/member');
+  if (isPassedOver) sync();
+  else expect(sync).toThrow(code);
+  expect(asked).toEqual(['/data']);
 });
