@@ -3,6 +3,7 @@
  * calls the member's own handlers. As grpc-gateway and etcd's embed/serve.go have it; what differs between versions
  * stands in `dialect.ts`.
  */
+import { contextDeadlineExceeded } from '../../grpc/context-errors.js';
 import { Code, GrpcError } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
@@ -205,6 +206,8 @@ async function answerStream(exchange: Exchange, body: AsyncIterable<Uint8Array>)
   const requests = new StreamRequests(exchange, body);
   if (method.kind === 'server-streaming') await requests.takeOnly();
   else if (dialect.gateway === 1) await requests.takeFirst();
+  // A client of gRPC does not begin a call that is late already.
+  if (caller.timeoutMs !== undefined && caller.timeoutMs < 1) throw contextDeadlineExceeded();
   const stream = options.calls.stream(method.path, requests.all(), caller);
   const headers = metadataHeaders([]);
   let first: unknown;

@@ -2,7 +2,7 @@
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import type { Draw } from './draw.js';
-import { type Caller, type Rpc, rawRpcs } from './requests.js';
+import { type Caller, type Rpc, rawRpcs, spoiled } from './requests.js';
 import { messageOf } from './side.js';
 
 export interface FrameRequest {
@@ -50,10 +50,10 @@ export function drawFrames(draw: Draw, as: Caller): FrameRequest {
     ]);
   }
   for (const [name, value] of Object.entries(headers)) if (value === '') delete headers[name];
-  return { rpc, headers, body: drawBody(draw, payload), as };
+  return { rpc, headers, body: drawBody(draw, rpc, payload), as };
 }
 
-function drawBody(draw: Draw, payload: Uint8Array): Buffer {
+function drawBody(draw: Draw, rpc: Rpc, payload: Uint8Array): Buffer {
   const framed = (flag: number, bytes: Uint8Array, length = bytes.length): Buffer => {
     const head = Buffer.alloc(5);
     head[0] = flag;
@@ -75,7 +75,7 @@ function drawBody(draw: Draw, payload: Uint8Array): Buffer {
     () => framed(0, payload, 3_000_000),
     () => framed(0, Buffer.concat([payload, Buffer.from('fa3f0161', 'hex')])),
     () => framed(0, Buffer.concat([payload, Buffer.from('fa3f', 'hex')])),
-    () => framed(0, draw.spoil(payload)),
+    () => framed(0, spoiled(draw, rpc, payload)),
     () => Buffer.concat([whole, whole]),
     () => Buffer.concat([whole, Buffer.from('x')]),
     () => whole.subarray(0, draw.below(6)),

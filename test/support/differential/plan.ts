@@ -1,7 +1,7 @@
 /** What a seed does, step by step. The sides' answers have no influence on it. */
 import { type Body, Draw } from './draw.js';
 import { drawFrames, type FrameRequest } from './frames.js';
-import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rawRpcs, rpcs } from './requests.js';
+import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rawRpcs, rpcs, spoiled } from './requests.js';
 import { messageOf, type Odd, type Step } from './side.js';
 
 export type Action =
@@ -146,7 +146,7 @@ export class Plan {
     const rpc = draw.one(rawRpcs);
     const message = messageOf(rpc.method, JSON.stringify(rpc.draw(draw)));
     const bytes = rpc.method.input.encode(message ?? rpc.method.input.create({}));
-    return { t: 'raw', rpc, bytes: draw.spoil(bytes), as: draw.one(callers) };
+    return { t: 'raw', rpc, bytes: spoiled(draw, rpc, bytes), as: draw.one(callers) };
   }
 
   #plain(): Action {

@@ -101,6 +101,7 @@ describe('the JSON gateway', () => {
     const late = await post('/v3/kv/put', { key: base64('late') }, { 'Grpc-Timeout': '-1S' });
     expect([late.status, late.body]).toEqual([504, '{"code":4, "message":"context deadline exceeded"}']);
     expect((await post('/v3/kv/range', { key: base64('late') })).body).not.toContain('kvs');
+    expect((await post('/v3/lease/keepalive', { ID: '1' }, { 'Grpc-Timeout': '-1S' })).body).toBe(late.body);
     expect((await post('/v3/kv/range', body, { 'Grpc-Metadata-X-Bin': '%%' })).body).toBe(
       '{"code":3, "message":"invalid binary header Grpc-Metadata-X-Bin: illegal base64 data at input byte 0"}',
     );
