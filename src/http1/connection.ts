@@ -13,14 +13,13 @@ import type { HttpConnection, HttpPeer, HttpResponse } from '../lib/http.js';
 import { latin1Text } from '../lib/latin1.js';
 import type { NetworkSocket } from '../lib/network.js';
 import { Exchange, type ExchangeHost } from './exchange.js';
+import { HeadSearch } from './head-search.js';
 import { HeldBytes } from './held-bytes.js';
 import { RefusedRequest, refusals } from './refusals.js';
-import { HeadReader, readRequestLine } from './request-head.js';
+import { HeadReader } from './request-head.js';
 import { ResponseWriter } from './response-writer.js';
 import type { ServerContext } from './types.js';
 
-/** As Go's, with the same allowance for what is read ahead. */
-const MAX_HEAD_BYTES = 1024 * 1024 + 4096;
 /** Behind the request that is served. */
 const WAITING_BYTES = 8 * 1024 * 1024;
 /** This much of each is held however much others hold. */
@@ -32,11 +31,6 @@ const MAX_IN_TURN = 32;
  * time to read it.
  */
 const ANSWER_READ_MS = 500;
-/** As etcd's cmux looks for HTTP/1, in as much of the first line: whatever the words are. */
-const http1Line = /^[^ \n]* [^ \n]* HTTP\/1\.\d+\r?\n/;
-const MAX_FIRST_LINE_BYTES = 4096;
-const LF = 0x0a;
-const CR = 0x0d;
 
 export class Connection implements ExchangeHost, HttpConnection {
   readonly peer: HttpPeer;
@@ -45,10 +39,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   readonly #endsWithClient: boolean;
   readonly #held = new HeldBytes();
   readonly #heads = new HeadReader();
-  /** Where a head's end is looked for next. */
-  #searched = 0;
-  #isLineRead = false;
-  #isFirst = true;
+  readonly #search = new HeadSearch();
   #exchange: Exchange | undefined;
   /** Since when nothing has been asked. */
   #idleSinceMs: number;
@@ -212,18 +203,15 @@ export class Connection implements ExchangeHost, HttpConnection {
   /** Serves the request that `bytes` begin with, if its head is whole. What it does not use of them is held first. */
   #take(bytes: Buffer, { isHeld }: { readonly isHeld: boolean }): void {
     try {
-      const end = headEnd(bytes, this.#searched);
+      const end = this.#search.end(bytes);
       if (end === undefined) {
         if (!isHeld) this.#hold(bytes);
         if (this.#hasEnded) throw new RefusedRequest(refusals.malformed);
-        this.#takePart(bytes);
+        this.#search.checkPart(bytes);
         return;
       }
-      if (end > MAX_HEAD_BYTES) throw new RefusedRequest(refusals.headTooLarge);
       const head = this.#heads.read(latin1Text(bytes, 0, end));
-      this.#searched = 0;
-      this.#isLineRead = false;
-      this.#isFirst = false;
+      this.#search.found();
       const bodyEnd = typeof head.bodyBytes === 'number' ? end + head.bodyBytes : Number.POSITIVE_INFINITY;
       const arrived = bodyEnd > end && bodyEnd <= bytes.length ? bytes.subarray(end, bodyEnd) : undefined;
       const exchange = new Exchange(head, this, this.#idleSinceMs, arrived);
@@ -237,7 +225,7 @@ export class Connection implements ExchangeHost, HttpConnection {
       this.#serve(exchange);
     } catch (cause) {
       if (!(cause instanceof RefusedRequest)) throw cause;
-      this.#refuse(this.#isSpokenTo(bytes) ? cause.answer : '');
+      this.#refuse(this.#search.isSpokenTo(bytes, this.peer) ? cause.answer : '');
     }
   }
 
@@ -253,28 +241,6 @@ export class Connection implements ExchangeHost, HttpConnection {
     } catch {
       this.destroy();
     }
-  }
-
-  /** What cannot become a request is refused before the rest has come. */
-  #takePart(bytes: Buffer): void {
-    const from = this.#searched;
-    this.#searched = Math.max(0, bytes.length - 3);
-    if (bytes.length > MAX_HEAD_BYTES) throw new RefusedRequest(refusals.headTooLarge);
-    if (this.#isLineRead) return;
-    const lineEnd = bytes.indexOf(LF, from);
-    if (lineEnd < 0) {
-      // The first byte of a TLS connection, say.
-      if ((bytes[0] ?? 0) <= 0x20 || (bytes[0] ?? 0) >= 0x7f) throw new RefusedRequest(refusals.malformed);
-      return;
-    }
-    readRequestLine(bytes.toString('latin1', 0, bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd));
-    this.#isLineRead = true;
-  }
-
-  /** etcd's cmux finds nobody to hand a connection to whose first line is no HTTP/1. */
-  #isSpokenTo(bytes: Buffer): boolean {
-    if (!this.#isFirst || this.peer.tls !== undefined) return true;
-    return http1Line.test(bytes.toString('latin1', 0, MAX_FIRST_LINE_BYTES)) || bytes.length > MAX_HEAD_BYTES;
   }
 
   readonly #onEnd = (): void => {
@@ -371,18 +337,6 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   readonly #onDrain = (): void => this.#writer.drained();
-}
-
-/** Behind the empty line that ends a head; undefined when it has not come. Lines before `from` were looked at. */
-function headEnd(bytes: Buffer, from: number): number | undefined {
-  // Looked at one by one: a head is short, and a call for each of its lines costs more.
-  for (let at = from; at < bytes.length; at++) {
-    if (bytes[at] !== LF) continue;
-    if (bytes[at + 1] === LF) return at + 2;
-    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
-    if (at > MAX_HEAD_BYTES) return undefined;
-  }
-  return undefined;
 }
 
 /** A connection that breaks closes; nobody need be told why. */
