@@ -31,6 +31,7 @@ import {
 import type { ClusterId, MemberId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { V2Store } from '../../v2/store.js';
+import { followClusterVersion } from './storage-version.js';
 
 export class Cluster {
   readonly #members = new Map<MemberId, ClusterMember>();
@@ -148,7 +149,10 @@ export class Cluster {
     const from = this.#version;
     this.#version = version;
     storeVersion(this.v2, version);
-    if (options.persist) writeClusterVersion(this.backend, version);
+    if (options.persist) {
+      writeClusterVersion(this.backend, version);
+      followClusterVersion(this.backend, version);
+    }
     if (from === version) return;
     const fields = { 'cluster-id': this.id.toString(16), 'local-member-id': this.localId.toString(16) };
     if (from === undefined)

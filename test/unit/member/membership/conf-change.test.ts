@@ -37,7 +37,7 @@ const stored = (): string[] =>
 
 beforeEach(() => {
   backend = new MemoryBackend();
-  for (const bucket of ['cluster', 'members', 'members_removed'] as const) backend.createBucket(bucket);
+  for (const bucket of ['meta', 'cluster', 'members', 'members_removed'] as const) backend.createBucket(bucket);
   cluster = new Cluster(9n as never, 1n as never, backend, new V2Store(), silentLogger);
   for (const each of [member(1n, 1), member(2n, 2)]) cluster.add(each, { persist: true });
   cluster.add(member(3n, 3, { isLearner: true }), { persist: true });

@@ -1,4 +1,4 @@
-/** What `Status` tells from 3.6 on: the storage version, the quota as it was given, and a downgrade under way. */
+/** What `Status` tells from 3.6 on: the storage version, which follows the cluster's; the quota given; a downgrade. */
 import { describe, expect, it } from 'vitest';
 import { DowngradeRequest_DowngradeAction as Action, StatusResponse } from '../../../../src/proto/gen/etcdserverpb.js';
 import { startSimulatedCluster } from '../../../support/simulated-cluster.js';
@@ -20,9 +20,11 @@ describe('the status of a member', () => {
     expect(status().downgradeInfo).toEqual({ enabled: true, targetVersion: `${target}.0` });
     // The cluster's version goes first, and comes back when the downgrade is called off.
     await cluster.until(() => member.cluster.version === `${target}.0`);
+    expect(status().storageVersion).toBe(target === '3.5' ? '' : `${target}.0`);
     expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(`${target}.0`);
     expect(status().downgradeInfo).toEqual({ enabled: false, targetVersion: '' });
     await cluster.until(() => member.cluster.version === `${emulate}.0`);
+    expect(status().storageVersion).toBe(`${emulate}.0`);
     expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(`${emulate}.0`);
   });
 
