@@ -11,7 +11,6 @@ const { createServer, connect } = require('node:net');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { PassThrough, Writable } = require('node:stream');
-const { setFlagsFromString } = require('node:v8');
 const { loadBundle } = require('../bin/launch.cjs');
 
 const [, , set, folder] = process.argv;
@@ -81,9 +80,6 @@ async function main() {
     await run(bundle, ['version']);
     await run(bundle, ['--help']);
   }
-  // As they are when a cache is read: V8 does not take one that was made under other flags.
-  setFlagsFromString('--heap-growing-percent=0');
-  setFlagsFromString('--semi-space-growth-factor=2');
   writeFileSync(join(folder, `${set}.js.cache`), script.createCachedData());
 }
 

@@ -104,8 +104,6 @@ export default class Start extends BaseCommand {
     const failpoints = await this.#failpoints();
     const { forgetRealTimeSignals } = await import('../../src/lib/os/real-time-signals.js');
     forgetRealTimeSignals();
-    const { holdLessMemory } = await import('../../src/lib/os/frugal-memory.js');
-    holdLessMemory();
     const { InitDaemon } = await import('../../src/lib/os/init-daemon.js');
     const init = new InitDaemon(log, this.io.env.NOTIFY_SOCKET);
     let running: Running;

@@ -21,11 +21,6 @@ export interface NativeCalls {
   ignoreSignals(first: number, last: number): void;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
   sendDatagram(path: string, message: string): void;
-  /**
-   * Blocks of memory from this size on are given back to the system when they are freed, however many of them there
-   * have been. Nothing where the system's allocator has no such setting.
-   */
-  giveBackFrom(bytes: number): void;
   /** A descriptor that listens on an address that others may listen on as well. Throws the system's error. */
   listenShared(address: string, port: number): number;
 }
@@ -80,7 +75,6 @@ function load(): NativeCalls {
     ignoreSignals: signalIgnorer(libc),
     sendDatagram: datagramSender(libc, koffi),
     listenShared: sharedListener(libc, koffi),
-    giveBackFrom: blockLimiter(libc),
   };
   const flockCall = libc.func('int flock(int fd, int operation)');
 
@@ -125,24 +119,6 @@ function signalIgnorer(libc: ReturnType<Koffi['load']>): NativeCalls['ignoreSign
   return (first, last) => {
     const signal = libc.func('intptr_t signal(int number, intptr_t action)');
     for (let number = first; number <= last; number++) signal(number, SIG_IGN);
-  };
-}
-
-const M_MMAP_THRESHOLD = -3;
-
-/**
- * Left alone, glibc's limit follows the largest block that was freed, and whatever is smaller stays with the process.
- */
-function blockLimiter(libc: ReturnType<Koffi['load']>): NativeCalls['giveBackFrom'] {
-  return (bytes) => {
-    let mallopt: ReturnType<typeof libc.func>;
-    try {
-      mallopt = libc.func('int mallopt(int setting, int value)');
-    } catch {
-      // musl and macOS have none.
-      return;
-    }
-    mallopt(M_MMAP_THRESHOLD, bytes);
   };
 }
 
