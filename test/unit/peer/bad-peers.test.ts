@@ -36,6 +36,11 @@ async function fakePeer(answer: Answer): Promise<AsyncDisposable & { readonly ur
 const heartbeat = (from: bigint, to: bigint, commit = 0): Message =>
   makeMessage({ type: MessageType.MsgHeartbeat, from, to, term: 3, commit });
 
+const errorsOfLostStreams = (node: PeerNode): unknown[] =>
+  node.log.records
+    .filter(({ message }) => message === 'lost TCP streaming connection with remote peer')
+    .map(({ fields }) => fields.error);
+
 const logged = (node: PeerNode, message: string): boolean =>
   node.log.records.some((record) => record.message === message);
 
@@ -106,10 +111,7 @@ describe('a peer that answers', () => {
     });
     await using a = await startPeerNode({ id: A });
     a.transport.addPeer(B, [peer.url]);
-    const lost = (): unknown[] =>
-      a.log.records
-        .filter(({ message }) => message === 'lost TCP streaming connection with remote peer')
-        .map(({ fields }) => fields.error);
+    const lost = (): unknown[] => errorsOfLostStreams(a);
     await until(() => lost().length >= 4, 'streams lost again and again');
     expect(lost()).toContain('failed to parse type 9 in msgappv2 stream');
     expect(lost()).toContain('unexpected EOF');
@@ -133,10 +135,7 @@ describe('a peer that answers', () => {
     });
     await using a = await startPeerNode({ id: A });
     a.transport.addPeer(B, [peer.url]);
-    const lost = (): unknown[] =>
-      a.log.records
-        .filter(({ message }) => message === 'lost TCP streaming connection with remote peer')
-        .map(({ fields }) => fields.error);
+    const lost = (): unknown[] => errorsOfLostStreams(a);
     await until(() => lost().length >= given.length, 'each stream lost');
     for (const [at, { error }] of given.entries()) expect(String(lost()[at]), `stream ${at}`).toContain(error);
     expect(a.receiver.messages).toEqual([]);
