@@ -7,6 +7,7 @@
  *   --lines A-B   those of these lines alone, of a part that is a file
  *   --tests PATH  tests that begin so below `test`, instead of the part's own; may be given again
  *   --quiet       the counts alone
+ *   --unmet       runs no mutant, but lists the places that no test comes to
  *
  * Prints what survives, then a row of the table in docs/testing.md. Ends with 1 when less than 90 % are killed.
  */
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
     lines: { type: 'string' },
     tests: { type: 'string', multiple: true, default: [] },
     quiet: { type: 'boolean', default: false },
+    unmet: { type: 'boolean', default: false },
   },
 });
 
@@ -55,6 +57,9 @@ const inOneLine = (text: string): string => {
   return line.length > LONGEST_TEXT ? `${line.slice(0, LONGEST_TEXT)}…` : line;
 };
 
+const described = ({ file, line, before, after }: PlacedMutant): string =>
+  `${relative(root, file)}:${line}: ${inOneLine(before)}  →  ${inOneLine(after)}`;
+
 const tests = testsOf(root, part, values.tests);
 const counts: Record<Outcome, number> = { killed: 0, 'timed out': 0, survived: 0, unmet: 0 };
 {
@@ -63,14 +68,15 @@ const counts: Record<Outcome, number> = { killed: 0, 'timed out': 0, survived: 0
   if (failing.length > 0) console.error(`fail without a mutant, and are left out:\n${failing.join('\n')}`);
   const mutants = drawn(runner.mutants);
   console.error(`${mutants.length} of ${runner.mutants.length} mutants, ${tests.length} files with tests`);
-  for (const mutant of mutants) {
+  if (values.unmet) for (const mutant of mutants) if (!runner.isMet(mutant)) console.log(described(mutant));
+  for (const mutant of values.unmet ? [] : mutants) {
     const outcome = await runner.outcome(mutant);
     counts[outcome]++;
     if (values.quiet || outcome === 'killed') continue;
-    const place = `${relative(root, mutant.file)}:${mutant.line}`;
-    console.log(`${outcome} ${place}: ${inOneLine(mutant.before)}  →  ${inOneLine(mutant.after)}`);
+    console.log(`${outcome} ${described(mutant)}`);
   }
 }
+if (values.unmet) process.exit(0);
 
 const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
 const killed = counts.killed + counts['timed out'];

@@ -110,6 +110,11 @@ export class MutationRunner implements AsyncDisposable {
     for (const file of this.#sources) await vitest.vite.transformRequest(file, { ssr: true });
   }
 
+  /** Whether any test passes through its place. */
+  isMet({ id }: PlacedMutant): boolean {
+    return this.#coverage.has(id);
+  }
+
   async outcome({ id }: PlacedMutant): Promise<Outcome> {
     const coverage = this.#coverage.get(id);
     if (coverage === undefined) return 'unmet';

@@ -1,10 +1,14 @@
 import { Client } from '../../src/client/client.js';
+import type { ClientOptions } from '../../src/client/options.js';
 import { FakeChannel } from './fake-channel.js';
 import { ManualClock } from './manual-clock.js';
 import { seededRandom } from './seeded-random.js';
 
 /** A client of one endpoint that answers nothing by itself. `onChannel` gets each connection as it is made. */
-export function fakeClient(onChannel: (channel: FakeChannel) => void): { client: Client; clock: ManualClock } {
+export function fakeClient(
+  onChannel: (channel: FakeChannel) => void,
+  options: Partial<ClientOptions> = {},
+): { client: Client; clock: ManualClock } {
   const clock = new ManualClock();
   const edges = {
     clock,
@@ -15,5 +19,5 @@ export function fakeClient(onChannel: (channel: FakeChannel) => void): { client:
       return channel;
     },
   };
-  return { client: new Client({ endpoints: ['a'] }, edges), clock };
+  return { client: new Client({ endpoints: ['a'], ...options }, edges), clock };
 }

@@ -166,6 +166,47 @@ describe('a call', () => {
     await expect(call).resolves.toMatchObject({ code: Code.Canceled, message: 'context canceled' });
   });
 
+  it('is not begun for a caller that has gone', async () => {
+    const client = makeClient({ a: () => RangeResponse.create() });
+    const signal = AbortSignal.abort();
+    const calls = [client.kv.get('k', { signal }), client.maintenance.snapshot({ signal }).next()];
+    for (const call of calls)
+      expect(await outcome<unknown>(call)).toMatchObject({ code: Code.Canceled, message: 'context canceled' });
+    expect(channels[0]?.calls).toEqual([]);
+    expect(channels[0]?.streams).toEqual([]);
+  });
+
+  it('is not made again by a caller that has gone, or whose time is up', async () => {
+    const client = makeClient({
+      a: () => {
+        throw unavailable();
+      },
+    });
+    const stop = new AbortController();
+    const canceled = outcome(client.kv.get('k', { signal: stop.signal }));
+    await clock.advance(30);
+    stop.abort();
+    expect(await canceled).toMatchObject({ code: Code.Canceled, message: 'context canceled' });
+    const attempts = channels[0]?.calls.length ?? 0;
+    const late = outcome(client.kv.get('k', { timeoutMs: 60 }));
+    await clock.advance(60);
+    expect(await late).toMatchObject({ code: Code.DeadlineExceeded, message: 'context deadline exceeded' });
+    expect((channels[0]?.calls.length ?? 0) - attempts).toBeLessThan(5);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('that fails in a way of its own is no riddle either', async () => {
+    const client = makeClient({
+      a: () => {
+        throw new TypeError('out of range');
+      },
+    });
+    const failed = await outcome(client.kv.get('k'));
+    expect(failed).toBeInstanceOf(EtcdError);
+    expect(failed).toMatchObject({ message: expect.stringContaining('out of range') });
+    expect(channels[0]?.calls.length).toBe(1);
+  });
+
   it('fails when the client is closed', async () => {
     const client = makeClient({ a: () => RangeResponse.create() });
     for (const channel of channels) channel.isReachable = false;
@@ -234,6 +275,36 @@ describe('a client with a user', () => {
     });
   });
 
+  it('gets a new token for every stream', async () => {
+    const client = makeClient({ a: tokens('first', 'second') }, { username: 'u', password: 'p' });
+    for (const watch of [1, 2]) {
+      client.watches.watch('k', { requireLeader: watch === 2 });
+      await clock.advance(200);
+    }
+    const [channel] = channels;
+    expect(channel?.calls.map(({ path }) => path)).toEqual(Array(2).fill('/etcdserverpb.Auth/Authenticate'));
+    expect(channel?.streams.map(({ options }) => options.metadata?.get('token'))).toEqual([['first'], ['second']]);
+    await client.close();
+  });
+
+  it('cannot open a stream where it may not log in, and says why', async () => {
+    const answer: Answer = () => {
+      throw new GrpcError(Code.InvalidArgument, 'etcdserver: authentication failed, invalid user ID or password');
+    };
+    const client = makeClient({ a: answer }, { username: 'u', password: 'wrong' });
+    const message = 'etcdserver: authentication failed, invalid user ID or password';
+    const snapshot = await outcome(client.maintenance.snapshot().next());
+    expect(snapshot).toBeInstanceOf(EtcdError);
+    expect(snapshot).toMatchObject({ message });
+    const hash = await outcome(client.maintenance.hash('b'));
+    expect(hash).toBeInstanceOf(EtcdError);
+    expect(hash).toMatchObject({
+      code: Code.InvalidArgument,
+      message: `failed to getToken from endpoint b with maintenance client: ${message}`,
+    });
+    expect(channels.map(({ state }) => state)).toEqual(['ready', 'shutdown']);
+  });
+
   it('may bring a token of its own', async () => {
     const client = makeClient({ a: tokens() }, { token: 'good' });
     await client.logIn();
@@ -245,4 +316,60 @@ describe('a client without endpoints', () => {
   it('is refused', () => {
     expect(() => makeClient({})).toThrow('etcdclient: no available endpoints');
   });
+});
+
+describe('a client that looks for its endpoints by itself', () => {
+  const sync = (answer: Answer, lines: string[]) =>
+    makeClient(
+      { a: answer },
+      { autoSyncIntervalMs: 1000, logger: { ...silentLogger, info: (message) => lines.push(message) } },
+    );
+
+  it('goes on after a failure, which it logs', async () => {
+    const lines: string[] = [];
+    let isUp = false;
+    const client = sync(() => {
+      if (!isUp) throw new GrpcError(Code.PermissionDenied, 'etcdserver: permission denied');
+      return { members: [{ name: 'n', isLearner: false, clientURLs: ['b'] }] };
+    }, lines);
+    await clock.advance(1000);
+    expect(lines).toEqual(['Auto sync endpoints failed.']);
+    isUp = true;
+    await clock.advance(1000);
+    expect(client.endpoints).toEqual(['b']);
+    await client.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('takes its end for no failure', async () => {
+    const lines: string[] = [];
+    {
+      await using _client = sync(() => new Promise(() => {}), lines);
+      for (const channel of channels) channel.isReachable = false;
+      await clock.advance(1000);
+    }
+    await clock.advance(10_000);
+    expect(lines).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+});
+
+it.each([
+  ['https://a', undefined, {}],
+  ['https://a', { ca: 'x' }, { ca: 'x' }],
+  ['http://a', { ca: 'x' }, undefined],
+  ['a', { ca: 'x' }, { ca: 'x' }],
+  ['a', undefined, undefined],
+] as const)('an endpoint %s with TLS options %j is connected to with %j', (endpoint, given, tls) => {
+  const seen: unknown[] = [];
+  const options = { endpoints: [endpoint], tls: given as never, maxSendBytes: 0, maxReceiveBytes: 5 };
+  new Client(options, {
+    clock,
+    random: seededRandom(7),
+    connect: (to, connectOptions) => {
+      seen.push(connectOptions);
+      return new FakeChannel(to.text, () => undefined);
+    },
+  });
+  expect(seen).toEqual([{ tls, keepAlive: undefined, maxSendBytes: 2 * 1024 * 1024, maxReceiveBytes: 5 }]);
 });

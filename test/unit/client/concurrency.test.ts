@@ -140,6 +140,42 @@ describe('an election', () => {
     expect(two.key).toBe('');
   });
 
+  it('that a candidate enters again is entered once, with what it says now', async () => {
+    const session = await openSession();
+    const election = new Election(session, 'e');
+    await election.campaign('first');
+    const again = new Election(session, 'e');
+    await again.campaign('second');
+    expect(again.key).toBe(election.key);
+    expect(textOf((await again.leader())?.kv.value ?? new Uint8Array())).toBe('second');
+    const revision = (await again.leader())?.kv.modRevision;
+    await new Election(session, 'e').campaign('second');
+    expect((await again.leader())?.kv.modRevision).toBe(revision);
+    await again.resign();
+    expect(store.keys.size).toBe(0);
+  });
+
+  it('leaves nothing behind where the answer to the candidate was not waited for', async () => {
+    const session = await openSession();
+    const { kv } = session.client;
+    const { txn } = kv;
+    const stop = new AbortController();
+    kv.txn = async (...call) => {
+      await txn.apply(kv, call);
+      stop.abort();
+      throw new Error('the answer is lost');
+    };
+    const election = new Election(session, 'e');
+    await expect(election.campaign('first', { signal: stop.signal })).rejects.toThrow('the answer is lost');
+    expect(store.keys.size).toBe(0);
+    kv.txn = async (...call) => {
+      await txn.apply(kv, call);
+      throw new Error('the answer is lost');
+    };
+    await expect(election.campaign('first')).rejects.toThrow('the answer is lost');
+    expect(store.keys.size).toBe(1);
+  });
+
   it('shows observers every leader and what they proclaim', async () => {
     const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
     const stop = new AbortController();

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Client } from '../../../src/client/client.js';
+import { Code, GrpcError } from '../../../src/grpc/types.js';
 import { LeaseKeepAliveResponse } from '../../../src/proto/gen/etcdserverpb.js';
 import type { FakeChannel, FakeStream } from '../../support/fake-channel.js';
 import { fakeClient } from '../../support/fake-client.js';
@@ -99,6 +100,19 @@ describe('a lease that is kept alive', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('is given up by leaving the loop', async () => {
+    const kept = client.keepAlive(7n);
+    const stream = await openStream();
+    stream.answer(renewal(7n, 9));
+    for await (const { TTL } of kept) {
+      expect(TTL).toBe(9);
+      break;
+    }
+    await expect(kept.next()).resolves.toMatchObject({ done: true });
+    await settle();
+    expect(stream.isCanceled).toBe(true);
+  });
+
   it('does not pile up renewals that nobody reads', async () => {
     const kept = client.keepAlive(7n);
     const stream = await openStream();
@@ -109,6 +123,29 @@ describe('a lease that is kept alive', () => {
     for await (const _ of kept) count++;
     expect(count).toBe(16);
   });
+});
+
+it.each([
+  [undefined, 5000],
+  [0, 5000],
+  [700, 1700],
+])('a lease whose first renewal has %s ms to connect is given up after %d ms', async (dialTimeoutMs, longestMs) => {
+  ({ client, clock } = fakeClient(
+    (made) => {
+      channel = made;
+    },
+    dialTimeoutMs === undefined ? {} : { dialTimeoutMs },
+  ));
+  let isOver = false;
+  const kept = client.keepAlive(7n);
+  void kept.next().then(({ done }) => {
+    isOver = done === true;
+  });
+  await clock.advance(longestMs - 1);
+  expect(isOver).toBe(false);
+  // Looked at in rounds of half a second.
+  await clock.advance(501);
+  expect(isOver).toBe(true);
 });
 
 describe('renewing once', () => {
@@ -123,6 +160,32 @@ describe('renewing once', () => {
     const once = client.lease.keepAliveOnce(7n);
     const failed = expect(once).rejects.toThrow('etcdserver: requested lease not found');
     (await openStream()).answer(renewal(7n, 0));
+    await failed;
+  });
+
+  it('goes on over another stream where one was lost or ended, until it is given up', async () => {
+    const once = client.lease.keepAliveOnce(7n);
+    (await openStream()).fail(new GrpcError(Code.Unavailable, 'error reading from server: EOF'));
+    await clock.advance(1);
+    (await openStream()).fail(undefined);
+    await clock.advance(1);
+    expect(channel.streams.length).toBe(3);
+    (await openStream()).answer(renewal(7n, 9));
+    await expect(once).resolves.toMatchObject({ TTL: 9 });
+    const stop = new AbortController();
+    const given = client.lease.keepAliveOnce(7n, { signal: stop.signal });
+    (await openStream()).fail(undefined);
+    await settle();
+    stop.abort();
+    await expect(given).rejects.toMatchObject({ code: Code.Canceled, message: 'context canceled' });
+    expect(channel.streams.length).toBe(4);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('fails at once for a reason that stays', async () => {
+    const once = client.lease.keepAliveOnce(7n);
+    const failed = expect(once).rejects.toThrow('etcdserver: permission denied');
+    (await openStream()).fail(new GrpcError(Code.PermissionDenied, 'etcdserver: permission denied'));
     await failed;
   });
 });

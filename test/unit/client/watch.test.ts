@@ -238,6 +238,47 @@ describe('several watches', () => {
     expect(keysOf(await one.next())).toEqual(['a']);
   });
 
+  it('join a stream that is open', async () => {
+    client.watch('a');
+    const stream = await openStream();
+    stream.answer(created(0, 3));
+    await settle();
+    const late = client.watch('b', { revision: 2, noPut: true, noDelete: true });
+    await openStream();
+    expect(channel.streams.length).toBe(1);
+    expect(requests(stream).at(-1)).toMatchObject({
+      case: 'createRequest',
+      value: { key: Buffer.from('b'), startRevision: 2, filters: [0, 1] },
+    });
+    stream.answer(created(1, 3));
+    stream.answer(events(1, 3, event('b', 2)));
+    expect(keysOf(await late.next())).toEqual(['b']);
+  });
+
+  it('of which one is given up before its answer leave the server none', async () => {
+    const gone = client.watch('a', { noPut: true });
+    const stays = client.watch('b', { noDelete: true });
+    const stream = await openStream();
+    expect(requests(stream)).toMatchObject([{ value: { filters: [0] } }, { value: { filters: [1] } }]);
+    gone.cancel();
+    stream.answer(created(0, 3));
+    stream.answer(created(1, 3));
+    stream.answer(events(1, 4, event('b', 4)));
+    expect(keysOf(await stays.next())).toEqual(['b']);
+    expect(requests(stream).slice(2)).toEqual([{ case: 'cancelRequest', value: { watchId: 0n } }]);
+  });
+
+  it('ask for progress once there is a stream', async () => {
+    client.watch('a');
+    client.watches.requestProgress();
+    client.watches.requestProgress();
+    const first = await openStream();
+    const asked = ['createRequest', 'progressRequest', 'progressRequest'];
+    expect(requests(first)).toMatchObject(asked.map((name) => ({ case: name })));
+    channel.lose();
+    expect(requests(await openStream())).toMatchObject([{ case: 'createRequest' }]);
+  });
+
   it('each go on where they were', async () => {
     client.watch('a', { revision: 2 });
     client.watch('b');

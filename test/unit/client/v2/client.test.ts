@@ -135,6 +135,55 @@ describe('a v2 client', () => {
     await expect(client.auth.enable()).rejects.toThrow('membership: peerURL exists');
   });
 
+  it.each<[string, Canned, string]>([
+    ['an empty answer', { body: '' }, 'client: response body is empty'],
+    ['no JSON', { body: 'sorry' }, 'client: response is invalid json'],
+    ['JSON that is no object', { body: '[1]' }, 'client: response is invalid json'],
+    ['a redirection to nowhere', { status: 307 }, 'location header not set'],
+    ['a refusal that is no JSON object', { status: 404, body: '7' }, 'client: response is invalid json'],
+  ])('takes %s for no event', async (_name, reply, message) => {
+    const { client } = clientOf(() => reply, { endpoints: ['http://a:1'] });
+    await expect(client.keys.get('/x')).rejects.toThrow(message);
+  });
+
+  it('takes figures from who gives them alone, in the words of Go where it is no JSON', async () => {
+    const replies: Canned[] = [
+      { status: 403, body: '{"message":"not current leader"}' },
+      { body: '[1]' },
+      { body: 'sorry' },
+      { body: '{"name":"n"}' },
+    ];
+    const { client, urls } = clientOf(() => replies.shift() ?? {}, { endpoints: ['http://a:1'] });
+    await expect(client.stats.leader()).rejects.toThrow(new V2CallError(403, 'not current leader'));
+    await expect(client.stats.self()).rejects.toThrow('json: cannot unmarshal');
+    await expect(client.stats.store()).rejects.toThrow("invalid character 's' looking for beginning of value");
+    expect(await client.stats.self()).toEqual({ name: 'n' });
+    const [leader, self, store] = ['leader', 'self', 'store'].map((name) => `GET http://a:1/v2/stats/${name}`);
+    expect(urls()).toEqual([leader, self, store, self]);
+  });
+
+  it('asks nobody where there is no time, nor anybody who is gone', async () => {
+    const { client, asked } = clientOf(() => ({}));
+    for (const timeoutMs of [0, -1])
+      await expect(client.keys.get('/x', { timeoutMs })).rejects.toBeInstanceOf(DeadlineError);
+    const reason = new Error('enough');
+    await expect(client.keys.get('/x', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(asked).toEqual([]);
+  });
+
+  it('goes up in a path as a folder does, and from then on to other endpoints', async () => {
+    const { client, urls } = clientOf(() => ({}));
+    await client.keys.get('/a/b/../c/./d//');
+    await client.keys.get('/../../x');
+    client.setEndpoints(['http://z:9']);
+    await client.keys.get('/x');
+    expect(urls().map((url) => url.replace(/\?.*/, ''))).toEqual([
+      'GET http://a:1/v2/keys/a/c/d/',
+      'GET http://a:1/x',
+      'GET http://z:9/v2/keys/x',
+    ]);
+  });
+
   it('gives an endpoint its time, and the call as a whole another', async () => {
     const { client, clock } = clientOf(never, { endpoints: ['http://a:1'], requestTimeoutMs: 2000 });
     const slow = client.keys.get('/x').catch((error: unknown) => error);
