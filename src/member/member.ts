@@ -145,7 +145,6 @@ export class Member {
     this.store.close();
     await this.backend.close();
     this.parts.wal.close();
-    this.world.logger.info('closed etcd server', { 'data-dir': this.config.dataDir });
   }
 
   /** False when that was done before. */

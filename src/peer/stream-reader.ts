@@ -7,6 +7,7 @@
 import { goQuote } from '../lib/go/quote.js';
 import { collectBody } from '../lib/http.js';
 import type { HttpAnswer } from '../lib/http-client.js';
+import { wireErrors } from '../proto/errors.js';
 import type { NodeId } from '../raftpb/types.js';
 import { CLUSTER_MISMATCH, checkServerVersion, INCOMPATIBLE_VERSION } from './compatibility.js';
 import { CONNECTION_TIMEOUT_MS, errorText, hex, type PeerContext, raftHeaders } from './context.js';
@@ -46,7 +47,8 @@ export class StreamReader {
   }
 
   stop(): Promise<void> {
-    this.#stop.abort(new Error('stream reader is stopped'));
+    // In Go's words, which is what the log has to say of the connection that ends by it.
+    this.#stop.abort(new Error(wireErrors.contextCanceled.message));
     return this.#ended;
   }
 

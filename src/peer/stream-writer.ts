@@ -31,13 +31,18 @@ export interface OutgoingStream {
 
 export class StreamWriter {
   #connection: Connection | undefined;
+  /** The peer has asked for it at least once. */
+  #isKnown = false;
 
   constructor(
     readonly context: PeerContext,
     readonly peerId: NodeId,
     readonly kind: StreamKind,
     readonly status: PeerStatus,
-  ) {}
+  ) {
+    const fields = { 'local-member-id': hex(context.local.id), 'remote-peer-id': hex(peerId) };
+    context.logger.info('started stream writer with remote peer', fields);
+  }
 
   /** Whether the peer has a stream open. */
   get working(): boolean {
@@ -66,6 +71,7 @@ export class StreamWriter {
       this.#lost(connection, 'write', 'the peer has gone away'),
     );
     this.#connection = connection;
+    this.#isKnown = true;
     if (request.signal.aborted) connection.end();
     else request.signal.addEventListener('abort', () => connection.end(), { once: true });
     this.status.activate();
@@ -83,7 +89,8 @@ export class StreamWriter {
   }
 
   stop(): void {
-    const fields = { 'stream-writer-type': streamNames[this.kind], 'remote-peer-id': hex(this.peerId) };
+    const type = this.#isKnown ? streamNames[this.kind] : 'unknown stream';
+    const fields = { 'stream-writer-type': type, 'remote-peer-id': hex(this.peerId) };
     if (this.#drop()) this.context.logger.warn('closed TCP streaming connection with remote peer', fields);
     this.context.logger.info('stopped TCP streaming connection with remote peer', fields);
   }

@@ -143,14 +143,25 @@ export class Ports {
     }
   }
 
+  /** Streams to other members that have been ended reach them as ended, not as broken off. */
+  async closePeers(): Promise<void> {
+    const { logger } = this.deps;
+    const addresses = this.addresses('peer').map(textOf);
+    for (const address of addresses) logger.info('stopping serving peer traffic', { address });
+    await this.close({ graceMs: 0, busy: () => false, kinds: ['peer'] });
+    for (const address of addresses) logger.info('stopped serving peer traffic', { address });
+  }
+
   /**
-   * No new connections and calls; answers under way get up to `graceMs` as long as `busy` says so. Streams that never
-   * end by themselves (watches, keep-alives) are then ended with Unavailable, at which clients go elsewhere.
+   * Only these kinds, or all: no new connections and calls; answers under way get up to `graceMs` as long as `busy`
+   * says so. Streams that never end by themselves (watches, keep-alives) are then ended with Unavailable, at which
+   * clients go elsewhere.
    * `etcd-diff:` etcd lets an open watch delay its stop for the whole grace time.
    */
-  async close(options: { graceMs: number; busy: () => boolean }): Promise<void> {
-    await Promise.all(this.#open.map(({ listener }) => listener.close()));
-    for (const { gate, served } of this.#open) {
+  async close(options: { graceMs: number; busy: () => boolean; kinds?: readonly PortKind[] }): Promise<void> {
+    const ports = this.#open.filter(({ kind }) => options.kinds?.includes(kind) ?? true);
+    await Promise.all(ports.map(({ listener }) => listener.close()));
+    for (const { gate, served } of ports) {
       gate.close();
       served?.port.close();
       served?.http1.closeIdleConnections();
@@ -159,10 +170,10 @@ export class Ports {
     while (options.busy() && this.deps.clock.monotonicMs() < untilMs) {
       await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
     }
-    for (const { served } of this.#open) served?.faces.grpc?.cancelAll(wireErrors.stopped.message);
+    for (const { served } of ports) served?.faces.grpc?.cancelAll(wireErrors.stopped.message);
     // What was just said has to reach the sockets before they go.
     await new Promise<void>((resolve) => this.deps.clock.after(POLL_MS, resolve));
-    for (const { served } of this.#open) {
+    for (const { served } of ports) {
       served?.port.destroy();
       served?.http1.closeAllConnections();
     }

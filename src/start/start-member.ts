@@ -10,6 +10,7 @@
  */
 import { HealthCounters } from '../api/http/health.js';
 import { RpcCounts } from '../api/v3/register.js';
+import { textsOf } from '../config/listen-url.js';
 import type { LogLevel, MemberOptions } from '../config/member-options.js';
 import type { Disk } from '../lib/disk.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
@@ -26,7 +27,7 @@ import { osRandom } from '../lib/os/random.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
 import { decide } from '../member/bootstrap/decide.js';
 import { openParts } from '../member/bootstrap/open.js';
-import { walDirOf } from '../member/bootstrap/paths.js';
+import { snapDirOf, walDirOf } from '../member/bootstrap/paths.js';
 import type { DiskObserver } from '../member/bootstrap/types.js';
 import { Member } from '../member/member.js';
 import type { MemberMetrics } from '../member/metrics/metrics.js';
@@ -35,6 +36,7 @@ import { hasWal } from '../wal/index.js';
 import { makeTokens } from './auth-tokens.js';
 import { maybeDefragment } from './bootstrap-defrag.js';
 import { connectionLimits } from './connection-limit.js';
+import { databaseIsFree } from './database-is-free.js';
 import { discover } from './discover.js';
 import { FatalStartError } from './fatal-start-error.js';
 import { facesOf } from './member-faces.js';
@@ -83,10 +85,7 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
     peerSilenceMs: options.raftReadTimeoutMs,
   });
   try {
-    await ports.listen('peer', options.listenPeerUrls, options.peerTls);
-    await ports.listen('client', options.listenClientUrls, options.clientTls);
-    await ports.listen('http', options.listenClientHttpUrls, options.clientTls);
-    await ports.listen('metrics', options.listenMetricsUrls, options.clientTls);
+    await listen(ports, options, logger);
     // A signal ends a process that still waits for others, as it ends etcd's.
     const { signal } = new AbortController();
     const isInitialized = hasWal(osDisk, walDirOf(options));
@@ -94,10 +93,34 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
     logger.info('starting an etcd server', startingFields(found, { isInitialized }));
     return await startOn(ports, found, logger, host);
   } catch (cause) {
+    logger.info('closing etcd server', closingFields(options));
     await ports.close({ graceMs: 0, busy: () => false });
+    logger.info('closed etcd server', closingFields(options));
     throw cause;
   }
 }
+
+async function listen(ports: Ports, options: MemberOptions, logger: Logger): Promise<void> {
+  const { clientTls, listenClientUrls, listenPeerUrls, peerTls } = options;
+  logger.info('configuring peer listeners', { 'listen-peer-urls': textsOf(listenPeerUrls) });
+  try {
+    await ports.listen('peer', listenPeerUrls, peerTls);
+  } catch (cause) {
+    logger.error('creating peer listener failed', { error: cause instanceof Error ? cause.message : String(cause) });
+    throw cause;
+  }
+  logger.info('configuring client listeners', { 'listen-client-urls': textsOf(listenClientUrls) });
+  await ports.listen('client', listenClientUrls, clientTls);
+  await ports.listen('http', options.listenClientHttpUrls, clientTls);
+  await ports.listen('metrics', options.listenMetricsUrls, clientTls);
+}
+
+const closingFields = (options: MemberOptions) => ({
+  name: options.name,
+  'data-dir': options.dataDir,
+  'advertise-peer-urls': options.initialAdvertisePeerUrls,
+  'advertise-client-urls': options.advertiseClientUrls,
+});
 
 function diskFor({ unsafeNoFsync, memoryMlock }: MemberOptions): Disk {
   const disk = unsafeNoFsync ? unsyncedDisk(osDisk) : osDisk;
@@ -152,6 +175,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   const open = async (): Promise<Member> => {
     try {
       prepareDirectories(world.disk, options, logger);
+      await databaseIsFree(`${snapDirOf(options)}/db`, { disk: osDisk, clock: osClock, logger });
       checkV2Stage(options, world);
       const decision = await decide(options, { ...world, lookUpHost, calls: peers.transport.calls });
       return new Member(options, world, openParts(decision, options, world, observer));
@@ -204,10 +228,15 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     clientAddresses: ports.addresses('client'),
     ended,
     close: async () => {
-      logger.info('closing etcd server', { name: options.name, 'data-dir': options.dataDir });
+      logger.info('closing etcd server', closingFields(options));
       await member.leaderTransfer.handOver();
-      await ports.close({ graceMs: requestTimeoutMs(options), busy: () => counts.runningUnary > 0 });
+      const kinds = ['client', 'http', 'metrics'] as const;
+      await ports.close({ graceMs: requestTimeoutMs(options), busy: () => counts.runningUnary > 0, kinds });
+      // Others are to read the end of their streams, which a connection that is broken off does not bring.
+      await peers.transport.close();
+      await ports.closePeers();
       await member.stop();
+      logger.info('closed etcd server', closingFields(options));
       await tracing?.close();
       stopped(undefined);
     },

@@ -110,6 +110,7 @@ export class Cluster {
   }
 
   remove(id: MemberId, options: { persist: boolean }): void {
+    const member = this.#members.get(id);
     this.#members.delete(id);
     this.#removed.add(id);
     storeRemoval(this.v2, id);
@@ -121,6 +122,10 @@ export class Cluster {
       'cluster-id': this.id.toString(16),
       'local-member-id': this.localId.toString(16),
       'removed-remote-peer-id': id.toString(16),
+      ...(member !== undefined && {
+        'removed-remote-peer-urls': member.peerURLs,
+        'removed-remote-peer-is-learner': member.isLearner,
+      }),
     });
   }
 

@@ -3,6 +3,7 @@
  * leader sooner. Alone there is nobody to wait for; with others it is done once two of them are reached, so as
  * not to disturb a leader whose heartbeats are still on their way. Source: etcd's EtcdServer.adjustTicks.
  */
+import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Connections } from '../membership/connections.js';
 
@@ -68,9 +69,9 @@ export class ElectionTicks {
     return {
       'local-member-id': connections.cluster.localId.toString(16),
       'forward-ticks': ticks,
-      'forward-duration': `${(ticks * heartbeatIntervalMs) / 1000}s`,
+      'forward-duration': formatMs(ticks * heartbeatIntervalMs),
       'election-ticks': electionTicks,
-      'election-timeout': `${(electionTicks * heartbeatIntervalMs) / 1000}s`,
+      'election-timeout': formatMs(electionTicks * heartbeatIntervalMs),
     };
   }
 }

@@ -4,7 +4,9 @@
  * panic at the other's.
  */
 import { differenceOf } from '../../lib/emulate.js';
+import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
+import { wireErrors } from '../../proto/errors.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import { attributesRequest } from '../membership/v2-requests.js';
@@ -27,6 +29,8 @@ export class Publisher {
   #resolve: () => void = () => {};
   #reject: (cause: unknown) => void = () => {};
   #state: 'waiting' | 'proposing' | 'done' = 'waiting';
+  /** Without a leader. */
+  #waitsSinceMs: number | undefined;
 
   constructor(readonly deps: PublisherDeps) {
     this.published = new Promise((resolve, reject) => {
@@ -40,35 +44,62 @@ export class Publisher {
     this.#reject(reason);
   }
 
-  tick(_nowMs: number): void {
-    if (!this.deps.leadership.hasLeader) return;
-    if (this.#state === 'waiting') this.#publish();
+  tick(nowMs: number): void {
+    if (this.#state !== 'waiting') return;
+    if (this.deps.leadership.hasLeader) {
+      this.#publish();
+      return;
+    }
+    // etcd's proposal would have waited for a leader, and be late by now.
+    this.#waitsSinceMs ??= nowMs;
+    if (nowMs - this.#waitsSinceMs < requestTimeoutMs(this.deps.config)) return;
+    this.#waitsSinceMs = nowMs;
+    this.#failed(wireErrors.timeout.message);
   }
 
   #publish(): void {
     this.#state = 'proposing';
-    const { cluster, config, logger } = this.deps;
-    const attributes = { name: config.name, clientURLs: config.advertiseClientUrls };
-    this.#proposeAttributes(attributes).then(
+    const { cluster, logger } = this.deps;
+    this.#proposeAttributes().then(
       () => {
         this.#state = 'done';
         logger.info('published local member to cluster through raft', {
-          'local-member-id': cluster.localId.toString(16),
-          'local-member-attributes': `{Name:${attributes.name} ClientURLs:[${attributes.clientURLs.join(' ')}]}`,
+          ...this.#fields(),
           'cluster-id': cluster.id.toString(16),
-          'publish-timeout': `${requestTimeoutMs(config) / 1000}s`,
         });
         this.#resolve();
       },
       (cause: unknown) => {
         this.#state = 'waiting';
-        logger.warn('failed to publish local member to cluster through raft', { error: String(cause) });
+        this.#failed(cause instanceof Error ? cause.message : String(cause));
       },
     );
   }
 
-  #proposeAttributes(attributes: { name: string; clientURLs: readonly string[] }): Promise<unknown> {
+  #failed(error: string): void {
+    this.deps.logger.warn('failed to publish local member to cluster through raft', { ...this.#fields(), error });
+  }
+
+  #fields(): Record<string, string> {
     const { cluster, config } = this.deps;
+    const { name, clientURLs } = this.#attributes;
+    const id = cluster.localId.toString(16);
+    return {
+      'local-member-id': id,
+      'local-member-attributes': `{Name:${name} ClientURLs:[${clientURLs.join(' ')}]}`,
+      'request-path': `/0/members/${id}/attributes`,
+      'publish-timeout': formatMs(requestTimeoutMs(config)),
+    };
+  }
+
+  get #attributes(): { readonly name: string; readonly clientURLs: readonly string[] } {
+    const { name, advertiseClientUrls } = this.deps.config;
+    return { name, clientURLs: advertiseClientUrls };
+  }
+
+  #proposeAttributes(): Promise<unknown> {
+    const { cluster, config } = this.deps;
+    const attributes = this.#attributes;
     if (!differenceOf('membershipInV2Requests', config.emulate)) {
       return this.deps.proposals.propose({
         kind: 'clusterMemberAttrSet',

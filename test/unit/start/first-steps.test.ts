@@ -9,10 +9,13 @@ import { createLogger } from '../../../src/lib/os/logger.js';
 import { Space } from '../../../src/member/services/space.js';
 import { maybeDefragment } from '../../../src/start/bootstrap-defrag.js';
 import { dataDirKind } from '../../../src/start/data-dir-kind.js';
+import { databaseIsFree } from '../../../src/start/database-is-free.js';
 import { prepareDirectories } from '../../../src/start/prepare-directories.js';
 import { startingFields } from '../../../src/start/starting-record.js';
 import { DatagramSocket } from '../../support/datagram-socket.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { memberOptions } from '../../support/member-options.js';
+import { MemoryDisk } from '../../support/memory-disk.js';
 
 let dir: string;
 let records: { level: string; message: string; fields: LogFields | undefined }[];
@@ -226,6 +229,33 @@ describe('a database that is mostly empty', () => {
         fields: { 'current-db-size': '67 MB', 'experimental-bootstrap-defrag-threshold-bytes': 63 << 20 },
       },
     ]);
+  });
+});
+
+describe('a database that another process has', () => {
+  it('is waited for, which is logged every ten seconds', async () => {
+    const disk = new MemoryDisk();
+    const held = disk.open('db', 'create');
+    expect(held.tryLock('db')).toBe(true);
+    const clock = new ManualClock();
+    let isFree = false;
+    const free = databaseIsFree('db', { disk, clock, logger }).then(() => {
+      isFree = true;
+    });
+    for (let step = 0; step < 21; step++) {
+      await clock.advance(1000);
+    }
+    expect(isFree).toBe(false);
+    const message = 'db file is flocked by another process, or taking too long';
+    const told = ['10s', '20s'].map((took) => ({ level: 'info', message, fields: { path: 'db', took } }));
+    expect(records).toEqual(told);
+    held.close();
+    await clock.advance(1000);
+    await free;
+  });
+
+  it('is nobody’s where there is none', async () => {
+    await databaseIsFree('db', { disk: new MemoryDisk(), clock: new ManualClock(), logger });
   });
 });
 

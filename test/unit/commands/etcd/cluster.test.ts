@@ -35,6 +35,12 @@ describe('a cluster on this machine', () => {
       expect(await run('etcd', ['cluster', 'restart', 'm2', ...where])).toMatch(/^started m2 /);
       up.signal('SIGINT');
       expect(await up.ended()).toBe(0);
+      // Streams that were cut off by the kill, and those that were ended, as etcd tells them apart.
+      expect(up.output).toMatch(
+        /^m[13] \{.*"lost TCP streaming connection .*"remote-peer-id":.*"error":"unexpected EOF"/m,
+      );
+      expect(up.output).toMatch(/^m\d \{.*"lost TCP streaming connection .*"remote-peer-id":.*"error":"EOF"/m);
+      expect(up.output).toMatch(/^m\d \{.*"stopped serving peer traffic"/m);
       expect(readdirSync(dataDir).sort()).toEqual(['cluster.json', 'm1.etcd', 'm2.etcd', 'm3.etcd']);
       await expect(run('etcd', ['cluster', 'kill', 'm1', ...where])).rejects.toThrow('the cluster does not answer');
     } finally {

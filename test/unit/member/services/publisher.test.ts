@@ -27,8 +27,8 @@ function publishing(emulate: '3.5' | '3.6') {
       proposeV2: (_id: bigint, bytes: Uint8Array) => take(Buffer.from(bytes).toString('latin1')),
     } as unknown as Proposals,
   } satisfies PublisherDeps);
-  const tick = async (): Promise<void> => {
-    publisher.tick(0);
+  const tick = async (nowMs = 0): Promise<void> => {
+    publisher.tick(nowMs);
     await settle();
   };
   return { publisher, proposed, state, tick, logger };
@@ -36,10 +36,19 @@ function publishing(emulate: '3.5' | '3.6') {
 
 describe('what a member says of itself', () => {
   it('waits for a leader', async () => {
-    const { proposed, state, tick } = publishing('3.6');
+    const { proposed, state, tick, logger } = publishing('3.6');
     state.hasLeader = false;
-    await tick();
+    for (const nowMs of [100, 7099, 7100, 14_100]) await tick(nowMs);
     expect(proposed).toEqual([]);
+    const fields = {
+      'local-member-id': 'abc',
+      'local-member-attributes': '{Name:m ClientURLs:[http://127.0.0.1:2379]}',
+      'request-path': '/0/members/abc/attributes',
+      'publish-timeout': '7s',
+      error: 'etcdserver: request timed out',
+    };
+    const message = 'failed to publish local member to cluster through raft';
+    expect(logger.records).toEqual(Array(2).fill({ level: 'warn', message, fields }));
   });
 
   it('is a request of its own from 3.6 on', async () => {
