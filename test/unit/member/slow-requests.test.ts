@@ -49,6 +49,21 @@ describe('a slow request', () => {
         'request_txn:<compare:<> success:<request_delete_range:<key:"b" > > failure:<>>> ' +
         'failure:<request_range:<key:"b" limit:3 sort_order:DESCEND sort_target:MOD > >>',
     ],
+    [
+      {
+        kind: 'txn',
+        request: TxnRequest.create({
+          compare: [
+            compare.modRevision('a', '<', 5),
+            compare.createRevision('b', '!=', 6, { prefix: true }),
+            compare.lease('c', '=', 7n as never),
+          ],
+        }),
+      },
+      'txn:<compare:<result:LESS target:MOD key:"a" mod_revision:5  ' +
+        'result:NOT_EQUAL target:CREATE key:"b" create_revision:6 range_end:"c"  ' +
+        'target:LEASE key:"c" lease:7 > success:<> failure:<>>',
+    ],
     [{ kind: 'compaction', request: CompactionRequest.create({ revision: 7 }) }, 'compaction:<revision:7 > '],
     [
       { kind: 'leaseGrant', request: LeaseGrantRequest.create({ TTL: 100, ID: 0x58eea2220c795109n }) },

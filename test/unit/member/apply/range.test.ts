@@ -59,6 +59,22 @@ describe('a range', () => {
       true,
     ],
     ['of revisions from 4 on, which a limit does not hide', { limit: 2, minModRevision: 4 }, 'k2 k3', false],
+    ['of revisions up to 3', { maxModRevision: 3 }, 'k0 k1', false],
+    ['of creations from 4 on', { minCreateRevision: 4 }, 'k2 k3', false],
+    ['of creations up to 3, cut to its limit', { limit: 1, maxCreateRevision: 3 }, 'k0', true],
+    ['of revisions between two', { minModRevision: 3, maxModRevision: 4, maxCreateRevision: 9 }, 'k1 k2', false],
+    [
+      'of an order that nobody knows: as they are',
+      { sortOrder: 3 as never, sortTarget: SortTarget.VALUE },
+      'k0 k1 k2 k3',
+      false,
+    ],
+    [
+      'of an order below all: as they are',
+      { sortOrder: -1 as never, sortTarget: SortTarget.VALUE },
+      'k0 k1 k2 k3',
+      false,
+    ],
   ] as const)('%s', (_name, request, keys, more) => {
     expect(range(request)).toEqual({ keys, more, count: 4 });
   });

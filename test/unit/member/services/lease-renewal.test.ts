@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Lessor } from '../../../../src/lease/lessor.js';
 import { Leases, type LeasesDeps } from '../../../../src/member/services/leases.js';
-import { ManualClock } from '../../../support/manual-clock.js';
+import { ManualClock, settle } from '../../../support/manual-clock.js';
 import { MemoryBackend } from '../../../support/memory-backend.js';
 
 const clock = new ManualClock();
@@ -53,5 +53,65 @@ describe('a lease that is not there yet', () => {
     lessor.grant(7n, 10, clock.monotonicMs());
     lessor.demote();
     await expect(leases.renewHere(7n)).rejects.toThrow('not leader');
+  });
+});
+
+describe('a lease that has run out', () => {
+  function runningOut() {
+    const { lessor, leases } = behind({ renewsAtOnce: true, onWait: () => {} });
+    lessor.setKeyDeleter(() => ({ deleteRange: () => 0, end: () => {} }) as never);
+    lessor.grant(7n, 1, clock.monotonicMs());
+    return { lessor, leases };
+  }
+
+  it('is answered for once it is gone: as none, or not by this member', async () => {
+    const { lessor, leases } = runningOut();
+    await clock.advance(2000);
+    const renewals = [leases.renewHere(7n), leases.renewHere(7n, { signal: new AbortController().signal })];
+    await settle();
+    lessor.revoke(7n);
+    expect(await Promise.all(renewals)).toEqual([0, 0]);
+    lessor.grant(7n, 1, clock.monotonicMs());
+    await clock.advance(2000);
+    const late = leases.renewHere(7n);
+    late.catch(() => {});
+    await settle();
+    lessor.demote();
+    await expect(late).rejects.toThrow('not leader');
+  });
+
+  it('is waited for no longer than somebody waits', async () => {
+    const { lessor, leases } = runningOut();
+    await clock.advance(2000);
+    const stop = new AbortController();
+    const renewals = [leases.renewHere(7n, stop), leases.renewHere(7n)];
+    for (const renewal of renewals) renewal.catch(() => {});
+    await settle();
+    stop.abort();
+    await expect(renewals[0]).rejects.toMatchObject({ name: 'AbandonedError' });
+    await expect(leases.renewHere(7n, stop)).rejects.toMatchObject({ name: 'AbandonedError' });
+    lessor.revoke(7n);
+    expect(await renewals[1]).toBe(0);
+  });
+});
+
+describe('the time that a lease has left', () => {
+  it('is told by the leader alone, once all that is committed is applied', async () => {
+    const options = { keys: true };
+    const { lessor, leases } = behind({ renewsAtOnce: true, onWait: () => {} });
+    const ask = () => leases.timeToLiveHere(7n, options, 'beforeLookupWhenLeaseTimeToLive');
+    expect(await ask()).toBeUndefined();
+    lessor.grant(7n, 10, clock.monotonicMs());
+    lessor.attach(7n, 'k');
+    await clock.advance(3000);
+    expect(await ask()).toEqual({ ttlSeconds: 7, grantedTtlSeconds: 10, keys: [Buffer.from('k')] });
+    options.keys = false;
+    expect(await ask()).toMatchObject({ keys: [] });
+    lessor.demote();
+    await expect(ask()).rejects.toThrow('not leader');
+    const { leases: late } = behind({ renewsAtOnce: true });
+    await expect(late.timeToLiveHere(7n, options, 'beforeLookupWhenLeaseTimeToLive')).rejects.toThrow(
+      'waiting for the applied index took too long',
+    );
   });
 });
