@@ -80,18 +80,3 @@ function linesOf(headers: HttpHeaders): string {
     .flatMap(([name, values]) => [values].flat().map((value) => `${checked(name)}: ${checked(value)}\r\n`))
     .join('');
 }
-
-/** The line that says when, made once a second. */
-export class DateLine {
-  #second = Number.NaN;
-  #text = '';
-
-  at(wallMs: number): string {
-    const second = Math.floor(wallMs / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#text = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
-    }
-    return this.#text;
-  }
-}

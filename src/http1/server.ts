@@ -4,9 +4,10 @@
  */
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
+import { HttpDate } from '../lib/http-date.js';
 import type { NetworkSocket } from '../lib/network.js';
 import { Connection } from './connection.js';
-import { DateLine, FirstLines } from './response-head.js';
+import { FirstLines } from './response-head.js';
 import type { HttpLimits, ServerContext } from './types.js';
 
 const defaults: HttpLimits = {
@@ -39,7 +40,7 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     service,
     clock,
     limits,
-    dateLine: new DateLine(),
+    dateLine: new HttpDate((date) => `Date: ${date}\r\n`),
     firstLines: new FirstLines(),
     backlog,
     bodies: { bytes: 0 },

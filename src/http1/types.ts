@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
-import type { DateLine, FirstLines } from './response-head.js';
+import type { HttpDate } from '../lib/http-date.js';
+import type { FirstLines } from './response-head.js';
 
 export interface HttpLimits {
   /** The head of a request is to be whole within so long. */
@@ -20,7 +21,7 @@ export interface ServerContext {
   readonly service: HttpService;
   readonly clock: Clock;
   readonly limits: HttpLimits;
-  readonly dateLine: DateLine;
+  readonly dateLine: HttpDate;
   readonly firstLines: FirstLines;
   /** What waits to be sent, of these connections and others. */
   readonly backlog: { bytes: number };

@@ -16,11 +16,17 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+export interface PlainFace {
+  readonly service: HttpService;
+  /** What answers say of when they were made. */
+  date(): string;
+}
+
 /** Answers the request that has begun on `stream`; one that rejects resets it. */
-export function serveRequest(stream: Http2Stream, fields: HeaderList, end: boolean, service: HttpService): void {
-  const exchange = new Exchange(stream, end);
+export function serveRequest(stream: Http2Stream, fields: HeaderList, end: boolean, face: PlainFace): void {
+  const exchange = new Exchange(stream, end, face);
   stream.listener = exchange;
-  void exchange.run(requestOf(stream, fields, exchange), service);
+  void exchange.run(requestOf(stream, fields, exchange));
 }
 
 function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange): HttpRequest {
@@ -57,16 +63,18 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
   #wake: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
   readonly #stream: Http2Stream;
+  readonly #face: PlainFace;
   #ended: boolean;
 
-  constructor(stream: Http2Stream, ended: boolean) {
+  constructor(stream: Http2Stream, ended: boolean, face: PlainFace) {
     this.#stream = stream;
     this.#ended = ended;
+    this.#face = face;
   }
 
-  async run(request: HttpRequest, service: HttpService): Promise<void> {
+  async run(request: HttpRequest): Promise<void> {
     try {
-      await this.#answer(request, await service(request));
+      await this.#answer(request, await this.#face.service(request));
     } catch {
       if (!this.#gone) this.#stream.reset(ErrorCode.InternalError);
     }
@@ -84,6 +92,7 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
         fields.push({ name: name.toLowerCase(), value });
       }
     }
+    fields.push({ name: 'date', value: this.#face.date() });
     if (typeof body === 'string' || body instanceof Uint8Array) {
       const bytes = typeof body === 'string' ? Buffer.from(body, encoding) : body;
       if (headers['content-length'] === undefined) {

@@ -13,6 +13,7 @@ import { serveRequest } from '../http2/request.js';
 import type { Backlog, HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
+import { HttpDate } from '../lib/http-date.js';
 import type { Logger } from '../lib/logger.js';
 import type { Network, NetworkAddress, NetworkListener, NetworkSocket } from '../lib/network.js';
 import type { TlsOptions } from '../lib/tls.js';
@@ -65,6 +66,7 @@ export class Ports {
   readonly backlog: Backlog = { bytes: 0 };
   readonly #open: OpenPort[] = [];
   readonly #intake: Intake;
+  readonly #date = new HttpDate();
 
   constructor(readonly deps: PortsDeps) {
     this.#intake = new Intake(deps.clock);
@@ -114,13 +116,23 @@ export class Ports {
           limits: { maxConcurrentStreams: this.deps.maxConcurrentStreams },
           intake: this.#intake,
           backlog: this.backlog,
-          onStream: (stream, fields, end) => dispatch(faces, stream, fields, end),
+          onStream: (stream, fields, end) => this.#dispatch(faces, stream, fields, end),
         },
         http1,
       });
       open.served = { port, http1, faces };
       open.gate.open(port.accept);
     }
+  }
+
+  /** Without TLS whatever comes over HTTP/2 is gRPC's, who refuses what is no call (415), as with etcd. */
+  #dispatch({ grpc, http }: PortFaces, stream: Http2Stream, fields: HeaderList, end: boolean): void {
+    if (grpc !== undefined && (http === undefined || !stream.session.peer.tls || isGrpc(fields))) {
+      grpc.handle(stream, fields, end);
+      return;
+    }
+    const date = (): string => this.#date.at(this.deps.clock.wallMs());
+    serveRequest(stream, fields, end, { service: http ?? refusePlain, date });
   }
 
   tellServingPeers(): void {
@@ -178,16 +190,6 @@ export class Ports {
       served?.http1.closeAllConnections();
     }
   }
-}
-
-/** Without TLS whatever comes over HTTP/2 is gRPC's, who refuses what is no call (415), as with etcd. */
-function dispatch(faces: PortFaces, stream: Http2Stream, fields: HeaderList, end: boolean): void {
-  const { grpc, http } = faces;
-  if (grpc !== undefined && (http === undefined || !stream.session.peer.tls || isGrpc(fields))) {
-    grpc.handle(stream, fields, end);
-    return;
-  }
-  serveRequest(stream, fields, end, faces.http ?? refusePlain);
 }
 
 /** As grpc-go answers what is no gRPC call. */

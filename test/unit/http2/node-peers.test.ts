@@ -18,7 +18,10 @@ async function ourServer(
 ): Promise<AsyncDisposable & { url: string; sessions: ReadonlySet<Http2Session>; close(): void }> {
   const port = openPort({
     clock: osClock,
-    session: { ...session, onStream: (stream, fields, end) => serveRequest(stream, fields, end, handler) },
+    session: {
+      ...session,
+      onStream: (stream, fields, end) => serveRequest(stream, fields, end, { service: handler, date: () => '' }),
+    },
   });
   const listener = await osNetwork.listen({ t: 'tcp', host, port: 0 }, port.accept);
   const bound = listener.address.t === 'tcp' ? listener.address.port : 0;

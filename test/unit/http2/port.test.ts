@@ -28,11 +28,10 @@ async function everything(options: ListenOptions = {}): Promise<{ port: number; 
       onStream: (stream, fields, end) => {
         if (isGrpc(fields)) grpc.handle(stream, fields, end);
         else
-          serveRequest(stream, fields, end, async ({ target }) => ({
-            status: 200,
-            headers: {},
-            body: `HTTP/2 ${target}`,
-          }));
+          serveRequest(stream, fields, end, {
+            service: async ({ target }) => ({ status: 200, headers: {}, body: `HTTP/2 ${target}` }),
+            date: () => '',
+          });
       },
     },
   });

@@ -9,6 +9,7 @@ import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { HOST } from '../../support/echo-service.js';
 
+const DATE = 'Sat, 28 Nov 2026 22:14:12 GMT';
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
@@ -18,7 +19,7 @@ async function served(service: HttpService): Promise<http2.ClientHttp2Session> {
   const port = openPort({
     clock: osClock,
     http1: { accept: ({ socket }) => socket.destroy() },
-    session: { onStream: (stream, fields, end) => serveRequest(stream, fields, end, service) },
+    session: { onStream: (stream, fields, end) => serveRequest(stream, fields, end, { service, date: () => DATE }) },
   });
   const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, port.accept, {});
   const session = http2.connect(`http://${HOST}:${listener.address.t === 'tcp' ? listener.address.port : 0}`);
@@ -63,7 +64,7 @@ describe('a request', () => {
       return { status: 200, headers: { 'X-A': '1' }, body: '\xe2\x82\xac', encoding: 'latin1' };
     });
     const { headers, text } = await answerTo(session.request({ ':path': '/' }));
-    expect(headers).toMatchObject({ 'x-leads': 'a', 'x-a': '1', 'content-length': '3' });
+    expect(headers).toMatchObject({ 'x-leads': 'a', 'x-a': '1', 'content-length': '3', date: DATE });
     expect(text).toBe('€');
   });
 
