@@ -51,12 +51,17 @@ export interface MetricsIdentity {
   readonly memberIdHex: string;
 }
 
-/** Bounds of buckets as Go writes them, from a million on with an exponent: they are labels, and compared as text. */
+/**
+ * Bounds of buckets as Go writes them: the last of the labels, and from a million on with an exponent; they are
+ * compared as text.
+ */
 function withGoBounds(text: string): string {
-  return text.replace(/le="(\d)(\d{6,})"/g, (_, first: string, rest: string) => {
-    const digits = rest.replace(/0+$/, '');
-    return `le="${first}${digits === '' ? '' : `.${digits}`}e+${String(rest.length).padStart(2, '0')}"`;
-  });
+  return text
+    .replace(/\{(le="[^"]*"),(.*)\} /g, '{$2,$1} ')
+    .replace(/le="(\d)(\d{6,})"/g, (_, first: string, rest: string) => {
+      const digits = rest.replace(/0+$/, '');
+      return `le="${first}${digits === '' ? '' : `.${digits}`}e+${String(rest.length).padStart(2, '0')}"`;
+    });
 }
 
 /** Versions of clients that are counted apart; the rest is one. */

@@ -174,6 +174,10 @@ describe('metrics', () => {
     expect(ends('etcd_debugging_mvcc_db_compaction_total_duration_milliseconds')).toEqual(['100', '819200', 15]);
     expect(ends('etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds')).toEqual(['0.5', '4096', 15]);
     expect(ends('etcd_debugging_lease_ttl_total')).toEqual(['1', '8.388608e+06', 25]);
+    // The last of the labels, wherever the alphabet would have it.
+    expect(text).toMatch(
+      /^etcd_server_apply_duration_seconds_bucket\{op="Put",success="true",version="v3",le="0.0001"\} \d+$/m,
+    );
     // Of each method.
     expect(ends('etcd_http_successful_duration_seconds')).toEqual(['0.0005', '2.048', 28]);
   });
