@@ -3,12 +3,18 @@ import { seededRandom } from '../seeded-random.js';
 
 export type Body = Record<string, unknown>;
 
-/** Too long for a member with narrow limits. */
+/** Two of them are too long for a request to a member with narrow limits, three for one of its answers to a watch. */
 const LONG_VALUE = base64('long'.repeat(100));
+
+const SORT_TARGETS = ['KEY', 'VERSION', 'CREATE', 'MOD', 'VALUE', 0, 1, 2, 3, 4, '3'];
 
 export class Draw {
   readonly #random;
-  constructor(seed: number) {
+  /** `base` is the revision at which the sequence begins. */
+  constructor(
+    seed: number,
+    readonly base: number,
+  ) {
     this.#random = seededRandom(seed);
   }
   below(limit: number): number {
@@ -28,12 +34,23 @@ export class Draw {
     return base64(this.one(['a', 'b', 'c', 'd/e', 'f', '\0', 'zz']));
   }
 
+  /** Behind the key, before it, at it; from it on; and what is no such end. */
   rangeEnd(): string {
-    return this.one(['', 'AA==', 'ZA==', 'eg==']);
+    return this.one(['', 'AA==', 'ZA==', 'eg==', 'ZA==', 'AA==', 'YQ==', 'Yg==', 'ZC8=', 'AAA=', '/w==', 'enoA']);
   }
 
   number(): unknown {
-    const value = this.one([0, 1, 2, 3, 5, 8, 20, 50, -1, 1000]);
+    return this.#spelled(this.one([0, 1, 2, 3, 5, 8, 20, 50, -1, 1000]));
+  }
+
+  /** Mostly one that the sequence has come to, or comes to soon. */
+  revision(): unknown {
+    return this.#spelled(
+      this.chance(3) ? this.one([0, 0, 1, -1]) : this.base + this.one([-1, 0, 1, 2, 5, 8, 20, 1000]),
+    );
+  }
+
+  #spelled(value: number): unknown {
     return this.one([value, String(value), `${value}.0`, value]);
   }
 
@@ -65,14 +82,18 @@ export class Draw {
     const all: Record<string, () => unknown> = {
       range_end: () => this.rangeEnd(),
       limit: () => this.number(),
-      revision: () => this.number(),
-      sort_order: () => this.one(['NONE', 'ASCEND', 'DESCEND', 1, 2, 'SIDEWAYS']),
-      sort_target: () => this.one(['KEY', 'VERSION', 'CREATE', 'MOD', 'VALUE', 3]),
+      revision: () => this.revision(),
+      sort_order: () => this.one(['NONE', 'ASCEND', 'DESCEND', 0, 1, 2, '2', 'SIDEWAYS']),
+      sort_target: () => this.one(SORT_TARGETS),
       serializable: () => this.one([true, false]),
-      keys_only: () => this.one([true, false]),
-      count_only: () => this.one([true, false]),
-      minModRevision: () => this.number(),
-      max_create_revision: () => this.number(),
+      keys_only: () => this.one([true, false, false]),
+      count_only: () => this.one([true, false, false]),
+      ...this.one<() => Record<string, () => unknown>>([
+        () => ({}),
+        () => ({}),
+        () => ({ minModRevision: () => this.revision(), max_mod_revision: () => this.revision() }),
+        () => ({ min_create_revision: () => this.revision(), maxCreateRevision: () => this.revision() }),
+      ])(),
       value: () => this.one(['MQ==', 'Mg==', '', 'dmFs', LONG_VALUE]),
       prev_kv: () => this.one([true, false]),
       ignore_value: () => this.chance(4),
@@ -98,7 +119,7 @@ export class Draw {
       key: this.key(),
       ...this.some({
         range_end: () => this.rangeEnd(),
-        start_revision: () => this.one([1, 2, 5, -1]),
+        start_revision: () => this.one([1, -1, ...[0, 1, 2, 5].map((ahead) => this.base + ahead)]),
         prev_kv: () => true,
         filters: () => this.one([['NOPUT'], ['NODELETE'], ['NOPUT', 'NODELETE']]),
         watch_id: () => this.watchId(),
@@ -126,18 +147,20 @@ export class Draw {
     const target = this.one(['VERSION', 'CREATE', 'MOD', 'VALUE', 'LEASE']);
     const values = {
       VERSION: { version: this.number() },
-      CREATE: { create_revision: this.number() },
-      MOD: { mod_revision: this.number() },
-      VALUE: { value: 'MQ==' },
-      LEASE: { lease: '101' },
+      CREATE: { create_revision: this.revision() },
+      MOD: { mod_revision: this.revision() },
+      VALUE: { value: this.one(['MQ==', 'Mg==', '']) },
+      LEASE: { lease: this.one(['101', 0]) },
     };
-    const result = this.one(['EQUAL', 'GREATER', 'LESS', 'NOT_EQUAL', 3]);
-    return { key: this.key(), target, result, ...(this.chance(8) ? {} : values[target as keyof typeof values]) };
+    const result = this.one(['EQUAL', 'GREATER', 'LESS', 'NOT_EQUAL', 0, 3, '1']);
+    const key = { key: this.key(), ...(this.chance(4) ? { range_end: this.rangeEnd() } : {}) };
+    const named = this.chance(12) ? this.one(Object.keys(values)) : target;
+    return { ...key, target, result, ...(this.chance(8) ? {} : values[named as keyof typeof values]) };
   }
 
   operation(depth: number): unknown {
     const request = { key: this.key(), ...(this.chance(2) ? this.fields() : {}) };
-    switch (this.below(depth > 1 ? 3 : 4)) {
+    switch (this.below(depth > 2 ? 3 : 4)) {
       case 0:
         return { request_put: { value: 'dHhu', ...request } };
       case 1:
@@ -152,7 +175,7 @@ export class Draw {
   transaction(depth = 0): Body {
     return {
       compare: this.list(3, () => this.compare()),
-      success: this.list(3, () => this.operation(depth)),
+      success: this.list(depth === 0 ? 4 : 3, () => this.operation(depth)),
       failure: this.list(3, () => this.operation(depth)),
     };
   }

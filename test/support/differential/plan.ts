@@ -1,14 +1,31 @@
 /** What a seed does, step by step. The sides' answers have no influence on it. */
 import { type Body, Draw } from './draw.js';
 import { drawFrames, type FrameRequest } from './frames.js';
-import { alarmsOff, authOff, authOn, type Caller, type Planned, type Rpc, rawRpcs, rpcs, spoiled } from './requests.js';
+import {
+  alarmsOff,
+  authOff,
+  authOn,
+  byPath,
+  type Caller,
+  isDeadly,
+  type Planned,
+  type Rpc,
+  rawRpcs,
+  rpcs,
+  spoiled,
+} from './requests.js';
 import { messageOf, type Odd, type Step } from './side.js';
+import { spelled } from './spelling.js';
 
 export type Action =
   | { readonly t: 'call'; readonly step: Step; readonly user: string }
   | { readonly t: 'plain'; readonly method: string; readonly path: string; readonly body: string | undefined }
   /** Through gRPC, with bytes that are hardly a message. */
   | { readonly t: 'raw'; readonly rpc: Rpc; readonly bytes: Uint8Array; readonly as: Caller }
+  /** All steps, and then until `lease` has expired. */
+  | { readonly t: 'expiry'; readonly steps: readonly Step[]; readonly lease: bigint }
+  /** Whatever is held by leases of the server's choice goes before `compaction`; `"$NOW"` is the revision then. */
+  | { readonly t: 'session'; readonly steps: readonly Step[]; readonly compaction: readonly Step[] }
   /** As no client of gRPC would. */
   | { readonly t: 'frames'; readonly request: FrameRequest }
   /** On one of the streams of watches; `open` puts a new one in its place. */
@@ -22,7 +39,8 @@ export type Action =
 
 export const WATCH_STREAMS = 2;
 
-const callers: readonly Caller[] = ['root', 'root', 'alice', 'nobody', 'a stranger'];
+const callers: readonly Caller[] = ['root', 'root', 'root', 'alice', 'alice', 'nobody', 'root before', 'a stranger'];
+const EXPIRING = 201;
 const paths = [
   ...rpcs.map(({ path }) => path),
   ...['/v3', '/v3/', '/v3/nothing', '/v3beta/kv/range', '/v3alpha/kv/range', '/v3//kv/put', '/v3/kv/put/', '/nothing'],
@@ -44,7 +62,20 @@ const odds: readonly Odd[] = [
     { origin: 'http://elsewhere.example' },
     { 'content-encoding': 'gzip' },
     { host: 'elsewhere.example' },
+    { 'content-type': 'application/json; charset=utf-8' },
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/x-www-form-urlencoded' },
+    { 'content-type': 'multipart/form-data' },
+    { 'content-type': ';' },
+    { accept: 'text/plain' },
+    { accept: '*/*', 'x-http-method-override': 'GET' },
+    { 'grpc-metadata-token': 'notatokenatall.2' },
+    { 'grpc-metadata-grpc-timeout': '1S' },
+    { authorization: 'Bearer notatokenatall.3' },
+    { 'x-forwarded-for': '10.0.0.1', 'x-forwarded-host': 'elsewhere.example' },
   ].map((headers) => ({ headers })),
+  ...['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'post', 'PROPFIND'].map((method) => ({ method })),
+  ...[{ isChunked: true }, { isChunked: true }, { isChunked: true }],
 ];
 const totalWeight = rpcs.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -53,8 +84,8 @@ export class Plan {
   /** Comes before anything random; `in` counts the steps until then. */
   #planned: { in: number; steps: Planned[] }[] = [];
 
-  constructor(seed: number) {
-    this.#draw = new Draw(seed);
+  constructor(seed: number, base: number) {
+    this.#draw = new Draw(seed, base);
   }
 
   next(): Action {
@@ -64,6 +95,7 @@ export class Plan {
     if (draw.chance(80) && !this.#hasAlarm) {
       this.#planned.push({ in: 0, steps: [...authOn] }, { in: 10 + draw.below(30), steps: [...authOff] });
     }
+    if (!this.#mayNeedToken && draw.chance(70)) return draw.chance(2) ? this.#expiry() : this.#session();
     if (draw.chance(16)) return this.#watch();
     if (draw.chance(30)) return this.#plain();
     if (draw.chance(20)) return this.#raw();
@@ -102,11 +134,45 @@ export class Plan {
     const bodies = Array.from({ length: isStream ? 1 + draw.below(3) : 1 }, () => rpc.draw(draw));
     const [body = {}] = bodies;
     if (body.action === 'ACTIVATE') this.#planned.push({ in: 3 + draw.below(8), steps: [...alarmsOff] });
-    return this.#call(
-      rpc,
-      bodies.map((each) => this.#text(each, rpc.whole === true)),
-      { as, body, mayBeOdd: true },
-    );
+    for (;;) {
+      const texts = bodies.map((each) => this.#text(each, rpc.whole === true));
+      if (texts.some((text) => isDeadly(messageOf(rpc.method, text)))) continue;
+      return this.#call(rpc, texts, { as, body, mayBeOdd: true });
+    }
+  }
+
+  /** A lease of a second with keys, some of which are taken away from it again. */
+  #expiry(): Action {
+    const steps = [this.#step('/v3/lease/grant', { ID: EXPIRING, TTL: this.#draw.one([1, 1, 0, -1]) })];
+    for (const key of this.#draw.list(4, () => this.#draw.key())) {
+      steps.push(this.#step('/v3/kv/put', { key, value: 'bGVhc2Vk', lease: EXPIRING }));
+    }
+    if (this.#draw.chance(3)) steps.push(this.#step('/v3/kv/deleterange', { key: this.#draw.key() }));
+    if (this.#draw.chance(3)) steps.push(this.#step('/v3/lease/keepalive', { ID: EXPIRING }));
+    if (this.#draw.chance(3)) steps.push(this.#step('/v3/kv/put', { key: this.#draw.key(), value: 'bm90' }));
+    return { t: 'expiry', steps, lease: BigInt(EXPIRING) };
+  }
+
+  #session(): Action {
+    const draw = this.#draw;
+    const [path, body] = draw.one([
+      ['/v3/lock/lock', {}],
+      ['/v3/election/campaign', { value: draw.one(['bWU=', '', 'Mg==']) }],
+    ] as const);
+    const named = { ...body, name: Buffer.from(draw.one(['lock', 'seat', 'own'])).toString('base64') };
+    const steps = [this.#step(path, draw.chance(2) ? named : { ...named, lease: 0 })];
+    if (draw.chance(2)) steps.push(this.#step('/v3/election/leader', { name: named.name }));
+    // The hash that the first compaction takes still has the key.
+    const compaction = [
+      this.#step('/v3/kv/compaction', { revision: '$NOW', physical: true }),
+      this.#step('/v3/kv/put', { key: 'eg==', value: 'eg==' }),
+      this.#step('/v3/kv/compaction', { revision: '$NOW', physical: true }),
+    ];
+    return { t: 'session', steps, compaction };
+  }
+
+  #step(path: string, body: Body): Step {
+    return { rpc: byPath(path), bodies: [JSON.stringify(body)], by: this.#draw.one(['gateway', 'grpc']), as: 'root' };
   }
 
   #rpc(): Rpc {
@@ -118,9 +184,10 @@ export class Plan {
     throw new Error('weights do not add up');
   }
 
-  /** One body in six is spoiled. */
+  /** One body in six is spoiled, one in six put in other words. */
   #text(body: Body, whole: boolean): string {
     const draw = this.#draw;
+    if (draw.chance(6)) return spelled(draw, body, whole);
     if (!draw.chance(6)) return JSON.stringify(body);
     const spoiled = { ...body };
     const names = Object.keys(body);
@@ -163,6 +230,7 @@ export class Plan {
     const draw = this.#draw;
     const request = draw.one<() => Body>([
       () => ({ cancel_request: { watch_id: draw.watchId() } }),
+      () => ({ progress_request: {} }),
       () => ({ create_request: draw.watch() }),
       () => ({ create_request: draw.watch() }),
       () => ({ create_request: { ...draw.watch(), progress_notify: true } }),

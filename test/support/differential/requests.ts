@@ -1,7 +1,8 @@
 /**
  * Every RPC with a way to draw requests for it. In a body `"$MEMBER"` and `"$LEARNER"` stand for ids, which differ from
- * side to side. Nothing that another member would have to agree to, that a clock decides (short leases), or that takes
- * an id of the server's choice into the store.
+ * side to side, `"$PEER"` for the member's own URL. Nothing that another member would have to agree to. What a clock
+ * decides (short leases) and what takes an id of the server's choice into the store are actions of their own, that end
+ * before anything else is asked.
  */
 import type { Method } from '../../../src/lib/codec.js';
 import { Auth, Cluster, KV, Lease, Maintenance, Watch } from '../../../src/proto/gen/etcdserverpb.js';
@@ -50,7 +51,8 @@ const leaseName = (draw: Draw): string => draw.one(['65', '66', '67', '3e7']);
 const leaderKey = (draw: Draw): Body => {
   const lease = leaseName(draw);
   const of = draw.one(['lock', 'seat', 'a']);
-  return { name: base64(of), key: base64(`${of}/${lease}`), rev: draw.below(60), lease: Number.parseInt(lease, 16) };
+  const rev = draw.base + draw.below(60);
+  return { name: base64(of), key: base64(`${of}/${lease}`), rev, lease: Number.parseInt(lease, 16) };
 };
 
 const learnerUrls = [['http://127.0.0.1:1'], ['http://127.0.0.1:1'], ['http://127.0.0.1:2'], ['nonsense'], []];
@@ -63,6 +65,7 @@ const watchRequest = (draw: Draw): Body =>
     () => ({ createRequest: draw.watch() }),
     () => ({ create_request: draw.watch() }),
     () => ({ cancel_request: { watch_id: draw.one([0, 1]) } }),
+    () => ({ progress_request: {} }),
     () => ({}),
   ])();
 
@@ -74,12 +77,12 @@ export const rpcs: readonly Rpc[] = [
   // Compactions far ahead would leave nothing to compare.
   rpc('/v3/kv/compaction', KV.compact, 3, (draw) => ({
     ...stored(draw),
-    revision: draw.chance(2) ? draw.below(20) : draw.one([100_000, 0, -1]),
+    revision: draw.chance(2) ? draw.base + draw.below(20) : draw.one([100_000_000, 0, -1, 1]),
   })),
   // Long enough for none to expire on the way.
   rpc('/v3/lease/grant', Lease.leaseGrant, 8, (draw) => ({
-    ID: draw.lease(),
     ...draw.fields(),
+    ID: draw.lease(),
     TTL: draw.one([600, '6000', 9_000_000_001]),
   })),
   rpc('/v3/lease/revoke', Lease.leaseRevoke, 3, stored),
@@ -106,13 +109,14 @@ export const rpcs: readonly Rpc[] = [
     { whole: true },
   ),
   rpc('/v3/maintenance/transfer-leadership', Maintenance.moveLeader, 1, (draw) => ({ targetID: draw.one([0, 5]) })),
+  // A real 3.5 enables one, but never says so: the call is answered by its deadline.
   rpc(
     '/v3/maintenance/downgrade',
     Maintenance.downgrade,
     2,
     (draw) => ({
       action: draw.one(['VALIDATE', 'CANCEL', 'VALIDATE', 5]),
-      version: draw.one(['3.4', '3.4.0', '3.5', '3.3', '4.0', 'x', '']),
+      version: draw.one(['3.4', '3.4.0', '3.5', '3.3', '4.0', 'x', '', '3.4.99', 'v3.4']),
     }),
     { whole: true },
   ),
@@ -120,7 +124,11 @@ export const rpcs: readonly Rpc[] = [
     '/v3/cluster/member/add',
     Cluster.memberAdd,
     2,
-    (draw) => ({ isLearner: true, peerURLs: draw.one(learnerUrls) }),
+    // One more voter that does not exist would be waited for for ever: only such as are refused.
+    (draw) =>
+      draw.chance(5)
+        ? { isLearner: draw.one([false, true]), peerURLs: draw.one([['$PEER'], ['nonsense'], [], ['$PEER', 'x']]) }
+        : { isLearner: true, peerURLs: draw.one(learnerUrls) },
     { whole: true },
   ),
   rpc('/v3/cluster/member/list', Cluster.memberList, 2, (draw) => ({ linearizable: draw.chance(2) })),
@@ -192,7 +200,7 @@ export const rpcs: readonly Rpc[] = [
   ),
 ];
 
-const byPath = (path: string): Rpc => {
+export const byPath = (path: string): Rpc => {
   const found = rpcs.find((each) => each.path === path);
   if (found === undefined) throw new Error(`no RPC at ${path}`);
   return found;
@@ -204,20 +212,25 @@ export const rawRpcs: readonly Rpc[] = [
   ...['/v3/lease/timetolive', '/v3/lease/revoke', '/v3/maintenance/hashkv', '/v3/auth/user/get', '/v3/auth/role/get'],
 ].map(byPath);
 
-/** Hardly a request any more, but none that ends a real 3.5: it dies of a sort target that it does not know. */
+/** Hardly a request any more. */
 export function spoiled(draw: Draw, { method }: Rpc, bytes: Uint8Array): Uint8Array {
   for (;;) {
     const found = draw.spoil(bytes);
-    if (!/"sortTarget":(?![0-4]\b)/.test(textOf(method, found))) return found;
+    if (!isDeadly(decoded(method, found))) return found;
   }
 }
 
-function textOf(method: Method<unknown, unknown>, bytes: Uint8Array): string {
+/** A real 3.5 dies of a sort target that it does not know. */
+export const isDeadly = (message: unknown): boolean =>
+  /"sortTarget":(?![0-4]\b)/.test(
+    JSON.stringify(message, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? '',
+  );
+
+function decoded(method: Method<unknown, unknown>, bytes: Uint8Array): unknown {
   try {
-    const message = method.input.decode(bytes);
-    return JSON.stringify(message, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+    return method.input.decode(bytes);
   } catch {
-    return '';
+    return undefined;
   }
 }
 
@@ -227,7 +240,8 @@ export interface Planned {
   readonly body: Body;
   readonly as: Caller;
 }
-export type Caller = 'nobody' | 'root' | 'alice' | 'a stranger';
+/** `root before` has the token that root had before the one of now. */
+export type Caller = 'nobody' | 'root' | 'alice' | 'root before' | 'a stranger';
 
 const plan = (path: string, body: Body, as: Caller = 'root'): Planned => ({ rpc: byPath(path), body, as });
 
@@ -256,3 +270,6 @@ export const authOff: readonly Planned[] = [
 export const alarmsOff: readonly Planned[] = ['NOSPACE', 'CORRUPT'].flatMap((alarm) =>
   ['$MEMBER', 5, 0].map((memberID) => plan('/v3/maintenance/alarm', { action: 'DEACTIVATE', memberID, alarm })),
 );
+
+/** So that the next sequence begins with nothing: what is everyone's; ids and names are asked for. */
+export const closing: readonly Planned[] = [plan('/v3/kv/deleterange', { key: 'AA==', range_end: 'AA==' })];

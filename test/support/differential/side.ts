@@ -7,9 +7,10 @@ import { writeJson } from '../../../src/api/gateway/json/write.js';
 import type { CallOptions, Channel } from '../../../src/grpc/types.js';
 import { GrpcError } from '../../../src/grpc/types.js';
 import type { Method } from '../../../src/lib/codec.js';
-import { Cluster, KV } from '../../../src/proto/gen/etcdserverpb.js';
+import { Auth, Cluster, Lease, Maintenance } from '../../../src/proto/gen/etcdserverpb.js';
 import { channelTo } from '../channel-to.js';
 import type { ClusterPlace } from '../cluster.js';
+import { base64 } from './draw.js';
 import { FrameClient, type FrameRequest } from './frames.js';
 import type { Caller, Rpc } from './requests.js';
 
@@ -24,6 +25,9 @@ export interface Step {
 }
 
 export interface Odd {
+  readonly method?: string;
+  /** Of no length that is told before. */
+  readonly isChunked?: boolean;
   readonly root?: string;
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -32,11 +36,16 @@ export interface Odd {
 /** Long enough for whatever does not wait for somebody else. */
 const WAIT_MS = 400;
 const ANSWER_MS = 10_000;
+const STRANGER = ['a stranger', 'notatokenatall.1'] as const;
+/** Ids that requests choose are smaller. */
+const FIRST_OWN_LEASE = 1_000_000n;
+/** Of leases of the server's choice in names of keys. */
+const LEASE_NAME = /\/[0-9a-f]{13,16}$/;
 
 export class Side implements AsyncDisposable {
   readonly channel: Channel;
   readonly #frames: FrameClient;
-  readonly #tokens = new Map<string, string>([['a stranger', 'notatokenatall.1']]);
+  readonly #tokens = new Map<string, string>([STRANGER]);
   #member = '0';
   #learner = '0';
 
@@ -100,14 +109,68 @@ export class Side implements AsyncDisposable {
     return this.#masked({ ...told(response), body: await response.text() }, path);
   }
 
-  /** The revision, as nobody in particular may know it; undefined where it is refused. */
   async revision(): Promise<number | undefined> {
+    const { header } = await this.channel.unary(Maintenance.hashKV, Maintenance.hashKV.input.create());
+    return header?.revision;
+  }
+
+  /** Negative for a lease that is not there; undefined where the question is refused. */
+  async timeToLive(id: bigint): Promise<number | undefined> {
     try {
-      const request = KV.range.input.create({ key: Buffer.from('\0'), countOnly: true });
-      return (await this.channel.unary(KV.range, request, this.metadata('root'))).header?.revision;
+      const request = Lease.leaseTimeToLive.input.create({ ID: id });
+      return Number((await this.channel.unary(Lease.leaseTimeToLive, request, this.metadata('root'))).TTL);
     } catch {
       return undefined;
     }
+  }
+
+  /** Leases of the server's choice end, and with them the keys that are told. */
+  async takeSessions(): Promise<unknown> {
+    const told: unknown[] = [];
+    for (const id of await this.#leases()) {
+      if (id < FIRST_OWN_LEASE) continue;
+      const found = await this.channel.unary(Lease.leaseTimeToLive, { ID: id, keys: true });
+      told.push([String(found.grantedTTL), found.keys.map((key) => ownLeaseMasked(text(key)))]);
+      await this.channel.unary(Lease.leaseRevoke, { ID: id });
+    }
+    return told.map((each) => JSON.stringify(each)).sort();
+  }
+
+  /** Tokens of other times. */
+  forget(): void {
+    this.#tokens.clear();
+    this.#tokens.set(...STRANGER);
+    this.#pendingToken = undefined;
+    this.#learner = '0';
+  }
+
+  /** Nobody is known any more, nothing leased. Authentication is off. */
+  async clear(): Promise<void> {
+    const { channel } = this;
+    for (const id of await this.#leases()) await channel.unary(Lease.leaseRevoke, { ID: id });
+    const { users } = await channel.unary(Auth.userList, {});
+    for (const name of users) await channel.unary(Auth.userDelete, { name });
+    const { roles } = await channel.unary(Auth.roleList, {});
+    for (const role of roles) await channel.unary(Auth.roleDelete, { role });
+    const { members } = await channel.unary(Cluster.memberList, { linearizable: true });
+    for (const { ID } of members) if (String(ID) !== this.#member) await channel.unary(Cluster.memberRemove, { ID });
+  }
+
+  /** What there is of all that does not count in revisions. */
+  async state(): Promise<unknown> {
+    const { channel } = this;
+    const { users } = await channel.unary(Auth.userList, {});
+    const { roles } = await channel.unary(Auth.roleList, {});
+    const { enabled, authRevision } = await channel.unary(Auth.authStatus, {});
+    const { members } = await channel.unary(Cluster.memberList, { linearizable: true });
+    const { alarms } = await channel.unary(Maintenance.alarm, Maintenance.alarm.input.create());
+    const leases = await this.#leases();
+    const shown = { users, roles, enabled, authRevision, members: members.length, alarms: alarms.length };
+    return { ...shown, leases: leases.length, revision: await this.revision() };
+  }
+
+  async #leases(): Promise<readonly bigint[]> {
+    return (await this.channel.unary(Lease.leaseLeases, {})).leases.map(({ ID }) => ID);
   }
 
   metadata(as: Caller): CallOptions {
@@ -148,8 +211,10 @@ export class Side implements AsyncDisposable {
   async #post({ rpc, as, odd }: Step, bodies: readonly string[]): Promise<unknown> {
     const token = this.#tokens.get(as);
     const response = await fetch(`http://${this.place.endpoint}${addressed(rpc.path, odd)}`, {
-      method: 'POST',
-      body: bodies.join('\n'),
+      method: odd?.method ?? 'POST',
+      ...(odd?.isChunked === true
+        ? { body: new Blob([bodies.join('\n')]).stream(), duplex: 'half' }
+        : { body: bodies.join('\n') }),
       headers: {
         ...(token === undefined ? {} : { authorization: token }),
         ...odd?.headers,
@@ -165,7 +230,10 @@ export class Side implements AsyncDisposable {
   }
 
   #named(body: string): string {
-    return body.replaceAll('"$MEMBER"', `"${this.#member}"`).replaceAll('"$LEARNER"', `"${this.#learner}"`);
+    return body
+      .replaceAll('"$MEMBER"', `"${this.#member}"`)
+      .replaceAll('"$LEARNER"', `"${this.#learner}"`)
+      .replaceAll('"$PEER"', `"${this.place.peerUrl}"`);
   }
 
   /** Remembers what is this side's own, and puts a word in its place. */
@@ -192,7 +260,8 @@ export class Side implements AsyncDisposable {
       .replaceAll(/127\.0\.0\.1:\d{4,5}/g, '$ADDRESS');
     // Who ends a stream at its deadline first is a matter of chance: its own side, or the server's.
     text = text.replaceAll('stream terminated by RST_STREAM with error code: CANCEL', 'context deadline exceeded');
-    // A lease of the server's choice.
+    // A lease of the server's choice, and keys that are named for it.
+    if (/^\/v3\/(lock|election|lease)\//.test(path)) text = ownLeaseMasked(text);
     if (path.startsWith('/v3/lease/')) text = text.replaceAll(/\\"ID\\":\\"\d{15,}\\"/g, '\\"ID\\":0');
     if (path === '/v3/maintenance/hash') text = text.replaceAll(/\\"hash\\":\d+/g, '\\"hash\\":0');
     // Whole seconds: the two may be on different sides of one.
@@ -203,10 +272,26 @@ export class Side implements AsyncDisposable {
   #pendingToken: string | undefined;
   /** The token that the last answer gave is `user`'s from now on. */
   keepToken(user: string): void {
-    if (this.#pendingToken !== undefined) this.#tokens.set(user, this.#pendingToken);
+    if (this.#pendingToken === undefined) return;
+    const before = this.#tokens.get(user);
+    if (user === 'root' && before !== undefined) this.#tokens.set('root before', before);
+    this.#tokens.set(user, this.#pendingToken);
     this.#pendingToken = undefined;
   }
 }
+
+/** Numbers of leases that the server chose, and names of keys that have one, as text and as bytes in JSON. */
+export function ownLeaseMasked(found: string): string {
+  return found
+    .replaceAll(/(\\?"lease\\?":\\?")\d{15,}/g, '$10')
+    .replaceAll(/[A-Za-z0-9+/]{16,}={0,2}/g, (word) => {
+      const name = Buffer.from(word, 'base64').toString('latin1');
+      return LEASE_NAME.test(name) ? base64(name.replace(LEASE_NAME, '/$LEASE')) : word;
+    })
+    .replaceAll(/\/[0-9a-f]{13,16}\b/g, '/$LEASE');
+}
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 /** What is in no order, or in that of ids. */
 const unordered = ['keys', 'leases', 'alarms', 'members'];

@@ -2,8 +2,9 @@
 import type { ClientStream } from '../../../src/grpc/types.js';
 import { GrpcError } from '../../../src/grpc/types.js';
 import { Watch, type WatchRequest, type WatchResponse } from '../../../src/proto/gen/etcdserverpb.js';
+import type { KeyValue } from '../../../src/proto/gen/mvccpb.js';
 import type { Caller } from './requests.js';
-import type { Side } from './side.js';
+import { ownLeaseMasked, type Side } from './side.js';
 
 const PROGRESS = 'progress';
 
@@ -92,7 +93,8 @@ export class Watching {
       if (!canceled) this.#live.add(id);
       this.#note(id, 'created');
     }
-    for (const { type, kv, prevKv } of events) this.#note(id, JSON.stringify([type, plain(kv), plain(prevKv)]));
+    for (const { type, kv, prevKv } of events)
+      this.#note(id, ownLeaseMasked(JSON.stringify([type, plain(kv), plain(prevKv)])));
     if (canceled) {
       this.#live.delete(id);
       this.isSpoiled ||= compactRevision > 0;
@@ -107,8 +109,9 @@ export class Watching {
   }
 }
 
-function plain(value: unknown): unknown {
-  return JSON.parse(
-    JSON.stringify(value ?? null, (_name, each: unknown) => (typeof each === 'bigint' ? String(each) : each)),
-  );
+function plain(pair: KeyValue | undefined): unknown {
+  if (pair === undefined) return null;
+  const { key, value, createRevision, modRevision, version, lease } = pair;
+  const shown = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+  return { key: shown(key), value: shown(value), createRevision, modRevision, version, lease: String(lease) };
 }
