@@ -29,14 +29,14 @@ import { Command } from '@oclif/core/command';
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
 import { textOrBytes } from '../lib/raw-text.js';
-import { CliError, ExitCode } from './exit.js';
 import type { FlagTable, FlagValues } from './flags.js';
-import { renderHelp, renderUsage } from './help.js';
+import { renderHelp } from './help.js';
 import type { EmbeddedConfig } from './oclif-config.js';
 import type { ParsedWords } from './pflag.js';
 import { FlagError, missingRequired, parseWords } from './pflag.js';
 import { helpFlag } from './program.js';
 import type { Terminal } from './terminal.js';
+import { refuseLine } from './usage-error.js';
 
 /** What a command was given. */
 export interface Input<F extends FlagTable> {
@@ -81,6 +81,7 @@ export abstract class BaseCommand extends Command {
   /** Reads the words, before `run` and in cobra's order: flags, then help, then arguments, then required flags. */
   override init(): Promise<void> {
     const { program, manifest, path, emulate } = this.config.context;
+    const { io } = this;
     const command = this.ctor as typeof BaseCommand;
     const own = command.flags;
     try {
@@ -102,9 +103,7 @@ export abstract class BaseCommand extends Command {
       return Promise.resolve();
     } catch (error) {
       if (!(error instanceof FlagError)) throw error;
-      const usage = renderUsage(program, manifest, path, emulate);
-      (program.style.usageOnErrorTo === 'stdout' ? this.io.stdout : this.io.stderr).write(usage);
-      return Promise.reject(new CliError(ExitCode.error, error.message));
+      refuseLine({ program, manifest, path, emulate, io }, error.message);
     }
   }
 

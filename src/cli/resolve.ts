@@ -49,7 +49,7 @@ export function resolveCommand(program: Program, manifest: Manifest, words: read
     rest = withoutWord(rest, next, tableAt(program, path));
     path = path === '' ? only : `${path} ${only}`;
   }
-  if (path === 'help') return { t: 'help', words: rest };
+  if (path === 'help') return { t: 'help', words: withoutFlags(rest, tableAt(program, '')) };
   return Object.hasOwn(manifest, path) ? { t: 'command', path, words: rest } : { t: 'topic', path, words: rest };
 }
 

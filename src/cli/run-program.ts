@@ -11,7 +11,7 @@ import type { BaseCommand } from './base-command.js';
 import { HelpShown } from './base-command.js';
 import { candidatesFor } from './complete.js';
 import { CliError, ExitCode } from './exit.js';
-import { renderHelp, renderUsage } from './help.js';
+import { renderHelp } from './help.js';
 import type { Manifest } from './manifest.js';
 import { EmbeddedConfig } from './oclif-config.js';
 import { FlagError, parseWords } from './pflag.js';
@@ -19,6 +19,7 @@ import type { Program } from './program.js';
 import { helpFlag } from './program.js';
 import { resolveCommand } from './resolve.js';
 import type { Terminal } from './terminal.js';
+import { refuseLine, saidTwice } from './usage-error.js';
 
 /** A command's class, as far as running it needs. */
 export interface Runnable {
@@ -60,19 +61,13 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
       const { word, suggestions } = resolved;
       const maybe =
         suggestions.length === 0 ? '' : `\n\nDid you mean this?\n${suggestions.map((name) => `\t${name}\n`).join('')}`;
-      const hint = `Run '${program.name} --help' for usage.`;
-      throw new CliError(
-        ExitCode.error,
-        `unknown command ${goQuote(word)} for ${goQuote(program.name)}${maybe}\n${hint}`,
-      );
+      const message = `unknown command ${goQuote(word)} for ${goQuote(program.name)}${maybe}`;
+      io.stderr.write(textOrBytes(`Error: ${message}\nRun '${program.name} --help' for usage.\n`));
+      return saidTwice(program, message, emulate, io);
     }
     case 'help': {
-      const about = resolveCommand(
-        program,
-        manifest,
-        resolved.words.filter((word) => !word.startsWith('-')),
-      );
-      if (about.t === 'unknown') io.stderr.write(`Unknown help topic \`${word(resolved.words)}\`\n`);
+      const about = resolveCommand(program, manifest, resolved.words);
+      if (about.t === 'unknown') io.stderr.write(`Unknown help topic [${resolved.words.map(inBackticks).join(' ')}]\n`);
       const path = about.t === 'command' || about.t === 'topic' ? about.path : '';
       const isAnswer = about.t !== 'unknown' || program.style.layout === 'etcdctl';
       (isAnswer ? io.stdout : io.stderr).write(help(path));
@@ -84,10 +79,7 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
         parseWords(resolved.words, { ...program.topics[path]?.flags, ...program.globals, ...helpFlag(path) });
       } catch (error) {
         if (!(error instanceof FlagError)) throw error;
-        (program.style.usageOnErrorTo === 'stdout' ? io.stdout : io.stderr).write(
-          renderUsage(program, manifest, path, emulate),
-        );
-        throw new CliError(ExitCode.error, error.message);
+        refuseLine({ program, manifest, path, emulate, io }, error.message);
       }
       io.stdout.write(help(path));
       return;
@@ -106,7 +98,7 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
   }
 }
 
-const word = (words: readonly string[]): string => words.join(' ');
+const inBackticks = (word: string): string => `\`${word}\``;
 
 /** The version to behave as, read ahead of everything else: help and `version` depend on it. */
 function emulationOf(program: Program, words: readonly string[], io: Terminal): EmulatedVersion {

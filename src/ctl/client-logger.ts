@@ -7,6 +7,8 @@ import type { LogFields, Logger } from '../lib/logger.js';
 /** Where in etcd's sources a record comes from; scripts that read the logs may look for it. */
 const callers: Readonly<Record<string, string>> = {
   'retrying of unary invoker failed': 'v3/retry_interceptor.go:66',
+  'opened snapshot stream; downloading': 'v3/maintenance.go:212',
+  'completed snapshot read; closing': 'v3/maintenance.go:220',
   'created temporary db file': 'snapshot/v3_snapshot.go:65',
   'fetching snapshot': 'snapshot/v3_snapshot.go:73',
   'fetched snapshot': 'snapshot/v3_snapshot.go:88',
@@ -21,6 +23,10 @@ export const clientLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
 
 /** How a long command gets on. */
 export const progressLogger = (io: Terminal): Logger => lineLogger(io, undefined, ['info', 'warn', 'error']);
+
+/** The same as the client library tells it. */
+export const clientProgressLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
+  lineLogger(io, differenceOf('clientNamesItself', emulate) ? 'client' : undefined, ['info', 'warn', 'error']);
 
 function lineLogger(io: Terminal, name: string | undefined, levels: readonly Level[]): Logger {
   const write =

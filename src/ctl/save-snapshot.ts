@@ -28,9 +28,9 @@ export class SnapshotError extends Error {
 export async function saveSnapshot(
   options: ClientOptions,
   path: string,
-  limits: { readonly timeoutMs: number | undefined; readonly logger: Logger },
+  limits: { readonly timeoutMs: number | undefined; readonly logger: Logger; readonly clientLogger: Logger },
 ): Promise<string> {
-  const { logger } = limits;
+  const { logger, clientLogger } = limits;
   const [endpoint] = options.endpoints;
   if (endpoint === undefined || options.endpoints.length !== 1) {
     const given = `[${options.endpoints.join(' ')}]`;
@@ -42,8 +42,10 @@ export async function saveSnapshot(
   const file = openPart(partPath);
   try {
     logger.info('created temporary db file', { path: partPath });
+    clientLogger.info('opened snapshot stream; downloading');
     logger.info('fetching snapshot', { endpoint });
     const { size, version } = await fetchInto(file, client, limits.timeoutMs);
+    clientLogger.info('completed snapshot read; closing');
     if (size % SECTOR_BYTES !== CHECKSUM_BYTES) {
       throw new SnapshotError(`sha256 checksum not found [bytes: ${size}]`);
     }

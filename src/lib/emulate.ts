@@ -123,6 +123,8 @@ const differences = {
   healthyGoesToStdout: row(false, true, true, true),
   /** `member list -w json` knows of `--hex`. */
   memberJsonHasHex: row(false, true, true, true),
+  /** A command line that is refused: cobra tells why, and the program once more. */
+  ctlSaysErrorsTwice: row(true, true, false, false),
   /** Records of the client name it. */
   clientNamesItself: row(false, true, true, true),
   /** `endpoint hashkv` shows the revision that was hashed. */

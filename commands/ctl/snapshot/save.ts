@@ -13,11 +13,12 @@ export default class SnapshotSave extends CtlCommand {
     const globals = this.globals();
     const { clientOptions } = await import('../../../src/ctl/open-client.js');
     const { saveSnapshot } = await import('../../../src/ctl/save-snapshot.js');
-    const { progressLogger } = await import('../../../src/ctl/client-logger.js');
+    const { clientProgressLogger, progressLogger } = await import('../../../src/ctl/client-logger.js');
     const options = await clientOptions(globals, this.io);
     // A snapshot takes as long as it takes, unless someone said otherwise.
     const timeoutMs = globals.changed.has('command-timeout') ? globals['command-timeout'] : undefined;
-    const limits = { timeoutMs, logger: progressLogger(this.io) };
+    const clientLogger = clientProgressLogger(this.io, globals.emulate);
+    const limits = { timeoutMs, logger: progressLogger(this.io), clientLogger };
     const version = await saveSnapshot(options, path, limits).catch((error: unknown) =>
       fail(ExitCode.interrupted, error instanceof Error ? error.message : String(error)),
     );

@@ -131,7 +131,7 @@ export class Plan {
     if (rpc.path === '/v3/auth/enable') this.#planned.push({ in: 10, steps: [...authOff] });
     const as = draw.one(callers);
     const isStream = rpc.method.kind === 'bidi' && rpc.single !== true;
-    const bodies = Array.from({ length: isStream ? 1 + draw.below(3) : 1 }, () => rpc.draw(draw));
+    const bodies = Array.from({ length: isStream ? 1 + draw.below(3) : 1 }, () => this.#permitted(rpc.draw(draw)));
     const [body = {}] = bodies;
     if (body.action === 'ACTIVATE') this.#planned.push({ in: 3 + draw.below(8), steps: [...alarmsOff] });
     for (;;) {
@@ -235,6 +235,16 @@ export class Plan {
       () => ({ create_request: draw.watch() }),
       () => ({ create_request: { ...draw.watch(), progress_notify: true } }),
     ])();
-    return { t: 'watch', stream: draw.below(WATCH_STREAMS), as: draw.one(callers), open: draw.chance(6), request };
+    const stream = draw.below(WATCH_STREAMS);
+    return { t: 'watch', stream, as: draw.one(callers), open: draw.chance(6), request: this.#permitted(request) };
+  }
+
+  /** A real 3.5 lets who may read a key watch all that come after it. */
+  #permitted(request: Body): Body {
+    const create = request.create_request ?? request.createRequest;
+    if (!this.#mayNeedToken || create === undefined) return request;
+    const narrowed = { ...(create as Body) };
+    if (narrowed.range_end === 'AA==') delete narrowed.range_end;
+    return { create_request: narrowed };
   }
 }

@@ -51,7 +51,9 @@ describe('etcd gateway start', () => {
   it('refuses what it cannot read or do with exit code 1', async () => {
     const unknown = await run('gateway', 'start', '--bogus');
     expect([unknown.code, unknown.stdout]).toEqual([1, '']);
-    expect(unknown.stderr).toMatch(/^Usage:\n {2}etcd gateway start \[flags\]\n[\s\S]*unknown flag: --bogus\n$/);
+    expect(unknown.stderr).toMatch(
+      /^Error: unknown flag: --bogus\nUsage:\n {2}etcd gateway start \[flags\]\n[\s\S]*\n\nunknown flag: --bogus$/,
+    );
     const endpoint = await run('gateway', 'start', '--endpoints', 'x');
     expect([endpoint.code, endpoint.stdout]).toEqual([1, 'error parsing endpoint "x"']);
     const nowhere = await run('gateway', 'start', '--discovery-srv', 'nowhere.invalid');

@@ -113,12 +113,13 @@ describe('a command line', () => {
       stdout: '',
       stderr:
         'Error: unknown command "comp" for "etcdctl"\n\nDid you mean this?\n\tcompaction\n\tcompletion\n\nRun ' +
-        "'etcdctl --help' for usage.\n",
+        '\'etcdctl --help\' for usage.\nError: unknown command "comp" for "etcdctl"\n\nDid you mean this?\n' +
+        '\tcompaction\n\tcompletion\n\n',
     });
     expect((await run('getx')).stderr).toContain('\tget\n');
-    expect((await run('bogus')).stderr).toBe(
-      'Error: unknown command "bogus" for "etcdctl"\nRun \'etcdctl --help\' for usage.\n',
-    );
+    const said = 'Error: unknown command "bogus" for "etcdctl"\nRun \'etcdctl --help\' for usage.\n';
+    expect((await run('bogus')).stderr).toBe(`${said}Error: unknown command "bogus" for "etcdctl"\n`);
+    expect(await run('bogus --emulate-version 3.6')).toEqual({ exitCode: 1, stdout: '', stderr: said });
   });
 
   it.each(['lease', 'lease bogus', 'lease -h', 'help lease', 'lease --endpoints=x'])(
@@ -153,31 +154,40 @@ describe('a command line', () => {
     );
     expect(await run('--help')).toEqual(bare);
     expect(await run('help')).toEqual(bare);
-    expect((await run('help bogus')).stdout).toBe(bare.stdout);
-    expect((await run('help bogus')).exitCode).toBe(0);
+    expect(await run('--endpoints x -w json help')).toEqual(bare);
+    const unknown = { exitCode: 0, stdout: bare.stdout, stderr: 'Unknown help topic [`bogus` `x`]\n' };
+    expect(await run('--hex help bogus x')).toEqual(unknown);
     expect((await run('', { env: { ETCDCTL_EMULATE_VERSION: '3.4' } })).stdout).toContain('VERSION:\n\t3.4.');
   });
 
   it('with a bad flag prints the usage and the error, and exits 1', async () => {
     for (const words of ['get a --bogus', '--bogus=1 get a', 'lease --bogus', '--bogus']) {
       const { exitCode, stdout, stderr } = await run(words);
-      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: 'Error: unknown flag: --bogus\n' });
+      const said = 'Error: unknown flag: --bogus\n\nError: unknown flag: --bogus\n';
+      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: said });
       expect(stdout).toContain('USAGE:\n\tetcdctl');
     }
+    const later = await run('get a --bogus', { env: { ETCDCTL_EMULATE_VERSION: '3.6' } });
+    expect(later.stderr).toBe('Error: unknown flag: --bogus\n\n');
     // cobra takes the word for the flag's value
     expect((await run('--bogus get a')).stderr).toContain('unknown command "a"');
     const utl = await run('get a --bogus', { program: etcdutl });
     expect(utl.stdout).toBe('');
-    expect(utl.stderr).toMatch(/^Usage:\n {2}etcdutl get [\s\S]*\nError: unknown flag: --bogus\n$/);
+    expect(utl.stderr).toMatch(
+      /^Error: unknown flag: --bogus\nUsage:\n {2}etcdutl get [\s\S]*\n\nError: unknown flag: --bogus\n$/,
+    );
   });
 
   it('refuses arguments where there are none, and wants required flags', async () => {
     expect(await run('completion bash extra')).toMatchObject({
       exitCode: 1,
-      stderr: 'Error: unknown command "extra" for "etcdctl completion bash"\n',
+      stderr:
+        'Error: unknown command "extra" for "etcdctl completion bash"\n\n' +
+        'Error: unknown command "extra" for "etcdctl completion bash"\n',
     });
     expect(await run('completion bash')).toMatchObject({ exitCode: 0, stdout: 'script' });
-    expect(await run('defrag')).toMatchObject({ exitCode: 1, stderr: 'Error: required flag(s) "data-dir" not set\n' });
+    const missing = 'Error: required flag(s) "data-dir" not set\n';
+    expect(await run('defrag')).toMatchObject({ exitCode: 1, stderr: `${missing}\n${missing}` });
     expect(await run('defrag --data-dir=x')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
   });
 
