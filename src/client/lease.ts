@@ -21,6 +21,7 @@ import {
 } from '../proto/gen/etcdserverpb.js';
 import type { Caller } from './caller.js';
 import { EtcdError, fromGrpc } from './errors.js';
+import { isKnownError } from './known-errors.js';
 import type { CallLimits } from './options.js';
 import { limitsOf } from './retry.js';
 
@@ -83,7 +84,9 @@ export class LeaseClient {
         return answer;
       } catch (thrown) {
         const error = fromGrpc(thrown);
-        if (error.code !== Code.Unavailable && error.code !== Code.Internal) throw error;
+        // What etcd refuses by name ends it, Unavailable or not, as in clientv3: of a learner, or without a leader.
+        const isLost = error.code === Code.Unavailable || error.code === Code.Internal;
+        if (!isLost || isKnownError(error.message)) throw error;
         await this.#caller.pause(1, options.signal);
       }
     }

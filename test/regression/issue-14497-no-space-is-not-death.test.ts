@@ -1,11 +1,15 @@
 /**
  * A member without space failed its liveness probe, was restarted for ever and damaged by it (#14497); and transactions
- * that write nothing were refused together with those that do (#14884, 3.5.7).
+ * that write nothing were refused together with those that do (#14884, 3.5.7). Where the disk itself is full, etcd ends
+ * at once, and has everything it acknowledged when it is started with space.
  */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { op } from '../../src/client/index.js';
 import { prepareCluster } from '../support/cluster.js';
-import { buildPrograms, ourProgram } from '../support/member-process.js';
+import { buildPrograms, MemberProcess, ourProgram } from '../support/member-process.js';
+import { mayHaveDisk, onSmallDisk } from '../support/mount.js';
 
 beforeAll(buildPrograms, 120_000);
 
@@ -53,3 +57,39 @@ test('a member without space is alive, answers reads, deletes, and takes writes 
   expect(await probe('/health')).toBe(200);
   await again.stop();
 });
+
+test.runIf(mayHaveDisk())(
+  'a member whose disk is full ends, and has lost nothing when there is space again',
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    const disk = join(home.folder, 'disk');
+    mkdirSync(disk);
+    // Two segments of the log, and some megabytes for the database.
+    const sizes = { sizeBytes: 140 << 20, usedBytes: 12 << 20 };
+    const [file = '', ...words] = [...onSmallDisk(disk, sizes), ourProgram('etcd'), ...home.flags];
+    await using running = new MemberProcess(file, [...words, '--data-dir', join(disk, 'member')]);
+    const ready = '"ready to serve client requests"';
+    await running.untilSays(ready);
+    await using client = home.client();
+    const value = 'x'.repeat(300_000);
+    let acknowledged = 0;
+    const fill = async (): Promise<void> => {
+      for (;;) {
+        await client.kv.put(`k${acknowledged}`, value, { timeoutMs: 5000 });
+        acknowledged++;
+      }
+    };
+    await expect(fill()).rejects.toThrow();
+    await running.untilSays('ended 1\n');
+    expect(running.output).toMatch(/"failed to commit tx".*no space left on device/);
+    await running.untilHealthy(`${home.clientUrl}/health`);
+    const { kvs } = await client.kv.get('k', { prefix: true, keysOnly: true });
+    expect(kvs.length).toBeGreaterThanOrEqual(acknowledged);
+    expect(acknowledged).toBeGreaterThan(0);
+    await client.kv.put('again', value);
+  },
+);

@@ -1,4 +1,7 @@
-/** Programs that ask another DNS server than the machine's: another /etc/resolv.conf is laid over it for them alone. */
+/**
+ * Programs that see another machine than this one: a file or a disk is laid over what is there, for them alone. Another
+ * DNS server is another /etc/resolv.conf.
+ */
 import { writeFileSync } from 'node:fs';
 import { outputOfSync } from './program.js';
 
@@ -11,6 +14,32 @@ export function mayMount(): boolean {
     console.warn('SKIPPED: SRV records by a DNS server need root and mount namespaces');
     return false;
   }
+}
+
+/** Whether a program may have a small disk of its own here; says so where not. */
+export function mayHaveDisk(): boolean {
+  try {
+    outputOfSync('unshare', ['-mp', '--fork', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']);
+    return true;
+  } catch {
+    console.warn('SKIPPED: a full disk needs root and mount namespaces');
+    return false;
+  }
+}
+
+/**
+ * The words to put before a program and its words: it runs on a disk of so many bytes at `folder`, `usedBytes` of which
+ * are in use, and says "ended CODE" at its end; then again, with those bytes free. All ends with the first process.
+ */
+export function onSmallDisk(folder: string, options: { sizeBytes: number; usedBytes: number }): string[] {
+  const script = [
+    `mount -t tmpfs -o size=${options.sizeBytes} tmpfs "$0"`,
+    `head -c ${options.usedBytes} /dev/zero > "$0/used"`,
+    '"$@"',
+    'echo "ended $?" && rm "$0/used" && "$@"',
+  ];
+  const [mount, fill, ...run] = script;
+  return ['unshare', '-mp', '--fork', '--kill-child', 'sh', '-c', `${mount} && ${fill}; ${run.join('; ')}`, folder];
 }
 
 /** The words to put before a program and its words. `file` is written, and must stay as long as programs run. */

@@ -182,10 +182,14 @@ describe('renewing once', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('fails at once for a reason that stays', async () => {
+  it.each([
+    [Code.PermissionDenied, 'etcdserver: permission denied'],
+    [Code.Unavailable, 'etcdserver: rpc not supported for learner'],
+    [Code.Unavailable, 'etcdserver: no leader'],
+  ])('fails at once where etcd says why: %i %s', async (code, message) => {
     const once = client.lease.keepAliveOnce(7n);
-    const failed = expect(once).rejects.toThrow('etcdserver: permission denied');
-    (await openStream()).fail(new GrpcError(Code.PermissionDenied, 'etcdserver: permission denied'));
+    const failed = expect(once).rejects.toThrow(message);
+    (await openStream()).fail(new GrpcError(code, message));
     await failed;
   });
 });
