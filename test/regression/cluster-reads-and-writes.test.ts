@@ -1,6 +1,8 @@
 /** Bugs of etcd's that take a cluster, about what is read and written. */
 import { describe, expect, it } from 'vitest';
 import { RangeRequest, type RequestOp, TxnRequest } from '../../src/proto/gen/etcdserverpb.js';
+import { type Message, MessageType } from '../../src/raftpb/types.js';
+import { RaftGroup } from '../support/raft-group.js';
 import { type SimulatedCluster, type SimulatedMember, startSimulatedCluster } from '../support/simulated-cluster.js';
 
 async function hashes(cluster: SimulatedCluster, revision: number): Promise<unknown[]> {
@@ -92,6 +94,33 @@ describe('#14258, #14269: a read just after an election', () => {
       leader = await cluster.untilLeader();
     }
   }, 60_000);
+
+  it('is answered by the core once an entry of the new term is committed, not before, and surely then', () => {
+    const group = new RaftGroup(3);
+    group.elect(1n);
+    // The old leader has committed it, and its client was told; the others have the entry, but not that word.
+    const before = group.raw(1n).committed;
+    group.drop = ({ from, commit }) => from === 1n && commit > before;
+    group.propose(1n, 'acknowledged');
+    expect(group.data(1n)).toEqual(['acknowledged']);
+    expect(group.data(2n)).toEqual([]);
+    // The new leader gets heartbeats through, and no entries yet.
+    const isOld = ({ from, to }: Message): boolean => from === 1n || to === 1n;
+    group.drop = (message) => isOld(message) || message.type === MessageType.MsgApp;
+    group.elect(2n);
+    group.tick(1, [2n]);
+    for (const id of [2n, 3n]) group.raw(id).readIndex(Buffer.from(`at ${id}`));
+    group.tick(2, [2n]);
+    expect(group.member(2n).reads).toEqual([]);
+    expect(group.member(3n).reads).toEqual([]);
+    group.drop = isOld;
+    group.tick(2, [2n]);
+    for (const id of [2n, 3n]) {
+      expect(group.data(id)).toEqual(['acknowledged']);
+      const context = Buffer.from(`at ${id}`);
+      expect(group.member(id).reads).toEqual([{ index: group.raw(2n).committed, requestContext: context }]);
+    }
+  });
 });
 
 describe('#21375: reads while leadership moves on and on', () => {

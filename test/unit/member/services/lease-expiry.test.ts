@@ -124,7 +124,7 @@ describe('leases that have expired', () => {
   });
 });
 
-describe('a member that may lead no more', () => {
+describe('#16822: a member that may lead no more', () => {
   it('revokes nothing while it cannot make sure, and asks once at a time', async () => {
     const { lessor, state, tick, logger } = leading();
     let asked = 0;
