@@ -217,6 +217,12 @@ async function makePackages() {
     outdir: join(dist, 'packages'),
     define: { 'import.meta.url': 'bundleUrl' },
     banner: { js: 'var bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
+    // A bundle takes what `require` gives for the default export, as Node does where a module imports such a file.
+    footer: {
+      js:
+        'if (module.exports.__esModule && module.exports.default) ' +
+        'module.exports = Object.assign(module.exports.default, module.exports);',
+    },
   });
 }
 

@@ -7,7 +7,9 @@ export async function whileSpinning<T>(
   text: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (stderr.isTTY !== true || env.TERM === 'dumb') return work();
+  // A terminal without a size has nobody in front of it; ora would clear endlessly many lines there.
+  const isSeen = stderr.isTTY === true && env.TERM !== 'dumb' && (stderr.columns ?? 0) > 0;
+  if (!isSeen) return work();
   const { default: ora } = await import('ora');
   const spinner = ora({ text, stream: stderr, isEnabled: true, discardStdin: false }).start();
   try {

@@ -47,7 +47,7 @@ export class AuthClient {
   }
 
   status(limits: CallLimits = {}): Promise<AuthStatusResponse> {
-    return this.#caller.unary(Auth.authStatus, {}, limits);
+    return this.#caller.unary(Auth.authStatus, {}, limitsOf(limits, 'repeatable'));
   }
 
   authenticate(name: string, password: string, limits: CallLimits = {}): Promise<AuthenticateResponse> {

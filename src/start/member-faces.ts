@@ -64,6 +64,7 @@ export function facesOf(
     alarmNames: () => member.maintenance.alarmNames(),
     hasLeader: () => member.leadership.hasLeader,
     isLearner: () => member.isLearner,
+    servesV2: options.enableV2,
     probe: (options: { serializable: boolean }) => member.reads.probe(options),
   };
   const health = healthHandler(source, logger.with({ caller: 'api/http/health.ts' }), measured.health);

@@ -16,6 +16,8 @@ export interface HealthSource {
   alarmNames(): readonly string[];
   hasLeader(): boolean;
   isLearner(): boolean;
+  /** `--enable-v2`: `/health` reads through the v2 API then, always by a quorum. */
+  readonly servesV2: boolean;
   /** A read of one absent key. Rejects with the error whose text is shown. */
   probe(options: { serializable: boolean }): Promise<void>;
 }
@@ -88,12 +90,14 @@ async function unhealthyReason(
     logger.warn('serving /health false; no leader');
     return 'RAFT NO LEADER';
   }
+  const call = source.servesV2 ? 'QGET' : 'RANGE';
   try {
-    await source.probe({ serializable });
+    await source.probe({ serializable: serializable && !source.servesV2 });
     return undefined;
   } catch (cause) {
-    logger.warn('serving /health false; Range fails', { error: (cause as Error).message });
-    return `RANGE ERROR:${(cause as Error).message}`;
+    const error = (cause as Error).message;
+    logger.warn(`serving /health false; ${source.servesV2 ? 'QGET' : 'Range'} fails`, { error });
+    return `${call} ERROR:${error}`;
   }
 }
 

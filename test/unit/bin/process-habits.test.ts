@@ -49,6 +49,24 @@ async function shell(line: string, env: Readonly<Record<string, string>> = {}) {
   return { code: end.exitCode, stdout: Buffer.from(end.stdout), stderr: Buffer.from(end.stderr).toString() };
 }
 
+describe('on a terminal', () => {
+  /** That of `script` has the size 0x0, as those of test harnesses have, until it is given another. */
+  const onTerminal = (line: string) => shell(`script -qec '${line}' /dev/null`, { TERM: 'xterm' });
+
+  it('a command shows that it is at work, and what comes of it', async () => {
+    const { code, stdout } = await onTerminal('stty cols 80; $CTL defrag');
+    expect(stdout.toString()).toContain('\u001b[');
+    expect(stdout.toString()).toContain('Finished defragmenting etcd member');
+    expect(code).toBe(0);
+  });
+
+  it('that has no size it shows the outcome alone', async () => {
+    const { code, stdout } = await onTerminal('$CTL defrag; $CTL put terminal 1; $CTL compaction --physical 2');
+    expect(stdout.toString()).toMatch(/^Finished defragmenting etcd member\[.*\]\r\nOK\r\ncompacted revision 2\r\n$/);
+    expect(code).toBe(0);
+  });
+});
+
 describe('arguments that are no UTF-8', () => {
   it('are different keys, and values', async () => {
     const byte = (octal: string): string => `"$(printf '\\${octal}')"`;

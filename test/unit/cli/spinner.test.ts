@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { whileSpinning } from '../../../src/cli/spinner.js';
 
 /** What is written to a standard error, which may be a terminal. */
-function terminal({ isTTY, env = {} }: { isTTY: boolean; env?: Record<string, string> }) {
+function terminal(options: { isTTY: boolean; env?: Record<string, string>; columns?: number }) {
+  const { isTTY, env = {}, columns = 80 } = options;
   let text = '';
   const stderr = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -12,7 +13,7 @@ function terminal({ isTTY, env = {} }: { isTTY: boolean; env?: Record<string, st
     },
   });
   const cursor = { cursorTo: () => true, clearLine: () => true, moveCursor: () => true };
-  return { io: { env, stderr: Object.assign(stderr, { isTTY, columns: 80 }, cursor) }, text: () => text };
+  return { io: { env, stderr: Object.assign(stderr, { isTTY, columns }, cursor) }, text: () => text };
 }
 
 it('shows what is waited for on a terminal, until it is there or has failed', async () => {
@@ -24,7 +25,7 @@ it('shows what is waited for on a terminal, until it is there or has failed', as
 });
 
 it('says nothing where nobody looks, or where the terminal can do no more than print', async () => {
-  for (const where of [{ isTTY: false }, { isTTY: true, env: { TERM: 'dumb' } }]) {
+  for (const where of [{ isTTY: false }, { isTTY: true, env: { TERM: 'dumb' } }, { isTTY: true, columns: 0 }]) {
     const { io, text } = terminal(where);
     expect(await whileSpinning(io, 'waiting', () => Promise.resolve(7))).toBe(7);
     expect(text()).toBe('');

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { HealthCounters, type HealthSource, healthHandler } from '../../../../src/api/http/health.js';
+import type { HttpRequest } from '../../../../src/lib/http.js';
+import { silentLogger } from '../../../../src/lib/logger.js';
+
+/** A member without a leader, whose reads by a quorum are late. */
+function cutOff(servesV2: boolean) {
+  const source: HealthSource = {
+    emulate: '3.5',
+    alarmNames: () => [],
+    hasLeader: () => false,
+    isLearner: () => false,
+    servesV2,
+    probe: async ({ serializable }) => {
+      if (!serializable) throw new Error('etcdserver: request timed out');
+    },
+  };
+  const handler = healthHandler(source, silentLogger, new HealthCounters());
+  return async (path: string) => {
+    const url = new URL(path, 'http://127.0.0.1');
+    const response = await handler({ method: 'GET' } as HttpRequest, url);
+    return [response?.status, String(response?.body).trim()];
+  };
+}
+
+describe('the health of a member without a leader', () => {
+  it('is bad, and good where it is asked for its own part alone', async () => {
+    const get = cutOff(false);
+    expect(await get('/health')).toEqual([503, '{"health":"false","reason":"RAFT NO LEADER"}']);
+    expect(await get('/health?serializable=true')).toEqual([200, '{"health":"true","reason":""}']);
+  });
+
+  it('is bad either way where the v2 API is served, by which it reads then', async () => {
+    const get = cutOff(true);
+    expect(await get('/health?serializable=true')).toEqual([
+      503,
+      '{"health":"false","reason":"QGET ERROR:etcdserver: request timed out"}',
+    ]);
+  });
+});
