@@ -4,6 +4,7 @@
  */
 import { Registry } from 'prom-client';
 import type { Runtime } from '../../lib/runtime.js';
+import { asGoShows } from '../../member/metrics/exposition.js';
 import { collectProcessMetrics } from '../../member/metrics/process-metrics.js';
 import { addRpcMetrics, type RpcFigures } from '../../member/metrics/rpc-metrics.js';
 import { addScalars } from '../../member/metrics/scalars.js';
@@ -15,5 +16,5 @@ export function proxyMetrics(runtime: Runtime, rpcs: () => Iterable<RpcFigures>)
   collectProcessMetrics(register, runtime);
   addScalars(register, PROXY_SCALARS, () => undefined);
   addRpcMetrics(register, rpcs);
-  return register;
+  return { metrics: async () => asGoShows(await register.metrics()) };
 }

@@ -12,6 +12,7 @@ import type { Runtime } from '../../lib/runtime.js';
 import { MVCC_DURATIONS, MVCC_SCALARS, type MvccFigures } from '../../mvcc/metrics.js';
 import { V2_ACTIONS, V2_SCALARS, type V2Figures } from '../../v2/metrics.js';
 import { WAL_DURATIONS } from '../../wal/metrics.js';
+import { asGoShows } from './exposition.js';
 import { collectProcessMetrics, PROCESS_SCALARS, type ProcessFigures } from './process-metrics.js';
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
 import { addScalars } from './scalars.js';
@@ -49,19 +50,6 @@ export type Timing = keyof typeof DURATIONS;
 export interface MetricsIdentity {
   readonly serverVersion: string;
   readonly memberIdHex: string;
-}
-
-/**
- * Bounds of buckets as Go writes them: the last of the labels, and from a million on with an exponent; they are
- * compared as text.
- */
-function withGoBounds(text: string): string {
-  return text
-    .replace(/\{(le="[^"]*"),(.*)\} /g, '{$2,$1} ')
-    .replace(/le="(\d)(\d{6,})"/g, (_, first: string, rest: string) => {
-      const digits = rest.replace(/0+$/, '');
-      return `le="${first}${digits === '' ? '' : `.${digits}`}e+${String(rest.length).padStart(2, '0')}"`;
-    });
 }
 
 /** Versions of clients that are counted apart; the rest is one. */
@@ -167,7 +155,7 @@ export class MemberMetrics {
   async scraped(): Promise<string> {
     this.#scrapesRunning.inc();
     try {
-      return withGoBounds(await this.registry.metrics());
+      return asGoShows(await this.registry.metrics());
     } finally {
       this.#scrapesRunning.dec();
       this.#scrapes.inc({ code: '200' });

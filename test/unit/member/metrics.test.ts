@@ -178,6 +178,10 @@ describe('metrics', () => {
     expect(text).toMatch(
       /^etcd_server_apply_duration_seconds_bucket\{op="Put",success="true",version="v3",le="0.0001"\} \d+$/m,
     );
+    // Families by name, nothing between them.
+    const families = [...text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
+    expect(families).toEqual(families.toSorted());
+    expect(text).not.toContain('\n\n');
     // Of each method.
     expect(ends('etcd_http_successful_duration_seconds')).toEqual(['0.0005', '2.048', 28]);
   });
