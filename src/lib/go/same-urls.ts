@@ -65,7 +65,7 @@ async function resolvedUrl(url: string, { clock, logger, lookUpHost }: UrlResolv
       logger.info('resolved URL Host', { ...fields, 'resolved-addr': resolved });
       return `${scheme}://${resolved}${path}`;
     } catch (cause) {
-      failure = new Error(`lookup ${host}: ${lookUpErrorText(cause)}`);
+      failure = lookUpFailure(host, cause);
     }
     const failed = { ...fields, 'retry-interval': '1s', error: failure.message };
     logger.warn('failed to resolve URL Host', failed);
@@ -75,12 +75,10 @@ async function resolvedUrl(url: string, { clock, logger, lookUpHost }: UrlResolv
   }
 }
 
-function lookUpErrorText(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause);
-  const code = 'code' in cause ? cause.code : undefined;
-  if (code === 'ENOTFOUND' || code === 'ENODATA') return 'no such host';
-  if (code === 'EAI_AGAIN' || code === 'ETIMEOUT') return 'i/o timeout';
-  return cause.message;
+/** A resolver that says which server it asked has said it all. */
+function lookUpFailure(host: string, cause: unknown): Error {
+  const { message } = cause instanceof Error ? cause : new Error(String(cause));
+  return new Error(message.startsWith('lookup ') ? message : `lookup ${host}: ${message}`);
 }
 
 /** As Go's `%q` writes a list of texts. */

@@ -2,9 +2,10 @@
  * Names to addresses, as the system resolves them (hosts file, then DNS). Errors are worded as Go's resolver words
  * them.
  */
-import { getServers, type SrvRecord } from 'node:dns';
+import type { SrvRecord } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
+import { lookUpError } from './look-up-error.js';
 
 /**
  * All addresses of a host, IPv4 first; an address is its own, and no name at all is any of the machine's. Rejects when
@@ -88,28 +89,4 @@ function isDomainName(text: string): boolean {
   if (name === '') return true;
   const isLong = name.length > 253 || name.split('.').some((label) => label.length > 63);
   return !isLong && /^[\w-]+(\.[\w-]+)*$/.test(name) && !/(^|\.)-|-(\.|$)/.test(name) && /[^\d.]/.test(name);
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENODATA: 'no such host',
-  ENOTFOUND: 'no such host',
-  ENONAME: 'no such host',
-  EAI_NODATA: 'no such host',
-  EAI_NONAME: 'no such host',
-  EAI_AGAIN: 'server misbehaving',
-  ECONNREFUSED: 'connection refused',
-  ESERVFAIL: 'server misbehaving',
-  EREFUSED: 'server misbehaving',
-  ETIMEOUT: 'i/o timeout',
-  // Go goes on waiting for a better answer.
-  EBADRESP: 'i/o timeout',
-};
-
-/** `lookup a.example.com on 10.0.0.53:53: no such host` */
-function lookUpError(name: string, cause: unknown): Error {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const reason = reasons[code] ?? (cause instanceof Error ? cause.message : String(cause));
-  const [server] = getServers();
-  const asked = server === undefined ? '' : ` on ${/:\d+$/.test(server) ? server : `${server}:53`}`;
-  return Object.assign(new Error(`lookup ${name}${asked}: ${reason}`, { cause }), { code });
 }

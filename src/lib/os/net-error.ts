@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { systemErrorText } from '../go/system-error.js';
 import type { NetworkAddress } from '../network.js';
+import { lookUpError } from './look-up-error.js';
 import { tlsTexts } from './tls-verify.js';
 
 export class DialError extends Error {
@@ -27,9 +28,7 @@ export function goError(
     failed instanceof AggregateError ? (failed.errors[0] as NodeJS.ErrnoException) : failed;
   const code = error.code ?? '';
   if (error.syscall === 'getaddrinfo' && address.t === 'tcp') {
-    const text =
-      code === 'EAI_AGAIN' ? 'Temporary failure in name resolution' : code === 'ENOTFOUND' ? 'no such host' : code;
-    return new DialError(`${verb} tcp: lookup ${address.host}: ${text}`, code, failed);
+    return new DialError(`${verb} tcp: ${lookUpError(address.host, error).message}`, code, failed);
   }
   const tried = error as { address?: unknown; port?: unknown };
   const where =

@@ -40,7 +40,8 @@ class World implements DecisionWorld {
   lookUpHost = async (host: string): Promise<readonly string[]> => {
     this.lookUps++;
     const found = this.hosts.get(host) ?? (/^[\d.]+$|:/.test(host) ? [host] : undefined);
-    if (found === undefined) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' });
+    if (found === undefined)
+      throw Object.assign(new Error(`lookup ${host} on 10.0.0.53:53: no such host`), { code: 'ENOTFOUND' });
     return found;
   };
 
@@ -146,7 +147,7 @@ describe('a cluster that begins', () => {
       'a=http://nowhere:2380',
       {},
       `--initial-cluster has a=http://nowhere:2380 but missing from --initial-advertise-peer-urls=${own} (failed ` +
-        `to resolve "http://nowhere:2380" (lookup nowhere: no such host))`,
+        `to resolve "http://nowhere:2380" (lookup nowhere on 10.0.0.53:53: no such host))`,
     ],
   ])('is refused with %s', async (_what, cluster, more, message) => {
     expect(await refusal(told(cluster, more))).toBe(message);
