@@ -101,7 +101,12 @@ describe('in clear', () => {
       /^dial unix \/nonexistent\/sock: connect: no such file or directory$/,
       'ENOENT',
     ],
-    ['a name that is none', { t: 'tcp', host: 'nowhere.invalid', port: 1 }, /^dial tcp: lookup nowhere\.invalid( on \S+)?: /, ''],
+    [
+      'a name that is none',
+      { t: 'tcp', host: 'nowhere.invalid', port: 1 },
+      /^dial tcp: lookup nowhere\.invalid( on \S+)?: /,
+      '',
+    ],
   ])("says in Go's words why it cannot dial %s", async (_name, address, message, code) => {
     const error: unknown = await osNetwork.dial(address).catch((each: unknown) => each);
     expect(error).toMatchObject({ message: expect.stringMatching(message) });
