@@ -21,6 +21,10 @@ type Level = 'info' | 'warn' | 'error';
 export const clientLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
   lineLogger(io, differenceOf('clientNamesItself', emulate) ? 'etcd-client' : undefined, ['warn', 'error']);
 
+/** The same in `endpoint health`, whose clients have another name. */
+export const healthLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
+  lineLogger(io, differenceOf('clientNamesItself', emulate) ? 'client' : undefined, ['warn', 'error']);
+
 /** How a long command gets on. */
 export const progressLogger = (io: Terminal): Logger => lineLogger(io, undefined, ['info', 'warn', 'error']);
 

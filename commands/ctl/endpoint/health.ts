@@ -17,8 +17,10 @@ export default class EndpointHealth extends CtlCommand {
     const options = await clientOptions(globals, this.io);
     await using client = flags.cluster ? await connect(options, { exitCode: ExitCode.error }) : undefined;
     const endpoints = client === undefined ? globals.endpoints : await clusterEndpoints(globals, flags, client);
+    const { healthLogger } = await import('../../../src/ctl/client-logger.js');
+    const probe = { ...options, logger: healthLogger(this.io, globals.emulate) };
     const limits = { timeoutMs: globals['command-timeout'] };
-    const list = await Promise.all(endpoints.map((endpoint) => checkHealth(options, endpoint, limits)));
+    const list = await Promise.all(endpoints.map((endpoint) => checkHealth(probe, endpoint, limits)));
     printer.print('endpointHealth', list);
     if (list.some(({ error }) => error !== '')) fail(ExitCode.error, 'unhealthy cluster');
   }

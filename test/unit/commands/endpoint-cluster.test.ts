@@ -54,3 +54,10 @@ it.each<[string, string, number, RegExp | '', string]>([
   else expect(ran.stdout).toMatch(stdout);
   expect(ran.stderr).toContain(stderr);
 });
+
+it('endpoint health gives its clients a name of their own in what they log', async () => {
+  const words = ['--endpoints', '127.0.0.1:1', '--command-timeout=200ms', 'endpoint', 'health'];
+  const { exitCode, stderr } = await runCommand(image, words);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/"logger":"client",.*"retrying of unary invoker failed"/);
+});
