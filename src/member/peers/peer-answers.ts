@@ -6,6 +6,7 @@ import type { EmulatedVersion } from '../../lib/emulate.js';
 import type { LeaseId } from '../../lib/ids.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { NodeId } from '../../raftpb/types.js';
+import { refusalOf } from '../apply/refusal.js';
 import type { Applied } from '../loop/applied.js';
 import type { MembershipChanges } from '../membership/changes.js';
 import type { Cluster } from '../membership/cluster.js';
@@ -51,14 +52,15 @@ export class PeerAnswers {
     return changes.promoteHere(id);
   }
 
+  /** Others look for etcd's words in a refusal: one whose revision is compacted here proves nothing. */
   async hashKv(revision: number) {
-    const {
-      currentRevision,
-      hash,
-      compactRevision,
-      revision: hashRevision,
-    } = await this.deps.maintenance.hashKv(revision);
-    return { currentRevision, hash, compactRevision, hashRevision };
+    try {
+      const { revision: hashRevision, ...found } = await this.deps.maintenance.hashKv(revision);
+      const { currentRevision, hash, compactRevision } = found;
+      return { currentRevision, hash, compactRevision, hashRevision };
+    } catch (cause) {
+      throw refusalOf(cause) ?? cause;
+    }
   }
 
   async downgradeEnabled(): Promise<boolean> {

@@ -52,6 +52,10 @@ describe('data that differs', () => {
     await cluster.run(compact(3));
     await cluster.until(() => alarmed(leader).length > 0);
     expect(alarmed(leader)).toEqual([follower.id]);
+    // In the words that the others' checks look for, etcd's too.
+    const { peerAnswers } = leader.member;
+    await expect(peerAnswers.hashKv(1)).rejects.toThrow('etcdserver: mvcc: required revision has been compacted');
+    await expect(peerAnswers.hashKv(99)).rejects.toThrow('etcdserver: mvcc: required revision is a future revision');
   });
 
   it('does not start beside others with the initial check', async () => {
