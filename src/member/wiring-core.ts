@@ -110,9 +110,7 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
     auth,
     nowMs: () => clock.monotonicMs(),
     fits: (costBytes) => space.fits(costBytes),
-    onQuotaExceeded: () => {
-      void space.raiseAlarm();
-    },
+    onQuotaExceeded: () => space.exceeded(),
     onCompaction: (revision, done) => storeWork.track(revision, done),
   });
   const entries = new EntryApplier({

@@ -61,7 +61,7 @@ export function facesOf(
   const raft: HttpHandler = (request, url) => transport.handle(request, url);
   const source = {
     emulate: member.emulate,
-    alarmNames: () => member.maintenance.alarmNames(),
+    alarms: () => member.maintenance.namedAlarms(),
     hasLeader: () => member.leadership.hasLeader,
     isLearner: () => member.isLearner,
     servesV2: options.enableV2,

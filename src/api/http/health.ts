@@ -4,7 +4,7 @@
  */
 
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import type { HttpResponse } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
 import type { HealthCheckCount } from '../../member/metrics/server-metrics.js';
 import { type HttpHandler, onlyGet, textError } from './types.js';
@@ -12,8 +12,8 @@ import { type HttpHandler, onlyGet, textError } from './types.js';
 /** What the checks need of a member. */
 export interface HealthSource {
   readonly emulate: EmulatedVersion;
-  /** Names of the alarms raised by anyone: `NOSPACE`, `CORRUPT`. */
-  alarmNames(): readonly string[];
+  /** Raised by anyone: by name, `NOSPACE` or `CORRUPT`. */
+  alarms(): readonly { readonly name: string; readonly memberId: bigint }[];
   hasLeader(): boolean;
   isLearner(): boolean;
   /** `--enable-v2`: `/health` reads through the v2 API then, always by a quorum. */
@@ -46,7 +46,7 @@ export function healthHandler(source: HealthSource, logger: Logger, counters: He
     if (only !== undefined && !checks.has(only)) return undefined;
     return (
       onlyGet(request) ??
-      runChecks(logger, request, url, only === undefined ? checks : pick(checks, only), (name, isOk) =>
+      runChecks(logger, url, only === undefined ? checks : pick(checks, only), (name, isOk) =>
         counters.checked(type, name, isOk),
       )
     );
@@ -81,10 +81,13 @@ async function unhealthyReason(
   excluded: ReadonlySet<string>,
   serializable: boolean,
 ): Promise<string | undefined> {
-  const alarm = source.alarmNames().find((name) => !excluded.has(name));
+  const alarm = source.alarms().find(({ name }) => !excluded.has(name));
   if (alarm !== undefined) {
-    logger.warn('serving /health false due to an alarm', { alarm });
-    return `ALARM ${alarm}`;
+    // The text of the whole message, with the space that Go's printer leaves behind it.
+    logger.warn('serving /health false due to an alarm', {
+      alarm: `memberID:${alarm.memberId} alarm:${alarm.name} `,
+    });
+    return `ALARM ${alarm.name}`;
   }
   if (!serializable && !source.hasLeader()) {
     logger.warn('serving /health false; no leader');
@@ -112,7 +115,7 @@ function readyChecks(source: HealthSource): Map<string, Check> {
     [
       'data_corruption',
       async () => {
-        if (source.alarmNames().includes('CORRUPT')) throw new Error('alarm activated: CORRUPT');
+        if (source.alarms().some(({ name }) => name === 'CORRUPT')) throw new Error('alarm activated: CORRUPT');
       },
     ],
     ['serializable_read', () => source.probe({ serializable: true })],
@@ -132,7 +135,6 @@ function pick(checks: ReadonlyMap<string, Check>, name: string): Map<string, Che
 
 async function runChecks(
   logger: Logger,
-  request: HttpRequest,
   url: URL,
   checks: ReadonlyMap<string, Check>,
   checked: (name: string, isOk: boolean) => void,
@@ -155,10 +157,10 @@ async function runChecks(
     }
   }
   if (failed) {
-    logger.error('Health check error', { path: request.target, reason: lines.join(''), 'status-code': 503 });
+    logger.error('Health check error', { path: url.pathname, reason: lines.join(''), 'status-code': 503 });
     return textError(503, lines.join(''));
   }
-  logger.debug('Health check OK', { path: request.target, 'status-code': 200 });
+  logger.debug('Health check OK', { path: url.pathname, 'status-code': 200 });
   return {
     status: 200,
     headers: { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' },

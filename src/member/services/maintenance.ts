@@ -71,8 +71,8 @@ export class Maintenance {
     return this.deps.alarms.list(request.alarm);
   }
 
-  alarmNames(): string[] {
-    return this.deps.alarms.list().map(({ alarm }) => alarmName(alarm));
+  namedAlarms(): { readonly name: string; readonly memberId: bigint }[] {
+    return this.deps.alarms.list().map(({ alarm, memberID }) => ({ name: alarmName(alarm), memberId: memberID }));
   }
 
   /** How long what was done took, for whoever measures. */

@@ -50,6 +50,18 @@ export class Space {
     throw new EtcdError('noSpace');
   }
 
+  /** After a request that was applied went over the quota. */
+  exceeded(): void {
+    const { alarms, logger, quotaOption } = this.deps;
+    if (alarms.has(AlarmType.NOSPACE)) return;
+    logger.warn('message exceeded backend quota; raising alarm', {
+      'quota-size-bytes': quotaOption,
+      'quota-size': humanBytes(quotaOption),
+      error: 'etcdserver: no space',
+    });
+    void this.raiseAlarm();
+  }
+
   /** Resolves when the alarm has been applied (or could not be raised: the next refusal tries again). */
   raiseAlarm(): Promise<void> {
     if (this.deps.alarms.has(AlarmType.NOSPACE)) return Promise.resolve();
@@ -60,11 +72,7 @@ export class Space {
   }
 
   async #propose(): Promise<void> {
-    const { backend, logger, memberId: memberID, propose } = this.deps;
-    logger.warn('exceeded backend quota; raising alarm', {
-      'quota-size-bytes': this.quotaBytes,
-      'db-size-bytes': backend.sizeBytes,
-    });
+    const { logger, memberId: memberID, propose } = this.deps;
     try {
       await propose({
         kind: 'alarm',

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { HealthCounters, type HealthSource, healthHandler } from '../../../../src/api/http/health.js';
 import type { HttpRequest } from '../../../../src/lib/http.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
+import { RecordingLogger } from '../../../support/recording-logger.js';
 
 /** A member without a leader, whose reads by a quorum are late. */
 function cutOff(servesV2: boolean) {
   const source: HealthSource = {
     emulate: '3.5',
-    alarmNames: () => [],
+    alarms: () => [],
     hasLeader: () => false,
     isLearner: () => false,
     servesV2,
@@ -22,6 +23,35 @@ function cutOff(servesV2: boolean) {
     return [response?.status, String(response?.body).trim()];
   };
 }
+
+describe('the health of a member with alarms', () => {
+  it('is logged with the first alarm that counts, whose it is, and the path without its query', async () => {
+    const logger = new RecordingLogger();
+    const source: HealthSource = {
+      emulate: '3.5',
+      alarms: () => [
+        { name: 'NOSPACE', memberId: 5n },
+        { name: 'CORRUPT', memberId: 7n },
+      ],
+      hasLeader: () => true,
+      isLearner: () => false,
+      servesV2: false,
+      probe: async () => {},
+    };
+    const handler = healthHandler(source, logger, new HealthCounters());
+    for (const path of ['/health', '/health?exclude=NOSPACE', '/readyz?verbose']) {
+      await handler({ method: 'GET', target: path } as HttpRequest, new URL(path, 'http://127.0.0.1'));
+    }
+    const serving = 'serving /health false due to an alarm';
+    expect(logger.records).toMatchObject([
+      { message: serving, fields: { alarm: 'memberID:5 alarm:NOSPACE ' } },
+      { message: '/health error' },
+      { message: serving, fields: { alarm: 'memberID:7 alarm:CORRUPT ' } },
+      { message: '/health error' },
+      { message: 'Health check error', fields: { path: '/readyz' } },
+    ]);
+  });
+});
 
 describe('the health of a member without a leader', () => {
   it('is bad, and good where it is asked for its own part alone', async () => {

@@ -218,7 +218,7 @@ describe('a follower that lags', () => {
     expect(lagging.member.auth.revision).toBe(member.auth.revision);
     expect(lagging.member.lessor.lookup(77n)).toMatchObject({ ttlSeconds: 1000 });
     expect([...lagging.member.lessor.keysOf(77n)]).toEqual(['leased']);
-    expect(lagging.member.maintenance.alarmNames()).toEqual(['NOSPACE']);
+    expect(lagging.member.maintenance.namedAlarms()).toMatchObject([{ name: 'NOSPACE' }]);
     expect(lagging.member.cluster.state).toEqual(member.cluster.state);
     expect(lagging.member.cluster.downgrade).toEqual({ enabled: true, targetVersion: '3.4.0' });
   });

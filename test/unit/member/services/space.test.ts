@@ -81,3 +81,19 @@ it('an alarm that could not be raised is raised by the next who is refused', asy
   await expect(made.refuse()).rejects.toMatchObject({ row: 'noSpace' });
   expect(proposed.length).toBe(2);
 });
+
+it('what went over the quota as it was applied is logged, what was refused before is not', async () => {
+  const { made, logger, proposed } = space(2000);
+  const told = () => logger.records.filter(({ level }) => level === 'warn');
+  await expect(made.refuse()).rejects.toMatchObject({ row: 'noSpace' });
+  made.exceeded();
+  expect(told()).toEqual([]);
+  const other = space(2000);
+  other.made.exceeded();
+  await settle();
+  expect(other.logger.records.at(-1)).toMatchObject({
+    message: 'message exceeded backend quota; raising alarm',
+    fields: { 'quota-size-bytes': 2000, 'quota-size': '2.0 kB', error: 'etcdserver: no space' },
+  });
+  expect([proposed.length, other.proposed.length]).toEqual([1, 1]);
+});
