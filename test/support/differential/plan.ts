@@ -8,6 +8,7 @@ import {
   byPath,
   type Caller,
   isDeadly,
+  isShort,
   type Planned,
   type Rpc,
   rawRpcs,
@@ -136,7 +137,8 @@ export class Plan {
     if (body.action === 'ACTIVATE') this.#planned.push({ in: 3 + draw.below(8), steps: [...alarmsOff] });
     for (;;) {
       const texts = bodies.map((each) => this.#text(each, rpc.whole === true));
-      if (texts.some((text) => isDeadly(messageOf(rpc.method, text)))) continue;
+      const messages = texts.map((text) => messageOf(rpc.method, text));
+      if (messages.some((message) => isDeadly(message) || isShort(message))) continue;
       return this.#call(rpc, texts, { as, body, mayBeOdd: true });
     }
   }

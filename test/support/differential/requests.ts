@@ -226,6 +226,16 @@ export const isDeadly = (message: unknown): boolean =>
     JSON.stringify(message, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? '',
   );
 
+const SHORTEST_LEASE_SECONDS = 600n;
+
+/** A lease that would expire on the way, on one side before the other. */
+export const isShort = (message: unknown): boolean =>
+  typeof message === 'object' &&
+  message !== null &&
+  'TTL' in message &&
+  typeof message.TTL === 'bigint' &&
+  message.TTL < SHORTEST_LEASE_SECONDS;
+
 function decoded(method: Method<unknown, unknown>, bytes: Uint8Array): unknown {
   try {
     return method.input.decode(bytes);

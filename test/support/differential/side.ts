@@ -144,6 +144,14 @@ export class Side implements AsyncDisposable {
     this.#learner = '0';
   }
 
+  /** Whether authentication is on, so that nobody may ask for users. */
+  async isLocked(): Promise<boolean> {
+    return this.channel.unary(Auth.userList, {}).then(
+      () => false,
+      () => true,
+    );
+  }
+
   /** Nobody is known any more, nothing leased. Authentication is off. */
   async clear(): Promise<void> {
     const { channel } = this;
