@@ -226,14 +226,14 @@ export const isDeadly = (message: unknown): boolean =>
     JSON.stringify(message, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? '',
   );
 
-const SHORTEST_LEASE_SECONDS = 600n;
+const SHORTEST_LEASE_SECONDS = 600;
 
 /** A lease that would expire on the way, on one side before the other. */
 export const isShort = (message: unknown): boolean =>
   typeof message === 'object' &&
   message !== null &&
   'TTL' in message &&
-  typeof message.TTL === 'bigint' &&
+  typeof message.TTL === 'number' &&
   message.TTL < SHORTEST_LEASE_SECONDS;
 
 function decoded(method: Method<unknown, unknown>, bytes: Uint8Array): unknown {
