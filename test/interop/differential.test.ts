@@ -2,7 +2,8 @@
  * Random sequences of requests of every RPC, valid and not, through gRPC (bytes that are no message among them) and
  * through the JSON gateway: our member and a real etcd answer each alike, their watches are told the same, and they
  * hold the same at every revision. Runs where REAL_ETCD names the folder with the binaries of 3.5.
- * `DIFFERENTIAL_SEEDS` (`7`, `1-100`) and `DIFFERENTIAL_STEPS` try others and more.
+ * `DIFFERENTIAL_SEEDS` (`7`, `1-100`) and `DIFFERENTIAL_STEPS` try others and more, `DIFFERENTIAL_PAIRS` (of at most 5)
+ * how many at once.
  */
 import { afterAll, describe, test } from 'vitest';
 import { Pairs } from '../support/differential/pairs.js';
@@ -18,10 +19,10 @@ const common = ['--bcrypt-cost=4', '--heartbeat-interval=50', '--election-timeou
 const limited = [...common, '--max-txn-ops=3', '--max-request-bytes=500'];
 
 /** Most of the time of a sequence somebody waits: several share the machine. */
-const PAIRS = 3;
+const pairsAtOnce = Number(process.env.DIFFERENTIAL_PAIRS ?? 3);
 
 describe.skipIf(binaries === '')('beside a real etcd', () => {
-  const pairs = new Pairs(binaries, PAIRS);
+  const pairs = new Pairs(binaries, pairsAtOnce);
   afterAll(() => pairs.end());
 
   test.concurrent.each(seeds)('seed %d: the same answers', { timeout: 240_000 }, async (seed) => {
