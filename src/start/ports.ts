@@ -25,8 +25,8 @@ import { listenerTls } from './tls-server.js';
 export type PortKind = 'peer' | 'client' | 'http' | 'metrics';
 
 /**
- * What is answered on a port. Without `grpc`, gRPC calls are refused; without `http`, plain requests are (415), as etcd
- * does with split listeners.
+ * What is answered on a port. Without `grpc`, gRPC calls are refused; without `http`, plain requests are (415), and
+ * HTTP/1 in clear is hung up on, as etcd does with split listeners.
  */
 export interface PortFaces {
   readonly grpc?: GrpcServer | undefined;
@@ -118,7 +118,12 @@ export class Ports {
           backlog: this.backlog,
           onStream: (stream, fields, end) => this.#dispatch(faces, stream, fields, end),
         },
-        http1,
+        http1: {
+          accept: (connection) => {
+            if (faces.http === undefined && connection.tls === undefined) connection.socket.destroy();
+            else http1.accept(connection);
+          },
+        },
       });
       open.served = { port, http1, faces };
       open.gate.open(port.accept);

@@ -1,4 +1,6 @@
 /** `--listen-metrics-urls` over TLS, with the clients' certificates; ports for http and https both. */
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { get } from 'node:https';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
@@ -52,6 +54,22 @@ describe('a metrics listener with https', () => {
     await using _ = await startCluster({ members: 1, flags });
     expect(await ask(port, '/health', undefined)).toMatch(/^failed: /);
     expect(await ask(port, '/health', client)).toBe('200 {"health":"true","reason":""}');
+  });
+});
+
+describe('an address that is for gRPC alone', () => {
+  it('hangs up on HTTP/1 in clear, and refuses over HTTP/2 what is no call', async () => {
+    const port = await freePort();
+    const flags = [`--listen-client-http-urls=http://127.0.0.1:${port}`];
+    await using cluster = await startCluster({ members: 1, flags });
+    const { clientUrl } = cluster.only;
+    const hungUp = await fetch(`${clientUrl}/health`).catch((error: Error) => error.cause);
+    expect(hungUp).toMatchObject({ code: 'UND_ERR_SOCKET' });
+    const session = connect(clientUrl);
+    const [headers] = await once(session.request({ ':path': '/health' }), 'response');
+    session.destroy();
+    expect(headers).toMatchObject({ ':status': 415, 'grpc-status': '3' });
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
   });
 });
 
