@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { askControl } from './control-socket.js';
 
 const HOST = '127.0.0.1';
 
@@ -24,8 +25,15 @@ export interface ClusterFolder {
   close(): void;
 }
 
-/** `path` is kept; `''` = a temporary folder. Throws when it holds a cluster of another size. */
+/** `path` is kept; `''` = a temporary folder. Throws when it holds a cluster that is up, or one of another size. */
 export async function openClusterFolder(path: string, size: number): Promise<ClusterFolder> {
+  const isUp =
+    path !== '' &&
+    (await askControl(join(path, 'control.sock'), '').then(
+      () => true,
+      () => false,
+    ));
+  if (isUp) throw new Error(`the cluster in ${path} is up already`);
   if (path !== '') mkdirSync(path, { recursive: true, mode: 0o700 });
   const folder = path === '' ? mkdtempSync(join(tmpdir(), 'etcd-ts-cluster-')) : path;
   const socketPath = join(folder, 'control.sock');

@@ -26,6 +26,8 @@ describe('a cluster on this machine', () => {
       const client = { ETCDCTL_ENDPOINTS: endpoints };
       await run('etcdctl', ['put', 'a', 'b'], client);
       const where = ['--data-dir', dataDir];
+      const again = run('etcd', ['cluster', 'up', ...where]);
+      await expect(again).rejects.toThrow(`Error: the cluster in ${dataDir} is up already`);
       expect(await run('etcd', ['cluster', 'kill', 'm2', ...where])).toMatch(/^killed m2 /);
       await expect(run('etcd', ['cluster', 'kill', 'm2', ...where])).rejects.toThrow('Error: m2 is not running');
       await expect(run('etcd', ['cluster', 'kill', 'm9', ...where])).rejects.toThrow(
