@@ -2,6 +2,7 @@ import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import { Election, type Leader } from '../../src/client/concurrency/election.js';
 import { Session } from '../../src/client/concurrency/session.js';
+import { EtcdError } from '../../src/client/errors.js';
 import { CtlCommand } from '../../src/ctl/command.js';
 import type { Printer } from '../../src/ctl/print/printer.js';
 import { aborted, stopSignals } from '../../src/lib/os/stop-signals.js';
@@ -33,7 +34,12 @@ export default class Elect extends CtlCommand {
 }
 
 async function observe(election: Election, printer: Printer, signal: AbortSignal): Promise<void> {
-  for await (const leader of election.observe({ signal })) show(printer, leader);
+  try {
+    for await (const leader of election.observe({ signal })) show(printer, leader);
+  } catch (error) {
+    // Whatever it was, as etcdctl.
+    if (!(error instanceof EtcdError)) throw error;
+  }
   if (!signal.aborted) fail(ExitCode.error, 'elect: observer lost');
 }
 

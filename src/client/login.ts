@@ -33,13 +33,14 @@ export class Login implements TokenSource {
     return this.#underWay;
   }
 
+  /** Calls made meanwhile go on with the token that there is. */
   async #logIn(limits: CallLimits): Promise<void> {
-    this.#token = '';
     const { username, password } = this.#credentials;
     try {
       this.#token = (await this.#auth.authenticate(username, password, limits)).token;
     } catch (error) {
       if (!(error instanceof EtcdError && error.message === wireErrors.authNotEnabled.message)) throw error;
+      this.#token = '';
     }
   }
 }

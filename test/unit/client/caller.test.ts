@@ -287,6 +287,30 @@ describe('a client with a user', () => {
     await client.close();
   });
 
+  it('goes on with the token that it has while a stream gets another', async () => {
+    let answerLogin: (token: string) => void = () => {};
+    const second = new Promise<string>((resolve) => {
+      answerLogin = resolve;
+    });
+    const seen: (readonly string[] | undefined)[] = [];
+    const list: (string | Promise<string>)[] = ['first', second];
+    const answer: Answer = async ({ path, metadata }) => {
+      if (path.endsWith('/Authenticate')) return { header: undefined, token: await list.shift() };
+      seen.push(metadata?.get('token'));
+      return RangeResponse.create();
+    };
+    const client = makeClient({ a: answer }, { username: 'u', password: 'p' });
+    await client.logIn();
+    client.watch('k');
+    await settle();
+    await client.kv.get('k');
+    answerLogin('second');
+    await settle();
+    await client.kv.get('k');
+    expect(seen).toEqual([['first'], ['second']]);
+    await client.close();
+  });
+
   it('cannot open a stream where it may not log in, and says why', async () => {
     const answer: Answer = () => {
       throw new GrpcError(Code.InvalidArgument, 'etcdserver: authentication failed, invalid user ID or password');

@@ -1,7 +1,10 @@
 /**
- * `endpoint … --cluster` with authentication on: the user's name goes along when the members are listed. Who may not
+ * `endpoint … --cluster` and others with authentication on: the user's name goes along when the members are listed. Who may not
  * list them, or not look, learns it in etcd's words and codes.
  */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcdctl } from '../../../src/ctl/program.js';
@@ -60,4 +63,40 @@ it('endpoint health gives its clients a name of their own in what they log', asy
   const { exitCode, stderr } = await runCommand(image, words);
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/"logger":"client",.*"retrying of unary invoker failed"/);
+});
+
+it.each<[string, string, number, RegExp | '', string]>([
+  ['defrag --cluster', '--user=root:r', 0, /^Finished defragmenting etcd member\[http:\S+\]\n$/, ''],
+  ['defrag --cluster', '--user=ann:a', 1, '', 'auth: permission denied'],
+  ['defrag --cluster', '--user=', 1, '', EMPTY],
+  // Whatever an observer was refused for, its end is all that is told.
+  ['elect -l other', '--user=ann:a', 1, '', 'Error: elect: observer lost'],
+  ['elect other me', '--user=ann:a', 1, '', 'Error: etcdserver: permission denied'],
+  ['lock other true', '--user=ann:a', 1, '', 'Error: etcdserver: permission denied'],
+  ['lock k true', '--user=root:r', 0, '', ''],
+  ['snapshot save /nowhere/s.db', '--user=root:r', 5, '', 'Error: could not open /nowhere/s.db'],
+])('%s with %s', async (words, user, exitCode, stdout, stderr) => {
+  const ran = await ctl(user, ...words.split(' '));
+  expect(ran.exitCode).toBe(exitCode);
+  if (stdout === '') expect(ran.stdout).toBe('');
+  else expect(ran.stdout).toMatch(stdout);
+  expect(ran.stderr).toContain(stderr);
+});
+
+it('a snapshot that is refused leaves no file, and a log of how it came to that', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'refused-'));
+  try {
+    const ran = await ctl('--user=ann:a', 'snapshot', 'save', join(folder, 's.db'));
+    expect([ran.exitCode, ran.stdout]).toEqual([5, '']);
+    const lines = ran.stderr.split('\n').filter((line) => line.startsWith('{'));
+    expect(lines.map((line) => JSON.parse(line)).map(({ logger, msg }) => [logger, msg])).toEqual([
+      [undefined, 'created temporary db file'],
+      ['client', 'opened snapshot stream; downloading'],
+      [undefined, 'fetching snapshot'],
+    ]);
+    expect(ran.stderr).toContain('auth: permission denied');
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

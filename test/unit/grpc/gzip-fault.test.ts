@@ -45,6 +45,12 @@ it('takes several pieces, and headers with more in them', () => {
   expect(decompress(Buffer.concat([whole, whole]), 1000)).toHaveLength(10);
   const fields = Buffer.concat([Buffer.of(1, 0, 9), Buffer.from('name\0comment\0')]);
   expect(decompress(flagged(4 | 8 | 16, fields), 1000)).toHaveLength(5);
+  const summed = flagged(2, Buffer.from('xx'));
+  expect(() => decompress(summed.subarray(0, -3), 1000)).toThrow(`grpc: ${READ}: unexpected EOF`);
+  // Of the second piece it is the sum that is wrong, not the header.
+  const last = changed(-5, 0xee);
+  expect(() => decompress(Buffer.concat([summed, last]), 1000)).toThrow(`grpc: ${READ}: gzip: invalid`);
+  expect(() => decompress(Buffer.concat([whole, whole, last]), 1000)).toThrow(`grpc: ${READ}: gzip: invalid checksum`);
   const broken = flagged(4 | 8 | 16, fields).subarray(0, -3);
   expect(() => decompress(broken, 1000)).toThrow(`grpc: ${READ}: unexpected EOF`);
 });

@@ -263,6 +263,73 @@ describe('a port for both schemes', () => {
   });
 });
 
+describe('a port for both schemes decides by what comes first', () => {
+  it('and is held up neither by who says nothing nor by a handshake that is none', async () => {
+    const seen: string[] = [];
+    const rejected: string[] = [];
+    const listener = await osNetwork.listen(
+      { t: 'tcp', host: '127.0.0.1', port: 0 },
+      ({ socket, tls }) => {
+        socket.on('error', () => {});
+        socket.once('data', (bytes) => {
+          seen.push(`${tls === undefined ? 'clear' : 'TLS'} ${bytes}`);
+          socket.end('x');
+        });
+      },
+      {
+        tls: listenerTls({ ...base, trustedCaFile: '' }),
+        plaintext: true,
+        onReject: (error) => rejected.push(error.message),
+      },
+    );
+    const dial = () => osNetwork.dial(listener.address);
+    const silent = await dial();
+    const slow = await dial();
+    slow.socket.write('P');
+    await once(slow.socket, 'data');
+    const broken = await dial();
+    broken.socket.on('error', () => {});
+    const gone = once(broken.socket, 'close');
+    broken.socket.resume();
+    broken.socket.write(Buffer.concat([Buffer.of(0x16, 3, 1, 0, 5), Buffer.from('nonsense that is no hello')]));
+    await gone;
+    const secure = await osNetwork.dial(listener.address, { tls: { ca: authority.cert, serverName: 'localhost' } });
+    secure.socket.write('S');
+    await once(secure.socket, 'data');
+    expect(seen).toEqual(['clear P', 'TLS S']);
+    expect(rejected).toHaveLength(1);
+    silent.socket.write('late');
+    await once(silent.socket, 'data');
+    expect(seen.at(-1)).toBe('clear late');
+    for (const { socket } of [silent, slow, broken, secure]) socket.destroy();
+    await listener.close();
+  });
+
+  it('demands certificates of those that come by TLS alone', async () => {
+    const names: (string | undefined)[] = [];
+    const listener = await osNetwork.listen(
+      { t: 'tcp', host: '127.0.0.1', port: 0 },
+      ({ socket, tls }) => {
+        names.push(tls?.commonName);
+        socket.end('x');
+      },
+      { tls: listenerTls(base), plaintext: true, onReject: () => names.push('refused') },
+    );
+    const plain = await osNetwork.dial(listener.address);
+    plain.socket.write('GET');
+    await once(plain.socket, 'data');
+    const tls = { ca: authority.cert, serverName: 'localhost' };
+    const client = issue({ by: authority, commonNames: ['alice'], usages: ['client'] });
+    const known = await osNetwork.dial(listener.address, { tls: { ...tls, cert: client.cert, key: client.key } });
+    await once(known.socket, 'data');
+    const unknown = await osNetwork.dial(listener.address, { tls });
+    unknown.socket.on('error', () => {});
+    await expect.poll(() => names).toEqual([undefined, 'alice', 'refused']);
+    for (const { socket } of [plain, known, unknown]) socket.destroy();
+    await listener.close();
+  });
+});
+
 describe('a certificate that the member makes itself', () => {
   const make = (name: string) =>
     selfSigned({
