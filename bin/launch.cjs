@@ -45,7 +45,19 @@ const fatal = {
   SIGSTKFLT: 'stack fault',
 };
 
+/**
+ * What was ignored from the start stays so, as with Go's programs: whoever starts a member by `nohup` and leaves does
+ * not end it. Node forgets that as it starts; the shell before it has looked (`SigIgn` of Linux, in hex).
+ */
+function keepIgnored(mask = '') {
+  const low = Number.parseInt(mask.slice(-1), 16);
+  if (low & 1) process.on('SIGHUP', () => {});
+  if (low & 2) process.on('SIGINT', () => {});
+}
+
 async function launch(program) {
+  keepIgnored(process.env.SIGNALS_IGNORED);
+  delete process.env.SIGNALS_IGNORED;
   for (const name of forgotten) process.on(name, () => {});
   for (const [name, text] of Object.entries(fatal)) {
     process.on(name, () => {

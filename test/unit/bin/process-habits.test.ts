@@ -174,6 +174,26 @@ describe('signals', () => {
       .toMatch(/^etcd_debugging_mvcc_watcher_total 0$/m);
   });
 
+  it('that are ignored from the start, as by nohup, stay so; what a program listens to it hears all the same', async () => {
+    const line = `trap '' HUP INT; exec $CTL "$@"`;
+    const ignoring = (...words: string[]) =>
+      new RunningProgram('sh', ['-c', line, 'sh', ...words], { env: environment({ SIGNALS_SEEN: 'yes' }) });
+    await using watch = ignoring('watch', 'nohup');
+    await using lock = ignoring('lock', 'nohup-lock', '--', 'env');
+    await using held = ignoring('lock', 'nohup-held');
+    await expect.poll(() => held.stdout, { timeout: 10_000 }).toContain('nohup-held/');
+    await lock.ended();
+    expect(lock.stdout).toContain('SIGNALS_SEEN=yes');
+    expect(lock.stdout).not.toContain('SIGNALS_IGNORED');
+    for (const signal of ['SIGHUP', 'SIGINT'] as const) watch.signal(signal);
+    for (const signal of ['SIGHUP', 'SIGINT'] as const) held.signal(signal);
+    expect(await held.ended()).toBe(0);
+    expect(watch.hasEnded).toBe(false);
+    watch.signal('SIGTERM');
+    await watch.ended();
+    expect(watch.child.signalCode).toBe('SIGTERM');
+  }, 30_000);
+
   it.each<[NodeJS.Signals, NodeJS.Signals[]]>([
     ['SIGTERM', ['SIGTERM', 'SIGINT']],
     ['SIGINT', ['SIGTERM']],
