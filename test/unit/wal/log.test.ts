@@ -55,6 +55,22 @@ describe('save', () => {
     expect(wal.save({ term: 0, vote: 0n, commit: 0 }, [])).toBe(false);
   });
 
+  test('takes more in one write than it keeps memory for, and entries of all sizes', () => {
+    const disk = newDisk();
+    const sizes = [0, 1, 7, 8, 100, 70_000, 3, 300_000, 60_000, 60_000, 5];
+    const entries = sizes.map((size, at) => ({ ...entry(at + 1, 1, size), data: Buffer.alloc(size, at + 1) }));
+    {
+      using wal = create(disk);
+      wal.save(state(0), entries);
+      wal.save(state(entries.length), [entry(entries.length + 1)]);
+    }
+    const read = readWal(disk, dir, start);
+    expect(read.entries.map(({ data }) => data.length)).toEqual([...sizes, 100]);
+    expect(read.entries.every(({ data }, at) => at === sizes.length || data.every((byte) => byte === at + 1))).toBe(
+      true,
+    );
+  });
+
   test('is one write, however many entries', () => {
     const onWrite = vi.fn();
     const disk = newDisk();
