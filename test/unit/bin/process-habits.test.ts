@@ -174,7 +174,7 @@ describe('signals', () => {
       .toMatch(/^etcd_debugging_mvcc_watcher_total 0$/m);
   });
 
-  it('that are ignored from the start, as by nohup, stay so; what a program listens to it hears all the same', async () => {
+  it('that are ignored from the start, as by nohup, stay so, but for what a program listens to', async () => {
     const line = `trap '' HUP INT; exec $CTL "$@"`;
     const ignoring = (...words: string[]) =>
       new RunningProgram('sh', ['-c', line, 'sh', ...words], { env: environment({ SIGNALS_SEEN: 'yes' }) });

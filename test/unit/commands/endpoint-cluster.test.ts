@@ -1,6 +1,6 @@
 /**
- * `endpoint … --cluster` and others with authentication on: the user's name goes along when the members are listed. Who may not
- * list them, or not look, learns it in etcd's words and codes.
+ * `endpoint … --cluster` and others with authentication on: the user's name goes along when the members are listed.
+ * Who may not list them, or not look, learns it in etcd's words and codes.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
