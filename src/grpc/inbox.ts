@@ -1,8 +1,11 @@
 /**
  * The receiving half of a streaming call: bytes go in as they come, messages come out as they are asked for. The peer's
  * window is given back when a message is taken, or as its parts arrive while somebody waits for it, so a handler that
- * does not read stops the sender. Invariant: `waiting` is not empty only while no whole message is held.
+ * does not read stops the sender. A turn of the event loop hands out what its time allows, whatever a read has brought:
+ * the rest comes in later ones. Invariant: `waiting` is not empty only while no whole message is held, or
+ * the turn is over.
  */
+import type { Intake, Waiting } from '../http2/intake.js';
 import type { MessageReader } from './message-reader.js';
 import type { GrpcError } from './types.js';
 
@@ -12,6 +15,8 @@ interface Waiter<T> {
 }
 
 export interface InboxOwner<T> {
+  /** What all streams together take in by turn; undefined = whatever comes. */
+  readonly intake: Intake | undefined;
   /** Throws GrpcError. */
   decode(message: Buffer): T;
   consume(bytes: number): void;
@@ -25,8 +30,9 @@ export interface InboxOwner<T> {
   readonly truncated: GrpcError;
 }
 
-export class Inbox<T> implements AsyncIterable<T> {
+export class Inbox<T> implements AsyncIterable<T>, Waiting {
   readonly #waiting: Waiter<T>[] = [];
+  #awaitsTurn = false;
   #ended = false;
   #error: GrpcError | undefined;
   /** Bytes still held whose window has been given back already. */
@@ -80,9 +86,22 @@ export class Inbox<T> implements AsyncIterable<T> {
     };
   }
 
+  /** The next turn. */
+  goOn(): void {
+    this.#awaitsTurn = false;
+    this.#serve();
+  }
+
   #serve(): void {
+    if (this.#awaitsTurn) return;
+    const { intake } = this.#owner;
     try {
       for (let waiter = this.#waiting[0]; waiter !== undefined; waiter = this.#waiting[0]) {
+        if (intake !== undefined && this.#reader.size > 0 && !intake.takes()) {
+          this.#awaitsTurn = true;
+          intake.wait(this);
+          return;
+        }
         const before = this.#reader.size;
         const message = this.#reader.next();
         if (message === undefined) break;

@@ -5,6 +5,7 @@
  * deadline, the client, the connection.
  */
 
+import type { Intake } from '../http2/intake.js';
 import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from '../http2/types.js';
 import type { MethodKind } from '../lib/codec.js';
 import { appendAll } from '../lib/long-lists.js';
@@ -40,6 +41,8 @@ export interface CallHost {
   readonly options: GrpcServerOptions;
   readonly deadlines: Deadlines;
   readonly held: Held;
+  /** Of messages of streams; whole frames have their own. */
+  readonly intake: Intake;
   readonly running: Set<RunningCall>;
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;

@@ -3,6 +3,7 @@
  * that is gRPC's. Texts and codes of refusals are grpc-go's (internal/transport/http2_server.go `operateHeaders`,
  * server.go `handleStream`), since clients show them.
  */
+import { Intake } from '../http2/intake.js';
 import type { HeaderField, HeaderList, Http2Stream, StreamListener } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';
 import { decodeBase64 } from '../lib/go/base64.js';
@@ -44,6 +45,7 @@ type Begin = (stream: Http2Stream, head: CallHead, end: boolean) => void;
 class Server implements GrpcServer, CallHost {
   readonly deadlines: Deadlines;
   readonly held: Held;
+  readonly intake: Intake;
   readonly running = new Set<RunningCall>();
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
@@ -53,6 +55,7 @@ class Server implements GrpcServer, CallHost {
   constructor(readonly options: GrpcServerOptions) {
     this.deadlines = new Deadlines(options.clock, 5);
     this.held = new Held(options.held);
+    this.intake = new Intake(options.clock);
     this.maxReceiveBytes = options.maxReceiveBytes ?? 4 * 1024 * 1024;
     this.maxSendBytes = options.maxSendBytes ?? 2 ** 31 - 1;
   }

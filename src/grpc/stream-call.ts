@@ -2,6 +2,7 @@
  * One streaming call on the server, of any of the three kinds: messages in as an async iterable, messages out by
  * `send`.
  */
+import type { Intake } from '../http2/intake.js';
 import type { Http2Stream } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
 import { Inbox, type InboxOwner } from './inbox.js';
@@ -90,6 +91,10 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   }
 
   // ── InboxOwner ──
+
+  get intake(): Intake {
+    return this.host.intake;
+  }
 
   get truncated(): GrpcError {
     return new GrpcError(Code.Internal, 'unexpected EOF');

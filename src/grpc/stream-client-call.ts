@@ -29,6 +29,8 @@ export class StreamClientCall<I, O> extends ClientCall implements InboxOwner<O> 
   #full = false;
   #drains: Promised<void>[] = [];
   #failure: GrpcError | undefined;
+  /** A client takes all that the servers it has chosen send. */
+  readonly intake = undefined;
   readonly #method: Method<I, O>;
 
   constructor(channel: CallChannel, method: Method<I, O>, options: CallOptions) {

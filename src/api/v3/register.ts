@@ -21,6 +21,7 @@ import { leaseHandlers } from './lease.js';
 import { lockHandlers } from './lock.js';
 import { maintenanceHandlers } from './maintenance.js';
 import { type Edge, type ServiceEntry, serviceEntries } from './service.js';
+import { boundedTxn } from './txn-size.js';
 import { watchHandlers } from './watch.js';
 
 export interface RegisterOptions extends GuardOptions, HealthOptions {
@@ -55,8 +56,9 @@ export function registerServices(
   const kv = kvHandlers(member, guard, { answers, heavyWrites });
   const lease = leaseHandlers(member, guard);
   const steps = new Steps(member, { kv, lease });
+  const txnCodec = boundedTxn(member.limits.maxTxnOps, member.emulate);
   const entries = [
-    ...serviceEntries(KV, kv, edge),
+    ...serviceEntries({ ...KV, txn: { ...KV.txn, input: txnCodec } }, kv, edge),
     ...serviceEntries(Watch, watchHandlers(member, guard, answers), edge),
     ...serviceEntries(Lease, lease, edge),
     ...serviceEntries(Cluster, clusterHandlers(member, guard), edge),

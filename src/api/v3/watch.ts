@@ -70,6 +70,8 @@ async function readRequests(sender: Sender, stream: Stream): Promise<void> {
     if (request.case === 'createRequest') await sender.create(request.value);
     else if (request.case === 'cancelRequest') sender.cancel(request.value.watchId);
     else if (request.case === 'progressRequest') sender.progress();
+    // Who does not read the answers is not asked for more requests.
+    await stream.drained();
   }
 }
 

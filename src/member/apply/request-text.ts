@@ -94,12 +94,27 @@ export function deleteText({ key, rangeEnd, prevKv }: DeleteRequest): string {
   return fields({ key, range_end: rangeEnd, prev_kv: prevKv });
 }
 
-export function txnText({ compare, success, failure }: TxnRequest): string {
-  const list = (parts: readonly string[]): string => `<${parts.join(' ')}>`;
+/** More conditions and operations of a transaction are not shown; nor are more bytes of a key. */
+const SHOWN_OPERATIONS = 1024;
+const SHOWN_KEY_BYTES = 16 * 1024;
+const REST = '...';
+
+export function txnText(request: TxnRequest, room = { operations: SHOWN_OPERATIONS }): string {
+  const list = <T>(name: string, all: readonly T[], text: (each: T) => string): string => {
+    const parts: string[] = [];
+    for (const each of all) {
+      if (room.operations-- <= 0) {
+        parts.push(REST);
+        break;
+      }
+      parts.push(text(each));
+    }
+    return `${name}:<${parts.join(' ')}>`;
+  };
   return [
-    `compare:${list(compare.map(compareText))}`,
-    `success:${list(success.map(operationText))}`,
-    `failure:${list(failure.map(operationText))}`,
+    list('compare', request.compare, compareText),
+    list('success', request.success, (each) => operationText(each, room)),
+    list('failure', request.failure, (each) => operationText(each, room)),
   ].join(' ');
 }
 
@@ -129,12 +144,12 @@ function compareText({ result, target, key, targetUnion, rangeEnd }: Compare): s
   });
 }
 
-function operationText({ request }: RequestOp): string {
+function operationText({ request }: RequestOp, room: { operations: number }): string {
   switch (request.case) {
     case 'requestPut':
       return `request_put:<${putText(request.value)}>`;
     case 'requestTxn':
-      return `request_txn:<${txnText(request.value)}>`;
+      return `request_txn:<${txnText(request.value, room)}>`;
     case 'requestRange':
       return `request_range:<${rangeText(request.value)}> `;
     case 'requestDeleteRange':
@@ -187,12 +202,13 @@ const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\
 
 /** As protobuf's text form has bytes: what cannot be printed is octal. */
 function quoted(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const shownBytes = Math.min(bytes.length, SHOWN_KEY_BYTES);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, shownBytes).toString('latin1');
   const escaped = text.replaceAll(
     /[^ !#-[\]-~]/g,
     (char) => ESCAPES[char] ?? `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`,
   );
-  return `"${escaped}"`;
+  return `"${escaped}"${shownBytes < bytes.length ? REST : ''}`;
 }
 
 /** What is zero or empty is left out, as in protobuf's text form. */

@@ -28,6 +28,8 @@ type Watcher = WatcherOf<WatchStream>;
 /** Watchers of one round of catching up, and those looked at for it, that have nothing to read included. */
 const ROUND_WATCHERS = 512;
 const ROUND_LOOKED_AT = 10_000;
+/** Watchers of streams that are gone, taken out by round: a client may leave hundreds of thousands. */
+const ROUND_DISMISSED = 2000;
 /**
  * So many events by watchers of one transaction are told as it ends, some 30 ms. Where there are more, all watchers
  * read it from history, in rounds: apply and other clients go on in between.
@@ -49,6 +51,8 @@ export class WatchHub implements StoreListener {
   #synced = new WatcherGroup<WatchStream>();
   readonly #unsynced = new Set<Watcher>();
   readonly #streams = new Set<WatchStream>();
+  /** Closed ones that still have watchers. */
+  readonly #leaving = new Set<WatchStream>();
   /** Events that wait in streams' buffers, and those that senders took. */
   readonly events = { pending: 0, sent: 0 };
   /** The last revision synced watchers have seen. */
@@ -118,7 +122,14 @@ export class WatchHub implements StoreListener {
     for (const watcher of [...stream.blocked]) this.#becomeUnsynced(watcher);
   }
 
+  /** The stream is closed: its watchers are taken out, many of them in rounds. */
   forget(stream: WatchStream): void {
+    if (stream.watchers.size > ROUND_DISMISSED) {
+      this.#leaving.add(stream);
+      this.#options.wake();
+      return;
+    }
+    for (const watcher of [...stream.watchers.values()]) this.dismiss(watcher, 'cancelled');
     this.#streams.delete(stream);
   }
 
@@ -172,10 +183,23 @@ export class WatchHub implements StoreListener {
    * round is due at once; else the next `wake` says so. etcd has a round every 100 ms.
    */
   sync(): boolean {
+    this.#dismissLeaving();
     const current = this.#store.currentRevision;
     const batch = this.#chooseBatch(current);
     if (batch.length > 0) this.#syncBatch(batch, current);
-    return this.#unsynced.size > 0;
+    return this.#unsynced.size > 0 || this.#leaving.size > 0;
+  }
+
+  #dismissLeaving(): void {
+    let left = ROUND_DISMISSED;
+    for (const stream of this.#leaving) {
+      for (const watcher of stream.watchers.values()) {
+        if (left-- === 0) return;
+        this.dismiss(watcher, 'cancelled');
+      }
+      this.#leaving.delete(stream);
+      this.#streams.delete(stream);
+    }
   }
 
   #chooseBatch(current: number): Watcher[] {

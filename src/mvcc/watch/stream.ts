@@ -126,15 +126,15 @@ export class WatchStream implements WatchStreamHandle {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const watcher of [...this.watchers.values()]) this.#hub.dismiss(watcher, 'cancelled');
     for (const { message } of this.#queue) this.#hub.events.pending -= message.events.length;
     this.#queue.length = 0;
     this.#queuedBytes = 0;
     this.#hub.forget(this);
   }
 
-  /** Queues a message; false when the buffer is full. */
+  /** Queues a message; false when the buffer is full. Once closed it drops all. */
   offer(watcher: Watcher<WatchStream> | undefined, message: WatchMessage): boolean {
+    if (this.#closed) return true;
     if (this.isFull) return false;
     this.#queue.push({ watcher, message });
     this.#queuedBytes += sizeOf(message);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkPut, checkRange, checkTxn } from '../../../src/api/v3/checks.js';
+import { boundedTxn } from '../../../src/api/v3/txn-size.js';
 import {
   Compare,
   PutRequest,
@@ -59,5 +60,19 @@ describe('the shape of a request', () => {
 
   it('one key is written once', () => {
     expect(() => checkTxn(TxnRequest.create({ success: [put('a'), put('a')] }), options)).toThrow('duplicate key');
+  });
+
+  it('a transaction of hundreds of thousands of operations is refused before it is decoded, nested ones too', () => {
+    const codec = boundedTxn(4, '3.5');
+    const nest = (request: TxnRequest): TxnRequest =>
+      TxnRequest.create({ failure: [{ request: { case: 'requestTxn', value: request } }] });
+    const many = TxnRequest.create({ success: puts(8192) });
+    expect(codec.decode(TxnRequest.encode(many))).toEqual(many);
+    const refused = 'etcdserver: too many operations in txn request';
+    expect(() => codec.decode(TxnRequest.encode(nest(many)))).toThrow(refused);
+    expect(() => codec.decode(Buffer.alloc(700_000, Buffer.of(0x12, 0)))).toThrow(refused);
+    expect(() => codec.decode(Buffer.alloc(700_000, Buffer.of(0x0a, 0)))).toThrow(refused);
+    expect(() => codec.decode(Buffer.alloc(700_000, 0x12))).toThrow('unexpected EOF');
+    expect(() => boundedTxn(10_000, '3.5').decode(TxnRequest.encode(nest(many)))).not.toThrow();
   });
 });

@@ -78,6 +78,15 @@ describe('a slow request', () => {
     expect(requestText(9n, operation)).toBe(`header:<ID:9 > ${text}`);
   });
 
+  it('is cut where it is a book: operations beyond a thousand, and keys of megabytes', () => {
+    const long = op.put('k'.repeat(100_000), 'v');
+    const nested = op.txn({ success: Array.from({ length: 5000 }, () => op.delete('a')) });
+    const text = requestText(9n, { kind: 'txn', request: TxnRequest.create({ success: [long, nested] }) });
+    expect(text.match(/request_delete_range/g)).toHaveLength(1022);
+    expect(text).toMatch(/kkk"\.\.\.value_size:1 |kkk"\.\.\. value_size:1 /);
+    expect(text.length).toBeLessThan(70_000);
+  });
+
   const warnings = (call: Partial<SlowCall>) => {
     const logger = new RecordingLogger();
     const limits = { warningApplyDurationMs: 100, warningUnaryRequestDurationMs: 300 };

@@ -287,6 +287,25 @@ describe('slow readers', () => {
 });
 
 describe('watchers by the ten thousand', () => {
+  test('of a stream that is closed are gone after some rounds, and learn of nothing meanwhile', () => {
+    const { hub, store, wakes } = openHub();
+    const stream = openStream(hub);
+    for (let at = 0; at < 10_000; at++) stream.watch(watchOf(`k${at % 7}`));
+    const other = openStream(hub);
+    other.watch(watchOf('k0'));
+    const before = wakes();
+    stream.close();
+    expect(wakes()).toBe(before + 1);
+    expect(hub.watcherCount).toBe(10_001);
+    put(store, 'k0');
+    expect(stream.take()).toBeUndefined();
+    let rounds = 1;
+    while (hub.sync()) rounds++;
+    expect(rounds).toBeGreaterThan(3);
+    expect([hub.watcherCount, hub.slowWatcherCount, hub.streamCount]).toEqual([1, 0, 1]);
+    expect(drain(hub, other)).toHaveLength(1);
+  });
+
   const streamsOf = (hub: WatchHub, watchers: number) =>
     Array.from({ length: watchers / 50 }, () => {
       const stream = openStream(hub);
