@@ -3,7 +3,7 @@
  * types are refused in the words of Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when
  * there is such a file.
  */
-import { parseAllDocuments } from 'yaml';
+import { isCollection, parseAllDocuments, visit } from 'yaml';
 import type { OptionTable } from './option.js';
 import { jsonKind, WrongType } from './option.js';
 
@@ -27,15 +27,13 @@ const bareKeys: Readonly<Record<string, string>> = {
 const securityMaps = ['client-transport-security', 'peer-transport-security'];
 
 export function readConfigFile(text: string, table: OptionTable): ConfigFile {
-  // The first of several documents counts, and the last of several values for one key.
-  const [yaml] = parseAllDocuments(text, { prettyErrors: false, version: '1.1', logLevel: 'error', uniqueKeys: false });
-  if (yaml === undefined) return { t: 'ok', given: new Map() };
-  const [problem] = yaml.errors;
-  if (problem !== undefined) {
-    const line = text.slice(0, problem.pos[0]).split('\n').length;
-    return { t: 'error', message: `error converting YAML to JSON: yaml: line ${line}: ${problem.message}` };
+  let document: unknown;
+  try {
+    document = parseYaml(text);
+  } catch (error) {
+    if (!(error instanceof YamlFault)) throw error;
+    return { t: 'error', message: `error converting YAML to JSON: yaml: ${error.message}` };
   }
-  const document: unknown = yaml.toJS();
   if (document === null || document === undefined) return { t: 'ok', given: new Map() };
   if (typeof document !== 'object' || Array.isArray(document)) {
     return {
@@ -82,6 +80,68 @@ export function readConfigFile(text: string, table: OptionTable): ConfigFile {
     }
   }
   return { t: 'ok', given };
+}
+
+/** What is no YAML, or more than can be read; the text is what follows `yaml: `. */
+class YamlFault extends Error {
+  override readonly name = 'YamlFault';
+  readonly code = 'ERR_CONFIG_YAML';
+}
+
+/** The value of the first document; undefined where there is none. Throws YamlFault. */
+function parseYaml(text: string): unknown {
+  if (isTooDeep(text)) throw new YamlFault(TOO_DEEP);
+  try {
+    // The first of several documents counts, and the last of several values for one key.
+    const [yaml] = parseAllDocuments(text, {
+      prettyErrors: false,
+      version: '1.1',
+      logLevel: 'error',
+      uniqueKeys: false,
+    });
+    if (yaml === undefined) return undefined;
+    const [problem] = yaml.errors;
+    if (problem !== undefined) {
+      const line = text.slice(0, problem.pos[0]).split('\n').length;
+      throw new YamlFault(`line ${line}: ${problem.message}`);
+    }
+    visit(yaml, {
+      Alias(_, alias, path) {
+        refuseWithin(alias.source, path);
+        if (alias.resolve(yaml) === undefined) throw new YamlFault(`unknown anchor '${alias.source}' referenced`);
+      },
+    });
+    return yaml.toJS();
+  } catch (error) {
+    if (error instanceof YamlFault) throw error;
+    if (error instanceof ReferenceError) throw new YamlFault('document contains excessive aliasing');
+    if (error instanceof Error && error.message.startsWith('Merge sources must be'))
+      throw new YamlFault('map merge requires map or sequence of maps as the value');
+    throw error;
+  }
+}
+
+/** Go's limit. */
+const TOO_DEEP = 'exceeded max depth of 10000';
+/** Ours: the parser's stack ends far below Go's limit, and the process with it. The options need three. */
+const MOST_NESTED = 200;
+
+/** A look at brackets, and at what begins several lists in a line: an upper bound will do. */
+function isTooDeep(text: string): boolean {
+  let open = 0;
+  for (const [found] of text.matchAll(/[[{]|[\]}]|^[ ]*(?:[-?:][ ]+)*/gm)) {
+    if (found === '[' || found === '{') open++;
+    else if (found === ']' || found === '}') open = Math.max(0, open - 1);
+    else if (found.length > MOST_NESTED) return true;
+    if (open > MOST_NESTED) return true;
+  }
+  return false;
+}
+
+/** An alias below the node that it stands for. */
+function refuseWithin(anchor: string, path: readonly unknown[]): void {
+  if (path.some((node) => (isCollection(node) ? node.anchor === anchor : false)))
+    throw new YamlFault(`anchor '${anchor}' value contains itself`);
 }
 
 /**

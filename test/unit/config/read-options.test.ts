@@ -740,6 +740,12 @@ describe('a configuration file', () => {
     expect(member(['--config-file=c'], {}, file('')).name).toBe('default');
   });
 
+  const converting = 'error converting YAML to JSON: yaml:';
+  /** Ten lines that stand for ten million values. */
+  const aliasBomb = Array.from({ length: 8 }, (_, at) => {
+    const below = at === 0 ? 'x' : `*a${at - 1}`;
+    return `a${at}: &a${at} [${Array(9).fill(below).join(', ')}]`;
+  }).join('\n');
   const decoding = 'error unmarshaling JSON: while decoding JSON: json: cannot unmarshal';
   it.each([
     ['name: 5', `${decoding} number into Go struct field configYAML.Config.name of type string`],
@@ -790,6 +796,13 @@ describe('a configuration file', () => {
       '--election-timeout[1ms] should be at least as 5 times as --heartbeat-interval[100ms]',
     ],
     ['discovery-config: { token: x }', 'both --discovery-token and --discovery-endpoints must be set'],
+    [`name: ${'['.repeat(20_000)}`, `${converting} exceeded max depth of 10000`],
+    [`${'- '.repeat(20_000)}x`, `${converting} exceeded max depth of 10000`],
+    [aliasBomb, `${converting} document contains excessive aliasing`],
+    ['a: &a\n  b: [*a]', `${converting} anchor 'a' value contains itself`],
+    ['a: &a {<<: *a}', `${converting} anchor 'a' value contains itself`],
+    ['name: *who', `${converting} unknown anchor 'who' referenced`],
+    ['<<: [1]', `${converting} map merge requires map or sequence of maps as the value`],
   ])('with %j is refused in Go’s words', (text, error) => {
     expect(fromFile(text)).toMatchObject({ t: 'refused', exitCode: 1 });
     expect(refusal(fromFile(text))).toBe(error);
