@@ -35,6 +35,7 @@ export class Inbox<T> implements AsyncIterable<T>, Waiting {
   #awaitsTurn = false;
   #ended = false;
   #error: GrpcError | undefined;
+  #isOff = false;
   /** Bytes still held whose window has been given back already. */
   #prepaid = 0;
   readonly #reader: MessageReader;
@@ -68,7 +69,12 @@ export class Inbox<T> implements AsyncIterable<T>, Waiting {
     if (this.#ended && this.#error === undefined && this.#reader.size === 0) return;
     this.#ended = true;
     this.#error = error;
+    this.#isOff = true;
     this.#drop();
+    this.#refuse(error);
+  }
+
+  #refuse(error: GrpcError): void {
     for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
   }
 
@@ -93,6 +99,7 @@ export class Inbox<T> implements AsyncIterable<T>, Waiting {
   }
 
   #serve(): void {
+    if (this.#isOff && this.#error !== undefined) this.#refuse(this.#error);
     if (this.#awaitsTurn) return;
     const { intake } = this.#owner;
     try {

@@ -3,6 +3,7 @@
  * `http1/connection.ts` for HTTP/1, `http2/request.ts` for HTTP/2. Handlers know neither.
  */
 import type { Duplex } from 'node:stream';
+import { Gathered } from './gathered.js';
 import type { Soon } from './soon.js';
 import type { TlsPeer } from './tls.js';
 
@@ -120,14 +121,13 @@ export class BodyTooLargeError extends Error {
 export async function collectBody(body: HttpBody, limitBytes: number): Promise<Uint8Array> {
   const { whole } = body;
   if (whole !== undefined && whole.length <= limitBytes) return Buffer.from(whole);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  const chunks = new Gathered();
   for await (const chunk of body) {
-    size += chunk.length;
-    if (size > limitBytes) throw new BodyTooLargeError(`request body exceeds ${limitBytes} bytes`);
+    if (chunks.size + chunk.length > limitBytes)
+      throw new BodyTooLargeError(`request body exceeds ${limitBytes} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return chunks.take();
 }
 
 /** Where a streamed body goes. */

@@ -3,6 +3,7 @@
  * strings that could be base64 lose their middle, of which the length is remembered. So what is wrong with the body,
  * and how large its message would be, can be told in etcd's words without holding it.
  */
+import { Gathered } from '../../lib/gathered.js';
 import type { HttpBody } from '../../lib/http.js';
 import { latin1Text } from '../../lib/latin1.js';
 import { ValueTooLargeError } from './body.js';
@@ -29,7 +30,7 @@ export interface BodyText {
 export async function bodyText(body: HttpBody, limit: number): Promise<BodyText> {
   const { whole } = body;
   if (whole !== undefined && whole.length <= limit) return { text: latin1Text(whole), sizeBytes: whole.length };
-  const chunks: Uint8Array[] = [];
+  const chunks = new Gathered();
   let sizeBytes = 0;
   let condensed: CondensedBody | undefined;
   for await (const chunk of body) {
@@ -37,9 +38,10 @@ export async function bodyText(body: HttpBody, limit: number): Promise<BodyText>
     chunks.push(chunk);
     if (sizeBytes <= limit) continue;
     condensed ??= new CondensedBody();
-    for (const one of chunks.splice(0)) if (condensed.length <= limit) condensed.push(one);
+    const come = chunks.take();
+    if (condensed.length <= limit) condensed.push(come);
   }
-  if (condensed === undefined) return { text: latin1Text(Buffer.concat(chunks)), sizeBytes };
+  if (condensed === undefined) return { text: latin1Text(chunks.take()), sizeBytes };
   if (condensed.length > limit) throw new ValueTooLargeError(sizeBytes);
   return { text: condensed.finish(), sizeBytes, cut: condensed };
 }

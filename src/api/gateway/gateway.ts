@@ -8,6 +8,7 @@ import { Code, GrpcError } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import { wireErrors } from '../../proto/errors.js';
 import { gatewayRoutes } from '../../proto/gen/gateway-routes.js';
 import type { TargetHandler } from '../http/router.js';
 import type { Target } from '../http/target.js';
@@ -16,7 +17,7 @@ import { jsonValues, ValueTooLargeError } from './body.js';
 import { type BodyText, bodyText } from './condensed.js';
 import { type Dialect, dialectOf } from './dialect.js';
 import { errorLine, errorResponse, httpStatusOf, routingError } from './errors.js';
-import { type JsonDocument, JsonError, parseJson } from './json/parse.js';
+import { type JsonDocument, JsonError, parseJson, TooManyValuesError } from './json/parse.js';
 import { type AnyMessage, emptyMessage, schemaOf } from './json/schema.js';
 import { type CutStrings, sizeOfMessage } from './json/size.js';
 import { writeJson } from './json/write.js';
@@ -188,6 +189,10 @@ function errorOf(cause: unknown, options: GatewayOptions): GrpcError {
   if (cause instanceof GrpcError) return cause;
   if (cause instanceof JsonError) return new GrpcError(Code.InvalidArgument, cause.message, { cause });
   if (cause instanceof ValueTooLargeError) return tooLarge(cause.sizeBytes, options);
+  if (cause instanceof TooManyValuesError) {
+    const { code, message } = wireErrors.requestTooLarge;
+    return new GrpcError(code as Code, message, { cause });
+  }
   return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
 }
 

@@ -4,6 +4,7 @@
  * what a client's author sees. As there, text need not be UTF-8.
  */
 import { isUtf8 } from 'node:buffer';
+import { Gathered } from '../../lib/gathered.js';
 
 const CONTINUATION = 0;
 const TEXT = 1;
@@ -33,14 +34,12 @@ export interface FrameHandlers {
 }
 
 export class FrameReader {
-  readonly #chunks: Buffer[] = [];
-  #size = 0;
+  readonly #chunks = new Gathered();
   /** With fewer bytes there is no frame yet. */
   #wanted = 2;
   #over = false;
   /** Of a message that goes on. */
-  readonly #fragments: Buffer[] = [];
-  #fragmentBytes = 0;
+  readonly #fragments = new Gathered();
   #isBetween = true;
 
   constructor(
@@ -51,13 +50,9 @@ export class FrameReader {
   push(chunk: Buffer): void {
     if (this.#over) return;
     this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    while (!this.#over && this.#size >= this.#wanted) {
-      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-      const taken = this.#frame(bytes);
-      this.#chunks.length = 0;
-      this.#size = bytes.length - taken;
-      if (this.#size > 0) this.#chunks.push(bytes.subarray(taken));
+    while (!this.#over && this.#chunks.size >= this.#wanted) {
+      const bytes = this.#chunks.take();
+      this.#chunks.push(bytes.subarray(this.#frame(bytes)));
     }
   }
 
@@ -75,7 +70,7 @@ export class FrameReader {
       lengthBytes === 0 ? shortLength : bytes.readUIntBE(lengthBytes === 2 ? 2 : 4, lengthBytes === 2 ? 2 : 6);
     const isBeyondNumbers = lengthBytes === 8 && bytes.readUInt16BE(2) > 0;
     if (isBeyondNumbers && bytes.readUInt16BE(2) >= 0x8000) return this.#end(undefined, '');
-    if (isBeyondNumbers || this.#fragmentBytes + length > this.maxMessageBytes) return this.#end(TOO_BIG, '');
+    if (isBeyondNumbers || this.#fragments.size + length > this.maxMessageBytes) return this.#end(TOO_BIG, '');
     if (bytes.length < start + length) return this.#want(start + length);
     this.#wanted = 2;
     const payload = unmasked(bytes.subarray(start - MASK_BYTES, start), bytes.subarray(start, start + length));
@@ -112,12 +107,7 @@ export class FrameReader {
     }
     this.#isBetween = (first & FINAL) !== 0;
     this.#fragments.push(payload);
-    this.#fragmentBytes += payload.length;
-    if (!this.#isBetween) return;
-    const message = this.#fragments.length === 1 ? payload : Buffer.concat(this.#fragments);
-    this.#fragments.length = 0;
-    this.#fragmentBytes = 0;
-    this.handlers.message(message);
+    if (this.#isBetween) this.handlers.message(this.#fragments.take());
   }
 
   /** Answered with its code alone. */
@@ -150,7 +140,7 @@ export class FrameReader {
 
   #finish(frame: Buffer | undefined): void {
     this.#over = true;
-    this.#chunks.length = 0;
+    this.#chunks.take();
     this.handlers.over(frame);
   }
 }

@@ -23,8 +23,11 @@ export interface WebSocketOptions {
 const LINGER_MS = 30_000;
 /** What a client's key is hashed with (RFC 6455, section 1.3). */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-/** Frames that wait for the call to take them: beyond them the client's socket is not read. */
+/** Frames that wait for the call to take them, and their bytes: beyond them the client's socket is not read, … */
 const MAX_FRAMES = 64;
+const MAX_FRAME_BYTES = 1024 * 1024;
+/** … nor while so much waits for a client that asks by pings and does not read the answers. */
+const MAX_UNREAD_BYTES = 64 * 1024;
 
 /** Takes the request's connection; what is returned is sent only when it was refused before. */
 export async function serveWebSocket(request: HttpRequest, options: WebSocketOptions): Promise<HttpResponse> {
@@ -87,7 +90,10 @@ async function converse({ socket, head }: Taken, request: HttpRequest, options: 
   };
   const reader = new FrameReader(options.maxMessageBytes, {
     message: (data) => frames.push(data),
-    reply: (frame) => socket.write(frame),
+    reply: (frame) => {
+      socket.write(frame);
+      frames.replied();
+    },
     over: (frame) => {
       end();
       hangUp(frame);
@@ -166,15 +172,37 @@ function drained(socket: Duplex, gone: AbortSignal): Promise<void> {
 /** The client's frames as a body, each followed by a line's end. */
 class FrameQueue implements AsyncIterable<Uint8Array> {
   readonly #frames: Uint8Array[] = [];
+  #frameBytes = 0;
+  #isFull = false;
+  #isUnread = false;
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor(readonly socket: Pick<Duplex, 'pause' | 'resume' | 'isPaused'>) {}
+  constructor(readonly socket: Pick<Duplex, 'pause' | 'resume' | 'writableLength' | 'once'>) {}
 
   push(data: Buffer): void {
     this.#frames.push(data);
-    if (this.#frames.length >= MAX_FRAMES) this.socket.pause();
+    this.#frameBytes += data.length;
+    if (this.#frames.length >= MAX_FRAMES || this.#frameBytes >= MAX_FRAME_BYTES) {
+      this.#isFull = true;
+      this.socket.pause();
+    }
     this.#wake?.();
+  }
+
+  /** Something was sent without being asked for by the call. */
+  replied(): void {
+    if (this.#isUnread || this.socket.writableLength < MAX_UNREAD_BYTES) return;
+    this.#isUnread = true;
+    this.socket.pause();
+    this.socket.once('drain', () => {
+      this.#isUnread = false;
+      this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    if (!this.#isFull && !this.#isUnread) this.socket.resume();
   }
 
   end(): void {
@@ -186,7 +214,11 @@ class FrameQueue implements AsyncIterable<Uint8Array> {
     for (;;) {
       const frame = this.#frames.shift();
       if (frame !== undefined) {
-        if (this.socket.isPaused() && this.#frames.length < MAX_FRAMES / 2) this.socket.resume();
+        this.#frameBytes -= frame.length;
+        if (this.#isFull && this.#frames.length < MAX_FRAMES / 2 && this.#frameBytes < MAX_FRAME_BYTES / 2) {
+          this.#isFull = false;
+          this.#goOn();
+        }
         yield frame;
         yield LINE_END;
       } else if (this.#ended) {

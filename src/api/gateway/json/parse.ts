@@ -18,6 +18,12 @@ export class JsonEndError extends JsonError {
   }
 }
 
+/** More values than any request has: they take a hundred times the room of their text, and seconds. */
+export class TooManyValuesError extends Error {
+  override readonly name = 'TooManyValuesError';
+  readonly code = 'ERR_GATEWAY_JSON_VALUES';
+}
+
 export interface JsonString {
   readonly t: 'string';
   readonly at: number;
@@ -45,10 +51,11 @@ export interface JsonDocument {
 }
 
 const MAX_DEPTH = 10_000;
+const MAX_VALUES = 200_000;
 
 /**
  * The first value of `text` from `start` on; undefined where there is only white space. Throws JsonError, or
- * JsonEndError where the value goes on.
+ * JsonEndError where the value goes on, TooManyValuesError where it has too many others in it.
  */
 export function parseJson(text: string, start = 0): JsonDocument | undefined {
   const parser = new Parser(text, start);
@@ -65,6 +72,7 @@ export function parseJson(text: string, start = 0): JsonDocument | undefined {
 class Parser {
   /** Of the next backslash at or after the last place that was asked for. */
   #backslash = -1;
+  #values = 0;
 
   constructor(
     readonly text: string,
@@ -77,6 +85,7 @@ class Parser {
   }
 
   value(depth: number): JsonNode {
+    if (++this.#values > MAX_VALUES) throw new TooManyValuesError(`more than ${MAX_VALUES} values`);
     this.#skipSpace();
     const { at } = this;
     const char = this.text.charCodeAt(at);

@@ -116,6 +116,11 @@ describe('the JSON gateway', () => {
     expect([larger.status, larger.body]).toEqual([429, `{"code":8, "message":"${text}"}`]);
   });
 
+  it('refuses as too large what is small and has hundreds of thousands of values', async () => {
+    const many = await post('/v3/kv/txn', { success: Array.from({ length: 250_000 }, () => ({})) });
+    expect([many.status, many.body]).toEqual([400, '{"code":3, "message":"etcdserver: request is too large"}']);
+  });
+
   it('says how large the message would be of a body that is too large to be held', async () => {
     const big = (bytes: number) => base64('x'.repeat(bytes));
     const put = (bytes: number) => ({ key: base64('big'), value: big(bytes) });

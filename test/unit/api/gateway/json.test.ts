@@ -178,6 +178,12 @@ describe('JSON that does not fit', () => {
     }
   });
 
+  it('is refused when it has more values than any request', () => {
+    const list = (count: number): string => `[${Array(count).fill('{}').join(',')}]`;
+    expect(parseJson(list(100_000))).toBeDefined();
+    expect(() => parseJson(list(200_000))).toThrow('more than 200000 values');
+  });
+
   it('is refused when it is no UTF-8, with the place of the string', () => {
     const document = parseJson('{"x":"\xff"}');
     if (document === undefined) throw new Error('no value');

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -73,6 +73,16 @@ describe('a watch over a websocket', () => {
     expect(await talk.next()).toMatchObject({ result: { created: true } });
     await put(`ws-${kind}`);
     expect(await talk.next()).toMatchObject({ result: { events: [{ kv: { key: base64(`ws-${kind}`) } }] } });
+  });
+
+  it('takes a request that comes a byte a frame, with empty frames between', async () => {
+    using talk = await Talk.open('/v3/watch');
+    for (const byte of JSON.stringify({ create_request: { key: base64('ws-bytes') } })) {
+      talk.socket.send(byte, { fin: false });
+      talk.socket.send('', { fin: false });
+    }
+    talk.socket.send('', { fin: true });
+    expect(await talk.next()).toMatchObject({ result: { created: true } });
   });
 
   it('takes a request cut over frames, and several in one', async () => {
@@ -155,7 +165,7 @@ describe('a watch over a websocket', () => {
 
 describe('frames that break the rules of websockets', () => {
   /** What the client sends after the handshake, and all that it gets until the connection ends. */
-  async function answerTo(...frames: readonly Buffer[]): Promise<Buffer> {
+  async function opened(): Promise<Socket> {
     const [host = '', port = ''] = served.endpoint.split(':');
     const socket = connect({ host, port: Number(port) });
     socket.write(
@@ -163,6 +173,10 @@ describe('frames that break the rules of websockets', () => {
         'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
     );
     await once(socket, 'data');
+    return socket;
+  }
+  async function answerTo(...frames: readonly Buffer[]): Promise<Buffer> {
+    const socket = await opened();
     for (const frame of frames) socket.write(frame);
     return buffer(socket);
   }
@@ -213,6 +227,26 @@ describe('frames that break the rules of websockets', () => {
       frame(0x88),
     );
     expect(answer.subarray(0, 15).toString('latin1')).toBe('\x8a\x0dare you there');
+  });
+
+  it('pings whose answers are not read are not taken for ever, and all are answered once they are', async () => {
+    const socket = await opened();
+    socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 1000 }, () => frame(0x89, 'x'.repeat(100))));
+    const most = 640;
+    let written = 0;
+    const taken = (): Promise<boolean> =>
+      Promise.race([
+        new Promise<boolean>((resolve) => socket.write(pings, () => resolve(true))),
+        new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500)),
+      ]);
+    do written++;
+    while ((await taken()) && written < most);
+    expect(written).toBeLessThan(most);
+    socket.end(frame(0x88));
+    const answers = await buffer(socket);
+    // Each as long as a ping without its mask; then the farewell.
+    expect(answers).toHaveLength(written * 1000 * 102 + 2);
   });
 });
 
