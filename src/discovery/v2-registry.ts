@@ -14,6 +14,7 @@ import type { Listing, Registration, Registry } from './registry.js';
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 5000;
 const MAX_REDIRECTS = 10;
+const EMPTY_WAIT_MS = 100;
 const NODE_EXISTS = 105;
 const HISTORY_CLEARED = 401;
 
@@ -83,7 +84,7 @@ export function v2Registry({ url, proxy, ca, clock }: V2RegistryOptions): Regist
       let after = revision;
       for (;;) {
         try {
-          const { node, modifiedIndex } = await waitFor(dispatcher, at(''), after + 1, signal);
+          const { node, modifiedIndex } = await waitFor({ dispatcher, clock }, at(''), after + 1, signal);
           after = modifiedIndex;
           const registration = registrationOf(node);
           if (node.value !== undefined && !node.key.includes('/_config/')) yield registration;
@@ -125,15 +126,18 @@ interface AskOptions {
 }
 
 async function waitFor(
-  dispatcher: Dispatcher,
+  { dispatcher, clock }: { readonly dispatcher: Dispatcher; readonly clock: Clock },
   url: string,
   index: number,
   signal: AbortSignal,
 ): Promise<{ node: Node; modifiedIndex: number }> {
   for (;;) {
     const { body } = await send(dispatcher, 'GET', `${url}?recursive=true&wait=true&waitIndex=${index}`, signal);
-    // A server that ends its long polls early sends nothing.
+    // A server that ends its long polls early sends nothing; one that does so at once is not to keep us busy.
     if (body.length > 0) return parseNode(body);
+    await new Promise<void>((resolve) => {
+      clock.after(EMPTY_WAIT_MS, resolve);
+    });
   }
 }
 
@@ -221,11 +225,22 @@ function reasonOf(cause: unknown): string {
 }
 
 function parseNode(body: Uint8Array): { node: Node; modifiedIndex: number } {
-  const { node } = parseObject(body) as { node?: Partial<Node> & { modifiedIndex?: number } };
-  if (typeof node?.key !== 'string') throw new DiscoveryError('badEndpoint');
-  const { key, createdIndex = 0, modifiedIndex = 0, value, nodes } = node;
-  return { node: { ...(value === undefined ? {} : { value }), key, createdIndex, nodes: nodes ?? [] }, modifiedIndex };
+  const { node } = parseObject(body);
+  const { modifiedIndex = 0, nodes = [] } = isObject(node) ? node : {};
+  if (typeof modifiedIndex !== 'number' || !Array.isArray(nodes)) throw new DiscoveryError('badEndpoint');
+  return { node: { ...nodeOf(node), nodes: nodes.map(nodeOf) }, modifiedIndex };
 }
+
+/** Without those below it. */
+function nodeOf(found: unknown): Node {
+  const { key, createdIndex = 0, value } = isObject(found) ? found : {};
+  if (typeof key !== 'string' || typeof createdIndex !== 'number') throw new DiscoveryError('badEndpoint');
+  if (value === undefined || value === null) return { key, createdIndex };
+  if (typeof value !== 'string') throw new DiscoveryError('badEndpoint');
+  return { key, createdIndex, value };
+}
+
+const isObject = (found: unknown): found is Record<string, unknown> => typeof found === 'object' && found !== null;
 
 function errorOf(body: Uint8Array): Error {
   const { errorCode, message, cause, index } = parseObject(body);
@@ -236,7 +251,7 @@ function errorOf(body: Uint8Array): Error {
 function parseObject(body: Uint8Array): Record<string, unknown> {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(body).toString());
-    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
+    if (isObject(parsed)) return parsed;
   } catch {
     // Said below.
   }

@@ -127,6 +127,39 @@ describe('a registry in v2 keys', () => {
     await registry.close();
   });
 
+  it.each([
+    { nodes: 5 },
+    { nodes: [null] },
+    { nodes: [{ key: 5 }] },
+    { nodes: [{ key: '/tok/a', value: 7 }] },
+    { nodes: [{ key: '/tok/a', createdIndex: 'x' }] },
+    { key: [] },
+    { value: 3 },
+  ])('is a bad endpoint when a node has %j', async (wrong) => {
+    await using server = await serving((_request, response) =>
+      json(response, 200, { node: { ...node('', 'x', 4), ...wrong } }),
+    );
+    const registry = registryAt(server.url);
+    await expect(registry.list(signal)).rejects.toThrow('discovery: bad discovery endpoint');
+    await registry.close();
+  });
+
+  it('is not asked all the time when its waits end at once', async () => {
+    let answered = 0;
+    await using server = await serving((_request, response) => {
+      if (++answered === 3) json(response, 200, { node: node('m', 'm', 10) });
+      else response.end();
+    });
+    const registry = registryAt(server.url);
+    const begun = performance.now();
+    for await (const { id } of registry.watch(7, signal)) {
+      expect(id).toBe('m');
+      break;
+    }
+    expect(performance.now() - begun).toBeGreaterThan(150);
+    await registry.close();
+  });
+
   it('follows a redirect to where the service is', async () => {
     await using server = await serving((_request, response) =>
       json(response, 200, { node: node('_config/size', '1', 4) }),
