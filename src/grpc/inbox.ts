@@ -5,7 +5,7 @@
  * the rest comes in later ones. Invariant: `waiting` is not empty only while no whole message is held, or
  * the turn is over.
  */
-import type { Intake, Waiting } from '../http2/intake.js';
+import type { Intake, Waiting } from '../lib/intake.js';
 import type { MessageReader } from './message-reader.js';
 import type { GrpcError } from './types.js';
 

@@ -5,9 +5,9 @@
  * deadline, the client, the connection.
  */
 
-import type { Intake } from '../http2/intake.js';
 import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from '../http2/types.js';
 import type { MethodKind } from '../lib/codec.js';
+import type { Intake } from '../lib/intake.js';
 import { appendAll } from '../lib/long-lists.js';
 import { Pieces } from '../lib/pieces.js';
 import { compress, type Encoding } from './compression.js';

@@ -3,11 +3,12 @@
  * that is gRPC's. Texts and codes of refusals are grpc-go's (internal/transport/http2_server.go `operateHeaders`,
  * server.go `handleStream`), since clients show them.
  */
-import { Intake } from '../http2/intake.js';
+
 import type { HeaderField, HeaderList, Http2Stream, StreamListener } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';
 import { decodeBase64 } from '../lib/go/base64.js';
 import { goQuote } from '../lib/go/quote.js';
+import { Intake } from '../lib/intake.js';
 import { encodingOf } from './compression.js';
 import { Deadlines } from './deadlines.js';
 import { Held } from './held.js';

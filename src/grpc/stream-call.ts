@@ -2,9 +2,10 @@
  * One streaming call on the server, of any of the three kinds: messages in as an async iterable, messages out by
  * `send`.
  */
-import type { Intake } from '../http2/intake.js';
+
 import type { Http2Stream } from '../http2/types.js';
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
+import type { Intake } from '../lib/intake.js';
 import { Inbox, type InboxOwner } from './inbox.js';
 import { MessageReader } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';

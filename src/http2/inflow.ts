@@ -3,10 +3,10 @@
  * connections together may take in; the rest is kept, and the socket not read, until the next turn.
  */
 import type { Duplex } from 'node:stream';
+import type { Intake, Waiting } from '../lib/intake.js';
 import { ConnectionError, ErrorCode } from './frames/error-code.js';
 import { preface } from './frames/frame.js';
 import type { FrameReader } from './frames/frame-reader.js';
-import type { Intake, Waiting } from './intake.js';
 import type { Sender } from './sender.js';
 
 interface InflowHost {

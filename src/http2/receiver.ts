@@ -3,6 +3,7 @@
  * (RFC 9113, sections 5 and 6). What breaks a rule ends its stream or, thrown as a ConnectionError, the connection.
  */
 import type { Clock } from '../lib/clock.js';
+import type { Intake } from '../lib/intake.js';
 import { ControlFrames, type ControlHost } from './control-frames.js';
 import { emptyData, FloodGates, idleFrames, rapidReset, streamErrors } from './floods.js';
 import { ConnectionError, ErrorCode, toErrorCode } from './frames/error-code.js';
@@ -10,7 +11,6 @@ import { Flag, FrameType, MAX_WINDOW, readUint31, readUint32 } from './frames/fr
 import type { FrameSink } from './frames/frame-reader.js';
 import type { Settings } from './frames/settings.js';
 import { HeaderFrames } from './header-frames.js';
-import type { Intake } from './intake.js';
 import type { PingPolicy } from './keepalive.js';
 import type { Sender } from './sender.js';
 import type { Stream, StreamOwner } from './stream.js';

@@ -4,10 +4,10 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
+import type { Intake } from '../lib/intake.js';
 import type { TlsPeer } from '../lib/tls.js';
 import type { ErrorCode } from './frames/error-code.js';
 import type { HeaderField, HeaderList } from './hpack/header-list.js';
-import type { Intake } from './intake.js';
 
 export type { HeaderField, HeaderList };
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Inbox } from '../../../src/grpc/inbox.js';
 import { MessageReader } from '../../../src/grpc/message-reader.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
-import { Intake } from '../../../src/http2/intake.js';
+import { Intake } from '../../../src/lib/intake.js';
 import { busyClock } from '../../support/busy-clock.js';
 
 const COUNT = 5000;

@@ -11,10 +11,10 @@ import {
   streamErrors,
 } from '../../../src/http2/floods.js';
 import { initialSettings } from '../../../src/http2/frames/settings.js';
-import { Intake } from '../../../src/http2/intake.js';
 import { Outbox } from '../../../src/http2/outbox.js';
 import { Sender } from '../../../src/http2/sender.js';
 import { Stream, type StreamOwner } from '../../../src/http2/stream.js';
+import { Intake } from '../../../src/lib/intake.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 describe('a flood', () => {

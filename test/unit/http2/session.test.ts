@@ -1,8 +1,8 @@
 /** What a session does in order: windows, fairness, one write a turn, keep-alive, graceful end. */
 import { describe, expect, it } from 'vitest';
 import { ErrorCode } from '../../../src/http2/frames/error-code.js';
-import { Intake } from '../../../src/http2/intake.js';
 import type { HeaderList, Http2Stream, SessionOptions, StreamEnd, StreamListener } from '../../../src/http2/types.js';
+import { Intake } from '../../../src/lib/intake.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import {
   ACK,

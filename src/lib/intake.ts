@@ -5,7 +5,7 @@
  * meanwhile, and go on in the next turns: in rotation, some frames each, so that one more with a single request is
  * served within a round.
  */
-import type { Clock } from '../lib/clock.js';
+import type { Clock } from './clock.js';
 
 /** What has begun in a turn costs more later in it (it is appended, synced, applied, answered): about as much again. */
 const TURN_MS = 6;
