@@ -152,7 +152,7 @@ export class Connection implements ExchangeHost, HttpConnection {
 
   readonly #onData = (bytes: Buffer): void => {
     if (this.#isEnding) return;
-    if (this.#isReady && this.#held.length === 0) {
+    if (this.#isReady && this.#held.length === 0 && this.context.intake.takes()) {
       this.#idleSinceMs = this.context.clock.monotonicMs();
       this.#inTurn = 0;
       this.#isReading = true;
@@ -163,7 +163,7 @@ export class Connection implements ExchangeHost, HttpConnection {
     const exchange = this.#exchange;
     const used = exchange === undefined || exchange.isComplete ? 0 : this.#feed(exchange, bytes);
     if (used < bytes.length) this.#hold(bytes.subarray(used));
-    if (this.#isReady) this.#takeHeld();
+    if (this.#isReady) this.#takeWhenTurn();
     else if (this.#held.length > WAITING_BYTES) this.destroy();
   };
 
@@ -308,15 +308,27 @@ export class Connection implements ExchangeHost, HttpConnection {
       if (this.#hasEnded) this.#end({ isAllRead: true });
       else if (this.#socket.isPaused()) this.#socket.resume();
     } else if (++this.#inTurn < MAX_IN_TURN) {
-      this.#takeHeld();
+      this.#takeWhenTurn();
     } else {
-      this.#inTurn = 0;
-      this.#awaitsTurn = true;
-      this.context.clock.soon(() => {
-        this.#awaitsTurn = false;
-        if (!this.#isEnding && !this.#isClosed) this.#takeHeld();
-      });
+      this.#awaitTurn();
     }
+  }
+
+  #takeWhenTurn(): void {
+    if (this.context.intake.takes()) this.#takeHeld();
+    else this.#awaitTurn();
+  }
+
+  #awaitTurn(): void {
+    this.#inTurn = 0;
+    this.#awaitsTurn = true;
+    this.context.intake.wait(this);
+  }
+
+  /** Its turn has come. */
+  goOn(): void {
+    this.#awaitsTurn = false;
+    if (!this.#isEnding && !this.#isClosed) this.#takeWhenTurn();
   }
 
   #refuse(answer: string): void {

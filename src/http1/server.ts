@@ -5,6 +5,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import { HttpDate } from '../lib/http-date.js';
+import { Intake } from '../lib/intake.js';
 import type { NetworkSocket } from '../lib/network.js';
 import { Connection } from './connection.js';
 import { FirstLines } from './response-head.js';
@@ -16,6 +17,8 @@ const defaults: HttpLimits = {
   bodyMs: 300_000,
   bodiesBytes: 256 * 1024 * 1024,
 };
+/** Time of a turn for requests. Any one may cost milliseconds: the clock is read before each. */
+const TURN_MS = 6;
 /** How often the limits are looked at. */
 const LOOK_MS = 5000;
 
@@ -42,6 +45,7 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     limits,
     dateLine: new HttpDate((date) => `Date: ${date}\r\n`),
     firstLines: new FirstLines(),
+    intake: new Intake(clock, TURN_MS, 1),
     backlog,
     bodies: { bytes: 0 },
     isClosing: false,

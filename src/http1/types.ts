@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { HttpDate } from '../lib/http-date.js';
+import type { Intake } from '../lib/intake.js';
 import type { FirstLines } from './response-head.js';
 
 export interface HttpLimits {
@@ -23,6 +24,8 @@ export interface ServerContext {
   readonly limits: HttpLimits;
   readonly dateLine: HttpDate;
   readonly firstLines: FirstLines;
+  /** Requests that all connections together begin with in a turn of the event loop. */
+  readonly intake: Intake;
   /** What waits to be sent, of these connections and others. */
   readonly backlog: { bytes: number };
   /** Of bodies whose answers have not begun. */

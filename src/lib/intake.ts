@@ -9,7 +9,7 @@ import type { Clock } from './clock.js';
 
 /** What has begun in a turn costs more later in it (it is appended, synced, applied, answered): about as much again. */
 const TURN_MS = 6;
-/** The clock is read once in so many frames. */
+/** The clock is read once in so many frames, where one costs little. */
 const FRAMES_PER_LOOK = 32;
 /** What one connection takes of its turn in the rotation. */
 const FRAMES_PER_VISIT = 64;
@@ -31,13 +31,14 @@ export class Intake {
   constructor(
     readonly clock: Clock,
     readonly turnMs: number = TURN_MS,
+    readonly framesPerLook: number = FRAMES_PER_LOOK,
   ) {}
 
   /** Counts a frame just taken; false when the connection is to stop and to `wait`. */
   takes(): boolean {
     if (!this.#turnKnown) this.#beginTurn();
     if (--this.#framesLeft <= 0) return false;
-    if (++this.#framesTaken % FRAMES_PER_LOOK === 0 && this.clock.monotonicMs() - this.#beganMs > this.turnMs)
+    if (++this.#framesTaken % this.framesPerLook === 0 && this.clock.monotonicMs() - this.#beganMs > this.turnMs)
       this.#exhausted = true;
     return !this.#exhausted;
   }

@@ -31,7 +31,7 @@ export function memberMetrics(
     ...networkFigures(),
     addressSpaceLimitBytes: addressSpaceLimitBytes(),
   });
-  const metrics = new MemberMetrics(identity, watchRuntime(), figures, () => counts.all());
+  const metrics = new MemberMetrics(identity, watchRuntime(), figures, () => counts.all(), member.clock);
   addClusterMetrics(metrics.registry, () => member.figures());
   member.onApplied = (kind, ok, tookMs, ttl) => {
     metrics.applied(kind, ok, tookMs, 'v3');

@@ -8,7 +8,8 @@ import { Code, GrpcError } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../../lib/http.js';
-import { wireErrors } from '../../proto/errors.js';
+import { type WireError, wireErrors } from '../../proto/errors.js';
+import { TxnRequest } from '../../proto/gen/etcdserverpb.js';
 import { gatewayRoutes } from '../../proto/gen/gateway-routes.js';
 import type { TargetHandler } from '../http/router.js';
 import type { Target } from '../http/target.js';
@@ -144,7 +145,7 @@ async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>):
 
 /** Whatever comes behind the first value of the body is left alone; a websocket's has no end to wait for. */
 async function firstValue(
-  { options, isSocket }: Exchange,
+  { options, isSocket, method }: Exchange,
   body: AsyncIterable<Uint8Array>,
 ): Promise<{
   readonly document: JsonDocument | undefined;
@@ -164,8 +165,17 @@ async function firstValue(
     // What is wrong with the body's framing is the client's fault as well.
     throw new GrpcError(Code.InvalidArgument, cause instanceof Error ? cause.message : String(cause), { cause });
   }
-  return { ...read, document: parseJson(read.text) };
+  try {
+    return { ...read, document: parseJson(read.text) };
+  } catch (cause) {
+    // Of a transaction they would be its operations.
+    const isTxn = method.input.typeName === TxnRequest.typeName;
+    throw isTxn && cause instanceof TooManyValuesError ? inWords(wireErrors.tooManyOps, cause) : cause;
+  }
 }
+
+const inWords = ({ code, message }: WireError, cause: Error): GrpcError =>
+  new GrpcError(code as Code, message, { cause });
 
 /** As the server would refuse it coming from a socket. */
 function checkSize(message: AnyMessage, jsonBytes: number, exchange: Exchange, cut?: CutStrings): void {
@@ -189,10 +199,7 @@ function errorOf(cause: unknown, options: GatewayOptions): GrpcError {
   if (cause instanceof GrpcError) return cause;
   if (cause instanceof JsonError) return new GrpcError(Code.InvalidArgument, cause.message, { cause });
   if (cause instanceof ValueTooLargeError) return tooLarge(cause.sizeBytes, options);
-  if (cause instanceof TooManyValuesError) {
-    const { code, message } = wireErrors.requestTooLarge;
-    return new GrpcError(code as Code, message, { cause });
-  }
+  if (cause instanceof TooManyValuesError) return inWords(wireErrors.requestTooLarge, cause);
   return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
 }
 

@@ -7,8 +7,10 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { AUTH_SCALARS, type AuthFigures } from '../../auth/metrics.js';
 import { BACKEND_DURATIONS, BACKEND_SCALARS, type BackendFigures } from '../../backend/metrics.js';
 import { LEASE_SCALARS, LEASE_TTL, type LeaseFigures } from '../../lease/metrics.js';
+import type { Clock } from '../../lib/clock.js';
 import { doubling, type Scalars } from '../../lib/metrics.js';
 import type { Runtime } from '../../lib/runtime.js';
+import { SharedWork } from '../../lib/shared-work.js';
 import { MVCC_DURATIONS, MVCC_SCALARS, type MvccFigures } from '../../mvcc/metrics.js';
 import { V2_ACTIONS, V2_SCALARS, type V2Figures } from '../../v2/metrics.js';
 import { WAL_DURATIONS } from '../../wal/metrics.js';
@@ -71,13 +73,17 @@ export class MemberMetrics {
   readonly #clientRequests = new Map<string, { unary: number; stream: number }>();
   readonly #scrapes: Counter;
   readonly #scrapesRunning: Gauge;
+  /** Some ten milliseconds of work. */
+  readonly #text: SharedWork<string>;
 
   constructor(
     identity: MetricsIdentity,
     runtime: Runtime,
     figures: () => MemberFigures,
     rpcs: () => Iterable<RpcFigures>,
+    clock: Clock,
   ) {
+    this.#text = new SharedWork(clock, async () => asGoShows(await this.registry.metrics()));
     const registers = [this.registry];
     this.#applied = new TalliedHistogram({
       name: 'etcd_server_apply_duration_seconds',
@@ -155,7 +161,7 @@ export class MemberMetrics {
   async scraped(): Promise<string> {
     this.#scrapesRunning.inc();
     try {
-      return asGoShows(await this.registry.metrics());
+      return await this.#text.run();
     } finally {
       this.#scrapesRunning.dec();
       this.#scrapes.inc({ code: '200' });

@@ -210,6 +210,25 @@ describe('a client that asks for much', () => {
     expect(longest).toBeLessThan(100);
   });
 
+  it('that takes long, on many connections, has no turn longer than a few of its requests', async () => {
+    let served = 0;
+    await using serving = await new Serving(() => {
+      served++;
+      const begun = performance.now();
+      while (performance.now() - begun < 3);
+      return Promise.resolve({ status: 204, headers: {}, body: '' });
+    }).listen();
+    const connections = 8;
+    const each = 10;
+    for (let at = 0; at < connections; at++) serving.client(GET.repeat(each)).resume();
+    let longest = 0;
+    for (let before = 0; served < connections * each; before = served) {
+      await new Promise((resolve) => setImmediate(resolve));
+      longest = Math.max(longest, served - before);
+    }
+    expect(longest).toBeLessThan(10);
+  });
+
   it('at once is answered in order, one request at a time', async () => {
     let running = 0;
     let most = 0;

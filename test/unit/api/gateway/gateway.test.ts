@@ -117,8 +117,12 @@ describe('the JSON gateway', () => {
   });
 
   it('refuses as too large what is small and has hundreds of thousands of values', async () => {
-    const many = await post('/v3/kv/txn', { success: Array.from({ length: 250_000 }, () => ({})) });
-    expect([many.status, many.body]).toEqual([400, '{"code":3, "message":"etcdserver: request is too large"}']);
+    const values = Array.from({ length: 250_000 }, () => ({}));
+    const txn = await post('/v3/kv/txn', { success: values });
+    const tooMany = '{"code":3, "message":"etcdserver: too many operations in txn request"}';
+    expect([txn.status, txn.body]).toEqual([400, tooMany]);
+    const range = await post('/v3/kv/range', { whatever: values });
+    expect([range.status, range.body]).toEqual([400, '{"code":3, "message":"etcdserver: request is too large"}']);
   });
 
   it('says how large the message would be of a body that is too large to be held', async () => {
