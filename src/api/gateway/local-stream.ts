@@ -29,6 +29,7 @@ export class LocalStream implements ServerStream<unknown, unknown> {
     readonly source: LocalStreamSource,
   ) {
     this.messages = requestsOf(source, call.signal);
+    call.signal.addEventListener('abort', () => this.#resumeWaiting(), { once: true });
   }
 
   get path(): string {
@@ -74,7 +75,7 @@ export class LocalStream implements ServerStream<unknown, unknown> {
   }
 
   drained(): Promise<void> {
-    if (this.#queuedBytes < HIGH_BYTES || this.#end !== undefined) return Promise.resolve();
+    if (this.#queuedBytes < HIGH_BYTES || this.#end !== undefined || this.call.aborted) return Promise.resolve();
     return new Promise((resolve) => this.#drains.push(resolve));
   }
 
@@ -83,6 +84,11 @@ export class LocalStream implements ServerStream<unknown, unknown> {
     if (this.#end !== undefined) return;
     this.#end = { error };
     this.#wake?.();
+    this.#resumeWaiting();
+  }
+
+  /** Whoever waits for room; one whose caller has left learns it by its next step. */
+  #resumeWaiting(): void {
     for (const resolve of this.#drains.splice(0)) resolve();
   }
 
@@ -92,7 +98,7 @@ export class LocalStream implements ServerStream<unknown, unknown> {
       const bytes = this.#queue.shift();
       if (bytes !== undefined) {
         this.#queuedBytes -= bytes.length;
-        if (this.#queuedBytes < HIGH_BYTES) for (const resolve of this.#drains.splice(0)) resolve();
+        if (this.#queuedBytes < HIGH_BYTES) this.#resumeWaiting();
         return this.method.output.decode(bytes);
       }
       if (this.#end !== undefined) {
