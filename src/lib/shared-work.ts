@@ -1,17 +1,18 @@
 /**
  * Work that several ask for at once and that is long, such as the text of all metrics: done once for all who have
- * asked before it begins, so that nobody gets what is older than his question; and not more often than leaves four
- * fifths of the time to others.
+ * asked before it begins, so that nobody gets what is older than his question; and, while it is asked for by more than
+ * one, not more often than leaves four fifths of the time to others.
  */
 import type { Clock } from './clock.js';
 
 const REST = 4;
-const MAX_WAIT_MS = 1000;
+const MAX_REST_MS = 1000;
 
 export class SharedWork<T> {
-  #next: Promise<T> | undefined;
-  #freeAtMs = 0;
-  #tookMs = 0;
+  #isRunning = false;
+  /** Of those who came while it ran or rested. */
+  #next: { readonly result: Promise<T>; readonly begin: () => void } | undefined;
+  #isResting = false;
 
   constructor(
     readonly clock: Pick<Clock, 'monotonicMs' | 'after'>,
@@ -19,28 +20,34 @@ export class SharedWork<T> {
   ) {}
 
   run(): Promise<T> {
-    if (this.#next !== undefined) return this.#next;
-    const waitMs = this.#freeAtMs - this.clock.monotonicMs();
-    if (waitMs <= 0) return this.#begin();
-    const next = new Promise<void>((resolve) => {
-      this.clock.after(Math.min(waitMs, MAX_WAIT_MS), resolve);
-    }).then(() => {
-      this.#next = undefined;
-      return this.#begin();
-    });
-    this.#next = next;
-    return next;
+    if (!this.#isRunning && !this.#isResting) return this.#begin();
+    if (this.#next !== undefined) return this.#next.result;
+    let begin: () => void = () => {};
+    const result = new Promise<void>((resolve) => {
+      begin = resolve;
+    }).then(() => this.#begin());
+    this.#next = { result, begin };
+    return result;
   }
 
   async #begin(): Promise<T> {
     const beganMs = this.clock.monotonicMs();
-    this.#freeAtMs = beganMs + this.#tookMs * (1 + REST);
+    this.#isRunning = true;
     try {
       return await this.work();
     } finally {
-      const endedMs = this.clock.monotonicMs();
-      this.#tookMs = endedMs - beganMs;
-      this.#freeAtMs = endedMs + this.#tookMs * REST;
+      this.#isRunning = false;
+      if (this.#next !== undefined) this.#rest(this.clock.monotonicMs() - beganMs);
     }
+  }
+
+  #rest(tookMs: number): void {
+    this.#isResting = true;
+    this.clock.after(Math.min(tookMs * REST, MAX_REST_MS), () => {
+      this.#isResting = false;
+      const next = this.#next;
+      this.#next = undefined;
+      next?.begin();
+    });
   }
 }
