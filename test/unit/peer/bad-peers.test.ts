@@ -3,7 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { MessageFrameEncoder } from '../../../src/peer/message-frames.js';
-import { type Message, MessageType, makeEntry, makeMessage, makeSnapshot } from '../../../src/raftpb/types.js';
+import {
+  type Entry,
+  type Message,
+  MessageType,
+  makeEntry,
+  makeMessage,
+  makeSnapshot,
+} from '../../../src/raftpb/types.js';
 import { freePort } from '../../support/free-port.js';
 import { hurriedClock } from '../../support/hurried-clock.js';
 import { type PeerNode, startPeerNode, until } from '../../support/peer-node.js';
@@ -194,6 +201,39 @@ describe('what a peer may not send', () => {
     expect(a.receiver.messages.every(({ from, to }) => from === B && to === A)).toBe(true);
     expect(logged(a, 'rejected Raft message to mismatch member')).toBe(true);
     expect(logged(a, 'rejected Raft message from removed member')).toBe(true);
+  });
+
+  it('terms and indexes that no cluster comes to, and entries that do not follow each other', async () => {
+    const append = (more: Partial<Message>, ...entries: Partial<Entry>[]): Message =>
+      makeMessage({
+        type: MessageType.MsgApp,
+        from: B,
+        to: A,
+        term: 5,
+        index: 3,
+        ...more,
+        entries: entries.map(makeEntry),
+      });
+    const wrong = [
+      heartbeat(B, A, 2 ** 52 + 1),
+      makeMessage({ type: MessageType.MsgVote, from: B, to: A, term: Number.MAX_SAFE_INTEGER }),
+      makeMessage({ type: MessageType.MsgAppResp, from: B, to: A, term: 5, rejectHint: 2 ** 53 - 1 }),
+      append({ logTerm: 2 ** 53 - 1 }),
+      append({}, { index: 5, term: 5 }),
+      append({}, { index: 4, term: 5 }, { index: 4, term: 5 }),
+      append({}, { index: 4, term: 6 }),
+      append({}, { index: 4, term: 5, type: 9 as never }),
+    ];
+    const right = append({ logTerm: 4 }, { index: 4, term: 4 }, { index: 5, term: 5, type: 2 });
+    await using peer = await fakePeer(deliver([...wrong, right, heartbeat(B, A, 99)]));
+    await using a = await startPeerNode({ id: A });
+    a.transport.addPeer(B, [peer.url]);
+    await until(() => a.receiver.messages.some(({ commit }) => commit === 99), 'the last message');
+    expect(a.receiver.messages.map(({ type, commit }) => [type, commit])).toEqual([
+      [MessageType.MsgApp, 0],
+      [MessageType.MsgHeartbeat, 99],
+    ]);
+    expect(logged(a, 'rejected Raft message that no member sends')).toBe(true);
   });
 
   it('more proposals than may wait: others still come through', async () => {
