@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { SharedWork } from '../../../src/lib/shared-work.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
-it('is done once for all who ask while it runs or rests, later than they asked, a fifth of the time at most', async () => {
+it('is done once for all who ask while it runs or rests, for a fifth of the time at most', async () => {
   const clock = new ManualClock();
   let done = 0;
   const shared = new SharedWork(clock, async () => {

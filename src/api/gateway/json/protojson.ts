@@ -207,7 +207,10 @@ function wholeNumber(raw: string): bigint | undefined {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(raw);
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = '', exponentText = '0'] = match;
-  const kept = fraction.replace(/0+$/, '');
+  // Not by an expression: a million zeros before another digit would be tried from each of them.
+  let digits = fraction.length;
+  while (fraction.charCodeAt(digits - 1) === 0x30) digits--;
+  const kept = fraction.slice(0, digits);
   const int = whole === '0' ? '' : whole;
   if (int === '' && kept === '') return 0n;
   const exponent = Number(exponentText);

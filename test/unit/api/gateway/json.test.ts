@@ -178,6 +178,13 @@ describe('JSON that does not fit', () => {
     }
   });
 
+  it('is refused at once when a number has a million zeros in its midst', () => {
+    const document = parseJson(`{"limit":0.${'0'.repeat(1_000_000)}1e1000001}`);
+    if (document === undefined) throw new Error('there is a document');
+    const schema = schemaOf('etcdserverpb.RangeRequest');
+    expect(() => readProtoJson(document, schema, { textBytes: false })).toThrow('invalid value for int64 field limit');
+  });
+
   it('is refused when it has more values than any request', () => {
     const list = (count: number): string => `[${Array(count).fill('{}').join(',')}]`;
     expect(parseJson(list(100_000))).toBeDefined();
