@@ -19,7 +19,9 @@ export function checkLog(values: Values): string | undefined {
   }
   if (values['enable-log-rotation']) {
     const files = outputs.filter((output) => !['default', 'stderr', 'stdout', 'systemd/journal'].includes(output));
-    if (files.length !== 1) return '--log-outputs requires a single file path when --log-rotate-config-json is defined';
+    // Of several outputs none need be a file, as with etcd: then nothing is rotated.
+    if (files.length > 1 || (files.length === 0 && outputs.length <= 1))
+      return '--log-outputs requires a single file path when --log-rotate-config-json is defined';
     const rotation = parseLogRotation(values['log-rotation-config-json']);
     if (rotation instanceof Error) return rotation.message;
   }

@@ -27,7 +27,7 @@ import { withDerivedNames } from './derived-names.js';
 import { readEnvironment, variableOf } from './environment.js';
 import { longHelp, shortUsage } from './help.js';
 import type { LogLine } from './log-line.js';
-import { logOptionsOf, parseLogLevel } from './log-options.js';
+import { checkLog, logOptionsOf, parseLogLevel } from './log-options.js';
 import type { LogOptions, MemberOptions } from './member-options.js';
 import { isNeglected, missingOptions } from './missing-options.js';
 import { noticesOf, noticesOfUrls } from './notices.js';
@@ -197,7 +197,8 @@ class Reader {
       defaultHost: () => this.world.defaultHost(),
       add,
     });
-    this.#log = logOptionsOf(values);
+    // A log that is not to be had is complained of where there is none yet.
+    if (checkLog(values) === undefined) this.#log = logOptionsOf(values);
     if (parseLogLevel(values['log-level']) === undefined) {
       return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
     }

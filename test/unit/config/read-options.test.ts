@@ -514,6 +514,13 @@ describe('checks', () => {
     expect(refusal(read(words))).toBe(message);
   });
 
+  it('tell of a log that cannot be had on standard error, and rotate nothing where no output is a file', () => {
+    const outcome = read(['--enable-log-rotation', '--log-outputs=/a', '--log-rotation-config-json=x']);
+    expect(outcome.t === 'refused' && outcome.log.outputs).toEqual(['stderr']);
+    const none = read(['--enable-log-rotation', '--log-outputs=stderr,stdout']);
+    expect(none.t === 'member' && none.options.log.outputs).toEqual(['stderr', 'stdout']);
+  });
+
   it('raise timeouts of raft that are too low, and say so', () => {
     const outcome = read(['--raft-write-timeout=1s']);
     expect(outcome.t !== 'exit' && outcome.lines[0]?.message).toBe('raft-write-timeout increased to minimum value: 5s');
