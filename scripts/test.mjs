@@ -8,12 +8,16 @@ import { buildIfStale, installIfMissing, root, run } from './steps.mjs';
 const tool = (name) => join(root, 'node_modules/.bin', name);
 /** Test files need not look again whether the programs are built. */
 const env = { ...process.env, PROGRAMS_ARE_BUILT: 'true' };
+/** Words that name files of the other part only are no mistake. */
+const words = process.argv.slice(2);
+const vitest = (part) => run(tool('vitest'), ['run', '--reporter=dot', '--passWithNoTests', part, ...words], env);
 const steps = [
   ['install', installIfMissing],
   ['build', buildIfStale],
   ['types', () => run(tool('tsc'), ['--noEmit'])],
   ['lint', () => run(tool('biome'), ['check', '--error-on-warnings', '.'])],
-  ['tests', () => run(tool('vitest'), ['run', '--reporter=dot', ...process.argv.slice(2)], env)],
+  ['unit tests', () => vitest('--config=vitest.unit.config.ts')],
+  ['other tests', () => vitest('--exclude=test/unit/**')],
 ];
 for (const [name, step] of steps) {
   const startedMs = performance.now();
