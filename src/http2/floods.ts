@@ -14,6 +14,10 @@ export interface Flood {
 
 /** Each stream is cheap to open and to reset, but the work begun for it is not (CVE-2023-44487). */
 export const rapidReset: Flood = { what: 'stream resets', burst: 2000, perSecond: 200 };
+/** A stream that is reset after that was not opened to be reset: calls whose deadlines pass together are many. */
+export const RAPID_RESET_MS = 500;
+/** Resets of streams that have ended: the call and its caller's deadline ended at the same time. */
+export const lateResets: Flood = { what: 'resets of ended streams', burst: 100_000, perSecond: 10_000 };
 /** Requests that break a rule and make us answer with RST_STREAM. */
 export const streamErrors: Flood = { what: 'malformed or refused streams', burst: 2000, perSecond: 200 };
 /** Each must be answered (CVE-2019-9515, CVE-2019-9512). */

@@ -2,6 +2,7 @@
  * HEADERS and CONTINUATION: a block of headers becomes a request, an answer or trailers (RFC 9113, sections 6.2, 6.10
  * and 8.1).
  */
+import type { Clock } from '../lib/clock.js';
 import { ContinuedBlock } from './continued-block.js';
 import { type FloodGates, streamErrors } from './floods.js';
 import type { FrameWriter } from './frame-writer.js';
@@ -24,6 +25,7 @@ interface HeaderParts {
   readonly host: HeaderHost;
   /** The peer broke a rule that concerns this stream alone. */
   readonly streamError: (stream: Stream, code: ErrorCode) => void;
+  readonly clock: Clock;
   readonly streams: StreamTable;
   readonly frames: FrameWriter;
   readonly floods: FloodGates;
@@ -37,6 +39,7 @@ interface HeaderParts {
 export class HeaderFrames {
   readonly #host: HeaderHost;
   readonly #streamError: HeaderParts['streamError'];
+  readonly #clock: Clock;
   readonly #streams: StreamTable;
   readonly #frames: FrameWriter;
   readonly #floods: FloodGates;
@@ -50,6 +53,7 @@ export class HeaderFrames {
   constructor(parts: HeaderParts) {
     this.#host = parts.host;
     this.#streamError = parts.streamError;
+    this.#clock = parts.clock;
     this.#streams = parts.streams;
     this.#frames = parts.frames;
     this.#floods = parts.floods;
@@ -153,6 +157,7 @@ export class HeaderFrames {
       return;
     }
     const stream = new Stream(id, this.#host, this.#theirs.streamWindowBytes, this.#own.streamWindowBytes);
+    stream.openedAtMs = this.#clock.monotonicMs();
     stream.expectedBytes = length ?? -1;
     stream.remoteEnded = endStream;
     this.#streams.open.set(id, stream);

@@ -5,7 +5,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { Intake } from '../lib/intake.js';
 import { ControlFrames, type ControlHost } from './control-frames.js';
-import { emptyData, FloodGates, idleFrames, rapidReset, streamErrors } from './floods.js';
+import { emptyData, FloodGates, idleFrames, lateResets, RAPID_RESET_MS, rapidReset, streamErrors } from './floods.js';
 import { ConnectionError, ErrorCode, toErrorCode } from './frames/error-code.js';
 import { Flag, FrameType, MAX_WINDOW, readUint31, readUint32 } from './frames/frame.js';
 import type { FrameSink } from './frames/frame-reader.js';
@@ -40,6 +40,7 @@ interface ReceiverParts {
 
 export class Receiver implements FrameSink {
   readonly #host: ReceiverHost;
+  readonly #clock: Clock;
   readonly #streams: StreamTable;
   readonly #sender: Sender;
   readonly #own: Settings;
@@ -55,6 +56,7 @@ export class Receiver implements FrameSink {
 
   constructor(parts: ReceiverParts) {
     this.#host = parts.host;
+    this.#clock = parts.clock;
     this.#streams = parts.streams;
     this.#sender = parts.sender;
     this.#own = parts.own;
@@ -209,12 +211,19 @@ export class Receiver implements FrameSink {
     if (id === 0) throw new ConnectionError(ErrorCode.ProtocolError, 'RST_STREAM on stream 0');
     if (end - start !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, `RST_STREAM of ${end - start} bytes`);
     const stream = this.#streams.open.get(id);
-    if (stream === undefined) this.#streams.checkNotIdle(id, 'RST_STREAM');
-    // One that was answered has cost its peer a round trip: clients that take one message of a stream end it so.
-    if (this.#streams.role === 'server' && stream?.answered !== true) this.#floods.count(rapidReset);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      this.#streams.checkNotIdle(id, 'RST_STREAM');
+      if (this.#streams.role === 'server') this.#floods.count(lateResets);
+      return;
+    }
+    if (this.#streams.role === 'server' && this.#isRapid(stream)) this.#floods.count(rapidReset);
     const code = toErrorCode(readUint32(bytes, start));
     this.#host.closeStream(stream, { t: 'reset', code, local: false, unprocessed: code === ErrorCode.RefusedStream });
+  }
+
+  /** One that was answered has cost its peer a round trip: clients that take one message of a stream end it so. */
+  #isRapid(stream: Stream): boolean {
+    return !stream.answered && this.#clock.monotonicMs() - stream.openedAtMs < RAPID_RESET_MS;
   }
 
   #onWindowUpdate(id: number, bytes: Buffer, start: number, end: number): void {

@@ -45,6 +45,8 @@ export class Stream implements Http2Stream {
   responded = false;
   /** Server: headers have been sent. */
   answered = false;
+  /** Server: when the request came, by the session's clock. */
+  openedAtMs = 0;
 
   constructor(
     readonly id: number,

@@ -595,6 +595,23 @@ describe('a server meets', () => {
     expect(peer.session.closed).toBe(false);
   });
 
+  it('the resets of calls whose deadlines pass at the same time, and of those that were answered then', async () => {
+    const streams: Http2Stream[] = [];
+    await using peer = new WirePeer({ role: 'server', onStream: (stream: Http2Stream) => void streams.push(stream) });
+    peer.greet();
+    const ids = Array.from({ length: 6000 }, (_, i) => 2 * i + 1);
+    peer.send(...ids.map((id) => open(id)));
+    await peer.settle();
+    await peer.clock.advance(1000);
+    for (const stream of streams.slice(3000)) stream.sendHeaders([{ name: ':status', value: '200' }], true);
+    await peer.settle();
+    peer.send(...ids.map((id) => frame(T.RST_STREAM, 0, id, uint32(8))));
+    await peer.settle();
+    expect(streams).toHaveLength(6000);
+    expect(peer.goAway()).toBeUndefined();
+    expect(peer.session.closed).toBe(false);
+  });
+
   it('all of it byte by byte, with the same answers', async () => {
     for (const given of cases.filter(({ send }) => Buffer.concat(send).length < 2000)) {
       await using peer = peerFor(given);
