@@ -8,16 +8,15 @@ import { buildIfStale, installIfMissing, root, run } from './steps.mjs';
 const tool = (name) => join(root, 'node_modules/.bin', name);
 /** Test files need not look again whether the programs are built. */
 const env = { ...process.env, PROGRAMS_ARE_BUILT: 'true' };
+const parts = ['--config=vitest.unit.config.ts', '--exclude=test/unit/**'];
 /** Words that name files of the other part only are no mistake. */
-const words = process.argv.slice(2);
-const vitest = (part) => run(tool('vitest'), ['run', '--reporter=dot', '--passWithNoTests', part, ...words], env);
+const words = ['run', '--reporter=dot', '--passWithNoTests', ...process.argv.slice(2)];
 const steps = [
   ['install', installIfMissing],
   ['build', buildIfStale],
   ['types', () => run(tool('tsc'), ['--noEmit'])],
   ['lint', () => run(tool('biome'), ['check', '--error-on-warnings', '.'])],
-  ['unit tests', () => vitest('--config=vitest.unit.config.ts')],
-  ['other tests', () => vitest('--exclude=test/unit/**')],
+  ['tests', () => parts.map((part) => run(tool('vitest'), [...words, part], env)).every((passed) => passed)],
 ];
 for (const [name, step] of steps) {
   const startedMs = performance.now();

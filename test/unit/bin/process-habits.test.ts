@@ -117,7 +117,7 @@ describe('arguments that are no UTF-8', () => {
     await shell(`printf '\\376\\0\\377' | $CTL put stdin`);
     expect((await shell('$CTL get stdin --print-value-only')).stdout).toEqual(Buffer.from([0xfe, 0, 0xff, 0x0a]));
     const command = `sh -c 'printf "%s" "$ETCD_WATCH_KEY"; kill $PPID'`;
-    const watch = `ETCDCTL_WATCH_KEY=${byte('357')} timeout 25 $CTL watch --rev 1 -- ${command}`;
+    const watch = `ETCDCTL_WATCH_KEY=${byte('357')} timeout 25 $CTL watch --rev 3 -- ${command}`;
     const watched = await shell(`${watch} & $CTL put ${byte('357')} ${byte('356')}; wait`);
     expect(watched.stdout.toString('latin1')).toContain('\xef');
   });

@@ -215,7 +215,7 @@ const rows: readonly Row[] = [
   ],
   ['auth on', ({ auth }) => auth.enable(), `${AUTH}AuthEnable`, {}, 'once'],
   ['auth off', ({ auth }) => auth.disable(), `${AUTH}AuthDisable`, {}, 'once'],
-  ['auth status', ({ auth }) => auth.status(), `${AUTH}AuthStatus`, {}, 'once'],
+  ['auth status', ({ auth }) => auth.status(), `${AUTH}AuthStatus`, {}, 'again'],
   ['login', ({ auth }) => auth.authenticate('u', 'p'), `${AUTH}Authenticate`, { name: 'u', password: 'p' }, 'once'],
   [
     'a user',
