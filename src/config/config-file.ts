@@ -123,7 +123,7 @@ function parseYaml(text: string): unknown {
 
 /** Go's limit. */
 const TOO_DEEP = 'exceeded max depth of 10000';
-/** Ours: the parser's stack ends far below Go's limit, and the process with it. The options need three. */
+/** `etcd-diff:` the parser's stack ends far below Go's limit, and the process with it. The options need three. */
 const MOST_NESTED = 200;
 
 /** A look at brackets, and at what begins several lists in a line: an upper bound will do. */

@@ -2,6 +2,8 @@
  * Transactions too large to be looked at. A megabyte holds half a million empty operations; as objects they are a
  * hundred times as large, and making them takes seconds in which nobody else is served. So they are counted where they
  * lie. Within `--max-txn-ops`, which bounds each list, nested transactions could still be as many.
+ *
+ * `etcd-diff:` etcd has no bound for all lists together; what is beyond it here is refused in the words for one list.
  */
 import type { Codec } from '../../lib/codec.js';
 import { ProtoDecodeError } from '../../lib/codec.js';
