@@ -15,15 +15,16 @@ const FILES = [
   '/etc/ssl/cert.pem',
 ];
 
-let known: { readonly bundle: string | undefined } | undefined;
+let known: { readonly file: string; readonly folders: string; readonly bundle: string | undefined } | undefined;
 
-/** PEM; read once. undefined where the machine names none, and Node's own count. */
+/** PEM; read once for what the variables say. undefined where the machine names none, and Node's own count. */
 export function systemAuthorities(): string | undefined {
-  known ??= { bundle: readBundle(process.env) };
+  const { SSL_CERT_FILE: file = '', SSL_CERT_DIR: folders = '' } = process.env;
+  if (known?.file !== file || known.folders !== folders) known = { file, folders, bundle: readBundle(file, folders) };
   return known.bundle;
 }
 
-function readBundle({ SSL_CERT_FILE: file = '', SSL_CERT_DIR: folders = '' }: NodeJS.ProcessEnv): string | undefined {
+function readBundle(file: string, folders: string): string | undefined {
   const found = (file === '' ? FILES : [file]).map(textOf).find((text) => text !== '') ?? '';
   const more = folders.split(':').filter((folder) => folder !== '');
   const bundle = [found, ...more.flatMap(textsIn)].join('\n');

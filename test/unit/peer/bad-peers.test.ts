@@ -486,7 +486,10 @@ describe('a stream', () => {
     await until(() => a.transport.activeSince(B) !== undefined, 'a new connection');
     const active = await a.metrics.activePeers.get();
     expect(active.values).toEqual([{ labels: { Local: 'a1', Remote: 'b2' }, value: 1 }]);
-    const gone = await a.metrics.disconnectedPeers.get();
-    expect(gone.values).toEqual([{ labels: { Local: 'a1', Remote: 'b2' }, value: 1 }]);
+    const [gone, ...others] = (await a.metrics.disconnectedPeers.get()).values;
+    expect(others).toEqual([]);
+    expect(gone?.labels).toEqual({ Local: 'a1', Remote: 'b2' });
+    // More than once where `again` was asked before it knew of `a`.
+    expect(gone?.value).toBeGreaterThanOrEqual(1);
   });
 });

@@ -150,7 +150,6 @@ describe('without a CA file', () => {
   });
 
   it('--client-cert-auth wants a certificate of those that the machine trusts', async () => {
-    // Read once, at the first need of it.
     vi.stubEnv('SSL_CERT_FILE', caFile);
     const tls = { ...alone, clientCertAuth: true };
     expect(await meet(tls, undefined)).toEqual({ refused: "tls: client didn't provide a certificate" });
