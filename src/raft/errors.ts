@@ -3,7 +3,7 @@
  * reference's.
  */
 export interface RaftError {
-  readonly code: 'proposal-dropped' | 'step-local-message' | 'step-peer-not-found';
+  readonly code: 'proposal-dropped' | 'step-local-message' | 'step-peer-not-found' | 'step-out-of-range';
   readonly message: string;
 }
 
@@ -21,4 +21,9 @@ export const stepLocalMessage: RaftError = {
 export const stepPeerNotFound: RaftError = {
   code: 'step-peer-not-found',
   message: 'raft: cannot step as peer not found',
+};
+/** A message that counts on entries which are not in the log. */
+export const stepOutOfRange: RaftError = {
+  code: 'step-out-of-range',
+  message: 'raft: cannot step as entries are not in the log',
 };

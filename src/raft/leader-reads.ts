@@ -24,6 +24,9 @@ interface LeaderReadsParts {
   readonly answer: (state: ReadState) => void;
 }
 
+/** Each member has one round under way; more are a flood. Who is not heard asks again. */
+const MAX_WAITING = 4096;
+
 export class LeaderReads {
   readonly #parts: LeaderReadsParts;
   #queue = new ReadOnlyQueue();
@@ -51,7 +54,7 @@ export class LeaderReads {
     // A read before this term's first commit could miss entries that an earlier leader acknowledged (thesis §6.4).
     // etcd-diff: a single voter waits for it too. After a restart its commit index may be behind what it acknowledged.
     if (this.#committedIn(term)) this.#confirm(request);
-    else this.#early.push(request);
+    else if (this.#early.length < MAX_WAITING) this.#early.push(request);
   }
 
   /** Something was committed. */
@@ -85,6 +88,7 @@ export class LeaderReads {
       this.#respond(request, log.committed);
       return;
     }
+    if (this.#queue.size >= MAX_WAITING) return;
     const context = request.entries[0]?.data ?? NO_BYTES;
     this.#queue.add(log.committed, request);
     this.#queue.receiveAck(id, context);

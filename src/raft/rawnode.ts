@@ -69,7 +69,8 @@ import {
 } from '../raftpb/types.js';
 import { bootstrapGroup, type Peer } from './bootstrap.js';
 import { completeConfig, type RaftConfig } from './config.js';
-import { type RaftError, stepLocalMessage, stepPeerNotFound } from './errors.js';
+import { type RaftError, stepLocalMessage, stepOutOfRange, stepPeerNotFound } from './errors.js';
+import { OutOfRange } from './out-of-range.js';
 import { Raft } from './raft.js';
 import type { Ready, SoftState } from './ready.js';
 import type { Status } from './status.js';
@@ -99,6 +100,7 @@ const sameSoftState = (a: SoftState, b: SoftState): boolean => a.lead === b.lead
 export class RawNode {
   readonly #raft: Raft;
   readonly #asyncStorageWrites: boolean;
+  readonly #outOfRange: OutOfRange;
   #previousSoftState: SoftState;
   #previousHardState: HardState;
   /** What the node owes itself for the Ready under way; undefined when there is none. */
@@ -109,6 +111,7 @@ export class RawNode {
     const complete = completeConfig(config);
     this.#raft = new Raft(complete);
     this.#asyncStorageWrites = complete.asyncStorageWrites;
+    this.#outOfRange = new OutOfRange(this.#raft);
     this.#previousSoftState = this.#raft.softState();
     this.#previousHardState = this.#raft.hardState();
   }
@@ -159,13 +162,15 @@ export class RawNode {
 
   /**
    * A message from another node or, with asynchronous storage writes, a response of a local target. Refuses local
-   * messages that came from elsewhere, and responses of nodes that are not in the configuration.
+   * messages that came from elsewhere, responses of nodes that are not in the configuration, and what counts on entries
+   * that are not in the log.
    */
   step(message: Message): RaftError | undefined {
     const { type, from } = message;
     if (isLocalTarget(from)) return this.#raft.step(message);
     if (localMessages.has(type)) return stepLocalMessage;
     if (responseTypes.has(type) && !this.#raft.tracker.progress.has(from)) return stepPeerNotFound;
+    if (this.#outOfRange.refuses(message)) return stepOutOfRange;
     return this.#raft.step(message);
   }
 

@@ -28,6 +28,10 @@ export class ReadOnlyQueue {
   readonly #pending = new Map<string, ReadRequest>();
   #last: Uint8Array | undefined;
 
+  get size(): number {
+    return this.#pending.size;
+  }
+
   add(index: Index, request: Message): void {
     const context = contextOf(request);
     const key = keyOf(context);

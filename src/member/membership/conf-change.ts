@@ -39,7 +39,9 @@ export function refusal(
       return isLearner && learners >= maxLearners ? new EtcdError('tooManyLearners') : undefined;
     }
     case ConfChangeType.ConfChangeRemoveNode:
-      return known === undefined ? new EtcdError('memberNotFound') : undefined;
+      if (known === undefined) return new EtcdError('memberNotFound');
+      // etcd-diff: there it ends the last voter with a panic, at each of its starts again.
+      return cluster.voters.every(({ id }) => id === nodeId) ? new EtcdError('memberNotEnoughStarted') : undefined;
     case ConfChangeType.ConfChangeUpdateNode: {
       if (known === undefined) return new EtcdError('memberNotFound');
       return urlsTaken(cluster, contextOf(change).member) ? new EtcdError('peerUrlExists') : undefined;
@@ -69,7 +71,8 @@ function urlsTaken(cluster: Cluster, { id, peerURLs }: ClusterMember): boolean {
   return cluster.members.some((other) => other.id !== id && other.peerURLs.some((url) => peerURLs.includes(url)));
 }
 
-function contextOf(change: ConfChange): ChangeContext {
+/** Throws SyntaxError. */
+export function contextOf(change: ConfChange): ChangeContext {
   const text = Buffer.from(change.context).toString();
   return { member: memberFromJson(text), isPromote: /"isPromote"\s*:\s*true/.test(text) };
 }

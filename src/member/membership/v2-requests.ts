@@ -28,18 +28,28 @@ function put(id: RequestId, path: string, text: string): Uint8Array {
   return encodeV2Request({ ...emptyRequest, id, method: 'PUT', path, value: bytesOf(text) });
 }
 
-/** True when it was one of the two; only a plain PUT is. */
-export function applyV2Membership(cluster: Cluster, request: V2Request, options: { persist: boolean }): boolean {
+type MembershipFact =
+  | { readonly t: 'version'; readonly version: string }
+  | { readonly t: 'attributes'; readonly id: MemberId; readonly attributes: MemberAttributes };
+
+/** What `request` says of the membership, if it does; only a plain PUT can. Throws where it cannot be read. */
+export function membershipFactIn(request: V2Request): MembershipFact | undefined {
   const { method, path, prevExist, prevIndex, prevValue } = request;
-  if (!path.startsWith(CLUSTER_FOLDER)) return false;
-  if (method !== 'PUT' || prevExist !== undefined || prevIndex > 0n || prevValue !== '') return false;
+  if (!path.startsWith(CLUSTER_FOLDER)) return undefined;
+  if (method !== 'PUT' || prevExist !== undefined || prevIndex > 0n || prevValue !== '') return undefined;
   const value = textOf(request.value);
-  if (path === VERSION_PATH) {
-    cluster.setVersion(value, options);
-    return true;
-  }
+  if (path === VERSION_PATH) return { t: 'version', version: value };
   const id = attributesPath.exec(path)?.[1];
-  if (id === undefined) return false;
-  cluster.updateAttributes(BigInt(`0x${id}`), attributesFromJson(value), options);
+  return id === undefined
+    ? undefined
+    : { t: 'attributes', id: BigInt(`0x${id}`), attributes: attributesFromJson(value) };
+}
+
+/** True when it was one of the two. */
+export function applyV2Membership(cluster: Cluster, request: V2Request, options: { persist: boolean }): boolean {
+  const fact = membershipFactIn(request);
+  if (fact === undefined) return false;
+  if (fact.t === 'version') cluster.setVersion(fact.version, options);
+  else cluster.updateAttributes(fact.id, fact.attributes, options);
   return true;
 }

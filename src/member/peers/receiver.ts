@@ -1,6 +1,6 @@
 /**
  * What other members send, on its way to the loop: nothing of removed members, nothing meant for somebody else, nothing
- * only a node itself may say.
+ * only a node itself may say, nothing that could not be applied.
  */
 
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
@@ -8,10 +8,11 @@ import type { Logger } from '../../lib/logger.js';
 import type { RaftReceiver } from '../../peer/types.js';
 import { messageTypeName } from '../../raftpb/describe.js';
 import { neverFromPeers } from '../../raftpb/local-messages.js';
-import { type Message, MessageType, type NodeId } from '../../raftpb/types.js';
+import { type Entry, type Message, MessageType, type NodeId } from '../../raftpb/types.js';
 import type { RaftLoop } from '../loop/raft-loop.js';
 import type { Cluster } from '../membership/cluster.js';
 import type { V2Stats } from '../v2/v2-stats.js';
+import { unreadableIn } from './entry-check.js';
 
 export interface ReceiverDeps {
   readonly cluster: Cluster;
@@ -37,6 +38,7 @@ export class Receiver implements RaftReceiver {
     const { failpoints } = this.deps;
     if (message.type === MessageType.MsgHeartbeat && failpoints?.hit('raftDropHeartbeat') !== undefined) return;
     if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
+    this.#checkContent(message);
     this.deps.v2Stats.received(message);
     return this.deps.loop.receive(message);
   }
@@ -72,4 +74,31 @@ export class Receiver implements RaftReceiver {
     }
     if (neverFromPeers.has(type)) throw new Error(`${messageTypeName(type)} is no message of another member's`);
   }
+
+  /** What would end this member when it is acted upon. */
+  #checkContent({ type, from, entries }: Message): void {
+    const wrong =
+      type === MessageType.MsgProp || type === MessageType.MsgApp
+        ? unreadableIn(entries)
+        : type === MessageType.MsgReadIndex || type === MessageType.MsgReadIndexResp
+          ? wrongContext(entries)
+          : undefined;
+    if (wrong === undefined) return;
+    const { cluster, logger } = this.deps;
+    logger.warn('rejected Raft message with entries that cannot be applied', {
+      'local-member-id': cluster.localId.toString(16),
+      from: from.toString(16),
+      'message-type': messageTypeName(type),
+      error: wrong,
+    });
+    throw new Error(`cannot process message: ${wrong}`);
+  }
+}
+
+/** A round of reads goes by its number: eight bytes, on all versions. */
+const CONTEXT_BYTES = 8;
+
+function wrongContext(entries: readonly Entry[]): string | undefined {
+  const bytes = entries[0]?.data.length ?? 0;
+  return bytes === CONTEXT_BYTES ? undefined : `the context of a read has ${bytes} bytes`;
 }

@@ -3,10 +3,19 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { MessageFrameEncoder } from '../../../src/peer/message-frames.js';
+import { confChangeCodec, confChangeV2Codec } from '../../../src/raftpb/codec.js';
 import {
+  type ConfChange,
+  type ConfChangeV2,
+  type ConfState,
   type Entry,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
+  makeConfChange,
+  makeConfChangeV2,
+  makeConfState,
   makeEntry,
   makeMessage,
   makeSnapshot,
@@ -46,6 +55,11 @@ const heartbeat = (from: bigint, to: bigint, commit = 0): Message =>
 const errorsOfLostStreams = (node: PeerNode): unknown[] =>
   node.log.records
     .filter(({ message }) => message === 'lost TCP streaming connection with remote peer')
+    .map(({ fields }) => fields.error);
+
+const refusals = (node: PeerNode): unknown[] =>
+  node.log.records
+    .filter(({ message }) => message === 'rejected Raft message that no member sends')
     .map(({ fields }) => fields.error);
 
 const logged = (node: PeerNode, message: string): boolean =>
@@ -172,13 +186,20 @@ describe('what a peer may not send', () => {
     };
   };
 
+  const carriers: ReadonlySet<number> = new Set([
+    MessageType.MsgProp,
+    MessageType.MsgReadIndex,
+    MessageType.MsgReadIndexResp,
+  ]);
+
   it('messages that only a node itself may send, messages for others, of removed members, snapshots', async () => {
     const all = Object.values(MessageType).map((type) =>
       makeMessage({
         type,
         from: B,
         to: A,
-        term: 5,
+        term: type === MessageType.MsgProp || type === MessageType.MsgReadIndex ? 0 : 5,
+        ...(carriers.has(type) && { entries: [makeEntry({ data: Buffer.alloc(8) })] }),
         ...(type === 7 && { snapshot: makeSnapshot({ index: 9, term: 5 }) }),
       }),
     );
@@ -222,6 +243,9 @@ describe('what a peer may not send', () => {
       append({}, { index: 5, term: 5 }),
       append({}, { index: 4, term: 5 }, { index: 4, term: 5 }),
       append({}, { index: 4, term: 6 }),
+      append({}, { index: 4, term: 5 }, { index: 5, term: 4 }),
+      append({ logTerm: 4 }, { index: 4, term: 3 }),
+      append({ logTerm: 0 }, { index: 4, term: 0 }),
       append({}, { index: 4, term: 5, type: 9 as never }),
     ];
     const right = append({ logTerm: 4 }, { index: 4, term: 4 }, { index: 5, term: 5, type: 2 });
@@ -234,6 +258,122 @@ describe('what a peer may not send', () => {
       [MessageType.MsgHeartbeat, 99],
     ]);
     expect(logged(a, 'rejected Raft message that no member sends')).toBe(true);
+  });
+
+  it('changes of the configuration that no group can make', async () => {
+    const proposal = (entry: Partial<Entry>): Message =>
+      makeMessage({
+        type: MessageType.MsgProp,
+        from: B,
+        to: A,
+        entries: [makeEntry({ data: Buffer.alloc(8) }), entry as Entry],
+      });
+    const first = (change: Partial<ConfChange>): Message =>
+      proposal(makeEntry({ type: 1, data: confChangeCodec['3.5'].encode(makeConfChange(change)) }));
+    const second = (change: Partial<ConfChangeV2>): Message =>
+      proposal(makeEntry({ type: 2, data: confChangeV2Codec['3.5'].encode(makeConfChangeV2(change)) }));
+    const wrong = [
+      proposal(makeEntry({ type: 1, data: Buffer.from('ffffffff', 'hex') })),
+      proposal(makeEntry({ type: 2, data: Buffer.from('12ff', 'hex') })),
+      proposal(makeEntry({ type: 7 as never })),
+      first({ type: 4 as never, nodeId: B }),
+      first({ nodeId: 0n }),
+      first({ nodeId: LOCAL_APPEND_THREAD }),
+      second({ transition: 3 as never }),
+      second({
+        changes: [
+          { type: 0, nodeId: B },
+          { type: 1, nodeId: LOCAL_APPLY_THREAD },
+        ],
+      }),
+    ];
+    const right = [first({ nodeId: B }), second({ changes: [{ type: 1, nodeId: B }] })];
+    await using peer = await fakePeer(deliver([...wrong, ...right, heartbeat(B, A, 99)]));
+    await using a = await startPeerNode({ id: A });
+    a.transport.addPeer(B, [peer.url]);
+    await until(() => a.receiver.messages.some(({ commit }) => commit === 99), 'the last message');
+    expect(a.receiver.messages.map(({ type }) => type)).toEqual([
+      MessageType.MsgProp,
+      MessageType.MsgProp,
+      MessageType.MsgHeartbeat,
+    ]);
+    expect(refusals(a)).toEqual([
+      'configuration change that does not decode (unexpected EOF)',
+      'configuration change that does not decode (unexpected EOF)',
+      'entry of unknown type 7',
+      'configuration change of unknown type 4',
+      "configuration change of 0, which is no member's id",
+      "configuration change of ffffffffffffffff, which is no member's id",
+      'configuration change with unknown transition 3',
+      "configuration change of fffffffffffffffe, which is no member's id",
+    ]);
+  });
+
+  it('what would pass for a word of its own, proposals and reads of nothing', async () => {
+    const of = (type: MessageType, more: Partial<Message> = {}): Message =>
+      makeMessage({ type, from: B, to: A, ...more });
+    const wrong = [
+      of(MessageType.MsgReadIndex, { from: LOCAL_APPEND_THREAD, entries: [makeEntry()] }),
+      of(MessageType.MsgApp, { from: LOCAL_APPLY_THREAD, term: 5 }),
+      of(MessageType.MsgVote, { from: 0n, term: 5 }),
+      of(MessageType.MsgAppResp, { from: A, term: 5, index: 3 }),
+      of(MessageType.MsgProp, { term: 5, entries: [makeEntry()] }),
+      of(MessageType.MsgProp),
+      of(MessageType.MsgReadIndex),
+      of(MessageType.MsgReadIndexResp, { term: 5, entries: [makeEntry(), makeEntry()] }),
+    ];
+    // In raft these would count as the node's own: they are passed over.
+    const timeless = [of(MessageType.MsgVote), of(MessageType.MsgApp), of(MessageType.MsgAppResp)];
+    const back = of(MessageType.MsgProp, { from: A, entries: [makeEntry()] });
+    await using peer = await fakePeer(deliver([...wrong, ...timeless, back, heartbeat(B, A, 99)]));
+    await using a = await startPeerNode({ id: A });
+    a.transport.addPeer(B, [peer.url]);
+    await until(() => a.receiver.messages.some(({ commit }) => commit === 99), 'the last message');
+    expect(a.receiver.messages.map(({ type }) => type)).toEqual([MessageType.MsgProp, MessageType.MsgHeartbeat]);
+    expect(refusals(a)).toEqual([
+      "MsgReadIndex from ffffffffffffffff, which is no member's id",
+      "MsgApp from fffffffffffffffe, which is no member's id",
+      "MsgVote from 0, which is no member's id",
+      'MsgAppResp from this member itself',
+      'MsgProp with a term',
+      'a proposal of nothing',
+      'MsgReadIndex with 0 contexts',
+      'MsgReadIndexResp with 2 contexts',
+    ]);
+  });
+
+  it('snapshots of groups that cannot be', async () => {
+    await using a = await startPeerNode({ id: A });
+    const post = (confState: Partial<ConfState>, metadata: { index?: number; term?: number } = {}) => {
+      const snapshot = makeSnapshot({ index: 9, term: 5, ...metadata, confState: makeConfState(confState) });
+      const message = makeMessage({ type: MessageType.MsgSnap, from: B, to: A, term: 5, snapshot });
+      const body = Buffer.concat([new MessageFrameEncoder('3.5').encode([message]), Buffer.from('database')]);
+      return rawRequest({ port: a.port, method: 'POST', path: '/raft/snapshot', headers: raftHeaders(a), body });
+    };
+    const twice = 'a configuration that names a member twice';
+    const impossibleLearners = 'a configuration with learners that cannot be';
+    for (const [confState, why] of [
+      [{}, 'a configuration without voters'],
+      [{ voters: [A, 0n] }, "a configuration with ids that are no member's"],
+      [{ voters: [A, A] }, twice],
+      [{ voters: [A], learners: [A] }, twice],
+      [{ voters: [A], votersOutgoing: [B, B] }, twice],
+      [{ voters: [A], learners: [B], votersOutgoing: [B] }, impossibleLearners],
+      [{ voters: [A], learnersNext: [B] }, impossibleLearners],
+      [{ voters: [A], autoLeave: true }, 'a configuration that is joint with none'],
+    ] as const)
+      expect(await post(confState)).toMatchObject({
+        status: 500,
+        body: `failed to process raft message (cannot process message: ${why})\n`,
+      });
+    const voters = [A, B];
+    expect(await post({ voters }, { index: 2 ** 53 - 1 })).toMatchObject({ status: 500 });
+    expect(await post({ voters }, { term: 6 })).toMatchObject({ status: 500 });
+    expect(a.receiver.snapshots).toEqual([]);
+    expect(await post({ voters: [A], votersOutgoing: [A, B], learnersNext: [B], autoLeave: true })).toMatchObject({
+      status: 204,
+    });
+    expect(a.receiver.snapshots).toHaveLength(1);
   });
 
   it('more proposals than may wait: others still come through', async () => {

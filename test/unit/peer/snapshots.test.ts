@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { type DatabaseSource, SnapshotSaveError } from '../../../src/peer/types.js';
-import { type Message, MessageType, makeMessage, makeSnapshot } from '../../../src/raftpb/types.js';
+import { type Message, MessageType, makeConfState, makeMessage, makeSnapshot } from '../../../src/raftpb/types.js';
 import { freePort } from '../../support/free-port.js';
 import { type PeerNode, startPeerNode, until } from '../../support/peer-node.js';
 
 const A = 0xa1n;
 const B = 0xb2n;
 
+const confState = makeConfState({ voters: [A, B] });
+
 const snapshotTo = (to: bigint): Message =>
-  makeMessage({ type: MessageType.MsgSnap, from: A, to, term: 3, snapshot: makeSnapshot({ index: 60, term: 2 }) });
+  makeMessage({
+    type: MessageType.MsgSnap,
+    from: A,
+    to,
+    term: 3,
+    snapshot: makeSnapshot({ index: 60, term: 2, confState }),
+  });
 
 class Source implements DatabaseSource {
   closed = 0;

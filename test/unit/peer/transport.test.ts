@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Message, MessageType, makeEntry, makeMessage, makeSnapshot } from '../../../src/raftpb/types.js';
+import {
+  type Message,
+  MessageType,
+  makeConfState,
+  makeEntry,
+  makeMessage,
+  makeSnapshot,
+} from '../../../src/raftpb/types.js';
 import { type PeerNode, startPeerNode, until } from '../../support/peer-node.js';
 
 const A = 0xa1n;
@@ -104,7 +111,12 @@ describe('two transports', () => {
       from: A,
       to: B,
       term: 3,
-      snapshot: makeSnapshot({ index: 60, term: 2, data: Buffer.from('{"Root":{}}') }),
+      snapshot: makeSnapshot({
+        index: 60,
+        term: 2,
+        data: Buffer.from('{"Root":{}}'),
+        confState: makeConfState({ voters: [A, B] }),
+      }),
     });
     a.transport.sendSnapshot(message, {
       sizeBytes: database.length,

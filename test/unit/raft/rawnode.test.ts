@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RaftConfig } from '../../../src/raft/config.js';
-import { stepLocalMessage, stepPeerNotFound } from '../../../src/raft/errors.js';
+import { stepLocalMessage, stepOutOfRange, stepPeerNotFound } from '../../../src/raft/errors.js';
 import { MemoryStorage } from '../../../src/raft/log/memory-storage.js';
 import { RawNode } from '../../../src/raft/rawnode.js';
 import { isLocalTarget } from '../../../src/raft/storage-messages.js';
@@ -9,6 +9,7 @@ import { confChangeOf } from '../../../src/raftpb/describe.js';
 import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
+  type Message,
   MessageType,
   makeConfState,
   makeEntry,
@@ -116,11 +117,35 @@ describe('step', () => {
     expect(group.raw(1n).step(unknown)).toBeUndefined();
     expect(group.raw(1n).hasReady()).toBe(false);
   });
-  test('a commit index beyond the log stops the node', () => {
+  test('a leader that counts on entries which are not there is not followed', () => {
+    const said: string[] = [];
+    const logger = { ...silentRaftLogger, error: (sentence: string) => void said.push(sentence) };
+    const node = new RawNode(configured({ logger }));
+    const beat = (term: number, commit: number) =>
+      node.step(makeMessage({ type: MessageType.MsgHeartbeat, from: 2n, to: 1n, term, commit }));
+    for (const term of [4, 4, 5]) expect(beat(term, 99)).toBe(stepOutOfRange);
+    expect([node.term, node.lead, node.committed]).toEqual([0, 0n, 0]);
+    // Once for each term.
+    expect(said).toHaveLength(2);
+    expect(said[0]).toContain(
+      'refused a MsgHeartbeat message from 2 [term: 4]: tocommit(99) is out of range [lastIndex(0)]',
+    );
+    expect(beat(4, 0)).toBeUndefined();
+    expect([node.term, node.lead]).toEqual([4, 2n]);
+    // A deposed leader's word counts for nothing, whatever it says.
+    expect(beat(3, 99)).toBeUndefined();
+  });
+  test('a follower that has what its leader never wrote is not believed', () => {
     const group = new RaftGroup(2);
-    expect(() =>
-      group.raw(1n).step(makeMessage({ type: MessageType.MsgHeartbeat, from: 2n, to: 1n, term: 1, commit: 99 })),
-    ).toThrow('tocommit(99) is out of range [lastIndex(1)]');
+    group.elect(1n);
+    const leader = group.raw(1n);
+    const last = leader.lastIndex;
+    const answer = (index: number, more: Partial<Message> = {}) =>
+      leader.step(makeMessage({ type: MessageType.MsgAppResp, from: 2n, to: 1n, term: leader.term, index, ...more }));
+    expect(answer(last + 1)).toBe(stepOutOfRange);
+    expect(leader.status().progress.get(2n)?.match).toBe(last);
+    expect(answer(last)).toBeUndefined();
+    expect(answer(last + 1, { reject: true })).toBeUndefined();
   });
   test('an append that would replace committed entries stops the node', () => {
     const group = new RaftGroup(2);

@@ -12,6 +12,7 @@ import {
   MessageType,
   makeConfChange,
   makeConfChangeV2,
+  makeEntry,
   makeMessage,
 } from '../../../src/raftpb/types.js';
 import { RaftGroup } from '../../support/raft-group.js';
@@ -290,6 +291,18 @@ describe('§4.3 joint consensus', () => {
 describe('§6.4 reads', () => {
   const reads = (group: RaftGroup, id: bigint): string[] =>
     group.member(id).reads.map(({ index, requestContext }) => `${Buffer.from(requestContext)}@${index}`);
+
+  test('are given up where more wait for a quorum than there are members', () => {
+    const group = elected(3);
+    const leader = group.raw(1n);
+    for (let at = 0; at < 5000; at++) {
+      const entries = [makeEntry({ data: bytes(`${at}`) })];
+      leader.step(makeMessage({ type: MessageType.MsgReadIndex, from: 2n, to: 1n, entries }));
+    }
+    group.settle();
+    expect(reads(group, 2n)).toHaveLength(4096);
+    expect(reads(group, 2n).at(-1)).toBe('4095@2');
+  });
 
   test('a read is answered with the commit index once a quorum confirmed the leader', () => {
     const group = elected(3);

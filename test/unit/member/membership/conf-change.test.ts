@@ -44,6 +44,12 @@ beforeEach(() => {
 });
 
 describe('a change is refused', () => {
+  it('that removes the last voter, whatever learners there are', () => {
+    cluster.remove(2n as never, { persist: true });
+    expect(outcome(change(ConfChangeRemoveNode, member(1n, 1)))).toBe('memberNotEnoughStarted');
+    expect(outcome(change(ConfChangeRemoveNode, member(3n, 3)))).toBe('ok');
+  });
+
   it.each<[string, () => ConfChange, string]>([
     ['that adds a new member', () => change(ConfChangeAddNode, member(4n, 4)), 'ok'],
     ['that adds one that is there', () => change(ConfChangeAddNode, member(2n, 4)), 'memberExists'],
@@ -54,6 +60,7 @@ describe('a change is refused', () => {
     ['that promotes nobody', () => promotion(8n), 'memberNotFound'],
     ['that removes a member', () => change(ConfChangeRemoveNode, member(2n, 2)), 'ok'],
     ['that removes nobody', () => change(ConfChangeRemoveNode, member(8n, 2)), 'memberNotFound'],
+    ['that removes a learner', () => change(ConfChangeRemoveNode, member(3n, 3)), 'ok'],
     ['that moves a member', () => change(ConfChangeUpdateNode, member(2n, 7)), 'ok'],
     ['that moves it to where it is', () => change(ConfChangeUpdateNode, member(2n, 2)), 'ok'],
     ['that moves it to where another is', () => change(ConfChangeUpdateNode, member(2n, 1)), 'peerUrlExists'],

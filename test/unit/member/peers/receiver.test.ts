@@ -1,9 +1,22 @@
 /** What other members may send, and what this one answers them. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { encodeV2Request } from '../../../../src/datadir/v2-request-codec.js';
+import { encodeOperation } from '../../../../src/member/apply/entry-data.js';
 import { PeerAnswers, type PeerAnswersDeps } from '../../../../src/member/peers/peer-answers.js';
 import { Receiver, type ReceiverDeps } from '../../../../src/member/peers/receiver.js';
 import { EtcdError } from '../../../../src/proto/etcd-error.js';
-import { type Message, MessageType, makeMessage } from '../../../../src/raftpb/types.js';
+import { CompactionRequest, RequestHeader } from '../../../../src/proto/gen/etcdserverpb.js';
+import { confChangeCodec } from '../../../../src/raftpb/codec.js';
+import {
+  type ConfChangeType,
+  type Message,
+  MessageType,
+  makeConfChange,
+  makeEntry,
+  makeMessage,
+} from '../../../../src/raftpb/types.js';
+import { bytesOf } from '../../../../src/v2/json.js';
+import { emptyRequest } from '../../../../src/v2/request.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
 
 const SELF = 1n;
@@ -37,6 +50,23 @@ beforeEach(() => {
 
 const of = (changes: Partial<Message>): Message =>
   makeMessage({ type: MessageType.MsgHeartbeat, from: OTHER, to: SELF, ...changes });
+const NORMAL = makeEntry({
+  data: encodeOperation(RequestHeader.create({ ID: 7n }), {
+    kind: 'compaction',
+    request: CompactionRequest.create({}),
+  }),
+});
+/** Of a field that no version has. */
+const UNKNOWN = makeEntry({ data: Buffer.from('0807c2b80200', 'hex') });
+const joint = makeEntry({ type: 2 });
+const attributes = (value: string) =>
+  makeEntry({
+    data: encodeV2Request({ ...emptyRequest, method: 'PUT', path: '/0/members/4/attributes', value: bytesOf(value) }),
+  });
+const changing = ({ type = 0, nodeId, context = '' }: { type?: ConfChangeType; nodeId: bigint; context?: string }) => {
+  const change = makeConfChange({ type, nodeId, context: Buffer.from(context) });
+  return { type: MessageType.MsgProp, entries: [makeEntry({ type: 1, data: confChangeCodec['3.5'].encode(change) })] };
+};
 const nothing = async function* (): AsyncGenerator<Uint8Array> {};
 
 describe('a message of another member', () => {
@@ -55,6 +85,41 @@ describe('a message of another member', () => {
     await expect(receiver.processSnapshot(of(changes), nothing())).rejects.toThrow(message);
     expect(events).toEqual([]);
     expect(logger.records.map((record) => record.message)).toEqual(logged === undefined ? [] : [logged, logged]);
+  });
+
+  it.each<[string, Partial<Message>, string]>([
+    ['a proposal', { type: MessageType.MsgProp, entries: [NORMAL, UNKNOWN] }, 'unimplemented apply: the entry has a'],
+    ['an append', { type: MessageType.MsgApp, entries: [NORMAL, UNKNOWN] }, 'unimplemented apply: the entry has a'],
+    ['an append', { type: MessageType.MsgApp, entries: [makeEntry({ data: Buffer.from('0aff', 'hex') })] }, 'wireType'],
+    ['an append', { type: MessageType.MsgApp, entries: [attributes('{')] }, 'JSON'],
+    ['an append', { type: MessageType.MsgApp, entries: [attributes('null')] }, 'null'],
+    ['a proposal', { type: MessageType.MsgProp, entries: [joint] }, 'in a form that no member proposes'],
+    ['a proposal', changing({ nodeId: 4n, context: '{"id":' }), 'JSON'],
+    ['a proposal', changing({ nodeId: 4n, context: '{"peerURLs":[]}' }), 'member without an id'],
+    ['a proposal', changing({ nodeId: 4n, context: '{"id":5}' }), 'a configuration change of 4 that describes 5'],
+    ['a proposal', changing({ nodeId: 4n, context: '{"id":4,"isLearner":true}' }), 'a learner as a voter'],
+    ['a proposal', changing({ type: 3, nodeId: 4n, context: '{"id":4}' }), 'a learner as a voter'],
+    ['a proposal', changing({ type: 3, nodeId: 4n, context: '{"id":4,"isPromote":true}' }), 'a learner as a voter'],
+    ['a read', { type: MessageType.MsgReadIndex, entries: [makeEntry({ data: Buffer.alloc(7) })] }, 'has 7 bytes'],
+    ['a read', { type: MessageType.MsgReadIndexResp, entries: [] }, 'has 0 bytes'],
+  ])('that would end this one as %s is refused: %#', async (_name, changes, message) => {
+    await expect(receiver.process(of(changes))).rejects.toThrow(message);
+    expect(events).toEqual([]);
+    expect(logger.records.map((record) => record.message)).toEqual([
+      'rejected Raft message with entries that cannot be applied',
+    ]);
+  });
+
+  it.each<[string, Partial<Message>]>([
+    ['an entry of each form', { type: MessageType.MsgApp, entries: [makeEntry(), NORMAL, attributes('{"name":"x"}')] }],
+    ['a removal', changing({ type: 1, nodeId: 4n })],
+    ['a promotion', changing({ nodeId: 4n, context: '{"id":4,"peerURLs":null,"isPromote":true}' })],
+    ['a learner', changing({ type: 3, nodeId: 4n, context: '{"id":4,"isLearner":true}' })],
+    ['a move of a learner', changing({ type: 2, nodeId: 4n, context: '{"id":4,"isLearner":true}' })],
+    ['a read', { type: MessageType.MsgReadIndex, entries: [makeEntry({ data: Buffer.alloc(8) })] }],
+  ])('is taken with %s', async (_name, changes) => {
+    await receiver.process(of(changes));
+    expect(events).toEqual(['counted 2', 'received 2']);
   });
 
   it('brings a snapshot with its database or not at all', async () => {
