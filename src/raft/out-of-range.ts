@@ -36,9 +36,9 @@ export class OutOfRange {
     if (said !== this.#said) {
       this.#said = said;
       node.logger.error(
-        `${hexId(node.id)} [term: ${node.term}] refused a ${messageTypeName(type)} message from ${hexId(from)} [term: ` +
-          `${term}]: ${wrong} is out of range [lastIndex(${last})]. Was the raft log corrupted, truncated, or lost? Then ` +
-          'remove this member from its cluster, and add it anew with an empty data directory',
+        `${hexId(node.id)} [term: ${node.term}] refused a ${messageTypeName(type)} message from ${hexId(from)} ` +
+          `[term: ${term}]: ${wrong} is out of range [lastIndex(${last})]. Was the raft log corrupted, truncated, or ` +
+          'lost? Then remove this member from its cluster, and add it anew with an empty data directory',
       );
     }
     return true;
