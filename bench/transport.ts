@@ -110,7 +110,7 @@ function openChannel(port: number): Channel {
   return createChannel({
     target: `${host}:${port}`,
     clock: osClock,
-    dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host, port }, { signal })).socket,
+    dial: (signal) => osNetwork.dial({ t: 'tcp', host, port }, { signal }),
   });
 }
 

@@ -9,6 +9,6 @@ export function connect(port: number): Channel {
     target: `127.0.0.1:${port}`,
     clock: osClock,
     maxReceiveBytes: 2 ** 31 - 1,
-    dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host: '127.0.0.1', port }, { signal })).socket,
+    dial: (signal) => osNetwork.dial({ t: 'tcp', host: '127.0.0.1', port }, { signal }),
   });
 }

@@ -8,7 +8,15 @@
  */
 
 import { contextCanceled, contextDeadlineExceeded } from '../grpc/context-errors.js';
-import { type CallOptions, type Channel, type ClientStream, Code, GrpcError, type Metadata } from '../grpc/types.js';
+import {
+  type CallOptions,
+  type Channel,
+  type ClientStream,
+  Code,
+  type ConnectionPeer,
+  GrpcError,
+  type Metadata,
+} from '../grpc/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Method } from '../lib/codec.js';
 import { type Logger, silentLogger } from '../lib/logger.js';
@@ -81,11 +89,12 @@ export class Caller {
     const deadline = timeoutMs === undefined ? undefined : this.#clock.monotonicMs() + timeoutMs;
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       const error = contextDeadlineExceeded();
-      this.#logFailure(0, error);
+      this.#logFailure(0, error, undefined);
       return Promise.reject(deadlineExceeded(error));
     }
     const channel = signal?.aborted === true ? undefined : this.#balancer.pick();
-    const first = channel?.unary(method, request, this.#callOptions(timeoutMs, signal));
+    const answer = channel?.unary(method, request, this.#callOptions(timeoutMs, signal));
+    const first = channel && answer && { channel, answer };
     return this.#repeat(first, method, request, { deadline, signal, policy: options.policy ?? 'non-repeatable' });
   }
 
@@ -126,22 +135,23 @@ export class Caller {
   }
 
   async #repeat<I, O>(
-    first: Promise<O> | undefined,
+    first: { readonly channel: Channel; readonly answer: Promise<O> } | undefined,
     method: Method<I, O>,
     request: I,
     call: { deadline: number | undefined; signal: AbortSignal | undefined; policy: RetryPolicy },
   ): Promise<O> {
     for (let attempt = 0; ; attempt++) {
       let error: GrpcError;
+      let channel = attempt === 0 ? first?.channel : undefined;
       try {
-        if (attempt === 0 && first !== undefined) return await first;
-        const channel = await this.#waitForChannel(call);
+        if (attempt === 0 && first !== undefined) return await first.answer;
+        channel = await this.#waitForChannel(call);
         return await channel.unary(method, request, this.#callOptions(this.#remainingMs(call.deadline), call.signal));
       } catch (thrown) {
         if (!(thrown instanceof GrpcError)) throw fromGrpc(thrown);
         error = thrown;
       }
-      this.#logFailure(attempt, error);
+      this.#logFailure(attempt, error, channel?.peer);
       const isOver = this.#isOver(call);
       const decision = judge(error, {
         policy: call.policy,
@@ -223,13 +233,21 @@ export class Caller {
     return { metadata: this.#metadataNow().plain, timeoutMs, signal };
   }
 
-  #logFailure(attempt: number, error: GrpcError): void {
+  #logFailure(attempt: number, error: GrpcError, peer: ConnectionPeer | undefined): void {
     this.#logger.warn('retrying of unary invoker failed', {
       target: this.#target,
+      peer: peerText(peer),
       attempt,
       error: statusText(error.code, error.message),
     });
   }
+}
+
+/** As grpc-go shows the other side of a call; of a call that was never sent there is none. */
+function peerText(peer: ConnectionPeer | undefined): string {
+  if (peer === undefined) return 'Peer{Addr: <nil>, LocalAddr: <nil>, AuthInfo: <nil>}';
+  const { remoteAddress, localAddress, isSecure } = peer;
+  return `Peer{Addr: '${remoteAddress}', LocalAddr: '${localAddress}', AuthInfo: '${isSecure ? 'tls' : 'insecure'}'}`;
 }
 
 /** `client-api-version` is what clientv3 of the default version sends. */

@@ -37,6 +37,12 @@ export class WatchCanceledError extends EtcdError {
 export const statusText = (code: Code, message: string): string =>
   `rpc error: code = ${codeName(code)} desc = ${message}`;
 
+/** What a call ended with, as grpc-go prints it, before it was given the client library's words. */
+export function grpcTextOf({ cause, message }: Error): string {
+  if (cause instanceof EtcdError) return grpcTextOf(cause);
+  return cause instanceof GrpcError ? statusText(cause.code, cause.message) : message;
+}
+
 export const deadlineExceeded = (cause?: unknown): EtcdError =>
   new EtcdError(Code.DeadlineExceeded, wireErrors.contextDeadlineExceeded.message, { cause });
 export const canceled = (cause?: unknown): EtcdError =>

@@ -82,11 +82,14 @@ export class MaintenanceClient {
   }
 
   /** The database, piece by piece, followed by its SHA-256 as the last 32 bytes. */
-  async *snapshot(options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<SnapshotResponse> {
-    const stream: ClientStream<SnapshotRequest, SnapshotResponse> = await this.#caller.stream(
-      Maintenance.snapshot,
-      options,
-    );
+  async *snapshot(
+    options: { signal?: AbortSignal | undefined; onOpened?: (() => void) | undefined } = {},
+  ): AsyncGenerator<SnapshotResponse> {
+    const { signal, onOpened } = options;
+    const stream: ClientStream<SnapshotRequest, SnapshotResponse> = await this.#caller.stream(Maintenance.snapshot, {
+      signal,
+    });
+    onOpened?.();
     stream.headers.catch(() => undefined);
     try {
       stream.send({});

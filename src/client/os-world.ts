@@ -19,7 +19,10 @@ export const osWorld: ClientWorld = {
       dial: async (signal) => {
         const serverName = options.tls?.serverName ?? endpoint.serverName;
         const tls = options.tls && { ...options.tls, serverName, alpn: ['h2'] };
-        return (await osNetwork.dial(addressOf(endpoint), { tls, signal })).socket;
+        const address = addressOf(endpoint);
+        const { socket, remoteAddress, localAddress } = await osNetwork.dial(address, { tls, signal });
+        const to = address.t === 'unix' ? address.path : remoteAddress;
+        return { socket, peer: { remoteAddress: to, localAddress, isSecure: tls !== undefined } };
       },
       clock: osClock,
       keepalive: options.keepAlive,

@@ -8,6 +8,7 @@ import type { LogFields, Logger } from '../lib/logger.js';
 const callers: Readonly<Record<string, string>> = {
   'retrying of unary invoker failed': 'v3/retry_interceptor.go:66',
   'opened snapshot stream; downloading': 'v3/maintenance.go:212',
+  'failed to receive from snapshot stream; closing': 'v3/maintenance.go:222',
   'completed snapshot read; closing': 'v3/maintenance.go:220',
   'created temporary db file': 'snapshot/v3_snapshot.go:65',
   'fetching snapshot': 'snapshot/v3_snapshot.go:73',
@@ -15,38 +16,62 @@ const callers: Readonly<Record<string, string>> = {
   saved: 'snapshot/v3_snapshot.go:97',
 };
 
+const callersOf34: Readonly<Record<string, string>> = {
+  'retrying of unary invoker failed': 'clientv3/retry_interceptor.go:62',
+};
+
+/** Whom a call went to is told by its address alone; clients are known by longer names. */
+function fieldsOf34(fields: LogFields): LogFields {
+  const { target } = fields;
+  if (typeof target !== 'string') return fields;
+  const [, id = '', address = ''] = /^etcd-endpoints:\/\/0x([0-9a-f]+)\/(.*)$/.exec(target) ?? [];
+  const digits = id.repeat(4);
+  const name = [8, 12, 16, 20, 32].map((end, at, ends) => digits.slice(ends[at - 1] ?? 0, end)).join('-');
+  return { ...fields, target: `endpoint://client-${name}/${address}`, peer: undefined };
+}
+
 type Level = 'info' | 'warn' | 'error';
 
 /** What goes wrong, under the client library's name. */
 export const clientLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, differenceOf('clientNamesItself', emulate) ? 'etcd-client' : undefined, ['warn', 'error']);
+  lineLogger(io, emulate, 'etcd-client', ['warn', 'error']);
 
 /** The same in `endpoint health`, whose clients have another name. */
 export const healthLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, differenceOf('clientNamesItself', emulate) ? 'client' : undefined, ['warn', 'error']);
+  lineLogger(io, emulate, 'client', ['warn', 'error']);
 
 /** How a long command gets on. */
-export const progressLogger = (io: Terminal): Logger => lineLogger(io, undefined, ['info', 'warn', 'error']);
+export const progressLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
+  lineLogger(io, emulate, undefined, ['info', 'warn', 'error']);
 
 /** The same as the client library tells it. */
 export const clientProgressLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, differenceOf('clientNamesItself', emulate) ? 'client' : undefined, ['info', 'warn', 'error']);
+  lineLogger(io, emulate, 'client', ['info', 'warn', 'error']);
 
-function lineLogger(io: Terminal, name: string | undefined, levels: readonly Level[]): Logger {
+function lineLogger(
+  io: Terminal,
+  emulate: EmulatedVersion,
+  name: string | undefined,
+  levels: readonly Level[],
+): Logger {
+  const logger = differenceOf('clientNamesItself', emulate) ? name : undefined;
+  const digits = differenceOf('logTimestampDigits', emulate);
+  const oldCallers = differenceOf('clientTellsPeer', emulate) ? {} : callersOf34;
   const write =
     (level: Level) =>
     (msg: string, fields: LogFields = {}): void => {
       if (!levels.includes(level)) return;
-      const ts = new Date(io.wallMs()).toISOString().replace('Z', '000Z');
-      const caller = callers[msg] ?? 'v3/client.go';
-      io.stderr.write(`${JSON.stringify({ level, ts, logger: name, caller, msg, ...fields })}\n`);
+      const ts = new Date(io.wallMs()).toISOString().replace('Z', `${'0'.repeat(digits - 3)}Z`);
+      const caller = oldCallers[msg] ?? callers[msg] ?? 'v3/client.go';
+      const told = differenceOf('clientTellsPeer', emulate) ? fields : fieldsOf34(fields);
+      io.stderr.write(`${JSON.stringify({ level, ts, logger, caller, msg, ...told })}\n`);
     };
-  const logger: Logger = {
+  const made: Logger = {
     debug() {},
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    with: () => logger,
+    with: () => made,
   };
-  return logger;
+  return made;
 }

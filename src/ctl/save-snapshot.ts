@@ -4,7 +4,7 @@
  */
 
 import { Client } from '../client/client.js';
-import { EtcdError } from '../client/errors.js';
+import { EtcdError, grpcTextOf } from '../client/errors.js';
 import type { ClientOptions } from '../client/options.js';
 import { osWorld } from '../client/os-world.js';
 import type { DiskFile } from '../lib/disk.js';
@@ -42,9 +42,16 @@ export async function saveSnapshot(
   const file = openPart(partPath);
   try {
     logger.info('created temporary db file', { path: partPath });
-    clientLogger.info('opened snapshot stream; downloading');
-    logger.info('fetching snapshot', { endpoint });
-    const { size, version } = await fetchInto(file, client, limits.timeoutMs);
+    let isOpen = false;
+    const onOpened = (): void => {
+      isOpen = true;
+      clientLogger.info('opened snapshot stream; downloading');
+      logger.info('fetching snapshot', { endpoint });
+    };
+    const { size, version } = await fetchInto(file, client, { ...limits, onOpened }).catch((error: Error) => {
+      if (isOpen) clientLogger.warn('failed to receive from snapshot stream; closing', { error: grpcTextOf(error) });
+      throw error;
+    });
     clientLogger.info('completed snapshot read; closing');
     if (size % SECTOR_BYTES !== CHECKSUM_BYTES) {
       throw new SnapshotError(`sha256 checksum not found [bytes: ${size}]`);
@@ -82,7 +89,7 @@ function renamePart(from: string, to: string): void {
 async function fetchInto(
   file: DiskFile,
   client: Client,
-  timeoutMs: number | undefined,
+  { timeoutMs, onOpened }: { readonly timeoutMs: number | undefined; readonly onOpened: () => void },
 ): Promise<{ size: number; version: string }> {
   const stop = new AbortController();
   const cancelTimer =
@@ -90,7 +97,7 @@ async function fetchInto(
   let size = 0;
   let version = '';
   try {
-    for await (const piece of client.maintenance.snapshot({ signal: stop.signal })) {
+    for await (const piece of client.maintenance.snapshot({ signal: stop.signal, onOpened })) {
       file.write([piece.blob], size);
       size += piece.blob.length;
       if (piece.version !== '') version = piece.version;

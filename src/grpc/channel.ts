@@ -20,7 +20,16 @@ import { wireErrors } from '../proto/errors.js';
 import { type CallChannel, type ClientCall, errorOfLoss } from './client-call.js';
 import { Deadlines } from './deadlines.js';
 import { StreamClientCall } from './stream-client-call.js';
-import { type CallOptions, type Channel, type ChannelOptions, type ClientStream, Code, GrpcError } from './types.js';
+import {
+  type CallOptions,
+  type Channel,
+  type ChannelOptions,
+  type ClientStream,
+  Code,
+  type ConnectionPeer,
+  type DialedConnection,
+  GrpcError,
+} from './types.js';
 import { UnaryClientCall } from './unary-client-call.js';
 
 /** An attempt that takes longer has failed (grpc-go's minConnectTimeout). */
@@ -40,6 +49,7 @@ class ClientChannel implements Channel, CallChannel {
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
   lastError: GrpcError | undefined;
+  peer: ConnectionPeer | undefined;
 
   #current: Channel['state'] = 'idle';
   #session: Session | undefined;
@@ -193,16 +203,20 @@ class ClientChannel implements Channel, CallChannel {
     });
     this.#attempt = { cancel: settle };
     this.#options.dial(abort.signal).then(
-      (socket) => {
-        if (over) socket.destroy();
-        else this.#greet(socket, abort.signal, settle);
+      (connection) => {
+        if (over) connection.socket.destroy();
+        else this.#greet(connection, abort.signal, settle);
       },
       (error: unknown) => settle(dialError(error instanceof Error ? error.message : String(error), error)),
     );
   }
 
   /** The socket is open; the connection counts when the server's SETTINGS have come. */
-  #greet(socket: Duplex, signal: AbortSignal, settle: (error: GrpcError | undefined) => void): void {
+  #greet(
+    { socket, peer }: DialedConnection,
+    signal: AbortSignal,
+    settle: (error: GrpcError | undefined) => void,
+  ): void {
     const { clock, keepalive, limits } = this.#options;
     const session: Session = new Session(socket, {
       role: 'client',
@@ -211,6 +225,7 @@ class ClientChannel implements Channel, CallChannel {
       limits,
       onReady: () => {
         settle(undefined);
+        this.peer = peer;
         this.#becomeReady(session);
       },
       onCapacity: () => this.#sendQueued(),
@@ -270,7 +285,9 @@ class ClientChannel implements Channel, CallChannel {
 }
 
 function dialError(why: string, cause?: unknown): GrpcError {
-  const message = `connection error: desc = ${JSON.stringify(`transport: Error while dialing: ${why}`)}`;
+  // What is no fault of dialing happened with the connection open: in TLS's handshake.
+  const phase = /^(dial|context) /.test(why) ? 'Error while dialing' : 'authentication handshake failed';
+  const message = `connection error: desc = ${JSON.stringify(`transport: ${phase}: ${why}`)}`;
   return new GrpcError(Code.Unavailable, message, { cause });
 }
 

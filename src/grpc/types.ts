@@ -117,12 +117,26 @@ export interface Channel {
   connect(): Promise<void>;
   /** Why the state is `transient-failure`: the last attempt's error, in grpc-go's words. */
   readonly lastError: GrpcError | undefined;
+  /** The ends of its connection, or of the one it had last. */
+  readonly peer?: ConnectionPeer | undefined;
   /** Connects now if it is not connected; resolves when ready, rejects with the GrpcError of a failed attempt. */
   connect(): Promise<void>;
   unary<I, O>(method: Method<I, O>, request: I, options?: CallOptions): Promise<O>;
   stream<I, O>(method: Method<I, O>, options?: CallOptions): ClientStream<I, O>;
   /** Cancels what is running and closes the connection. */
   close(): Promise<void>;
+}
+
+/** An open connection; what is known of its two ends is for logs. */
+export interface DialedConnection {
+  readonly socket: Duplex;
+  readonly peer?: ConnectionPeer | undefined;
+}
+
+export interface ConnectionPeer {
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  readonly isSecure: boolean;
 }
 
 /** How `createChannel` (`channel.ts`) is to connect and what its calls may take. */
@@ -135,7 +149,7 @@ export interface ChannelOptions {
    * Opens a socket; rejects with an error in Go's words (`dial tcp …: connect: connection refused`). The channel owns
    * what it gets.
    */
-  readonly dial: (signal: AbortSignal) => Promise<Duplex>;
+  readonly dial: (signal: AbortSignal) => Promise<DialedConnection>;
   readonly clock: Clock;
   readonly keepalive?: KeepaliveOptions | undefined;
   readonly limits?: SessionLimits | undefined;

@@ -127,6 +127,10 @@ const differences = {
   ctlSaysErrorsTwice: row(true, true, false, false),
   /** Records of the client name it. */
   clientNamesItself: row(false, true, true, true),
+  /** `/livez` and `/readyz` are there with `--enable-v2` too, on listeners of clients. */
+  probesBesideV2: since36,
+  /** Records of failed calls name both ends of their connection. */
+  clientTellsPeer: row(false, true, true, true),
   /** `endpoint hashkv` shows the revision that was hashed. */
   hashkvHasRevision: since36,
   /** `endpoint status` shows storage version, quota and downgrade. */

@@ -8,8 +8,7 @@ export function channelTo(address: string): Channel {
   const [host = '', port = ''] = address.split(':');
   return createChannel({
     target: address,
-    dial: async (signal) =>
-      (await osNetwork.dial({ t: 'tcp', host, port: Number(port) }, { tls: undefined, signal })).socket,
+    dial: (signal) => osNetwork.dial({ t: 'tcp', host, port: Number(port) }, { tls: undefined, signal }),
     clock: osClock,
   });
 }

@@ -132,7 +132,7 @@ export function channelTo(port: number, options: Partial<ChannelOptions> = {}): 
   const channel = createChannel({
     target: `${HOST}:${port}`,
     clock: osClock,
-    dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host: HOST, port }, { signal })).socket,
+    dial: (signal) => osNetwork.dial({ t: 'tcp', host: HOST, port }, { signal }),
     ...options,
   });
   return Object.assign(channel, { [Symbol.asyncDispose]: () => channel.close() });

@@ -4,6 +4,7 @@ import {
   type Channel,
   type ClientStream,
   Code,
+  type ConnectionPeer,
   GrpcError,
   type Metadata,
 } from '../../src/grpc/types.js';
@@ -24,6 +25,7 @@ export type Answer = (call: SeenCall) => unknown;
 export class FakeChannel implements Channel {
   state: Channel['state'] = 'idle';
   lastError: GrpcError | undefined;
+  peer: ConnectionPeer | undefined;
   /** Whether attempts to connect succeed. */
   isReachable = true;
   connects = 0;

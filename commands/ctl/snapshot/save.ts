@@ -18,7 +18,7 @@ export default class SnapshotSave extends CtlCommand {
     // A snapshot takes as long as it takes, unless someone said otherwise.
     const timeoutMs = globals.changed.has('command-timeout') ? globals['command-timeout'] : undefined;
     const clientLogger = clientProgressLogger(this.io, globals.emulate);
-    const limits = { timeoutMs, logger: progressLogger(this.io), clientLogger };
+    const limits = { timeoutMs, logger: progressLogger(this.io, globals.emulate), clientLogger };
     const version = await saveSnapshot(options, path, limits).catch((error: unknown) =>
       fail(ExitCode.interrupted, error instanceof Error ? error.message : String(error)),
     );

@@ -1,7 +1,9 @@
 /**
  * The answer's own bytes, without a line end. Lease answers come as their bare header, which is all that etcdctl's
- * types can marshal.
+ * types can marshal; that of a revocation it cannot marshal at all, and says so after the lease is revoked.
  */
+
+import { ExitCode, fail } from '../../cli/exit.js';
 import {
   AlarmResponse,
   AuthRoleAddResponse,
@@ -20,7 +22,6 @@ import {
   AuthUserRevokeRoleResponse,
   DeleteRangeResponse,
   DowngradeResponse,
-  LeaseRevokeResponse,
   MemberAddResponse,
   MemberListResponse,
   MemberPromoteResponse,
@@ -38,6 +39,16 @@ import type { Renderers } from './printer.js';
 const onlyHeader = ({ header }: { readonly header: ResponseHeader | undefined }): Uint8Array =>
   ResponseHeader.encode(header ?? ResponseHeader.create());
 
+/** As Go prints the message, its defaults left out. */
+function goHeaderText(header: ResponseHeader = ResponseHeader.create()): string {
+  const { clusterId, memberId, revision, raftTerm } = header;
+  const fields = { cluster_id: clusterId, member_id: memberId, revision, raft_term: raftTerm };
+  return Object.entries(fields)
+    .filter(([, value]) => BigInt(value) !== 0n)
+    .map(([name, value]) => `${name}:${value} `)
+    .join('');
+}
+
 export const PROTOBUF: Renderers<Uint8Array> = {
   get: (answer) => RangeResponse.encode(answer),
   put: (answer) => PutResponse.encode(answer),
@@ -48,7 +59,11 @@ export const PROTOBUF: Renderers<Uint8Array> = {
       WatchResponse.create({ header: header ?? ResponseHeader.create(), events, compactRevision, canceled, created }),
     ),
   grant: onlyHeader,
-  revoke: ({ answer }) => LeaseRevokeResponse.encode(answer),
+  revoke: ({ answer }) =>
+    fail(
+      ExitCode.badFeature,
+      `marshal unsupported for type clientv3.LeaseRevokeResponse ({${goHeaderText(answer.header)} {} [] 0})`,
+    ),
   keepAlive: onlyHeader,
   timeToLive: onlyHeader,
   timeToLiveKeys: onlyHeader,

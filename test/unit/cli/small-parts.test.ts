@@ -130,9 +130,26 @@ describe('the client’s log', () => {
     });
   });
 
+  it('of etcd 3.4 has shorter times and does not tell who was asked', () => {
+    const { io, written } = terminal('');
+    clientLogger(io, '3.4').warn('retrying of unary invoker failed', {
+      target: 'etcd-endpoints://0x0123456789/127.0.0.1:1',
+      peer: 'Peer{}',
+      attempt: 0,
+    });
+    expect(JSON.parse(written.err)).toEqual({
+      level: 'warn',
+      ts: '1970-01-01T00:00:00.000Z',
+      caller: 'clientv3/retry_interceptor.go:62',
+      msg: 'retrying of unary invoker failed',
+      target: 'endpoint://client-01234567-8901-2345-6789-012345678901/127.0.0.1:1',
+      attempt: 0,
+    });
+  });
+
   it('tells how a snapshot gets on', () => {
     const { io, written } = terminal('');
-    progressLogger(io).info('saved', { path: 's.db' });
+    progressLogger(io, '3.5').info('saved', { path: 's.db' });
     expect(written.err).toContain('"msg":"saved","path":"s.db"}\n');
   });
 });

@@ -112,12 +112,33 @@ describe('a call', () => {
     expect(warnings).toEqual([
       {
         target: expect.stringMatching(/^etcd-endpoints:\/\/0x[0-9a-f]{10}\/127\.0\.0\.1:1$/),
+        peer: 'Peer{Addr: <nil>, LocalAddr: <nil>, AuthInfo: <nil>}',
         attempt: 0,
         error:
           'rpc error: code = DeadlineExceeded desc = latest balancer error: ' +
           'connection error: desc = "cannot reach 127.0.0.1:1"',
       },
     ]);
+  });
+
+  it.each([
+    [false, 'insecure'],
+    [true, 'tls'],
+  ])('that failed is told with both ends of its connection (TLS: %s)', async (isSecure, authInfo) => {
+    const peers: unknown[] = [];
+    const logger: Logger = { ...silentLogger, warn: (_, fields) => peers.push(fields?.peer) };
+    const client = makeClient(
+      {
+        a: () => {
+          throw new GrpcError(Code.InvalidArgument, 'etcdserver: key is not provided');
+        },
+      },
+      { logger },
+    );
+    for (const channel of channels)
+      channel.peer = { remoteAddress: '10.0.0.1:1', localAddress: '10.0.0.2:3', isSecure };
+    await outcome(client.kv.get('k'));
+    expect(peers).toEqual([`Peer{Addr: '10.0.0.1:1', LocalAddr: '10.0.0.2:3', AuthInfo: '${authInfo}'}`]);
   });
 
   it('goes out once a server can be reached', async () => {

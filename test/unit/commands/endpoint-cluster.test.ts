@@ -93,6 +93,7 @@ it('a snapshot that is refused leaves no file, and a log of how it came to that'
       [undefined, 'created temporary db file'],
       ['client', 'opened snapshot stream; downloading'],
       [undefined, 'fetching snapshot'],
+      ['client', 'failed to receive from snapshot stream; closing'],
     ]);
     expect(ran.stderr).toContain('auth: permission denied');
     expect(readdirSync(folder)).toEqual([]);

@@ -305,7 +305,7 @@ describe('a channel', () => {
     const clock = new ManualClock();
     const [ours, theirs] = duplexPair();
     const log = new FrameLog(PREFACE.length);
-    await using channel = channelTo(0, { clock, dial: async () => theirs });
+    await using channel = channelTo(0, { clock, dial: async () => ({ socket: theirs }) });
     ours.on('data', (chunk: Buffer) => log.push(chunk));
     ours.write(settings());
     const refused = (id: number): Buffer => {
@@ -392,7 +392,7 @@ describe('a channel', () => {
 
   it('connects by itself when asked, and says why it could not', async () => {
     await using channel = channelTo(1, {
-      dial: async (signal) => (await osNetwork.dial({ t: 'tcp', host: HOST, port: 1 }, { signal })).socket,
+      dial: (signal) => osNetwork.dial({ t: 'tcp', host: HOST, port: 1 }, { signal }),
     });
     const text =
       `connection error: desc = "transport: Error while dialing: dial tcp ${HOST}:1: connect: ` + `connection refused"`;
@@ -416,7 +416,7 @@ describe('what a client makes of', () => {
   async function outcome(bytes: Buffer[], { hangUp = false } = {}): Promise<{ code: number; message: string }> {
     const [ours, theirs] = duplexPair();
     const log = new FrameLog(PREFACE.length);
-    await using channel: Channel & AsyncDisposable = channelTo(0, { dial: async () => theirs });
+    await using channel: Channel & AsyncDisposable = channelTo(0, { dial: async () => ({ socket: theirs }) });
     let answered = false;
     ours.on('data', (chunk: Buffer) => {
       log.push(chunk);
@@ -580,7 +580,7 @@ describe('what a client makes of', () => {
 
   it('a refused stream: it tries once more', async () => {
     const [ours, theirs] = duplexPair();
-    await using channel = channelTo(0, { dial: async () => theirs });
+    await using channel = channelTo(0, { dial: async () => ({ socket: theirs }) });
     const log = new FrameLog(PREFACE.length);
     let seen = 0;
     ours.on('data', (chunk: Buffer) => {
@@ -599,7 +599,7 @@ describe('what a client makes of', () => {
 
   it('a port that hangs up at once', async () => {
     const [ours, theirs] = duplexPair();
-    await using channel = channelTo(0, { dial: async () => theirs });
+    await using channel = channelTo(0, { dial: async () => ({ socket: theirs }) });
     ours.resume();
     ours.end();
     expect(await failureOf(channel.connect())).toMatchObject({

@@ -85,7 +85,7 @@ describe('one port', () => {
           setTimeout(() => socket.resume(), 5);
         }, 10);
         socket.once('close', () => clearInterval(stop));
-        return socket;
+        return { socket };
       },
     });
     const said = (stream: number, at: number): string => `${stream} ${at} `.repeat(1 + ((stream * 31 + at * 7) % 300));
@@ -106,15 +106,24 @@ describe('one port', () => {
     await using server = await everything({ tls: () => ({ cert, key }) });
     await using channel = channelTo(server.port, {
       scheme: 'https',
-      dial: async (signal) => {
-        const { socket } = await osNetwork.dial({ t: 'tcp', host: HOST, port: server.port }, { signal, tls: { ca } });
-        return socket;
-      },
+      dial: (signal) => osNetwork.dial({ t: 'tcp', host: HOST, port: server.port }, { signal, tls: { ca } }),
     });
     expect(await channel.unary(Echo.unary, 'x'.repeat(500_000))).toHaveLength(500_000);
     expect(await channel.unary(Echo.unary, 'peer')).toBe('127.0.0.1 true false');
     expect(await http2Text(`https://localhost:${server.port}`, { ca })).toBe('HTTP/2 /b');
     expect(await http1Text(https, { host: HOST, port: server.port, path: '/a', ca })).toBe('HTTP/1 /a');
+  });
+
+  it('over TLS is not reached by who trusts nobody, for a reason of the handshake', async () => {
+    const [cert, key] = await Promise.all([pem('server.crt'), pem('server.key')]);
+    await using server = await everything({ tls: () => ({ cert, key }) });
+    await using channel = channelTo(server.port, {
+      scheme: 'https',
+      dial: (signal) => osNetwork.dial({ t: 'tcp', host: HOST, port: server.port }, { signal, tls: { ca: [] } }),
+    });
+    await expect(channel.connect()).rejects.toThrow(
+      'connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate',
+    );
   });
 });
 

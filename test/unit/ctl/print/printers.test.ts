@@ -3,12 +3,14 @@ import type { OutputFormat } from '../../../../src/cli/output-format.js';
 import { createPrinter } from '../../../../src/ctl/print/index.js';
 import type { Printer } from '../../../../src/ctl/print/printer.js';
 import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
+import type { LeaseId } from '../../../../src/lib/ids.js';
 import { Permission_Type } from '../../../../src/proto/gen/authpb.js';
 import {
   AlarmType,
   AuthRoleGetResponse,
   DeleteRangeResponse,
   LeaseGrantResponse,
+  LeaseRevokeResponse,
   LeaseTimeToLiveResponse,
   MemberListResponse,
   PutResponse,
@@ -74,6 +76,16 @@ describe('keys', () => {
         '"a\\n\\"b"\n"Lease" : -7\n' +
         '"More" : false\n"Count" : 1\n',
     );
+  });
+
+  it('are refused as protobuf where a lease was revoked, as etcdctl cannot marshal that', async () => {
+    const answer = LeaseRevokeResponse.create({ header: { clusterId: 1n, memberId: 2n, revision: 0, raftTerm: 4 } });
+    const revoked = { lease: 7n as LeaseId, answer };
+    await expect(printed('protobuf', (printer) => printer.print('revoke', revoked))).rejects.toMatchObject({
+      exitCode: 4,
+      message:
+        'marshal unsupported for type clientv3.LeaseRevokeResponse ({cluster_id:1 member_id:2 raft_term:4  {} [] 0})',
+    });
   });
 
   it('are the answer’s bytes as protobuf', async () => {
@@ -223,6 +235,13 @@ describe('members', () => {
     const ascii = await printed('table', (printer) => printer.print('memberList', answer), { emulate: '3.4' });
     expect(ascii.split('\n')[0]).toBe(
       '+------------------+-----------+------+-----------------------+--------------+------------+',
+    );
+  });
+
+  it('have no rule under their heads where there are none', async () => {
+    const box = await printed('table', (printer) => printer.print('endpointHashKV', []));
+    expect(Buffer.from(box, 'latin1').toString()).toBe(
+      '┌──────────┬──────┐\n│ ENDPOINT │ HASH │\n└──────────┴──────┘\n',
     );
   });
 
