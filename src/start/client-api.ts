@@ -1,7 +1,8 @@
 /** The v3 API as clients reach it: over gRPC, and as JSON through the gateway, which calls the same handlers. */
 import { gatewayHandler } from '../api/gateway/gateway.js';
 import { LocalCalls } from '../api/gateway/local-calls.js';
-import { allowsOrigin, type TargetHandler } from '../api/http/router.js';
+import { metadataOfSharedPort } from '../api/gateway/metadata.js';
+import { allowsOrigin, corsHeaders, type TargetHandler } from '../api/http/router.js';
 import { type RpcCounts, registerServices } from '../api/v3/register.js';
 import { toGrpcError } from '../api/v3/service.js';
 import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
@@ -60,6 +61,9 @@ export function clientApi(
     maxReceiveBytes,
     refusesCommonNames: () => commonNames && member.auth.isEnabled,
     allowsOrigin: (origin, host) => allowsOrigin(options.cors, origin, host),
+    // A port of its own is served by gRPC's own server.
+    metadataOverTls:
+      options.listenClientHttpUrls.length > 0 ? new Map() : metadataOfSharedPort(corsHeaders(options.cors, undefined)),
   });
   return { grpc, gateway: [gateway] };
 }

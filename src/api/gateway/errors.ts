@@ -1,7 +1,7 @@
 /** Refusals of the gateway: statuses, bodies and headers of grpc-gateway v1 (etcd 3.4) and v2 (3.5.30 and later). */
 import { Code, type GrpcError } from '../../grpc/types.js';
 import { goStatusText } from '../../lib/go/http-status.js';
-import type { HttpResponse } from '../../lib/http.js';
+import type { HttpHeaders, HttpResponse } from '../../lib/http.js';
 import { textError } from '../http/types.js';
 import type { Dialect } from './dialect.js';
 import { quoteJson } from './json/write.js';
@@ -35,18 +35,28 @@ export function httpStatusOf(code: number, dialect: Dialect): number {
   return (dialect.gateway === 1 ? firstStatuses : statuses)[code] ?? 500;
 }
 
-/** `called`: the error came from a handler, not from the gateway itself. */
-export function errorResponse(error: GrpcError, dialect: Dialect, { called }: { called: boolean }): HttpResponse {
+/**
+ * `call`: the error came from a handler, not from the gateway itself; the metadata that came before it, if any, are
+ * told.
+ */
+export function errorResponse(
+  error: GrpcError,
+  dialect: Dialect,
+  call?: { readonly metadata: HttpHeaders | undefined },
+): HttpResponse {
   const { code, message } = error;
   const status = httpStatusOf(code, dialect);
-  const headers: Record<string, string> = { 'Content-Type': 'application/json' };
+  const headers: Record<string, string | readonly string[]> = {
+    'Content-Type': 'application/json',
+    ...call?.metadata,
+  };
   if (dialect.gateway === 2) {
     if (code === Code.Unauthenticated) headers['WWW-Authenticate'] = message;
     return { status, headers, body: `{"code":${code}, "message":${quoteJson(message, { escapeHtml: false })}}` };
   }
   const text = quoteJson(message, { escapeHtml: true });
   const body = `{"error":${text},"message":${text},"code":${code}}`;
-  if (!called) return { status, headers, body };
+  if (call === undefined || call.metadata !== undefined) return { status, headers, body };
   return {
     status,
     headers: { ...headers, Trailer: 'Grpc-Trailer-Content-Type' },

@@ -4,10 +4,10 @@
  * stands in `dialect.ts`.
  */
 import { contextDeadlineExceeded } from '../../grpc/context-errors.js';
-import { Code, GrpcError } from '../../grpc/types.js';
+import { Code, GrpcError, type Metadata } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
-import type { HttpRequest, HttpResponse } from '../../lib/http.js';
+import type { HttpHeaders, HttpRequest, HttpResponse } from '../../lib/http.js';
 import { type WireError, wireErrors } from '../../proto/errors.js';
 import { TxnRequest } from '../../proto/gen/etcdserverpb.js';
 import { gatewayRoutes } from '../../proto/gen/gateway-routes.js';
@@ -24,7 +24,7 @@ import { type CutStrings, sizeOfMessage } from './json/size.js';
 import { writeJson } from './json/write.js';
 import type { LocalCaller, LocalCalls } from './local-calls.js';
 import type { LocalStream } from './local-stream.js';
-import { metadataOfHeaders, timeoutMsOf } from './metadata.js';
+import { headersOfMetadata, metadataOfHeaders, timeoutMsOf } from './metadata.js';
 import { serveWebSocket } from './websocket.js';
 
 export interface GatewayOptions {
@@ -36,6 +36,8 @@ export interface GatewayOptions {
   readonly refusesCommonNames: () => boolean;
   /** Whether pages of this origin may call. */
   readonly allowsOrigin: (origin: string, host: string | undefined) => boolean;
+  /** What every call over TLS is answered with besides its own metadata. */
+  readonly metadataOverTls: Metadata;
 }
 
 /** Escapes and base64 make JSON larger than the message in it. */
@@ -50,12 +52,19 @@ interface Exchange {
   readonly textBytes: boolean;
   /** Whether the request comes through a websocket. */
   readonly isSocket: boolean;
+  /** The server's part of a call's metadata. */
+  readonly metadata: HttpHeaders;
+  /** It comes before a refusal as well: gRPC's own server sends a status alone then, Go's HTTP server does not. */
+  readonly flushesMetadata: boolean;
 }
 
 export function gatewayHandler(options: GatewayOptions): TargetHandler {
   const dialect = dialectOf(options.emulate);
   const hasBetaPaths = differenceOf('gatewayHasBetaPaths', options.emulate);
   const routes = new Map(gatewayRoutes);
+  const plainly: Metadata = new Map([['Content-Type', ['application/grpc']]]);
+  const inClear = headersOfMetadata(plainly);
+  const overTls = headersOfMetadata(new Map([...plainly, ...options.metadataOverTls]));
 
   const answer = async (
     request: HttpRequest,
@@ -75,12 +84,14 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
         timeoutMs: timeoutMsOf(request.headers['grpc-timeout']),
       };
       const textBytes = query !== '' && new URLSearchParams(query).get('text') === '1';
-      const exchange: Exchange = { options, dialect, method, caller, textBytes, isSocket };
+      const flushesMetadata = request.peer.tls !== undefined && options.metadataOverTls.size > 0;
+      const metadata = flushesMetadata ? overTls : inClear;
+      const exchange: Exchange = { options, dialect, method, caller, textBytes, isSocket, metadata, flushesMetadata };
       return method.kind === 'unary'
         ? await answerUnary(exchange, request.body)
         : await answerStream(exchange, request.body);
     } catch (cause) {
-      return errorResponse(errorOf(cause, options), dialect, { called: false });
+      return errorResponse(errorOf(cause, options), dialect);
     }
   };
 
@@ -133,13 +144,14 @@ async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>):
     const { message, headers } = await options.calls.unary(method.path, request, sizeBytes, caller);
     return {
       status: 200,
-      headers: metadataHeaders(headers),
+      headers: metadataHeaders(exchange, headers),
       body: writeJson(message as AnyMessage, schemaOf(method.output.typeName), { ...dialect, textBytes }),
     };
   } catch (cause) {
-    // An error of the call's own client has no trailers: it did not wait for the server's.
     const error = cause as GrpcError;
-    return errorResponse(error, dialect, { called: error.code !== Code.DeadlineExceeded });
+    // An error of the call's own client has neither headers nor trailers: it did not wait for the server's.
+    if (error.code === Code.DeadlineExceeded) return errorResponse(error, dialect);
+    return errorResponse(error, dialect, { metadata: exchange.flushesMetadata ? exchange.metadata : undefined });
   }
 }
 
@@ -203,11 +215,8 @@ function errorOf(cause: unknown, options: GatewayOptions): GrpcError {
   return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
 }
 
-function metadataHeaders(headers: readonly (readonly [string, string])[]): Record<string, string> {
-  const all: Record<string, string> = {
-    'Content-Type': 'application/json',
-    'Grpc-Metadata-Content-Type': 'application/grpc',
-  };
+function metadataHeaders({ metadata }: Exchange, headers: readonly (readonly [string, string])[]): HttpHeaders {
+  const all: Record<string, string | readonly string[]> = { 'Content-Type': 'application/json', ...metadata };
   for (const [name, value] of headers) all[`Grpc-Metadata-${name}`] = value;
   return all;
 }
@@ -221,14 +230,15 @@ async function answerStream(exchange: Exchange, body: AsyncIterable<Uint8Array>)
   // A client of gRPC does not begin a call that is late already.
   if (caller.timeoutMs !== undefined && caller.timeoutMs < 1) throw contextDeadlineExceeded();
   const stream = options.calls.stream(method.path, requests.all(), caller);
-  const headers = metadataHeaders([]);
+  const headers = metadataHeaders(exchange, []);
   let first: unknown;
   try {
     first = await stream.take();
   } catch (cause) {
     const error = cause as GrpcError;
     // Generation 2 has seen no metadata of a call that ends without an answer.
-    const untold = dialect.gateway === 1 ? headers : { 'Content-Type': 'application/json' };
+    const isTold = dialect.gateway === 1 || exchange.flushesMetadata;
+    const untold = isTold ? headers : { 'Content-Type': 'application/json' };
     return { status: httpStatusOf(error.code, dialect), headers: untold, body: `${errorLine(error, dialect)}\n` };
   }
   if (first !== undefined) return { status: 200, headers, body: lines(exchange, stream, first) };

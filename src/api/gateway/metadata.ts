@@ -4,7 +4,7 @@
 import type { Metadata } from '../../grpc/types.js';
 import { Code, GrpcError } from '../../grpc/types.js';
 import { decodeBase64 } from '../../lib/go/base64.js';
-import type { HttpRequest } from '../../lib/http.js';
+import type { HttpHeaders, HttpRequest } from '../../lib/http.js';
 
 /** Headers that HTTP itself knows: handed on under a name of their own. */
 const permanent: ReadonlyMap<string, string> = new Map(
@@ -68,6 +68,25 @@ function binary(name: string, value: string): string {
   const shown = name.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase());
   const cause = `illegal base64 data at input byte ${decoded.illegalAt}`;
   throw new GrpcError(Code.InvalidArgument, `invalid binary header ${shown}: ${cause}`);
+}
+
+/** As an answer carries it. */
+export function headersOfMetadata(metadata: Metadata): HttpHeaders {
+  const headers: Record<string, string | readonly string[]> = {};
+  for (const [name, values] of metadata)
+    headers[`Grpc-Metadata-${name}`] = values.length === 1 ? values.join() : values;
+  return headers;
+}
+
+/**
+ * Where gRPC and plain HTTP share a port with TLS, etcd serves both with Go's HTTP server: its headers, those for pages
+ * of other origins included, are the metadata of each call. The gateway's own calls come from no page.
+ */
+export function metadataOfSharedPort(corsHeaders: Readonly<Record<string, string>>): Metadata {
+  return new Map([
+    ...Object.entries(corsHeaders).map(([name, value]): [string, string[]] => [name, [value]]),
+    ['Trailer', ['Grpc-Status', 'Grpc-Message', 'Grpc-Status-Details-Bin']],
+  ]);
 }
 
 const unitsMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 0.000_001 };
