@@ -143,6 +143,13 @@ export const kinds = {
     show: (value) => value.join(','),
     fromFile: (value) => unique(fileList(value)),
   } satisfies Kind<readonly string[]>,
+  /** The same, but an empty text is one empty word, which nothing can be done with. */
+  filledList: {
+    isBool: false,
+    parse: (text) => unique(text.split(',')),
+    show: (value) => value.join(','),
+    fromFile: (value) => unique(fileList(value)),
+  } satisfies Kind<readonly string[]>,
 } as const;
 
 /** One of a few words. */

@@ -340,7 +340,11 @@ const named = {
   'bcrypt-cost': security(kinds.uint, 10, 'Cost of hashing passwords, 4 to 31: each step doubles the work.'),
 
   logger: logging(kinds.string, 'zap', 'Kind of log; zap is the only one.'),
-  'log-outputs': logging(kinds.list, ['default'], "Where the log goes: 'stdout', 'stderr' ('default'), or files."),
+  'log-outputs': logging(
+    kinds.filledList,
+    ['default'],
+    "Where the log goes: 'stdout', 'stderr' ('default'), or files.",
+  ),
   'log-level': logging(kinds.string, 'info', 'Least severe level to log: debug, info, warn, error, panic, fatal.'),
   'enable-log-rotation': logging(kinds.bool, false, 'Put the log file aside when it gets too large.'),
   'log-rotation-config-json': logging(

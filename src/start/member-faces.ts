@@ -1,5 +1,5 @@
 /** What each kind of a member's ports answers. */
-import { type HealthCounters, healthHandler } from '../api/http/health.js';
+import { besideV2, type HealthCounters, healthHandler } from '../api/http/health.js';
 import { metricsHandler } from '../api/http/metrics.js';
 import { peerMembersHandler } from '../api/http/peer.js';
 import { peerDowngradeHandler } from '../api/http/peer-downgrade.js';
@@ -81,7 +81,7 @@ export function facesOf(
       ...gateway,
       ...v2Handlers(member, options, { observer: new V2HttpMetrics(measured.metrics.registry), logger }),
     ],
-    handlers: [version, health, metrics, ...debug],
+    handlers: [version, besideV2(health, source), metrics, ...debug],
   });
   return {
     peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },

@@ -53,6 +53,12 @@ export function healthHandler(source: HealthSource, logger: Logger, counters: He
   };
 }
 
+/** The same where clients of v2 are served too: its handler knows `/health` alone before etcd 3.6. */
+export function besideV2(handler: HttpHandler, { servesV2, emulate }: HealthSource): HttpHandler {
+  if (!servesV2 || differenceOf('probesBesideV2', emulate)) return handler;
+  return (request, url) => (url.pathname === '/health' ? handler(request, url) : undefined);
+}
+
 async function health(source: HealthSource, logger: Logger, counters: HealthCounters, url: URL): Promise<HttpResponse> {
   const serializable = url.searchParams.get('serializable') === 'true';
   const reason = await unhealthyReason(source, logger, new Set(url.searchParams.getAll('exclude')), serializable);

@@ -3,6 +3,7 @@ import { readConfigFile } from '../../../src/config/config-file.js';
 import type { MemberOptions } from '../../../src/config/member-options.js';
 import type { OptionsWorld, ReadOptions } from '../../../src/config/read-options.js';
 import { readOptions, startFailure } from '../../../src/config/read-options.js';
+import { createLogger } from '../../../src/lib/os/logger.js';
 
 function read(words: string[], env: Record<string, string> = {}, more: Partial<OptionsWorld> = {}): ReadOptions {
   return readOptions(['etcd', ...words], {
@@ -519,6 +520,14 @@ describe('checks', () => {
     expect(outcome.t === 'refused' && outcome.log.outputs).toEqual(['stderr']);
     const none = read(['--enable-log-rotation', '--log-outputs=stderr,stdout']);
     expect(none.t === 'member' && none.options.log.outputs).toEqual(['stderr', 'stdout']);
+  });
+
+  it('take an empty output of the log for a file without a name, which cannot be opened', () => {
+    const outcome = read(['--log-outputs=']);
+    expect(outcome.t === 'member' && outcome.options.log.outputs).toEqual(['']);
+    expect(() =>
+      createLogger({ level: 'info', format: 'json', outputs: [''], timestampDigits: 6, wallMs: () => 0 }),
+    ).toThrow('open sink "": open : no such file or directory');
   });
 
   it('raise timeouts of raft that are too low, and say so', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { HealthCounters, type HealthSource, healthHandler } from '../../../../src/api/http/health.js';
+import { besideV2, HealthCounters, type HealthSource, healthHandler } from '../../../../src/api/http/health.js';
 import type { HttpRequest } from '../../../../src/lib/http.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
 
 /** A member without a leader, whose reads by a quorum are late. */
-function cutOff(servesV2: boolean) {
+function cutOff(servesV2: boolean, emulate: HealthSource['emulate'] = '3.5') {
   const source: HealthSource = {
-    emulate: '3.5',
+    emulate,
     alarms: () => [],
     hasLeader: () => false,
     isLearner: () => false,
@@ -16,7 +16,7 @@ function cutOff(servesV2: boolean) {
       if (!serializable) throw new Error('etcdserver: request timed out');
     },
   };
-  const handler = healthHandler(source, silentLogger, new HealthCounters());
+  const handler = besideV2(healthHandler(source, silentLogger, new HealthCounters()), source);
   return async (path: string) => {
     const url = new URL(path, 'http://127.0.0.1');
     const response = await handler({ method: 'GET' } as HttpRequest, url);
@@ -66,5 +66,12 @@ describe('the health of a member without a leader', () => {
       503,
       '{"health":"false","reason":"QGET ERROR:etcdserver: request timed out"}',
     ]);
+  });
+
+  it('is all that clients of the v2 API can ask for before etcd 3.6', async () => {
+    const livez = '/livez';
+    expect(await cutOff(true, '3.5')(livez)).toEqual([undefined, 'undefined']);
+    expect(await cutOff(true, '3.6')(livez)).toEqual([200, 'ok']);
+    expect(await cutOff(false, '3.5')(livez)).toEqual([200, 'ok']);
   });
 });
