@@ -33,7 +33,7 @@ export default class Start extends BaseCommand {
     const { findDefaultHost } = await import('../../src/lib/os/default-host.js');
     const outcome = readOptions(['etcd', ...words], {
       env,
-      readFile: readTextFile,
+      readFile: readOptionsFile,
       parseFile,
       defaultHost: findDefaultHost,
       nodeVersion: process.version,
@@ -123,6 +123,11 @@ export default class Start extends BaseCommand {
         exitSilently(1);
       }
       if (isPanic(error)) return endInPanic(log, error);
+      if (hasCode(error, 'ERR_WAL_CREATION')) {
+        log.panic('failed to create WAL', { error: error.message });
+        log.close();
+        exitSilently(2);
+      }
       const { JoinError } = await import('../../src/start/discover.js');
       const lines =
         error instanceof JoinError ? error.lines(options.emulate) : startFailure(textOf(error), options.emulate);
@@ -155,8 +160,10 @@ export default class Start extends BaseCommand {
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A rule of raft does not hold here, as where a log was lost that others count on. */
-const isPanic = (error: unknown): error is Error =>
-  error instanceof Error && 'code' in error && error.code === 'ERR_RAFT_PANIC';
+const isPanic = (error: unknown): error is Error => hasCode(error, 'ERR_RAFT_PANIC');
+
+const hasCode = (error: unknown, code: string): error is Error =>
+  error instanceof Error && 'code' in error && error.code === code;
 
 /** As a panic of etcd's ends. */
 function endInPanic(log: OsLogger, { message }: Error): never {
@@ -188,9 +195,9 @@ function reraise(signal: EndingSignal): Promise<never> {
   return new Promise(() => {});
 }
 
-function readTextFile(path: string): string | Error {
+function readOptionsFile(path: string): Buffer | Error {
   try {
-    return readFile(path).toString();
+    return readFile(path);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

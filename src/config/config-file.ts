@@ -3,7 +3,7 @@
  * types are refused in the words of Go's JSON decoder, since etcd turns the file into JSON first. Loaded only when
  * there is such a file.
  */
-import { isCollection, parseAllDocuments, visit } from 'yaml';
+import { isCollection, parseAllDocuments, visit, type YAMLError } from 'yaml';
 import type { OptionTable } from './option.js';
 import { jsonKind, WrongType } from './option.js';
 
@@ -26,10 +26,10 @@ const bareKeys: Readonly<Record<string, string>> = {
 
 const securityMaps = ['client-transport-security', 'peer-transport-security'];
 
-export function readConfigFile(text: string, table: OptionTable): ConfigFile {
+export function readConfigFile(bytes: Uint8Array, table: OptionTable): ConfigFile {
   let document: unknown;
   try {
-    document = parseYaml(text);
+    document = parseYaml(textOf(bytes));
   } catch (error) {
     if (!(error instanceof YamlFault)) throw error;
     return { t: 'error', message: `error converting YAML to JSON: yaml: ${error.message}` };
@@ -91,6 +91,7 @@ class YamlFault extends Error {
 /** The value of the first document; undefined where there is none. Throws YamlFault. */
 function parseYaml(text: string): unknown {
   if (isTooDeep(text)) throw new YamlFault(TOO_DEEP);
+  if (UNPRINTABLE.test(text)) throw new YamlFault('control characters are not allowed');
   try {
     // The first of several documents counts, and the last of several values for one key.
     const [yaml] = parseAllDocuments(text, {
@@ -103,7 +104,7 @@ function parseYaml(text: string): unknown {
     const [problem] = yaml.errors;
     if (problem !== undefined) {
       const line = text.slice(0, problem.pos[0]).split('\n').length;
-      throw new YamlFault(`line ${line}: ${problem.message}`);
+      throw new YamlFault(goProblem(problem) ?? `line ${line}: ${flowProblem(problem.message) ?? problem.message}`);
     }
     visit(yaml, {
       Alias(_, alias, path) {
@@ -120,6 +121,34 @@ function parseYaml(text: string): unknown {
     throw error;
   }
 }
+
+/** A mark at its beginning says that it is UTF-16, as YAML 1.1 has it (5.2). */
+function textOf(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const isWide = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  const encoding = !isWide ? 'utf-8' : first === 0xff ? 'utf-16le' : 'utf-16be';
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    throw new YamlFault(isWide ? 'unexpected low surrogate area' : 'invalid leading UTF-8 octet');
+  }
+}
+
+/** In Go's words, which name no line for these. */
+function goProblem({ code, message }: YAMLError): string | undefined {
+  if (code === 'TAB_AS_INDENT' || code === 'BAD_SCALAR_START') return 'found character that cannot start any token';
+  if (code === 'BLOCK_AS_IMPLICIT_KEY') return 'mapping values are not allowed in this context';
+  return message.startsWith('Missing closing ') ? 'found unexpected end of stream' : undefined;
+}
+
+function flowProblem(message: string): string | undefined {
+  const end = /end with a ([\]}])$/.exec(message)?.[1];
+  return end === undefined ? undefined : `did not find expected ',' or '${end}'`;
+}
+
+/** What YAML 1.1 does not let stand in a stream (5.1). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const UNPRINTABLE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]/;
 
 /** Go's limit. */
 const TOO_DEEP = 'exceeded max depth of 10000';

@@ -40,10 +40,10 @@ import { UNSET_ADVERTISE_CLIENT_URLS, verify } from './validate.js';
 
 export interface OptionsWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The text of a file; the error's message is Go's: `open nope.yml: no such file or directory`. */
-  readonly readFile: (path: string) => string | Error;
+  /** What is in a file; the error's message is Go's: `open nope.yml: no such file or directory`. */
+  readonly readFile: (path: string) => Uint8Array | Error;
   /** `readConfigFile`; handed in, so that the YAML parser is loaded only where there is a file. */
-  readonly parseFile: (text: string, table: OptionTable) => ConfigFile;
+  readonly parseFile: (bytes: Uint8Array, table: OptionTable) => ConfigFile;
   /** The address of the default route, for those who listen on 0.0.0.0 and do not say what to advertise. */
   readonly defaultHost: () => string | undefined;
   readonly nodeVersion: string;
@@ -170,9 +170,9 @@ class Reader {
   }
 
   #fromFile(path: string): ReadOptions {
-    const text = this.world.readFile(path);
-    if (text instanceof Error) return this.refuse(text.message);
-    const file = this.world.parseFile(text, tableOf(this.emulate));
+    const bytes = this.world.readFile(path);
+    if (bytes instanceof Error) return this.refuse(bytes.message);
+    const file = this.world.parseFile(bytes, tableOf(this.emulate));
     if (file.t === 'bare-error') return exit(1, '', `${file.message}\n`);
     if (file.t === 'error') return this.refuse(file.message);
     this.#add(

@@ -31,8 +31,9 @@ function refusal(outcome: ReadOptions): unknown {
   return line?.fields.error ?? line?.message;
 }
 
-const file = (text: string) => ({ readFile: () => text });
-const fromFile = (text: string, env: Record<string, string> = {}) => read(['--config-file', 'c.yml'], env, file(text));
+const file = (text: string | Buffer) => ({ readFile: () => Buffer.from(text) });
+const fromFile = (text: string | Buffer, env: Record<string, string> = {}) =>
+  read(['--config-file', 'c.yml'], env, file(text));
 
 describe('options of the v2 API', () => {
   it('are called deprecated by 3.5 alone, in the order of their names', () => {
@@ -939,9 +940,37 @@ describe('a configuration file', () => {
     });
   });
 
+  it.each([
+    ['zeros', Buffer.alloc(100), 'control characters are not allowed'],
+    ['a control character in a comment', 'name: a # \x0b', 'control characters are not allowed'],
+    ['one of the upper ones', 'name: \x81', 'control characters are not allowed'],
+    ['no character', 'name: \uffff', 'control characters are not allowed'],
+    ['bytes that are not UTF-8', Buffer.from('name: \xff', 'latin1'), 'invalid leading UTF-8 octet'],
+    ['a tab before a key', '\tname: x', 'found character that cannot start any token'],
+    ['a reserved character', 'name: @x', 'found character that cannot start any token'],
+    ['an open quote', 'name: "x', 'found unexpected end of stream'],
+    ['two colons', 'a: b: c', 'mapping values are not allowed in this context'],
+    ['an open list', 'a: [b', "line 1: did not find expected ',' or ']'"],
+    ['an open map', '{name: x', "line 1: did not find expected ',' or '}'"],
+  ])('with %s is refused in etcd’s words', (_what, text, words) => {
+    expect(refusal(fromFile(text))).toBe(`error converting YAML to JSON: yaml: ${words}`);
+  });
+
+  it.each([
+    ['nothing', '', 'default'],
+    ['a mark of UTF-8', '\ufeffname: x', 'x'],
+    ['UTF-16', Buffer.from('\ufeffname: x', 'utf16le'), 'x'],
+    ['UTF-16, the other way round', Buffer.from('\ufeffname: x', 'utf16le').swap16(), 'x'],
+    ['characters beyond 16 bits', 'name: \u{1f600}', '\u{1f600}'],
+    ['an escaped control character', 'name: "a\\x07"', 'a\x07'],
+  ])('with %s is read', (_what, text, name) => {
+    const outcome = fromFile(text);
+    expect(outcome).toMatchObject({ options: { name } });
+  });
+
   it('that is missing or no YAML is refused', () => {
     expect(refusal(read(['--config-file=nope.yml']))).toBe('open nope.yml: no such file or directory');
-    expect(refusal(fromFile('a: ['))).toMatch(/^error converting YAML to JSON: yaml: line \d+: /);
+    expect(refusal(fromFile('a: !!foo [b\n c'))).toMatch(/^error converting YAML to JSON: yaml: line \d+: /);
     expect(refusal(fromFile('- a'))).toBe(`${decoding} array into Go value of type embed.configYAML`);
   });
 });
