@@ -141,7 +141,7 @@ function signerOf(options: JwtOptions): Signer {
 }
 
 function hmacSigner(hash: string, secret: Buffer | undefined): Signer {
-  if (secret === undefined || secret.length === 0) throw new TokenOptionsError('auth: missing key data');
+  if (!isGiven(secret)) throw new TokenOptionsError('auth: missing key data');
   const mac = (data: Buffer): Buffer => createHmac(hash, secret).update(data).digest();
   return {
     sign: mac,
@@ -176,8 +176,8 @@ function keySigner(
  * then no login succeeds.
  */
 function keysOf({ method, privateKey, publicKey }: JwtOptions) {
-  const priv = privateKey === undefined ? undefined : readKey(() => createPrivateKey(privateKey));
-  const pub = publicKey === undefined ? undefined : readKey(() => createPublicKey(publicKey));
+  const priv = isGiven(privateKey) ? readKey(() => createPrivateKey(privateKey)) : undefined;
+  const pub = isGiven(publicKey) ? readKey(() => createPublicKey(publicKey)) : undefined;
   const verifying = pub ?? (priv === undefined ? undefined : createPublicKey(priv));
   if (verifying === undefined) throw new TokenOptionsError('auth: missing key data');
   if (priv !== undefined && !createPublicKey(priv).equals(verifying))
@@ -185,6 +185,9 @@ function keysOf({ method, privateKey, publicKey }: JwtOptions) {
   if (!fits(verifying, method)) throw new TokenOptionsError(`auth: key is not one for ${method}`);
   return { privateKey: priv, publicKey: verifying };
 }
+
+/** An empty file is none. */
+const isGiven = (file: Buffer | undefined): file is Buffer => file !== undefined && file.length > 0;
 
 function fits(key: KeyObject, method: JwtMethod): boolean {
   if (method === 'EdDSA') return key.asymmetricKeyType === 'ed25519';

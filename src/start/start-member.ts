@@ -45,6 +45,7 @@ import { withOwnCertificates } from './own-certificates.js';
 import { openPeerConnections } from './peer-transport.js';
 import { Ports } from './ports.js';
 import { prepareDirectories } from './prepare-directories.js';
+import { withSnapshotCounts } from './snapshot-counts.js';
 import { startingFields } from './starting-record.js';
 import type { Tracing } from './tracing.js';
 import { checkV2Stage } from './v2-stage.js';
@@ -91,7 +92,7 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
     const isInitialized = hasWal(osDisk, walDirOf(options));
     const found = await discover(options, { disk: osDisk, logger, signal });
     logger.info('starting an etcd server', startingFields(found, { isInitialized }));
-    return await startOn(ports, found, logger, host);
+    return await startOn(ports, withSnapshotCounts(found, logger), logger, host);
   } catch (cause) {
     logger.info('closing etcd server', closingFields(options));
     await ports.close({ graceMs: 0, busy: () => false });

@@ -28,7 +28,8 @@ export const osDisk: Disk = {
     try {
       return fs.readdirSync(textOrBytes(path), 'buffer').sort(Buffer.compare).map(rawText);
     } catch (error) {
-      throw inGoWords(error, codeOf(error) === 'ENOTDIR' ? 'readdirent' : 'open', path);
+      // Go opens a file that stands there, and only then finds nothing to list.
+      throw inGoWords(error, codeOf(error) === 'ENOTDIR' && statOf(path) !== undefined ? 'readdirent' : 'open', path);
     }
   },
   stat(path) {
@@ -67,9 +68,11 @@ function statOf(path: string): fs.Stats | undefined {
 
 /** With the folders above it, as Go's MkdirAll. Node's own never ends where a folder takes none, as in /proc. */
 function makeDir(path: string, mode = 0o777): void {
-  if (statOf(path)?.isDirectory() === true) return;
+  const found = statOf(path);
+  if (found?.isDirectory() === true) return;
+  if (found !== undefined) throw inGoWords(Object.assign(new Error(), { code: 'ENOTDIR' }), 'mkdir', path);
   const parent = dirname(path);
-  if (parent !== path && statOf(parent) === undefined) makeDir(parent, mode);
+  if (parent !== path) makeDir(parent, mode);
   wording('mkdir', path, () => {
     try {
       fs.mkdirSync(textOrBytes(path), mode);

@@ -15,6 +15,20 @@ export function newLog(
   options: WalOptions,
 ): LogState {
   const metadata = Metadata.encode({ NodeID: memberId, ClusterID: clusterId });
-  const wal = createWal(disk, walDir, metadata, options);
+  const wal = createLog(() => createWal(disk, walDir, metadata, options));
   return { wal, storage: new MemoryStorage(), snapshot: undefined, memberId, clusterId, peers };
+}
+
+/** The log of a new member cannot be begun; the message is the system's, in Go's words. */
+export class WalCreationError extends Error {
+  override readonly name = 'WalCreationError';
+  readonly code = 'ERR_WAL_CREATION';
+}
+
+function createLog<T>(create: () => T): T {
+  try {
+    return create();
+  } catch (cause) {
+    throw new WalCreationError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }

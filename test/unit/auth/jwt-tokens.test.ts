@@ -131,6 +131,7 @@ describe('a JSON web token', () => {
 describe('keys', () => {
   it.each([
     ['none', 'RS256', { privateKey: undefined, publicKey: undefined }, 'auth: missing key data'],
+    ['empty', 'RS256', { privateKey: Buffer.of(), publicKey: Buffer.of() }, 'auth: missing key data'],
     ['no secret', 'HS256', { privateKey: undefined }, 'auth: missing key data'],
     [
       'of two pairs',

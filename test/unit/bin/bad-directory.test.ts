@@ -61,6 +61,21 @@ describe('etcd, given a data directory it cannot use, ends with code 1 and says'
     expect(contents(home.folder)).toEqual(before);
   });
 
+  test('that no log can be begun where a file stands above it, with code 2 as etcd', { timeout: 60_000 }, async () => {
+    await using cluster = await prepareCluster({ members: 1 });
+    const home = cluster.only;
+    const file = join(home.folder, 'a-file');
+    writeFileSync(file, '');
+    await using started = home.spawn(ourProgram('etcd'), [`--wal-dir=${file}/wal`]);
+    expect(await started.ended()).toBe(2);
+    const last = JSON.parse(started.output.trimEnd().split('\n').at(-1) ?? '');
+    expect(last).toMatchObject({
+      level: 'panic',
+      msg: 'failed to create WAL',
+      error: `mkdir ${file}: not a directory`,
+    });
+  });
+
   test('that a file stands where the directory should be', { timeout: 60_000 }, async () => {
     await using cluster = await prepareCluster({ members: 1 });
     const home = cluster.only;

@@ -11,6 +11,7 @@ import { maybeDefragment } from '../../../src/start/bootstrap-defrag.js';
 import { dataDirKind } from '../../../src/start/data-dir-kind.js';
 import { databaseIsFree } from '../../../src/start/database-is-free.js';
 import { prepareDirectories } from '../../../src/start/prepare-directories.js';
+import { withSnapshotCounts } from '../../../src/start/snapshot-counts.js';
 import { startingFields } from '../../../src/start/starting-record.js';
 import { DatagramSocket } from '../../support/datagram-socket.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -58,6 +59,9 @@ describe('the kind of a data directory', () => {
         fields: { dir: file, error: `readdirent ${file}: not a directory` },
       }),
     );
+    expect(() => dataDirKind(osDisk, join(file, 'below'), logger)).toThrow(
+      expect.objectContaining({ fields: { dir: `${file}/below`, error: `open ${file}/below: not a directory` } }),
+    );
     expect(dataDirKind(osDisk, join(dir, 'nothing'), logger)).toBe('empty');
   });
 });
@@ -102,7 +106,7 @@ describe('the directories of a member', () => {
     expect(() => prepareDirectories(osDisk, config(dir), logger)).toThrow(
       expect.objectContaining({
         message: 'failed to create snapshot directory',
-        fields: { path: `${dir}/member/snap`, error: `mkdir ${dir}/member/snap: not a directory` },
+        fields: { path: `${dir}/member/snap`, error: `mkdir ${dir}/member: not a directory` },
       }),
     );
   });
@@ -122,7 +126,7 @@ describe('files that the system refuses', () => {
     ['open', () => osDisk.open(dir, 'write'), () => `open ${dir}: is a directory`],
     ['open', () => osDisk.open(`${loop()}/x`, 'read'), () => `open ${dir}/loop/x: too many levels of symbolic links`],
     ['open', () => osDisk.open(`${file()}/x`, 'read'), () => `open ${dir}/file/x: not a directory`],
-    ['make', () => osDisk.makeDir(`${file()}/x`), () => `mkdir ${dir}/file/x: not a directory`],
+    ['make', () => osDisk.makeDir(`${file()}/x`), () => `mkdir ${dir}/file: not a directory`],
     [
       'open',
       () => osDisk.open(`${dir}/${'x'.repeat(300)}`, 'create'),
@@ -201,6 +205,31 @@ describe('the quota', () => {
       ['warn', 'quota exceeds the maximum value', '100 GB'],
       ['info', 'enabled backend quota', '100 GB'],
     ]);
+  });
+});
+
+describe('counts of entries between snapshots', () => {
+  it('are etcd’s own for 0, which the log says', () => {
+    const given = { ...memberOptions([]), snapshotCount: 0, snapshotCatchupEntries: 0 };
+    expect(withSnapshotCounts(given, logger)).toMatchObject({ snapshotCount: 100_000, snapshotCatchupEntries: 5000 });
+    expect(records).toEqual([
+      {
+        level: 'info',
+        message: 'updating snapshot-count to default',
+        fields: { 'given-snapshot-count': 0, 'updated-snapshot-count': 100_000 },
+      },
+      {
+        level: 'info',
+        message: 'updating snapshot catch-up entries to default',
+        fields: { 'given-snapshot-catchup-entries': 0, 'updated-snapshot-catchup-entries': 5000 },
+      },
+    ]);
+  });
+
+  it('are left alone otherwise', () => {
+    const given = { ...memberOptions([]), snapshotCount: 1, snapshotCatchupEntries: 2 };
+    expect(withSnapshotCounts(given, logger)).toEqual(given);
+    expect(records).toEqual([]);
   });
 });
 
