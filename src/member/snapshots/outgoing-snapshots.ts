@@ -57,23 +57,33 @@ export class OutgoingSnapshots {
     }
     this.#inFlight++;
     this.#holding++;
+    void this.#read(message);
+  }
+
+  /** Neither of the two rests on the other, and either may fail: then the other is given back. */
+  async #read(message: Message): Promise<void> {
     const { applied, appliedTerm, confState } = this.deps.applied();
     const metadata = { index: applied, term: appliedTerm, confState };
-    const v2Json = this.deps.v2Json();
-    // The database has at least what is applied now: more does no harm, since a member passes over entries that its
-    // database has.
-    this.deps.backend.snapshot().then(
-      async (database) => {
-        const data = v2Json instanceof Promise ? await v2Json : v2Json;
-        if (this.#stopped) database.close();
-        else this.deps.send({ ...message, snapshot: { data, metadata } }, this.#source(database));
-      },
-      (cause: unknown) => {
-        this.deps.logger.warn('failed to read the database for a snapshot', { error: String(cause) });
-        this.#ended();
-        if (!this.#stopped) this.deps.failed(message.to);
-      },
-    );
+    // Both begin with what is applied now. The database may have more, which does no harm: a member passes over entries
+    // that its database has.
+    const [v2Json, database] = await Promise.allSettled([
+      begun(() => this.deps.v2Json()),
+      begun(() => this.deps.backend.snapshot()),
+    ]);
+    if (v2Json.status === 'fulfilled' && database.status === 'fulfilled' && !this.#stopped) {
+      const snapshot = { data: v2Json.value, metadata };
+      this.deps.send({ ...message, snapshot }, this.#source(database.value));
+      return;
+    }
+    if (database.status === 'fulfilled') database.value.close();
+    else this.#complain('failed to read the database for a snapshot', database.reason);
+    if (v2Json.status === 'rejected') this.#complain('failed to read the v2 store for a snapshot', v2Json.reason);
+    this.#ended();
+    if (!this.#stopped) this.deps.failed(message.to);
+  }
+
+  #complain(sentence: string, cause: unknown): void {
+    this.deps.logger.warn(sentence, { error: String(cause) });
   }
 
   stop(): void {
@@ -105,4 +115,9 @@ export class OutgoingSnapshots {
     });
     this.#timers.add(cancel);
   }
+}
+
+/** Begins now, and fails as its promise would. */
+async function begun<T>(work: () => T | Promise<T>): Promise<T> {
+  return work();
 }

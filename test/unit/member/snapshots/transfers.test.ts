@@ -141,7 +141,10 @@ describe('a database that comes in', () => {
 describe('a snapshot that goes out', () => {
   const message = (to: bigint): Message => makeMessage({ type: MessageType.MsgSnap, from: 1n, to });
 
-  function sending(snapshot: () => Promise<unknown> = async () => undefined) {
+  function sending(
+    snapshot: () => Promise<unknown> = async () => undefined,
+    v2Json: () => Uint8Array | Promise<Uint8Array> = () => Buffer.from('{}'),
+  ) {
     const sent: { message: Message; database: DatabaseSource }[] = [];
     const failed: bigint[] = [];
     let closed = 0;
@@ -153,7 +156,7 @@ describe('a snapshot that goes out', () => {
         },
       },
       applied: () => ({ applied: 8, appliedTerm: 3, confState: makeConfState({ voters: [1n] }) }),
-      v2Json: () => Buffer.from('{}'),
+      v2Json,
       send: (each, source) => void sent.push({ message: each, database: source }),
       failed: (to) => void failed.push(to),
       clock,
@@ -211,6 +214,35 @@ describe('a snapshot that goes out', () => {
     expect(logger.records.length).toBe(20);
     await clock.advance(30_000);
     expect(outgoing.holdsLog).toBe(false);
+  });
+
+  it.each<[string, () => Promise<Uint8Array>]>([
+    ['later', () => Promise.reject(new Error('out of memory'))],
+    [
+      'at once',
+      () => {
+        throw new Error('out of memory');
+      },
+    ],
+  ])('whose v2 store cannot be read, as it turns out %s, gives back its place and its database', async (_, v2Json) => {
+    let release: () => void = () => {};
+    const database = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { outgoing, sent, failed, closed } = sending(() => database, v2Json);
+    for (let to = 2n; to < 18n; to++) outgoing.send(message(to));
+    await settle();
+    release();
+    await settle();
+    expect([sent.length, failed.length, closed()]).toEqual([0, 16, 16]);
+    for (let to = 2n; to < 18n; to++) outgoing.send(message(to));
+    await settle();
+    expect([failed.length, closed()]).toEqual([32, 32]);
+    expect(new Set(logger.records.map(({ message: said, fields }) => `${said}: ${fields.error}`))).toEqual(
+      new Set(['failed to read the v2 store for a snapshot: Error: out of memory']),
+    );
+    await clock.advance(30_000);
+    expect([outgoing.holdsLog, clock.pending]).toEqual([false, 0]);
   });
 
   it('is given up by a member that stops', async () => {
