@@ -58,6 +58,7 @@ export class SnapshotSender {
     metrics.snapshotSending.inc(to);
     const begunMs = clock.monotonicMs();
     const url = this.picker.pick();
+    let outcome: 'finished' | 'failed' = 'failed';
     try {
       await post(context, {
         peerId,
@@ -68,8 +69,8 @@ export class SnapshotSender {
         headersTimeoutMs: ANSWER_TIMEOUT_MS,
         bodyTimeoutMs: CONNECTION_TIMEOUT_MS,
       });
+      outcome = 'finished';
       this.status.activate();
-      receiver.reportSnapshot(peerId, 'finished');
       logger.info('sent database snapshot', fields);
       metrics.sentBytes.inc(to, bytes);
       metrics.snapshotSent.inc(to);
@@ -80,13 +81,13 @@ export class SnapshotSender {
       this.picker.unreachable(url);
       this.status.deactivate({ source: 'sendMsgSnap', action: 'post', reason });
       receiver.reportUnreachable(peerId);
-      // Raft pauses a while and asks for a new one.
-      receiver.reportSnapshot(peerId, 'failed');
       metrics.sentFailures.inc(to);
       metrics.snapshotSendFailures.inc(to);
     } finally {
       metrics.snapshotSending.dec(to);
-      database.close();
+      // After a failure raft pauses a while and asks for a new one.
+      receiver.reportSnapshot(peerId, outcome);
+      database.close(outcome);
     }
   }
 }

@@ -86,7 +86,7 @@ class HttpTransport implements PeerTransport {
       peer.sendSnapshot(message, database);
       return;
     }
-    database.close();
+    database.close('failed');
     this.#context?.receiver.reportSnapshot(message.to, 'failed');
   }
 

@@ -69,7 +69,8 @@ export class SnapshotSaveError extends Error {
 export interface DatabaseSource {
   readonly sizeBytes: number;
   chunks(): AsyncIterable<Uint8Array>;
-  close(): void;
+  /** With what became of it; more than once is harmless. */
+  close(outcome: 'finished' | 'failed'): void;
 }
 
 /**

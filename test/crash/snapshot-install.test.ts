@@ -61,7 +61,7 @@ beforeAll(async () => {
   transport.sendSnapshot = (asked, source) => {
     void (async () => {
       for await (const chunk of source.chunks()) chunks.push(Uint8Array.from(chunk));
-      source.close();
+      source.close('finished');
       sent = asked;
     })();
   };

@@ -201,12 +201,11 @@ class SimulatedTransport implements Transport {
       const chunks = this.network.carry(message.from, message.to, database.chunks());
       await target.processSnapshot(codec.decode(bytes), chunks);
     };
-    send()
-      .then(
-        () => this.#receiver?.reportSnapshot(message.to, 'finished'),
-        () => this.#receiver?.reportSnapshot(message.to, 'failed'),
-      )
-      .finally(() => database.close());
+    const ended = (outcome: 'finished' | 'failed') => () => {
+      this.#receiver?.reportSnapshot(message.to, outcome);
+      database.close(outcome);
+    };
+    send().then(ended('finished'), ended('failed'));
   }
 
   addPeer(id: NodeId): void {

@@ -4,7 +4,8 @@
  * sendMergedSnap.
  *
  * While one is on its way, and for a while after, the log is not compacted, or the follower would need another when it
- * is done with this one.
+ * is done with this one. `etcd-diff:` not for one that stands still, nor for a follower that did not take the last one:
+ * there one follower that takes nothing makes the log grow for as long as it likes.
  */
 import type { BackendSnapshot } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
@@ -16,6 +17,17 @@ import type { ConfState, Index, Message, NodeId, Term } from '../../raftpb/types
 const MAX_IN_FLIGHT = 16;
 /** How long a follower has to catch up from the log after it got the snapshot. */
 const RELEASE_DELAY_MS = 30_000;
+/** A follower that takes nothing of its snapshot for so long may find the log compacted. */
+const STALLED_MS = 30_000;
+
+/** One that is on its way. */
+interface Transfer {
+  readonly to: NodeId;
+  /** When something of it was taken last. */
+  movedMs: number;
+  /** The follower has all of it, and makes it durable. */
+  isGiven: boolean;
+}
 
 export interface AppliedState {
   readonly applied: Index;
@@ -35,9 +47,11 @@ export interface OutgoingSnapshotsDeps {
 }
 
 export class OutgoingSnapshots {
-  #inFlight = 0;
-  /** Those, and those that ended a moment ago. */
-  #holding = 0;
+  readonly #inFlight = new Set<Transfer>();
+  /** Followers that got theirs a moment ago. */
+  #catchingUp = 0;
+  /** Followers whose last one failed. Who leaves the cluster stays in it: an id. */
+  readonly #failed = new Set<NodeId>();
   #stopped = false;
   readonly #timers = new Set<() => void>();
 
@@ -45,23 +59,26 @@ export class OutgoingSnapshots {
 
   /** Whether the log must keep what followers are about to ask for. */
   get holdsLog(): boolean {
-    return this.#holding > 0;
+    const sinceMs = this.deps.clock.monotonicMs() - STALLED_MS;
+    const holds = ({ to, isGiven, movedMs }: Transfer): boolean =>
+      !this.#failed.has(to) && (isGiven || movedMs > sinceMs);
+    return this.#catchingUp > 0 || [...this.#inFlight].some(holds);
   }
 
   /** Takes a MsgSnap of raft; its outcome reaches raft as the transport reports it. */
   send(message: Message): void {
     if (this.#stopped) return;
-    if (this.#inFlight >= MAX_IN_FLIGHT) {
+    if (this.#inFlight.size >= MAX_IN_FLIGHT) {
       this.deps.failed(message.to);
       return;
     }
-    this.#inFlight++;
-    this.#holding++;
-    void this.#read(message);
+    const transfer = { to: message.to, movedMs: this.deps.clock.monotonicMs(), isGiven: false };
+    this.#inFlight.add(transfer);
+    void this.#read(message, transfer);
   }
 
   /** Neither of the two rests on the other, and either may fail: then the other is given back. */
-  async #read(message: Message): Promise<void> {
+  async #read(message: Message, transfer: Transfer): Promise<void> {
     const { applied, appliedTerm, confState } = this.deps.applied();
     const metadata = { index: applied, term: appliedTerm, confState };
     // Both begin with what is applied now. The database may have more, which does no harm: a member passes over entries
@@ -72,13 +89,13 @@ export class OutgoingSnapshots {
     ]);
     if (v2Json.status === 'fulfilled' && database.status === 'fulfilled' && !this.#stopped) {
       const snapshot = { data: v2Json.value, metadata };
-      this.deps.send({ ...message, snapshot }, this.#source(database.value));
+      this.deps.send({ ...message, snapshot }, this.#source(database.value, transfer));
       return;
     }
     if (database.status === 'fulfilled') database.value.close();
     else this.#complain('failed to read the database for a snapshot', database.reason);
     if (v2Json.status === 'rejected') this.#complain('failed to read the v2 store for a snapshot', v2Json.reason);
-    this.#ended();
+    this.#ended(transfer, 'failed');
     if (!this.#stopped) this.deps.failed(message.to);
   }
 
@@ -92,26 +109,37 @@ export class OutgoingSnapshots {
     this.#timers.clear();
   }
 
-  #source(database: BackendSnapshot): DatabaseSource {
+  #source(database: BackendSnapshot, transfer: Transfer): DatabaseSource {
+    const { clock } = this.deps;
     let open = true;
     return {
       sizeBytes: database.sizeBytes,
-      chunks: () => database.chunks(),
-      close: () => {
+      async *chunks() {
+        for await (const chunk of database.chunks()) {
+          // Who asks for one has taken the one before.
+          transfer.movedMs = clock.monotonicMs();
+          yield chunk;
+        }
+        transfer.isGiven = true;
+      },
+      close: (outcome) => {
         if (!open) return;
         open = false;
         database.close();
-        this.#ended();
+        this.#ended(transfer, outcome);
       },
     };
   }
 
-  #ended(): void {
-    this.#inFlight--;
-    if (this.#stopped) return;
+  #ended(transfer: Transfer, outcome: 'finished' | 'failed'): void {
+    this.#inFlight.delete(transfer);
+    if (outcome === 'failed') this.#failed.add(transfer.to);
+    else this.#failed.delete(transfer.to);
+    if (this.#stopped || outcome === 'failed') return;
+    this.#catchingUp++;
     const cancel = this.deps.clock.after(RELEASE_DELAY_MS, () => {
       this.#timers.delete(cancel);
-      this.#holding--;
+      this.#catchingUp--;
     });
     this.#timers.add(cancel);
   }

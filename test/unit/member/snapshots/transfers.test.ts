@@ -173,8 +173,8 @@ describe('a snapshot that goes out', () => {
     const metadata = { index: 8, term: 3, confState: makeConfState({ voters: [1n] }) };
     expect(out?.snapshot).toEqual({ data: Buffer.from('{}'), metadata });
     expect(source?.sizeBytes).toBe(5);
-    source?.close();
-    source?.close();
+    source?.close('finished');
+    source?.close('finished');
     expect(closed()).toBe(1);
   });
 
@@ -184,7 +184,7 @@ describe('a snapshot that goes out', () => {
     for (const to of [2n, 3n]) outgoing.send(message(to));
     expect(outgoing.holdsLog).toBe(true);
     await settle();
-    for (const { database: source } of sent) source.close();
+    for (const { database: source } of sent) source.close('finished');
     await clock.advance(29_999);
     expect(outgoing.holdsLog).toBe(true);
     await clock.advance(1);
@@ -192,12 +192,56 @@ describe('a snapshot that goes out', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('keeps the log while its follower takes something of it, and until that has answered', async () => {
+    const { outgoing, sent } = sending();
+    outgoing.send(message(2n));
+    await settle();
+    const chunks = sent[0]?.database.chunks()[Symbol.asyncIterator]();
+    for (let taken = 0; taken < 3; taken++) {
+      await clock.advance(29_999);
+      expect(outgoing.holdsLog).toBe(true);
+      await chunks?.next();
+    }
+    await clock.advance(30_000);
+    expect(outgoing.holdsLog).toBe(false);
+    // It goes on after all.
+    await chunks?.next();
+    await clock.advance(120_000);
+    expect(outgoing.holdsLog).toBe(true);
+  });
+
+  it('keeps no log for a follower that did not take the last one, until it takes one', async () => {
+    const { outgoing, sent } = sending();
+    const next = async (to: bigint): Promise<DatabaseSource> => {
+      outgoing.send(message(to));
+      await settle();
+      const last = sent.at(-1);
+      if (last === undefined) throw new Error('nothing was sent');
+      return last.database;
+    };
+    const first = await next(2n);
+    expect(outgoing.holdsLog).toBe(true);
+    first.close('failed');
+    expect(outgoing.holdsLog).toBe(false);
+    const second = await next(2n);
+    expect(outgoing.holdsLog).toBe(false);
+    const other = await next(3n);
+    expect(outgoing.holdsLog).toBe(true);
+    other.close('failed');
+    second.close('finished');
+    expect(outgoing.holdsLog).toBe(true);
+    await clock.advance(30_000);
+    expect(outgoing.holdsLog).toBe(false);
+    await next(2n);
+    expect(outgoing.holdsLog).toBe(true);
+  });
+
   it('is one of sixteen at most, and another may go once one has ended', async () => {
     const { outgoing, sent, failed } = sending();
     for (let to = 2n; to < 19n; to++) outgoing.send(message(to));
     await settle();
     expect([sent.length, failed]).toEqual([16, [18n]]);
-    sent[0]?.database.close();
+    sent[0]?.database.close('finished');
     outgoing.send(message(18n));
     await settle();
     expect([sent.length, failed]).toEqual([17, [18n]]);
@@ -212,7 +256,6 @@ describe('a snapshot that goes out', () => {
       }
     expect([sent.length, failed.length]).toEqual([0, 20]);
     expect(logger.records.length).toBe(20);
-    await clock.advance(30_000);
     expect(outgoing.holdsLog).toBe(false);
   });
 
@@ -241,7 +284,6 @@ describe('a snapshot that goes out', () => {
     expect(new Set(logger.records.map(({ message: said, fields }) => `${said}: ${fields.error}`))).toEqual(
       new Set(['failed to read the v2 store for a snapshot: Error: out of memory']),
     );
-    await clock.advance(30_000);
     expect([outgoing.holdsLog, clock.pending]).toEqual([false, 0]);
   });
 
@@ -252,7 +294,7 @@ describe('a snapshot that goes out', () => {
     });
     outgoing.send(message(2n));
     await settle();
-    sent[0]?.database.close();
+    sent[0]?.database.close('finished');
     expect(clock.pending).toBe(1);
     outgoing.send(message(3n));
     outgoing.stop();
