@@ -2,8 +2,12 @@
  * Something that has a member's id, and sends to the peer port what no member sends: refused or survived by whole
  * members, never obeyed, nothing lost, after a restart either.
  */
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from '../../../../src/client/client.js';
+import { MessageFrameEncoder } from '../../../../src/peer/message-frames.js';
 import { confChangeCodec, messageCodec } from '../../../../src/raftpb/codec.js';
 import {
   type Entry,
@@ -11,8 +15,10 @@ import {
   type Message,
   MessageType,
   makeConfChange,
+  makeConfState,
   makeEntry,
   makeMessage,
+  makeSnapshot,
 } from '../../../../src/raftpb/types.js';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../../support/cluster.js';
 import { seededRandom } from '../../../support/seeded-random.js';
@@ -71,17 +77,19 @@ async function expectWell(value: string): Promise<void> {
   expect(ended).toEqual([]);
 }
 
+const headersFrom = (from: bigint) => ({
+  'X-Server-From': from.toString(16),
+  'X-Server-Version': '3.5.30',
+  'X-Min-Cluster-Version': '3.0.0',
+  'X-Etcd-Cluster-ID': clusterId,
+});
+
 /** As the pipeline of the member `from` would post it. */
 async function forge(to: ClusterPlace, message: Partial<Message>): Promise<number> {
   const from = message.from ?? idOf(to === leader ? follower : leader);
   const answer = await fetch(`${to.peerUrl}/raft`, {
     method: 'POST',
-    headers: {
-      'X-Server-From': from.toString(16),
-      'X-Server-Version': '3.5.30',
-      'X-Min-Cluster-Version': '3.0.0',
-      'X-Etcd-Cluster-ID': clusterId,
-    },
+    headers: headersFrom(from),
     body: messageCodec['3.5'].encode(makeMessage({ to: idOf(to), ...message, from })),
   }).catch(() => undefined);
   // Its connection is cut behind a 500.
@@ -182,6 +190,38 @@ it('messages drawn at random, of all kinds and all members, do no lasting harm',
       context: Buffer.alloc(random.below(9)),
       entries,
     });
+  }
+  await expectWell('in spite of all');
+}, 60_000);
+
+it('half snapshots that stand still take two places, and give them back', async () => {
+  const to = follower;
+  const { raftTerm } = await statusOf(to);
+  const snapshot = makeSnapshot({ index: 99_999, term: 1, confState: makeConfState({ voters: [...ids.values()] }) });
+  const message = { type: MessageType.MsgSnap, from: idOf(leader), to: idOf(to), term: Number(raftTerm), snapshot };
+  const head = new MessageFrameEncoder('3.5').encode([makeMessage(message)]);
+  const lines = Object.entries({ Host: 'x', 'Content-Length': '99999999', ...headersFrom(idOf(leader)) });
+  const request = `POST /raft/snapshot HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+  const received = () => readdirSync(join(to.dataDir, 'member/snap')).filter((name) => name.startsWith('tmp'));
+  const refused: string[] = [];
+  let closed = 0;
+  const sockets = Array.from({ length: 30 }, () => {
+    const socket = connect(Number(new URL(to.peerUrl).port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.on('data', (answer) => void refused.push(answer.toString()));
+    socket.on('close', () => void closed++);
+    socket.write(request);
+    socket.write(head);
+    socket.write(Buffer.alloc(100_000));
+    return socket;
+  });
+  try {
+    await expect.poll(() => [received().length, closed], { timeout: 20_000 }).toEqual([2, 28]);
+    expect(refused).toHaveLength(28);
+    expect(refused.every((answer) => answer.includes('too many snapshots are being received'))).toBe(true);
+    await expect.poll(() => [received().length, closed], { timeout: 30_000 }).toEqual([0, 30]);
+  } finally {
+    for (const socket of sockets) socket.destroy();
   }
   await expectWell('in spite of all');
 }, 60_000);
