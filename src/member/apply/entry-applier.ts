@@ -155,7 +155,7 @@ export class EntryApplier {
     const data = decodeEntryData(entry.data);
     switch (data.t) {
       case 'empty':
-        this.deps.leadership.firstCommit();
+        this.deps.leadership.firstCommit(entry.term);
         return;
       case 'v2':
         this.deps.waiters.settle(data.request.id, this.#timedV2(data.request, options));

@@ -2,13 +2,14 @@
  * Who leads, as this member knows it: one object that all are given who act differently on a leader, wait for one, or
  * have to hear of a change. The loop reports what raft says; nobody else changes it.
  */
+import type { Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import type { SoftState } from '../../raft/ready.js';
-import { NONE, type NodeId } from '../../raftpb/types.js';
+import { NONE, type NodeId, type Term } from '../../raftpb/types.js';
 
 export interface LeaderChange {
   /** NONE where there was, or is, no leader. */
@@ -59,14 +60,29 @@ export class Leadership {
     return this.#established && this.isLeader;
   }
 
+  /** Asks for something as the leader: it is gone as soon as this member leads no more, or again. */
+  asLeader(): Caller {
+    const { node } = this.deps;
+    const { term } = node;
+    const isGone = (): boolean => !this.isLeader || node.term !== term;
+    return {
+      get aborted() {
+        return isGone();
+      },
+    };
+  }
+
   /** Called when this member becomes established as a leader. */
   onFirstCommit(listener: () => void): void {
     this.#onFirstCommit.push(listener);
   }
 
-  /** An empty entry was applied, as a leader begins its term with. */
-  firstCommit(): void {
-    if (!this.isLeader) return;
+  /**
+   * An empty entry of `term` was applied, as a leader begins its term with. Changes of the configuration that a leader
+   * refuses become empty, too: those of earlier terms come before the one that counts, those of its own after it.
+   */
+  firstCommit(term: Term): void {
+    if (!this.isLeader || this.#established || term !== this.deps.node.term) return;
     this.#established = true;
     for (const listener of this.#onFirstCommit) listener();
   }

@@ -2,11 +2,14 @@
  * The leader's clockwork of leases: twice a second, what has expired is revoked through the log (at most so many at a
  * time, so that a mass expiry starves nobody), and long leases are checkpointed. A member that was the leader and does
  * not know yet that it is no more must not revoke anything: so it first makes sure, by a read index, that it still
- * leads (etcd #16822). Source: etcd's lessor loop and server.go (revokeExpiredLeases, ensureLeadership).
+ * leads (etcd #16822). Nor must one that leads again: leases have been promised more time since. So whatever it still
+ * wants revoked is forgotten with its term, also what has been proposed and waits for a leader. `etcd-diff:` there the
+ * next leader gets that. Source: etcd's lessor loop and server.go (revokeExpiredLeases, ensureLeadership).
  */
 
 import { LeaseNotFoundError } from '../../lease/errors.js';
 import type { Lessor } from '../../lease/lessor.js';
+import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { LeaseId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import { appendAll } from '../../lib/long-lists.js';
@@ -27,10 +30,15 @@ export interface LeaseExpiryDeps {
   readonly logger: Logger;
 }
 
+interface Expired {
+  readonly ID: LeaseId;
+  readonly leader: Caller;
+}
+
 export class LeaseExpiry {
   expiredCount = 0;
   #nextMs = 0;
-  #queue: LeaseId[] = [];
+  #queue: Expired[] = [];
   #running = 0;
   #ensuring = false;
 
@@ -55,14 +63,15 @@ export class LeaseExpiry {
     for (const checkpoints of this.deps.lessor.takeCheckpoints(nowMs)) {
       const items = checkpoints.map(({ id, remainingTtlSeconds }) => ({ ID: id, remainingTTL: remainingTtlSeconds }));
       // A lost checkpoint costs nothing.
-      this.deps.propose({ kind: 'leaseCheckpoint', request: { checkpoints: items } }).catch(() => {});
+      const options = { caller: this.deps.leadership.asLeader() };
+      this.deps.propose({ kind: 'leaseCheckpoint', request: { checkpoints: items } }, options).catch(() => {});
     }
   }
 
   /** Never rejects. What is not revoked after all is handed out again by the lessor. */
   async #revokeAsLeader(expired: readonly LeaseId[]): Promise<void> {
     const { leadership, logger, reads } = this.deps;
-    const local = { 'local-member-id': leadership.localId.toString(16) };
+    const leader = leadership.asLeader();
     this.#ensuring = true;
     try {
       await reads.linearizable();
@@ -72,33 +81,40 @@ export class LeaseExpiry {
     } finally {
       this.#ensuring = false;
     }
-    if (!leadership.isLeader) {
-      logger.warn("Ignore the lease revoking request because current member isn't a leader", local);
+    if (leader.aborted) {
+      this.#ignored();
       return;
     }
-    appendAll(this.#queue, expired);
+    appendAll(
+      this.#queue,
+      expired.map((ID) => ({ ID, leader })),
+    );
     this.#revoke();
   }
 
   #revoke(): void {
     while (this.#running < MAX_CONCURRENT_REVOKES) {
-      const ID = this.#queue.shift();
-      if (ID === undefined) return;
-      if (this.deps.lessor.lookup(ID) === undefined) continue;
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      if (next.leader.aborted || this.deps.lessor.lookup(next.ID) === undefined) continue;
       this.#running++;
-      void this.#propose(ID).finally(() => {
+      void this.#propose(next).finally(() => {
         this.#running--;
         this.#revoke();
       });
     }
   }
 
-  async #propose(ID: LeaseId): Promise<void> {
+  async #propose({ ID, leader }: Expired): Promise<void> {
     const { logger, propose } = this.deps;
     try {
-      await propose({ kind: 'leaseRevoke', request: { ID } });
+      await propose({ kind: 'leaseRevoke', request: { ID } }, { caller: leader });
       this.expiredCount++;
     } catch (cause) {
+      if (cause instanceof AbandonedError) {
+        this.#ignored();
+        return;
+      }
       // Its owner was quicker.
       if (cause instanceof LeaseNotFoundError || (cause instanceof EtcdError && cause.row === 'leaseNotFound')) return;
       logger.warn('failed to revoke lease', {
@@ -106,5 +122,12 @@ export class LeaseExpiry {
         error: (cause as Error).message,
       });
     }
+  }
+
+  #ignored(): void {
+    const { leadership, logger } = this.deps;
+    logger.warn("Ignore the lease revoking request because current member isn't a leader", {
+      'local-member-id': leadership.localId.toString(16),
+    });
   }
 }

@@ -44,6 +44,26 @@ describe('a lease', () => {
     for (const { member } of cluster.members) expect(member.leases.list()).toEqual([7n]);
   });
 
+  it('#16822: is not revoked by what its leader wanted before it led again', async () => {
+    await using cluster = await startSimulatedCluster();
+    const leader = await cluster.untilLeader();
+    await cluster.run(grant(leader, 7n, 3));
+    await cluster.pass(2500);
+    // It expires while its leader waits for a word from the others, behind a read that waits for the same.
+    for (const { id } of cluster.members) cluster.network.isolate(id);
+    const read = leader.member.reads.linearizable().catch((cause: Error) => cause.message);
+    await cluster.until(() => !leader.member.leadership.isLeader);
+    await cluster.pass(1000);
+    cluster.network.healAll();
+    leader.member.leadership.campaign();
+    await cluster.until(() => leader.member.leadership.isEstablished);
+    expect(await read).toBe('etcdserver: leader changed');
+    expect(await cluster.run(leader.member.leases.renew(7n))).toBe(3);
+    await cluster.pass(2500);
+    expect(leader.member.leases.list()).toEqual([7n]);
+    await cluster.until(() => leader.member.leases.list().length === 0);
+  });
+
   it('#13508: lives no longer for changes of the leader where checkpoints are on', async () => {
     await using cluster = await startSimulatedCluster({
       config: { leaseCheckpoint: true, leaseCheckpointPersist: true },

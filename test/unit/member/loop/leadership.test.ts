@@ -10,14 +10,15 @@ function leadership() {
   const clock = new ManualClock();
   const logger = new RecordingLogger();
   const did: string[] = [];
+  const node = {
+    id: 1n,
+    term: 5,
+    leadTransferee: 0n,
+    transferLeader: (to: bigint) => did.push(`transfer to ${to}`),
+    campaign: () => did.push('campaign'),
+  };
   const made = new Leadership({
-    node: {
-      id: 1n,
-      term: 5,
-      leadTransferee: 0n,
-      transferLeader: (to: bigint) => did.push(`transfer to ${to}`),
-      campaign: () => did.push('campaign'),
-    } as never,
+    node: node as never,
     clock,
     logger,
     heartbeatIntervalMs: 100,
@@ -25,7 +26,7 @@ function leadership() {
   });
   const becomes = (lead: bigint, raftState: SoftState['raftState'] = 'StateFollower'): void =>
     made.update({ lead, raftState } as SoftState);
-  return { clock, logger, did, made, becomes };
+  return { clock, logger, did, made, becomes, node };
 }
 
 describe('a leadership', () => {
@@ -44,15 +45,34 @@ describe('a leadership', () => {
     const { made, becomes } = leadership();
     let told = 0;
     made.onFirstCommit(() => told++);
-    made.firstCommit();
+    made.firstCommit(5);
     expect([told, made.isEstablished]).toEqual([0, false]);
     becomes(1n, 'StateLeader');
     expect(made.isEstablished).toBe(false);
-    made.firstCommit();
+    // A change that was refused in an earlier term is as empty.
+    made.firstCommit(4);
+    expect([told, made.isEstablished]).toEqual([0, false]);
+    made.firstCommit(5);
     expect([told, made.isEstablished]).toEqual([1, true]);
+    // So is one that was refused in this term.
+    made.firstCommit(5);
+    expect(told).toBe(1);
     becomes(2n);
     becomes(1n, 'StateLeader');
     expect(made.isEstablished).toBe(false);
+  });
+
+  it('asks for something until its term is over', () => {
+    const { made, becomes, node } = leadership();
+    expect(made.asLeader().aborted).toBe(true);
+    becomes(1n, 'StateLeader');
+    const caller = made.asLeader();
+    expect(caller.aborted).toBe(false);
+    becomes(0n);
+    expect(caller.aborted).toBe(true);
+    node.term = 7;
+    becomes(1n, 'StateLeader');
+    expect([caller.aborted, made.asLeader().aborted]).toEqual([true, false]);
   });
 
   it('tells each change once, in order, and logs it', () => {

@@ -1,6 +1,7 @@
 /** The leader's clockwork of leases: what has expired is revoked, some at a time, by a member that is sure to lead. */
 import { describe, expect, it } from 'vitest';
 import { Lessor } from '../../../../src/lease/lessor.js';
+import { AbandonedError, type Caller } from '../../../../src/lib/caller.js';
 import type { Propose } from '../../../../src/member/apply/operation.js';
 import type { Leadership } from '../../../../src/member/loop/leadership.js';
 import { LeaseExpiry } from '../../../../src/member/services/lease-expiry.js';
@@ -20,14 +21,29 @@ function leading(options: { checkpointIntervalSeconds?: number } = {}) {
   lessor.promote(0);
   const state = {
     isLeader: true,
+    term: 5,
     localId: 1n,
+    asLeader() {
+      const { term } = state;
+      return {
+        get aborted() {
+          return !state.isLeader || state.term !== term;
+        },
+      };
+    },
     ensure: () => Promise.resolve(),
     /** Revocations under way, and how each ends. */
     open: new Map<bigint, (error?: Error) => void>(),
     checkpoints: [] as unknown[],
+    /** For whom something was proposed. */
+    callers: [] as Caller[],
   };
   const logger = new RecordingLogger();
-  const propose = (({ kind, request }: { kind: string; request: { ID: bigint; checkpoints: unknown } }) => {
+  const propose = ((
+    { kind, request }: { kind: string; request: { ID: bigint; checkpoints: unknown } },
+    { caller }: { caller: Caller },
+  ) => {
+    state.callers.push(caller);
     if (kind === 'leaseCheckpoint') {
       state.checkpoints.push(request.checkpoints);
       return Promise.reject(new Error('lost'));
@@ -159,6 +175,31 @@ describe('#16822: a member that may lead no more', () => {
     ]);
   });
 
+  it('revokes nothing when it leads again by then', async () => {
+    const { lessor, state, tick } = leading();
+    state.ensure = async () => {
+      state.term = 6;
+    };
+    lessor.grant(1n, 1, 0);
+    await tick(1500);
+    expect(state.open.size).toBe(0);
+  });
+
+  it('wants nothing of what it proposed any more, nor of what waits', async () => {
+    const { lessor, state, tick, logger } = leading();
+    for (let id = 1n; id <= 40n; id++) lessor.grant(id, 1, 0);
+    await tick(1500);
+    expect(state.callers.map(({ aborted }) => aborted)).toEqual(Array(16).fill(false));
+    state.term = 6;
+    expect(state.callers.every(({ aborted }) => aborted)).toBe(true);
+    for (const end of [...state.open.values()]) end(new AbandonedError('the caller is gone'));
+    await settle();
+    expect(state.open.size).toBe(0);
+    expect(new Set(logger.records.map(({ message }) => message))).toEqual(
+      new Set(["Ignore the lease revoking request because current member isn't a leader"]),
+    );
+  });
+
   it('lets go of what it had in hand', async () => {
     const { lessor, state, tick } = leading();
     for (let id = 1n; id <= 40n; id++) lessor.grant(id, 1, 0);
@@ -179,4 +220,8 @@ it('long leases are checkpointed, and a lost checkpoint is no matter', async () 
   expect(state.checkpoints).toEqual([]);
   await tick(10_500);
   expect(state.checkpoints).toEqual([[{ ID: 1n, remainingTTL: 90 }]]);
+  // Later than its term it would take time from a lease that has been renewed since.
+  expect(state.callers.map(({ aborted }) => aborted)).toEqual([false]);
+  state.term = 6;
+  expect(state.callers.map(({ aborted }) => aborted)).toEqual([true]);
 });
