@@ -4,6 +4,7 @@
  * in `events`.
  */
 import { Client } from '../../src/client/client.js';
+import type { GrpcError } from '../../src/grpc/types.js';
 import type {
   DeleteRangeRequest,
   PutRequest,
@@ -43,6 +44,7 @@ export class FakeStore {
   readonly #channels: FakeChannel[] = [];
   #revision = 1;
   #leases = 100n;
+  #lost: { readonly method: string; readonly error: () => GrpcError } | undefined;
 
   /** A client of its own connection. */
   client(): Client {
@@ -69,6 +71,11 @@ export class FakeStore {
   endLease(lease: bigint): void {
     for (const [key, kv] of this.keys) if (kv.lease === lease) this.#delete(key);
     this.#revision++;
+  }
+
+  /** The next call of this method is carried out, and its answer lost: the caller gets what `error` returns. */
+  loseAnswer(method: string, error: () => GrpcError): void {
+    this.#lost = { method, error };
   }
 
   /** Takes up new watches and hands out events: what the server would do by itself. */
@@ -117,6 +124,14 @@ export class FakeStore {
 
   #answer({ path, request }: SeenCall): unknown {
     const method = path.slice(path.lastIndexOf('/') + 1);
+    const answer = this.#carryOut(method, request);
+    const lost = this.#lost;
+    if (lost?.method !== method) return answer;
+    this.#lost = undefined;
+    throw lost.error();
+  }
+
+  #carryOut(method: string, request: unknown): unknown {
     switch (method) {
       case 'LeaseGrant':
         return { header: this.#header(), ID: ++this.#leases, TTL: 60, error: '' };
@@ -134,7 +149,7 @@ export class FakeStore {
       case 'Txn':
         return this.#txn(request as TxnRequest);
       default:
-        throw new Error(`the fake store does not know ${path}`);
+        throw new Error(`the fake store does not know ${method}`);
     }
   }
 

@@ -3,6 +3,7 @@ import { Election } from '../../../src/client/concurrency/election.js';
 import { Mutex } from '../../../src/client/concurrency/mutex.js';
 import { Session } from '../../../src/client/concurrency/session.js';
 import { mirror } from '../../../src/client/mirror.js';
+import { Code, GrpcError } from '../../../src/grpc/types.js';
 import { FakeStore } from '../../support/fake-store.js';
 
 let store: FakeStore;
@@ -90,6 +91,20 @@ describe('a lock', () => {
     expect([...store.keys.keys()]).toEqual([one.key]);
   });
 
+  it.each([
+    ['the signal cut off', true],
+    ['was lost', false],
+  ])('is not kept by one whose answer %s', async (_what, isCut) => {
+    const mutex = new Mutex(await openSession(), 'l');
+    const stop = new AbortController();
+    store.loseAnswer('Txn', () => {
+      if (isCut) stop.abort();
+      return new GrpcError(isCut ? Code.Canceled : Code.Unavailable, 'context canceled');
+    });
+    await expect(mutex.lock({ signal: stop.signal })).rejects.toThrow('context canceled');
+    expect(store.keys.size).toBe(0);
+  });
+
   it('is lost to a waiter whose own session has ended meanwhile', async () => {
     const [holder, other] = [await openSession(), await openSession()];
     const held = new Mutex(holder, 'l');
@@ -138,6 +153,27 @@ describe('an election', () => {
     await failed;
     expect([...store.keys.keys()]).toEqual([one.key]);
     expect(two.key).toBe('');
+  });
+
+  it('withdraws a candidacy whose answer the signal cut off, since it may stand', async () => {
+    const election = new Election(await openSession(), 'e');
+    const stop = new AbortController();
+    store.loseAnswer('Txn', () => {
+      stop.abort();
+      return new GrpcError(Code.Canceled, 'context canceled');
+    });
+    await expect(election.campaign('first', { signal: stop.signal })).rejects.toThrow('context canceled');
+    expect(store.keys.size).toBe(0);
+    expect(election.key).toBe('');
+  });
+
+  it('leaves a candidacy whose answer was lost otherwise to its session, as etcd, and can be tried again', async () => {
+    const election = new Election(await openSession(), 'e');
+    store.loseAnswer('Txn', () => new GrpcError(Code.Unavailable, 'error reading from server: EOF'));
+    await expect(election.campaign('first')).rejects.toThrow('EOF');
+    expect(store.keys.size).toBe(1);
+    await election.campaign('second');
+    expect(textOf((await election.leader())?.kv.value ?? new Uint8Array())).toBe('second');
   });
 
   it('that a candidate enters again is entered once, with what it says now', async () => {
