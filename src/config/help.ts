@@ -11,6 +11,7 @@ const titles: readonly (readonly [Section, string])[] = [
   ['tuning', 'Tuning'],
   ['unsafe', 'Unsafe: these can cost data'],
   ['etcd-ts', 'Of etcd-ts'],
+  ['older', 'Older names and switches, still read'],
 ];
 
 export const shortUsage = `Usage:
@@ -42,7 +43,7 @@ export function longHelp(table: OptionTable): string {
   );
 }
 
-const isShown = (option: Option<unknown>): boolean => option.isHidden !== true && option.olderNameOf === undefined;
+const isShown = (option: Option<unknown>): boolean => option.isHidden !== true;
 
 function row(name: string, option: Option<unknown>): string {
   const initial = option.shownDefault ?? option.kind.show(option.initial);

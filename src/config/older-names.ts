@@ -1,7 +1,7 @@
-/** Names that options had before: still read, and no longer shown. */
+/** Names that options had before: still read, and shown last. */
 import type { Option } from './option.js';
 
-/** Options that had `experimental-` before their name: both are read, help shows the newer one. */
+/** Options that had `experimental-` before their name: both are read. */
 const RENAMED = [
   'max-learners',
   'peer-skip-client-san-verification',
@@ -36,10 +36,10 @@ export const olderRows = (
 ): Record<OlderName, Option<unknown>> =>
   Object.fromEntries(
     RENAMED.map((name): [OlderName, Option<unknown>] => {
-      const { kind, initial, section } = newer[name];
+      const { kind, initial } = newer[name];
       const olderName = `experimental-${name}` as const;
       const fileKey = olderFileKeys[olderName];
-      const row = { kind, initial, section, help: '', olderNameOf: name };
+      const row = { kind, initial, section: 'older' as const, help: `Now --${name}.`, olderNameOf: name };
       return [olderName, fileKey === undefined ? row : { ...row, fileKey }];
     }),
   ) as Record<OlderName, Option<unknown>>;

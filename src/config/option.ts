@@ -180,7 +180,8 @@ export type Section =
   | 'observability'
   | 'tuning'
   | 'unsafe'
-  | 'etcd-ts';
+  | 'etcd-ts'
+  | 'older';
 
 export interface Option<T> {
   readonly kind: Kind<T>;

@@ -32,6 +32,7 @@ const logging = inSection('logging');
 const observability = inSection('observability');
 const tuning = inSection('tuning');
 const unsafe = inSection('unsafe');
+const older = inSection('older');
 const own = inSection('etcd-ts');
 
 /** Older switches, of which help tells no more than etcd's new names. */
@@ -312,7 +313,11 @@ const named = {
   'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
   'tls-max-version': security(kinds.string, '', 'Newest version of TLS to take: TLS1.2, TLS1.3, or the newest.'),
   'enable-v2': clustering(kinds.bool, false, 'Serve the v2 API.'),
-  'v2-deprecation': clustering(v2StageKind, 'not-yet', '', hidden),
+  'v2-deprecation': older(
+    v2StageKind,
+    'not-yet',
+    'How much of the v2 store is left; write-only: none of it is served.',
+  ),
   'experimental-enable-v2v3': clustering(
     kinds.string,
     '',
@@ -402,7 +407,7 @@ const named = {
     fileKey: 'socket-options.reuse-address',
   }),
   // How bbolt keeps the free pages in memory; ours does it one way, and the file is the same.
-  'backend-bbolt-freelist-type': tuning(kinds.string, 'map', '', hidden),
+  'backend-bbolt-freelist-type': older(kinds.string, 'map', 'Without effect: free pages are kept in one way.'),
   'experimental-backend-bbolt-freelist-type': tuning(kinds.string, 'map', '', hidden),
 
   'compaction-batch-limit': tuning(kinds.int, 0, 'Revisions to remove in one step of a compaction (0: 1000).'),
@@ -431,22 +436,38 @@ const named = {
     60_000,
     'Time between two comparisons of the hashes that compactions leave.',
   ),
-  'experimental-initial-corrupt-check': tuning(kinds.bool, false, '', hidden),
-  'experimental-compact-hash-check-enabled': tuning(kinds.bool, false, '', hidden),
+  'experimental-initial-corrupt-check': older(
+    kinds.bool,
+    false,
+    'The feature InitialCorruptCheck, see --feature-gates.',
+  ),
+  'experimental-compact-hash-check-enabled': older(
+    kinds.bool,
+    false,
+    'The feature CompactHashCheck, see --feature-gates.',
+  ),
   'downgrade-check-time': tuning(
     kinds.durationMs,
     5_000,
     'Time between two looks of the leader whether a downgrade is done.',
   ),
-  'experimental-enable-lease-checkpoint': tuning(kinds.bool, false, '', hidden),
-  'experimental-enable-lease-checkpoint-persist': tuning(kinds.bool, false, '', hidden),
+  'experimental-enable-lease-checkpoint': older(kinds.bool, false, 'The feature LeaseCheckpoint, see --feature-gates.'),
+  'experimental-enable-lease-checkpoint-persist': older(
+    kinds.bool,
+    false,
+    'The feature LeaseCheckpointPersist, see --feature-gates.',
+  ),
   'bootstrap-defrag-threshold-megabytes': tuning(
     kinds.uint64,
     0,
     'Defragment at the start when that frees so many megabytes; 0 = never.',
   ),
-  'experimental-stop-grpc-service-on-defrag': tuning(kinds.bool, false, '', hidden),
-  'experimental-txn-mode-write-with-shared-buffer': tuning(kinds.bool, true, '', hidden),
+  'experimental-stop-grpc-service-on-defrag': older(
+    kinds.bool,
+    false,
+    'The feature StopGRPCServiceOnDefrag, see --feature-gates.',
+  ),
+  'experimental-txn-mode-write-with-shared-buffer': older(kinds.bool, true, 'Without effect: nothing is copied.'),
 
   'unsafe-no-fsync': unsafe(kinds.bool, false, 'Never wait for the disk: a crash then loses data. For tests.'),
 

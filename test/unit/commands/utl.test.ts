@@ -30,7 +30,30 @@ async function utl(words: string): Promise<CommandOutcome> {
   return { ...outcome, stdout: shown(outcome.stdout), stderr: shown(outcome.stderr) };
 }
 
+/** What `etcdutl CMD --help` of 3.5.30 lists, without what all commands take. */
+const flagsOf35: Readonly<Record<string, string>> = {
+  backup: 'backup-dir backup-wal-dir data-dir wal-dir with-v3 write-out',
+  'check v2store': 'data-dir wal-dir write-out',
+  'completion bash': 'no-descriptions write-out',
+  'completion fish': 'no-descriptions write-out',
+  'completion powershell': 'no-descriptions write-out',
+  'completion zsh': 'no-descriptions write-out',
+  defrag: 'data-dir write-out',
+  'snapshot restore':
+    'bump-revision data-dir initial-advertise-peer-urls initial-cluster initial-cluster-token ' +
+    'initial-memory-map-size mark-compacted name skip-hash-check wal-dir write-out',
+  'snapshot status': 'write-out',
+  version: 'write-out',
+};
+
 describe('etcdutl', () => {
+  test.each(Object.entries(flagsOf35))('%s lists the flags that etcdutl 3.5.30 has for it', async (command, wanted) => {
+    const { stdout, exitCode } = await utl(`${command} --help`);
+    const flags = [...stdout.matchAll(/^ +(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name]) => name);
+    expect(wanted.split(' ').filter((name) => !flags.includes(name))).toEqual([]);
+    expect(exitCode).toBe(0);
+  });
+
   test.each([
     ['snapshot status', 'snapshot status requires exactly one argument', 128],
     ['snapshot status ~/s.db -w protobuf', 'protobuf not supported as output format', 4],
