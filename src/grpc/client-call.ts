@@ -138,28 +138,23 @@ export abstract class ClientCall implements StreamListener {
   headers(fields: HeaderList, end: boolean): void {
     if (this.done) return;
     const refusal = checkHead(fields);
-    if (refusal !== undefined && !end) {
-      this.abandon(refusal);
+    if (refusal !== undefined) {
+      if (end) this.#finishByServer(refusal);
+      else this.abandon(refusal);
       return;
     }
     if (end) {
-      this.#trailersOnly(fields, refusal);
+      this.trailers(fields);
       return;
     }
     const encodingName = fields.find((field) => field.name === 'grpc-encoding')?.value;
     const encoding = encodingOf(encodingName);
     if (encoding === undefined) {
       const text = `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encodingName)}`;
-      this.abandon(new GrpcError(Code.Unimplemented, text));
+      this.abandon(new GrpcError(Code.Internal, text));
       return;
     }
     this.responded(fields, encoding);
-  }
-
-  #trailersOnly(fields: HeaderList, refusal: GrpcError | undefined): void {
-    // A status counts even where the rest is odd: 415 with a grpc-status is an answer.
-    const missing = refusal ?? new GrpcError(Code.Internal, 'server closed the stream without sending trailers');
-    this.#finishByServer(statusOf(fields, missing));
   }
 
   data(bytes: Buffer, end: boolean): void {
@@ -240,14 +235,14 @@ function checkHead(fields: HeaderList): GrpcError | undefined {
   const status = Number(fields.find((field) => field.name === ':status')?.value);
   const contentType = fields.find((field) => field.name === 'content-type')?.value;
   const isGrpcs = contentType !== undefined && /^application\/grpc($|[+;])/i.test(contentType);
-  if (status === 200 && isGrpcs) return undefined;
-  const complaints: string[] = [];
-  if (status !== 200) {
-    complaints.push(`unexpected HTTP status code received from server: ${status} (${goStatusText(status)})`);
-  }
-  if (contentType === undefined) complaints.push('malformed header: missing HTTP content-type');
-  else if (!isGrpcs) complaints.push(`transport: received unexpected content-type ${JSON.stringify(contentType)}`);
-  return new GrpcError(status === 200 ? Code.Unknown : codeOfHttpStatus(status), complaints.join('; '));
+  // What calls itself gRPC has a status of its own, whatever HTTP's.
+  if (isGrpcs) return undefined;
+  const ofHttp = `unexpected HTTP status code received from server: ${status} (${goStatusText(status)})`;
+  const ofType =
+    contentType === undefined
+      ? 'malformed header: missing HTTP content-type'
+      : `transport: received unexpected content-type ${JSON.stringify(contentType)}`;
+  return new GrpcError(status === 200 ? Code.Unknown : codeOfHttpStatus(status), `${ofHttp}; ${ofType}`);
 }
 
 function errorOfEnd(end: StreamEnd, expired: boolean): GrpcError {

@@ -5,6 +5,7 @@
 
 import { ErrorCode, errorCodeName } from '../http2/frames/error-code.js';
 import type { HeaderField, HeaderList } from '../http2/types.js';
+import { type NumberError, parseInteger } from '../lib/go/number.js';
 import { appendAll } from '../lib/long-lists.js';
 import { fieldsOf, metadataOf, toBase64 } from './metadata.js';
 import { Code, GrpcError } from './types.js';
@@ -33,8 +34,13 @@ export function statusOf(fields: HeaderList, whenMissing: GrpcError): GrpcError 
   }
   if (status === '0') return undefined;
   if (status === undefined) return whenMissing;
-  const code = /^\d{1,9}$/.test(status) ? Number(status) : -1;
-  if (code < 0) return new GrpcError(Code.Internal, `transport: malformed grpc-status: ${status}`);
+  let code: number;
+  try {
+    code = Number(BigInt.asUintN(32, parseInteger(status, { base: 10, bits: 32 })));
+  } catch (cause) {
+    return new GrpcError(Code.Unknown, `transport: malformed grpc-status: ${(cause as NumberError).message}`);
+  }
+  if (code === 0) return undefined;
   const options = { ...(details && { details }), trailers: metadataOf(fields) };
   // A code that nobody has named is kept as it is: the caller prints it.
   return new GrpcError(code as Code, message, options);

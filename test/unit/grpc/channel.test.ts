@@ -495,9 +495,18 @@ describe('what a client makes of', () => {
       'a status that is no number',
       [head(ok), trailers(['grpc-status', 'x'])],
       {},
-      13,
-      'transport: malformed grpc-status: x',
+      2,
+      'transport: malformed grpc-status: strconv.ParseInt: parsing "x": invalid syntax',
     ],
+    [
+      'a status out of range',
+      [head(ok), trailers(['grpc-status', '4294967296'])],
+      {},
+      2,
+      'transport: malformed grpc-status: strconv.ParseInt: parsing "4294967296": value out of range',
+    ],
+    ['a negative status', [head(ok), trailers(['grpc-status', '-1'], ['grpc-message', 'm'])], {}, 4_294_967_295, 'm'],
+    ['a head alone, without a status', [head(ok, END_HEADERS | END_STREAM)], {}, 2, ''],
     [
       'an end without trailers',
       [head(ok), frame(T.DATA, END_STREAM, 1)],
@@ -515,7 +524,8 @@ describe('what a client makes of', () => {
       ],
       {},
       2,
-      'transport: received unexpected content-type "text/html"',
+      'unexpected HTTP status code received from server: 200 (OK); ' +
+        'transport: received unexpected content-type "text/html"',
     ],
     [
       '404',
@@ -545,7 +555,7 @@ describe('what a client makes of', () => {
       'an encoding that we do not have',
       [head([...ok, ['grpc-encoding', 'snappy']])],
       {},
-      12,
+      13,
       'grpc: Decompressor is not installed for grpc-encoding "snappy"',
     ],
     ...(
