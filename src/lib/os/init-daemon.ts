@@ -3,6 +3,7 @@
  * https://www.freedesktop.org/software/systemd/man/sd_notify.html Without a socket to tell there is nothing to do, and
  * etcd says the same.
  */
+import { pathErrorText } from '../go/system-error.js';
 import type { Logger } from '../logger.js';
 import { osClock } from './clock.js';
 import { nativeCalls } from './native.js';
@@ -50,7 +51,7 @@ export class InitDaemon {
       nativeCalls().sendDatagram(this.#socket, message);
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return pathErrorText('dial unixgram', `${this.#socket}: connect`, error);
     }
   }
 }

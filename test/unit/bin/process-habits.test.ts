@@ -2,6 +2,7 @@
  * What the system hands a program and expects of it: arguments of any bytes, signals, a full disk, systemd's socket. As
  * Go's programs behave.
  */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -317,12 +318,28 @@ describe('systemd', () => {
     30_000,
   );
 
-  it('that does not listen is named in the log', async () => {
-    await using otherCluster = await prepareCluster({ members: 1 });
-    const other = otherCluster.only;
-    await using starting = start(other.dataDir, join(other.folder, 'nobody'));
-    await starting.untilSays('failed to notify systemd for readiness');
-  }, 30_000);
+  const plainFile = (path: string): string => {
+    writeFileSync(path, '');
+    return path;
+  };
+  it.each([
+    ['is not there', (path: string) => path, 'no such file or directory'],
+    ['is a plain file', plainFile, 'connection refused'],
+    ['is an abstract name of nobody', () => '@nobody-listens-here', 'connection refused'],
+    ['is longer than names may be', (path: string) => `${path}${'x'.repeat(200)}`, 'invalid argument'],
+  ])(
+    'that %s is named in the log, in etcd’s words',
+    async (_what, make, reason) => {
+      await using otherCluster = await prepareCluster({ members: 1 });
+      const other = otherCluster.only;
+      const socket = make(join(other.folder, 'nobody'));
+      await using starting = start(other.dataDir, socket);
+      await starting.untilSays('failed to notify systemd for readiness');
+      const line = starting.stderr.split('\n').find((one) => one.includes('failed to notify systemd'));
+      expect(JSON.parse(line ?? '')).toMatchObject({ error: `dial unixgram ${socket}: connect: ${reason}` });
+    },
+    30_000,
+  );
 });
 
 /** The last of the file: it ends the member, and does something to its log. */

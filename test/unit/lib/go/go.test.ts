@@ -3,6 +3,7 @@ import { humanBytes } from '../../../../src/lib/go/bytes.js';
 import { formatDuration, formatMs, parseDuration } from '../../../../src/lib/go/duration.js';
 import { parseBool, parseInteger, parseUnsigned } from '../../../../src/lib/go/number.js';
 import { goQuote, goQuoteBytes } from '../../../../src/lib/go/quote.js';
+import { pathErrorText } from '../../../../src/lib/go/system-error.js';
 import { parseGoUrl, splitHostPort } from '../../../../src/lib/go/url.js';
 
 describe('durations', () => {
@@ -160,5 +161,20 @@ describe('sizes', () => {
     [2_147_483_648, '2.1 GB'],
   ])('%d is %s, a half to the even side', (count, text) => {
     expect(humanBytes(count)).toBe(text);
+  });
+});
+
+describe('what the system refuses', () => {
+  it.each([
+    ['EFBIG', 'file too large'],
+    ['EIO', 'input/output error'],
+    ['EDQUOT', 'disk quota exceeded'],
+    ['EBUSY', 'device or resource busy'],
+    ['ESTALE', 'stale file handle'],
+    ['ENFILE', 'too many open files in system'],
+    ['ENOSPC', 'no space left on device'],
+  ])('is worded as by Go: %s', (code, text) => {
+    const refusal = Object.assign(new Error(`${code}: said otherwise`), { code });
+    expect(pathErrorText('write', '/f', refusal)).toBe(`write /f: ${text}`);
   });
 });
