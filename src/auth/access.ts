@@ -34,6 +34,7 @@ export class Access {
   checkRoot(identity: Identity | undefined): void {
     if (!this.#records.enabled) return;
     if (identity === undefined || identity.username === '') throw new AuthError('userEmpty');
+    if (!this.#records.users.has(identity.username)) throw new AuthError('userNotFound');
     if (!this.#rightsOf(identity.username).isRoot) throw new AuthError('permissionDenied');
   }
 

@@ -223,7 +223,7 @@ describe('permissions', () => {
     expect(check(store, as(store, 'zz'), 'checkRead', 'r1')).toBe('permissionDenied');
     expect(refusal(() => store.access.checkRoot(as(store, 'root')))).toBeUndefined();
     expect(refusal(() => store.access.checkRoot(as(store, 'alice')))).toBe('permissionDenied');
-    expect(refusal(() => store.access.checkRoot(as(store, 'zz')))).toBe('permissionDenied');
+    expect(refusal(() => store.access.checkRoot(as(store, 'zz')))).toBe('userNotFound');
     expect(refusal(() => store.access.checkRoot(undefined))).toBe('userEmpty');
     expect(refusal(() => store.access.checkKnown(undefined))).toBe('userEmpty');
   });
