@@ -106,7 +106,8 @@ export class WatchStream {
         });
         this.#open(stream);
         for await (const response of stream.messages) {
-          delayMs = FIRST_REOPEN_DELAY_MS;
+          // A server that takes watches, and ends them at once, is asked less and less often.
+          if (response.events.length > 0) delayMs = FIRST_REOPEN_DELAY_MS;
           this.#receive(response);
           if (this.#isFull()) await this.#room();
         }

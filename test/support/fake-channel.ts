@@ -83,12 +83,13 @@ export class FakeStream implements ClientStream<unknown, unknown> {
   readonly #queue: unknown[] = [];
   #end: { error: GrpcError | undefined } | undefined;
   #wake: () => void = () => undefined;
+  readonly #abort = (): void => this.fail(new GrpcError(Code.Canceled, 'context canceled'));
 
   constructor(
     readonly path: string,
     readonly options: CallOptions,
   ) {
-    options.signal?.addEventListener('abort', () => this.fail(new GrpcError(Code.Canceled, 'context canceled')));
+    options.signal?.addEventListener('abort', this.#abort);
   }
 
   send(message: unknown): boolean {
@@ -115,6 +116,7 @@ export class FakeStream implements ClientStream<unknown, unknown> {
   }
 
   fail(error: GrpcError | undefined): void {
+    this.options.signal?.removeEventListener('abort', this.#abort);
     this.#end ??= { error };
     this.#wake();
   }

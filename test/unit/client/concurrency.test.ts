@@ -91,6 +91,38 @@ describe('a lock', () => {
     expect([...store.keys.keys()]).toEqual([one.key]);
   });
 
+  it('has the header of the answer that gave it, also after a wait', async () => {
+    const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
+    await one.lock();
+    expect(one.header?.revision).toBe(2);
+    const waiting = two.lock();
+    await store.turn();
+    expect(two.header).toBeUndefined();
+    await one.unlock();
+    await store.turn();
+    await waiting;
+    expect(two.header?.revision).toBe(4);
+  });
+
+  it('is had by each mutex of the session that has it', async () => {
+    const session = await openSession();
+    await new Mutex(session, 'l').lock();
+    const again = new Mutex(session, 'l');
+    expect(await again.tryLock()).toBe(true);
+    expect(again.header?.revision).toBe(2);
+    expect([...store.keys.keys()]).toEqual([again.key]);
+  });
+
+  it('is free for the next one where its key was written and deleted within one answer', async () => {
+    const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
+    await one.lock();
+    const waiting = two.lock();
+    await store.turn();
+    store.put(one.key, 'changed');
+    await one.unlock();
+    expect(await isSettled(waiting)).toBe(true);
+  });
+
   it.each([
     ['the signal cut off', true],
     ['was lost', false],

@@ -115,6 +115,32 @@ describe('a watch', () => {
     expect(keysOf(await watch.next())).toEqual(['k1', 'k2']);
   });
 
+  it.each([
+    ['less and less often, where the server takes it and ends it at once', false],
+    ['at once, where something came each time', true],
+  ])('is asked for again %s', async (_what, hasEvents) => {
+    client.watch('k');
+    let seen = 0;
+    /** How many streams are opened, and ended by the server, within 50 ms. */
+    const round = async (): Promise<number> => {
+      const before = seen;
+      for (let step = 0; step < 25; step++) {
+        await clock.advance(2);
+        for (; seen < channel.streams.length; seen++) {
+          const stream = channel.streams[seen];
+          stream?.answer(created(0, seen + 3));
+          if (hasEvents) stream?.answer(events(0, seen + 3, event('k', seen + 3)));
+          stream?.fail(new GrpcError(Code.Unavailable, 'no more'));
+        }
+      }
+      return seen - before;
+    };
+    for (let before = 0; before < 40; before++) await round();
+    const later = await round();
+    if (hasEvents) expect(later).toBeGreaterThanOrEqual(10);
+    else expect(later).toBeLessThanOrEqual(1);
+  });
+
   it('ends with an error when its history is gone', async () => {
     const watch = client.watch('k', { revision: 1 });
     const stream = await openStream();
