@@ -53,6 +53,18 @@ export class Intake {
     if (!this.#turnKnown) this.#beginTurn();
   }
 
+  /** For whoever takes one by one and can wait: undefined when the next may be taken at once, else until then. */
+  admits(): Promise<void> | undefined {
+    return this.takes() ? undefined : this.#admitsLater();
+  }
+
+  async #admitsLater(): Promise<void> {
+    do {
+      await new Promise<void>((resolve) => this.wait({ goOn: resolve }));
+      // Those before may have used the turn up.
+    } while (!this.takes());
+  }
+
   #beginTurn(): void {
     this.#turnKnown = true;
     this.#exhausted = false;

@@ -8,6 +8,7 @@ import { Code, GrpcError, type Metadata } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../../lib/http.js';
+import { Intake } from '../../lib/intake.js';
 import { type WireError, wireErrors } from '../../proto/errors.js';
 import { TxnRequest } from '../../proto/gen/etcdserverpb.js';
 import { gatewayRoutes } from '../../proto/gen/gateway-routes.js';
@@ -40,6 +41,9 @@ export interface GatewayOptions {
   readonly metadataOverTls: Metadata;
 }
 
+const TURN_MS = 6;
+/** One costs so much that the clock can be read again after a few. */
+const REQUESTS_PER_LOOK = 4;
 /** Escapes and base64 make JSON larger than the message in it. */
 const JSON_FACTOR = 4;
 
@@ -56,12 +60,18 @@ interface Exchange {
   readonly metadata: HttpHeaders;
   /** It comes before a refusal as well: gRPC's own server sends a status alone then, Go's HTTP server does not. */
   readonly flushesMetadata: boolean;
+  /**
+   * What all streams together take of their requests and make of answers by turn: a piece of a body can hold thousands,
+   * and what one transaction brings to thousands of watches is each a text of its own.
+   */
+  readonly intake: Intake;
 }
 
 export function gatewayHandler(options: GatewayOptions): TargetHandler {
   const dialect = dialectOf(options.emulate);
   const hasBetaPaths = differenceOf('gatewayHasBetaPaths', options.emulate);
   const routes = new Map(gatewayRoutes);
+  const intake = new Intake(options.calls.options.clock, TURN_MS, REQUESTS_PER_LOOK);
   const plainly: Metadata = new Map([['Content-Type', ['application/grpc']]]);
   const inClear = headersOfMetadata(plainly);
   const overTls = headersOfMetadata(new Map([...plainly, ...options.metadataOverTls]));
@@ -86,7 +96,17 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
       const textBytes = query !== '' && new URLSearchParams(query).get('text') === '1';
       const flushesMetadata = request.peer.tls !== undefined && options.metadataOverTls.size > 0;
       const metadata = flushesMetadata ? overTls : inClear;
-      const exchange: Exchange = { options, dialect, method, caller, textBytes, isSocket, metadata, flushesMetadata };
+      const exchange: Exchange = {
+        options,
+        dialect,
+        method,
+        caller,
+        textBytes,
+        isSocket,
+        metadata,
+        flushesMetadata,
+        intake,
+      };
       return method.kind === 'unary'
         ? await answerUnary(exchange, request.body)
         : await answerStream(exchange, request.body);
@@ -250,8 +270,11 @@ async function* lines(exchange: Exchange, stream: LocalStream, first: unknown): 
   const schema = schemaOf(method.output.typeName);
   const options = { comma: ',', escapeHtml: true, textBytes };
   try {
-    for (let message = first; message !== undefined; message = await stream.take())
+    for (let message = first; message !== undefined; message = await stream.take()) {
+      const turn = exchange.intake.admits();
+      if (turn !== undefined) await turn;
       yield Buffer.from(`{"result":${writeJson(message as AnyMessage, schema, options)}}\n`);
+    }
   } catch (cause) {
     yield Buffer.from(`${errorLine(cause as GrpcError, dialect)}\n`);
   }
@@ -307,6 +330,8 @@ async function* messagesOf(exchange: Exchange, body: AsyncIterable<Uint8Array>):
   const { dialect, method, options, textBytes } = exchange;
   const schema = schemaOf(method.input.typeName);
   for await (const document of jsonValues(body, options.maxReceiveBytes * JSON_FACTOR)) {
+    const turn = exchange.intake.admits();
+    if (turn !== undefined) await turn;
     const message = dialect.read(document, schema, { textBytes });
     checkSize(message, document.text.length, exchange);
     yield message;

@@ -1,0 +1,101 @@
+/** What one body or many bring at once is taken over several turns, so that others are heard in between. */
+import { describe, expect, it } from 'vitest';
+import { gatewayHandler } from '../../../../src/api/gateway/gateway.js';
+import { LocalCalls } from '../../../../src/api/gateway/local-calls.js';
+import { readTarget } from '../../../../src/api/http/target.js';
+import type { ServerStream } from '../../../../src/grpc/types.js';
+import type { HttpRequest, HttpResponse } from '../../../../src/lib/http.js';
+import { Intake } from '../../../../src/lib/intake.js';
+import { Watch, type WatchRequest, WatchResponse } from '../../../../src/proto/gen/etcdserverpb.js';
+import { busyClock } from '../../../support/busy-clock.js';
+import { settle } from '../../../support/manual-clock.js';
+
+/** Each look at the clock is a millisecond later; a turn begins when the test says so. */
+function turningClock() {
+  const turns: (() => void)[] = [];
+  return {
+    clock: { ...busyClock(), soon: (run: () => void) => void turns.push(run) },
+    async nextTurn(): Promise<void> {
+      for (const run of turns.splice(0)) run();
+      for (let i = 0; i < 100; i++) await settle();
+    },
+  };
+}
+
+const REQUESTS = 1000;
+/** Ten requests a stream and turn are few beside a piece of a body, which holds thousands. */
+const FEW = 100;
+
+function watching(clock: ReturnType<typeof turningClock>['clock']) {
+  const seen = { requests: 0, answers: 0 };
+  const calls = new LocalCalls({ clock, observer: {}, onError: (error) => expect.unreachable(String(error)) });
+  const handler = async (stream: ServerStream<WatchRequest, WatchResponse>) => {
+    for await (const _ of stream.messages) {
+      seen.requests++;
+      stream.send(WatchResponse.create({ created: true }));
+      await stream.drained();
+    }
+  };
+  calls.add(Watch.watch as never, handler as never);
+  const serve = gatewayHandler({
+    calls,
+    emulate: '3.5',
+    maxReceiveBytes: 1 << 20,
+    refusesCommonNames: () => false,
+    allowsOrigin: () => true,
+    metadataOverTls: new Map(),
+  });
+  const post = async (): Promise<void> => {
+    const body = (async function* () {
+      yield Buffer.from('{"create_request":{"key":"YQ=="}}\n'.repeat(REQUESTS));
+    })();
+    const request = {
+      method: 'POST',
+      target: '/v3/watch',
+      protocol: 'HTTP/1.1',
+      headers: {},
+      body,
+      peer: { address: '127.0.0.1:1', tls: undefined, connection: undefined },
+      signal: new AbortController().signal,
+      isGone: false,
+    } as unknown as HttpRequest;
+    const response = (await serve(request, readTarget('/v3/watch') as never)) as HttpResponse;
+    for await (const _ of response.body as AsyncIterable<Uint8Array>) seen.answers++;
+  };
+  return { seen, post };
+}
+
+describe('requests that come all at once through the gateway', () => {
+  it.each([1, 5])('are taken and answered over many turns (%i streams)', async (streams) => {
+    const { clock, nextTurn } = turningClock();
+    const { seen, post } = watching(clock);
+    const done = Promise.all(Array.from({ length: streams }, post));
+    let turns = 0;
+    for (let before = 0; seen.answers < streams * REQUESTS; turns++) {
+      expect(turns).toBeLessThan(streams * REQUESTS);
+      await nextTurn();
+      expect(seen.requests + seen.answers - before).toBeLessThan(FEW);
+      before = seen.requests + seen.answers;
+    }
+    await done;
+    expect(turns).toBeGreaterThan((streams * REQUESTS) / FEW);
+  });
+});
+
+describe('an intake', () => {
+  it('admits those who wait in rotation, each as often as the others', async () => {
+    const { clock, nextTurn } = turningClock();
+    const intake = new Intake(clock, 6, 1);
+    const taken = [0, 0, 0];
+    for (const at of taken.keys())
+      void (async () => {
+        for (;;) {
+          await intake.admits();
+          taken[at] = (taken[at] ?? 0) + 1;
+        }
+      })();
+    for (let turn = 0; turn < 100; turn++) await nextTurn();
+    expect(Math.max(...taken) - Math.min(...taken)).toBeLessThanOrEqual(6);
+    expect(Math.min(...taken)).toBeGreaterThan(100);
+  });
+});
