@@ -144,7 +144,7 @@ function openBacking(options: GrpcProxyOptions, tls: TlsContents | undefined, lo
     self: selfClient,
     key: rawBytes(`${options.namespace}a`),
   });
-  const own = proxyMetrics(watchRuntime(), () => counts.all());
+  const own = proxyMetrics(watchRuntime(), () => counts.all(), osClock);
   const ownMetrics: HttpHandler = async (_request, { pathname }) =>
     pathname === '/proxy/metrics'
       ? {
@@ -153,7 +153,7 @@ function openBacking(options: GrpcProxyOptions, tls: TlsContents | undefined, lo
           body: await own.metrics(),
         }
       : undefined;
-  const relayed = relayMetrics(() => sync.endpoints, tls);
+  const relayed = relayMetrics(() => sync.endpoints, tls, osClock);
   return {
     grpc,
     http: createRouter({ handlers: [health, ownMetrics, relayed] }),
