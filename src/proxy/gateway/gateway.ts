@@ -6,6 +6,7 @@
  *                     ▲           │ refused: the endpoint is set aside
  *                     └───────────┘ none is left: the connection is closed
  *
+ * A connection for which there is no descriptor left here is closed, and no endpoint set aside for it.
  * Every `retryDelayMs` those set aside are dialed; who answers takes turns again. Behaviour and log lines: etcd's
  * server/proxy/tcpproxy. How many connections there are is bounded by the process's descriptors; each holds no more
  * than its sockets' buffers. `etcd-diff:` etcd closes both directions as soon as one ends, which cuts off an answer;
@@ -15,6 +16,7 @@ import type { Clock } from '../../lib/clock.js';
 import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Network, NetworkSocket } from '../../lib/network.js';
+import { isOwnLack } from '../../lib/own-lack.js';
 import { join } from './join.js';
 import type { Remote, Remotes } from './remotes.js';
 
@@ -80,7 +82,9 @@ export class Gateway {
     if (this.#closing.signal.aborted) socket.destroy();
     let upstream: NetworkSocket | undefined;
     for (let remote = this.#remotes.pick(); remote !== undefined && !gone.signal.aborted; ) {
-      upstream = await this.#dial(remote, gone.signal);
+      const dialed = await this.#dial(remote, gone.signal);
+      if (dialed === 'own lack') break;
+      upstream = dialed;
       if (upstream !== undefined) break;
       if (!gone.signal.aborted) this.#remotes.deactivate(remote);
       remote = this.#remotes.pick();
@@ -90,10 +94,14 @@ export class Gateway {
     else await join(socket, upstream.socket);
   }
 
-  async #dial(remote: Remote, signal: AbortSignal): Promise<NetworkSocket | undefined> {
+  async #dial(remote: Remote, signal: AbortSignal): Promise<NetworkSocket | 'own lack' | undefined> {
     try {
       return await this.#deps.network.dial(addressOf(remote), { signal, halfOpen: true });
     } catch (error) {
+      if (isOwnLack(error)) {
+        this.#deps.logger.warn('failed to dial an endpoint', { address: remote.text, error: textOf(error) });
+        return 'own lack';
+      }
       if (!signal.aborted) this.#log('deactivated endpoint', remote, error);
       return undefined;
     }
@@ -117,9 +125,11 @@ export class Gateway {
     this.#deps.logger.warn(message, {
       address: remote.text,
       interval: formatMs(this.#retryDelayMs),
-      error: error instanceof Error ? error.message : String(error),
+      error: textOf(error),
     });
   }
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const addressOf = ({ host, port }: Remote) => ({ t: 'tcp', host, port }) as const;

@@ -9,6 +9,7 @@ import { splitHostPort } from '../../lib/go/url.js';
 import { collectBody, type HttpRequest, type HttpResponse, type HttpService } from '../../lib/http.js';
 import type { HttpAnswer, HttpClient } from '../../lib/http-client.js';
 import type { Logger } from '../../lib/logger.js';
+import { isOwnLack } from '../../lib/own-lack.js';
 import type { Director } from './director.js';
 import type { ProxyMetrics } from './metrics.js';
 
@@ -79,7 +80,7 @@ export function reverseProxy({ director, http, clock, logger, metrics }: Reverse
         }
         metrics.dropped(method, 'failed_sending_request');
         logger.info('failed to direct request', { url: endpoint.url, error: httpFailure(error).message });
-        director.failed(endpoint);
+        if (!isOwnLack(error)) director.failed(endpoint);
       }
     }
     metrics.dropped(method, 'failed_getting_response');

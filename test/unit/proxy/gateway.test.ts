@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Network } from '../../../src/lib/network.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { Gateway } from '../../../src/proxy/gateway/gateway.js';
@@ -64,11 +65,12 @@ describe('a gateway', () => {
     return port;
   }
 
-  async function open(ports: number[], options: { clock?: ManualClock } = {}) {
+  async function open(ports: number[], options: { clock?: ManualClock; network?: Pick<Network, 'dial'> } = {}) {
     const logger = new RecordingLogger();
     const remotes = new Remotes(ports.map((port) => ({ host: '127.0.0.1', port })));
     const clock = options.clock ?? osClock;
-    const gateway = new Gateway(remotes, { network: osNetwork, clock, logger, retryDelayMs: 60_000 });
+    const network = options.network ?? osNetwork;
+    const gateway = new Gateway(remotes, { network, clock, logger, retryDelayMs: 60_000 });
     const listener = await osNetwork.listen({ t: 'tcp', host: '127.0.0.1', port: 0 }, gateway.accept, {
       halfOpen: true,
     });
@@ -123,6 +125,25 @@ describe('a gateway', () => {
           error: `dial tcp 127.0.0.1:${dead}: connect: connection refused`,
         },
       },
+    ]);
+  });
+
+  it.each([
+    ['no descriptor is left', 'EMFILE'],
+    ['the machine has none left', 'ENFILE'],
+    ['no port is left', 'EADDRNOTAVAIL'],
+  ])('sets no endpoint aside for what is missing here: %s', async (_what, code) => {
+    let missing = 2;
+    const dial: typeof osNetwork.dial = async (address, options) => {
+      if (missing-- > 0)
+        throw Object.assign(new Error('dial tcp'), { cause: Object.assign(new Error(code), { code }) });
+      return osNetwork.dial(address, options);
+    };
+    const { connect, logger } = await open([await naming('alive')], { network: { dial } });
+    expect([await readAll(connect()), await readAll(connect()), await readAll(connect())]).toEqual(['', '', 'alive']);
+    expect(logger.records.filter(({ level }) => level === 'warn').map(({ message }) => message)).toEqual([
+      'failed to dial an endpoint',
+      'failed to dial an endpoint',
     ]);
   });
 

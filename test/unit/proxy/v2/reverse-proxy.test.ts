@@ -120,6 +120,19 @@ describe('a v2 proxy', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('blames no endpoint for descriptors that are missing here', async () => {
+    const { forward, director } = proxyTo(['http://a:1', 'http://b:1'], () => {
+      throw Object.assign(new Error('dial tcp 10.0.0.1:1: socket: too many open files'), { code: 'EMFILE' });
+    });
+    expect((await forward(request())).status).toBe(502);
+    expect(
+      director
+        .available()
+        .map(({ url }) => url)
+        .sort(),
+    ).toEqual(['http://a:1', 'http://b:1']);
+  });
+
   it('ends a wait when the client goes, and blames no endpoint for it', async () => {
     const gone = new AbortController();
     const { forward, director, asked } = proxyTo(
