@@ -8,7 +8,7 @@ import { readTls } from '../lib/os/tls-files.js';
 import type { TlsContents, TlsOptions } from '../lib/tls.js';
 import { PeerMetrics } from '../peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../peer/transport.js';
-import { nameCheck } from './tls-server.js';
+import { nameCheck, refuseNamesOfBothKinds } from './tls-server.js';
 
 /** What a dialed peer may take at least, whatever the election timeout. As etcd's Config.peerDialTimeout. */
 const DIAL_TIMEOUT_MS = 1000;
@@ -41,8 +41,9 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
   return { transport, metrics };
 }
 
-/** Read anew for each connection, so that renewed files take effect; as etcd's TLSInfo.ClientConfig. */
+/** Read anew for each connection, so that renewed files take effect; as its TLSInfo.ClientConfig. Throws at first. */
 export function peerTls(options: TlsOptions): () => TlsContents {
+  refuseNamesOfBothKinds(options);
   const verifyPeer = nameCheck(options);
   return () => ({ ...readTls(options), verifyPeer });
 }

@@ -89,6 +89,13 @@ function peerCheck(options: TlsOptions): TlsContents['verifyPeer'] {
   return (peer, remoteAddress) => refusalOfName?.(peer) ?? refusalOfAddress(peer, remoteAddress);
 }
 
+/** Allowed names are of one kind. Listeners are opened with both, as etcd's: it sees the clash when it is to dial. */
+export function refuseNamesOfBothKinds({ allowedCns = [], allowedHostnames = [] }: TlsOptions): void {
+  if (allowedCns.length === 0 || allowedHostnames.length === 0) return;
+  const given = `(cns=${goList(allowedCns)}, hostnames=${goList(allowedHostnames)})`;
+  throw new Error(`AllowedCNs and AllowedHostnames are mutually exclusive ${given}`);
+}
+
 /**
  * Which of the certificates that come from the right authority are taken: by their common name, or by what they are
  * issued for.
@@ -97,10 +104,6 @@ export function nameCheck({
   allowedCns = [],
   allowedHostnames = [],
 }: TlsOptions): ((peer: TlsPeer) => string | undefined) | undefined {
-  if (allowedCns.length > 0 && allowedHostnames.length > 0) {
-    const given = `(cns=${goList(allowedCns)}, hostnames=${goList(allowedHostnames)})`;
-    throw new Error(`AllowedCN and AllowedHostname are mutually exclusive ${given}`);
-  }
   if (allowedCns.length === 0 && allowedHostnames.length === 0) return undefined;
   return (peer) => {
     const isAllowed =

@@ -10,7 +10,7 @@ import { nativeCalls } from './native.js';
 import { DialError, goError } from './net-error.js';
 import { described, liveliness, peerOf, remoteAddress } from './network-socket.js';
 import { contextOptions } from './tls-context.js';
-import { handshakeError, refusalOfClient } from './tls-verify.js';
+import { handshakeError, refusalOfClient, revocationOf } from './tls-verify.js';
 
 /** First byte of a TLS record that carries a handshake. */
 const TLS_HANDSHAKE = 0x16;
@@ -114,14 +114,16 @@ function secureAcceptor(
   const refuse = (socket: tls.TLSSocket, error: Error, peer?: TlsPeer): void => {
     // As Go, which knows a certificate only once it was verified.
     const names = peer?.commonName === undefined ? undefined : certificateNames(peer);
-    onReject?.(error, { remoteAddress: remoteAddress(socket), serverName: serverNameOf(socket), names });
+    onReject?.(error, { remoteAddress: whence(socket), serverName: serverNameOf(socket), names });
     socket.on('error', () => {}).destroy();
   };
   server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => refuse(socket, handshakeError(error)));
   server.on('secureConnection', (socket: tls.TLSSocket) => {
     const refusal = contents.requireClientCert === true ? refusalOfClient(socket, contents) : undefined;
     const peer = refusal === undefined ? peerOf(socket) : undefined;
-    const refused = peer === undefined ? refusal : contents.verifyPeer?.(peer, remoteAddress(socket));
+    const revoked =
+      contents.requireClientCert === true && peer !== undefined ? revocationOf(socket, contents) : undefined;
+    const refused = peer === undefined ? refusal : (revoked ?? contents.verifyPeer?.(peer, remoteAddress(socket)));
     const settle = (reason: string | undefined): void => {
       if (peer === undefined || reason !== undefined) refuse(socket, new Error(reason), peer);
       else onConnection(described(socket, peer));
@@ -140,6 +142,8 @@ function secureAcceptor(
     });
   });
   return (socket) => {
+    // Asked while it is there: it is remembered from then on.
+    remoteAddress(socket);
     try {
       const latest = read();
       if (latest !== contents) server.setSecureContext(contextOptions(latest));
@@ -154,6 +158,12 @@ function secureAcceptor(
     }
     server.emit('connection', socket);
   };
+}
+
+/** From where a handshake came, though whoever began it may be gone: the connection below remembers. */
+function whence(socket: tls.TLSSocket): string {
+  const { _parent: below } = socket as { _parent?: net.Socket };
+  return remoteAddress(socket.remoteAddress === undefined && below !== undefined ? below : socket);
 }
 
 const serverNameOf = (socket: tls.TLSSocket): string => {

@@ -41,10 +41,7 @@ export function handshakeError(error: Error & { code?: string }): Error {
 }
 
 /** undefined = accepted. */
-export function refusalOfClient(
-  socket: tls.TLSSocket,
-  { ca, revokedSerials }: Pick<TlsContents, 'ca' | 'revokedSerials'>,
-): string | undefined {
+export function refusalOfClient(socket: tls.TLSSocket, { ca }: Pick<TlsContents, 'ca'>): string | undefined {
   const chain = chainOf(socket);
   const [leaf] = chain;
   if (leaf === undefined) return "tls: client didn't provide a certificate";
@@ -53,7 +50,7 @@ export function refusalOfClient(
     const code = error instanceof Error ? String((error as NodeJS.ErrnoException).code) : String(error);
     if (!judgedOtherwise.has(code) || !isTrusted(chain, ca)) return tlsTexts[code] ?? `${FAILED} ${code}`;
   }
-  return revokedSerials === undefined ? undefined : revocationOf(chain, revokedSerials);
+  return undefined;
 }
 
 /** The certificates that the client sent, its own first. */
@@ -69,10 +66,13 @@ function chainOf(socket: tls.TLSSocket): X509Certificate[] {
   return chain;
 }
 
-function revocationOf(
-  chain: readonly X509Certificate[],
-  revokedSerials: () => ReadonlySet<string>,
+/** Of a client that was verified; undefined = none. */
+export function revocationOf(
+  socket: tls.TLSSocket,
+  { revokedSerials }: Pick<TlsContents, 'revokedSerials'>,
 ): string | undefined {
+  if (revokedSerials === undefined) return undefined;
+  const chain = chainOf(socket);
   let revoked: ReadonlySet<string>;
   try {
     revoked = revokedSerials();

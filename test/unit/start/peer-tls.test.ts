@@ -6,6 +6,7 @@ import { osNetwork } from '../../../src/lib/os/net.js';
 import { selfSigned } from '../../../src/lib/os/self-signed.js';
 import type { TlsOptions } from '../../../src/lib/tls.js';
 import { MessageType, makeMessage } from '../../../src/raftpb/types.js';
+import { peerTls } from '../../../src/start/peer-transport.js';
 import { certificateFolder, type Issued, issue, revocationList } from '../../support/certificates.js';
 import { type PeerNode, startPeerNode, until } from '../../support/peer-node.js';
 
@@ -185,6 +186,13 @@ describe('members with certificates of one authority', () => {
     c.transport.addPeer(B, [b.url]);
     await until(() => b.rejected.length > 0, 'a refusal');
     expect(b.rejected[0]).toBe('client certificate authentication failed');
+  });
+
+  it('do not take names of both kinds to go by', () => {
+    const options = tlsOf(certificate(), { allowedCns: ['a', 'b'], allowedHostnames: ['c'] });
+    expect(() => peerTls(options)).toThrow(
+      'AllowedCNs and AllowedHostnames are mutually exclusive (cns=["a" "b"], hostnames=["c"])',
+    );
   });
 
   it('refuse one that was revoked', async () => {

@@ -200,8 +200,9 @@ it('half snapshots that stand still take two places, and give them back', async 
   const snapshot = makeSnapshot({ index: 99_999, term: 1, confState: makeConfState({ voters: [...ids.values()] }) });
   const message = { type: MessageType.MsgSnap, from: idOf(leader), to: idOf(to), term: Number(raftTerm), snapshot };
   const head = new MessageFrameEncoder('3.5').encode([makeMessage(message)]);
-  const lines = Object.entries({ Host: 'x', 'Content-Length': '99999999', ...headersFrom(idOf(leader)) });
-  const request = `POST /raft/snapshot HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+  const headers = { Host: 'x', 'Content-Length': '99999999', ...headersFrom(idOf(leader)) };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const request = `POST /raft/snapshot HTTP/1.1\r\n${lines.join('')}\r\n`;
   const received = () => readdirSync(join(to.dataDir, 'member/snap')).filter((name) => name.startsWith('tmp'));
   const refused: string[] = [];
   let closed = 0;
