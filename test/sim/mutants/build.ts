@@ -21,7 +21,7 @@ const anySpacing = (text: string): RegExp =>
   new RegExp((text.match(/\w+|[^\s\w]/g) ?? []).map(escapeRegExp).join('\\s*'), 'g');
 
 /** `source` with the mutant in it. Throws where one of its places is not there, or not the only one. */
-export function mutate(source: string, { name, file, replace }: Mutant): string {
+export function mutate(source: string, { name, file, replace }: Pick<Mutant, 'name' | 'file' | 'replace'>): string {
   let mutated = source;
   for (const [place, by] of replace) {
     const found = mutated.match(anySpacing(place))?.length ?? 0;
@@ -40,14 +40,17 @@ interface Target {
 }
 
 function mutating(mutant: Mutant, { sources }: Target): Plugin {
-  const path = join(sources, mutant.file);
+  const { name, also } = mutant;
   return {
     name: 'mutate',
     setup({ onLoad }) {
-      onLoad({ filter: new RegExp(`${escapeRegExp(path)}$`) }, () => ({
-        contents: mutate(readFileSync(path, 'utf8'), mutant),
-        loader: 'ts',
-      }));
+      for (const part of [mutant, ...(also === undefined ? [] : [{ name, ...also }])]) {
+        const path = join(sources, part.file);
+        onLoad({ filter: new RegExp(`${escapeRegExp(path)}$`) }, () => ({
+          contents: mutate(readFileSync(path, 'utf8'), part),
+          loader: 'ts',
+        }));
+      }
     },
   };
 }

@@ -118,6 +118,21 @@ export const memberMutants: readonly Mutant[] = [
     file: 'lease/lessor.ts',
     replace: [["this.#deadlines.begin(lease, nowMs); return { t: 'renewed'", "return { t: 'renewed'"]],
   },
+  {
+    name: 'deposed-leader-revokes',
+    why: 'a leader that was deposed has its successor revoke what has been renewed since (etcd #16822)',
+    file: 'member/services/lease-expiry.ts',
+    replace: [
+      ['await reads.linearizable();', ''],
+      ['if (leader.aborted) { this.#ignored(); return; }', ''],
+      ['next.leader.aborted ||', ''],
+      ['{ caller: leader }', '{}'],
+    ],
+    also: {
+      file: 'member/services/leases.ts',
+      replace: [['if (!deps.leadership.isLeader) deps.lessor.demote();', '']],
+    },
+  },
   // Membership
   {
     name: 'removal-forgotten',

@@ -9,6 +9,8 @@ export interface Mutant {
   /** Below `src/raft`; of members, below `src`. */
   readonly file: string;
   readonly replace: readonly (readonly [place: string, by: string])[];
+  /** Where one file is not enough. */
+  readonly also?: Pick<Mutant, 'file' | 'replace'>;
   /** The run that catches it as of now, tried first. */
   readonly seed?: number;
   /** Of whole members: so many changes of the members in each run. */
