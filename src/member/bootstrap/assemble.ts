@@ -126,7 +126,8 @@ export function assemble({
     'local-member-id': log.memberId.toString(16),
   };
   if (isNew) logger.info('starting local member', fields);
-  else logger.info('restarting local member', { ...fields, 'commit-index': node.committed });
+  else if (!config.forceNewCluster)
+    logger.info('restarting local member', { ...fields, 'commit-index': node.committed });
 
   return {
     node,

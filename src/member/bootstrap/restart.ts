@@ -1,5 +1,4 @@
 /** A log that goes on: the newest `.snap` file that it knows, and its entries after that. */
-import type { MemberId } from '../../lib/ids.js';
 import { Metadata } from '../../proto/gen/etcdserverpb.js';
 import { MemoryStorage } from '../../raft/log/memory-storage.js';
 import { isEmptyHardState, makeConfState, type Snapshot } from '../../raftpb/types.js';
@@ -26,7 +25,7 @@ export function restartLog(
   if (snapshot === undefined && isEmptyHardState(opened.hardState))
     return { wal: opened.wal, storage, snapshot, ...ids, peers: beginAgain(config, ids, walDir) };
   if (snapshot !== undefined) storage.applySnapshot(snapshot);
-  const { hardState, entries } = config.forceNewCluster ? forced(config, world, opened, snapshot, NodeID) : opened;
+  const { hardState, entries } = config.forceNewCluster ? forced(config, world, opened, snapshot, ids) : opened;
   storage.setHardState(hardState);
   storage.append(entries);
   return { wal: opened.wal, storage, snapshot, ...ids, peers: undefined };
@@ -38,13 +37,22 @@ function forced(
   world: MemberWorld,
   opened: OpenedWal,
   snapshot: Snapshot | undefined,
-  self: MemberId,
+  { memberId, clusterId }: Pick<LogState, 'memberId' | 'clusterId'>,
 ) {
   const { wal, entries, hardState } = opened;
+  const uncommitted = entries.filter(({ index }) => index > hardState.commit);
+  if (uncommitted[0] !== undefined) {
+    world.logger.info('discarding uncommitted WAL entries', {
+      'entry-index': uncommitted[0].index,
+      'commit-index-from-wal': hardState.commit,
+      'number-of-discarded-entries': uncommitted.length,
+    });
+  }
   const confState = snapshot?.metadata.confState ?? makeConfState();
-  const log = forceNewCluster(self, config.emulate, { confState, entries, hardState });
+  const log = forceNewCluster(memberId, config.emulate, { confState, entries, hardState });
   world.logger.info('forcing restart member', {
-    'local-member-id': self.toString(16),
+    'cluster-id': clusterId.toString(16),
+    'local-member-id': memberId.toString(16),
     'wal-commit-index': hardState.commit,
     'commit-index': log.hardState.commit,
   });
