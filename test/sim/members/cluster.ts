@@ -13,6 +13,7 @@ import { Observer } from './observer.js';
 import { type Life, Place, type PlaceWorld } from './place.js';
 import { whyStopped } from './planned.js';
 import { configOf, type Scenario } from './scenario.js';
+import { hearingOfSnapshots } from './snapshot-listener.js';
 import { SimWire } from './wire.js';
 import { World } from './world.js';
 
@@ -38,6 +39,8 @@ export class SimCluster {
   isResting = true;
   /** Calls under way. */
   busy = 0;
+  /** A leader's snapshot took the place of what a member had. */
+  onSnapshotInstalled: ((place: Place) => void) | undefined;
   readonly scenario: Scenario;
   readonly #placeWorld: PlaceWorld;
   readonly #seed: number;
@@ -59,7 +62,11 @@ export class SimCluster {
       wire: scenario.speaksHttp ? new SimWire(this.network, this.world) : undefined,
       random: streamOf(seed, 3),
       trace: told,
-      loggerOf: (name) => loggerOf?.(name, () => this.world.monotonicMs()) ?? silentLogger,
+      loggerOf: (name) =>
+        hearingOfSnapshots(loggerOf?.(name, () => this.world.monotonicMs()) ?? silentLogger, () => {
+          const place = this.places.find((each) => each.name === name);
+          if (place !== undefined) this.onSnapshotInstalled?.(place);
+        }),
       opened: (life) => this.observer.opened(life, (error) => this.fail(error)),
       stopped: (life, cause) => {
         const error = whyStopped(life, cause);

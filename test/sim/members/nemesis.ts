@@ -14,7 +14,9 @@ export class Nemesis {
   constructor(
     readonly cluster: SimCluster,
     readonly random: Random,
-  ) {}
+  ) {
+    cluster.onSnapshotInstalled = (place) => this.#afterSnapshot(place);
+  }
 
   /** Never resolves. */
   async run(): Promise<void> {
@@ -97,6 +99,19 @@ export class Nemesis {
         kind satisfies never;
     }
     this.restartDead();
+  }
+
+  /** What a snapshot leaves on the disk shows at a start, and the next one of the member's own would cover it. */
+  #afterSnapshot(place: Place): void {
+    const { cluster, random } = this;
+    if (cluster.isResting || cluster.scenario.faults.power === 0 || !chance(random, 300)) return;
+    const { life } = place;
+    cluster.world.after(random.below(300), () => {
+      if (cluster.isResting || place.life !== life) return;
+      this.counts.power = (this.counts.power ?? 0) + 1;
+      place.powerFails();
+      this.restartDead();
+    });
   }
 
   /** Leaders more often than others. */

@@ -34,14 +34,13 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'snapshot-keeps-members',
     why: 'a snapshot brings no members',
-    seed: 2,
+    changes: 6,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['cluster.restore(membershipAt(snapshot, backend));', '']],
   },
   {
     name: 'snapshot-keeps-users',
     why: 'a snapshot brings neither users nor whether there is authentication',
-    seed: 5,
     isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['auth.restore(backend);', '']],
@@ -56,7 +55,6 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'snapshot-index-forgotten',
     why: 'what was applied by a snapshot counts as not applied',
-    seed: 9,
     isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['this.deps.appliedRestored(snapshot, readConsistentIndex(backend));', '']],
@@ -64,7 +62,6 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'snapshot-without-marker',
     why: 'the log does not know of a snapshot that was installed',
-    seed: 16,
     isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
     replace: [['wal.saveSnapshot({ index, term, confState });', '']],
@@ -73,27 +70,24 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'append-position-stands',
     why: 'entries that come without their index are all taken for the first ones',
-    seed: 3,
     file: 'peer/append-frames.ts',
     replace: [['this.#position.index += entries.length; if (!Number', 'if (!Number']],
   },
   {
-    name: 'append-entries-reversed',
-    why: 'entries that come without their index come in the wrong order',
-    seed: 3,
+    name: 'append-contents-reversed',
+    why: 'entries that come without their index come with the contents of each other',
     isLong: true,
     file: 'peer/append-frames.ts',
     replace: [
       [
-        'for (let at = entries.length - 1; at >= 0; at--) { const mark',
-        'for (let at = 0; at < entries.length; at++) { const mark',
+        'part.entry(w, entries[at] as Entry);',
+        'part.entry(w, { ...(entries[at] as Entry), data: (entries[entries.length - 1 - at] as Entry).data });',
       ],
     ],
   },
   {
     name: 'snapshot-cut-short',
     why: 'the end of each piece of a database is lost on its way',
-    seed: 4,
     isLong: true,
     file: 'peer/snapshot-receiver.ts',
     replace: [['yield next.value;', 'yield next.value.subarray(0, next.value.length - 4096);']],
@@ -121,6 +115,7 @@ export const memberMutants: readonly Mutant[] = [
   {
     name: 'deposed-leader-revokes',
     why: 'a leader that was deposed has its successor revoke what has been renewed since (etcd #16822)',
+    isLong: true,
     file: 'member/services/lease-expiry.ts',
     replace: [
       ['await reads.linearizable();', ''],
