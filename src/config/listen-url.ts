@@ -58,7 +58,8 @@ export const textsOf = (urls: readonly ListenUrl[]): readonly string[] => urls.m
  */
 export function parseInitialCluster(text: string): ReadonlyMap<string, readonly string[]> {
   const urls = new Map<string, string[]>();
-  for (const item of text === '' ? [] : text.split(',')) {
+  for (const item of text.split(',')) {
+    if (item === '') continue;
     const equals = item.indexOf('=');
     const name = equals < 0 ? item : item.slice(0, equals);
     const [url] = parseUrlList(equals < 0 ? ' ' : item.slice(equals + 1) || ' ');

@@ -61,7 +61,7 @@ async function resolvedUrl(url: string, { clock, logger, lookUpHost }: UrlResolv
     try {
       const [address] = host === '' ? [] : await lookUpHost(host);
       if (address === undefined) throw new Error('no such host');
-      const resolved = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+      const resolved = `${inOneForm(address)}:${/^\d+$/.test(port) ? Number(port) : port}`;
       logger.info('resolved URL Host', { ...fields, 'resolved-addr': resolved });
       return `${scheme}://${resolved}${path}`;
     } catch (cause) {
@@ -73,6 +73,20 @@ async function resolvedUrl(url: string, { clock, logger, lookUpHost }: UrlResolv
     await new Promise<void>((resolve) => clock.after(waitMs, resolve));
     if (clock.monotonicMs() >= deadlineMs) logger.warn('failed to resolve URL Host; returning', failed);
   }
+}
+
+/** An address as Go writes it, whichever way it was written: IPv6 in brackets, IPv4 within IPv6 as IPv4. */
+function inOneForm(address: string): string {
+  if (!address.includes(':')) return address;
+  const bracketed = `[${address}]`;
+  if (!URL.canParse(`http://${bracketed}`)) return bracketed;
+  const { hostname } = new URL(`http://${bracketed}`);
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return hostname;
+  return [high, low]
+    .map((part) => Number.parseInt(part, 16))
+    .flatMap((part) => [part >> 8, part & 0xff])
+    .join('.');
 }
 
 /** A resolver that says which server it asked has said it all. */

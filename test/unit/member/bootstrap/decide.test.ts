@@ -179,6 +179,27 @@ describe('a cluster that begins', () => {
     expect(await refusal(six, world)).toBe('decided: new');
   });
 
+  test.each([
+    ['an IPv6 address written out', 'http://[::1]:2380', 'http://[0:0:0:0:0:0:0:1]:2380'],
+    ['an IPv6 address in capitals', 'http://[fd00::a]:2380', 'http://[FD00:0::A]:2380'],
+    ['an IPv4 address within IPv6', 'http://127.0.0.1:2380', 'http://[::ffff:127.0.0.1]:2380'],
+    ['a port with a zero in front', 'http://127.0.0.1:02380', 'http://127.0.0.1:2380'],
+  ])('takes %s for the same', async (_what, inCluster, advertised) => {
+    const world = new World();
+    for (const address of ['::1', '0:0:0:0:0:0:0:1', 'fd00::a', 'FD00:0::A', '::ffff:127.0.0.1'])
+      world.hosts.set(address, [address]);
+    const cluster = told(`a=${inCluster}`, { initialAdvertisePeerUrls: [advertised] });
+    expect(await refusal(cluster, world)).toBe('decided: new');
+  });
+
+  test.each([
+    ['at the end', `a=${own},`],
+    ['in front', `,a=${own}`],
+    ['between', `a=${own},,b=${third}`],
+  ])('is read as if a comma too many %s were not there', async (_what, cluster) => {
+    expect(await refusal(told(cluster))).toBe('decided: new');
+  });
+
   test('has the ids that follow from URLs and token, whatever the order of names', async () => {
     const urls = { a: [own, 'http://127.0.0.2:2380'], b: [second], c: [third] };
     const text = `c=${third},a=http://127.0.0.2:2380,b=${second},a=${own}`;
