@@ -318,14 +318,13 @@ describe('a v2 proxy in front of an address that leads nowhere', () => {
     await using hole = await blackhole();
     const peer: Server = await peerThatNames(hole.url, () => urlOf(peer));
     try {
-      await using proxies = await Proxies.start(`m=${urlOf(peer)}`, ['--proxy-dial-timeout', '400']);
+      await using proxies = await Proxies.start(`m=${urlOf(peer)}`, ['--proxy-dial-timeout', '2000']);
       const startedMs = performance.now();
       const { status, body } = await proxies.agreed({ method: 'GET', target: '/v2/keys/a' });
       const tookMs = performance.now() - startedMs;
       expect([status, body]).toEqual([502, '{"message":"httpproxy: unable to get response from 1 endpoint(s)"}']);
-      expect(tookMs).toBeGreaterThan(390);
-      // Long before a connection gives up by itself, and before the default.
-      expect(tookMs).toBeLessThan(950);
+      // By default it would have given up after a second.
+      expect(tookMs).toBeGreaterThan(1900);
       expect((await proxies.agreed({ method: 'GET', target: '/v2/keys/a' })).status).toBe(503);
     } finally {
       peer.close();
