@@ -1,4 +1,6 @@
 /** Our member and a real one, who are asked the same. */
+import { join } from 'node:path';
+import { execa } from 'execa';
 import { expect } from 'vitest';
 import type { GrpcError } from '../../../src/grpc/types.js';
 import { Maintenance, Watch, type WatchRequest } from '../../../src/proto/gen/etcdserverpb.js';
@@ -11,6 +13,12 @@ import { Watching } from './watching.js';
 type Both<T> = readonly [T, T];
 
 const EXPIRY_MS = 20_000;
+
+/** `3.5`: which etcd it is that ours is to be. */
+async function versionOf(binaries: string): Promise<string> {
+  const { stdout } = await execa(join(binaries, 'etcd'), ['--version']);
+  return /^etcd Version: (\d+\.\d+)/.exec(stdout)?.[1] ?? stdout;
+}
 
 export class Pair implements AsyncDisposable {
   /** By stream, of both sides. */
@@ -27,8 +35,9 @@ export class Pair implements AsyncDisposable {
   ) {}
 
   static async start(binaries: string, flags: readonly string[]): Promise<Pair> {
+    const ours = { runner: 'in-process', flags: [`--emulate-version=${await versionOf(binaries)}`] } as const;
     const clusters = await Promise.all([
-      startCluster({ members: 1, flags }),
+      startCluster({ members: [ours], flags }),
       startCluster({ members: 1, runner: { real: binaries }, flags }),
     ]);
     const sides = await Promise.all([Side.of(clusters[0].only), Side.of(clusters[1].only)]);
