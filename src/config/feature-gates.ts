@@ -60,6 +60,12 @@ export function featuresOf(set: ReadonlyMap<string, boolean>): Features {
   return Object.fromEntries(entries) as Features;
 }
 
+/** All gates by name, those of whole stages first, which are on only where they were named. */
+export function featureStates(features: Features, set: ReadonlyMap<string, boolean>) {
+  const stages = Object.entries(metaGates).map(([name, stage]) => ({ name, stage, enabled: set.get(name) ?? false }));
+  return [...stages, ...names.map((name) => ({ name, stage: featureGates[name].stage, enabled: features[name] }))];
+}
+
 export const gatesKind: Kind<string> = {
   ...kinds.string,
   parse: (text) => {

@@ -6,7 +6,7 @@
 
 import type { TlsOptions } from '../lib/tls.js';
 import type { MemberConfig } from '../member/world/types.js';
-import type { Features } from './feature-gates.js';
+import type { Features, featureStates } from './feature-gates.js';
 import type { ListenUrl } from './listen-url.js';
 import type { V2Stage } from './v2-stage.js';
 
@@ -74,6 +74,8 @@ export interface MemberOptions extends MemberConfig {
 
   /** What `--feature-gates` and older switches turn on. */
   readonly features: Features;
+  /** The same and those of whole stages, to be told. */
+  readonly featureStates: ReturnType<typeof featureStates>;
   readonly metrics: 'basic' | 'extensive';
   /** Whether profiles are served; with the log at debug they are anyway. */
   readonly enablePprof: boolean;

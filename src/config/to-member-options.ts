@@ -6,6 +6,7 @@ import type { EmulatedVersion } from '../lib/emulate.js';
 import { durationToMs, parseDuration } from '../lib/go/duration.js';
 import { tlsLimits } from '../lib/go/tls.js';
 import { discoveryOptions } from './discovery.js';
+import { featureStates, parseFeatureGates } from './feature-gates.js';
 import { featuresIn } from './features-in.js';
 import { parseInitialCluster, textsOf } from './listen-url.js';
 import { logOptionsOf } from './log-options.js';
@@ -44,6 +45,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     v2Proxy: v2ProxyOptions(values),
     hostWhitelist: values['host-whitelist'],
     features,
+    featureStates: featureStates(features, parseFeatureGates(values['feature-gates'])),
     initialCorruptCheck: features.InitialCorruptCheck,
     corruptCheckIntervalMs: values['corrupt-check-time'],
     compactHashCheckIntervalMs: features.CompactHashCheck ? values['compact-hash-check-time'] : 0,

@@ -4,8 +4,9 @@
  */
 
 import type { Http2Stream } from '../http2/types.js';
-import { type Method, ProtoDecodeError } from '../lib/codec.js';
+import type { Method } from '../lib/codec.js';
 import type { Intake } from '../lib/intake.js';
+import { decodeRequest } from './decode-request.js';
 import { Inbox, type InboxOwner } from './inbox.js';
 import { MessageReader } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
@@ -103,12 +104,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
 
   decode(message: Buffer): I {
     this.host.options.observer?.received?.(this.head.path, message.length);
-    try {
-      return this.#method.input.decode(message);
-    } catch (error) {
-      if (!(error instanceof ProtoDecodeError)) throw error;
-      throw new GrpcError(Code.Internal, `grpc: error unmarshalling request: ${error.message}`, { cause: error });
-    }
+    return decodeRequest(this.#method, message, this.host.options);
   }
 
   consume(bytes: number): void {

@@ -192,6 +192,8 @@ export interface GrpcServerOptions {
   /** Largest message taken; default 4 MiB (etcd sets max-request-bytes + 512 KiB). */
   readonly maxReceiveBytes?: number | undefined;
   readonly maxSendBytes?: number | undefined;
+  /** Said of every malformed message, in place of what is wrong with it. */
+  readonly malformedText?: string | undefined;
   readonly observer?: ServerObserver | undefined;
   /** Called for each call; what it returns is called at its end. */
   readonly began?: ((call: ObservedCall) => (code: Code) => void) | undefined;

@@ -4,8 +4,9 @@
  */
 import { readUint32 } from '../http2/frames/frame.js';
 import type { Http2Stream } from '../http2/types.js';
-import { type Method, ProtoDecodeError } from '../lib/codec.js';
+import type { Method } from '../lib/codec.js';
 import { Pieces } from '../lib/pieces.js';
+import { decodeRequest } from './decode-request.js';
 import { MessageReader, PREFIX_BYTES } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
 import { type Answer, Code, GrpcError, type UnaryHandler } from './types.js';
@@ -97,7 +98,7 @@ export class UnaryCall<I, O> extends RunningCall {
     this.host.options.observer?.received?.(this.head.path, message.length);
     let answer: Answer<O> | Promise<Answer<O>>;
     try {
-      answer = this.#handler(this.#decode(message), this);
+      answer = this.#handler(decodeRequest(this.#method, message, this.host.options), this);
     } catch (error) {
       this.failWith(error);
       return;
@@ -111,15 +112,6 @@ export class UnaryCall<I, O> extends RunningCall {
       );
     } else {
       this.#answer(answer);
-    }
-  }
-
-  #decode(message: Buffer): I {
-    try {
-      return this.#method.input.decode(message);
-    } catch (error) {
-      if (!(error instanceof ProtoDecodeError)) throw error;
-      throw new GrpcError(Code.Internal, `grpc: error unmarshalling request: ${error.message}`, { cause: error });
     }
   }
 

@@ -81,6 +81,8 @@ const differences = {
   refusesNegativeWatchStart: row(false, true, true, true),
   /** The cluster's version is lowered when a downgrade is enabled; before, when a member has been replaced. */
   downgradesClusterFirst: since36,
+  /** `Downgrade` answers with the cluster's version in three parts; later in two. */
+  downgradeTellsPatch: row(true, true, false, false),
   /** Calling off a downgrade where there is none is no error. */
   cancelsNoDowngrade: since36,
   /** One that joins asks whether the cluster is being downgraded, and is then taken with a version lower by one. */
@@ -106,9 +108,28 @@ const differences = {
   // JSON gateway
   /** Major version of grpc-gateway: its way with JSON, statuses and error bodies. */
   gatewayGeneration: row<1 | 2>(1, 2, 2, 2),
-  /** Paths under `/v3beta/` are those under `/v3/`. */
-  gatewayHasBetaPaths: row(true, true, false, false),
 
+  // gRPC
+  /** What is said of every malformed message; before 3.7, what is wrong with it. */
+  malformedText: row<string | undefined>(
+    undefined,
+    undefined,
+    undefined,
+    'proto: cannot parse invalid wire-format data',
+  ),
+
+  /** Go's text form of a message ends in a blank. */
+  messageTextEndsInBlank: row(true, true, true, false),
+
+  // Who may call
+  /** Whom `Defragment`, `Hash`, `HashKV` and `Snapshot` refuse is told so in the words of the store of users. */
+  maintenanceRefusesAsStore: row(true, true, false, false),
+  /** `Status` is for anybody with a name; before, for root. */
+  statusForAllUsers: since36,
+  /** `AuthStatus` is for anybody whose token is not wrong; before, for root. */
+  authStatusForAll: row(false, false, false, true),
+
+  // Learners and members
   /** A learner serves `Snapshot`, alone of the streams. */
   learnerSendsSnapshots: row(false, true, true, true),
   /** A member is added only while all voters are connected; later, while a majority of those to be is. */

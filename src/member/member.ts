@@ -22,6 +22,7 @@ import type { OperationKind, ProposeOptions, RequestOf, ResultOf } from './apply
 import type { Bootstrapped } from './bootstrap/types.js';
 import { figuresOf } from './figures.js';
 import type { Cluster } from './membership/cluster.js';
+import type { WatchTimes } from './metrics/call-metrics.js';
 import { type SlowCall, warnOfSlowCall } from './services/slow-calls.js';
 import { type Wired, wire } from './wiring.js';
 import type { MemberConfig, MemberWorld } from './world/types.js';
@@ -290,6 +291,9 @@ export class Member {
   }
 
   // ---- for the metrics
+
+  /** Who times what watches are told. */
+  watchTimes: WatchTimes | undefined;
 
   /** Called for each entry that is applied: its kind, whether it was refused, how long it took. */
   set onApplied(listener: EntryApplier['onApplied']) {

@@ -9,6 +9,7 @@ import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
 import type { MemberOptions } from '../config/member-options.js';
 import { createGrpcServer } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
+import { differenceOf } from '../lib/emulate.js';
 import type { Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
 import type { Member } from '../member/member.js';
@@ -43,6 +44,7 @@ export function clientApi(
   const grpc = createGrpcServer({
     clock: osClock,
     maxReceiveBytes,
+    malformedText: differenceOf('malformedText', options.emulate),
     observer: counts,
     began: tracing?.began,
     held: { refusal: () => toGrpcError(new EtcdError('tooManyRequests'), options.emulate) },

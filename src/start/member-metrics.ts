@@ -5,7 +5,9 @@ import { descriptorLimit, openDescriptors } from '../lib/os/descriptors.js';
 import { addressSpaceLimitBytes, networkBytes } from '../lib/os/process-figures.js';
 import { watchRuntime } from '../lib/os/runtime.js';
 import type { Member } from '../member/member.js';
+import { CallMetrics } from '../member/metrics/call-metrics.js';
 import { addClusterMetrics } from '../member/metrics/cluster-metrics.js';
+import { addFeatures, type FeatureState } from '../member/metrics/feature-metrics.js';
 import { MemberMetrics } from '../member/metrics/metrics.js';
 import { addHandlingHistogram } from '../member/metrics/rpc-metrics.js';
 
@@ -13,7 +15,7 @@ export function memberMetrics(
   member: Member,
   counts: RpcCounts,
   health: HealthCounters,
-  { isExtensive }: { readonly isExtensive: boolean },
+  { isExtensive, gates }: { readonly isExtensive: boolean; readonly gates: readonly FeatureState[] },
 ): MemberMetrics {
   const identity = {
     serverVersion: member.serverVersion,
@@ -47,6 +49,11 @@ export function memberMetrics(
     metrics.took('databaseSave', totalMs);
   };
   member.maintenance.onDone = (what, tookMs) => metrics.took(what, tookMs);
+  const calls = new CallMetrics(metrics.registry);
+  counts.onServed = (path, request, tookMs, code) => calls.served(path, request, tookMs, code);
+  member.reads.onRange = (ok, tookMs) => calls.ranged(ok, tookMs);
+  member.watchTimes = calls;
+  addFeatures(metrics.registry, gates);
   counts.onRequest = (type, version) => metrics.clientRequest(type, version);
   if (isExtensive) counts.addHandledListener(addHandlingHistogram(metrics.registry, () => counts.all()));
   return metrics;

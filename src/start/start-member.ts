@@ -190,7 +190,10 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   let tracing: Tracing | undefined;
   try {
     const health = new HealthCounters();
-    metrics = memberMetrics(member, counts, health, { isExtensive: options.metrics === 'extensive' });
+    metrics = memberMetrics(member, counts, health, {
+      isExtensive: options.metrics === 'extensive',
+      gates: options.featureStates,
+    });
     peers.metrics.registerIn(metrics.registry);
     if (options.distributedTracing !== undefined)
       tracing = await (await import('./tracing.js')).openTracing(options.distributedTracing, logger);

@@ -6,7 +6,7 @@
 import { contextDeadlineExceeded } from '../../grpc/context-errors.js';
 import { Code, GrpcError, type Metadata } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
-import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
+import type { EmulatedVersion } from '../../lib/emulate.js';
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../../lib/http.js';
 import { Intake } from '../../lib/intake.js';
 import { type WireError, wireErrors } from '../../proto/errors.js';
@@ -69,7 +69,6 @@ interface Exchange {
 
 export function gatewayHandler(options: GatewayOptions): TargetHandler {
   const dialect = dialectOf(options.emulate);
-  const hasBetaPaths = differenceOf('gatewayHasBetaPaths', options.emulate);
   const routes = new Map(gatewayRoutes);
   const intake = new Intake(options.calls.options.clock, TURN_MS, REQUESTS_PER_LOOK);
   const plainly: Metadata = new Map([['Content-Type', ['application/grpc']]]);
@@ -117,7 +116,7 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
 
   return (request, target) => {
     const { query } = target;
-    const path = pathOf(target, { hasBetaPaths });
+    const path = pathOf(target);
     if (path !== '/v3' && !path.startsWith('/v3/')) return undefined;
     // As Go's ServeMux wants it; it sends others there.
     if (path === '/v3') return redirect(`/v3/${query === '' ? '' : `?${query}`}`, request.method);
@@ -136,8 +135,8 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
 const COMMON_NAME_REFUSAL =
   'CommonName of client sending a request against gateway will be ignored and not used as expected';
 
-function pathOf({ path }: Target, { hasBetaPaths }: { hasBetaPaths: boolean }): string {
-  return hasBetaPaths && path.startsWith('/v3beta/') ? `/v3/${path.slice('/v3beta/'.length)}` : path;
+function pathOf({ path }: Target): string {
+  return path.startsWith('/v3beta/') ? `/v3/${path.slice('/v3beta/'.length)}` : path;
 }
 
 /** As Go's http.Redirect. */

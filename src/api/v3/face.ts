@@ -11,6 +11,7 @@ import type { Leadership } from '../../member/loop/leadership.js';
 import type { MembershipChanges } from '../../member/membership/changes.js';
 import type { Cluster } from '../../member/membership/cluster.js';
 import type { LeaderTransfer } from '../../member/membership/leader-transfer.js';
+import type { WatchTimes } from '../../member/metrics/call-metrics.js';
 import type { Reads } from '../../member/reads/reads.js';
 import type { Authentication } from '../../member/services/authentication.js';
 import type { Downgrade } from '../../member/services/downgrade.js';
@@ -71,4 +72,6 @@ export interface MemberFace {
   readonly changes: Pick<MembershipChanges, 'checkUrls' | 'add' | 'remove' | 'update' | 'promote'>;
   readonly downgrade: Pick<Downgrade, 'run'>;
   readonly leaderTransfer: Pick<LeaderTransfer, 'move'>;
+  /** Who times the sending of what watches are told. */
+  readonly watchTimes?: WatchTimes | undefined;
 }

@@ -8,6 +8,7 @@
 import { AuthError } from '../../auth/errors.js';
 import type { Identity } from '../../auth/types.js';
 import { Code, GrpcError, type Metadata, type ServerCall } from '../../grpc/types.js';
+import { differenceOf } from '../../lib/emulate.js';
 import type { MemberFace } from './face.js';
 
 export interface GuardOptions {
@@ -19,7 +20,7 @@ type Call = Pick<ServerCall, 'metadata' | 'peer'>;
 
 export class Guard {
   constructor(
-    readonly member: Pick<MemberFace, 'auth' | 'authentication'>,
+    readonly member: Pick<MemberFace, 'auth' | 'authentication' | 'emulate'>,
     readonly options: GuardOptions,
   ) {}
 
@@ -51,12 +52,13 @@ export class Guard {
     });
   }
 
-  /** As `root`, for the calls whose refusals etcd hands out in the words of its store. */
-  async rootUntranslated(call: Call): Promise<void> {
+  /** As `root`, for the calls whose refusals etcd before 3.6 hands out in the words of its store. */
+  async rootForMaintenance(call: Call): Promise<void> {
     try {
       await this.root(call);
     } catch (cause) {
-      if (cause instanceof AuthError) throw new GrpcError(Code.Unknown, cause.message, { cause });
+      const asStore = differenceOf('maintenanceRefusesAsStore', this.member.emulate);
+      if (asStore && cause instanceof AuthError) throw new GrpcError(Code.Unknown, cause.message, { cause });
       throw cause;
     }
   }

@@ -51,6 +51,7 @@ export function registerServices(
     isDebugged: () => member.isDebugged,
     onRequest: (type, version) => counts.onRequest?.(type, version),
     onSlowCall: (call) => member.slowCall(call),
+    onServed: (path, request, tookMs, code) => counts.onServed?.(path, request, tookMs, code),
     admission: new Admission(member),
   };
   const kv = kvHandlers(member, guard, { answers, heavyWrites });
@@ -104,6 +105,8 @@ export class RpcCounts implements ServerObserver {
   receivedBytes = 0;
   /** Called for each request and the version that its client says it is of. */
   onRequest: ((type: 'unary' | 'stream', version: string | undefined) => void) | undefined;
+  /** Called for each call of one answer that reached its handler, when it has that. */
+  onServed: ((path: string, request: unknown, tookMs: number, code: Code) => void) | undefined;
   /** Called for each call that has ended, where times are wanted. */
   readonly #handledListeners: HandledListener[] = [];
   sentBytes = 0;

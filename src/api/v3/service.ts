@@ -46,6 +46,8 @@ export interface Edge {
   readonly isDebugged: () => boolean;
   readonly onRequest: (type: 'unary' | 'stream', version: string | undefined) => void;
   readonly onSlowCall: (call: SlowCall) => void;
+  /** Called for each call of one answer, when it has that. */
+  readonly onServed?: (path: string, request: unknown, tookMs: number, code: Code) => void;
   readonly admission: Pick<Admission, 'check' | 'whileLed'>;
 }
 
@@ -70,24 +72,30 @@ export function serviceEntries<Service extends Readonly<Record<string, { readonl
 
 function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<unknown, unknown>>(
   handler: H,
-  { admission, emulate, clock, slowCallMs, isDebugged, onRequest, onSlowCall }: Edge,
+  { admission, emulate, clock, slowCallMs, isDebugged, onRequest, onServed, onSlowCall }: Edge,
   { path, kind }: ServiceEntry['method'],
 ): H {
   // A unary handler gets its request and its call, a streaming one its stream.
   const run = handler as (first: unknown, second: unknown) => unknown;
   const wrapped = (first: unknown, second: unknown): unknown => {
+    const beganMs = clock.monotonicMs();
     try {
-      const beganMs = clock.monotonicMs();
       const { metadata } = (kind === 'unary' ? second : first) as { readonly metadata: Metadata };
       onRequest(kind === 'unary' ? 'unary' : 'stream', metadata.get('client-api-version')?.[0]);
       admission.check(path, kind, metadata, kind === 'unary' ? first : undefined);
       const handled = run(first, second);
       const result = kind !== 'unary' && handled instanceof Promise ? admission.whileLed(metadata, handled) : handled;
       // What needs no waiting is not slow, and a stream lasts as long as its client likes.
-      if (!(result instanceof Promise)) return result;
+      if (!(result instanceof Promise)) {
+        if (kind === 'unary') onServed?.(path, first, clock.monotonicMs() - beganMs, Code.Ok);
+        return result;
+      }
       const ended = (outcome: Pick<SlowCall, 'response' | 'error'>): void => {
+        if (kind !== 'unary') return;
         const tookMs = clock.monotonicMs() - beganMs;
-        if (kind !== 'unary' || (tookMs <= slowCallMs && !isDebugged())) return;
+        const { error } = outcome;
+        onServed?.(path, first, tookMs, error === undefined ? Code.Ok : toGrpcError(error, emulate).code);
+        if (tookMs <= slowCallMs && !isDebugged()) return;
         const { peer, agreedMs } = second as ServerCall;
         const untilAgreedMs = agreedMs === undefined ? undefined : agreedMs - beganMs;
         onSlowCall({ path, tookMs, agreedMs: untilAgreedMs, remote: peer.address, request: first, ...outcome });
@@ -103,7 +111,9 @@ function translating<H extends UnaryHandler<unknown, unknown> | StreamHandler<un
         },
       );
     } catch (cause) {
-      throw toGrpcError(cause, emulate);
+      const error = toGrpcError(cause, emulate);
+      if (kind === 'unary') onServed?.(path, first, clock.monotonicMs() - beganMs, error.code);
+      throw error;
     }
   };
   return wrapped as H;

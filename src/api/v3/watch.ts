@@ -47,7 +47,11 @@ export function watchHandlers(member: MemberFace, guard: Guard, answers: AnswerQ
 
 async function serveWatch(member: MemberFace, guard: Guard, answers: AnswerQueue, stream: Stream): Promise<void> {
   const sender = new Sender(member, guard, answers, stream);
-  const stopTimer = member.clock.every(progressPeriodMs(member), () => sender.watches.notifyProgress());
+  const stopTimer = member.clock.every(progressPeriodMs(member), () => {
+    const beganMs = member.clock.monotonicMs();
+    sender.watches.notifyProgress();
+    member.watchTimes?.watchProgressed(member.clock.monotonicMs() - beganMs);
+  });
   try {
     await Promise.race([Promise.all([readRequests(sender, stream), ended(stream.signal)]), sender.finished]);
   } finally {
@@ -170,7 +174,10 @@ class Sender {
   }
 
   #answer(fields: Partial<WatchResponse>): void {
+    const { clock, watchTimes } = this.member;
+    const beganMs = clock.monotonicMs();
     this.stream.send(WatchResponse.create({ header: this.member.header(this.member.currentRevision), ...fields }));
+    watchTimes?.watchAnswered(clock.monotonicMs() - beganMs);
   }
 
   /** Not inside the hub's own call: what one transaction brings to many streams is taken after it has ended. */
@@ -204,9 +211,13 @@ class Sender {
   #sendNext(): 'none' | 'full' | 'more' {
     const message = this.#closed ? undefined : this.watches.take();
     if (message === undefined) return 'none';
+    const { clock, watchTimes } = this.member;
+    const beganMs = clock.monotonicMs();
     const bytes = this.#encode(message);
     this.answers.spend(this.stream, bytes.length + MESSAGE_COST_BYTES);
-    return this.stream.send(bytes) ? 'more' : 'full';
+    const next = this.stream.send(bytes) ? 'more' : 'full';
+    watchTimes?.watchSent(clock.monotonicMs() - beganMs, message.events.length);
+    return next;
   }
 
   #encode(message: WatchMessage): Uint8Array {

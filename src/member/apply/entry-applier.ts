@@ -36,7 +36,7 @@ import {
   type MembershipKind,
   type Operation,
   type OperationOf,
-  type StoreKind,
+  type OperationKind,
   type StoreOperation,
 } from './operation.js';
 
@@ -89,7 +89,7 @@ export class EntryApplier {
   #confStateChanged = false;
   slowCount = 0;
   /** Called for each request of the store's that is applied, with the TTL of a lease that was granted. */
-  onApplied: ((kind: StoreKind, ok: boolean, tookMs: number, ttlSeconds: number | undefined) => void) | undefined;
+  onApplied: ((kind: OperationKind, ok: boolean, tookMs: number, ttlSeconds: number | undefined) => void) | undefined;
   /** The same for each request of the v2 store's, by its method. */
   onV2Applied: ((method: string, ok: boolean, tookMs: number) => void) | undefined;
 
@@ -196,7 +196,10 @@ export class EntryApplier {
     options: { persist: boolean },
   ): Outcome<unknown> {
     if (isMembershipOperation(operation)) {
+      const { clock } = this.deps;
+      const beganMs = clock.monotonicMs();
       this.#membership(operation, options);
+      this.onApplied?.(operation.kind, true, clock.monotonicMs() - beganMs, undefined);
       return applied;
     }
     return options.persist ? this.#toStore(operation, { index: this.#applied, id, identity }) : applied;

@@ -45,6 +45,8 @@ export class Reads {
   /** The rounds that readers share; the loop begins and confirms them. */
   readonly rounds: ReadIndexQueue;
   #closed = false;
+  /** Called for each range that was read, or refused, on its own. */
+  onRange: ((ok: boolean, tookMs: number) => void) | undefined;
 
   constructor(readonly deps: ReadsDeps) {
     this.rounds = new ReadIndexQueue(
@@ -71,7 +73,16 @@ export class Reads {
   }
 
   range(request: RangeRequest): SplicedRangeResponse {
-    return this.deps.applier.range(request);
+    const { applier, clock } = this.deps;
+    const beganMs = clock.monotonicMs();
+    let ok = false;
+    try {
+      const response = applier.range(request);
+      ok = true;
+      return response;
+    } finally {
+      this.onRange?.(ok, clock.monotonicMs() - beganMs);
+    }
   }
 
   /**
@@ -83,7 +94,16 @@ export class Reads {
     options: Pick<LongRangeOptions, 'caller' | 'hold'> & { readonly header: (revision: number) => ResponseHeader },
   ): Pieces | Uint8Array | Promise<Pieces | Uint8Array> {
     const { clock, store } = this.deps;
-    return longRange(request, { ...options, store, clock, header: options.header(store.currentRevision) });
+    const beganMs = clock.monotonicMs();
+    const made = longRange(request, { ...options, store, clock, header: options.header(store.currentRevision) });
+    const told = (ok: boolean): void => this.onRange?.(ok, clock.monotonicMs() - beganMs);
+    if (!(made instanceof Promise)) told(true);
+    else
+      made.then(
+        () => told(true),
+        () => told(false),
+      );
+    return made;
   }
 
   /** A range to be read piece by piece, all as of one revision; to be closed. */

@@ -30,8 +30,13 @@ export interface DowngradeDeps {
 export class Downgrade {
   constructor(readonly deps: DowngradeDeps) {}
 
-  /** The cluster's version. */
-  run({ action, version }: DowngradeRequest): Promise<string> {
+  /** The cluster's version, as the emulated one spells it. */
+  async run(request: DowngradeRequest): Promise<string> {
+    const version = await this.#run(request);
+    return differenceOf('downgradeTellsPatch', this.deps.config.emulate) ? version : version.replace(/\.\d+$/, '');
+  }
+
+  #run({ action, version }: DowngradeRequest): Promise<string> {
     switch (action) {
       case Action.VALIDATE:
         return this.#validate(version);

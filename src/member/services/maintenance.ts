@@ -43,7 +43,10 @@ export class Maintenance {
 
   status(): StatusResponse {
     const { alarms, applied, backend, cluster, emulate, header, leadership, node, space, store } = this.deps;
-    const errors = alarms.list().map(alarmText);
+    const errors = alarms
+      .list()
+      .map(alarmText)
+      .map((text) => (differenceOf('messageTextEndsInBlank', emulate) ? text : text.trimEnd()));
     if (!leadership.hasLeader) errors.unshift(wireErrors.noLeader.message);
     return {
       header: header(store.currentRevision),
@@ -59,8 +62,7 @@ export class Maintenance {
       ...(differenceOf('statusHasStorageVersion', emulate)
         ? {
             storageVersion: this.storageVersion ?? '',
-            // As it was given, not what it stands for.
-            dbSizeQuota: space.quotaOption,
+            dbSizeQuota: space.quotaOption < 0 ? space.quotaOption : space.quotaBytes,
             downgradeInfo: cluster.downgrade,
           }
         : { storageVersion: '', dbSizeQuota: 0, downgradeInfo: undefined }),

@@ -6,13 +6,33 @@ import type { GrpcError } from '../../../src/grpc/types.js';
 import { Maintenance, Watch, type WatchRequest } from '../../../src/proto/gen/etcdserverpb.js';
 import { type LocalCluster, startCluster } from '../cluster.js';
 import { type Action, Plan, WATCH_STREAMS } from './plan.js';
-import { alarmsOff, authOff, closing, type Planned } from './requests.js';
+import { alarmsOff, authOff, closing, type Planned, type Rpc } from './requests.js';
 import { messageOf, Side, type Step } from './side.js';
 import { Watching } from './watching.js';
 
 type Both<T> = readonly [T, T];
 
 const EXPIRY_MS = 20_000;
+
+/** Go's protobuf puts one of two blanks into its words, build by build, so that nobody relies on them. */
+const withPlainBlanks = (answer: unknown): unknown =>
+  answer === undefined
+    ? undefined
+    : JSON.parse(
+        JSON.stringify(answer)
+          .replaceAll(/(proto:|\(line \d+:\d+\):)(?:\u00a0|%C2%A0)/g, '$1 ')
+          .replaceAll(/(memberID:\d+) +/g, '$1 '),
+      );
+
+/** What 3.7 alone takes, see `grpc/decode-request.ts`. */
+function hasStrangeType({ method }: Rpc, bytes: Uint8Array): boolean {
+  try {
+    method.input.decode(bytes);
+    return false;
+  } catch (cause) {
+    return /wrong wireType/.test(String(cause));
+  }
+}
 
 /** `3.5`: which etcd it is that ours is to be. */
 async function versionOf(binaries: string): Promise<string> {
@@ -32,16 +52,18 @@ export class Pair implements AsyncDisposable {
   private constructor(
     readonly sides: Both<Side>,
     readonly clusters: Both<LocalCluster>,
+    readonly version: string,
   ) {}
 
   static async start(binaries: string, flags: readonly string[]): Promise<Pair> {
-    const ours = { runner: 'in-process', flags: [`--emulate-version=${await versionOf(binaries)}`] } as const;
+    const version = await versionOf(binaries);
+    const ours = { runner: 'in-process', flags: [`--emulate-version=${version}`] } as const;
     const clusters = await Promise.all([
       startCluster({ members: [ours], flags }),
       startCluster({ members: 1, runner: { real: binaries }, flags }),
     ]);
     const sides = await Promise.all([Side.of(clusters[0].only), Side.of(clusters[1].only)]);
-    return new Pair(sides, clusters);
+    return new Pair(sides, clusters, version);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -62,7 +84,7 @@ export class Pair implements AsyncDisposable {
     for (let index = 0; index < steps; index++) {
       const action = plan.next();
       last.push(`step ${index}: ${described(action)}`);
-      const [got, wanted] = await this.#carryOut(action);
+      const [got, wanted] = (await this.#carryOut(action)).map(withPlainBlanks);
       last.push(`    ${JSON.stringify(wanted)?.slice(0, 300)}`);
       expect(got, `${this.#sequence}, ${last.slice(-10).join('\n')}`).toEqual(wanted);
     }
@@ -89,6 +111,7 @@ export class Pair implements AsyncDisposable {
       case 'plain':
         return this.#both((side) => side.plain(action.method, action.path, action.body));
       case 'raw':
+        if (this.version === '3.7' && hasStrangeType(action.rpc, action.bytes)) return [undefined, undefined];
         return this.#both((side) => side.raw(action.rpc, action.bytes, action.as));
       case 'frames':
         return this.#both((side) => side.frames(action.request));

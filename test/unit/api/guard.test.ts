@@ -3,14 +3,16 @@ import { Guard } from '../../../src/api/v3/guard.js';
 import { AuthError } from '../../../src/auth/errors.js';
 import type { Identity } from '../../../src/auth/types.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
+import type { EmulatedVersion } from '../../../src/lib/emulate.js';
 import type { Credentials } from '../../../src/member/services/authentication.js';
 
 /** A member that says what it was shown, and for whom alice is root. */
-function scene(options: { commonNames?: boolean; enabled?: boolean; later?: boolean } = {}) {
+function scene(options: { commonNames?: boolean; enabled?: boolean; later?: boolean; emulate?: EmulatedVersion } = {}) {
   const shown: Credentials[] = [];
   const alice: Identity = { username: 'alice', revision: 3 };
   const guard = new Guard(
     {
+      emulate: options.emulate ?? '3.5',
       auth: {
         isEnabled: options.enabled ?? true,
         revision: 1,
@@ -101,9 +103,11 @@ describe('a guarded call', () => {
 
   it('is refused in the words of the store where etcd does so', async () => {
     const { guard } = scene();
-    await guard.rootUntranslated(call({ token: 't.1' }));
-    const refused = await guard.rootUntranslated(call({})).catch((cause: unknown) => cause);
+    await guard.rootForMaintenance(call({ token: 't.1' }));
+    const refused = await guard.rootForMaintenance(call({})).catch((cause: unknown) => cause);
     expect(refused).toBeInstanceOf(GrpcError);
     expect(refused).toMatchObject({ code: Code.Unknown, message: 'auth: permission denied' });
+    const later = scene({ emulate: '3.6' }).guard;
+    await expect(later.rootForMaintenance(call({}))).rejects.toMatchObject({ row: 'permissionDenied' });
   });
 });

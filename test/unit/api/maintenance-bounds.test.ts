@@ -33,7 +33,7 @@ function harness() {
     snapshot: () => works.run({ snapshot, storageVersion: '' }),
   };
   const member = { emulate: '3.5', maintenance, header: () => undefined, currentRevision: 1 };
-  const guard = { rootUntranslated: async () => {} } as unknown as Guard;
+  const guard = { rootForMaintenance: async () => {} } as unknown as Guard;
   return { works, handlers: maintenanceHandlers(member as never, guard) };
 }
 

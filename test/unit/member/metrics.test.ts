@@ -4,28 +4,32 @@ import { Client } from '../../../src/client/client.js';
 import { op } from '../../../src/client/kv.js';
 import { osWorld } from '../../../src/client/os-world.js';
 import { type ClusterPlace, type LocalCluster, prepareCluster, startCluster } from '../../support/cluster.js';
+import { freePort } from '../../support/free-port.js';
 import { realEtcd, realEtcd34 } from '../../support/member-process.js';
 
 let cluster: LocalCluster;
 let served: ClusterPlace;
 let client: Client;
 beforeAll(async () => {
+  const probes = `127.0.0.1:${await freePort()}`;
   cluster = await startCluster({
     members: 1,
-    flags: ['--enable-v2', '--metrics=extensive', '--listen-metrics-urls=http://127.0.0.1:0'],
+    flags: ['--enable-v2', '--metrics=extensive', `--listen-metrics-urls=http://${probes}`],
   });
   served = cluster.only;
   client = new Client({ endpoints: [served.endpoint] }, osWorld);
-  await work(client, served.endpoint);
+  await work(client, served.endpoint, probes);
 });
 afterAll(async () => {
   await client.close();
   await cluster[Symbol.asyncDispose]();
 });
 
-async function work(on: Client, endpoint: string): Promise<void> {
+/** `probes`: where the pages of health are. */
+async function work(on: Client, endpoint: string, probes = endpoint): Promise<void> {
   await on.kv.put('a', '1');
   await on.kv.get('a');
+  await on.kv.get('a', { revision: 1000 }).catch(() => undefined);
   const { ID } = await on.lease.grant(100);
   await on.lease.revoke(ID);
   await on.kv.txn({ success: [op.put('b', '22'), op.get('a'), op.delete('nothing')] });
@@ -41,7 +45,7 @@ async function work(on: Client, endpoint: string): Promise<void> {
   await fetch(`${v2}/a`, { method: 'PUT', body: new URLSearchParams({ value: '1' }) });
   await fetch(`${v2}/?recursive=true`);
   await fetch(`${v2}/nothing`);
-  for (const path of ['health', 'livez', 'readyz', 'readyz/non_learner']) await fetch(`http://${endpoint}/${path}`);
+  for (const path of ['health', 'livez', 'readyz', 'readyz/non_learner']) await fetch(`http://${probes}/${path}`);
 }
 
 /** Two events: a put and a deletion. */
@@ -77,7 +81,7 @@ describe('metrics', () => {
     ['etcd_mvcc_put_total', 2],
     ['etcd_mvcc_delete_total', 2],
     // Four are checks of health.
-    ['etcd_mvcc_range_total', 8],
+    ['etcd_mvcc_range_total', 9],
     ['etcd_mvcc_txn_total', 2],
     ['etcd_debugging_mvcc_keys_total', 1],
     ['etcd_debugging_mvcc_total_put_size_in_bytes', 5],
@@ -105,6 +109,20 @@ describe('metrics', () => {
     ['etcd_grpc_proxy_events_coalescing_total', 0],
     ['etcd_server_apply_duration_seconds_count{op="Put",success="true",version="v3"}', 1],
     ['etcd_server_apply_duration_seconds_count{op="Txn",success="true",version="v3"}', 1],
+    ['etcd_server_request_duration_seconds_count{success="true",type="Put"}', 1],
+    ['etcd_server_request_duration_seconds_count{success="true",type="Compaction"}', 1],
+    ['etcd_server_request_duration_seconds_count{success="true",type="Txn"}', 1],
+    ['etcd_server_request_duration_seconds_count{success="true",type="ReadonlyTxn"}', 1],
+    ['etcd_server_request_duration_seconds_count{success="false",type="Range"}', 1],
+    // Four are checks of health.
+    ['etcd_server_range_duration_seconds_count{success="true"}', 5],
+    ['etcd_server_range_duration_seconds_count{success="false"}', 1],
+    ['etcd_debugging_server_watch_send_loop_control_stream_duration_seconds_count', 1],
+    ['etcd_debugging_server_watch_send_loop_watch_stream_duration_seconds_count', 1],
+    ['etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds_count', 1],
+    ['etcd_debugging_server_watch_send_loop_progress_duration_seconds_count', 0],
+    ['etcd_server_feature_enabled{name="AllAlpha",stage="ALPHA"}', 0],
+    ['etcd_server_feature_enabled{name="TxnModeWriteWithSharedBuffer",stage="BETA"}', 1],
   ])('count %s: %d, inside transactions too', async (series, wanted) => {
     expect(value(await scrape(served.endpoint), series)).toBe(wanted);
   });
