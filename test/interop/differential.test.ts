@@ -1,10 +1,9 @@
 /**
  * Random sequences of requests of every RPC, valid and not, through gRPC (bytes that are no message among them) and
  * through the JSON gateway: our member and a real etcd answer each alike, their watches are told the same, and they
- * hold the same at every revision. Runs where REAL_ETCD names the folder with the binaries of 3.5 (or of any other version
- * that ours can be).
- * `DIFFERENTIAL_SEEDS` (`7`, `1-100`) and `DIFFERENTIAL_STEPS` try others and more, `DIFFERENTIAL_PAIRS` (of at most 5)
- * how many at once.
+ * hold the same at every revision. Runs where REAL_ETCD names the folder with the binaries of 3.5, or of any other
+ * version that ours can be. `DIFFERENTIAL_SEEDS` (`7`, `1-100`) and `DIFFERENTIAL_STEPS` try others and more,
+ * `DIFFERENTIAL_PAIRS` (of at most 5) how many at once.
  */
 import { afterAll, describe, test } from 'vitest';
 import { Pairs } from '../support/differential/pairs.js';

@@ -35,8 +35,8 @@ import {
   isMembershipOperation,
   type MembershipKind,
   type Operation,
-  type OperationOf,
   type OperationKind,
+  type OperationOf,
   type StoreOperation,
 } from './operation.js';
 

@@ -42,7 +42,12 @@ const IN_PASSING = [
   'etcd_network_snapshot_receive_failures',
 ];
 
-const FLAGS = ['--enable-v2', '--snapshot-count=5', '--experimental-snapshot-catchup-entries=1', '--metrics=extensive'];
+const FLAGS = [
+  // As which the pages of health are there beside the v2 API.
+  '--emulate-version=3.6',
+  ...['--enable-v2', '--snapshot-count=5', '--experimental-snapshot-catchup-entries=1', '--metrics=extensive'],
+  '--experimental-watch-progress-notify-interval=100ms',
+];
 
 it('each metric that is registered moves', async () => {
   await using cluster = await startCluster({ members: 1, flags: FLAGS });

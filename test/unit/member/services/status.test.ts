@@ -21,11 +21,17 @@ describe('the status of a member', () => {
     // The cluster's version goes first, and comes back when the downgrade is called off.
     await cluster.until(() => member.cluster.version === `${target}.0`);
     expect(status().storageVersion).toBe(target === '3.5' ? '' : `${target}.0`);
-    expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(`${target}.0`);
+    expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(target);
     expect(status().downgradeInfo).toEqual({ enabled: false, targetVersion: '' });
     await cluster.until(() => member.cluster.version === `${emulate}.0`);
     expect(status().storageVersion).toBe(`${emulate}.0`);
-    expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(`${emulate}.0`);
+    expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(emulate);
+  });
+
+  it('tells the quota that is in force where none was given', async () => {
+    await using cluster = await startSimulatedCluster({ members: 1, config: { emulate: '3.6', quotaBackendBytes: 0 } });
+    const { member } = await cluster.untilLeader();
+    expect(member.maintenance.status().dbSizeQuota).toBe(2 ** 31);
   });
 
   it.each(['3.4', '3.5'] as const)('of %s tells none of them', async (emulate) => {
