@@ -12,6 +12,7 @@ import {
   RangeResponse,
   type RequestOp,
   RequestOp as RequestOpCodec,
+  ResponseHeader,
   type TxnRequest,
   TxnResponse,
 } from '../../proto/gen/etcdserverpb.js';
@@ -93,15 +94,28 @@ interface RangeFigures {
   readonly count: number;
   readonly revision: number;
   readonly size: number;
+  readonly header: ResponseHeader | undefined;
 }
 
 /** Long answers are not decoded for this. */
 function figuresOf(response: unknown): RangeFigures | undefined {
-  if (response instanceof RangeAnswer) return { ...response.figures, size: response.size };
+  if (response instanceof RangeAnswer)
+    return { ...response.figures, size: response.size, header: headerOf(response.list[0] ?? NO_BYTES) };
   const answer = answerOf(RangeResponse, response);
   if (answer === undefined) return undefined;
   const { kvs, count, header } = answer.message;
-  return { found: kvs.length, count, revision: header?.revision ?? 0, size: answer.size };
+  return { found: kvs.length, count, revision: header?.revision ?? 0, size: answer.size, header };
+}
+
+/** An answer begins with its header: a tag, its length (less than 128), its bytes. */
+const headerOf = (bytes: Uint8Array): ResponseHeader => ResponseHeader.decode(bytes.subarray(2, 2 + (bytes[1] ?? 0)));
+
+/** etcd tells it before it adds to the header who answers: then only the revision is in it. */
+function sizeAtApply(size: number, header = ResponseHeader.create()): number {
+  const { revision } = header;
+  return (
+    size - ResponseHeader.encode(header).length + ResponseHeader.encode(ResponseHeader.create({ revision })).length
+  );
 }
 
 function rangeStats(request: RangeRequest, answer: RangeFigures | undefined): CallStats {
@@ -113,7 +127,10 @@ function rangeStats(request: RangeRequest, answer: RangeFigures | undefined): Ca
     content: rangeText(request),
     read: {
       prefix: 'read-only range ',
-      response: answer === undefined ? '' : `range_response_count:${answer.found} size:${answer.size}`,
+      response:
+        answer === undefined
+          ? ''
+          : `range_response_count:${answer.found} size:${sizeAtApply(answer.size, answer.header)}`,
     },
     trace: {
       operation: 'range',
@@ -166,7 +183,10 @@ function txnStats(request: TxnRequest, answer: Answer<TxnResponse> | undefined):
       ? {
           read: {
             prefix: 'read-only txn ',
-            response: answer === undefined ? '' : `responses:<${found.join(' ')}> size:${size}`,
+            response:
+              answer === undefined
+                ? ''
+                : `responses:<${found.join(' ')}> size:${sizeAtApply(size, answer.message.header)}`,
           },
         }
       : {}),

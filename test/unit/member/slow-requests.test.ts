@@ -192,9 +192,12 @@ describe('a slow request', () => {
       figures(2, 13, 0, 6),
     );
 
-    const long = new RangeAnswer([], 99, { found: 2, count: 9, revision: 5 });
+    // Its ids and term are not there yet when etcd tells the size.
+    const whole = { clusterId: 2n ** 63n, memberId: 2n ** 63n, revision: 5, raftTerm: 2 };
+    const head = RangeResponse.encode({ header: whole, kvs: [], more: false, count: 0 });
+    const long = new RangeAnswer([head], 99, { found: 2, count: 9, revision: 5 });
     const slow = stats({ response: long, agreedMs: 120 });
-    expect(slow.last).toMatchObject({ response: 'range_response_count:2 size:99' });
+    expect(slow.last).toMatchObject({ response: 'range_response_count:2 size:75' });
     expect(slow.fieldsOf('trace[7] range')).toMatchObject({
       detail: '{range_begin:a\u0000"; range_end:; response_count:2; response_revision:5; }',
       duration: '301ms',
