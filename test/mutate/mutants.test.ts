@@ -16,6 +16,8 @@ test.each<[string, string[]]>([
   ['const x = id.toString();', []],
   ['const x = list.some(f);', ['list.some(f) → list.every(f)']],
   ['const x = !a;', ['!a → (a)']],
+  ['const x = void 0;', []],
+  ['const x = () => void f(1);', ['1 → (1 + 1)']],
   ['if (a) b();', ['a → false', 'a → true', 'b(); → ;']],
   ['while (a < 1n) b();', ['a < 1n → false', 'a < 1n → (a) <= (1n)', '1n → (1n + 1n)', 'b(); → ;']],
   ['const o = { 1: list?.slice(2) };', ['2 → (2 + 1)', '2 → (2 - 1)']],

@@ -151,6 +151,8 @@ function isFixed(node: Node, field: string): boolean {
   if (node.type === 'ExportAllDeclaration' || node.type === 'ThrowStatement') return true;
   const isNamed = ['Property', 'PropertyDefinition', 'MethodDefinition', 'MemberExpression'].includes(node.type);
   if (isNamed && (field === 'key' || field === 'property')) return node.computed !== true;
+  // `undefined`, as the compiler writes it: another number behind it is the same.
+  if (node.type === 'UnaryExpression' && node.operator === 'void') return nodeAt(node, field).type === 'Literal';
   // An iteration's step: a loop that goes the other way does not end.
   return node.type === 'ForStatement' && field === 'update';
 }
