@@ -1,7 +1,7 @@
 /**
  * etcdctl beside etcd 3.5's in every output mode: the same command lines by both, each at a real member of its own that
- * went through the same; bytes and exit codes have to be equal, and what is told of failures. Runs where REAL_ETCD names
- * a folder with real programs. Help texts are our own and left out, as is what the real one panics on.
+ * went through the same; bytes and exit codes have to be equal, and what is told of failures. Runs where REAL_ETCD
+ * names a folder with real programs. Help texts are our own and left out, as is what the real one panics on.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
