@@ -150,6 +150,12 @@ const differences = {
   clientNamesItself: row(false, true, true, true),
   /** `/livez` and `/readyz` are there with `--enable-v2` too, on listeners of clients. */
   probesBesideV2: since36,
+  /** Where Go prints a message, what its generated type adds is shown too. */
+  printsInnerFields: row(false, true, true, true),
+  /** In JSON of a transaction `response_range`; in older versions `ResponseRange`. */
+  choicesHaveJsonNames: row(false, true, true, true),
+  /** `snapshot status` refers to etcdutl. */
+  snapshotStatusIsDeprecated: row(false, true, true, true),
   /** Records of failed calls name both ends of their connection. */
   clientTellsPeer: row(false, true, true, true),
   /** `endpoint hashkv` shows the revision that was hashed. */

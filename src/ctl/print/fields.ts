@@ -70,6 +70,7 @@ export const FIELDS: Renderers<FieldLines> = {
       ...(differenceOf('hashkvHasRevision', emulate) ? [field('HashRevision', hashKV.hashRevision)] : []),
       '',
     ]),
+  // etcd-diff: where there is no alarm etcdctl dies of the header that it did not get.
   alarm: ({ header, alarms }) => [
     ...headerFields(header),
     ...alarms.flatMap(({ memberID, alarm }) => [

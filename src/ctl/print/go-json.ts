@@ -3,6 +3,7 @@
  * every 64-bit number as a bare number. So text is built here and never passes through a JavaScript number, which could
  * not hold an id.
  */
+import { differenceOf } from '../../lib/emulate.js';
 import type { Permission } from '../../proto/gen/authpb.js';
 import type {
   AlarmMember,
@@ -17,6 +18,7 @@ import type {
   TxnResponse,
 } from '../../proto/gen/etcdserverpb.js';
 import type { Event, KeyValue } from '../../proto/gen/mvccpb.js';
+import type { PrintOptions } from './printer.js';
 
 /** JSON text; undefined = leave the field out (Go's omitempty). */
 type Json = string | undefined;
@@ -96,24 +98,27 @@ export const deleteRange = (answer: DeleteRangeResponse): string =>
     prev_kvs: nonEmpty(answer.prevKvs, keyValue),
   });
 
-export const txn = (answer: TxnResponse): string =>
+export const txn = (answer: TxnResponse, options: Pick<PrintOptions, 'emulate'>): string =>
   object({
     header: headerOf(answer.header),
     succeeded: bool(answer.succeeded),
-    responses: nonEmpty(answer.responses, responseOp),
+    responses: nonEmpty(answer.responses, (each) => responseOp(each, options)),
   });
 
-/** A oneof is a field of its own in Go's structs: `Response`. */
-function responseOp({ response }: ResponseOp): string {
+/** A oneof is a field of its own in Go's structs: `Response`. What is in it has a JSON name since 3.5. */
+function responseOp({ response }: ResponseOp, options: Pick<PrintOptions, 'emulate'>): string {
+  const isNamed = differenceOf('choicesHaveJsonNames', options.emulate);
+  const chosen = (jsonName: string, goName: string, value: string): string =>
+    object({ Response: object({ [isNamed ? jsonName : goName]: value }) });
   switch (response.case) {
     case 'responseRange':
-      return object({ Response: object({ response_range: range(response.value) }) });
+      return chosen('response_range', 'ResponseRange', range(response.value));
     case 'responsePut':
-      return object({ Response: object({ response_put: put(response.value) }) });
+      return chosen('response_put', 'ResponsePut', put(response.value));
     case 'responseDeleteRange':
-      return object({ Response: object({ response_delete_range: deleteRange(response.value) }) });
+      return chosen('response_delete_range', 'ResponseDeleteRange', deleteRange(response.value));
     case 'responseTxn':
-      return object({ Response: object({ response_txn: txn(response.value) }) });
+      return chosen('response_txn', 'ResponseTxn', txn(response.value, options));
     case undefined:
       return object({ Response: 'null' });
   }

@@ -4,6 +4,7 @@
  */
 
 import { ExitCode, fail } from '../../cli/exit.js';
+import { differenceOf } from '../../lib/emulate.js';
 import {
   AlarmResponse,
   AuthRoleAddResponse,
@@ -59,11 +60,11 @@ export const PROTOBUF: Renderers<Uint8Array> = {
       WatchResponse.create({ header: header ?? ResponseHeader.create(), events, compactRevision, canceled, created }),
     ),
   grant: onlyHeader,
-  revoke: ({ answer }) =>
-    fail(
-      ExitCode.badFeature,
-      `marshal unsupported for type clientv3.LeaseRevokeResponse ({${goHeaderText(answer.header)} {} [] 0})`,
-    ),
+  revoke: ({ answer }, { emulate }) => {
+    const inner = differenceOf('printsInnerFields', emulate) ? ' {} [] 0' : '';
+    const shown = `{${goHeaderText(answer.header)}${inner}}`;
+    fail(ExitCode.badFeature, `marshal unsupported for type clientv3.LeaseRevokeResponse (${shown})`);
+  },
   keepAlive: onlyHeader,
   timeToLive: onlyHeader,
   timeToLiveKeys: onlyHeader,

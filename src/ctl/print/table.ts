@@ -47,8 +47,8 @@ function drawTable({ head, rows }: Table, border: Border): string {
   const crossings = new Map([...border.top].map((char, at) => [char, border.middle[at] ?? char]));
   // Only the heads are ruled off, where the library knows all rows or none.
   const rule = [...top].map((char) => crossings.get(char) ?? char).join('');
-  const isEmpty = rows.length === 0;
-  return `${[top, headLine, ...(isEmpty ? [] : [rule]), ...rest].join('\n')}\n`;
+  const isRuled = rows.length > 0 || border === BORDERS.ascii;
+  return `${[top, headLine, ...(isRuled ? [rule] : []), ...rest].join('\n')}\n`;
 }
 
 function charsOf({ line, side, top, bottom }: Border): Partial<Record<CharName, string>> {

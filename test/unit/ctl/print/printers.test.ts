@@ -86,6 +86,8 @@ describe('keys', () => {
       message:
         'marshal unsupported for type clientv3.LeaseRevokeResponse ({cluster_id:1 member_id:2 raft_term:4  {} [] 0})',
     });
+    const older = printed('protobuf', (printer) => printer.print('revoke', revoked), { emulate: '3.4' });
+    await expect(older).rejects.toThrow('({cluster_id:1 member_id:2 raft_term:4 })');
   });
 
   it('are the answer’s bytes as protobuf', async () => {
@@ -136,6 +138,8 @@ describe('a transaction', () => {
     expect(await printed('json', (printer) => printer.print('txn', answer))).toContain(
       '"succeeded":true,"responses":[{"Response":{"response_put":{}}},{"Response":{"response_range":{"kvs":[',
     );
+    const older = await printed('json', (printer) => printer.print('txn', answer), { emulate: '3.4' });
+    expect(older).toContain('[{"Response":{"ResponsePut":{}}},{"Response":{"ResponseRange":{"kvs":[');
   });
 });
 
@@ -238,11 +242,14 @@ describe('members', () => {
     );
   });
 
-  it('have no rule under their heads where there are none', async () => {
+  it('have no rule under their heads where there are none, in a box', async () => {
     const box = await printed('table', (printer) => printer.print('endpointHashKV', []));
     expect(Buffer.from(box, 'latin1').toString()).toBe(
       '┌──────────┬──────┐\n│ ENDPOINT │ HASH │\n└──────────┴──────┘\n',
     );
+    const rule = '+----------+------+\n';
+    const ascii = await printed('table', (printer) => printer.print('endpointHashKV', []), { emulate: '3.4' });
+    expect(ascii).toBe(`${rule}| ENDPOINT | HASH |\n${rule}${rule}`);
   });
 
   it('leave out what is empty in JSON and escape what HTML minds', async () => {
