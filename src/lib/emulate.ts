@@ -121,6 +121,12 @@ const differences = {
   /** Go's text form of a message ends in a blank. */
   messageTextEndsInBlank: row(true, true, true, false),
 
+  // Metrics
+  /** A member counts itself among the peers that it knows. */
+  knowsItselfAsPeer: since36,
+  /** The answer that a refused unary call does not have counts as a message sent. */
+  countsRefusalsAsSent: since36,
+
   // Who may call
   /** Whom `Defragment`, `Hash`, `HashKV` and `Snapshot` refuse is told so in the words of the store of users. */
   maintenanceRefusesAsStore: row(true, true, false, false),

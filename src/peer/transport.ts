@@ -4,6 +4,7 @@
  *
  * Nothing begins before `start`; one timer serves the heartbeats of all connections.
  */
+import { differenceOf } from '../lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../lib/http.js';
 import { messageTypeName } from '../raftpb/describe.js';
 import { type Message, NONE, type NodeId } from '../raftpb/types.js';
@@ -50,7 +51,9 @@ class HttpTransport implements PeerTransport {
       peer: (id) => this.#peers.get(id),
       addRemote: (id, urls) => this.#addRemote(id, urls),
     });
-    const { clock } = context;
+    const { clock, emulate, metrics } = context;
+    const own = hex(local.id);
+    if (differenceOf('knowsItselfAsPeer', emulate)) metrics.knownPeers.set({ Local: own, Remote: own }, 1);
     this.#stopHeartbeats = clock.every(CONNECTION_TIMEOUT_MS / 3, () => {
       const nowMs = clock.monotonicMs();
       for (const peer of this.#peers.values()) peer.heartbeat(nowMs);

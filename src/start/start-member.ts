@@ -13,6 +13,7 @@ import { RpcCounts } from '../api/v3/register.js';
 import { textsOf } from '../config/listen-url.js';
 import type { LogLevel, MemberOptions } from '../config/member-options.js';
 import type { Disk } from '../lib/disk.js';
+import { differenceOf } from '../lib/emulate.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
@@ -186,7 +187,9 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     }
   };
   const member = await open();
-  const counts = new RpcCounts();
+  const counts = new RpcCounts({
+    countsRefusalsAsSent: differenceOf('countsRefusalsAsSent', options.emulate),
+  });
   let tracing: Tracing | undefined;
   try {
     const health = new HealthCounters();

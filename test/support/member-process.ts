@@ -12,6 +12,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
  */
 export const realEtcd: string | undefined = process.env.REAL_ETCD || undefined;
 export const realEtcd34: string | undefined = process.env.REAL_ETCD_34 || undefined;
+/** Only where somebody has built them. */
+export const realEtcd36: string | undefined = process.env.REAL_ETCD_36 || undefined;
+export const realEtcd37: string | undefined = process.env.REAL_ETCD_37 || undefined;
 
 /** Path of one of our programs; `buildPrograms` makes them. */
 export const ourProgram = (name: 'etcd' | 'etcdctl' | 'etcdutl'): string => join(root, 'bin', name);

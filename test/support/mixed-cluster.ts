@@ -5,12 +5,13 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { Client, type ClientOptions, op } from '../../src/client/index.js';
+import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import type { ClusterPlace, LocalCluster, Runner } from './cluster.js';
-import { ourProgram, realEtcd, realEtcd34 } from './member-process.js';
+import { ourProgram, realEtcd, realEtcd34, realEtcd36, realEtcd37 } from './member-process.js';
 import { outputOf } from './program.js';
 
 export interface RealVersion {
-  readonly version: '3.4' | '3.5';
+  readonly version: EmulatedVersion;
   readonly folder: string;
   readonly isThere: boolean;
   /** In this process, and as a process of its own; and one of theirs. */
@@ -20,7 +21,7 @@ export interface RealVersion {
   readonly etcdctl: string;
 }
 
-const versionAt = (version: '3.4' | '3.5', folder: string | undefined, quick: readonly string[]): RealVersion => {
+const versionAt = (version: EmulatedVersion, folder: string | undefined, quick: readonly string[]): RealVersion => {
   const flags = [`--emulate-version=${version}`];
   return {
     version,
@@ -37,6 +38,11 @@ const versionAt = (version: '3.4' | '3.5', folder: string | undefined, quick: re
 export const realVersions: readonly RealVersion[] = [
   versionAt('3.5', realEtcd, ['--experimental-snapshot-catchup-entries=5']),
   versionAt('3.4', realEtcd34, []),
+  // These two are not asked for: where they are absent, nothing is left out.
+  ...[
+    versionAt('3.6', realEtcd36, ['--experimental-snapshot-catchup-entries=5']),
+    versionAt('3.7', realEtcd37, ['--snapshot-catchup-entries=5']),
+  ].filter(({ isThere }) => isThere),
 ];
 
 /** Elections take half as long as by default. */

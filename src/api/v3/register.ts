@@ -1,5 +1,5 @@
 /** All v3 services of a member on one gRPC server, and the counts that `grpc_server_*` metrics are made of. */
-import type { Code, GrpcServer, ServerObserver, StreamHandler, UnaryHandler } from '../../grpc/types.js';
+import { Code, type GrpcServer, type ServerObserver, type StreamHandler, type UnaryHandler } from '../../grpc/types.js';
 import type { MethodKind } from '../../lib/codec.js';
 import { TRACE_MS } from '../../lib/go/trace-record.js';
 import { codeNames } from '../../proto/code.js';
@@ -111,6 +111,8 @@ export class RpcCounts implements ServerObserver {
   readonly #handledListeners: HandledListener[] = [];
   sentBytes = 0;
 
+  constructor(readonly options: { readonly countsRefusalsAsSent: boolean } = { countsRefusalsAsSent: false }) {}
+
   /** Times of calls are only measured where somebody wants them. */
   addHandledListener(listener: HandledListener): void {
     this.#handledListeners.push(listener);
@@ -146,6 +148,7 @@ export class RpcCounts implements ServerObserver {
     const name = codeNames[code] ?? 'Unknown';
     if (tookMs !== undefined) for (const listener of this.#handledListeners) listener(count, tookMs / 1000, name);
     count.handled[name] = (count.handled[name] ?? 0) + 1;
+    if (this.options.countsRefusalsAsSent && kind === 'unary' && code !== Code.Ok) count.sent++;
   }
 
   received(path: string, bytes: number): void {

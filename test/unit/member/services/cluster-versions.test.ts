@@ -186,8 +186,8 @@ describe('a downgrade', () => {
   }
 
   it.each<[string, Setting, string]>([
-    ['3.5', {}, '3.6.0'],
-    ['3.5.9', {}, '3.6.0'],
+    ['3.5', {}, '3.6'],
+    ['3.5.9', {}, '3.6'],
     ['3.4.0', {}, 'invalidDowngradeTargetVersion'],
     ['3.6.0', {}, 'invalidDowngradeTargetVersion'],
     ['3.7.0', {}, 'invalidDowngradeTargetVersion'],
@@ -200,8 +200,8 @@ describe('a downgrade', () => {
     expect(await run(0, to)).toBe(answer);
     expect(proposed).toEqual([]);
     expect(await run(1, to)).toBe(answer);
-    expect(proposed).toEqual(answer === '3.6.0' ? [{ enabled: true, ver: '3.5.0' }] : []);
-    expect(logger.records.length).toBe(answer === '3.6.0' ? 0 : 1);
+    expect(proposed).toEqual(answer === '3.6' ? [{ enabled: true, ver: '3.5.0' }] : []);
+    expect(logger.records.length).toBe(answer === '3.6' ? 0 : 1);
   });
 
   it('is not begun where members would die of it', async () => {
@@ -211,8 +211,10 @@ describe('a downgrade', () => {
 
   it('is called off where there is one; 3.6 takes it lightly where there is none', async () => {
     const { run, proposed } = downgrade({ target: '3.5.0' });
-    expect([await run(2, ''), proposed]).toEqual(['3.6.0', [{ enabled: false, ver: '' }]]);
-    expect(await downgrade({}).run(2, '')).toBe('3.6.0');
+    expect([await run(2, ''), proposed]).toEqual(['3.6', [{ enabled: false, ver: '' }]]);
+    expect(await downgrade({}).run(2, '')).toBe('3.6');
+    const earlier = downgrade({ emulate: '3.5', version: '3.5.0', target: '3.4.0' });
+    expect(await earlier.run(2, '')).toBe('3.5.0');
     expect(await downgrade({ emulate: '3.5' }).run(2, '')).toBe('noInflightDowngrade');
     expect(await run(7, '')).toBe('etcdserver: unknown method');
   });
