@@ -132,6 +132,8 @@ const differences = {
   maintenanceRefusesAsStore: row(true, true, false, false),
   /** `Status` is for anybody with a name; before, for root. */
   statusForAllUsers: since36,
+  /** `RoleGet` of `root` tells that it may read and write all keys; before, what was granted to it. */
+  rootRoleTellsAllKeys: since36,
   /** `AuthStatus` is for anybody whose token is not wrong; before, for root. */
   authStatusForAll: row(false, false, false, true),
 

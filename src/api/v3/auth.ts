@@ -3,14 +3,19 @@
  * caller's request and is permitted or refused as it is applied. New passwords are hashed before: no entry, and so no
  * log or snapshot, has one (GHSA-528j-9r78-wffx), unless a 3.4 may have to read it.
  */
+import { ROOT_ROLE } from '../../auth/records.js';
 import type { ServerCall } from '../../grpc/types.js';
 import { differenceOf } from '../../lib/emulate.js';
 import type { AuthKind } from '../../member/apply/auth-requests.js';
 import type { RequestOf } from '../../member/apply/operation.js';
+import { Permission, Permission_Type } from '../../proto/gen/authpb.js';
 import type { Auth } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import type { Handlers } from './service.js';
+
+/** What the role `root` may, whatever was granted to it. */
+const allKeys = Permission.create({ permType: Permission_Type.READWRITE, rangeEnd: Buffer.of(0) });
 
 export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof Auth> {
   const header = () => member.header(member.currentRevision);
@@ -58,7 +63,11 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     userRevokeRole: (request, call) => through(call, 'authUserRevokeRole', request),
 
     roleAdd: (request, call) => through(call, 'authRoleAdd', request),
-    roleGet: (request, call) => through(call, 'authRoleGet', request),
+    async roleGet(request, call) {
+      const response = await through(call, 'authRoleGet', request);
+      const tellsAll = request.role === ROOT_ROLE && differenceOf('rootRoleTellsAllKeys', member.emulate);
+      return tellsAll ? { ...response, perm: [allKeys] } : response;
+    },
     roleList: (request, call) => through(call, 'authRoleList', request),
     roleDelete: (request, call) => through(call, 'authRoleDelete', request),
     roleGrantPermission: (request, call) => through(call, 'authRoleGrantPermission', request),

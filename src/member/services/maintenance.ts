@@ -61,7 +61,8 @@ export class Maintenance {
       isLearner: cluster.local?.isLearner ?? false,
       ...(differenceOf('statusHasStorageVersion', emulate)
         ? {
-            storageVersion: this.storageVersion ?? '',
+            // A database that does not say it is one of 3.5.
+            storageVersion: this.storageVersion ?? '3.5.0',
             dbSizeQuota: space.quotaOption < 0 ? space.quotaOption : space.quotaBytes,
             downgradeInfo: cluster.downgrade,
           }
