@@ -192,7 +192,7 @@ export interface GrpcServerOptions {
   /** Largest message taken; default 4 MiB (etcd sets max-request-bytes + 512 KiB). */
   readonly maxReceiveBytes?: number | undefined;
   readonly maxSendBytes?: number | undefined;
-  /** Said of every malformed message, in place of what is wrong with it. */
+  /** Said of every malformed message, in place of what is wrong with it; strings are to be UTF-8 then. */
   readonly malformedText?: string | undefined;
   readonly observer?: ServerObserver | undefined;
   /** Called for each call; what it returns is called at its end. */

@@ -25,6 +25,19 @@ const half = new Uint32Array(cell.buffer);
  */
 const MAX_DEPTH = 1000;
 
+export const NOT_UTF8 = 'string field contains invalid UTF-8';
+let takesTextAlone = false;
+
+/** Runs `decode`, which must not wait for anything. */
+export function textAlone<T>(decode: () => T): T {
+  takesTextAlone = true;
+  try {
+    return decode();
+  } finally {
+    takesTextAlone = false;
+  }
+}
+
 export class Reader {
   pos = 0;
   #low = 0;
@@ -163,6 +176,7 @@ export class Reader {
 
   /**
    * Up to 3.6 etcd takes any bytes in a string, and stores them: they come as lone surrogates, see `lib/raw-text.ts`.
+   * Within `textAlone` they are refused, as by 3.7.
    */
   string(end: number): string {
     const stop = this.stop(end);
@@ -170,7 +184,9 @@ export class Reader {
     this.pos = stop;
     const { buf } = this;
     const view = Buffer.from(buf.buffer, buf.byteOffset + start, stop - start);
-    return isUtf8(view) ? view.toString('utf8') : rawText(view);
+    if (isUtf8(view)) return view.toString('utf8');
+    if (takesTextAlone) throw new ProtoDecodeError(NOT_UTF8);
+    return rawText(view);
   }
 
   /** proto2 strings are not validated; what is not UTF-8 in them becomes U+FFFD. */

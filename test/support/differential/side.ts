@@ -106,7 +106,10 @@ export class Side implements AsyncDisposable {
       ...(body === undefined ? {} : { body }),
       signal: AbortSignal.timeout(ANSWER_MS),
     });
-    return this.#masked({ ...told(response), body: await response.text() }, path);
+    const text = (await response.text())
+      .replace('Temporary Redirect', 'Moved Permanently')
+      .replace(/("etcdserver":"\d+\.\d+)\.\d+/, '$1');
+    return this.#masked({ ...told(response), body: text }, path);
   }
 
   async revision(): Promise<number | undefined> {

@@ -1,0 +1,27 @@
+/** What is said of malformed requests: what is wrong with them, or, with a text for all, that. */
+import { expect, it } from 'vitest';
+import { decodeRequest } from '../../../src/grpc/decode-request.js';
+import { Code } from '../../../src/grpc/types.js';
+import { Auth } from '../../../src/proto/gen/etcdserverpb.js';
+
+const malformedText = 'not a message';
+const prefix = 'grpc: error unmarshalling request: ';
+
+it.each([
+  ['0a', {}, 'unexpected EOF'],
+  ['0801', {}, 'proto: wrong wireType = 0 for field Name'],
+  ['0a', { malformedText }, malformedText],
+  ['0801', { malformedText }, malformedText],
+  // Whatever else is wrong after it.
+  ['0a01ff0a', { malformedText }, 'string field contains invalid UTF-8'],
+])('%s with %j', (hex, options, wanted) => {
+  const decoded = (): unknown => decodeRequest(Auth.userGet, Buffer.from(hex, 'hex'), options);
+  expect(decoded).toThrow(expect.objectContaining({ code: Code.Internal, message: prefix + wanted }));
+});
+
+it('bytes that are no text pass where nothing is said of all, as with etcd before 3.7', () => {
+  const bytes = Buffer.from('0a02ff41', 'hex');
+  expect(() => decodeRequest(Auth.userGet, bytes, { malformedText })).toThrow('invalid UTF-8');
+  const request = decodeRequest(Auth.userGet, bytes, {});
+  expect(Auth.userGet.input.encode(request)).toEqual(bytes);
+});
