@@ -257,6 +257,8 @@ const plan = (path: string, body: Body, as: Caller = 'root'): Planned => ({ rpc:
 
 /** Turns authentication on, with a user who may do a little, and takes tokens for both. */
 export const authOn: readonly Planned[] = [
+  // One who was made without a password never gets in.
+  plan('/v3/auth/user/delete', { name: 'root' }),
   plan('/v3/auth/user/add', { name: 'root', password: 'pw' }),
   plan('/v3/auth/user/changepw', { name: 'root', password: 'pw' }),
   plan('/v3/auth/user/grant', { user: 'root', role: 'root' }),
