@@ -25,15 +25,13 @@ export default class Defrag extends CtlCommand {
     const { openSession } = await import('../../src/ctl/session.js');
     const { clusterEndpoints } = await import('../../src/ctl/cluster-endpoints.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
-    const { formatDuration } = await import('../../src/lib/go/duration.js');
+    const { formatMs } = await import('../../src/lib/go/duration.js');
     await using session = await openSession(globals, this.io);
+    const tellsTime = differenceOf('defragTellsTime', globals.emulate);
     let hasFailed = false;
     for (const endpoint of await clusterEndpoints(globals, flags, session.client)) {
       const startMs = osClock.monotonicMs();
-      const took = () =>
-        differenceOf('defragTellsTime', globals.emulate)
-          ? `. took ${formatDuration(BigInt(Math.round((osClock.monotonicMs() - startMs) * 1e6)))}`
-          : '';
+      const took = () => (tellsTime ? `. took ${formatMs(osClock.monotonicMs() - startMs)}` : '');
       try {
         await whileSpinning(this.io, `defragmenting ${endpoint}`, () =>
           session.client.maintenance.defragment(endpoint, session.limits),
@@ -42,7 +40,7 @@ export default class Defrag extends CtlCommand {
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
         hasFailed = true;
-        this.note(`Failed to defragment etcd member[${endpoint}]${took()} (${error.message})`);
+        this.note(`Failed to defragment etcd member[${endpoint}]${took()}${tellsTime ? '.' : ''} (${error.message})`);
       }
     }
     if (hasFailed) exitSilently(ExitCode.error);

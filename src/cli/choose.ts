@@ -3,7 +3,7 @@
  * knows the client's commands too, `etcdctl` is the client, of the v2 API where `ETCDCTL_API=2` says so, `etcdutl`
  * works on files.
  */
-import { DEFAULT_EMULATED_VERSION, parseEmulatedVersion } from '../lib/emulate.js';
+import { DEFAULT_EMULATED_VERSION, differenceOf, parseEmulatedVersion } from '../lib/emulate.js';
 
 export type CommandSet = 'etcd' | 'ctl' | 'ctl2' | 'utl';
 
@@ -41,7 +41,7 @@ export function chooseSet({ program, words, env, memberCommands, clientCommands 
 function chooseApi(words: readonly string[], env: ChooseInput['env']): Choice {
   const api = env.ETCDCTL_API ?? '';
   const emulate = parseEmulatedVersion(env.ETCDCTL_EMULATE_VERSION ?? '') ?? DEFAULT_EMULATED_VERSION;
-  if (api === '' || api === '3' || emulate === '3.6' || emulate === '3.7') return { t: 'run', set: 'ctl', words };
+  if (api === '' || api === '3' || !differenceOf('knowsApiVariable', emulate)) return { t: 'run', set: 'ctl', words };
   if (api === '2') return { t: 'run', set: 'ctl2', words };
   const colon = emulate === '3.4' ? '' : ':';
   return { t: 'refuse', message: `unsupported API version${colon} ${api}\n`, exitCode: 1 };

@@ -134,6 +134,9 @@ function cobraUsage(program: Program, manifest: Manifest, subject: Subject): str
   return sections.join('\n');
 }
 
+/** The program's global flags alone. */
+export const renderGlobals = (program: Program): string => cobraFlags(notesOfFlags(program.globals));
+
 function cobraFlags(flags: Readonly<Record<string, FlagNote>>): string {
   const rows = Object.entries(flags)
     .filter(([, flag]) => flag.hidden !== true)

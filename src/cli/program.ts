@@ -18,7 +18,10 @@ export interface Program {
   readonly globals: FlagTable;
   readonly topics: Readonly<Record<string, Topic>>;
   /** Layout of the help, and with it where usage goes after an error. */
-  readonly style: { readonly layout: 'etcdctl' | 'cobra' | 'urfave'; readonly usageOnErrorTo: 'stdout' | 'stderr' };
+  readonly style: {
+    readonly layout: 'etcdctl' | 'cobra' | 'urfave';
+    readonly usageOnErrorTo: 'stdout' | 'stderr' | 'of-version';
+  };
   /** Commands in the order in which help lists them, where that is not the alphabet's. */
   readonly order?: readonly string[];
 }

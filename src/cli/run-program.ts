@@ -4,7 +4,7 @@
  */
 
 import type { EmulatedVersion } from '../lib/emulate.js';
-import { DEFAULT_EMULATED_VERSION, emulatedVersions, parseEmulatedVersion } from '../lib/emulate.js';
+import { DEFAULT_EMULATED_VERSION, differenceOf, emulatedVersions, parseEmulatedVersion } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
 import { textOrBytes } from '../lib/raw-text.js';
 import type { BaseCommand } from './base-command.js';
@@ -76,7 +76,12 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
     case 'topic': {
       const { path } = resolved;
       try {
-        parseWords(resolved.words, { ...program.topics[path]?.flags, ...program.globals, ...helpFlag(path) });
+        const { args } = parseWords(resolved.words, {
+          ...program.topics[path]?.flags,
+          ...program.globals,
+          ...helpFlag(path),
+        });
+        if (path === 'completion') wantShell(program, args, emulate);
       } catch (error) {
         if (!(error instanceof FlagError)) throw error;
         refuseLine({ program, manifest, path, emulate, io }, error.message);
@@ -96,6 +101,14 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
       return;
     }
   }
+}
+
+/** From 3.6 on a shell has to be named, and one that is known. Throws FlagError. */
+function wantShell(program: Program, args: readonly string[], emulate: EmulatedVersion): void {
+  if (!differenceOf('completionWantsShell', emulate)) return;
+  const [shell] = args;
+  if (shell === undefined || args.length !== 1) throw new FlagError(`accepts 1 arg(s), received ${args.length}`);
+  throw new FlagError(`invalid argument ${goQuote(shell)} for ${goQuote(`${program.name} completion`)}`);
 }
 
 const inBackticks = (word: string): string => `\`${word}\``;

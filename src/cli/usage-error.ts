@@ -20,7 +20,11 @@ export interface UsageContext {
 
 /** Prints what comes before the last word; throws what ends the program with it. */
 export function refuseLine({ program, manifest, path, emulate, io }: UsageContext, message: string): never {
-  const { layout, usageOnErrorTo } = program.style;
+  const { layout } = program.style;
+  const usageOnErrorTo =
+    program.style.usageOnErrorTo === 'of-version'
+      ? differenceOf('ctlUsageGoesTo', emulate)
+      : program.style.usageOnErrorTo;
   const isCobra = layout !== 'urfave';
   if (isCobra) io.stderr.write(textOrBytes(`Error: ${message}\n`));
   (usageOnErrorTo === 'stdout' ? io.stdout : io.stderr).write(renderUsage(program, manifest, path, emulate));

@@ -89,7 +89,7 @@ export class Caller {
     const deadline = timeoutMs === undefined ? undefined : this.#clock.monotonicMs() + timeoutMs;
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       const error = contextDeadlineExceeded();
-      this.#logFailure(0, error, undefined);
+      this.#logFailure(method, { attempt: 0, error, peer: undefined });
       return Promise.reject(deadlineExceeded(error));
     }
     const channel = signal?.aborted === true ? undefined : this.#balancer.pick();
@@ -151,7 +151,7 @@ export class Caller {
         if (!(thrown instanceof GrpcError)) throw fromGrpc(thrown);
         error = thrown;
       }
-      this.#logFailure(attempt, error, channel?.peer);
+      this.#logFailure(method, { attempt, error, peer: channel?.peer });
       const isOver = this.#isOver(call);
       const decision = judge(error, {
         policy: call.policy,
@@ -233,10 +233,14 @@ export class Caller {
     return { metadata: this.#metadataNow().plain, timeoutMs, signal };
   }
 
-  #logFailure(attempt: number, error: GrpcError, peer: ConnectionPeer | undefined): void {
+  #logFailure(
+    method: { readonly path: string },
+    { attempt, error, peer }: { attempt: number; error: GrpcError; peer: ConnectionPeer | undefined },
+  ): void {
     this.#logger.warn('retrying of unary invoker failed', {
       target: this.#target,
       peer: peerText(peer),
+      method: method.path,
       attempt,
       error: statusText(error.code, error.message),
     });

@@ -55,8 +55,6 @@ export class Client {
   readonly #syncing = new AbortController();
   readonly #stopSyncing: () => void;
   #endpoints: readonly string[] = [];
-  /** What records call the whole client by, calls to one endpoint included: clientv3 names its first. */
-  #target: string | undefined;
   /** By endpoint, as its text is. */
   #channels: ReadonlyMap<string, Channel> = new Map();
 
@@ -164,8 +162,8 @@ export class Client {
 
   #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
     const id = this.#world.random.uint64().toString(16).padStart(10, '0').slice(0, 10);
-    this.#target ??= `etcd-endpoints://0x${id}/${endpoints[0]?.authority ?? ''}`;
-    return new Caller(balancer, this.#world, { logger: this.#options.logger, target: this.#target });
+    const target = `etcd-endpoints://0x${id}/${endpoints[0]?.authority ?? ''}`;
+    return new Caller(balancer, this.#world, { logger: this.#options.logger, target });
   }
 
   readonly #at: AtEndpoint = async (endpoint, use) => {

@@ -1,6 +1,7 @@
 /** The client library's records as etcdctl shows them: one line of zap's JSON each, on stderr. */
 
 import type { Terminal } from '../cli/terminal.js';
+import { parseEndpoint } from '../client/endpoint.js';
 import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import type { LogFields, Logger } from '../lib/logger.js';
 
@@ -30,29 +31,40 @@ function fieldsOf34(fields: LogFields): LogFields {
   return { ...fields, target: `endpoint://client-${name}/${address}`, peer: undefined };
 }
 
+/** Up to 3.5, calls to one endpoint are told as the client's other calls are: by its first, without their method. */
+function fieldsOf35(fields: LogFields, first: string | undefined): LogFields {
+  const { target } = fields;
+  if (typeof target !== 'string' || first === undefined) return { ...fields, method: undefined };
+  const { authority } = parseEndpoint(first);
+  return { ...fields, target: target.replace(/[^/]*$/, () => authority), method: undefined };
+}
+
 type Level = 'info' | 'warn' | 'error';
 
-/** What goes wrong, under the client library's name. */
-export const clientLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, emulate, 'etcd-client', ['warn', 'error']);
+/** What goes wrong, under the client library's name; `first` is the first of its endpoints. */
+export const clientLogger = (io: Terminal, emulate: EmulatedVersion, first?: string): Logger =>
+  lineLogger(io, emulate, { name: 'etcd-client', first, levels: ['warn', 'error'] });
 
 /** The same in `endpoint health`, whose clients have another name. */
 export const healthLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, emulate, 'client', ['warn', 'error']);
+  lineLogger(io, emulate, { name: 'client', levels: ['warn', 'error'] });
 
 /** How a long command gets on. */
 export const progressLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, emulate, undefined, ['info', 'warn', 'error']);
+  lineLogger(io, emulate, { levels: ['info', 'warn', 'error'] });
 
 /** The same as the client library tells it. */
 export const clientProgressLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, emulate, 'client', ['info', 'warn', 'error']);
+  lineLogger(io, emulate, { name: 'client', levels: ['info', 'warn', 'error'] });
 
 function lineLogger(
   io: Terminal,
   emulate: EmulatedVersion,
-  name: string | undefined,
-  levels: readonly Level[],
+  {
+    name,
+    first,
+    levels,
+  }: { readonly name?: string; readonly first?: string | undefined; readonly levels: readonly Level[] },
 ): Logger {
   const logger = differenceOf('clientNamesItself', emulate) ? name : undefined;
   const digits = differenceOf('logTimestampDigits', emulate);
@@ -63,7 +75,8 @@ function lineLogger(
       if (!levels.includes(level)) return;
       const ts = new Date(io.wallMs()).toISOString().replace('Z', `${'0'.repeat(digits - 3)}Z`);
       const caller = oldCallers[msg] ?? callers[msg] ?? 'v3/client.go';
-      const told = differenceOf('clientTellsPeer', emulate) ? fields : fieldsOf34(fields);
+      const known = differenceOf('clientTellsMethod', emulate) ? fields : fieldsOf35(fields, first);
+      const told = differenceOf('clientTellsPeer', emulate) ? known : fieldsOf34(known);
       io.stderr.write(`${JSON.stringify({ level, ts, logger, caller, msg, ...told })}\n`);
     };
   const made: Logger = {

@@ -4,7 +4,7 @@ import { BaseCommand } from '../cli/base-command.js';
 import { ExitCode, exitSilently, fail } from '../cli/exit.js';
 import type { FlagValues } from '../cli/flags.js';
 import { isOutputFormat } from '../cli/output-format.js';
-import { parseEmulatedVersion } from '../lib/emulate.js';
+import { differenceOf, parseEmulatedVersion } from '../lib/emulate.js';
 import type { CtlGlobals } from './global-flags.js';
 import { applyEnvironment, ctlGlobalFlags, variableOf } from './global-flags.js';
 
@@ -28,7 +28,7 @@ export abstract class CtlCommand extends BaseCommand {
   #readGlobals(): CtlGlobals {
     const outcome = applyEnvironment(ctlGlobalFlags, this.parsedWords(), this.io.env, {
       prefix: PREFIX,
-      known: ['ETCDCTL_API', ...this.ownVariables],
+      known: [...(differenceOf('knowsApiVariable', this.emulate) ? ['ETCDCTL_API'] : []), ...this.ownVariables],
     });
     if (outcome.t === 'shadowed') {
       this.#log(

@@ -23,8 +23,9 @@ export async function clientOptions(
 ): Promise<ClientOptions> {
   const user =
     login.withUser === false ? undefined : await credentials(globals, io, login.passwordPrompt ?? 'Password: ');
+  const endpoints = await endpointsOf(globals, io);
   return {
-    endpoints: await endpointsOf(globals, io),
+    endpoints,
     tls: await tlsOf(globals),
     ...user,
     token: globals['auth-jwt-token'],
@@ -32,7 +33,7 @@ export async function clientOptions(
     keepAlive: { timeMs: globals['keepalive-time'], timeoutMs: globals['keepalive-timeout'] },
     maxSendBytes: globals['max-request-bytes'],
     maxReceiveBytes: globals['max-recv-bytes'],
-    logger: clientLogger(io, globals.emulate),
+    logger: clientLogger(io, globals.emulate, endpoints[0]),
   };
 }
 

@@ -8,7 +8,7 @@ export const etcdctl: Program = {
   summary: 'Talks to etcd from the command line.',
   envPrefix: 'ETCDCTL',
   globals: ctlGlobalFlags,
-  style: { layout: 'etcdctl', usageOnErrorTo: 'stdout' },
+  style: { layout: 'etcdctl', usageOnErrorTo: 'of-version' },
   topics: {
     alarm: { summary: 'Alarms of the cluster', usage: '<subcommand>' },
     auth: { summary: 'Authentication on and off', usage: '<enable or disable>' },

@@ -8,6 +8,7 @@ import { EtcdError, grpcTextOf } from '../client/errors.js';
 import type { ClientOptions } from '../client/options.js';
 import { osWorld } from '../client/os-world.js';
 import type { DiskFile } from '../lib/disk.js';
+import { formatMs } from '../lib/go/duration.js';
 import { pathErrorText, systemErrorText } from '../lib/go/system-error.js';
 import type { Logger } from '../lib/logger.js';
 import { osDisk } from '../lib/os/disk.js';
@@ -28,9 +29,16 @@ export class SnapshotError extends Error {
 export async function saveSnapshot(
   options: ClientOptions,
   path: string,
-  limits: { readonly timeoutMs: number | undefined; readonly logger: Logger; readonly clientLogger: Logger },
+  limits: {
+    readonly timeoutMs: number | undefined;
+    readonly logger: Logger;
+    readonly clientLogger: Logger;
+    /** The record of what was fetched has its time and the server's version. */
+    readonly tellsVersion: boolean;
+  },
 ): Promise<string> {
-  const { logger, clientLogger } = limits;
+  const { logger, clientLogger, tellsVersion } = limits;
+
   const [endpoint] = options.endpoints;
   if (endpoint === undefined || options.endpoints.length !== 1) {
     const given = `[${options.endpoints.join(' ')}]`;
@@ -42,6 +50,7 @@ export async function saveSnapshot(
   const file = openPart(partPath);
   try {
     logger.info('created temporary db file', { path: partPath });
+    const startMs = osWorld.clock.monotonicMs();
     let isOpen = false;
     const onOpened = (): void => {
       isOpen = true;
@@ -57,7 +66,9 @@ export async function saveSnapshot(
       throw new SnapshotError(`sha256 checksum not found [bytes: ${size}]`);
     }
     file.sync();
-    logger.info('fetched snapshot', { endpoint, size: humanSize(size), took: 'now' });
+    const took = formatMs(osWorld.clock.monotonicMs() - startMs);
+    const told = tellsVersion ? { took, 'etcd-version': version } : { took: 'now' };
+    logger.info('fetched snapshot', { endpoint, size: humanSize(size), ...told });
     renamePart(partPath, path);
     logger.info('saved', { path });
     return version;

@@ -154,6 +154,12 @@ const differences = {
   memberJsonHasHex: row(false, true, true, true),
   /** A command line that is refused: cobra tells why, and the program once more. */
   ctlSaysErrorsTwice: row(true, true, false, false),
+  /** `ETCDCTL_API` is a variable of etcdctl's; later it is warned of as an unknown one. */
+  knowsApiVariable: row(true, true, false, false),
+  /** Where the usage of a command line that is refused goes. */
+  ctlUsageGoesTo: row<'stdout' | 'stderr'>('stdout', 'stdout', 'stdout', 'stderr'),
+  /** `completion` is a command that wants the shell's name; before, a group. */
+  completionWantsShell: since36,
   /** Records of the client name it. */
   clientNamesItself: row(false, true, true, true),
   /** `/livez` and `/readyz` are there with `--enable-v2` too, on listeners of clients. */
@@ -166,22 +172,38 @@ const differences = {
   snapshotStatusIsDeprecated: row(false, true, true, true),
   /** Records of failed calls name both ends of their connection. */
   clientTellsPeer: row(false, true, true, true),
+  /** They name the method as well, and the endpoint that was asked; before, the first of the client's. */
+  clientTellsMethod: since36,
   /** `endpoint hashkv` shows the revision that was hashed. */
   hashkvHasRevision: since36,
   /** `endpoint status` shows storage version, quota and downgrade. */
   statusHasStorageVersion: since36,
-  /** `snapshot save` tells the server's version. */
+  /** What `snapshot save` says it wants. */
+  snapshotSaveWants: row('one argument', 'one argument', 'one argument <filename>', 'one argument <filename>'),
+  /** `snapshot save` tells the server's version, and how long fetching took. */
   snapshotSaveTellsVersion: since36,
   /** `snapshot status` shows the storage version. */
   snapshotStatusHasVersion: since36,
   /** `snapshot status` counts the keys of users; before, the entries of all buckets. */
-  snapshotStatusCountsUserKeys: row(false, false, false, true),
+  snapshotStatusCountsUserKeys: since36,
+  /** The newest minor version of storage that `migrate` knows. */
+  newestStorageMinor: row(7, 7, 6, 7),
+  /** A database in use is waited for, ten seconds unless told otherwise; before, commands have no such time. */
+  waitsForLock: row(false, false, false, true),
+  /** `snapshot restore` goes without `--data-dir`. */
+  restoreChoosesDataDir: since36,
   /** `defrag` tells how long it took. */
   defragTellsTime: since36,
   /** `member add --learner` says "added as learner to". */
   memberAddTellsLearner: since36,
   /** How `member list --hex -w json` spells the list of client URLs. */
   memberListHexClientUrls: row('clientURLS', 'clientURLS', 'clientURLs', 'clientURLs'),
+  /** `-w fields` shows ids in hex with `--hex`. */
+  fieldsHaveHex: since36,
+  /** `-w fields` leaves a revision of 0 out of the header. */
+  fieldsLeaveRevisionOut: since36,
+  /** What `-w json` says of `endpoint status` and `endpoint hashkv` where no endpoint answers. */
+  jsonOfNoEndpoint: row('[]', '[]', 'null', 'null'),
   /** What tables are drawn with. 3.5.30's and 3.7's builds use a newer table library. */
   tableBorder: row<'ascii' | 'box'>('ascii', 'box', 'ascii', 'box'),
 } as const;

@@ -9,7 +9,9 @@ export default class SnapshotSave extends CtlCommand {
   override async run(): Promise<void> {
     const { args } = this.input(SnapshotSave);
     const [path] = args;
-    if (path === undefined || args.length !== 1) fail(ExitCode.badArgs, 'snapshot save expects one argument');
+    if (path === undefined || args.length !== 1) {
+      fail(ExitCode.badArgs, `snapshot save expects ${differenceOf('snapshotSaveWants', this.emulate)}`);
+    }
     const globals = this.globals();
     const { clientOptions } = await import('../../../src/ctl/open-client.js');
     const { saveSnapshot } = await import('../../../src/ctl/save-snapshot.js');
@@ -18,12 +20,14 @@ export default class SnapshotSave extends CtlCommand {
     // A snapshot takes as long as it takes, unless someone said otherwise.
     const timeoutMs = globals.changed.has('command-timeout') ? globals['command-timeout'] : undefined;
     const clientLogger = clientProgressLogger(this.io, globals.emulate);
-    const limits = { timeoutMs, logger: progressLogger(this.io, globals.emulate), clientLogger };
+    const logger = progressLogger(this.io, globals.emulate);
+    const tellsVersion = differenceOf('snapshotSaveTellsVersion', globals.emulate);
+    const limits = { timeoutMs, logger, clientLogger, tellsVersion };
     const version = await saveSnapshot(options, path, limits).catch((error: unknown) =>
       fail(ExitCode.interrupted, error instanceof Error ? error.message : String(error)),
     );
     this.print(`Snapshot saved at ${path}`);
-    if (version !== '' && differenceOf('snapshotSaveTellsVersion', globals.emulate)) {
+    if (version !== '' && tellsVersion) {
       this.print(`Server version ${version}`);
     }
   }

@@ -14,9 +14,11 @@ import {
 } from '../../proto/gen/etcdserverpb.js';
 import { Event_EventType, type KeyValue } from '../../proto/gen/mvccpb.js';
 import { nameOf } from './go-text.js';
-import type { Renderers } from './printer.js';
+import type { PrintOptions, Renderers } from './printer.js';
 
-type FieldLines = readonly string[];
+/** A line; or lines that depend on how they are printed. */
+type FieldLine = string | ((options: PrintOptions) => FieldLines);
+export type FieldLines = readonly FieldLine[];
 type Cell = string | number | bigint | boolean;
 
 export const FIELDS: Renderers<FieldLines> = {
@@ -38,12 +40,12 @@ export const FIELDS: Renderers<FieldLines> = {
   keepAlive: leaseTime,
   timeToLive,
   timeToLiveKeys: timeToLive,
-  leases: ({ header, leases }) => [...headerFields(header), ...leases.map(({ ID }) => field('ID', ID))],
+  leases: ({ header, leases }) => [...headerFields(header), ...leases.map(({ ID }) => idField('ID', ID))],
 
   memberList: ({ header, members }) => [
     ...headerFields(header),
     ...members.flatMap((member) => [
-      field('ID', member.ID),
+      idField('ID', member.ID),
       field('Name', goQuote(member.name)),
       ...member.peerURLs.map((url) => field('PeerURL', goQuote(url))),
       ...member.clientURLs.map((url) => field('ClientURL', goQuote(url))),
@@ -74,7 +76,7 @@ export const FIELDS: Renderers<FieldLines> = {
   alarm: ({ header, alarms }) => [
     ...headerFields(header),
     ...alarms.flatMap(({ memberID, alarm }) => [
-      field('MemberID', memberID),
+      idField('MemberID', memberID),
       field('AlarmType', nameOf(AlarmType, alarm)),
       '',
     ]),
@@ -154,7 +156,7 @@ interface LeaseTime {
 }
 
 function leaseTime({ header, ID, TTL }: LeaseTime): FieldLines {
-  return [...headerFields(header), field('ID', ID), field('TTL', TTL)];
+  return [...headerFields(header), idField('ID', ID), field('TTL', TTL)];
 }
 
 function timeToLive(
@@ -176,10 +178,11 @@ function statusFields(endpoint: string, status: StatusResponse, emulate: Emulate
     ...wide('StorageVersion', goQuote(status.storageVersion)),
     field('DBSize', status.dbSize),
     ...wide('DBSizeInUse', status.dbSizeInUse),
+    ...wide('DBSizeQuota', status.dbSizeQuota),
     field('Leader', status.leader),
     field('IsLearner', status.isLearner),
     field('RaftIndex', status.raftIndex),
-    field('RaftTerm', status.raftTerm),
+    ...(isWide ? [] : [field('RaftTerm', status.raftTerm)]),
     field('RaftAppliedIndex', status.raftAppliedIndex),
     field('Errors', `[${status.errors.join(' ')}]`),
     field('Endpoint', goQuote(endpoint)),
@@ -194,10 +197,12 @@ function onlyHeader({ header }: { readonly header: ResponseHeader | undefined })
 }
 
 function headerFields(header: ResponseHeader | undefined): FieldLines {
+  const revision = header?.revision ?? 0;
   return [
-    field('ClusterID', header?.clusterId ?? 0n),
-    field('MemberID', header?.memberId ?? 0n),
-    field('Revision', header?.revision ?? 0),
+    idField('ClusterID', header?.clusterId ?? 0n),
+    idField('MemberID', header?.memberId ?? 0n),
+    ({ emulate }) =>
+      revision === 0 && differenceOf('fieldsLeaveRevisionOut', emulate) ? [] : [field('Revision', revision)],
     field('RaftTerm', header?.raftTerm ?? 0),
   ];
 }
@@ -209,9 +214,18 @@ function keyValue(prefix: string, kv: KeyValue): FieldLines {
     field(`${prefix}ModRevision`, kv.modRevision),
     field(`${prefix}Version`, kv.version),
     field(`${prefix}Value`, goQuoteBytes(kv.value)),
-    field(`${prefix}Lease`, kv.lease),
+    idField(`${prefix}Lease`, kv.lease, 16),
   ];
 }
+
+function idField(name: string, id: bigint, digits = 1): FieldLine {
+  return ({ hex, emulate }) => [
+    field(name, hex && differenceOf('fieldsHaveHex', emulate) ? id.toString(16).padStart(digits, '0') : id),
+  ];
+}
+
+export const linesOf = (lines: FieldLines, options: PrintOptions): readonly string[] =>
+  lines.flatMap((line) => (typeof line === 'string' ? [line] : linesOf(line(options), options)));
 
 function field(name: string, value: Cell): string {
   return `"${name}" : ${value}`;

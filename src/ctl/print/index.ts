@@ -3,6 +3,7 @@
  * only.
  */
 import type { OutputFormat } from '../../cli/output-format.js';
+import type { FieldLines } from './fields.js';
 import { type Output, type Printer, type PrintOptions, printerOf } from './printer.js';
 
 export type { Output, Printer } from './printer.js';
@@ -14,8 +15,13 @@ export async function createPrinter(format: OutputFormat, out: Output, options: 
       return printerOf(format, { renderers: SIMPLE, write: (lines) => lines.to(out) }, options);
     }
     case 'fields': {
-      const { FIELDS } = await import('./fields.js');
-      const write = (lines: readonly string[]): void => out.stdout(lines.map((line) => `${line}\n`).join(''));
+      const { FIELDS, linesOf } = await import('./fields.js');
+      const write = (lines: FieldLines): void =>
+        out.stdout(
+          linesOf(lines, options)
+            .map((line) => `${line}\n`)
+            .join(''),
+        );
       return printerOf(format, { renderers: FIELDS, write }, options);
     }
     case 'json': {

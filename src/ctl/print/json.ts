@@ -2,7 +2,7 @@
  * One line of Go's JSON per answer. Shapes that are clientv3's own (leases, watches, endpoint lists) differ from the
  * messages'.
  */
-import { differenceOf } from '../../lib/emulate.js';
+import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import type { LeaseTimeToLiveResponse, MemberListResponse } from '../../proto/gen/etcdserverpb.js';
 import * as json from './go-json.js';
 import type { PrintOptions, Renderers } from './printer.js';
@@ -63,12 +63,12 @@ export const JSON_LINES: Renderers<string> = {
         error: json.text(error),
       }),
     ),
-  endpointStatus: (list) =>
-    json.array(list, ({ endpoint, status }) =>
+  endpointStatus: (list, { emulate }) =>
+    endpoints(list, emulate, ({ endpoint, status }) =>
       json.object({ Endpoint: json.quoted(endpoint), Status: json.status(status) }),
     ),
-  endpointHashKV: (list) =>
-    json.array(list, ({ endpoint, hashKV }) =>
+  endpointHashKV: (list, { emulate }) =>
+    endpoints(list, emulate, ({ endpoint, hashKV }) =>
       json.object({ Endpoint: json.quoted(endpoint), HashKV: json.hashKV(hashKV) }),
     ),
   moveLeader: ({ answer }) => json.onlyHeader(answer),
@@ -108,6 +108,10 @@ export const JSON_LINES: Renderers<string> = {
       authRevision: json.number(answer.authRevision),
     }),
 };
+
+function endpoints<T>(list: readonly T[], emulate: EmulatedVersion, render: (item: T) => string): string {
+  return list.length === 0 ? differenceOf('jsonOfNoEndpoint', emulate) : json.array(list, render);
+}
 
 function timeToLive(answer: LeaseTimeToLiveResponse): string {
   return json.object({

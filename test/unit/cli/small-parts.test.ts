@@ -147,6 +147,18 @@ describe('the client’s log', () => {
     });
   });
 
+  it('names method and asked endpoint from 3.6 on; before, the first of the client’s', () => {
+    const fields = { target: 'etcd-endpoints://0x0123456789/127.0.0.1:2', method: '/etcdserverpb.Maintenance/Status' };
+    const told = (emulate: '3.5' | '3.6') => {
+      const { io, written } = terminal('');
+      clientLogger(io, emulate, 'http://127.0.0.1:1').warn('retrying of unary invoker failed', fields);
+      return JSON.parse(written.err);
+    };
+    expect(told('3.6')).toMatchObject(fields);
+    expect(told('3.5')).toMatchObject({ target: 'etcd-endpoints://0x0123456789/127.0.0.1:1' });
+    expect(told('3.5')).not.toHaveProperty('method');
+  });
+
   it('tells how a snapshot gets on', () => {
     const { io, written } = terminal('');
     progressLogger(io, '3.5').info('saved', { path: 's.db' });

@@ -113,6 +113,7 @@ describe('a call', () => {
       {
         target: expect.stringMatching(/^etcd-endpoints:\/\/0x[0-9a-f]{10}\/127\.0\.0\.1:1$/),
         peer: 'Peer{Addr: <nil>, LocalAddr: <nil>, AuthInfo: <nil>}',
+        method: '/etcdserverpb.KV/Range',
         attempt: 0,
         error:
           'rpc error: code = DeadlineExceeded desc = latest balancer error: ' +

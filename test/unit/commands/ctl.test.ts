@@ -37,6 +37,7 @@ const ctl = (words: string, input?: string) => {
 const LEASE = '694d7a1b2c3d4e5f';
 
 const rows: readonly CommandRow[] = [
+  ['options', 0, /^Every command takes these flags:\n\n +--auth-jwt-token string .*\n[\s\S]* -w, --write-out string /],
   ['version', 0, /^etcdctl version: \S+\nAPI version: 3\.\d\n$/],
   ['completion bash', 0, /__complete/],
   ['completion fish', 0, /__complete/],
