@@ -6,7 +6,6 @@ export default class Defrag extends UtlCommand {
   static override summary = "Rewrite a stopped member's database without the space it no longer uses";
   static override flags = {
     'data-dir': flag.string('', 'folder of the member', { required: true }),
-    timeout: flag.duration(0, 'longest time to wait for another process to close the database (0 = for ever)'),
   };
 
   override async run(): Promise<void> {
@@ -14,7 +13,7 @@ export default class Defrag extends UtlCommand {
     const dataDir = flags['data-dir'];
     const { defragmentOffline } = await import('../../src/utl/defragment-offline.js');
     try {
-      await defragmentOffline(dataDir, { timeoutMs: flags.timeout }, this.io);
+      await defragmentOffline(dataDir, { timeoutMs: this.lockTimeoutMs() ?? 0 }, this.io);
     } catch (error) {
       this.note(
         `Failed to defragment etcd data[${dataDir}] (${error instanceof Error ? error.message : String(error)})`,

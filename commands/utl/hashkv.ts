@@ -1,4 +1,3 @@
-import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import { UtlCommand } from '../../src/utl/command.js';
 
@@ -10,12 +9,15 @@ export default class HashKV extends UtlCommand {
   override async run(): Promise<void> {
     const { args, flags } = this.input(HashKV);
     const [path] = args;
-    if (path === undefined || args.length !== 1) fail(ExitCode.badArgs, 'hashkv requires exactly one argument');
+    if (path === undefined || args.length !== 1) this.refuse(`accepts 1 arg(s), received ${args.length}`);
     const format = this.writeOut();
     const { hashKv } = await import('../../src/datadir/hash-kv.js');
+    const { whenUnlocked } = await import('../../src/utl/when-unlocked.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
     const { renderRecord } = await import('../../src/ctl/print/records.js');
-    const { hash, hashRevision, compactRevision } = hashKv(osDisk, path, flags.rev);
+    const { hash, hashRevision, compactRevision } = await whenUnlocked(() => hashKv(osDisk, path, flags.rev), {
+      timeoutMs: this.lockTimeoutMs(),
+    });
     const record = { hash, hashRevision, compactRevision };
     const names = { hash: 'Hash', hashRevision: 'Hash revision', compactRevision: 'Compact revision' };
     this.write(renderRecord(record, names, { format, emulate: this.emulate }));

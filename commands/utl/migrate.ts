@@ -1,5 +1,6 @@
 import { ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { differenceOf } from '../../src/lib/emulate.js';
 import { UtlCommand } from '../../src/utl/command.js';
 
 export default class Migrate extends UtlCommand {
@@ -16,6 +17,7 @@ export default class Migrate extends UtlCommand {
     const { DataDirError } = await import('../../src/datadir/errors.js');
     const { consoleLogger } = await import('../../src/utl/console-logger.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
+    const newest = [3, differenceOf('newestStorageMinor', this.emulate)] as const;
     let target: ReturnType<typeof parseStorageVersion>;
     try {
       target = parseStorageVersion(flags['target-version']);
@@ -23,6 +25,10 @@ export default class Migrate extends UtlCommand {
       if (error instanceof DataDirError) fail(ExitCode.badArgs, error.message);
       throw error;
     }
-    migrate(osDisk, flags['data-dir'], { target, force: flags.force }, consoleLogger(this.io));
+    const { whenUnlocked } = await import('../../src/utl/when-unlocked.js');
+    const options = { target, newest, force: flags.force };
+    await whenUnlocked(() => migrate(osDisk, flags['data-dir'], options, consoleLogger(this.io)), {
+      timeoutMs: this.lockTimeoutMs(),
+    });
   }
 }

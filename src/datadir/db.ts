@@ -46,12 +46,18 @@ export function editDb<T>(disk: Disk, path: string, edit: (tx: WriteTx) => T): T
   }
 }
 
+/** Whether somebody else holds the database: the caller decides how long to wait. */
+export function isLocked(error: unknown): boolean {
+  const cause = error instanceof DataDirError ? error.cause : error;
+  return cause instanceof BoltError && cause.code === 'ERR_BOLT_LOCKED';
+}
+
 function open(disk: Disk, path: string, options: { readOnly: boolean }): Bolt {
   if (disk.stat(path) === undefined) throw new DataDirError(`open ${path}: no such file or directory`);
   try {
     return openBolt(disk, path, options);
   } catch (error) {
-    if (error instanceof BoltError && error.code === 'ERR_BOLT_LOCKED') {
+    if (isLocked(error)) {
       throw new DataDirError(`${path} is in use by another process; stop the etcd that runs on it first`, error);
     }
     if (error instanceof BoltError) throw error;

@@ -1,7 +1,6 @@
 /** `etcdutl defrag`: rewrites the database of a stopped member without its free pages. */
 import { openBolt } from '../bolt/bolt.js';
 import { compactInto } from '../bolt/compact.js';
-import { BoltError } from '../bolt/errors.js';
 import type { Disk } from '../lib/disk.js';
 import type { Logger } from '../lib/logger.js';
 import { DataDirError } from './errors.js';
@@ -44,5 +43,3 @@ export function defragment(disk: Disk, dataDir: string, logger: Logger): void {
     source.close();
   }
 }
-
-export const isLocked = (error: unknown): boolean => error instanceof BoltError && error.code === 'ERR_BOLT_LOCKED';

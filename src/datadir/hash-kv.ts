@@ -1,4 +1,5 @@
 /** `etcdutl hashkv`: what a member that had this database would answer to HashKV. */
+import { readCompactRevision, scheduledCompactKey } from '../backend/schema/meta.js';
 import type { Disk } from '../lib/disk.js';
 import { KvHasher } from '../mvcc/hash.js';
 import { restore } from '../mvcc/restore.js';
@@ -20,7 +21,9 @@ export interface FileHashKv {
 export function hashKv(disk: Disk, path: string, revision: number): FileHashKv {
   return readDb(disk, path, (tx) => {
     const reader = backendReader(tx);
-    const { index, currentRevision, compactRevision } = restore(reader);
+    const { index, currentRevision, compactRevision: finished } = restore(reader);
+    // A member that opens this database first does the compaction that it was asked for.
+    const compactRevision = Math.max(finished, readCompactRevision(reader, scheduledCompactKey) ?? -1);
     const at = revision === 0 ? currentRevision : revision;
     if (at < compactRevision) throw new DataDirError(innerText(wireErrors.compacted));
     if (at > currentRevision) throw new DataDirError(innerText(wireErrors.futureRevision));

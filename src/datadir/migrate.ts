@@ -23,8 +23,8 @@ import { dbPathOf, walDirOf } from './names.js';
 /** `[major, minor]` */
 export type StorageVersion = readonly [number, number];
 
-const newest: StorageVersion = [3, 7];
 const full = ([major, minor]: StorageVersion): string => `${major}.${minor}.0`;
+const short = ([major, minor]: StorageVersion): string => `${major}.${minor}`;
 const compare = (a: StorageVersion, b: StorageVersion): number => a[0] - b[0] || a[1] - b[1];
 
 /** `3.6` as a version. Throws DataDirError in etcdutl's words. */
@@ -60,16 +60,16 @@ export function storageVersionOf(tx: Pick<ReadTx, 'bucket'>): StorageVersion {
 export function migrate(
   disk: Disk,
   dataDir: string,
-  options: { readonly target: StorageVersion; readonly force: boolean },
+  options: { readonly target: StorageVersion; readonly newest: StorageVersion; readonly force: boolean },
   logger: Logger,
 ): void {
   const path = dbPathOf(dataDir);
   const current = readDb(disk, path, storageVersionOf);
   if (compare(current, options.target) === 0) {
-    logger.info('storage version up-to-date', { 'storage-version': full(current) });
+    logger.info('storage version up-to-date', { 'storage-version': short(current) });
     return;
   }
-  const refusal = reasonAgainst(disk, dataDir, { current, target: options.target });
+  const refusal = reasonAgainst(disk, dataDir, { ...options, current });
   if (refusal !== undefined && !options.force) throw new DataDirError(refusal);
   if (refusal !== undefined) logger.info('normal migrate failed, trying with force', { error: refusal });
   const clears = compare(options.target, [3, 6]) < 0;
@@ -79,16 +79,34 @@ export function migrate(
   });
   if (refusal !== undefined && clears) logger.warn('forcefully cleared storage version');
   else if (refusal !== undefined)
-    logger.warn('forcefully set storage version', { 'storage-version': full(options.target) });
-  else logger.info('updated storage version', { 'new-storage-version': full(options.target) });
+    logger.warn('forcefully set storage version', { 'storage-version': short(options.target) });
+  else {
+    for (const step of steps(current, options.target))
+      logger.info('updated storage version', { 'new-storage-version': full(step) });
+  }
+}
+
+/** The versions on the way, one minor version after the other, the target's last. */
+function steps([major, from]: StorageVersion, [, to]: StorageVersion): readonly StorageVersion[] {
+  const direction = Math.sign(to - from);
+  return Array.from({ length: Math.abs(to - from) }, (_, at) => [major, from + direction * (at + 1)]);
 }
 
 function reasonAgainst(
   disk: Disk,
   dataDir: string,
-  { current, target }: { current: StorageVersion; target: StorageVersion },
+  {
+    current,
+    target,
+    newest,
+  }: { readonly current: StorageVersion; readonly target: StorageVersion; readonly newest: StorageVersion },
 ): string | undefined {
-  if (compare(target, newest) > 0) return `version ${JSON.stringify(full(target))} is not supported`;
+  if (target[0] !== current[0]) return 'cannot create migration plan: changing major storage version is not supported';
+  if (compare(target, newest) > 0) {
+    // The first of the steps that is not known.
+    const unknown = full(compare(current, newest) > 0 ? current : [newest[0], newest[1] + 1]);
+    return `cannot create migration plan: version ${JSON.stringify(unknown)} is not supported`;
+  }
   if (compare(target, current) > 0) return undefined;
   const needed = walVersion(disk, walDirOf(dataDir));
   if (compare(target, needed) >= 0) return undefined;
@@ -110,8 +128,10 @@ function walVersion(disk: Disk, walDir: string): StorageVersion {
     if (asked.t !== 'v3') continue;
     const { request } = asked;
     if (request.downgradeVersionTest) atLeast([3, 6]);
-    if (request.authStatus ?? request.clusterMemberAttrSet ?? request.downgradeInfoSet) atLeast([3, 5]);
-    const [major, minor] = (request.clusterVersionSet?.ver ?? '').split('.').map(Number);
+    if (request.authStatus ?? request.clusterMemberAttrSet ?? request.clusterVersionSet ?? request.downgradeInfoSet) {
+      atLeast([3, 5]);
+    }
+    const [major, minor] = (request.downgradeVersionTest?.ver ?? '').split('.').map(Number);
     if (major !== undefined && minor !== undefined) atLeast([major, minor]);
   }
   return version;

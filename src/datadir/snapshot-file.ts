@@ -22,7 +22,7 @@ export interface SnapshotStatus {
   readonly hash: number;
   /** Of the newest record in `key`; 0 when there is none. */
   readonly revision: number;
-  /** Entries of all buckets; 3.7 counts keys of users instead. */
+  /** Entries of all buckets; since 3.6 keys of users instead. */
   readonly totalKey: number;
   readonly totalSize: number;
   /** Storage version, since 3.6; empty when the file has none. */

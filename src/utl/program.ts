@@ -1,4 +1,5 @@
-/** etcdutl: its groups, and the two flags that it shares with etcdctl. */
+/** etcdutl: its groups, and the flags of all its commands. */
+import { flag } from '../cli/flags.js';
 import { completionTopic, type Program } from '../cli/program.js';
 import { ctlGlobalFlags } from '../ctl/global-flags.js';
 
@@ -8,6 +9,7 @@ export const etcdutl: Program = {
   envPrefix: undefined,
   globals: {
     'emulate-version': ctlGlobalFlags['emulate-version'],
+    timeout: flag.duration(10_000, 'longest time to wait for another process to close the database (0 = for ever)'),
     'write-out': ctlGlobalFlags['write-out'],
   },
   style: { layout: 'cobra', usageOnErrorTo: 'stderr' },

@@ -6,10 +6,15 @@ import { createPrinter } from '../ctl/print/index.js';
 import { snapshotStatus } from '../datadir/snapshot-file.js';
 import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import { osDisk } from '../lib/os/disk.js';
+import { whenUnlocked } from './when-unlocked.js';
 
 export async function showSnapshotStatus(
   path: string,
-  options: { readonly format: OutputFormat; readonly emulate: EmulatedVersion },
+  options: {
+    readonly format: OutputFormat;
+    readonly emulate: EmulatedVersion;
+    readonly lockTimeoutMs?: number | undefined;
+  },
   io: Terminal,
 ): Promise<void> {
   const out = {
@@ -18,7 +23,9 @@ export async function showSnapshotStatus(
   };
   const printer = await createPrinter(options.format, out, { hex: false, emulate: options.emulate });
   const countUserKeys = differenceOf('snapshotStatusCountsUserKeys', options.emulate);
-  const { version, ...status } = snapshotStatus(osDisk, path, { countUserKeys });
+  const { version, ...status } = await whenUnlocked(() => snapshotStatus(osDisk, path, { countUserKeys }), {
+    timeoutMs: options.lockTimeoutMs,
+  });
   printer.print(
     'snapshotStatus',
     differenceOf('snapshotStatusHasVersion', options.emulate) ? { ...status, version } : status,

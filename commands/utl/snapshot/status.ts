@@ -12,6 +12,6 @@ export default class SnapshotStatus extends UtlCommand {
       fail(ExitCode.badArgs, 'snapshot status requires exactly one argument');
     const format = this.writeOut();
     const { showSnapshotStatus } = await import('../../../src/utl/show-snapshot-status.js');
-    await showSnapshotStatus(path, { format, emulate: this.emulate }, this.io);
+    await showSnapshotStatus(path, { format, emulate: this.emulate, lockTimeoutMs: this.lockTimeoutMs() }, this.io);
   }
 }

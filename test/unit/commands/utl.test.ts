@@ -75,7 +75,7 @@ describe('etcdutl', () => {
       'URL scheme must be http, https, unix, or unixs: ',
       1,
     ],
-    ['hashkv', 'hashkv requires exactly one argument', 128],
+    ['hashkv', 'accepts 1 arg(s), received 0', 1],
     ['hashkv ~/nothing', 'open ~/nothing: no such file or directory', 1],
     ['hashkv ~/s.db --rev 4', 'mvcc: required revision has been compacted', 1],
     [

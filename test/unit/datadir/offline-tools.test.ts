@@ -89,7 +89,7 @@ describe('migrate', () => {
   const versionNow = (): StorageVersion => readDb(osDisk, db(), storageVersionOf);
   const move = (target: StorageVersion, force = false): string[] => {
     const { said, logger } = listener();
-    migrate(osDisk, dataDir, { target, force }, logger);
+    migrate(osDisk, dataDir, { target, newest: [3, 7], force }, logger);
     return said;
   };
 
@@ -104,9 +104,9 @@ describe('migrate', () => {
     expect(move([3, 5])).toEqual(['storage version up-to-date']);
     expect(move([3, 6])).toEqual(['updated storage version']);
     expect(versionNow()).toEqual([3, 6]);
-    move([3, 7]);
+    expect(move([3, 7])).toEqual(['updated storage version']);
     expect(versionNow()).toEqual([3, 7]);
-    move([3, 5]);
+    expect(move([3, 5])).toEqual(['updated storage version', 'updated storage version']);
     expect(versionNow()).toEqual([3, 5]);
     readDb(osDisk, db(), (tx) =>
       expect(tx.bucket(Buffer.from('meta'))?.get(Buffer.from('storageVersion'))).toBeUndefined(),
@@ -117,7 +117,7 @@ describe('migrate', () => {
     move([3, 6]);
     const { wal: log } = openWal(osDisk, wal(), last, { clock: osClock, logger: silentLogger });
     const data = InternalRaftRequest.encode(
-      InternalRaftRequest.create({ ID: 1n, clusterVersionSet: { ver: '3.6.0' } }),
+      InternalRaftRequest.create({ ID: 1n, downgradeVersionTest: { ver: '3.6.0' } }),
     );
     log.save({ term: 2, vote: 1n, commit: 112 }, [{ type: 0, term: 2, index: 112, data }]);
     log.close();
@@ -131,7 +131,8 @@ describe('migrate', () => {
       'forcefully cleared storage version',
     ]);
     expect(versionNow()).toEqual([3, 5]);
-    expect(() => move([3, 9])).toThrow('version "3.9.0" is not supported');
+    expect(() => move([3, 9])).toThrow('cannot create migration plan: version "3.8.0" is not supported');
+    expect(() => move([4, 0])).toThrow('changing major storage version is not supported');
     expect(move([3, 9], true)).toContain('forcefully set storage version');
   });
 
