@@ -13,6 +13,20 @@ const ASKERS = 1000;
 /** The first is served at once; all others have come by the time of the second. */
 const TEXTS = 2;
 
+/** Lets time pass until `done` is. */
+async function advanceUntil(done: Promise<unknown>, clock: ManualClock): Promise<void> {
+  let isDone = false;
+  void done.then(() => {
+    isDone = true;
+  });
+  await expect
+    .poll(async () => {
+      await clock.advance(1000);
+      return isDone;
+    })
+    .toBe(true);
+}
+
 it('its own metrics are put together once for all who wait', async () => {
   const clock = new ManualClock();
   let readings = 0;
@@ -28,16 +42,7 @@ it('its own metrics are put together once for all who wait', async () => {
   const perText = readings;
   readings = 0;
   const all = Promise.all(Array.from({ length: ASKERS }, () => own.metrics()));
-  let isDone = false;
-  void all.then(() => {
-    isDone = true;
-  });
-  await expect
-    .poll(async () => {
-      await clock.advance(1000);
-      return isDone;
-    })
-    .toBe(true);
+  await advanceUntil(all, clock);
   expect(new Set((await all).map((text) => text.includes('process_start_time_seconds')))).toEqual(new Set([true]));
   expect(perText).toBeGreaterThan(0);
   expect(readings).toBe(TEXTS * perText);
@@ -56,16 +61,7 @@ it('a member is asked once for all who wait', async () => {
     const relay = relayMetrics(() => [`http://127.0.0.1:${port}`], undefined, clock);
     const ask = async () => (await relay({} as HttpRequest, new URL('http://proxy/metrics'))) as HttpResponse;
     const all = Promise.all(Array.from({ length: ASKERS }, ask));
-    let isDone = false;
-    void all.then(() => {
-      isDone = true;
-    });
-    await expect
-      .poll(async () => {
-        await clock.advance(1000);
-        return isDone;
-      })
-      .toBe(true);
+    await advanceUntil(all, clock);
     expect(new Set((await all).map(({ body }) => String(body)))).toEqual(new Set(['text 1', 'text 2']));
     expect(requests).toBe(TEXTS);
   } finally {
