@@ -1,5 +1,6 @@
-import { ExitCode, exitSilently } from '../../src/cli/exit.js';
+import { ExitCode, exitSilently, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
+import { differenceOf } from '../../src/lib/emulate.js';
 import { UtlCommand } from '../../src/utl/command.js';
 
 export default class Defrag extends UtlCommand {
@@ -15,9 +16,10 @@ export default class Defrag extends UtlCommand {
     try {
       await defragmentOffline(dataDir, { timeoutMs: this.lockTimeoutMs() ?? 0 }, this.io);
     } catch (error) {
-      this.note(
-        `Failed to defragment etcd data[${dataDir}] (${error instanceof Error ? error.message : String(error)})`,
-      );
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `Failed to defragment etcd data[${dataDir}] (${why})`;
+      if (differenceOf('defragTellsTime', this.emulate)) fail(ExitCode.error, message);
+      this.note(message);
       exitSilently(ExitCode.error);
     }
   }

@@ -53,7 +53,7 @@ export function isLocked(error: unknown): boolean {
 }
 
 function open(disk: Disk, path: string, options: { readOnly: boolean }): Bolt {
-  if (disk.stat(path) === undefined) throw new DataDirError(`open ${path}: no such file or directory`);
+  if (disk.stat(path) === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
   try {
     return openBolt(disk, path, options);
   } catch (error) {

@@ -12,7 +12,7 @@ import { dbPathOf, snapDirOf } from './names.js';
  */
 export function defragment(disk: Disk, dataDir: string, logger: Logger): void {
   const path = dbPathOf(dataDir);
-  if (disk.stat(path) === undefined) throw new DataDirError(`open ${path}: no such file or directory`);
+  if (disk.stat(path) === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
   const building = `${path}.tmp`;
   const source = openBolt(disk, path);
   try {

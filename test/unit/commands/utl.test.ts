@@ -76,12 +76,22 @@ describe('etcdutl', () => {
       1,
     ],
     ['hashkv', 'accepts 1 arg(s), received 0', 1],
-    ['hashkv ~/nothing', 'open ~/nothing: no such file or directory', 1],
+    ['hashkv ~/nothing', 'stat ~/nothing: no such file or directory', 1],
     ['hashkv ~/s.db --rev 4', 'mvcc: required revision has been compacted', 1],
     [
       'migrate --data-dir ~/data --target-version 3.6.0',
       'wrong target version format, expected "X.Y", got "3.6.0"',
       128,
+    ],
+    [
+      'migrate --data-dir ~/data --target-version 3.7 --emulate-version 3.6',
+      'cannot create migration plan: version "3.7.0" is not supported',
+      1,
+    ],
+    [
+      'defrag --data-dir ~/nothing --emulate-version 3.6',
+      'Failed to defragment etcd data[~/nothing] (stat ~/nothing/member/snap/db: no such file or directory)',
+      1,
     ],
     ['migrate --data-dir ~/data --target-version 3.4', 'target version "3.4" not supported. Minimal "3.5"', 128],
     ['dump', 'dump requires exactly one argument', 128],

@@ -264,6 +264,9 @@ describe('snapshot restore', () => {
       expect(Buffer.from(meta?.get(Buffer.from('scheduledCompactRev')) ?? []).equals(key)).toBe(true);
       expect(meta?.get(Buffer.from('finishedCompactRev'))?.at(7)).toBe(46);
     });
+    // What a member that starts on it would say.
+    expect(hashKv(osDisk, db, 0)).toMatchObject({ hashRevision: 1061, compactRevision: 1061 });
+    expect(() => hashKv(osDisk, db, 1060)).toThrow('mvcc: required revision has been compacted');
     expect(osDisk.list(join(dir, 'wal'))).toEqual(['0000000000000000-0000000000000000.wal']);
     expect(osDisk.list(join(dir, 'restored/member'))).toEqual(['snap']);
   });
