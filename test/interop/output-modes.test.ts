@@ -49,6 +49,7 @@ const lines: readonly (readonly [words: string, input?: string])[] = [
   ['txn --hex', 'value("k") = "zz"\n\nget k\n\nput c d\nget k\n\n'],
   ['del c --prev-kv'],
   ['lease keep-alive LEASE --once'],
+  ['lease list --hex'],
   ['lease timetolive 123'],
   ['lease revoke 123'],
   ['compaction 99999'],

@@ -40,7 +40,7 @@ export const FIELDS: Renderers<FieldLines> = {
   keepAlive: leaseTime,
   timeToLive,
   timeToLiveKeys: timeToLive,
-  leases: ({ header, leases }) => [...headerFields(header), ...leases.map(({ ID }) => idField('ID', ID))],
+  leases: ({ header, leases }) => [...headerFields(header), ...leases.map(({ ID }) => idField('ID', ID, 16))],
 
   memberList: ({ header, members }) => [
     ...headerFields(header),
@@ -156,7 +156,7 @@ interface LeaseTime {
 }
 
 function leaseTime({ header, ID, TTL }: LeaseTime): FieldLines {
-  return [...headerFields(header), idField('ID', ID), field('TTL', TTL)];
+  return [...headerFields(header), idField('ID', ID, 16), field('TTL', TTL)];
 }
 
 function timeToLive(
