@@ -5,6 +5,7 @@
  * server/etcdserver/corrupt.go.
  */
 
+import { differenceOf } from '../../lib/emulate.js';
 import { hexId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
@@ -161,7 +162,8 @@ export class Corruption {
       }
     }
     // As etcd: one alarm a round, for the first that was found.
-    for (const id of [...accused].slice(0, 1)) await this.#raise(id);
+    const namesMember = differenceOf('corruptAlarmNamesMember', this.deps.config.emulate);
+    for (const id of [...accused].slice(0, 1)) await this.#raise(namesMember ? id : 0n);
     logger.info('finished peer corruption check', { 'number-of-peers-checked': checked });
   }
 
