@@ -130,6 +130,7 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
       peers.applied(change);
       if (change.type === ConfChangeType.ConfChangeRemoveNode && change.nodeId === cluster.localId) life.removed();
     },
+    onDowngraded: () => raftSnapshots.force(),
     start: parts.start,
   });
   const applied = new Applied(clock, () => ({ committed: node.committed, applied: entries.applied }));

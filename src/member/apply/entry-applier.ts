@@ -26,6 +26,7 @@ import type { V2Store } from '../../v2/store.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import { applyChange, refusal } from '../membership/conf-change.js';
+import { compareMinor } from '../membership/minor-version.js';
 import { applyV2Membership } from '../membership/v2-requests.js';
 import { logApplied } from './applied-log.js';
 import type { Applier } from './applier.js';
@@ -76,6 +77,8 @@ export interface EntryApplierDeps {
   readonly leadership: Pick<Leadership, 'firstCommit'>;
   /** A change of the configuration has been applied to raft and to the membership. */
   readonly onConfChange: (change: ConfChange) => void;
+  /** The cluster's version was lowered. */
+  readonly onDowngraded: () => void;
   /** Consistent index and configuration as found at the start. */
   readonly start: AppliedStart;
 }
@@ -222,7 +225,7 @@ export class EntryApplier {
     const { cluster } = this.deps;
     switch (kind) {
       case 'clusterVersionSet':
-        cluster.setVersion(request.ver, options);
+        this.#clusterVersion(request.ver, options);
         return;
       case 'clusterMemberAttrSet': {
         const attributes = request.memberAttributes;
@@ -239,6 +242,22 @@ export class EntryApplier {
       default:
         kind satisfies never;
     }
+  }
+
+  /**
+   * After a downgrade the next start may be one of the older release. It sets versions again from the log, and ends at
+   * the one that is newer than itself: so a snapshot leaves those behind.
+   */
+  #clusterVersion(version: string, options: { persist: boolean }): void {
+    const { cluster, logger, onDowngraded } = this.deps;
+    const { version: from } = cluster;
+    cluster.setVersion(version, options);
+    if (from === undefined || compareMinor(version, from) >= 0) return;
+    logger.info('Cluster version downgrade detected, forcing snapshot', {
+      'prev-cluster-version': from,
+      'new-cluster-version': version,
+    });
+    onDowngraded();
   }
 
   #confChange(change: ConfChange, options: { persist: boolean }): void {

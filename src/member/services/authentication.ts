@@ -20,7 +20,7 @@ import type { Random } from '../../lib/random.js';
 import { innerText, wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { Propose } from '../apply/operation.js';
-import { compareMinor } from './minor-version.js';
+import { compareMinor } from '../membership/minor-version.js';
 
 const MIN_COST = 4;
 const MAX_COST = 31;

@@ -8,9 +8,9 @@ import { EtcdError } from '../../proto/etcd-error.js';
 import { DowngradeRequest_DowngradeAction as Action, type DowngradeRequest } from '../../proto/gen/etcdserverpb.js';
 import type { Propose } from '../apply/operation.js';
 import type { Cluster } from '../membership/cluster.js';
+import { compareMinor, isOneMinorBelow, parseVersion } from '../membership/minor-version.js';
 import type { Reads } from '../reads/reads.js';
 import type { MemberConfig } from '../world/types.js';
-import { compareMinor, isOneMinorBelow, parseVersion } from './minor-version.js';
 
 /** Members older than this would end in a panic at the entry. */
 const FIRST_VERSION = '3.5.0';

@@ -12,11 +12,11 @@ import type { PeerCalls } from '../../peer/types.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { Leadership } from '../loop/leadership.js';
 import { type Cluster, majorMinor } from '../membership/cluster.js';
+import { compareMinor, isOneMinorBelow, parseVersion } from '../membership/minor-version.js';
 import { versionRequest } from '../membership/v2-requests.js';
 import type { MemberConfig } from '../world/types.js';
 import type { Proposals } from '../writes/proposals.js';
 import type { RequestIds } from '../writes/request-ids.js';
-import { compareMinor, isOneMinorBelow, parseVersion } from './minor-version.js';
 
 const MONITOR_MS = 4000;
 const ASK_TIMEOUT_MS = 1000;

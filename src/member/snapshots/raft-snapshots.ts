@@ -86,9 +86,13 @@ export class RaftSnapshots {
     this.#incoming.onSave = listener;
   }
 
-  /** Takes a snapshot where enough has been applied since the last one. */
+  /** Takes a snapshot where enough has been applied since the last one, or where one was forced. */
   afterApply(): void {
     this.#taken.afterApply(this.deps.entries);
+  }
+
+  force(): void {
+    this.#taken.force();
   }
 
   /** A MsgSnap of our raft; nothing waits for it. */

@@ -7,7 +7,8 @@
  *   3. the log gets the snapshot's marker;
  *   4. segments before it lose their locks, entries before it (but for some that slow followers may need) leave memory.
  *
- * A crash between any two leaves a directory that starts (etcd #11888, #11949). Files beyond `maxWals` and
+ * A crash between any two leaves a directory that starts (etcd #11888, #11949). One is taken at once where the next
+ * start may be that of an older release, which would refuse an entry of before. Files beyond `maxWals` and
  * `maxSnapshots` are purged now and then.
  */
 import type { Backend } from '../../backend/types.js';
@@ -47,6 +48,7 @@ interface AppliedState {
 export class TakenSnapshots {
   #lastIndex: number;
   #running: Promise<void> | undefined;
+  #forced = false;
   #nextPurgeMs = 0;
 
   constructor(readonly deps: TakenSnapshotsDeps) {
@@ -55,12 +57,15 @@ export class TakenSnapshots {
 
   afterApply(state: AppliedState): void {
     const { config, logger, cluster } = this.deps;
-    if (this.#running !== undefined || state.applied - this.#lastIndex <= config.snapshotCount) return;
+    const forced = this.#forced && state.applied > this.#lastIndex;
+    if (this.#running !== undefined || (!forced && state.applied - this.#lastIndex <= config.snapshotCount)) return;
+    this.#forced = false;
     logger.info('triggering snapshot', {
       'local-member-id': cluster.localId.toString(16),
       'local-member-applied-index': state.applied,
       'local-member-snapshot-index': this.#lastIndex,
       'local-member-snapshot-count': config.snapshotCount,
+      'snapshot-forced': forced,
     });
     this.#lastIndex = state.applied;
     // All that describes the state at this index is taken now; only writing it takes time.
@@ -69,7 +74,13 @@ export class TakenSnapshots {
       .catch((cause: unknown) => this.deps.fail(cause))
       .finally(() => {
         this.#running = undefined;
+        if (this.#forced) this.afterApply(state);
       });
+  }
+
+  /** The next one comes with the entry being applied, however few there were since the last. */
+  force(): void {
+    this.#forced = true;
   }
 
   /** Of the last snapshot, ours or a leader's. */
@@ -84,7 +95,7 @@ export class TakenSnapshots {
 
   /** Resolves when no snapshot is being taken. */
   async idle(): Promise<void> {
-    await this.#running;
+    while (this.#running !== undefined) await this.#running;
   }
 
   tick(nowMs: number): void {

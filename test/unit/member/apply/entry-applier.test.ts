@@ -6,6 +6,7 @@ import { encodeOperation } from '../../../../src/member/apply/entry-data.js';
 import type { Operation } from '../../../../src/member/apply/operation.js';
 import { Cluster } from '../../../../src/member/membership/cluster.js';
 import { PutRequest, RequestHeader } from '../../../../src/proto/gen/etcdserverpb.js';
+import { ClusterVersionSetRequest } from '../../../../src/proto/gen/membershippb.js';
 import { confChangeCodec } from '../../../../src/raftpb/codec.js';
 import {
   ConfChangeType,
@@ -32,6 +33,7 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
       beforeCommit = hook;
     },
     put: (bucket: string, key: Uint8Array) => written.push(`${bucket}/${Buffer.from(key).toString('latin1')}`),
+    get: () => undefined,
     delete() {},
   } as unknown as Backend;
   const stored: { kind: string; index: number }[] = [];
@@ -56,6 +58,7 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
     maxLearners: 1,
     leadership: { firstCommit: () => firstCommits++ },
     onConfChange: (change) => changes.push(change),
+    onDowngraded: () => changes.push('downgraded'),
     start: START,
     ...more,
   });
@@ -136,6 +139,16 @@ describe('committed entries', () => {
     entries.apply([makeEntry({ index: 2, term: 1, type: EntryType.EntryConfChange, data })]);
     expect(results[1]).toMatchObject([7n, { ok: false, error: { row: 'memberExists' } }]);
     expect(changes).toHaveLength(1);
+  });
+
+  it('that lower the version of the cluster tell of it, those that raise it do not', () => {
+    const { entries, changes } = applying();
+    for (const [at, ver] of ['3.7.0', '3.7.0', '3.6.0', '3.7.0'].entries()) {
+      const request = ClusterVersionSetRequest.create({ ver });
+      const data = encodeOperation(RequestHeader.create({ ID: 1n }), { kind: 'clusterVersionSet', request });
+      entries.apply([makeEntry({ index: at + 1, term: 1, data })]);
+      expect(changes).toEqual(at < 2 ? [] : ['downgraded']);
+    }
   });
 
   it('that take long are logged', () => {

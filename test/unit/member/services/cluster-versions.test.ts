@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeV2Request } from '../../../../src/datadir/v2-request-codec.js';
 import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
+import { compareMinor, isOneMinorBelow, parseVersion } from '../../../../src/member/membership/minor-version.js';
 import { Downgrade, type DowngradeDeps } from '../../../../src/member/services/downgrade.js';
-import { compareMinor, isOneMinorBelow, parseVersion } from '../../../../src/member/services/minor-version.js';
 import { Versions, type VersionsDeps } from '../../../../src/member/services/versions.js';
 import { EtcdError } from '../../../../src/proto/etcd-error.js';
 import { ManualClock } from '../../../support/manual-clock.js';

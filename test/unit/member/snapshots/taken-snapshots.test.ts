@@ -35,11 +35,13 @@ function taking(fails = '') {
     purge() {},
     fail: (cause) => failed.push(cause),
   });
+  const state = { applied: 0, appliedTerm: 1, confState: makeConfState() };
   const apply = async (applied: number): Promise<void> => {
-    snapshots.afterApply({ applied, appliedTerm: 1, confState: makeConfState() });
+    state.applied = applied;
+    snapshots.afterApply(state);
     await snapshots.idle();
   };
-  return { events, failed, apply };
+  return { events, failed, apply, snapshots };
 }
 
 it('commits, writes the file, syncs its marker, and only then releases segments and entries', async () => {
@@ -55,4 +57,21 @@ it.each(['commit', 'file', 'marker'])('releases nothing when the %s fails', asyn
   await apply(11);
   expect(failed).toEqual([new Error(`${fails} failed`)]);
   expect(events.filter((event) => event.startsWith('release') || event.startsWith('compact'))).toEqual([]);
+});
+
+it('takes one that is forced with the next entry, and no further one', async () => {
+  const { events, apply, snapshots } = taking();
+  await apply(2);
+  snapshots.force();
+  await apply(3);
+  await apply(4);
+  expect(events).toEqual(['commit', 'file', 'marker', 'release 3', 'memory 3', 'compact 1']);
+});
+
+it('takes one that is forced while another is on its way', async () => {
+  const { events, apply, snapshots } = taking();
+  const first = apply(11);
+  snapshots.force();
+  await Promise.all([first, apply(12)]);
+  expect(events.filter((event) => event.startsWith('release'))).toEqual(['release 11', 'release 12']);
 });
