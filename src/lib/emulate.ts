@@ -12,8 +12,8 @@ export const DEFAULT_EMULATED_VERSION: EmulatedVersion = '3.5';
 export const fullVersionOf: Readonly<Record<EmulatedVersion, string>> = {
   '3.4': '3.4.23',
   '3.5': '3.5.30',
-  '3.6': '3.6.14',
-  '3.7': '3.7.1',
+  '3.6': '3.6.16',
+  '3.7': '3.7.3',
 };
 
 /** The version named by `text`, as `3.5`, `v3.5` or `3.5.30`; undefined when it is none of ours. */

@@ -61,7 +61,7 @@ beforeAll(async () => {
       return { currentRevision: 12, hash: 77, compactRevision: 5, hashRevision: revision === 0 ? 12 : revision };
     },
     members: () => [member],
-    serverVersion: '3.6.14',
+    serverVersion: '3.6.16',
     clusterVersion: () => '3.6.0',
     storageVersion: () => '3.6.0',
   };
@@ -93,7 +93,7 @@ describe('a member asks another', () => {
   });
 
   it('which versions run', async () => {
-    expect(await asker.transport.calls.version(node.url, signal())).toEqual({ server: '3.6.14', cluster: '3.6.0' });
+    expect(await asker.transport.calls.version(node.url, signal())).toEqual({ server: '3.6.16', cluster: '3.6.0' });
   });
 
   it('whether the cluster is being downgraded', async () => {
