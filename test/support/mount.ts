@@ -42,8 +42,18 @@ export function onSmallDisk(folder: string, options: { sizeBytes: number; usedBy
   return ['unshare', '-mp', '--fork', '--kill-child', 'sh', '-c', `${mount} && ${fill}; ${run.join('; ')}`, folder];
 }
 
-/** The words to put before a program and its words. `file` is written, and must stay as long as programs run. */
+/**
+ * The words to put before a program and its words. `file` is written, and another beside it, and both must stay as long
+ * as programs run. Go asks as /etc/nsswitch.conf tells it, which some packages change: here it is as systems have it
+ * that are new.
+ */
 export function askingDnsAt(address: string, file: string): string[] {
   writeFileSync(file, `nameserver ${address}\noptions timeout:1 attempts:2\n`);
-  return ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', file];
+  writeFileSync(`${file}.nsswitch`, 'hosts: files dns\n');
+  const script = [
+    'mount --bind "$0" /etc/resolv.conf',
+    '{ [ ! -e /etc/nsswitch.conf ] || mount --bind "$0.nsswitch" /etc/nsswitch.conf; }',
+    'exec "$@"',
+  ];
+  return ['unshare', '-m', 'sh', '-c', script.join(' && '), file];
 }
