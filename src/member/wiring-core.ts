@@ -122,7 +122,6 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
     waiters,
     clock,
     logger: from('member/apply/entry-applier.ts'),
-    failpoints,
     warningApplyDurationMs: config.warningApplyDurationMs,
     leadership,
     maxLearners: config.maxLearners,

@@ -129,6 +129,11 @@ export class RawNode {
   get isLeader(): boolean {
     return this.#raft.state === 'StateLeader';
   }
+  /** The only voter, so that what it writes is committed thereby. */
+  get isAlone(): boolean {
+    const { tracker, id } = this.#raft;
+    return tracker.singleton && tracker.isVoter(id);
+  }
   get committed(): Index {
     return this.#raft.log.committed;
   }

@@ -13,6 +13,7 @@ const NAMES = [
   // Raft: what is sent and what is written
   'raftBeforeLeaderSend',
   'raftBeforeFollowerSend',
+  'raftBeforeSaveWaitWalSync',
   'raftBeforeSave',
   'raftAfterSave',
   'raftBeforeAdvance',
@@ -63,15 +64,17 @@ const NAMES = [
 
 export type FailpointName = (typeof NAMES)[number];
 
-/**
- * What the parts of a member see. Both answer with the value of a `return` (`''` when it has none), or undefined: go on
- * as usual.
- */
+/** What the parts of a member see. */
 export interface Failpoints {
-  /** In the midst of work that nobody else may come into: a `sleep` holds up the whole process. */
+  /**
+   * In the midst of work that nobody else may come into: a `sleep` holds up the whole process. The value of a `return`
+   * (`''` when it has none), or undefined: go on as usual.
+   */
   hit(name: FailpointName): string | undefined;
-  /** Where only the caller waits. */
+  /** As `hit`, where only the caller waits. */
   wait(name: FailpointName): Promise<string | undefined>;
+  /** Where others may come in but need not: what to wait for where it is a `sleep`, otherwise undefined. */
+  holdUp(name: FailpointName): Promise<void> | undefined;
 }
 
 /** What an act does to the process. */
@@ -152,6 +155,13 @@ export class FailpointSet implements Failpoints {
       return undefined;
     }
     return act === undefined ? undefined : this.#carryOut(name, act);
+  }
+
+  holdUp(name: FailpointName): Promise<void> | undefined {
+    const act = this.#next(name);
+    if (act?.t === 'sleep') return this.effects.sleep(act.ms);
+    if (act !== undefined) this.#carryOut(name, act);
+    return undefined;
   }
 
   /** The first term that its counts and chances admit. */

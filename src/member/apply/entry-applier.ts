@@ -11,7 +11,6 @@ import { writeConfState, writeConsistentIndex } from '../../backend/schema/meta.
 import type { Backend } from '../../backend/types.js';
 import type { Clock } from '../../lib/clock.js';
 import { DEFAULT_EMULATED_VERSION } from '../../lib/emulate.js';
-import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { EtcdError, Outcome } from '../../proto/etcd-error.js';
@@ -71,7 +70,6 @@ export interface EntryApplierDeps {
   readonly waiters: ResultSink;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly failpoints?: Failpoints | undefined;
   readonly warningApplyDurationMs: number;
   readonly maxLearners: number;
   readonly leadership: Pick<Leadership, 'firstCommit'>;
@@ -141,11 +139,9 @@ export class EntryApplier {
   #one(entry: Entry, options: { persist: boolean }): void {
     switch (entry.type) {
       case EntryType.EntryNormal:
-        this.deps.failpoints?.hit('beforeApplyOneEntryNormal');
         this.#normal(entry, options);
         return;
       case EntryType.EntryConfChange:
-        this.deps.failpoints?.hit('beforeApplyOneConfChange');
         this.#confChange(changeCodec.decode(entry.data), options);
         return;
       case EntryType.EntryConfChangeV2:

@@ -22,6 +22,7 @@
 
 import type { Clock } from '../../lib/clock.js';
 import type { Failpoints } from '../../lib/failpoints/failpoints.js';
+import { HeldSteps, type Steps } from '../../lib/failpoints/held-steps.js';
 import type { RequestId } from '../../lib/ids.js';
 import { appendAll } from '../../lib/long-lists.js';
 import type { RawNode } from '../../raft/rawnode.js';
@@ -29,6 +30,7 @@ import type { Ready } from '../../raft/ready.js';
 import type { Storage } from '../../raft/world/storage.js';
 import {
   type Entry,
+  EntryType,
   type HardState,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
@@ -103,6 +105,9 @@ export class RaftLoop {
   /** Snapshots whose databases are being exchanged, one after another: until that is over nobody is answered. */
   #installing = 0;
   #installed: Promise<void> = Promise.resolve();
+  /** A failpoint holds up the loop, or applying alone. */
+  readonly #handling = new HeldSteps((goOn) => this.#resume(goOn));
+  readonly #applying = new HeldSteps((goOn) => this.#resume(goOn));
 
   constructor(readonly deps: LoopDeps) {}
 
@@ -158,7 +163,7 @@ export class RaftLoop {
 
   #turn(): void {
     this.#scheduled = false;
-    if (this.#stopped) return;
+    if (this.#stopped || this.#handling.isHeld) return;
     const { clock, node, reads } = this.deps;
     try {
       const untilMs = clock.monotonicMs() + TURN_BUDGET_MS;
@@ -173,6 +178,17 @@ export class RaftLoop {
       this.stop();
       this.deps.onFatal(cause);
     }
+  }
+
+  #resume(goOn: () => void): void {
+    if (this.#stopped) return;
+    try {
+      goOn();
+    } catch (cause) {
+      this.stop();
+      this.deps.onFatal(cause);
+    }
+    this.#turn();
   }
 
   #isReady(): boolean {
@@ -193,8 +209,8 @@ export class RaftLoop {
     const { node, clock } = this.deps;
     while (!this.#stopped) {
       while (node.hasReady()) {
-        this.#handle(node.ready());
-        if (this.#stopped) return;
+        this.#handling.run(this.#handle(node.ready()));
+        if (this.#stopped || this.#handling.isHeld) return;
         if (clock.monotonicMs() > untilMs) {
           this.wake();
           break;
@@ -204,7 +220,7 @@ export class RaftLoop {
     }
   }
 
-  #handle(ready: Ready): void {
+  *#handle(ready: Ready): Steps {
     const { deps } = this;
     if (ready.softState !== undefined) deps.leadership.update(ready.softState);
     for (const { index, requestContext } of ready.readStates) {
@@ -218,7 +234,7 @@ export class RaftLoop {
       deps.outbox.send(outgoing);
     }
     for (const message of ready.messages) {
-      if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
+      if (message.to === LOCAL_APPEND_THREAD) yield* this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#apply(message);
     }
     if (!leads) {
@@ -228,11 +244,18 @@ export class RaftLoop {
     failpoints?.hit('raftBeforeAdvance');
   }
 
-  #append(message: Message): void {
-    const { storage, log, snapshots, failpoints } = this.deps;
+  *#append(message: Message): Steps {
+    const { node, storage, log, snapshots, failpoints } = this.deps;
     const hardState: HardState = { term: message.term, vote: message.vote, commit: message.commit };
     if (message.snapshot !== undefined) snapshots.persist(message.snapshot, hardState);
-    failpoints?.hit('raftBeforeSave');
+    if (failpoints !== undefined) {
+      // Where etcd 3.5 saves before it hands over what is committed thereby.
+      const commits = message.entries.length > 0 && node.isAlone;
+      const held = commits ? failpoints.holdUp('raftBeforeSaveWaitWalSync') : undefined;
+      if (held !== undefined) yield held;
+      const heldAnyway = failpoints.holdUp('raftBeforeSave');
+      if (heldAnyway !== undefined) yield heldAnyway;
+    }
     const mustSync = log.save(message.snapshot === undefined ? hardState : NO_STATE, message.entries);
     if (!mustSync) {
       failpoints?.hit('raftAfterSave');
@@ -266,6 +289,7 @@ export class RaftLoop {
     const { deps } = this;
     this.#installing++;
     this.#installed = this.#installed
+      .then(() => this.#applying.idle())
       .then(() => (this.#stopped ? undefined : deps.snapshots.install(snapshot)))
       .then(() => {
         this.#installing--;
@@ -282,11 +306,29 @@ export class RaftLoop {
   }
 
   #apply(message: Message): void {
-    const { deps } = this;
-    deps.applyEntries(message.entries);
+    const { failpoints, applyEntries } = this.deps;
+    if (failpoints !== undefined) {
+      this.#applying.run(this.#applyOneByOne(message, failpoints));
+      return;
+    }
+    applyEntries(message.entries);
+    this.#afterApply(message);
+  }
+
+  *#applyOneByOne(message: Message, failpoints: Failpoints): Steps {
+    for (const entry of message.entries) {
+      const isNormal = entry.type === EntryType.EntryNormal;
+      const held = failpoints.holdUp(isNormal ? 'beforeApplyOneEntryNormal' : 'beforeApplyOneConfChange');
+      if (held !== undefined) yield held;
+      this.deps.applyEntries([entry]);
+    }
+    this.#afterApply(message);
+  }
+
+  #afterApply(message: Message): void {
     this.#deliver(message.responses);
     const last = message.entries.at(-1);
-    if (last !== undefined) deps.reads.applied(last.index);
+    if (last !== undefined) this.deps.reads.applied(last.index);
   }
 
   /** True when answers were released, so that more may be ready. */

@@ -3,6 +3,7 @@
  * core, a log whose syncs the test ends, and nobody at the other end.
  */
 import { expect, it } from 'vitest';
+import type { FailpointName, Failpoints } from '../../../../src/lib/failpoints/failpoints.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { Leadership } from '../../../../src/member/loop/leadership.js';
 import { Outbox } from '../../../../src/member/loop/outbox.js';
@@ -246,4 +247,87 @@ it('stops when an entry cannot be applied, with the reason, and applies no more'
   one.loop.wake();
   await settle();
   expect(one.events.filter((event) => event === 'apply')).toHaveLength(1);
+});
+
+/** Failpoints of which one sleeps until `release` is called. */
+function sleeping(name: FailpointName) {
+  let release: () => void = () => {};
+  const slept = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const failpoints: Failpoints = {
+    hit: () => undefined,
+    wait: async () => undefined,
+    holdUp: (hit) => (hit === name ? slept : undefined),
+  };
+  return {
+    failpoints,
+    release: async () => {
+      release();
+      await settle();
+    },
+  };
+}
+
+it('writes nothing and handles nothing further while a failpoint holds it up, and nobody else', async () => {
+  const one = member([1n, 2n]);
+  const { failpoints, release } = sleeping('raftBeforeSave');
+  Object.assign(one.loop.deps, { failpoints });
+  const append = (index: number) =>
+    one.loop.receive(
+      makeMessage({
+        type: MessageType.MsgApp,
+        from: 2n,
+        to: 1n,
+        term: 2,
+        index,
+        logTerm: index === 1 ? 1 : 2,
+        entries: [makeEntry({ index: index + 1, term: 2 })],
+      }),
+    );
+  void append(1);
+  await settle();
+  const stepped = append(2);
+  await settle();
+  expect(one.events).toEqual([]);
+  await release();
+  await stepped;
+  expect(one.events).toEqual(['write 2', 'write 3']);
+  await one.sync();
+  expect(one.events.slice(2)).toEqual(['sync', 'send MsgAppResp']);
+  expect(one.sent.at(-1)).toMatchObject({ index: 3 });
+  expect(one.fatal).toEqual([]);
+});
+
+it('goes on with writing and answering while a failpoint holds up applying, whose order stays', async () => {
+  const one = member([1n, 2n]);
+  const { failpoints, release } = sleeping('beforeApplyOneEntryNormal');
+  Object.assign(one.loop.deps, { failpoints });
+  for (const [index, commit] of [
+    [1, 2],
+    [2, 3],
+  ] as const) {
+    const logTerm = index === 1 ? 1 : 2;
+    const entries = [makeEntry({ index: index + 1, term: 2 })];
+    await one.receive({ type: MessageType.MsgApp, index, logTerm, commit, entries });
+    await one.sync();
+  }
+  expect(one.events).toEqual(['write 2', 'sync', 'send MsgAppResp', 'write 3', 'sync', 'send MsgAppResp']);
+  expect(one.node.applied).toBe(1);
+  await release();
+  expect(one.events.slice(6)).toEqual(['apply 2', 'apply 3']);
+  expect(one.node.applied).toBe(3);
+  expect(one.fatal).toEqual([]);
+});
+
+it.each([
+  { voters: [1n], held: true },
+  { voters: [1n, 2n], held: false },
+])('is held up before the save that commits by itself: $held with voters $voters', async ({ voters, held }) => {
+  const one = member(voters);
+  Object.assign(one.loop.deps, { failpoints: sleeping('raftBeforeSaveWaitWalSync').failpoints });
+  if (voters.length === 1) await lead(one);
+  else
+    await one.receive({ type: MessageType.MsgApp, index: 1, logTerm: 1, entries: [makeEntry({ index: 2, term: 2 })] });
+  expect(one.events.includes('write 2')).toBe(!held);
 });
