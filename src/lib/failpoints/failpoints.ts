@@ -27,6 +27,7 @@ const NAMES = [
   'raftAfterApplySnap',
   'raftAfterWALRelease',
   'snapDBRenameBeforeDirSync',
+  'snapDBDirSyncError',
   'applyBeforeOpenSnapshot',
   'applyAfterOpenSnapshot',
   // Applying

@@ -83,6 +83,8 @@ export class IncomingDatabases {
         if (disk.stat(target) !== undefined) disk.remove(path);
         else disk.rename(path, target);
         failpoints?.hit('snapDBRenameBeforeDirSync');
+        const failure = failpoints?.hit('snapDBDirSyncError');
+        if (failure !== undefined) throw new Error(failure);
         disk.syncDir(snapDir);
       });
     } catch (cause) {

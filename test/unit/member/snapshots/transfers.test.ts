@@ -1,6 +1,7 @@
 /** Databases on their way: those that come in until they are durable, those that go out while the log waits. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openBolt } from '../../../../src/bolt/bolt.js';
+import { type FailpointEffects, FailpointSet } from '../../../../src/lib/failpoints/failpoints.js';
 import { type DatabaseSaveTimes, IncomingDatabases } from '../../../../src/member/snapshots/incoming-databases.js';
 import { OutgoingSnapshots } from '../../../../src/member/snapshots/outgoing-snapshots.js';
 import { type DatabaseSource, SnapshotSaveError } from '../../../../src/peer/types.js';
@@ -8,6 +9,7 @@ import { type Message, MessageType, makeConfState, makeMessage } from '../../../
 import { ManualClock, settle } from '../../../support/manual-clock.js';
 import { MemoryDisk } from '../../../support/memory-disk.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
+import { seededRandom } from '../../../support/seeded-random.js';
 
 let clock: ManualClock;
 let logger: RecordingLogger;
@@ -38,6 +40,7 @@ describe('a database that comes in', () => {
   let disk: MemoryDisk;
   let incoming: IncomingDatabases;
   let changes: string[];
+  let failpoints: FailpointSet;
 
   beforeEach(() => {
     disk = new MemoryDisk();
@@ -45,7 +48,8 @@ describe('a database that comes in', () => {
     changes = [];
     disk.beforeChange = (what, path) => void changes.push(`${what} ${path}`);
     const snapshots = { dbPath: (index: number) => `/snap/${index}.snap.db` };
-    incoming = new IncomingDatabases({ disk, snapDir: '/snap', snapshots, logger, clock });
+    failpoints = new FailpointSet({} as FailpointEffects, seededRandom(1));
+    incoming = new IncomingDatabases({ disk, snapDir: '/snap', snapshots, logger, clock, failpoints });
   });
 
   it('is durable before it has its name, and its name before the message goes on', async () => {
@@ -99,6 +103,18 @@ describe('a database that comes in', () => {
     await expect(saved).rejects.toThrow('no space left on device');
     expect(disk.list('/snap')).toEqual([]);
     expect(logger.records).toEqual([]);
+  });
+
+  it('is not saved while its folder cannot be synced, and is when it comes again', async () => {
+    failpoints.set('snapDBDirSyncError', 'return("no sync")');
+    const saved = incoming.save(10, chunksOf(database(10)));
+    await expect(saved).rejects.toBeInstanceOf(SnapshotSaveError);
+    await expect(saved).rejects.toThrow('no sync');
+    failpoints.clear('snapDBDirSyncError');
+    changes.length = 0;
+    await incoming.save(10, chunksOf(database(10)));
+    expect(changes.at(-1)).toBe('sync /snap');
+    expect(disk.list('/snap')).toEqual(['10.snap.db']);
   });
 
   it('that breaks off fails as it broke off, whether what is left can be removed or not', async () => {
