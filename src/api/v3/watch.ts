@@ -229,7 +229,7 @@ class Sender {
       compactRevision: message.compactRevision,
       cancelReason: '',
       fragment: message.fragment,
-      events: [...message.events],
+      events: message.events,
     });
   }
 }

@@ -24,6 +24,8 @@ import type { WatchStreamHandle, WatchStreamOptions } from './types.js';
 import { WatcherGroup, type Watcher as WatcherOf } from './watcher.js';
 
 type Watcher = WatcherOf<WatchStream>;
+/** Encoded events for a watcher, in order. */
+type Hit = readonly [Watcher, readonly Uint8Array[]];
 
 /** Watchers of one round of catching up, and those looked at for it, that have nothing to read included. */
 const ROUND_WATCHERS = 512;
@@ -138,6 +140,26 @@ export class WatchHub implements StoreListener {
   written(revision: number, changes: readonly Change[]): void {
     this.#revision = revision;
     if (this.#synced.size === 0) return;
+    const [only] = changes;
+    const hits =
+      changes.length === 1 && only !== undefined ? this.#hitsOfOne(revision, only) : this.#hitsOf(revision, changes);
+    if (hits === undefined) {
+      this.#allFallBehind(revision - 1);
+      return;
+    }
+    // Only now may watchers change groups: the walk above is over.
+    for (const [watcher, events] of hits) {
+      const message = eventsMessage(watcher.id, revision, events);
+      if (watcher.stream.offer(watcher, message)) watcher.minRevision = revision + 1;
+      else {
+        watcher.minRevision = revision;
+        this.#becomeBlocked(watcher);
+      }
+    }
+  }
+
+  /** Who is to be told what; undefined where that is too much for one step. */
+  #hitsOf(revision: number, changes: readonly Change[]): Iterable<Hit> | undefined {
     const hits = new Map<Watcher, Uint8Array[]>();
     let hitCount = 0;
     for (const { kind, key, kv, isCreate } of changes) {
@@ -151,19 +173,29 @@ export class WatchHub implements StoreListener {
         else events.push(encoded);
         return true;
       });
-      if (hitCount <= TOLD_HITS) continue;
-      this.#allFallBehind(revision - 1);
-      return;
+      if (hitCount > TOLD_HITS) return undefined;
     }
-    // Only now may watchers change groups: the walk above is over.
-    for (const [watcher, events] of hits) {
-      const message = eventsMessage(watcher.id, revision, events);
-      if (watcher.stream.offer(watcher, message)) watcher.minRevision = revision + 1;
-      else {
-        watcher.minRevision = revision;
-        this.#becomeBlocked(watcher);
+    return hits;
+  }
+
+  /** The same of one change, which most transactions are: nobody is met twice, and all share their lists of events. */
+  #hitsOfOne(revision: number, { kind, key, kv, isCreate }: Change): Iterable<Hit> | undefined {
+    const hits: Hit[] = [];
+    const event = new WatchEvent(kind, key, revision, kv, isCreate);
+    let plain: readonly Uint8Array[] | undefined;
+    let withPrevious: readonly Uint8Array[] | undefined;
+    this.#synced.at(key, (watcher) => {
+      if (revision < watcher.minRevision || !watcher.wants[kind]) return true;
+      if (watcher.wants.prevKv) {
+        withPrevious ??= [event.encoded(true, this.#previous)];
+        hits.push([watcher, withPrevious]);
+      } else {
+        plain ??= [event.encoded(false, this.#previous)];
+        hits.push([watcher, plain]);
       }
-    }
+      return hits.length <= TOLD_HITS;
+    });
+    return hits.length <= TOLD_HITS ? hits : undefined;
   }
 
   /**

@@ -3,6 +3,7 @@
  * can send one, and a full buffer makes watchers fall back to reading history, so a client that does not read costs at
  * most `BUFFERED_MESSAGES` messages.
  */
+import { Fifo } from '../../lib/fifo.js';
 import { latin1Text } from '../../lib/latin1.js';
 import type { WatchHub } from './hub.js';
 import { NO_END } from './interval-set.js';
@@ -34,7 +35,7 @@ export class WatchStream implements WatchStreamHandle {
   readonly watchers = new Map<bigint, Watcher<WatchStream>>();
   /** Watchers whose next message found the buffer full. */
   readonly blocked = new Set<Watcher<WatchStream>>();
-  readonly #queue: Waiting[] = [];
+  readonly #queue = new Fifo<Waiting>();
   #queuedBytes = 0;
   #nextId = 0n;
   #closed = false;
@@ -127,7 +128,7 @@ export class WatchStream implements WatchStreamHandle {
     if (this.#closed) return;
     this.#closed = true;
     for (const { message } of this.#queue) this.#hub.events.pending -= message.events.length;
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#queuedBytes = 0;
     this.#hub.forget(this);
   }
