@@ -12,7 +12,7 @@ const agreed: Answer = { hash: 7, compactRevision: 3, currentRevision: 9, hashRe
 const own: KvHash = { hash: 7, compactRevision: 3, revision: 9, currentRevision: 9 };
 const CHECK_MS = 5000;
 
-/** Member 1 leads; the others answer in turn, `undefined` not at all. */
+/** Of 3.6, whose alarms name a member. Member 1 leads; the others answer in turn, `undefined` not at all. */
 function checking(
   answers: readonly (Answer | undefined)[],
   options: { own?: readonly KvHash[]; compactions?: readonly KvHash[] } = {},
@@ -26,7 +26,7 @@ function checking(
     config: {
       corruptCheckIntervalMs: options.compactions === undefined ? CHECK_MS : 0,
       compactHashCheckIntervalMs: options.compactions === undefined ? 0 : CHECK_MS,
-      emulate: '3.5',
+      emulate: '3.6',
     },
     cluster: {
       localId: 1n,
