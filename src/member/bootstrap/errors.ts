@@ -15,14 +15,20 @@ export class DatabaseDamagedError extends Error {
   }
 }
 
-/** The database lacks what the newest raft snapshot says was applied, and nothing can bring it back here. */
+/**
+ * The database lacks what the newest raft snapshot says was applied, and nothing can bring it back here: there is no
+ * database of a leader's beside it, or that one lacks it too. `received` says which, in etcd's words.
+ */
 export class BackendBehindError extends Error {
   override readonly name = 'BackendBehindError';
   readonly code = 'ERR_BACKEND_BEHIND';
 
-  constructor(path: string, backendIndex: number, snapshotIndex: number) {
+  constructor(found: { path: string; backendIndex: number; snapshotIndex: number; received: 'none' | 'behind' }) {
+    const { path, backendIndex, snapshotIndex, received } = found;
+    const none = "failed to find database snapshot file (snap: snapshot file doesn't exist): ";
     super(
-      `database file (${path} index ${backendIndex}) does not match with snapshot (index ${snapshotIndex}); ${REMEDY}`,
+      `${received === 'none' ? none : ''}database file (${path} index ${backendIndex}) ` +
+        `does not match with snapshot (index ${snapshotIndex}); ${REMEDY}`,
     );
   }
 }

@@ -26,6 +26,8 @@ export function recoverDatabase({ disk, logger, dbPath, snapshots, ...from }: Re
   const { snapshotIndex, openDb } = from;
   const received = snapshots.dbPath(snapshotIndex);
   const isReceived = snapshotIndex > 0 && disk.stat(received) !== undefined;
+  const behind = (backendIndex: number, received: 'none' | 'behind'): BackendBehindError =>
+    new BackendBehindError({ path: dbPath, backendIndex, snapshotIndex, received });
   const isThere = (disk.stat(dbPath)?.size ?? 0) > 0;
   if (isThere || snapshotIndex === 0) {
     const backend = openDb();
@@ -33,8 +35,8 @@ export function recoverDatabase({ disk, logger, dbPath, snapshots, ...from }: Re
     if (index >= snapshotIndex) return backend;
     // Nothing has been put into it: closing changes nothing.
     backend.close().catch(() => {});
-    if (!isReceived) throw new BackendBehindError(dbPath, index, snapshotIndex);
-  } else if (!isReceived) throw new BackendBehindError(dbPath, 0, snapshotIndex);
+    if (!isReceived) throw behind(index, 'none');
+  } else if (!isReceived) throw behind(0, 'none');
   logger.info('Recovering from snapshot backend', { path: received, 'snapshot-index': snapshotIndex });
   disk.rename(received, dbPath);
   disk.syncDir(parentOf(dbPath));
@@ -42,5 +44,5 @@ export function recoverDatabase({ disk, logger, dbPath, snapshots, ...from }: Re
   const index = readConsistentIndex(backend);
   if (index >= snapshotIndex) return backend;
   backend.close().catch(() => {});
-  throw new BackendBehindError(dbPath, index, snapshotIndex);
+  throw behind(index, 'behind');
 }

@@ -56,7 +56,8 @@ describe('a database', () => {
   it.each([9, 1, 0])('at index %i does not', (index) => {
     file('db', index);
     expect(error(() => recovered(10))).toBe('ERR_BACKEND_BEHIND');
-    expect([closed, disk.content('/snap/db').toString()]).toEqual([1, String(index)]);
+    expect(() => recovered(10)).toThrow("failed to find database snapshot file (snap: snapshot file doesn't exist)");
+    expect([closed, disk.content('/snap/db').toString()]).toEqual([2, String(index)]);
   });
 
   it('that is not there goes with no snapshot, and may be made where there is none', () => {
@@ -91,5 +92,7 @@ describe('a database', () => {
     file('db', 3);
     file('10.snap.db', 9);
     expect(error(() => recovered(10))).toBe('ERR_BACKEND_BEHIND');
+    file('10.snap.db', 9);
+    expect(() => recovered(10)).toThrow(/^database file \(\/snap\/db index 9\) does not match with snapshot/);
   });
 });
