@@ -1,5 +1,5 @@
 /** What each kind of a member's ports answers. */
-import { besideV2, type HealthCounters, healthHandler } from '../api/http/health.js';
+import { besideV2, type HealthCounters, type HealthSource, healthHandler } from '../api/http/health.js';
 import { metricsHandler } from '../api/http/metrics.js';
 import { peerMembersHandler } from '../api/http/peer.js';
 import { peerDowngradeHandler } from '../api/http/peer-downgrade.js';
@@ -59,13 +59,13 @@ export function facesOf(
     peerDowngradeHandler(peerAnswers),
   ];
   const raft: HttpHandler = (request, url) => transport.handle(request, url);
-  const source = {
+  const source: HealthSource = {
     emulate: member.emulate,
     alarms: () => member.maintenance.namedAlarms(),
     hasLeader: () => member.leadership.hasLeader,
     isLearner: () => member.isLearner,
     servesV2: options.enableV2,
-    probe: (options: { serializable: boolean }) => member.reads.probe(options),
+    probe: (options) => member.reads.probe(options),
   };
   const health = healthHandler(source, logger.with({ caller: 'api/http/health.ts' }), measured.health);
   const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });

@@ -9,6 +9,8 @@ import type { Logger } from '../../lib/logger.js';
 import type { HealthCheckCount } from '../../member/metrics/server-metrics.js';
 import { type HttpHandler, onlyGet, textError } from './types.js';
 
+const V2_PROBE_TIMEOUT_MS = 1000;
+
 /** What the checks need of a member. */
 export interface HealthSource {
   readonly emulate: EmulatedVersion;
@@ -18,8 +20,8 @@ export interface HealthSource {
   isLearner(): boolean;
   /** `--enable-v2`: `/health` reads through the v2 API then, always by a quorum. */
   readonly servesV2: boolean;
-  /** A read of one absent key. Rejects with the error whose text is shown. */
-  probe(options: { serializable: boolean }): Promise<void>;
+  /** A read of one absent key, within the time of a request unless told. Rejects with the error whose text is shown. */
+  probe(options: { serializable: boolean; timeoutMs?: number | undefined }): Promise<void>;
 }
 
 /** Of `/health`, and of each check of the others. */
@@ -101,7 +103,7 @@ async function unhealthyReason(
   }
   const call = source.servesV2 ? 'QGET' : 'RANGE';
   try {
-    await source.probe({ serializable: serializable && !source.servesV2 });
+    await source.probe(source.servesV2 ? { serializable: false, timeoutMs: V2_PROBE_TIMEOUT_MS } : { serializable });
     return undefined;
   } catch (cause) {
     const error = (cause as Error).message;

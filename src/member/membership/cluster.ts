@@ -12,13 +12,14 @@ import {
   writeClusterVersion,
   writeDowngrade,
 } from '../../backend/schema/cluster.js';
-import { deleteMember, putMember } from '../../backend/schema/members.js';
+import { deleteMember, putMember, readMembers } from '../../backend/schema/members.js';
 import { putRemovedMember } from '../../backend/schema/members-removed.js';
 import type { Backend } from '../../backend/types.js';
 import {
   type ClusterMember,
   type MemberAttributes,
   type MembershipState,
+  memberFromJson,
   memberToJson,
 } from '../../datadir/cluster-member.js';
 import {
@@ -28,7 +29,7 @@ import {
   storeRemoval,
   storeVersion,
 } from '../../datadir/v2-membership.js';
-import type { ClusterId, MemberId } from '../../lib/ids.js';
+import { type ClusterId, hexId, type MemberId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { V2Store } from '../../v2/store.js';
 import { followClusterVersion } from './storage-version.js';
@@ -96,6 +97,24 @@ export class Cluster {
     this.#downgrade = readDowngrade(this.backend);
   }
 
+  /**
+   * Makes the bucket agree with what is known, and only where it is not ahead of that. `etcdctl snapshot restore` of
+   * 3.4 leaves the members of the old cluster in it (etcd #20967), and promotions once were not written there (etcd
+   * #19557): 3.6 would start with such members.
+   */
+  correctBucket(): void {
+    for (const stored of readMembers(this.backend).map(memberFromJson)) {
+      const known = this.#members.get(stored.id);
+      if (known === undefined) {
+        this.logger.warn('Removing zombie member from v3store', { member: memberText(stored) });
+        deleteMember(this.backend, stored.id);
+      } else if (stored.isLearner && !known.isLearner) {
+        this.logger.warn('Syncing member in v3store', { member: memberText(known) });
+        this.#store(known);
+      }
+    }
+  }
+
   add(member: ClusterMember, options: { persist: boolean }): void {
     this.#members.set(member.id, member);
     storeMember(this.v2, member);
@@ -147,7 +166,10 @@ export class Cluster {
   /** A member publishing itself. Ignored for one that is not (or no longer) there. */
   updateAttributes(id: MemberId, attributes: MemberAttributes, options: { persist: boolean }): void {
     const changed = this.#change(id, attributes, options);
-    if (changed !== undefined) storeAttributes(this.v2, id, changed);
+    if (changed === undefined) return;
+    storeAttributes(this.v2, id, changed);
+    // Once a start: enough to look through the bucket.
+    if (id === this.localId && options.persist) this.correctBucket();
   }
 
   setVersion(version: string, options: { persist: boolean }): void {
@@ -187,6 +209,12 @@ export class Cluster {
   #store(member: ClusterMember): void {
     putMember(this.backend, member.id, memberToJson(member));
   }
+}
+
+/** As Go prints one with `%+v`. */
+function memberText({ id, peerURLs, isLearner, name, clientURLs }: ClusterMember): string {
+  const raft = `RaftAttributes:{PeerURLs:[${peerURLs.join(' ')}] IsLearner:${isLearner}}`;
+  return `{ID:${hexId(id)} ${raft} Attributes:{Name:${name} ClientURLs:[${clientURLs.join(' ')}]}}`;
 }
 
 /** `3.5.0` → `3.5` */

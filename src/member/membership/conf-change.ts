@@ -50,6 +50,11 @@ export function refusal(
 }
 
 export function applyChange(cluster: Cluster, change: ConfChange, options: { persist: boolean }): void {
+  carryOut(cluster, change, options);
+  if (options.persist) cluster.correctBucket();
+}
+
+function carryOut(cluster: Cluster, change: ConfChange, options: { persist: boolean }): void {
   switch (change.type) {
     case ConfChangeType.ConfChangeAddNode:
     case ConfChangeType.ConfChangeAddLearnerNode: {

@@ -26,8 +26,6 @@ import { type LongRangeOptions, longRange } from './long-range.js';
 import { longReadOnlyTxn, touchesMany } from './long-txn.js';
 import { ReadIndexQueue } from './read-index.js';
 
-const HEALTH_PROBE_TIMEOUT_MS = 1000;
-
 export interface ReadsDeps {
   readonly store: MvccStore;
   readonly applier: Applier;
@@ -130,8 +128,8 @@ export class Reads {
   }
 
   /** A read of a key nobody has, as the health checks do it. */
-  async probe(options: { serializable: boolean }): Promise<void> {
-    if (!options.serializable) await this.linearizable(undefined, HEALTH_PROBE_TIMEOUT_MS);
+  async probe(options: { serializable: boolean; timeoutMs?: number | undefined }): Promise<void> {
+    if (!options.serializable) await this.linearizable(undefined, options.timeoutMs);
     this.range(RangeRequestCodec.create({ key: Buffer.from('health'), limit: 1 }));
   }
 

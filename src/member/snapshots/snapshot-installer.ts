@@ -179,7 +179,10 @@ export class SnapshotInstaller implements SnapshotInstalls {
     restoreV2();
     logger.info('restoring cluster configuration');
     cluster.restore(membershipAt(snapshot, backend));
-    this.deps.appliedRestored(snapshot, readConsistentIndex(backend));
+    const backendIndex = readConsistentIndex(backend);
+    // One that is ahead has members that are yet to be learned of.
+    if (backendIndex <= snapshot.metadata.index) cluster.correctBucket();
+    this.deps.appliedRestored(snapshot, backendIndex);
     this.deps.membershipRestored();
   }
 }

@@ -75,3 +75,22 @@ describe('the health of a member without a leader', () => {
     expect(await cutOff(false, '3.5')(livez)).toEqual([200, 'ok']);
   });
 });
+
+it('is read within a second through the v2 API, and otherwise within the time of a request', async () => {
+  const asked: unknown[] = [];
+  for (const servesV2 of [true, false]) {
+    const source: HealthSource = {
+      emulate: '3.5',
+      alarms: () => [],
+      hasLeader: () => true,
+      isLearner: () => false,
+      servesV2,
+      probe: async (options) => {
+        asked.push(options);
+      },
+    };
+    const handler = healthHandler(source, silentLogger, new HealthCounters());
+    await handler({ method: 'GET' } as HttpRequest, new URL('http://127.0.0.1/health'));
+  }
+  expect(asked).toEqual([{ serializable: false, timeoutMs: 1000 }, { serializable: false }]);
+});

@@ -131,6 +131,21 @@ describe('a change', () => {
     expect(stored()).toHaveLength(3);
   });
 
+  it.each<[string, () => void]>([
+    ['made', () => applyChange(cluster, change(ConfChangeRemoveNode, member(2n, 2)), { persist: true })],
+    ['published', () => cluster.updateAttributes(1n as never, { name: '', clientURLs: [] }, { persist: true })],
+  ])('rids the bucket, once it is %s, of members that nobody knows, and of learners that vote', (_, happen) => {
+    cluster.remove(3n as never, { persist: true });
+    cluster.promote(1n as never, { persist: true });
+    const known = stored().filter((line) => line.startsWith('members '));
+    backend.put('members', Buffer.from('7'), Buffer.from(memberToJson(member(7n, 1))));
+    backend.put('members', Buffer.from('1'), Buffer.from(memberToJson(member(1n, 1, { isLearner: true }))));
+    applyChange(cluster, change(ConfChangeUpdateNode, member(2n, 2)), { persist: false });
+    expect(stored()).toHaveLength(known.length + 2);
+    happen();
+    expect(stored().filter((line) => /^members [17]/.test(line))).toEqual(known.slice(0, 1));
+  });
+
   it('is undone by the membership of a snapshot', () => {
     const state = { ...cluster.state };
     cluster.remove(2n as never, { persist: false });
