@@ -6,6 +6,7 @@ import type { TlsContents } from '../tls.js';
 import { DialError, goError, ioTimeout, phrase, tlsError } from './net-error.js';
 import { described, liveliness, peerOf, remoteAddress } from './network-socket.js';
 import { systemAuthorities } from './system-authorities.js';
+import { badCertificateAlert } from './tls-alert.js';
 import { contextOptions } from './tls-context.js';
 
 const DEFAULT_DIAL_MS = 20_000;
@@ -60,6 +61,7 @@ export function dial(address: NetworkAddress, options: DialOptions = {}): Promis
       const secured = connectTls(socket, address, contents);
       watched = secured;
       secured.on('error', onError);
+      const alertOfRefusal = contents.verifyPeer === undefined ? undefined : badCertificateAlert(secured, socket);
       secured.once('secureConnect', () => {
         const peer = peerOf(secured);
         const settle = (refusal: string | undefined): void => {
@@ -71,8 +73,10 @@ export function dial(address: NetworkAddress, options: DialOptions = {}): Promis
             reject(new Error(refusal));
           }
         };
+        const refusal = contents.verifyPeer?.(peer, remoteAddress(secured));
+        if (typeof refusal === 'string') alertOfRefusal?.();
         // Not in this turn: OpenSSL is still at work on a socket that is destroyed by its own handshake's end.
-        Promise.resolve(contents.verifyPeer?.(peer, remoteAddress(secured))).then(settle, fail);
+        Promise.resolve(refusal).then(settle, fail);
       });
     });
   });

@@ -207,6 +207,17 @@ describe('with TLS', () => {
     expect(server.rejected).toEqual(['CN client is not allowed']);
   });
 
+  it.each(['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'])(
+    'hears from a caller who does not take its certificate, with %s',
+    async (ciphers) => {
+      const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+      await using server = await echoing(local, { tls: () => ({ cert, key, ciphers }) });
+      const verifyPeer = ({ commonName }: { commonName?: string | undefined }): string => `not ${commonName}`;
+      await expect(osNetwork.dial(server.address, { tls: { ca, ciphers, verifyPeer } })).rejects.toThrow('not ');
+      await expect.poll(() => server.rejected).toEqual(['remote error: tls: bad certificate']);
+    },
+  );
+
   it('takes both on one port when told to', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
     await using server = await echoing(local, { tls: () => ({ cert, key }), plaintext: true });

@@ -166,6 +166,8 @@ describe('members with certificates of one authority', () => {
     await until(() => b.rejected.length > 0 && failuresOf(b).length > 0, 'refusals');
     expect(b.rejected[0]).toBe('client certificate authentication failed');
     expect(failuresOf(b)[0]).toContain('client certificate authentication failed');
+    await until(() => a.rejected.length > 0, 'a refusal by b');
+    expect(new Set(a.rejected)).toEqual(new Set(['remote error: tls: bad certificate']));
     await using c = await startPeerNode({ id: 0xc3n, tls: tlsOf(certificate({ commonName: 'third' })) });
     const third = (): boolean => b.receiver.messages.some(({ from }) => from === 0xc3n);
     await meet(c, b);
