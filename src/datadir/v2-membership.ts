@@ -14,6 +14,9 @@ import { attributesToJson, type ClusterMember, type MemberAttributes, type Membe
 
 export const VERSION_PATH = `${CLUSTER_PREFIX}/version`;
 
+/** With the member's id, in hex. */
+export const ATTRIBUTES_PATH = /^\/0\/members\/([0-9a-f]{1,16})\/attributes$/;
+
 export const attributesPathOf = (id: MemberId): string => `${memberPathOf(id)}/attributes`;
 
 const memberPathOf = (id: MemberId): string => `${CLUSTER_PREFIX}/members/${id.toString(16)}`;

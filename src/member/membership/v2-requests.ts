@@ -4,7 +4,7 @@
  */
 
 import { attributesFromJson, attributesToJson, type MemberAttributes } from '../../datadir/cluster-member.js';
-import { attributesPathOf, VERSION_PATH } from '../../datadir/v2-membership.js';
+import { ATTRIBUTES_PATH, attributesPathOf, VERSION_PATH } from '../../datadir/v2-membership.js';
 import { encodeV2Request } from '../../datadir/v2-request-codec.js';
 import type { MemberId, RequestId } from '../../lib/ids.js';
 import { bytesOf, textOf } from '../../v2/json.js';
@@ -14,7 +14,6 @@ import type { Cluster } from './cluster.js';
 
 /** All of it is in there. */
 const CLUSTER_FOLDER = `${CLUSTER_PREFIX}/`;
-const attributesPath = /^\/0\/members\/([0-9a-f]{1,16})\/attributes$/;
 
 export function attributesRequest(id: RequestId, memberId: MemberId, attributes: MemberAttributes): Uint8Array {
   return put(id, attributesPathOf(memberId), attributesToJson(attributes));
@@ -39,7 +38,7 @@ export function membershipFactIn(request: V2Request): MembershipFact | undefined
   if (method !== 'PUT' || prevExist !== undefined || prevIndex > 0n || prevValue !== '') return undefined;
   const value = textOf(request.value);
   if (path === VERSION_PATH) return { t: 'version', version: value };
-  const id = attributesPath.exec(path)?.[1];
+  const id = ATTRIBUTES_PATH.exec(path)?.[1];
   return id === undefined
     ? undefined
     : { t: 'attributes', id: BigInt(`0x${id}`), attributes: attributesFromJson(value) };

@@ -8,12 +8,15 @@ import { editDb, readDb } from '../../../src/datadir/db.js';
 import { dump, type Row } from '../../../src/datadir/dump.js';
 import type { Finding } from '../../../src/datadir/findings.js';
 import { migrate, parseStorageVersion, type StorageVersion, storageVersionOf } from '../../../src/datadir/migrate.js';
-import { dataDirHasCustomV2Content, hasCustomV2Content } from '../../../src/datadir/v2-content.js';
+import { customV2Content, dataDirHasCustomV2Content, hasCustomV2Content } from '../../../src/datadir/v2-content.js';
+import { encodeV2Request } from '../../../src/datadir/v2-request-codec.js';
 import { membershipFromV2Snapshot } from '../../../src/datadir/v2-snapshot.js';
 import { type LogFields, type Logger, silentLogger } from '../../../src/lib/logger.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osDisk } from '../../../src/lib/os/disk.js';
 import { InternalRaftRequest } from '../../../src/proto/gen/etcdserverpb.js';
+import { makeEntry, makeHardState } from '../../../src/raftpb/types.js';
+import { emptyRequest } from '../../../src/v2/request.js';
 import { openWal, readWal, snapshotFiles, walSnapshots } from '../../../src/wal/index.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { unpack } from '../../support/tar.js';
@@ -152,11 +155,31 @@ describe('v2 content', () => {
       Buffer.from(JSON.stringify({ Root: { Children: { '0': { Children: { a: {} } }, '1': { Children: keys } } } }));
     expect(hasCustomV2Content(store({}))).toBe(false);
     expect(hasCustomV2Content(store({ foo: { Value: 'bar' } }))).toBe(true);
+    const emptied = (users: object) => ({ Root: { Children: { '2': { Children: { enabled: {}, users } } } } });
+    expect(hasCustomV2Content(Buffer.from(JSON.stringify(emptied({ Children: {} }))))).toBe(false);
+    expect(hasCustomV2Content(Buffer.from(JSON.stringify(emptied({ Children: { u: {} } }))))).toBe(true);
     expect(dataDirHasCustomV2Content(osDisk, dataDir, undefined)).toBe(false);
     const missing = join(dir, 'nothing');
     expect(() => dataDirHasCustomV2Content(osDisk, missing, '')).toThrow(
       `open ${missing}/member/wal: no such file or directory`,
     );
+  });
+});
+
+describe('requests of v2 in the log', () => {
+  test.each<[string, string, boolean]>([
+    ['PUT', '/0/members/8e9e05c52164694d/attributes', false],
+    ['PUT', '/0/version', false],
+    ['DELETE', '/0/version', true],
+    ['PUT', '/1/foo', true],
+    ['QGET', '/1/foo', true],
+  ])('%s %s behind the snapshot is content: %s', (method, path, isContent) => {
+    const opened = openWal(osDisk, wal(), last, { clock: osClock, logger: silentLogger });
+    const data = encodeV2Request({ ...emptyRequest, id: 1n, method, path });
+    opened.wal.save(makeHardState(), [makeEntry({ index: 112, term: 2, data })]);
+    opened.wal.close();
+    const content = customV2Content(osDisk, dataDir, undefined);
+    expect([content.inStore, content.inLog()]).toEqual([false, isContent]);
   });
 });
 
