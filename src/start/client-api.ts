@@ -50,7 +50,13 @@ export function clientApi(
     held: { refusal: () => toGrpcError(new EtcdError('tooManyRequests'), options.emulate) },
     onError,
   });
-  const calls = new LocalCalls({ clock: osClock, observer: counts, began: tracing?.began, onError });
+  const calls = new LocalCalls({
+    clock: osClock,
+    observer: counts,
+    began: tracing?.began,
+    onError,
+    maxCalls: options.maxConcurrentStreams,
+  });
   registerServices({ server: grpc, local: calls }, member, counts, {
     commonNames,
     backlog,

@@ -16,6 +16,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
 import type { HttpRequest } from '../../lib/http.js';
 import { joined } from '../../lib/pieces.js';
+import { CallSlots } from './call-slots.js';
 import { LocalStream } from './local-stream.js';
 
 type AnyMethod = Method<unknown, unknown>;
@@ -28,6 +29,8 @@ export interface LocalCallsOptions {
   readonly began?: ((call: ObservedCall) => (code: Code) => void) | undefined;
   /** Called for handlers that threw something other than a GrpcError. */
   readonly onError: (error: unknown, path: string) => void;
+  /** At once; others wait. */
+  readonly maxCalls: number;
 }
 
 /** What the caller brings. */
@@ -49,7 +52,11 @@ export interface LocalAnswer {
 export class LocalCalls {
   readonly #methods = new Map<string, { readonly method: AnyMethod; readonly handler: AnyHandler }>();
 
-  constructor(readonly options: LocalCallsOptions) {}
+  readonly #slots: CallSlots;
+
+  constructor(readonly options: LocalCallsOptions) {
+    this.#slots = new CallSlots(options.maxCalls);
+  }
 
   add(method: AnyMethod, handler: AnyHandler): void {
     this.#methods.set(method.path, { method, handler });
@@ -63,8 +70,10 @@ export class LocalCalls {
   async unary(path: string, request: unknown, sizeBytes: number, caller: LocalCaller): Promise<LocalAnswer> {
     const { method, handler } = this.#entry(path);
     const { clock, observer } = this.options;
-    const beganMs = clock.monotonicMs();
     const call = new LocalCall(path, caller, clock);
+    const turn = this.#slots.take(call);
+    if (turn !== undefined) await turn.catch((cause: unknown) => endedBefore(call, cause));
+    const beganMs = clock.monotonicMs();
     const tellEnd = this.#began(path, caller);
     observer.started?.(path, 'unary');
     observer.received?.(path, sizeBytes);
@@ -84,6 +93,7 @@ export class LocalCalls {
       throw error;
     } finally {
       call.end();
+      this.#slots.giveBack();
       observer.handled?.(path, 'unary', code, clock.monotonicMs() - beganMs);
       tellEnd?.(code);
     }
@@ -93,16 +103,17 @@ export class LocalCalls {
   stream(path: string, requests: AsyncIterable<unknown>, caller: LocalCaller): LocalStream {
     const { method, handler } = this.#entry(path);
     const { clock, observer } = this.options;
-    const beganMs = clock.monotonicMs();
     const call = new LocalCall(path, caller, clock);
     const stream = new LocalStream(method, call, {
       requests,
       onSent: (bytes) => observer.sent?.(path, bytes),
       onReceived: () => observer.received?.(path, 0),
     });
-    const tellEnd = this.#began(path, caller);
-    observer.started?.(path, method.kind);
+    const turn = this.#slots.take(call);
     const run = async (): Promise<void> => {
+      const beganMs = clock.monotonicMs();
+      const tellEnd = this.#began(path, caller);
+      observer.started?.(path, method.kind);
       let code: Code = Code.Ok;
       try {
         await call.inTime((handler as (stream: ServerStream<unknown, unknown>) => unknown)(stream));
@@ -113,11 +124,17 @@ export class LocalCalls {
         stream.finish(error);
       } finally {
         call.end();
+        this.#slots.giveBack();
         observer.handled?.(path, method.kind, code, clock.monotonicMs() - beganMs);
         tellEnd?.(code);
       }
     };
-    void run();
+    if (turn === undefined) void run();
+    else
+      turn.then(run, (cause: unknown) => {
+        call.end();
+        stream.finish(this.#errorOf(cause, path));
+      });
     return stream;
   }
 
@@ -136,6 +153,11 @@ export class LocalCalls {
     this.options.onError(cause, path);
     return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+function endedBefore(call: LocalCall, cause: unknown): never {
+  call.end();
+  throw cause;
 }
 
 /** The gateway's own certificate says nothing of its caller (CVE-2018-16886): no call of its has a common name. */

@@ -193,6 +193,21 @@ describe('the JSON gateway', () => {
     watch.close();
   });
 
+  it('makes no more calls at once than a connection has streams, and the next when one has ended', async () => {
+    await using narrow = await startCluster({ members: 1, flags: ['--max-concurrent-streams=1'] });
+    const url = `http://${narrow.only.endpoint}/v3`;
+    const leaving = new AbortController();
+    const create = JSON.stringify({ create_request: { key: base64('a') } });
+    const watch = await fetch(`${url}/watch`, { method: 'POST', body: create, signal: leaving.signal });
+    expect(watch.status).toBe(200);
+    const range = (headers: Record<string, string> = {}) =>
+      fetch(`${url}/kv/range`, { method: 'POST', body: JSON.stringify({ key: base64('a') }), headers });
+    expect((await range({ 'Grpc-Timeout': '50m' })).status).toBe(504);
+    const waiting = range();
+    leaving.abort();
+    expect((await waiting).status).toBe(200);
+  });
+
   it('can be switched off', async () => {
     await using offCluster = await startCluster({ members: 1, flags: ['--enable-grpc-gateway=false'] });
     const off = offCluster.only;

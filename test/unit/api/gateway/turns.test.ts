@@ -28,7 +28,12 @@ const FEW = 100;
 
 function watching(clock: ReturnType<typeof turningClock>['clock']) {
   const seen = { requests: 0, answers: 0 };
-  const calls = new LocalCalls({ clock, observer: {}, onError: (error) => expect.unreachable(String(error)) });
+  const calls = new LocalCalls({
+    clock,
+    observer: {},
+    onError: (error) => expect.unreachable(String(error)),
+    maxCalls: Number.POSITIVE_INFINITY,
+  });
   const handler = async (stream: ServerStream<WatchRequest, WatchResponse>) => {
     for await (const _ of stream.messages) {
       seen.requests++;
