@@ -1,7 +1,7 @@
 /**
  * How many calls of the gateway run at once: etcd's gateway makes them over one connection, whose streams
- * `--max-concurrent-streams` bounds; calls beyond wait, in their order. `etcd-diff:` one connection for all listeners of
- * clients, not one for each.
+ * `--max-concurrent-streams` bounds; calls beyond wait, in their order. `etcd-diff:` one connection for all listeners
+ * of clients, not one for each.
  */
 import { contextCanceled } from '../../grpc/context-errors.js';
 import { GrpcError } from '../../grpc/types.js';

@@ -76,9 +76,11 @@ export class Leases {
    * only what is applied counts, unless `renewsAtOnce`.
    */
   async renewHere(id: LeaseId, caller?: Waiting): Promise<number> {
-    const { applied, clock, lessor, propose, renewsAtOnce } = this.deps;
+    const { applied, clock, failpoints, lessor, propose, renewsAtOnce } = this.deps;
     const isThere = renewsAtOnce && lessor.isPrimary && lessor.lookup(id) !== undefined;
     if (!isThere && !(await applied.untilCommitted())) throw new EtcdError('timeoutWaitAppliedIndex');
+    // Before it is looked at, since it may be revoked meanwhile.
+    if (lessor.lookup(id) !== undefined) await failpoints?.wait('beforeCheckpointInLeaseRenew');
     if (!lessor.isPrimary) throw new EtcdError('notLeader');
     if (lessor.lookup(id) === undefined) return 0;
     const renewal = lessor.renew(id, clock.monotonicMs());
@@ -92,7 +94,6 @@ export class Leases {
         return 0;
       }
       case 'checkpoint-first':
-        await this.deps.failpoints?.wait('beforeCheckpointInLeaseRenew');
         await propose({ kind: 'leaseCheckpoint', request: { checkpoints: [{ ID: id, remainingTTL: 0 }] } });
         return this.renewHere(id, caller);
     }

@@ -56,6 +56,23 @@ describe('a lease that is not there yet', () => {
   });
 });
 
+it('a lease that is revoked while a failpoint holds its renewal up is not renewed', async () => {
+  const { lessor, leases } = behind({ renewsAtOnce: true, onWait: () => {} });
+  lessor.setKeyDeleter(() => ({ deleteRange: () => {}, end: () => {} }) as never);
+  lessor.grant(7n, 10, clock.monotonicMs());
+  const hits: string[] = [];
+  const failpoints = {
+    wait: async (name: string) => {
+      hits.push(name);
+      lessor.revoke(7n);
+    },
+  };
+  Object.assign(leases.deps, { failpoints });
+  expect(await leases.renewHere(7n)).toBe(0);
+  expect(await leases.renewHere(7n)).toBe(0);
+  expect(hits).toEqual(['beforeCheckpointInLeaseRenew']);
+});
+
 describe('a lease that has run out', () => {
   function runningOut() {
     const { lessor, leases } = behind({ renewsAtOnce: true, onWait: () => {} });
