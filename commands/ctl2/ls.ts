@@ -15,7 +15,7 @@ export default class Ls extends KeysCommand {
     const flags = this.flagsOf(Ls);
     const globals = this.globals();
     const { openV2Client } = await import('../../src/ctl/v2/open-client.js');
-    const { printKey } = await import('../../src/ctl/v2/print.js');
+    const { nodeIn, printKey } = await import('../../src/ctl/v2/print.js');
     const { listing } = await import('../../src/ctl/v2/listing.js');
     await using client = await openV2Client(globals, this.io);
     const response = await client.keys.get(this.args[0] ?? '/', {
@@ -25,6 +25,6 @@ export default class Ls extends KeysCommand {
       timeoutMs: globals['total-timeout'],
     });
     if (globals.output !== 'simple') printKey(this.io, response, globals.output);
-    else this.write(listing(response.node, { marksDirectories: flags.p }));
+    else this.write(listing(nodeIn(response), { marksDirectories: flags.p }));
   }
 }

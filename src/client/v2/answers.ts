@@ -1,27 +1,21 @@
 /** From what a server answered to what a call returns or throws. */
-import { jsonSyntaxError } from '../../lib/go/json.js';
+import { type Json, JsonError, type JsonShape, parseJson } from '../../lib/go/json-shape.js';
+import { parseUnsigned } from '../../lib/go/number.js';
 import type { V2Answer } from './cluster.js';
 import { AnswerError, noKeysAnswer, V2CallError, V2Error } from './errors.js';
 import type { V2Action, V2Node, V2Response } from './types.js';
 
-export type Json = Readonly<Record<string, unknown>>;
-
 const isJson = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Throws AnswerError for what is no JSON object: in Go's words, or (keys) etcd's own. */
-export function parseObject(text: string, words: (text: string) => AnswerError = noJson): Json {
-  let value: unknown;
+/** Throws AnswerError, in Go's words unless in others, for what is no JSON or of another shape. */
+export function parseObject(text: string, shape: JsonShape, words?: () => AnswerError): Json {
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw words(text);
+    return parseJson(text, shape);
+  } catch (cause) {
+    if (!(cause instanceof JsonError)) throw cause;
+    throw words?.() ?? new AnswerError('no-json', cause.message);
   }
-  if (!isJson(value)) throw words(text);
-  return value;
 }
-
-const noJson = (text: string): AnswerError =>
-  new AnswerError('no-json', jsonSyntaxError(text) ?? 'json: cannot unmarshal what is no object');
 
 export const textAt = (json: Json, name: string): string => {
   const value = json[name];
@@ -48,10 +42,41 @@ export const objectsAt = (json: Json, name: string): readonly Json[] => {
   return Array.isArray(value) ? value.filter(isJson) : [];
 };
 
-/** Throws V2Error for a refusal, AnswerError for what is no answer of etcd. */
+const text: JsonShape = { t: 'string' };
+export const texts: JsonShape = { t: 'list', of: text };
+
+/** A named type of etcd's client, or one without a name. */
+export const struct = (go: string, fields: Readonly<Record<string, JsonShape>>): JsonShape => ({
+  t: 'struct',
+  go,
+  fields,
+});
+
+const refusalShape = struct('client.Error', {
+  errorCode: { t: 'int64' },
+  message: text,
+  cause: text,
+  index: { t: 'uint64' },
+});
+const nodeFields: Record<string, JsonShape> = {
+  key: text,
+  dir: { t: 'bool' },
+  value: text,
+  createdIndex: { t: 'uint64' },
+  modifiedIndex: { t: 'uint64' },
+  expiration: { t: 'time.Time' },
+  ttl: { t: 'int64' },
+};
+const nodeShape = struct('client.Node', nodeFields);
+nodeFields.nodes = { t: 'list', of: nodeShape };
+const keysShape = struct('client.Response', { action: text, node: nodeShape, prevNode: nodeShape });
+
+/**
+ * Throws V2Error for a refusal, AnswerError for what is no answer of etcd, NumberError for an index that is no number.
+ */
 export function keysAnswer({ status, index, clusterId, body }: V2Answer): V2Response {
   if (status !== 200 && status !== 201) {
-    const error = parseObject(body, noKeysAnswer);
+    const error = parseObject(body, refusalShape, noKeysAnswer);
     throw new V2Error(
       numberAt(error, 'errorCode'),
       textAt(error, 'message'),
@@ -59,13 +84,14 @@ export function keysAnswer({ status, index, clusterId, body }: V2Answer): V2Resp
       numberAt(error, 'index'),
     );
   }
+  const askedAt = index === undefined ? 0 : Number(parseUnsigned(index, { base: 10, bits: 64 }));
   if (body === '') throw new AnswerError('empty', 'client: response body is empty');
-  const answer = parseObject(body, noKeysAnswer);
+  const answer = parseObject(body, keysShape, noKeysAnswer);
   return {
     action: textAt(answer, 'action') as V2Action,
     node: nodeAt(answer, 'node'),
     prevNode: nodeAt(answer, 'prevNode'),
-    index: index === undefined ? 0 : Number(index),
+    index: askedAt,
     clusterId: clusterId ?? '',
   };
 }
@@ -94,8 +120,9 @@ export function expectStatus({ status }: V2Answer, ...expected: readonly number[
   if (!expected.includes(status)) throw new AnswerError('status', `unexpected status code ${status}`);
 }
 
-/** Throws the server's message as V2CallError unless the status is one of `expected`. */
-export function expectOk(answer: V2Answer, ...expected: readonly number[]): void {
+/** Throws the server's message as V2CallError unless the status is one of `expected`; `type` is how Go has it. */
+export function expectOk(answer: V2Answer, type: 'membersError' | 'authError', ...expected: readonly number[]): void {
   if (expected.includes(answer.status)) return;
-  throw new V2CallError(answer.status, textAt(parseObject(answer.body), 'message'));
+  const refusal = parseObject(answer.body, struct(`client.${type}`, { message: text }));
+  throw new V2CallError(answer.status, textAt(refusal, 'message'));
 }

@@ -2,11 +2,25 @@
  * Users, roles and whether the v2 store asks for them. Bodies as etcd's client/auth_user.go and auth_role.go write
  * them.
  */
-import { expectOk, type Json, objectAt, objectsAt, parseObject, textAt, textsAt } from './answers.js';
+import type { Json, JsonShape } from '../../lib/go/json-shape.js';
+import { expectOk, expectStatus, objectAt, objectsAt, parseObject, struct, textAt, texts, textsAt } from './answers.js';
 import type { Cluster, V2Answer, V2Request } from './cluster.js';
 import type { V2CallOptions } from './types.js';
 
 const PATH = '/v2/auth';
+
+const roleShape = struct('client.Role', {
+  role: { t: 'string' },
+  permissions: struct('client.Permissions', { kv: struct('client.rwPermission', { read: texts, write: texts }) }),
+});
+const roles: JsonShape = { t: 'list', of: roleShape };
+const rolesShape = struct('struct { Roles []client.Role "json:\\"roles\\"" }', { roles });
+const userShape = struct('client.User', { user: { t: 'string' }, roles: texts });
+const userWithRolesShape = struct('client.UserRoles', { user: { t: 'string' }, roles });
+const usersShape = struct('struct { Users []client.userListEntry "json:\\"users\\"" }', {
+  users: { t: 'list', of: struct('client.userListEntry', { user: { t: 'string' }, roles }) },
+});
+const enabledShape = struct('struct { Enabled bool "json:\\"enabled\\"" }', { enabled: { t: 'bool' } });
 
 export interface V2User {
   readonly user: string;
@@ -39,24 +53,24 @@ export class AuthApi {
 
   async isEnabled(call: V2CallOptions = {}): Promise<boolean> {
     const answer = await this.#send({ method: 'GET', path: `${PATH}/enable` }, call);
-    return parseObject(answer.body).enabled === true;
+    return parseObject(answer.body, enabledShape).enabled === true;
   }
 
   async users(call: V2CallOptions = {}): Promise<readonly string[]> {
     const { body } = await this.#send({ method: 'GET', path: `${PATH}/users` }, call);
-    return objectsAt(parseObject(body), 'users').map((user) => textAt(user, 'user'));
+    return objectsAt(parseObject(body, usersShape), 'users').map((user) => textAt(user, 'user'));
   }
 
   async user(name: string, call: V2CallOptions = {}): Promise<V2User> {
     const { body } = await this.#send({ method: 'GET', path: userPath(name) }, call);
-    const user = parseObject(body);
+    const user = parseUser(body);
     // Inside a user the server shows whole roles.
     const named = objectsAt(user, 'roles').map((role) => textAt(role, 'role'));
     return { user: textAt(user, 'user'), roles: named.length > 0 ? named : textsAt(user, 'roles') };
   }
 
   async addUser(name: string, password: string, call: V2CallOptions = {}): Promise<void> {
-    expectOk(await this.#putUser(name, passwordFields(password), call), 200, 201);
+    expectOk(await this.#putUser(name, passwordFields(password), call), 'authError', 200, 201);
   }
 
   async removeUser(name: string, call: V2CallOptions = {}): Promise<void> {
@@ -76,13 +90,14 @@ export class AuthApi {
   }
 
   async roles(call: V2CallOptions = {}): Promise<readonly string[]> {
-    const { body } = await this.#send({ method: 'GET', path: `${PATH}/roles` }, call);
-    return objectsAt(parseObject(body), 'roles').map((role) => textAt(role, 'role'));
+    const answer = await this.cluster.send({ method: 'GET', path: `${PATH}/roles` }, call);
+    expectStatus(answer, 200);
+    return objectsAt(parseObject(answer.body, rolesShape), 'roles').map((role) => textAt(role, 'role'));
   }
 
   async role(name: string, call: V2CallOptions = {}): Promise<V2Role> {
     const { body } = await this.#send({ method: 'GET', path: rolePath(name) }, call);
-    return roleOf(parseObject(body));
+    return roleOf(parseObject(body, roleShape));
   }
 
   async addRole(name: string, call: V2CallOptions = {}): Promise<void> {
@@ -100,7 +115,7 @@ export class AuthApi {
     access: V2Access,
     call: V2CallOptions = {},
   ): Promise<V2Role> {
-    return roleOf(parseObject(await this.#putRole(name, { grant: permissions(patterns, access) }, call)));
+    return roleOf(parseObject(await this.#putRole(name, { grant: permissions(patterns, access) }, call), roleShape));
   }
 
   /** Resolves to the role as it is now. */
@@ -110,12 +125,12 @@ export class AuthApi {
     access: V2Access,
     call: V2CallOptions = {},
   ): Promise<V2Role> {
-    return roleOf(parseObject(await this.#putRole(name, { revoke: permissions(patterns, access) }, call)));
+    return roleOf(parseObject(await this.#putRole(name, { revoke: permissions(patterns, access) }, call), roleShape));
   }
 
   /** A user that this has made, since there was none, is an error without words: so etcd's client has it. */
   async #changeUser(name: string, fields: Json, call: V2CallOptions): Promise<void> {
-    expectOk(await this.#putUser(name, fields, call), 200);
+    expectOk(await this.#putUser(name, fields, call), 'authError', 200);
   }
 
   #putUser(name: string, fields: Json, call: V2CallOptions): Promise<V2Answer> {
@@ -132,7 +147,7 @@ export class AuthApi {
 
   async #send(request: V2Request, call: V2CallOptions): Promise<V2Answer> {
     const answer = await this.cluster.send(request, call);
-    expectOk(answer, 200, 201);
+    expectOk(answer, 'authError', 200, 201);
     return answer;
   }
 }
@@ -146,6 +161,15 @@ const rolePath = (name: string): string => `${PATH}/roles/${name}`;
 const permissions = (patterns: readonly string[] | null, access: V2Access): Json => ({
   kv: { read: access === 'write' ? null : patterns, write: access === 'read' ? null : patterns },
 });
+
+/** With the names of roles, or with whole ones; what is neither is refused for not having the names. */
+function parseUser(body: string): Json {
+  try {
+    return parseObject(body, userWithRolesShape);
+  } catch {
+    return parseObject(body, userShape);
+  }
+}
 
 function roleOf(json: Json): V2Role {
   const kv = objectAt(objectAt(json, 'permissions') ?? {}, 'kv') ?? {};

@@ -7,7 +7,7 @@
  * for await (const { action, node } of client.keys.watch('/jobs', { recursive: true })) …
  * ```
  */
-import { parseObject, textAt } from './answers.js';
+import { parseObject, struct, textAt } from './answers.js';
 import { AuthApi } from './auth.js';
 import { Cluster } from './cluster.js';
 import { KeysApi } from './keys.js';
@@ -15,6 +15,8 @@ import { MembersApi } from './members.js';
 import { osV2World } from './os-world.js';
 import { StatsApi } from './stats.js';
 import type { V2CallOptions, V2ClientOptions, V2World } from './types.js';
+
+const versionsShape = struct('version.Versions', { etcdserver: { t: 'string' }, etcdcluster: { t: 'string' } });
 
 export class V2Client {
   readonly keys: KeysApi;
@@ -74,7 +76,8 @@ export class V2Client {
 
   /** What the answering server is, and what the cluster has agreed on (`not_decided` before that). */
   async version(call: V2CallOptions = {}): Promise<{ readonly server: string; readonly cluster: string }> {
-    const answer = parseObject((await this.#cluster.send({ method: 'GET', path: '/version' }, call)).body);
+    const { body } = await this.#cluster.send({ method: 'GET', path: '/version' }, call);
+    const answer = parseObject(body, versionsShape);
     return { server: textAt(answer, 'etcdserver'), cluster: textAt(answer, 'etcdcluster') };
   }
 

@@ -74,7 +74,7 @@ export class Cluster {
       const endpoint = endpoints[at] ?? '';
       try {
         const answer = await this.#follow(endpoint, request, deadline.signal);
-        if (answer.status < 500) {
+        if (answer.status < 500 || answer.status >= 600) {
           if (this.#endpoints === endpoints) this.#pinned = at;
           return answer;
         }
@@ -97,8 +97,8 @@ export class Cluster {
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       const { answer, location } = await this.#exchange(endpoint, url, request, signal);
       if (answer.status < 300 || answer.status >= 400) return answer;
-      if (location === undefined) throw new AnswerError('redirects', 'location header not set');
-      url = new URL(location, url).href;
+      if (location === undefined || location === '') throw new AnswerError('redirects', 'location header not set');
+      url = targetOf(location, url);
     }
     throw new AnswerError('redirects', 'client: too many redirects');
   }
@@ -139,6 +139,15 @@ export class Cluster {
       },
       location: answer.headers.location,
     };
+  }
+}
+
+function targetOf(location: string, from: string): string {
+  try {
+    parseGoUrl(location);
+    return new URL(location, from).href;
+  } catch {
+    throw new AnswerError('redirects', `location header not valid URL: ${location}`);
   }
 }
 

@@ -1,8 +1,7 @@
 /** Lines of `ls`: a key itself, or what a directory holds, each directory before its own. */
 import type { V2Node } from '../../client/v2/types.js';
 
-export function listing(node: V2Node | undefined, options: { readonly marksDirectories: boolean }): string {
-  if (node === undefined) return '';
+export function listing(node: V2Node, options: { readonly marksDirectories: boolean }): string {
   return node.dir ? node.nodes.map((child) => lines(child, options)).join('') : `${node.key}\n`;
 }
 

@@ -1,18 +1,21 @@
 /** Answers about keys in the three forms of `--output`. As etcd's etcdctl/ctlv2/command/format.go. */
 
 import type { Terminal } from '../../cli/terminal.js';
+import { noKeysAnswer } from '../../client/v2/errors.js';
 import type { V2Node, V2Response } from '../../client/v2/types.js';
 import { array, object, quoted } from '../print/go-json.js';
 
 /** What a command about one key prints. A form that is unknown is reported on stderr, and is no error. */
 export function printKey(io: Terminal, response: V2Response, format: string): void {
-  const node = response.node ?? NO_NODE;
   const { prevNode } = response;
   switch (format) {
-    case 'simple':
+    case 'simple': {
+      const node = nodeIn(response);
       io.stdout.write(response.action === 'delete' ? `PrevNode.Value: ${prevNode?.value ?? ''}\n` : `${node.value}\n`);
       return;
+    }
     case 'extended': {
+      const node = nodeIn(response);
       const lines = [
         `Key: ${node.key}`,
         `Created-Index: ${node.createdIndex}`,
@@ -33,16 +36,11 @@ export function printKey(io: Terminal, response: V2Response, format: string): vo
   }
 }
 
-const NO_NODE: V2Node = {
-  key: '',
-  dir: false,
-  value: '',
-  nodes: [],
-  createdIndex: 0,
-  modifiedIndex: 0,
-  expiration: undefined,
-  ttl: 0,
-};
+/** Throws AnswerError where an answer has none: then it is no etcd's. */
+export function nodeIn({ node }: V2Response): V2Node {
+  if (node === undefined) throw noKeysAnswer();
+  return node;
+}
 
 function responseJson({ action, node, prevNode }: V2Response): string {
   return object({

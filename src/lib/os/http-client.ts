@@ -11,6 +11,7 @@ import type { HttpAnswer, HttpAsk, HttpClient } from '../http-client.js';
 import type { Network, NetworkAddress } from '../network.js';
 import type { TlsContents } from '../tls.js';
 import { HttpExchange } from './http-exchange.js';
+import { hostPort } from './net-error.js';
 
 export interface HttpClientOptions {
   readonly network: Network;
@@ -152,7 +153,16 @@ async function connect(
   // undici asks for a socket of Node's; the simulated ones are streams alone and never come here.
   const socket = connection.socket as net.Socket;
   if (stalls !== undefined) watchStalls(socket, stalls);
+  tellEnds(socket);
   return socket;
+}
+
+/** What breaks the connection tells between whom it was, as Go's errors do: `ends`, which `httpFailure` reads. */
+function tellEnds(socket: net.Socket): void {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  if (localAddress === undefined) return;
+  const ends = `${hostPort(localAddress, localPort)}->${hostPort(remoteAddress, remotePort)}`;
+  socket.prependOnceListener('error', (error) => Object.assign(error, { ends }));
 }
 
 class StallError extends Error {

@@ -38,6 +38,13 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Controller, status: number): void {
+    // undici would wait for another one.
+    if (status < 100) {
+      const error = new Error(`malformed HTTP status code "${String(status).padStart(3, '0')}"`);
+      this.#reject(error);
+      controller.abort(error);
+      return;
+    }
     // Of an informational answer nothing is to be told.
     if (status < 200) return;
     const fields = pairsOf(controller.rawHeaders);
@@ -65,7 +72,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   onResponseError(_: Controller, error: Error): void {
     this.#end();
     this.#reject(error);
-    this.#body?.fail(error);
+    // Broken off in the middle: what httpFailure knows by this name.
+    const isCut = 'code' in error && error.code === 'UND_ERR_SOCKET';
+    this.#body?.fail(isCut ? Object.assign(new Error('terminated', { cause: error }), { code: error.code }) : error);
   }
 
   readonly #onAbort = (): void => {

@@ -127,6 +127,59 @@ describe('a v2 client', () => {
     await expect(client.members.list()).rejects.toThrow('unexpected status code 404');
   });
 
+  it.each([
+    ['an action of another type', '{"action":5}'],
+    ['a node of another type', '{"action":"get","node":"x"}'],
+    ['children of another type', '{"action":"get","node":{"nodes":[1]}}'],
+    ['an index below nought', '{"action":"get","node":{"key":"/k","modifiedIndex":-1}}'],
+    ['an index of over 64 bits', '{"action":"get","node":{"key":"/k","createdIndex":99999999999999999999}}'],
+    ['a TTL of another type', '{"action":"get","node":{"key":"/k","ttl":"x"}}'],
+    ['a moment that is none', '{"action":"get","node":{"key":"/k","expiration":"soon"}}'],
+    ['no object', '[]'],
+  ])('takes no answer about keys with %s', async (_, body) => {
+    const { client } = clientOf(() => ({ body }));
+    await expect(client.keys.get('/k')).rejects.toThrow('client: response is invalid json. The endpoint is probably');
+  });
+
+  it('takes an index that is no number for what it is', async () => {
+    const { client } = clientOf(() => ({ headers: { 'x-etcd-index': 'zz' } }));
+    await expect(client.keys.get('/k')).rejects.toThrow('strconv.ParseUint: parsing "zz": invalid syntax');
+  });
+
+  it.each([
+    ['a list that is none', '{"members":"x"}', 'string into Go struct field .Members of type []client.Member'],
+    ['a number', '5', 'number into Go value of type struct { Members []client.Member }'],
+    [
+      'an id that is a number',
+      '{"members":[{"id":5}]}',
+      'number into Go struct field Member.Members.id of type string',
+    ],
+  ])('takes no answer about members with %s', async (_, body, why) => {
+    const { client } = clientOf(() => ({ body }));
+    await expect(client.members.list()).rejects.toThrow(`json: cannot unmarshal ${why}`);
+  });
+
+  it.each([
+    ['a number', '{"role":5}', 'number into Go struct field Role.role of type string'],
+    [
+      'patterns that are no list',
+      '{"permissions":{"kv":{"read":"x"}}}',
+      'string into Go struct field rwPermission.permissions.kv.read of type []string',
+    ],
+  ])('takes no role with %s', async (_, body, why) => {
+    const { client } = clientOf(() => ({ body }));
+    await expect(client.auth.role('r')).rejects.toThrow(`json: cannot unmarshal ${why}`);
+  });
+
+  it('takes a user with roles or with their names, and none with neither', async () => {
+    const roles: unknown[] = [['a'], [{ role: 'b' }], [5]];
+    const { client } = clientOf(() => ({ body: JSON.stringify({ user: 'u', roles: roles.shift() }) }));
+    expect((await client.auth.user('u')).roles).toEqual(['a']);
+    expect((await client.auth.user('u')).roles).toEqual(['b']);
+    const why = 'json: cannot unmarshal number into Go struct field User.roles of type string';
+    await expect(client.auth.user('u')).rejects.toThrow(why);
+  });
+
   it('takes refusals about members and users in the words of the server', async () => {
     const { client } = clientOf(() => ({ status: 409, body: '{"message":"membership: peerURL exists"}' }));
     await expect(client.members.add(['http://1.1.1.1:1'])).rejects.toThrow(
@@ -230,5 +283,11 @@ describe('a v2 client', () => {
       endpoints: ['http://a:1'],
     });
     await expect(lost.keys.get('/x')).rejects.toThrow('client: too many redirects');
+    const locations = ['', 'http://[::1'];
+    const { client: astray } = clientOf(() => ({ status: 302, headers: { location: locations.shift() ?? '' } }), {
+      endpoints: ['http://a:1'],
+    });
+    await expect(astray.keys.get('/x')).rejects.toThrow('location header not set');
+    await expect(astray.keys.get('/x')).rejects.toThrow('location header not valid URL: http://[::1');
   });
 });

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { httpFailure } from '../../../../src/lib/go/http-error.js';
 import { collectBody } from '../../../../src/lib/http.js';
 import type { HttpAsk, HttpClient } from '../../../../src/lib/http-client.js';
 import { createHttpClient } from '../../../../src/lib/os/http-client.js';
@@ -28,6 +29,13 @@ afterEach(async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
+
+const BROKEN = 'net/http: HTTP/1.x transport connection broken: ';
+
+const inGosWords = (work: Promise<unknown>): Promise<unknown> =>
+  work.catch((error: unknown) => {
+    throw httpFailure(error);
+  });
 
 describe('an answer', () => {
   it('has its status, its fields as they came, and its body; its connection serves a later request', async () => {
@@ -96,8 +104,37 @@ describe('an answer', () => {
       setTimeout(() => response.destroy(), 20);
     });
     const read = (await client.ask(await asking())).read(() => {});
-    await expect(read).rejects.toThrow('other side closed');
-    await expect(collectBody((await client.ask(await asking())).body, 100)).rejects.toThrow('other side closed');
+    await expect(inGosWords(read)).rejects.toThrow('unexpected EOF');
+    const collected = collectBody((await client.ask(await asking())).body, 100);
+    await expect(inGosWords(collected)).rejects.toThrow('unexpected EOF');
+  });
+
+  it.each([
+    ['another protocol', 'SSH-2.0-x\r\n', `${BROKEN}malformed HTTP response "SSH-2.0-x"`],
+    ['TLS', '\x15\x03\x01\0\x02\x02', `${BROKEN}malformed HTTP response "\\x15\\x03\\x01\\x00\\x02\\x02"`],
+    ['a status in letters', 'HTTP/1.1 abc X\r\n\r\n', `${BROKEN}malformed HTTP status code "abc"`],
+    ['a status of nought', 'HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n', 'malformed HTTP status code "000"'],
+    ['a length below nought', 'HTTP/1.1 200 X\r\nContent-Length: -5\r\n\r\n', `${BROKEN}bad Content-Length "-5"`],
+    [
+      'chunks without a length',
+      'HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      'invalid byte in chunk length',
+    ],
+    [
+      'a chunk without end',
+      `HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n${'f'.repeat(20)}\r\n`,
+      'http chunk length too large',
+    ],
+  ])('that is no HTTP is told in the words of Go: %s', async (_, text, why) => {
+    const asking = await serve((response) => void response.socket?.write(text, 'latin1'));
+    const reading = client.ask(await asking()).then((answer) => collectBody(answer.body, 100));
+    await expect(inGosWords(reading)).rejects.toThrow(why);
+  });
+
+  it('that is cut by a reset tells between whom', async () => {
+    const asking = await serve((response) => void response.socket?.resetAndDestroy());
+    const why = /^read tcp 127\.0\.0\.1:\d+->127\.0\.0\.1:\d+: read: connection reset by peer$/;
+    await expect(inGosWords(client.ask(await asking()))).rejects.toThrow(why);
   });
 
   it('that is discarded, left early or refused by its reader closes the connection', async () => {
