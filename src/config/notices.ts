@@ -37,6 +37,8 @@ export function noticesOf(
       lines.push(warning(`--${name} is deprecated in 3.5 and will be decommissioned in 3.6.`));
     }
   }
+  if (given.has('max-snapshots') && differenceOf('warnsOfMaxSnapshots', emulate))
+    lines.push(warning('--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.'));
   if (given.has('v2-deprecation') && !differenceOf('hasV2Stages', emulate)) lines.push(warning(STAGE_IGNORED));
   return lines;
 }

@@ -40,6 +40,8 @@ const differences = {
   strayWordQuote: row("'", "'", '"', '"'),
   /** Options of the v2 API and its proxy are called deprecated. */
   warnsOfV2Options: row(false, true, false, false),
+  /** `--max-snapshots` is called deprecated. */
+  warnsOfMaxSnapshots: since36,
   /** `--v2-deprecation` counts; later versions have gone one way for all. */
   hasV2Stages: row(true, true, false, false),
   /** `--log-package-levels` is known, and ignored beside a log of zap's; `--next-cluster-version-compatible` counts. */

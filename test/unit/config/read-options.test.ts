@@ -630,6 +630,21 @@ describe('checks', () => {
     for (const version of ['3.6', '3.7']) expect(linesOf(version)).toContainEqual(ignored);
   });
 
+  it('say from 3.6 on that snapshots will not be counted any more', () => {
+    const warned = expect.objectContaining({
+      message: '--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.',
+    });
+    const linesOf = (...args: string[]): readonly unknown[] => {
+      const outcome = read(args);
+      return outcome.t === 'exit' ? [] : outcome.lines;
+    };
+    for (const version of ['3.6', '3.7']) {
+      expect(linesOf(`--emulate-version=${version}`, '--max-snapshots=10')).toContainEqual(warned);
+      expect(linesOf(`--emulate-version=${version}`)).not.toContainEqual(warned);
+    }
+    expect(linesOf('--emulate-version=3.5', '--max-snapshots=10')).not.toContainEqual(warned);
+  });
+
   it('keep the database in memory under either name', () => {
     expect(member(['--memory-mlock']).memoryMlock).toBe(true);
     expect(member(['--experimental-memory-mlock']).memoryMlock).toBe(true);
