@@ -92,11 +92,7 @@ function checkFeatures(values: Values): string | undefined {
   if (values['experimental-enable-lease-checkpoint-persist'] && !featuresIn(values).LeaseCheckpoint) {
     return 'setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint';
   }
-  const { LeaseCheckpoint, LeaseCheckpointPersist, SetMemberLocalAddr } = featuresIn(values);
-  // Who turns on all that is in its first stage does not mean this one in particular.
-  const isNamed = values['feature-gates'].includes('SetMemberLocalAddr');
-  if (SetMemberLocalAddr && isNamed)
-    return 'etcd-ts has no feature SetMemberLocalAddr: --feature-gates must not turn it on';
+  const { LeaseCheckpoint, LeaseCheckpointPersist } = featuresIn(values);
   if (LeaseCheckpointPersist && !LeaseCheckpoint) {
     return 'enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint';
   }

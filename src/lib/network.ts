@@ -80,6 +80,8 @@ export interface DialOptions {
   readonly tls?: TlsContents | undefined;
   /** Default 20 s, as grpc-go. */
   readonly timeoutMs?: number | undefined;
+  /** The IP address to call from; for addresses of TCP. Default: as the system chooses. */
+  readonly localAddress?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** As in `ListenOptions`. */
   readonly halfOpen?: boolean | undefined;

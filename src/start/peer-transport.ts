@@ -8,6 +8,7 @@ import { readTls } from '../lib/os/tls-files.js';
 import type { TlsContents, TlsOptions } from '../lib/tls.js';
 import { PeerMetrics } from '../peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../peer/transport.js';
+import { localAddressOf } from './local-address.js';
 import { nameCheck, refuseNamesOfBothKinds } from './tls-server.js';
 
 /** What a dialed peer may take at least, whatever the election timeout. As etcd's Config.peerDialTimeout. */
@@ -27,6 +28,7 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
     dialTimeoutMs: DIAL_TIMEOUT_MS + options.electionTimeoutMs,
     keepAliveMs: KEEP_ALIVE_MS,
     tls: peerTls(options.peerTls),
+    localAddress: localAddressOf(options, logger.with({ caller: 'start/local-address.ts' })),
   });
   const metrics = new PeerMetrics();
   const transport = createPeerTransport({

@@ -22,6 +22,7 @@ export function dial(address: NetworkAddress, options: DialOptions = {}): Promis
             ...liveliness,
             autoSelectFamily: true,
             allowHalfOpen: halfOpen,
+            ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
           }
         : { path: address.path, allowHalfOpen: halfOpen },
     );

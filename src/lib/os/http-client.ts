@@ -16,6 +16,8 @@ import { hostPort } from './net-error.js';
 export interface HttpClientOptions {
   readonly network: Network;
   readonly dialTimeoutMs: number;
+  /** Where to call from; undefined = the system chooses. */
+  readonly localAddress?: string | undefined;
   /** For https, asked before each connection. */
   readonly tls?: (() => TlsContents) | undefined;
   /** An idle connection is kept so long. */
@@ -144,12 +146,12 @@ function mutable(headers: NonNullable<HttpAsk['headers']>): Record<string, strin
 }
 
 async function connect(
-  { network, dialTimeoutMs, tls, stalls }: HttpClientOptions,
+  { network, dialTimeoutMs, localAddress, tls, stalls }: HttpClientOptions,
   { address, secure }: Target,
   signal: AbortSignal,
 ): Promise<net.Socket> {
   const contents = secure ? { ...tls?.(), alpn: ['http/1.1'] } : undefined;
-  const connection = await network.dial(address, { tls: contents, timeoutMs: dialTimeoutMs, signal });
+  const connection = await network.dial(address, { tls: contents, timeoutMs: dialTimeoutMs, localAddress, signal });
   // undici asks for a socket of Node's; the simulated ones are streams alone and never come here.
   const socket = connection.socket as net.Socket;
   if (stalls !== undefined) watchStalls(socket, stalls);
