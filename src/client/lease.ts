@@ -147,6 +147,16 @@ export class LeaseClient {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    // Beside the stream: there may be no server to open it with.
+    const cancelDeadlines = this.#caller.clock.every(ROUND_MS, () => this.#dropExpired());
+    try {
+      await this.#renew(signal);
+    } finally {
+      cancelDeadlines();
+    }
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         const stream = await this.#caller.stream(Lease.leaseKeepAlive, { signal, requireLeader: true });
@@ -164,7 +174,6 @@ export class LeaseClient {
       }
       if (signal.aborted) return;
       await this.#caller.pause(ROUND_MS, signal).catch(() => undefined);
-      this.#dropExpired();
     }
   }
 

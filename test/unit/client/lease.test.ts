@@ -59,6 +59,15 @@ describe('a lease that is kept alive', () => {
     await expect(next).resolves.toMatchObject({ done: true });
   });
 
+  it('is over in time when no server can be reached', async () => {
+    const cut = fakeClient((made) => {
+      made.isReachable = false;
+    });
+    const next = cut.client.keepAlive(7n).next();
+    await cut.clock.advance(10_000);
+    await expect(next).resolves.toMatchObject({ done: true });
+  });
+
   it('is renewed over a new stream when the old one was lost', async () => {
     const kept = client.keepAlive(7n);
     const first = await openStream();
