@@ -156,6 +156,8 @@ const differences = {
   healthyGoesToStdout: row(false, true, true, true),
   /** `member list -w json` knows of `--hex`. */
   memberJsonHasHex: row(false, true, true, true),
+  /** `watch -w json` tells why the server canceled, and calls a list without events null. */
+  watchJsonHasReason: row(false, false, false, true),
   /** A command line that is refused: cobra tells why, and the program once more. */
   ctlSaysErrorsTwice: row(true, true, false, false),
   /** `ETCDCTL_API` is a variable of etcdctl's; later it is warned of as an unknown one. */

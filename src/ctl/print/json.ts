@@ -12,15 +12,20 @@ export const JSON_LINES: Renderers<string> = {
   put: json.put,
   del: json.deleteRange,
   txn: json.txn,
-  // A watch that never reached a server has no header, and a list of events that Go calls null.
-  watch: (answer) =>
-    json.object({
+  // A watch that never reached a server has no header, and a list of events that Go calls null. From 3.7 on every list
+  // without events is that.
+  watch: (answer, { emulate }) => {
+    const isLater = differenceOf('watchJsonHasReason', emulate);
+    const isNull = isLater ? answer.events.length === 0 : answer.header === undefined;
+    return json.object({
       Header: json.headerOf(answer.header) ?? '{}',
-      Events: answer.header === undefined ? 'null' : json.array(answer.events, json.event),
+      Events: isNull ? 'null' : json.array(answer.events, json.event),
       CompactRevision: String(answer.compactRevision),
       Canceled: String(answer.canceled),
       Created: String(answer.created),
-    }),
+      CancelReason: isLater ? json.quoted(answer.cancelReason) : undefined,
+    });
+  },
 
   grant: (answer) =>
     json.object({

@@ -170,6 +170,15 @@ describe('a watch', () => {
       '{"Header":{},"Events":null,"CompactRevision":0,"Canceled":true,"Created":false}\n',
     );
   });
+
+  it('tells why it was canceled from 3.7 on, and calls a list without events null', async () => {
+    const compacted = WatchResponse.create({ header, compactRevision: 4, canceled: true });
+    const line = await printed('json', (printer) => printer.print('watch', compacted), { emulate: '3.7' });
+    expect(line).toContain('"Events":null,"CompactRevision":4,"Canceled":true,"Created":false,"CancelReason":""}\n');
+    const events = await printed('json', (printer) => printer.print('watch', answer), { emulate: '3.7' });
+    expect(events).toContain('"Events":[{"type":1,');
+    expect(events).toContain('"Created":false,"CancelReason":""}\n');
+  });
 });
 
 describe('leases', () => {
