@@ -31,19 +31,20 @@ export async function rangeStream(
   member.auth.access.checkRead(identity, request.key, request.rangeEnd);
 
   const header = member.header(member.currentRevision);
-  const cursor = member.reads.openRange(request.key, request.rangeEnd, request.revision > 0 ? request.revision : 0);
+  const pieces = member.reads.openRange(request.key, request.rangeEnd, request.revision > 0 ? request.revision : 0);
   try {
-    let left = request.countOnly ? 0 : Math.min(cursor.count, request.limit > 0 ? request.limit : cursor.count);
-    const beyond = request.countOnly ? 0 : cursor.count - left;
+    let left = request.countOnly ? 0 : Math.min(pieces.count, request.limit > 0 ? request.limit : pieces.count);
+    const beyond = request.countOnly ? 0 : pieces.count - left;
     let chunkKeys = FIRST_CHUNK_KEYS;
     const send = (): boolean => {
       member.auth.access.checkUnchanged(identity);
-      const records = left > 0 ? cursor.read(Math.min(chunkKeys, left)) : [];
+      const records = pieces.read(Math.min(chunkKeys, left));
       const kvs = request.keysOnly ? records.map(withoutValue) : records;
       left -= kvs.length;
       const isLast = left === 0;
+      if (isLast && beyond > 0) pieces.countedRest();
       const rangeResponse = isLast
-        ? { header, kvs, more: beyond > 0, count: cursor.count }
+        ? { header, kvs, more: beyond > 0, count: pieces.count }
         : { header: undefined, kvs, more: false, count: 0 };
       const bytes = RangeStreamResponse.encode({ rangeResponse });
       answers.spend(stream, bytes.length);
@@ -55,7 +56,7 @@ export async function rangeStream(
       if (!(await answers.run(stream, false, send))) await stream.drained();
     } while (left > 0);
   } finally {
-    cursor.close();
+    pieces.close();
   }
 }
 

@@ -24,6 +24,7 @@ import type { Leadership } from '../loop/leadership.js';
 import type { RequestIds } from '../writes/request-ids.js';
 import { type LongRangeOptions, longRange } from './long-range.js';
 import { longReadOnlyTxn, touchesMany } from './long-txn.js';
+import { RangePieces, type RangePiecesOptions } from './range-pieces.js';
 import { ReadIndexQueue } from './read-index.js';
 
 export interface ReadsDeps {
@@ -105,8 +106,21 @@ export class Reads {
   }
 
   /** A range to be read piece by piece, all as of one revision; to be closed. */
-  openRange(key: Uint8Array, rangeEnd: Uint8Array, revision: number): RangeCursor {
-    return this.deps.store.openRange(key, rangeEnd, revision);
+  openRange(key: Uint8Array, rangeEnd: Uint8Array, revision: number): RangePieces {
+    const { clock, store } = this.deps;
+    const beganMs = clock.monotonicMs();
+    let cursor: RangeCursor;
+    try {
+      cursor = store.openRange(key, rangeEnd, revision);
+    } catch (error) {
+      this.onRange?.(false, clock.monotonicMs() - beganMs);
+      throw error;
+    }
+    const onPiece: RangePiecesOptions['onPiece'] = (tookMs, { isFirst }) => {
+      if (!isFirst) store.counts.ranges++;
+      this.onRange?.(true, tookMs);
+    };
+    return new RangePieces(cursor, { clock, onPiece });
   }
 
   readOnlyTxn(request: TxnRequest): SplicedTxnResponse {

@@ -1,7 +1,7 @@
 /** The metrics that dashboards read: what is counted, under which names, in which buckets. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
-import { op } from '../../../src/client/kv.js';
+import { type GetOptions, op } from '../../../src/client/kv.js';
 import { osWorld } from '../../../src/client/os-world.js';
 import { type ClusterPlace, type LocalCluster, prepareCluster, startCluster } from '../../support/cluster.js';
 import { freePort } from '../../support/free-port.js';
@@ -177,6 +177,36 @@ describe('metrics', () => {
     await own.only.stop();
     await own.only.start();
     expect(await keys()).toBe(3);
+  });
+
+  it('count each piece of a streamed range as a range, and the keys beyond its limit as one more', async () => {
+    await using newer = await startCluster({ members: 1, flags: ['--emulate-version=3.7'] });
+    await using its = new Client({ endpoints: [newer.only.endpoint] }, osWorld);
+    await its.kv.txn({ success: Array.from({ length: 45 }, (_, i) => op.put(`k${i}`, 'v')) });
+    const counts = async (): Promise<number[]> => {
+      const text = await scrape(newer.only.endpoint);
+      const series = [
+        'etcd_mvcc_range_total',
+        'etcd_server_range_duration_seconds_count{success="true"}',
+        'etcd_server_range_duration_seconds_count{success="false"}',
+      ];
+      return series.map((each) => value(text, each));
+    };
+    const start = await counts();
+    const growth = async (key: string, options: GetOptions): Promise<number[]> => {
+      const before = await counts();
+      try {
+        for await (const _ of its.kv.getStream(key, { end: 'l', ...options }));
+      } catch {}
+      return (await counts()).map((count, at) => count - (before[at] ?? 0));
+    };
+    expect(start.every(Number.isFinite)).toBe(true);
+    // As etcd 3.7 counts them: pieces of 10, 20 and 15.
+    expect(await growth('k', {})).toEqual([3, 3, 0]);
+    expect(await growth('k', { limit: 12 })).toEqual([3, 3, 0]);
+    expect(await growth('k', { countOnly: true })).toEqual([1, 1, 0]);
+    expect(await growth('kk', {})).toEqual([1, 1, 0]);
+    expect(await growth('k', { revision: 99 })).toEqual([1, 0, 1]);
   });
 
   it('have etcd’s buckets', async () => {
