@@ -13,6 +13,8 @@ import type { Bolt } from '../bolt/bolt.js';
 import { folderOf } from '../bolt/create.js';
 import { BoltError } from '../bolt/errors.js';
 import { type Caller, checkWanted } from '../lib/caller.js';
+import { humanBytes } from '../lib/go/bytes.js';
+import { formatMs } from '../lib/go/duration.js';
 import { Batch } from './batch.js';
 import { denseCopy } from './dense-copy.js';
 import { openFile, removeLeftovers, temporaryPath } from './files.js';
@@ -267,7 +269,9 @@ class BoltBackend implements FileBackend {
     logger.info('defragmenting', {
       path,
       'current-db-size-bytes': before.size,
+      'current-db-size': humanBytes(before.size),
       'current-db-size-in-use-bytes': before.inUse,
+      'current-db-size-in-use': humanBytes(before.inUse),
     });
     const replacement = await denseCopy(this.#bolt, temporary, this.#options, () => this.#replacements > 0);
     if (replacement === undefined) return false;
@@ -276,8 +280,11 @@ class BoltBackend implements FileBackend {
       path,
       'current-db-size-bytes-diff': this.sizeBytes - before.size,
       'current-db-size-bytes': this.sizeBytes,
+      'current-db-size': humanBytes(this.sizeBytes),
+      'current-db-size-in-use-bytes-diff': this.sizeInUseBytes - before.inUse,
       'current-db-size-in-use-bytes': this.sizeInUseBytes,
-      took: `${Math.round(clock.monotonicMs() - startMs)}ms`,
+      'current-db-size-in-use': humanBytes(this.sizeInUseBytes),
+      took: formatMs(clock.monotonicMs() - startMs),
     });
     return true;
   }

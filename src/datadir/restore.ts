@@ -38,6 +38,11 @@ export interface RestoreOptions extends InitialCluster {
    * revisions after the snapshot see none twice, and watchers are notified instead of waiting. 0 = no change.
    */
   readonly bumpRevision: number;
+  /**
+   * What the log says of the memory map, which this database has none of; undefined before 3.5, which tells neither of
+   * that nor of membership that is dropped nor who is a learner.
+   */
+  readonly loggedMapSizeBytes: number | undefined;
 }
 
 export interface World {
@@ -62,6 +67,7 @@ export async function restoreSnapshot(options: RestoreOptions, world: World & Ur
     'wal-dir': walDirOf(dataDir, options.walDir),
     'data-dir': dataDir,
     'snap-dir': snapDirOf(dataDir),
+    ...(options.loggedMapSizeBytes !== undefined && { 'initial-memory-map-size': options.loggedMapSizeBytes }),
   };
   logger.info('restoring snapshot', fields);
   const existed = disk.stat(dataDir) !== undefined;
@@ -90,7 +96,9 @@ function build(options: RestoreOptions, world: World): void {
   copySnapshot(disk, options.snapshot, dbPathOf(dataDir), options);
   const commit = members.length;
   const term = 1;
+  const logsMore = options.loggedMapSizeBytes !== undefined;
   editDb(disk, dbPathOf(dataDir), (tx) => {
+    if (logsMore) logger.info('Trimming membership information from the backend...');
     clearBucket(tx, 'members');
     clearBucket(tx, 'members_removed');
     if (options.bumpRevision > 0) bumpRevision(tx, options.bumpRevision, logger);
@@ -102,6 +110,7 @@ function build(options: RestoreOptions, world: World): void {
         'local-member-id': '0',
         'added-peer-id': member.id.toString(16),
         'added-peer-peer-urls': member.peerURLs,
+        ...(logsMore && { 'added-peer-is-learner': member.isLearner }),
       });
     }
     writeConsistentIndex(db, { index: commit, term });

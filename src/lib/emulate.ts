@@ -134,6 +134,10 @@ const differences = {
   // Who may call
   /** Whom `Defragment`, `Hash`, `HashKV` and `Snapshot` refuse is told so in the words of the store of users. */
   maintenanceRefusesAsStore: row(true, true, false, false),
+  /** So is whom `Alarm` refuses. */
+  alarmRefusesAsStore: row(true, false, false, false),
+  /** A token that nobody has is refused while authentication is off too. */
+  refusesTokensWhileOff: row(true, false, false, false),
   /** `Status` is for anybody with a name; before, for root. */
   statusForAllUsers: since36,
   /** `RoleGet` of `root` tells that it may read and write all keys; before, what was granted to it. */
@@ -156,6 +160,8 @@ const differences = {
   healthyGoesToStdout: row(false, true, true, true),
   /** `member list -w json` knows of `--hex`. */
   memberJsonHasHex: row(false, true, true, true),
+  /** `snapshot restore` logs the size of a memory map, the membership it drops, and who is a learner. */
+  restoreLogsMapSize: row(false, true, true, true),
   /** `watch -w json` tells why the server canceled, and calls a list without events null. */
   watchJsonHasReason: row(false, false, false, true),
   /** A command line that is refused: cobra tells why, and the program once more. */

@@ -4,6 +4,7 @@ import type { Terminal } from '../cli/terminal.js';
 import { defragment } from '../datadir/defrag.js';
 import { dbPathOf } from '../datadir/names.js';
 import { goQuote } from '../lib/go/quote.js';
+import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
 import { consoleLogger } from './console-logger.js';
 import { whenUnlocked } from './when-unlocked.js';
@@ -17,5 +18,6 @@ export async function defragmentOffline(dataDir: string, options: { timeoutMs: n
         `--data-dir.\n`,
     );
   };
-  await whenUnlocked(() => defragment(osDisk, dataDir, consoleLogger(io)), { ...options, onWait });
+  const world = { disk: osDisk, clock: osClock, logger: consoleLogger(io) };
+  await whenUnlocked(() => defragment(dataDir, world), { ...options, onWait });
 }

@@ -3,6 +3,7 @@
 import type { Terminal } from '../cli/terminal.js';
 import { parseInitialCluster, parseUrlList, textsOf } from '../config/listen-url.js';
 import { restoreSnapshot } from '../datadir/restore.js';
+import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
@@ -14,6 +15,7 @@ export async function restoreFromFlags(
   snapshot: string,
   dataDir: string,
   flags: RestoreFlags,
+  emulate: EmulatedVersion,
   io: Terminal,
 ): Promise<void> {
   const peerURLs = textsOf(parseUrlList(flags['initial-advertise-peer-urls']));
@@ -28,6 +30,7 @@ export async function restoreFromFlags(
     token: flags['initial-cluster-token'],
     peerURLs,
     members,
+    loggedMapSizeBytes: differenceOf('restoreLogsMapSize', emulate) ? flags['initial-memory-map-size'] : undefined,
   };
   await restoreSnapshot(options, { disk: osDisk, clock: osClock, logger: consoleLogger(io), lookUpHost });
 }

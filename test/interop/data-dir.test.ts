@@ -102,7 +102,7 @@ describe.runIf(binaries !== undefined)('a data directory that changes hands', ()
       const entry = { type: 0, term, index, data: NO_BYTES } as const;
       opened.wal.save({ term, vote, commit: index }, [entry]);
       opened.wal.close();
-      defragment(osDisk, dataDir, silentLogger);
+      defragment(dataDir, { disk: osDisk, clock: osClock, logger: silentLogger });
     }
     const etcd = await startEtcd(cluster.only, dataDir);
     expect(await contentOf(etcd)).toEqual(model);

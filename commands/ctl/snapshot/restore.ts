@@ -16,6 +16,6 @@ export default class SnapshotRestore extends CtlCommand {
     this.note('Deprecated: Use `etcdutl snapshot restore` instead.\n');
     const path = checkRestoreInput(args, flags);
     const { restoreFromFlags } = await import('../../../src/utl/restore-snapshot.js');
-    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.io);
+    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.globals().emulate, this.io);
   }
 }

@@ -20,6 +20,6 @@ export default class SnapshotRestore extends UtlCommand {
     const path = checkRestoreInput(args, flags);
     const { restoreFromFlags } = await import('../../../src/utl/restore-snapshot.js');
     // An empty folder name stands for the default, as it does for etcdutl.
-    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.io);
+    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.emulate, this.io);
   }
 }

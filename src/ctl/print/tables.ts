@@ -86,7 +86,7 @@ export function hashKVTable(list: readonly EndpointHashKV[], emulate: EmulatedVe
 export function snapshotTable(status: SnapshotStatus): Table {
   const withVersion = status.version !== undefined;
   return {
-    head: ['hash', 'revision', 'total keys', 'total size', ...(withVersion ? ['storage version'] : [])],
+    head: ['hash', 'revision', 'total keys', 'total size', ...(withVersion ? ['version'] : [])],
     rows: [
       [
         status.hash.toString(16),

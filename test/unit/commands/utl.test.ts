@@ -126,6 +126,13 @@ describe('etcdutl', () => {
     expect(await utl(words)).toEqual({ exitCode: 0, stdout, stderr: '' });
   });
 
+  test('snapshot status shows the storage version as etcdutl does', async () => {
+    const table = await utl('snapshot status ~/s.db -w table --emulate-version 3.6');
+    expect(table.stdout.split('\n')[1]).toBe('|   HASH   | REVISION | TOTAL KEYS | TOTAL SIZE | VERSION |');
+    const fields = await utl('snapshot status ~/s.db -w fields --emulate-version 3.6');
+    expect(fields.stdout.split('\n').at(-2)).toBe('"Version" : ');
+  });
+
   test('dump draws one table a part', async () => {
     const { stdout } = await utl('dump ~/data -w table --emulate-version 3.6');
     expect(
@@ -147,6 +154,7 @@ describe('etcdutl', () => {
         .filter(Boolean),
     ).toEqual([
       'restoring snapshot',
+      'Trimming membership information from the backend...',
       'bumping latest revision',
       'marking revision compacted',
       'added member',
@@ -155,6 +163,8 @@ describe('etcdutl', () => {
     expect(stderr).toContain(
       '1970-01-01T00:00:00Z\tinfo\trestoring snapshot\t{"path": "~/s.db", "wal-dir": "~/r/member/wal", ',
     );
+    expect(stderr).toContain('"snap-dir": "~/r/member/snap", "initial-memory-map-size": 10737418240}\n');
+    expect(stderr).toContain('"added-peer-peer-urls": ["http://localhost:2380"], "added-peer-is-learner": false}\n');
     const check = await utl('check data-dir --data-dir ~/r');
     expect(check).toMatchObject({
       exitCode: 0,
@@ -194,7 +204,17 @@ describe('etcdutl', () => {
   test('defrag makes the file small, waits for its lock as long as told, and says when it fails', async () => {
     const db = join(dir, 'data/member/snap/db');
     const before = osDisk.stat(db)?.size ?? 0;
-    expect(await utl('defrag --data-dir ~/data')).toMatchObject({ exitCode: 0, stdout: '' });
+    const defragmented = await utl('defrag --data-dir ~/data');
+    expect(defragmented).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(defragmented.stderr).toMatch(
+      new RegExp(
+        'defragmenting\\t{"path": "[^"]+", "current-db-size-bytes": \\d+, "current-db-size": "\\d+ kB", ' +
+          '"current-db-size-in-use-bytes": \\d+, "current-db-size-in-use": "\\d+ kB"}\\n.*' +
+          'finished defragmenting directory\\t{"path": "[^"]+", "current-db-size-bytes-diff": -\\d+, ' +
+          '"current-db-size-bytes": \\d+, "current-db-size": "\\d+ kB", "current-db-size-in-use-bytes-diff": -?\\d+, ' +
+          '"current-db-size-in-use-bytes": \\d+, "current-db-size-in-use": "\\d+ kB", "took": "[^"]+s"}',
+      ),
+    );
     expect(osDisk.stat(db)?.size).toBeLessThan(before);
     const running = osDisk.open(db, 'write');
     running.tryLock('db');

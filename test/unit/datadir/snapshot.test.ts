@@ -50,6 +50,7 @@ const options = (more: Partial<RestoreOptions> = {}): RestoreOptions => ({
   walDir: undefined,
   skipHashCheck: false,
   bumpRevision: 0,
+  loggedMapSizeBytes: 0,
   name: 'm1',
   token: 'tkn',
   peerURLs: ['http://127.0.0.1:2380'],
@@ -282,7 +283,7 @@ describe('defrag', () => {
       size: osDisk.stat(db)?.size ?? 0,
     };
     writeFileSync(`${db}.tmp`, 'of an earlier try');
-    defragment(osDisk, data, silentLogger);
+    defragment(data, world);
     expect(snapshotStatus(osDisk, db, { countUserKeys: false }).hash).toBe(before.hash);
     expect(osDisk.stat(db)?.size).toBeLessThan(before.size / 100);
     expect(osDisk.list(join(data, 'member/snap')).filter((name) => name.startsWith('db'))).toEqual(['db']);
@@ -294,12 +295,12 @@ describe('defrag', () => {
     holder.tryLock('db');
     let thrown: unknown;
     try {
-      defragment(osDisk, join(dir, 'data'), silentLogger);
+      defragment(join(dir, 'data'), world);
     } catch (error) {
       thrown = error;
     }
     expect(isLocked(thrown)).toBe(true);
     holder.close();
-    expect(() => defragment(osDisk, join(dir, 'nothing'), silentLogger)).toThrow(/no such file or directory/);
+    expect(() => defragment(join(dir, 'nothing'), world)).toThrow(/no such file or directory/);
   });
 });
