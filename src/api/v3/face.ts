@@ -49,7 +49,7 @@ export interface MemberFace {
 
   readonly auth: Pick<AuthStore, 'isEnabled' | 'revision'> & { readonly access: Pick<Access, AuthCheck> };
   readonly authorizer: Authorizer;
-  readonly authentication: Pick<Authentication, 'identify' | 'authenticate' | 'passwordForEntry'>;
+  readonly authentication: Pick<Authentication, 'identify' | 'checkKnown' | 'authenticate' | 'passwordForEntry'>;
 
   /**
    * Through the log, in the name of `identity`; resolves with what apply gave on this member, rejects with its refusal.

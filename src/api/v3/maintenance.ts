@@ -32,10 +32,10 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
     /** Listing reads local state: an entry for it would make a later start read the log for nothing (etcd #14429). */
     async alarm(request, call) {
       if (request.action === AlarmAction.GET) {
-        await guard.known(call);
+        await guard.forAlarm(call, { looks: true });
         return { header: alarmHeader(member.currentRevision), alarms: member.maintenance.alarms(request) };
       }
-      const identity = await guard.root(call);
+      const identity = await guard.forAlarm(call, { looks: false });
       const response = await member.propose({ kind: 'alarm', request }, { identity, caller: call });
       return { ...response, header: alarmHeader(response.header?.revision ?? 0) };
     },

@@ -99,6 +99,11 @@ export class Authentication {
     return answer.t === 'after' ? this.#after(answer.index, token) : this.#identityOf(answer);
   }
 
+  /** Throws AuthError for a token that nobody has, whether or not authentication is on. */
+  checkKnown(token: string): void {
+    this.#identityOf(this.#find(token));
+  }
+
   #find(token: string): TokenAnswer {
     const { store, tokens, clock, applied } = this.deps;
     return tokens.find(token, {

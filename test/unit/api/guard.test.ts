@@ -33,6 +33,10 @@ function scene(options: { commonNames?: boolean; enabled?: boolean; later?: bool
           if (credentials.token === undefined) return undefined;
           return options.later === true ? Promise.resolve(alice) : alice;
         },
+        checkKnown(token) {
+          shown.push({ token, commonName: undefined });
+          throw new AuthError('invalidAuthToken');
+        },
         authenticate: () => Promise.reject(new Error('nobody logs in here')),
         passwordForEntry: () => Promise.reject(new Error('nobody gets a password here')),
       },
@@ -42,7 +46,8 @@ function scene(options: { commonNames?: boolean; enabled?: boolean; later?: bool
   return { guard, shown, alice };
 }
 
-const call = (metadata: Record<string, string>, commonName?: string) => ({
+const call = (metadata: Record<string, string>, commonName?: string, path = '/etcdserverpb.KV/Range') => ({
+  path,
   metadata: new Map(Object.entries(metadata).map(([name, value]) => [name, [value]])),
   peer: { address: '', tls: commonName !== undefined, commonName },
 });
@@ -64,6 +69,31 @@ describe('the token of a call', () => {
     const { guard, shown } = scene({ enabled: false });
     expect(guard.as(call({ token: 't.1' }), (identity) => identity)).toBeUndefined();
     expect(shown).toEqual([]);
+  });
+
+  it('is refused by 3.4 while authentication is off, but for calls that no token is looked at of', () => {
+    const { guard, shown } = scene({ enabled: false, emulate: '3.4' });
+    expect(() => guard.as(call({ token: 't.1' }), () => {})).toThrow('auth: invalid auth token');
+    expect(shown).toEqual([{ token: 't.1', commonName: undefined }]);
+    for (const metadata of [{}, { token: '' }]) guard.as(call(metadata), () => {});
+    for (const path of ['Lease/LeaseKeepAlive', 'Lease/LeaseLeases', 'Lease/LeaseTimeToLive', 'Cluster/MemberList']) {
+      guard.as(call({ token: 't.1' }, undefined, `/etcdserverpb.${path}`), () => {});
+    }
+    for (const path of ['Maintenance/Status', 'Maintenance/MoveLeader']) {
+      guard.as(call({ token: 't.1' }, undefined, `/etcdserverpb.${path}`), () => {});
+    }
+    expect(shown.length).toBe(1);
+  });
+
+  it('is refused in the words of the store for alarms of 3.4', async () => {
+    for (const [emulate, code] of [
+      ['3.4', Code.Unknown],
+      ['3.5', undefined],
+    ] as const) {
+      const { guard } = scene({ emulate });
+      const refusal: unknown = await guard.forAlarm(call({}), { looks: true }).catch((cause: unknown) => cause);
+      expect(refusal instanceof GrpcError ? refusal.code : undefined).toBe(code);
+    }
   });
 });
 
