@@ -19,10 +19,14 @@ const allKeys = Permission.create({ permType: Permission_Type.READWRITE, rangeEn
 
 export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof Auth> {
   const header = () => member.header(member.currentRevision);
-  /** What apply gave, under a header of ours. */
-  const through = async <K extends AuthKind>(call: ServerCall, kind: K, request: RequestOf<K>) => {
+  /** What apply gave, under a header of ours with the revision of that moment. */
+  const through = async <K extends Exclude<AuthKind, 'authenticate'>>(
+    call: ServerCall,
+    kind: K,
+    request: RequestOf<K>,
+  ) => {
     const response = await guard.as(call, (identity) => member.propose({ kind, request }, { identity }));
-    return { ...response, header: header() };
+    return { ...response, header: member.header(response.header?.revision ?? 0) };
   };
   return {
     authEnable: (request, call) => through(call, 'authEnable', request),

@@ -8,6 +8,9 @@ import type { Handlers } from './service.js';
 
 export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof Lease> {
   const header = (): ResponseHeader => member.header(member.currentRevision);
+  /** With the revision at which it was applied: clients may take it for that of the lease's beginning or end. */
+  const applied = (response: { readonly header: ResponseHeader | undefined }): ResponseHeader =>
+    member.header(response.header?.revision ?? 0);
   return {
     async leaseGrant(request, call) {
       if (!member.space.fits(LEASE_GRANT_COST_BYTES)) await member.space.refuse();
@@ -17,13 +20,13 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
         { kind: 'leaseGrant', request: { ...request, ID } },
         { identity, caller: call },
       );
-      return { ...response, header: header() };
+      return { ...response, header: applied(response) };
     },
 
     async leaseRevoke(request, call) {
       const identity = await guard.known(call);
       const response = await member.propose({ kind: 'leaseRevoke', request }, { identity, caller: call });
-      return { ...response, header: header() };
+      return { ...response, header: applied(response) };
     },
 
     /**

@@ -133,7 +133,7 @@ export class Applier {
         return { header: header() };
       },
       alarm: (request) => ({ header: header(), alarms: this.#alarm(request) }),
-      ...authHandlers(auth, nowMs),
+      ...authHandlers(auth, { header, nowMs }),
     };
   }
 

@@ -1,8 +1,8 @@
 /**
- * Entries about users, roles and authentication, onto the auth store; who may was checked before. Headers are added by
- * the API.
+ * Entries about users, roles and authentication, onto the auth store; who may was checked before.
  */
 import type { AuthStore } from '../../auth/store.js';
+import type { ResponseHeader } from '../../proto/gen/etcdserverpb.js';
 import type { ApplyContext } from './layer.js';
 import type { RequestOf, ResultOf, StoreKind } from './operation.js';
 
@@ -12,61 +12,67 @@ export type Handlers<K extends StoreKind> = {
   readonly [Kind in K]: (request: RequestOf<Kind>, context: ApplyContext) => ResultOf<Kind>;
 };
 
-/** `nowMs`: for the deadlines of tokens, which only the member that gave them out looks at. They throw AuthError. */
-export function authHandlers(auth: AuthStore, nowMs: () => number): Handlers<AuthKind> {
+/**
+ * `header`: with the store's revision. `nowMs`: for the deadlines of tokens, which only the member that gave them out
+ * looks at. They throw AuthError.
+ */
+export function authHandlers(
+  auth: AuthStore,
+  { header, nowMs }: { readonly header: () => ResponseHeader; readonly nowMs: () => number },
+): Handlers<AuthKind> {
   /** For hashing a password that an older member did not hash: the same on every member. */
   const seedOf = ({ id }: ApplyContext): string => id.toString(16);
-  const done = {};
+  const done = () => ({ header: header() });
   return {
     authEnable() {
       auth.enable();
-      return done;
+      return done();
     },
     authDisable() {
       auth.disable();
-      return done;
+      return done();
     },
     authenticate: ({ name, simpleToken }, { index }) => auth.authenticate(name, simpleToken, { index, nowMs: nowMs() }),
-    authStatus: () => ({ enabled: auth.isEnabled, authRevision: auth.revision }),
+    authStatus: () => ({ header: header(), enabled: auth.isEnabled, authRevision: auth.revision }),
     authUserAdd(request, context) {
       auth.addUser(request, seedOf(context));
-      return done;
+      return done();
     },
     authUserDelete({ name }) {
       auth.deleteUser(name);
-      return done;
+      return done();
     },
-    authUserGet: ({ name }) => ({ roles: [...auth.rolesOf(name)] }),
+    authUserGet: ({ name }) => ({ header: header(), roles: [...auth.rolesOf(name)] }),
     authUserChangePassword(request, context) {
       auth.changePassword(request, seedOf(context));
-      return done;
+      return done();
     },
     authUserGrantRole({ user, role }) {
       auth.grantRole(user, role);
-      return done;
+      return done();
     },
     authUserRevokeRole({ name, role }) {
       auth.revokeRole(name, role);
-      return done;
+      return done();
     },
-    authUserList: () => ({ users: auth.userNames() }),
-    authRoleList: () => ({ roles: auth.roleNames() }),
+    authUserList: () => ({ header: header(), users: auth.userNames() }),
+    authRoleList: () => ({ header: header(), roles: auth.roleNames() }),
     authRoleAdd({ name }) {
       auth.addRole(name);
-      return done;
+      return done();
     },
     authRoleDelete({ role }) {
       auth.deleteRole(role);
-      return done;
+      return done();
     },
-    authRoleGet: ({ role }) => ({ perm: [...auth.permissionsOf(role)] }),
+    authRoleGet: ({ role }) => ({ header: header(), perm: [...auth.permissionsOf(role)] }),
     authRoleGrantPermission(request) {
       auth.grantPermission(request);
-      return done;
+      return done();
     },
     authRoleRevokePermission(request) {
       auth.revokePermission(request);
-      return done;
+      return done();
     },
   };
 }

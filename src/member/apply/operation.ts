@@ -31,8 +31,6 @@ function row<T, R>(
   return { field, read, write, result };
 }
 
-type Bare<T> = Omit<T, 'header'>;
-
 /**
  * Applied once, to what the backend holds. Headers of results carry the revision; cluster, member and term are the
  * API's to fill in.
@@ -52,67 +50,57 @@ const storeRequests = {
     pb.writeLeaseCheckpointRequest,
     gives<pb.LeaseCheckpointResponse>(),
   ),
-  authEnable: row(1000, pb.readAuthEnableRequest, pb.writeAuthEnableRequest, gives<Bare<pb.AuthEnableResponse>>()),
-  authDisable: row(1011, pb.readAuthDisableRequest, pb.writeAuthDisableRequest, gives<Bare<pb.AuthDisableResponse>>()),
+  authEnable: row(1000, pb.readAuthEnableRequest, pb.writeAuthEnableRequest, gives<pb.AuthEnableResponse>()),
+  authDisable: row(1011, pb.readAuthDisableRequest, pb.writeAuthDisableRequest, gives<pb.AuthDisableResponse>()),
   authenticate: row(1012, pb.readInternalAuthenticateRequest, pb.writeInternalAuthenticateRequest, gives<Login>()),
-  authStatus: row(1013, pb.readAuthStatusRequest, pb.writeAuthStatusRequest, gives<Bare<pb.AuthStatusResponse>>()),
-  authUserAdd: row(1100, pb.readAuthUserAddRequest, pb.writeAuthUserAddRequest, gives<Bare<pb.AuthUserAddResponse>>()),
+  authStatus: row(1013, pb.readAuthStatusRequest, pb.writeAuthStatusRequest, gives<pb.AuthStatusResponse>()),
+  authUserAdd: row(1100, pb.readAuthUserAddRequest, pb.writeAuthUserAddRequest, gives<pb.AuthUserAddResponse>()),
   authUserDelete: row(
     1101,
     pb.readAuthUserDeleteRequest,
     pb.writeAuthUserDeleteRequest,
-    gives<Bare<pb.AuthUserDeleteResponse>>(),
+    gives<pb.AuthUserDeleteResponse>(),
   ),
-  authUserGet: row(1102, pb.readAuthUserGetRequest, pb.writeAuthUserGetRequest, gives<Bare<pb.AuthUserGetResponse>>()),
+  authUserGet: row(1102, pb.readAuthUserGetRequest, pb.writeAuthUserGetRequest, gives<pb.AuthUserGetResponse>()),
   authUserChangePassword: row(
     1103,
     pb.readAuthUserChangePasswordRequest,
     pb.writeAuthUserChangePasswordRequest,
-    gives<Bare<pb.AuthUserChangePasswordResponse>>(),
+    gives<pb.AuthUserChangePasswordResponse>(),
   ),
   authUserGrantRole: row(
     1104,
     pb.readAuthUserGrantRoleRequest,
     pb.writeAuthUserGrantRoleRequest,
-    gives<Bare<pb.AuthUserGrantRoleResponse>>(),
+    gives<pb.AuthUserGrantRoleResponse>(),
   ),
   authUserRevokeRole: row(
     1105,
     pb.readAuthUserRevokeRoleRequest,
     pb.writeAuthUserRevokeRoleRequest,
-    gives<Bare<pb.AuthUserRevokeRoleResponse>>(),
+    gives<pb.AuthUserRevokeRoleResponse>(),
   ),
-  authUserList: row(
-    1106,
-    pb.readAuthUserListRequest,
-    pb.writeAuthUserListRequest,
-    gives<Bare<pb.AuthUserListResponse>>(),
-  ),
-  authRoleList: row(
-    1107,
-    pb.readAuthRoleListRequest,
-    pb.writeAuthRoleListRequest,
-    gives<Bare<pb.AuthRoleListResponse>>(),
-  ),
-  authRoleAdd: row(1200, pb.readAuthRoleAddRequest, pb.writeAuthRoleAddRequest, gives<Bare<pb.AuthRoleAddResponse>>()),
+  authUserList: row(1106, pb.readAuthUserListRequest, pb.writeAuthUserListRequest, gives<pb.AuthUserListResponse>()),
+  authRoleList: row(1107, pb.readAuthRoleListRequest, pb.writeAuthRoleListRequest, gives<pb.AuthRoleListResponse>()),
+  authRoleAdd: row(1200, pb.readAuthRoleAddRequest, pb.writeAuthRoleAddRequest, gives<pb.AuthRoleAddResponse>()),
   authRoleDelete: row(
     1201,
     pb.readAuthRoleDeleteRequest,
     pb.writeAuthRoleDeleteRequest,
-    gives<Bare<pb.AuthRoleDeleteResponse>>(),
+    gives<pb.AuthRoleDeleteResponse>(),
   ),
-  authRoleGet: row(1202, pb.readAuthRoleGetRequest, pb.writeAuthRoleGetRequest, gives<Bare<pb.AuthRoleGetResponse>>()),
+  authRoleGet: row(1202, pb.readAuthRoleGetRequest, pb.writeAuthRoleGetRequest, gives<pb.AuthRoleGetResponse>()),
   authRoleGrantPermission: row(
     1203,
     pb.readAuthRoleGrantPermissionRequest,
     pb.writeAuthRoleGrantPermissionRequest,
-    gives<Bare<pb.AuthRoleGrantPermissionResponse>>(),
+    gives<pb.AuthRoleGrantPermissionResponse>(),
   ),
   authRoleRevokePermission: row(
     1204,
     pb.readAuthRoleRevokePermissionRequest,
     pb.writeAuthRoleRevokePermissionRequest,
-    gives<Bare<pb.AuthRoleRevokePermissionResponse>>(),
+    gives<pb.AuthRoleRevokePermissionResponse>(),
   ),
 };
 
