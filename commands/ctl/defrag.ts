@@ -16,7 +16,9 @@ export default class Defrag extends CtlCommand {
   override async run(): Promise<void> {
     const { flags } = this.input(Defrag);
     if (flags['data-dir'] !== '') {
-      this.note('Use `etcdutl defrag` instead. The --data-dir is going to be decomissioned in v3.6.\n');
+      const isDeprecated = differenceOf('offlineToolsAreDeprecated', this.globals().emulate);
+      if (isDeprecated)
+        this.note('Use `etcdutl defrag` instead. The --data-dir is going to be decomissioned in v3.6.\n');
       const { defragmentOffline } = await import('../../src/utl/defragment-offline.js');
       await defragmentOffline(flags['data-dir'], { timeoutMs: 0 }, this.io);
       return;

@@ -180,8 +180,8 @@ const differences = {
   printsInnerFields: row(false, true, true, true),
   /** In JSON of a transaction `response_range`; in older versions `ResponseRange`. */
   choicesHaveJsonNames: row(false, true, true, true),
-  /** `snapshot status` refers to etcdutl. */
-  snapshotStatusIsDeprecated: row(false, true, true, true),
+  /** etcdctl refers to etcdutl for what works on files. */
+  offlineToolsAreDeprecated: row(false, true, true, true),
   /** Records of failed calls name both ends of their connection. */
   clientTellsPeer: row(false, true, true, true),
   /** They name the method as well, and the endpoint that was asked; before, the first of the client's. */

@@ -1,5 +1,6 @@
 import { flag } from '../../../src/cli/flags.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
+import { differenceOf } from '../../../src/lib/emulate.js';
 import { checkRestoreInput, restoreFlags } from '../../../src/utl/snapshot-flags.js';
 
 export default class SnapshotRestore extends CtlCommand {
@@ -13,9 +14,11 @@ export default class SnapshotRestore extends CtlCommand {
 
   override async run(): Promise<void> {
     const { args, flags } = this.input(SnapshotRestore);
-    this.note('Deprecated: Use `etcdutl snapshot restore` instead.\n');
+    const { emulate } = this.globals();
+    if (differenceOf('offlineToolsAreDeprecated', emulate))
+      this.note('Deprecated: Use `etcdutl snapshot restore` instead.\n');
     const path = checkRestoreInput(args, flags);
     const { restoreFromFlags } = await import('../../../src/utl/restore-snapshot.js');
-    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.globals().emulate, this.io);
+    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, emulate, this.io);
   }
 }

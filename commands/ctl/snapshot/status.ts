@@ -9,7 +9,7 @@ export default class SnapshotStatus extends CtlCommand {
   override async run(): Promise<void> {
     const { args } = this.input(SnapshotStatus);
     const globals = this.globals();
-    if (differenceOf('snapshotStatusIsDeprecated', globals.emulate))
+    if (differenceOf('offlineToolsAreDeprecated', globals.emulate))
       this.note('Deprecated: Use `etcdutl snapshot status` instead.\n');
     const [path] = args;
     if (path === undefined || args.length !== 1)

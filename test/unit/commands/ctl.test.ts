@@ -168,6 +168,22 @@ describe('etcdctl', () => {
     expect(exitCode).toBe(0);
   });
 
+  it('refers to etcdutl for what works on files, but for 3.4, which has none', async () => {
+    await ctl('snapshot save ~/files.db');
+    for (const [version, isReferred] of [
+      ['3.4', false],
+      ['3.5', true],
+    ] as const) {
+      const words = `snapshot restore ~/files.db --data-dir ~/files-${version} --emulate-version ${version}`;
+      const { exitCode, stderr } = await ctl(words);
+      expect(exitCode).toBe(0);
+      expect(stderr.includes('etcdutl')).toBe(isReferred);
+      expect(stderr.includes('initial-memory-map-size": 0')).toBe(isReferred);
+      const { stderr: defragmented } = await ctl(`defrag --data-dir ~/files-${version} --emulate-version ${version}`);
+      expect(defragmented.includes('etcdutl')).toBe(isReferred);
+    }
+  });
+
   it('tells of each what it is for', async () => {
     expect(await withoutHelp(image)).toEqual([]);
   });
