@@ -142,6 +142,8 @@ export class RaftLoop {
 
   /** Most ticks of a follower leave nothing to do. */
   tick(): void {
+    // As in etcd's loop, which has the ticks.
+    if (this.#handling.isHeld) return;
     const { node, reads } = this.deps;
     node.tick();
     if (node.hasReady() || reads.wantsRound || this.#isReady()) this.wake();
@@ -258,8 +260,9 @@ export class RaftLoop {
     }
     const mustSync = log.save(message.snapshot === undefined ? hardState : NO_STATE, message.entries);
     if (!mustSync) {
-      failpoints?.hit('raftAfterSave');
       this.#writeSoon();
+      const held = failpoints?.holdUp('raftAfterSave');
+      if (held !== undefined) yield held;
     }
     if (hardState.term !== 0) storage.setHardState(hardState);
     if (message.entries.length > 0) storage.append(message.entries);
@@ -337,20 +340,16 @@ export class RaftLoop {
     const answers = this.#unsynced;
     this.#unsynced = [];
     const pending = this.deps.log.sync();
-    const { failpoints } = this.deps;
     if (pending === undefined) {
-      failpoints?.hit('raftAfterSave');
-      this.#deliver(answers);
-      return true;
+      this.#handling.run(this.#synced(answers));
+      return !this.#handling.isHeld;
     }
     this.#syncing = true;
     pending.then(
       () => {
         this.#syncing = false;
         if (this.#stopped) return;
-        failpoints?.hit('raftAfterSave');
-        this.#deliver(answers);
-        this.#turn();
+        this.#resume(() => this.#handling.run(this.#synced(answers)));
       },
       (cause: unknown) => {
         this.stop();
@@ -358,6 +357,12 @@ export class RaftLoop {
       },
     );
     return false;
+  }
+
+  *#synced(answers: readonly Message[]): Steps {
+    const held = this.deps.failpoints?.holdUp('raftAfterSave');
+    if (held !== undefined) yield held;
+    this.#deliver(answers);
   }
 
   #deliver(answers: readonly Message[]): void {

@@ -299,6 +299,20 @@ it('writes nothing and handles nothing further while a failpoint holds it up, an
   expect(one.fatal).toEqual([]);
 });
 
+it('answers nothing and counts no tick while a failpoint holds it up after a sync', async () => {
+  const one = member([1n, 2n]);
+  const { failpoints, release } = sleeping('raftAfterSave');
+  Object.assign(one.loop.deps, { failpoints });
+  await one.receive({ type: MessageType.MsgApp, index: 1, logTerm: 1, entries: [makeEntry({ index: 2, term: 2 })] });
+  await one.sync();
+  for (let tick = 0; tick < 100; tick++) one.loop.tick();
+  await settle();
+  expect(one.events).toEqual(['write 2', 'sync']);
+  await release();
+  expect(one.events).toEqual(['write 2', 'sync', 'send MsgAppResp']);
+  expect(one.fatal).toEqual([]);
+});
+
 it('goes on with writing and answering while a failpoint holds up applying, whose order stays', async () => {
   const one = member([1n, 2n]);
   const { failpoints, release } = sleeping('beforeApplyOneEntryNormal');
