@@ -233,9 +233,7 @@ class BoltBackend implements FileBackend {
     failpoints?.hit('beforeStartDBTxn');
     const tx = this.#bolt.beginWrite();
     failpoints?.hit('afterStartDBTxn');
-    failpoints?.hit('beforeWritebackBuf');
     this.#batch.writeTo(tx);
-    failpoints?.hit('afterWritebackBuf');
     failpoints?.hit('beforeCommit');
     const durable = tx.commitAsync();
     this.#batch.clear();

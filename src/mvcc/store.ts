@@ -171,7 +171,11 @@ export class MvccStore implements KeyReader, WriteTarget {
   finishWrite(changes: readonly Change[]): number {
     this.#writing = false;
     if (changes.length > 0) {
+      const { failpoints } = this.#options;
+      // Where a write becomes visible to reads, as etcd's does when its buffer is handed to them.
+      failpoints?.hit('beforeWritebackBuf');
       this.#current++;
+      failpoints?.hit('afterWritebackBuf');
       for (const listener of this.#listeners) listener.written(this.#current, changes);
     }
     return this.#current;

@@ -3,6 +3,7 @@ import { revisionKey } from '../../../src/backend/schema/key.js';
 import { finishedCompactKey, scheduledCompactKey } from '../../../src/backend/schema/meta.js';
 import { AbandonedError } from '../../../src/lib/caller.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from '../../../src/mvcc/errors.js';
+import { MvccStore } from '../../../src/mvcc/store.js';
 import type { Change } from '../../../src/mvcc/types.js';
 import { MemoryBackend } from '../../support/memory-backend.js';
 import { bytes, del, openStore, plain, put, read, readAll, work, write } from './support.js';
@@ -43,6 +44,17 @@ describe('revisions', () => {
     expect(read(store, 'a')).toMatchObject([{ create: 5, mod: 5, version: 1 }]);
     expect(read(store, 'a', undefined, 3)).toMatchObject([{ value: '2' }]);
     expect(read(store, 'a', undefined, 4)).toEqual([]);
+  });
+
+  test('a failpoint stands where a write becomes visible, and nowhere else', () => {
+    const seen: string[] = [];
+    const backend = new MemoryBackend();
+    const failpoints = { hit: (name: string) => void seen.push(`${name} at ${store.currentRevision}`) };
+    const leases = openStore().lessor;
+    const store = MvccStore.open({ backend, leases, failpoints: failpoints as never });
+    put(store, 'a');
+    write(store, () => {});
+    expect(seen).toEqual(['beforeWritebackBuf at 1', 'afterWritebackBuf at 2']);
   });
 
   test('a second write transaction beside an open one is refused, ending twice too', () => {
