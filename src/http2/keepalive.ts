@@ -7,6 +7,11 @@ import type { Clock } from '../lib/clock.js';
 import type { KeepaliveOptions } from './types.js';
 
 const HOUR_MS = 3_600_000;
+/**
+ * Servers take a ping every 5 s for one too many, and end the connection at the third: so whoever wants to ping more
+ * often than this (etcdctl's flag says every 2 s) does not. As grpc-go's KeepaliveMinPingTime.
+ */
+const MIN_CLIENT_PING_MS = 10_000;
 /** Third strike ends the connection. */
 const MAX_STRIKES = 2;
 
@@ -32,7 +37,8 @@ export class Keepalive {
   constructor(role: 'client' | 'server', options: KeepaliveOptions, clock: Clock, host: KeepaliveHost) {
     this.#clock = clock;
     this.#host = host;
-    this.#timeMs = options.timeMs ?? (role === 'server' ? 2 * HOUR_MS : 0);
+    const timeMs = options.timeMs ?? (role === 'server' ? 2 * HOUR_MS : 0);
+    this.#timeMs = role === 'client' && timeMs > 0 ? Math.max(timeMs, MIN_CLIENT_PING_MS) : timeMs;
     this.#timeoutMs = options.timeoutMs ?? 20_000;
     this.#permitWithoutStream = role === 'server' || (options.permitWithoutStream ?? false);
     this.#lastReadMs = clock.monotonicMs();

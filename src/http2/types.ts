@@ -75,7 +75,7 @@ export interface Http2Stream {
 }
 
 export interface KeepaliveOptions {
-  /** Ping when nothing was received for so long; 0 = never. Default: server 2 h, client never. */
+  /** Ping when nothing was received for so long; 0 = never. Default: server 2 h, client never, and at least 10 s. */
   readonly timeMs?: number | undefined;
   /** Then close when nothing comes within. Default 20 s. */
   readonly timeoutMs?: number | undefined;

@@ -332,6 +332,18 @@ describe('keep-alive', () => {
     await peer.until(() => pings() === 1);
   });
 
+  it('never pings more often than servers allow, however often it is told to', async () => {
+    await using peer = new WirePeer({ role: 'client', keepalive: { timeMs: 2000, timeoutMs: 6000 } }).greet();
+    await peer.settle();
+    const pings = (): number => peer.of(T.PING).filter(({ flags }) => flags === 0).length;
+    peer.session.request([{ name: ':method', value: 'GET' }], true, new Quiet());
+    await peer.clock.advance(9000);
+    await peer.settle();
+    expect(pings()).toBe(0);
+    await peer.clock.advance(20_000);
+    await peer.until(() => pings() === 1);
+  });
+
   it('forgives pings that answer our own traffic, and those far enough apart', async () => {
     await using peer = server((stream) => stream.sendHeaders(okHeaders, true), {
       keepalive: { minTimeMs: 5000 },
