@@ -1,7 +1,7 @@
 /**
  * The version of the cluster: what all its members understand. Its leader asks them every few seconds and when its term
  * begins, and agrees on a version through the log: the lowest of theirs, raised when all are newer, lowered only by a
- * downgrade that was asked for. It also ends a downgrade once all have followed it. Source: etcd's monitorVersions,
+ * downgrade that was asked for (to 3.4: by `--next-cluster-version-compatible`). It also ends a downgrade once all have followed it. Source: etcd's monitorVersions,
  * monitorDowngrade and cluster_util.go.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
@@ -24,7 +24,7 @@ const ASK_TIMEOUT_MS = 1000;
 const MIN_CLUSTER_VERSION = '3.0.0';
 
 export interface VersionsDeps {
-  readonly config: Pick<MemberConfig, 'emulate' | 'downgradeCheckIntervalMs'>;
+  readonly config: Pick<MemberConfig, 'emulate' | 'downgradeCheckIntervalMs' | 'nextClusterVersionCompatible'>;
   readonly cluster: Cluster;
   readonly leadership: Leadership;
   readonly calls: Pick<PeerCalls, 'version'>;
@@ -90,8 +90,11 @@ export class Versions {
 
   #mayChange(from: string, to: string): boolean {
     if (compareMinor(from, to) < 0) return parseVersion(from)?.major === parseVersion(to)?.major;
-    const { downgrade } = this.deps.cluster;
-    return isOneMinorBelow(to, from) && downgrade.enabled && compareMinor(downgrade.targetVersion, to) === 0;
+    if (!isOneMinorBelow(to, from)) return false;
+    const { cluster, config } = this.deps;
+    // A 3.4 that has been put in the place of a 3.5, where nobody can be asked for a downgrade.
+    if (config.nextClusterVersionCompatible) return true;
+    return cluster.downgrade.enabled && compareMinor(cluster.downgrade.targetVersion, to) === 0;
   }
 
   async #update(version: string): Promise<void> {

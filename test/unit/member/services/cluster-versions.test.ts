@@ -46,12 +46,13 @@ interface Setting {
   readonly version?: string | undefined;
   readonly target?: string;
   readonly emulate?: EmulatedVersion;
+  readonly nextClusterVersionCompatible?: boolean;
   /** What the others say of themselves; undefined: nothing. */
   readonly others?: readonly (string | undefined)[];
   readonly fails?: Error;
 }
 
-function versions({ version, target, emulate = '3.6', others = [], fails }: Setting) {
+function versions({ version, target, emulate = '3.6', others = [], fails, ...more }: Setting) {
   const clock = new ManualClock();
   const logger = new RecordingLogger();
   const agreed: string[] = [];
@@ -66,7 +67,7 @@ function versions({ version, target, emulate = '3.6', others = [], fails }: Sett
     })),
   };
   const made = new Versions({
-    config: { emulate, downgradeCheckIntervalMs: 5000 },
+    config: { emulate, downgradeCheckIntervalMs: 5000, ...more },
     cluster,
     leadership: { isEstablished: true, onFirstCommit: () => {} },
     calls: {
@@ -119,6 +120,16 @@ describe('the version of a cluster', () => {
     [
       'is not lowered by 3.5 to something else',
       { version: '3.5.0', target: '3.3.0', others: ['3.4.30'], emulate: '3.5' },
+      [],
+    ],
+    [
+      'is lowered by a 3.4 that may be in a newer cluster',
+      { version: '3.5.0', others: ['3.5.30'], emulate: '3.4', nextClusterVersionCompatible: true },
+      ['v2 3.4.0'],
+    ],
+    [
+      'is not lowered by it by two',
+      { version: '3.6.0', others: ['3.5.30'], emulate: '3.4', nextClusterVersionCompatible: true },
       [],
     ],
   ])('%s', async (_name, setting, agreed) => {
