@@ -1,8 +1,8 @@
 /**
  * The version of the cluster: what all its members understand. Its leader asks them every few seconds and when its term
  * begins, and agrees on a version through the log: the lowest of theirs, raised when all are newer, lowered only by a
- * downgrade that was asked for (to 3.4: by `--next-cluster-version-compatible`). It also ends a downgrade once all have followed it. Source: etcd's monitorVersions,
- * monitorDowngrade and cluster_util.go.
+ * downgrade that was asked for (to 3.4: by `--next-cluster-version-compatible`). It also ends a downgrade once all have
+ * followed it. Source: etcd's monitorVersions, monitorDowngrade and cluster_util.go.
  */
 import type { ClusterMember } from '../../datadir/cluster-member.js';
 import type { Clock } from '../../lib/clock.js';
