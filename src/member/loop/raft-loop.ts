@@ -239,6 +239,8 @@ export class RaftLoop {
       if (message.to === LOCAL_APPEND_THREAD) yield* this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#apply(message);
     }
+    if (failpoints !== undefined && !ready.messages.some(({ to }) => to === LOCAL_APPEND_THREAD))
+      yield* saveNothing(failpoints);
     if (!leads) {
       failpoints?.hit('raftBeforeFollowerSend');
       deps.outbox.send(outgoing);
@@ -377,3 +379,11 @@ export class RaftLoop {
 }
 
 const isLocal = (id: NodeId): boolean => id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
+
+/** etcd saves with each Ready, if nothing at all: a leader that is held up there sends no heartbeats any more. */
+function* saveNothing(failpoints: Failpoints): Steps {
+  for (const name of ['raftBeforeSave', 'raftAfterSave'] as const) {
+    const held = failpoints.holdUp(name);
+    if (held !== undefined) yield held;
+  }
+}

@@ -334,6 +334,31 @@ it('goes on with writing and answering while a failpoint holds up applying, whos
   expect(one.fatal).toEqual([]);
 });
 
+it('held up before a save, is not heard of any more as a leader, though it has nothing to save', async () => {
+  const one = member([1n, 2n]);
+  await lead(one);
+  await one.receive({ type: MessageType.MsgVoteResp });
+  await one.sync();
+  await one.receive({ type: MessageType.MsgAppResp, index: 2 });
+  await one.sync();
+  expect(one.node.isLeader).toBe(true);
+  const { failpoints, release } = sleeping('raftBeforeSave');
+  Object.assign(one.loop.deps, { failpoints });
+  const beats = async (): Promise<number> => {
+    for (let tick = 0; tick < 3; tick++) {
+      one.node.tick();
+      one.loop.wake();
+      await settle();
+    }
+    return one.events.filter((event) => event === 'send MsgHeartbeat').length;
+  };
+  const before = one.events.filter((event) => event === 'send MsgHeartbeat').length;
+  expect((await beats()) - before).toBe(1);
+  Object.assign(one.loop.deps, { failpoints: undefined });
+  await release();
+  expect(await beats()).toBeGreaterThan(before + 3);
+});
+
 it.each([
   { voters: [1n], held: true },
   { voters: [1n, 2n], held: false },
