@@ -13,6 +13,7 @@ import {
 } from '../backend/schema/meta.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
+import { parseInteger } from '../lib/go/number.js';
 import type { Logger } from '../lib/logger.js';
 import { readWal, walSnapshots } from '../wal/index.js';
 import { backendReader, backendWriter, editDb, readDb } from './db.js';
@@ -29,13 +30,21 @@ const compare = (a: StorageVersion, b: StorageVersion): number => a[0] - b[0] ||
 
 /** `3.6` as a version. Throws DataDirError in etcdutl's words. */
 export function parseStorageVersion(text: string): StorageVersion {
-  const match = /^(\d+)\.(\d+)$/.exec(text);
-  if (match === null)
+  const [major, minor, ...more] = text.split('.');
+  if (major === undefined || minor === undefined || more.length > 0)
     throw new DataDirError(`wrong target version format, expected "X.Y", got ${JSON.stringify(text)}`);
-  const version: StorageVersion = [Number(match[1]), Number(match[2])];
+  const version: StorageVersion = [numberOf(major), numberOf(minor)];
   if (compare(version, [3, 5]) < 0)
     throw new DataDirError(`target version ${JSON.stringify(text)} not supported. Minimal "3.5"`);
   return version;
+}
+
+function numberOf(part: string): number {
+  try {
+    return Number(parseInteger(part, { base: 10, bits: 64 }));
+  } catch (cause) {
+    throw new DataDirError(`failed to parse target version: ${(cause as Error).message}`, cause);
+  }
 }
 
 /** The version of a database. 3.5 leaves none, but is known by the term it keeps. Throws DataDirError. */

@@ -99,6 +99,9 @@ describe('migrate', () => {
   test('reads target versions as etcdutl does', () => {
     expect(parseStorageVersion('3.6')).toEqual([3, 6]);
     expect(() => parseStorageVersion('3.6.1')).toThrow('wrong target version format, expected "X.Y", got "3.6.1"');
+    const unread = 'failed to parse target version: strconv.ParseInt: parsing';
+    expect(() => parseStorageVersion('3.a')).toThrow(`${unread} "a": invalid syntax`);
+    expect(() => parseStorageVersion('v3.5')).toThrow(`${unread} "v3": invalid syntax`);
     expect(() => parseStorageVersion('3.4')).toThrow('target version "3.4" not supported. Minimal "3.5"');
   });
 
