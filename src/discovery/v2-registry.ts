@@ -6,6 +6,7 @@
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import { DeadlineError } from '../client/v2/errors.js';
 import type { Clock } from '../lib/clock.js';
+import { httpFailure } from '../lib/go/http-error.js';
 import { systemErrorText } from '../lib/go/system-error.js';
 import { collectBody } from '../lib/http.js';
 import { DiscoveryError, UnavailableError } from './errors.js';
@@ -151,11 +152,12 @@ async function send(
   let target = url;
   for (let redirects = 0; ; redirects++) {
     const { status, headers, body } = await exchange(dispatcher, method, target, signal, value);
-    if (status >= 500) throw unavailable(serverErrorText(status, target));
+    if (status >= 500 && status < 600) throw unavailable(serverErrorText(status, target));
     if (status >= 300 && status < 400) {
       const location = headers.location;
-      if (typeof location !== 'string' || !URL.canParse(location, target)) throw new DiscoveryError('badEndpoint');
-      if (redirects === MAX_REDIRECTS) throw new DiscoveryError('badEndpoint');
+      if (typeof location !== 'string' || location === '') throw unavailable('location header not set');
+      if (!URL.canParse(location, target)) throw unavailable(`location header not valid URL: ${location}`);
+      if (redirects === MAX_REDIRECTS) throw unavailable('client: too many redirects');
       target = new URL(location, target).href;
       continue;
     }
@@ -208,20 +210,19 @@ async function exchange(
       throw new DiscoveryError('badEndpoint', { cause });
     // One that begins to answer and does not come to an end is no member that is away for a while.
     if (isAnswering && signal.aborted) throw new DeadlineError();
-    throw unavailable(reasonOf(cause), cause);
+    throw unavailable(reasonOf(cause, isAnswering), cause);
   }
 }
 
 /** `dial tcp 127.0.0.1:1: connect: connection refused` */
-function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown, isAnswering: boolean): string {
   if (!(cause instanceof Error)) return String(cause);
-  // The connection ended before the answer did.
-  if ('code' in cause && (cause.code === 'UND_ERR_SOCKET' || cause.code === 'ECONNRESET')) return 'unexpected EOF';
+  if (isAnswering && 'code' in cause && cause.code === 'UND_ERR_SOCKET') return 'unexpected EOF';
   const { syscall, code, address, port } = cause as NodeJS.ErrnoException & { address?: string; port?: number };
   if (syscall === 'connect' && address !== undefined) {
     return `dial tcp ${address}:${port}: connect: ${systemErrorText(code ?? '')}`;
   }
-  return cause.message;
+  return httpFailure(cause).message;
 }
 
 function parseNode(body: Uint8Array): { node: Node; modifiedIndex: number } {

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { describe, expect, it } from 'vitest';
+import { UnavailableError } from '../../../src/discovery/errors.js';
 import { v2Registry } from '../../../src/discovery/v2-registry.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 
@@ -118,12 +119,36 @@ describe('a registry in v2 keys', () => {
         for (let i = 0; i < 50; i++) response.write(Buffer.alloc(1024 * 1024, 'x'));
       },
     ],
-    ['a redirect to itself', (_request, response) => response.writeHead(302, { location: '/v2/keys/tok' }).end()],
-    ['a redirect to nowhere', (_request, response) => response.writeHead(302).end()],
   ])('is a bad endpoint when it answers with %s', async (_what, answer) => {
     await using server = await serving(answer);
     const registry = registryAt(server.url);
     await expect(registry.size(signal)).rejects.toThrow('discovery: bad discovery endpoint');
+    await registry.close();
+  });
+
+  it.each<[string, http.RequestListener, string]>([
+    [
+      'a redirect to itself',
+      (_request, response) => response.writeHead(302, { location: '/v2/keys/tok' }).end(),
+      'client: too many redirects',
+    ],
+    ['a redirect to nowhere', (_request, response) => response.writeHead(302).end(), 'location header not set'],
+    [
+      'a redirect to what is no URL',
+      (_request, response) => response.writeHead(302, { location: 'http://[::1' }).end(),
+      'location header not valid URL: http://[::1',
+    ],
+    [
+      'what is no HTTP',
+      (_request, response) => void response.socket?.write('SSH-2.0-x\r\n'),
+      'net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-x"',
+    ],
+  ])('is asked again later when it answers with %s', async (_what, answer, why) => {
+    await using server = await serving(answer);
+    const registry = registryAt(server.url);
+    const asked = registry.size(signal);
+    await expect(asked).rejects.toThrow(UnavailableError);
+    await expect(asked).rejects.toThrow(`error #0: ${why}`);
     await registry.close();
   });
 
