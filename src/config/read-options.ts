@@ -36,6 +36,7 @@ import type { OptionTable } from './option.js';
 import type { Values } from './options.js';
 import { defaultsOf, options } from './options.js';
 import { LEAST_RAFT_TIMEOUT_MS, toMemberOptions } from './to-member-options.js';
+import { laterV2StageKind } from './v2-stage.js';
 import { UNSET_ADVERTISE_CLIENT_URLS, verify } from './validate.js';
 
 export interface OptionsWorld {
@@ -68,8 +69,15 @@ const knownToEtcd: OptionTable = { ...options, ...missingOptions };
 
 const { 'log-package-levels': _, 'next-cluster-version-compatible': __, ...knownSince35 } = knownToEtcd;
 
-const tableOf = (emulate: EmulatedVersion): OptionTable =>
-  differenceOf('hasOptionsOf34', emulate) ? knownToEtcd : knownSince35;
+const knownSince36: OptionTable = {
+  ...knownSince35,
+  'v2-deprecation': { ...options['v2-deprecation'], kind: laterV2StageKind },
+};
+
+function tableOf(emulate: EmulatedVersion): OptionTable {
+  if (differenceOf('hasOptionsOf34', emulate)) return knownToEtcd;
+  return differenceOf('hasV2Stages', emulate) ? knownSince35 : knownSince36;
+}
 
 function flagOf(name: string): GoFlag | undefined {
   const kind = Object.hasOwn(knownToEtcd, name) ? knownToEtcd[name]?.kind : undefined;
@@ -95,6 +103,11 @@ export function readOptions(args: readonly string[], world: OptionsWorld): ReadO
   for (const name of flags.given.keys()) {
     if (Object.hasOwn(knownToEtcd, name) && !Object.hasOwn(tableOf(emulate), name))
       return exit(2, '', `flag provided but not defined: -${name}\n${shortUsage}`);
+  }
+  const stage = textOf(flags.given.get('v2-deprecation'));
+  if (stage === 'not-yet' && !differenceOf('hasV2Stages', emulate)) {
+    const why = `invalid value "${stage}" for flag -v2-deprecation: invalid value "${stage}"`;
+    return exit(2, '', `${why}\n${shortUsage}`);
   }
   const reader = new Reader(args, world, emulate);
   const [stray] = flags.rest;

@@ -112,10 +112,10 @@ export class SnapshotInstaller implements SnapshotInstalls {
     try {
       const read = await this.#read(path, snapshot);
       if (read === undefined) return;
-      await backend.replace(path, () => {
-        failpoints?.hit('applyAfterOpenSnapshot');
-        this.#reload(snapshot, read);
-      });
+      logger.info('applySnapshot: opened snapshot backend');
+      await failpoints?.wait('applyAfterOpenSnapshot');
+      if (this.#stopped) return;
+      await backend.replace(path, () => this.#reload(snapshot, read));
     } finally {
       this.installing--;
     }

@@ -250,6 +250,20 @@ describe('a command line that cannot be read', () => {
     expect(refusal(read(words))).toEqual({ exitCode: 2, stderr });
   });
 
+  it.each(['3.6', '3.7'])('of the first stage of the v2 API is no value in %s', (version) => {
+    const emulated = `--emulate-version=${version}`;
+    const why = 'invalid value "not-yet" for flag -v2-deprecation: invalid value "not-yet"';
+    expect(refusal(read([emulated, '--v2-deprecation=not-yet']))).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining(why),
+    });
+    expect(refusal(read([emulated], { ETCD_V2_DEPRECATION: 'not-yet' }))).toBe(
+      'invalid value "not-yet" for ETCD_V2_DEPRECATION: invalid value "not-yet"',
+    );
+    expect(read([emulated, '--v2-deprecation=write-only']).t).toBe('member');
+    expect(read(['--v2-deprecation=not-yet']).t).toBe('member');
+  });
+
   it('with words that are no flags exits 1', () => {
     expect(refusal(read(['foo']))).toBe("'foo' is not a valid flag");
     expect(refusal(read(['--pre-vote', 'false']))).toBe("'false' is not a valid flag");
