@@ -4,9 +4,14 @@
  * only the last message has header, more and count.
  */
 import type { ServerStream } from '../../grpc/types.js';
+import { shapeRange } from '../../member/apply/range.js';
 import { EtcdError } from '../../proto/etcd-error.js';
-import { type RangeRequest, RangeStreamResponse } from '../../proto/gen/etcdserverpb.js';
-import { KeyValue } from '../../proto/gen/mvccpb.js';
+import {
+  type RangeRequest,
+  RangeStreamResponse,
+  RangeRequest_SortOrder as SortOrder,
+  RangeRequest_SortTarget as SortTarget,
+} from '../../proto/gen/etcdserverpb.js';
 import type { AnswerQueue } from './answer-queue.js';
 import { type CheckOptions, checkRange } from './checks.js';
 import type { MemberFace } from './face.js';
@@ -23,7 +28,7 @@ export async function rangeStream(
 ): Promise<void> {
   const request = await onlyMessage(stream.messages);
   checkRange(request, checks);
-  if (request.sortOrder !== 0 || request.sortTarget !== 0) throw new EtcdError('rangeStreamSort');
+  if (!sortsNothing(request)) throw new EtcdError('rangeStreamSort');
   if (request.minModRevision || request.maxModRevision || request.minCreateRevision || request.maxCreateRevision)
     throw new EtcdError('rangeStreamFilter');
   if (!request.serializable) await member.reads.linearizable(stream);
@@ -36,10 +41,11 @@ export async function rangeStream(
     let left = request.countOnly ? 0 : Math.min(pieces.count, request.limit > 0 ? request.limit : pieces.count);
     const beyond = request.countOnly ? 0 : pieces.count - left;
     let chunkKeys = FIRST_CHUNK_KEYS;
+    const wholePiece = { ...request, limit: 0, countOnly: false };
     const send = (): boolean => {
       member.auth.access.checkUnchanged(identity);
       const records = pieces.read(Math.min(chunkKeys, left));
-      const kvs = request.keysOnly ? records.map(withoutValue) : records;
+      const { kvs } = shapeRange(wholePiece, records, records.length);
       left -= kvs.length;
       const isLast = left === 0;
       if (isLast && beyond > 0) pieces.countedRest();
@@ -60,8 +66,12 @@ export async function rangeStream(
   }
 }
 
-function withoutValue(record: Uint8Array): KeyValue {
-  return { ...KeyValue.decode(record), value: new Uint8Array(0) };
+/**
+ * A target without an order passes, and sorts each piece by itself. `etcd-diff:` etcd sorts a piece together with the
+ * key behind it and reads on behind the key that came out last, so that keys are lost or come twice; here none are.
+ */
+function sortsNothing({ sortOrder, sortTarget }: RangeRequest): boolean {
+  return sortOrder === SortOrder.NONE || (sortOrder === SortOrder.ASCEND && sortTarget === SortTarget.KEY);
 }
 
 /** The one request of a server-streaming call. */

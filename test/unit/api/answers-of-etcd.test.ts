@@ -6,7 +6,13 @@ import { Session } from '../../../src/client/concurrency/session.js';
 import type { RangeSelection } from '../../../src/client/key-range.js';
 import { op } from '../../../src/client/kv.js';
 import { osWorld } from '../../../src/client/os-world.js';
-import { Maintenance } from '../../../src/proto/gen/etcdserverpb.js';
+import {
+  KV,
+  Maintenance,
+  RangeRequest,
+  RangeRequest_SortOrder as SortOrder,
+  RangeRequest_SortTarget as SortTarget,
+} from '../../../src/proto/gen/etcdserverpb.js';
 import { type ClusterPlace, type LocalCluster, startCluster } from '../../support/cluster.js';
 
 let cluster: LocalCluster;
@@ -40,6 +46,37 @@ describe('maintenance', () => {
     for await (const { header } of stream.messages) headers.push(header);
     expect(headers.length).toBeGreaterThan(1);
     expect(headers.every((header) => header === undefined)).toBe(true);
+  });
+});
+
+describe('a range in a stream', () => {
+  const read = async (more: Partial<RangeRequest>): Promise<string[]> => {
+    const stream = served.connect().stream(KV.rangeStream, {});
+    stream.headers.catch(() => {});
+    stream.send(RangeRequest.create({ key: Buffer.from('s'), rangeEnd: Buffer.from('t'), ...more }));
+    stream.end();
+    const keys: string[] = [];
+    for await (const { rangeResponse } of stream.messages)
+      keys.push(...(rangeResponse?.kvs ?? []).map(({ key }) => `${Buffer.from(key)}`));
+    return keys;
+  };
+
+  it('is sorted by a target that names no order, and refused in any order but that of the keys', async () => {
+    for (const [key, value] of Object.entries({ s1: 'c', s2: 'a', s3: 'b' })) await client.kv.put(key, value);
+    const { NONE, ASCEND, DESCEND } = SortOrder;
+    expect(await read({ sortOrder: NONE, sortTarget: SortTarget.VALUE })).toEqual(['s2', 's3', 's1']);
+    expect(await read({ sortOrder: NONE, sortTarget: SortTarget.CREATE })).toEqual(['s1', 's2', 's3']);
+    expect(await read({ sortOrder: ASCEND, sortTarget: SortTarget.KEY })).toEqual(['s1', 's2', 's3']);
+    const refused = 'RangeStream does not support custom sort orders';
+    await expect(read({ sortOrder: ASCEND, sortTarget: SortTarget.VALUE })).rejects.toThrowError(refused);
+    await expect(read({ sortOrder: DESCEND, sortTarget: SortTarget.KEY })).rejects.toThrowError(refused);
+  });
+
+  it('comes whole where its pieces are sorted', async () => {
+    const names = Array.from({ length: 25 }, (_, i) => `s-${String(i).padStart(2, '0')}`);
+    for (const [i, name] of names.entries()) await client.kv.put(name, String((i * 7) % 25).padStart(2, '0'));
+    const range = { key: Buffer.from('s-'), rangeEnd: Buffer.from('s.'), keysOnly: true };
+    expect((await read({ ...range, sortTarget: SortTarget.VALUE })).sort()).toEqual(names);
   });
 });
 

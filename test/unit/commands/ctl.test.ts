@@ -51,6 +51,8 @@ const rows: readonly CommandRow[] = [
   ['get a --stream -w json', 0, /^{"header":{[^}]+},"kvs":\[{"key":"YQ==",[^}]+}\],"count":1}\n$/],
   ['get a --stream --print-value-only -w json', 128, ''],
   ['get a --stream --order=DESCEND', 1, ''],
+  ['get a --stream --sort-by=VALUE --order=ASCEND', 1, ''],
+  ['get a --stream --sort-by=VALUE', 0, 'a\n1\n'],
   ['txn', 0, 'SUCCESS\n\na\n1\n', 'value("a") = "1"\n\nget a\n\n\n'],
   ['del a', 0, '1\n'],
   ['lock l true', 0, ''],
