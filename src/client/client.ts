@@ -18,7 +18,7 @@ import { AuthClient } from './auth.js';
 import { Balancer } from './balancer.js';
 import { Caller } from './caller.js';
 import { ClusterClient } from './cluster.js';
-import { type Endpoint, parseEndpoint } from './endpoint.js';
+import { addressText, type Endpoint, parseEndpoint } from './endpoint.js';
 import { EtcdError } from './errors.js';
 import type { Bytes } from './key-range.js';
 import { KvClient } from './kv.js';
@@ -162,7 +162,8 @@ export class Client {
 
   #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
     const id = this.#world.random.uint64().toString(16).padStart(10, '0').slice(0, 10);
-    const target = `etcd-endpoints://0x${id}/${endpoints[0]?.authority ?? ''}`;
+    const [first] = endpoints;
+    const target = `etcd-endpoints://0x${id}/${first === undefined ? '' : addressText(first)}`;
     return new Caller(balancer, this.#world, { logger: this.#options.logger, target });
   }
 

@@ -13,7 +13,7 @@ export interface Endpoint {
   readonly text: string;
   /** `host:port` (host in brackets when IPv6) or a socket's path. */
   readonly address: { readonly t: 'tcp'; readonly hostPort: string } | { readonly t: 'unix'; readonly path: string };
-  /** For the `:authority` header: what follows the scheme. */
+  /** For the `:authority` header: host and port, or a socket's name; its folders would make no authority. */
   readonly authority: string;
   /** The name to verify a certificate against, without port. */
   readonly serverName: string;
@@ -24,11 +24,12 @@ export function parseEndpoint(text: string): Endpoint {
   const unix = /^(unixs?):(\/\/)?(.*)$/s.exec(text);
   if (unix !== null) {
     const [, scheme, , path = ''] = unix;
+    const name = path.slice(path.lastIndexOf('/') + 1);
     return {
       text,
       address: { t: 'unix', path },
-      authority: path,
-      serverName: path.slice(path.lastIndexOf('/') + 1),
+      authority: name,
+      serverName: hostOf(name),
       tls: scheme === 'unixs' ? 'require' : 'optional',
     };
   }
@@ -49,6 +50,9 @@ export function parseEndpoint(text: string): Endpoint {
 function overTcp(text: string, hostPort: string, tls: TlsChoice): Endpoint {
   return { text, address: { t: 'tcp', hostPort }, authority: hostPort, serverName: hostOf(hostPort), tls };
 }
+
+/** What records call an endpoint: where it is, without the scheme. */
+export const addressText = ({ address }: Endpoint): string => (address.t === 'unix' ? address.path : address.hostPort);
 
 /** `host:port` → `host`, `[::1]:port` → `::1`; anything else stays. */
 export function hostOf(hostPort: string): string {

@@ -1,7 +1,7 @@
 /** The client library's records as etcdctl shows them: one line of zap's JSON each, on stderr. */
 
 import type { Terminal } from '../cli/terminal.js';
-import { parseEndpoint } from '../client/endpoint.js';
+import { addressText, parseEndpoint } from '../client/endpoint.js';
 import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import type { LogFields, Logger } from '../lib/logger.js';
 
@@ -35,8 +35,12 @@ function fieldsOf34(fields: LogFields): LogFields {
 function fieldsOf35(fields: LogFields, first: string | undefined): LogFields {
   const { target } = fields;
   if (typeof target !== 'string' || first === undefined) return { ...fields, method: undefined };
-  const { authority } = parseEndpoint(first);
-  return { ...fields, target: target.replace(/[^/]*$/, () => authority), method: undefined };
+  const address = addressText(parseEndpoint(first));
+  return {
+    ...fields,
+    target: target.replace(/^(etcd-endpoints:\/\/[^/]*\/).*$/s, (_, id) => id + address),
+    method: undefined,
+  };
 }
 
 type Level = 'info' | 'warn' | 'error';

@@ -159,6 +159,13 @@ describe('the client’s log', () => {
     expect(told('3.5')).not.toHaveProperty('method');
   });
 
+  it('of 3.5 tells a socket’s folders once', () => {
+    const { io, written } = terminal('');
+    const target = 'etcd-endpoints://0x0123456789//run/other.sock';
+    clientLogger(io, '3.5', 'unix:///run/etcd.sock').warn('retrying of unary invoker failed', { target });
+    expect(JSON.parse(written.err)).toMatchObject({ target: 'etcd-endpoints://0x0123456789//run/etcd.sock' });
+  });
+
   it('tells how a snapshot gets on', () => {
     const { io, written } = terminal('');
     progressLogger(io, '3.5').info('saved', { path: 's.db' });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostOf, parseEndpoint } from '../../../src/client/endpoint.js';
+import { addressText, hostOf, parseEndpoint } from '../../../src/client/endpoint.js';
 
 describe('an endpoint', () => {
   it.each([
@@ -22,12 +22,21 @@ describe('an endpoint', () => {
   });
 
   it.each([
-    ['unix:///run/etcd.sock', '/run/etcd.sock', 'etcd.sock', 'optional'],
-    ['unixs:///run/etcd.sock', '/run/etcd.sock', 'etcd.sock', 'require'],
-    ['unix://localhost:m1', 'localhost:m1', 'localhost:m1', 'optional'],
-    ['unixs:etcd.sock', 'etcd.sock', 'etcd.sock', 'require'],
-  ])('%s is a socket in the file system', (text, path, serverName, tls) => {
-    expect(parseEndpoint(text)).toEqual({ text, address: { t: 'unix', path }, authority: path, serverName, tls });
+    ['unix:///run/etcd.sock', '/run/etcd.sock', 'etcd.sock', 'etcd.sock', 'optional'],
+    ['unixs:///run/etcd.sock', '/run/etcd.sock', 'etcd.sock', 'etcd.sock', 'require'],
+    ['unix://localhost:m1', 'localhost:m1', 'localhost:m1', 'localhost', 'optional'],
+    ['unixs://localhost:2379', 'localhost:2379', 'localhost:2379', 'localhost', 'require'],
+    ['unixs:/run/127.0.0.1:2379', '/run/127.0.0.1:2379', '127.0.0.1:2379', '127.0.0.1', 'require'],
+    ['unixs:etcd.sock', 'etcd.sock', 'etcd.sock', 'etcd.sock', 'require'],
+  ])('%s is a socket in the file system', (text, path, authority, serverName, tls) => {
+    expect(parseEndpoint(text)).toEqual({ text, address: { t: 'unix', path }, authority, serverName, tls });
+  });
+
+  it.each([
+    ['https://127.0.0.1:2379', '127.0.0.1:2379'],
+    ['unix:///run/etcd.sock', '/run/etcd.sock'],
+  ])('%s is called %s in records', (text, told) => {
+    expect(addressText(parseEndpoint(text))).toBe(told);
   });
 
   it('has a host without port and brackets', () => {
