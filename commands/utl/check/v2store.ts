@@ -14,10 +14,9 @@ export default class CheckV2Store extends UtlCommand {
     const { customV2Content } = await import('../../../src/datadir/v2-content.js');
     const { osDisk } = await import('../../../src/lib/os/disk.js');
     const content = customV2Content(osDisk, flags['data-dir'], flags['wal-dir']);
-    const inLog = content.inLog();
-    if (content.inStore && inLog) fail(ExitCode.error, 'detected custom v2 content in both v2store and WAL records');
     if (content.inStore) fail(ExitCode.error, 'detected custom content in v2store');
-    if (inLog) fail(ExitCode.error, 'detected custom v2 content in WAL records');
-    this.print('No custom content found in both v2store and WAL records.');
+    // etcd-diff: 3.5.30 does not look there, 3.5.34 does.
+    if (content.inLog()) fail(ExitCode.error, 'detected custom v2 content in WAL records');
+    this.print('No custom content found in v2store.');
   }
 }

@@ -115,7 +115,7 @@ describe('etcdutl', () => {
     ['hashkv ~/s.db', '3321997150, 61, 46\n'],
     ['hashkv ~/s.db -w json', '{"hash":3321997150,"hashRevision":61,"compactRevision":46}\n'],
     ['hashkv ~/s.db -w fields', '"Hash" : 3321997150\n"Hash revision" : 61\n"Compact revision" : 46\n'],
-    ['check v2store --data-dir ~/data', 'No custom content found in both v2store and WAL records.\n'],
+    ['check v2store --data-dir ~/data', 'No custom content found in v2store.\n'],
     ['dump ~/data/member/snap/db --bucket auth', 'auth\tauthEnabled\t1\nauth\tauthRevision\t11\n'],
     [
       'dump ~/data --part db --bucket auth -w json',
