@@ -18,6 +18,9 @@ import { V2Service } from './v2/v2-service.js';
 import type { Core } from './wiring-core.js';
 import type { MemberConfig, MemberWorld } from './world/types.js';
 
+/** So many heartbeats long nobody else can have come to lead, as etcd has it (isActive). */
+const ACTIVE_TICKS = 3;
+
 export function wireServices(config: MemberConfig, world: MemberWorld, parts: Bootstrapped, core: Core) {
   const { clock, failpoints } = world;
   const { alarms, backend, cluster, lessor, node, store } = parts;
@@ -38,6 +41,8 @@ export function wireServices(config: MemberConfig, world: MemberWorld, parts: Bo
     clock,
     ids,
     leadership,
+    isTicking: () => loop.hasTicked(ACTIVE_TICKS * config.heartbeatIntervalMs),
+    reads,
     applied,
     leaderCalls,
     calls: world.transport.calls,

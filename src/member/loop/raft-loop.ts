@@ -97,6 +97,7 @@ export class RaftLoop {
   readonly #snapshotsSent = new Map<NodeId, 'finished' | 'failed'>();
   #scheduled = false;
   #stopped = false;
+  #tickedMs = Number.NEGATIVE_INFINITY;
   /** Answers held back until the next sync is through. */
   #unsynced: Message[] = [];
   #syncing = false;
@@ -144,9 +145,15 @@ export class RaftLoop {
   tick(): void {
     // As in etcd's loop, which has the ticks.
     if (this.#handling.isHeld) return;
-    const { node, reads } = this.deps;
+    const { clock, node, reads } = this.deps;
+    this.#tickedMs = clock.monotonicMs();
     node.tick();
     if (node.hasReady() || reads.wantsRound || this.#isReady()) this.wake();
+  }
+
+  /** Whether it ticked within `ms`: one that did not may have missed that another member leads. */
+  hasTicked(ms: number): boolean {
+    return this.deps.clock.monotonicMs() - this.#tickedMs < ms;
   }
 
   /** Something may have become ready. */

@@ -19,6 +19,7 @@ import type { Propose } from '../apply/operation.js';
 import type { Applied } from '../loop/applied.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { LeaderCalls, Waiting } from '../membership/leader-calls.js';
+import type { Reads } from '../reads/reads.js';
 import type { RequestIds } from '../writes/request-ids.js';
 
 /** Ids that a server chooses are positive. */
@@ -29,6 +30,9 @@ export interface LeasesDeps {
   readonly clock: Clock;
   readonly ids: RequestIds;
   readonly leadership: Leadership;
+  /** Whether the loop has ticked lately, so that a leader would know if it led no more. */
+  readonly isTicking: () => boolean;
+  readonly reads: Pick<Reads, 'linearizable'>;
   readonly applied: Applied;
   readonly leaderCalls: LeaderCalls;
   readonly calls: Pick<PeerCalls, 'renewLease' | 'leaseTimeToLive'>;
@@ -60,15 +64,30 @@ export class Leases {
    * there is something to wait for: making one costs more than a renewal.
    */
   renew(id: LeaseId, caller?: Waiting): Promise<number> {
-    const { calls, leaderCalls } = this.deps;
+    const { calls, isTicking, leaderCalls } = this.deps;
     return leaderCalls.run(
       {
-        here: () => this.renewHere(id, caller),
+        here: () =>
+          isTicking() ? this.renewHere(id, caller) : this.#ensureLeading().then(() => this.renewHere(id, caller)),
         there: (url, signal) => calls.renewLease(url, id, signal),
         refusalOf: () => undefined,
       },
       caller,
     );
+  }
+
+  /**
+   * A leader that was held up may have been succeeded: what it renewed would run out all the same. The client shall ask
+   * another member.
+   */
+  async #ensureLeading(): Promise<void> {
+    const { leadership, reads } = this.deps;
+    try {
+      await reads.linearizable();
+    } catch {
+      throw new NotPrimaryError();
+    }
+    if (!leadership.isLeader) throw new NotPrimaryError();
   }
 
   /**

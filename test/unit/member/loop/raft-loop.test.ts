@@ -308,8 +308,11 @@ it('answers nothing and counts no tick while a failpoint holds it up after a syn
   for (let tick = 0; tick < 100; tick++) one.loop.tick();
   await settle();
   expect(one.events).toEqual(['write 2', 'sync']);
+  expect(one.loop.hasTicked(1000)).toBe(false);
   await release();
   expect(one.events).toEqual(['write 2', 'sync', 'send MsgAppResp']);
+  one.loop.tick();
+  expect(one.loop.hasTicked(1000)).toBe(true);
   expect(one.fatal).toEqual([]);
 });
 

@@ -73,6 +73,26 @@ it('a lease that is revoked while a failpoint holds its renewal up is not renewe
   expect(hits).toEqual(['beforeCheckpointInLeaseRenew']);
 });
 
+it('a lease is renewed by a leader whose loop stands still only once others say that it still leads', async () => {
+  const { lessor, leases } = behind({ renewsAtOnce: true });
+  lessor.grant(7n, 10, clock.monotonicMs());
+  const leadership = { isLeader: true };
+  let isTicking = true;
+  let round = async (): Promise<void> => {
+    throw new Error('request timed out');
+  };
+  const leaderCalls = { run: ({ here }: { here: () => Promise<unknown> }) => here() };
+  const reads = { linearizable: () => round() };
+  Object.assign(leases.deps, { leadership, isTicking: () => isTicking, leaderCalls, reads });
+  expect(await leases.renew(7n)).toBe(10);
+  isTicking = false;
+  await expect(leases.renew(7n)).rejects.toThrow('not a primary lessor');
+  round = async () => {};
+  expect(await leases.renew(7n)).toBe(10);
+  round = async () => void Object.assign(leadership, { isLeader: false });
+  await expect(leases.renew(7n)).rejects.toThrow('not a primary lessor');
+});
+
 describe('a lease that has run out', () => {
   function runningOut() {
     const { lessor, leases } = behind({ renewsAtOnce: true, onWait: () => {} });
