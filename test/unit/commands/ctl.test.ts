@@ -84,7 +84,7 @@ const rows: readonly CommandRow[] = [
   ['downgrade enable 3.0', 1, ''],
 
   ['snapshot save ~/s.db', 0, /^Snapshot saved at ~?\S+s\.db\n/],
-  ['snapshot status ~/s.db', 0, /^[0-9a-f]{8}, \d+, \d+, \d+ kB\n$/],
+  ['snapshot status ~/s.db', 0, /^[0-9a-f]{6,8}, \d+, \d+, \d+ kB\n$/],
   ['snapshot restore ~/s.db --data-dir ~/restored', 0, ''],
   ['migrate --data-dir ~/restored --dry-run', 0, 'using default transformer\nwould make 0 keys and 0 leases\n'],
   ['v2 copy --dry-run', 0, 'would copy 0 keys\n'],

@@ -34,6 +34,7 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
     },
     put: (bucket: string, key: Uint8Array) => written.push(`${bucket}/${Buffer.from(key).toString('latin1')}`),
     get: () => undefined,
+    range() {},
     delete() {},
   } as unknown as Backend;
   const stored: { kind: string; index: number }[] = [];
