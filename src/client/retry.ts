@@ -19,6 +19,9 @@ export const MAX_ATTEMPTS = 100;
 
 export type RetryDecision = 'fail' | 'again' | 'renew-token';
 
+/** So members before 3.6 refuse maintenance, and 3.4 what has to do with alarms: in the words of their store. */
+const USER_EMPTY_IN_STORE = 'auth: user name is empty';
+
 export function judge(
   error: GrpcError,
   call: { policy: RetryPolicy; endpointCount: number; hasLogin: boolean; isOwnDeadline: boolean },
@@ -28,6 +31,7 @@ export function judge(
     return call.isOwnDeadline ? 'fail' : 'again';
   switch (error.message) {
     case wireErrors.userEmpty.message:
+    case USER_EMPTY_IN_STORE:
       if (call.hasLogin) return 'renew-token';
       break;
     case wireErrors.invalidAuthToken.message:

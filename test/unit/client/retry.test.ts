@@ -33,6 +33,9 @@ describe('a failed call', () => {
     expect(judge(old, mutating)).toBe('renew-token');
     const noUser = new GrpcError(Code.InvalidArgument, 'etcdserver: user name is empty');
     expect(judge(noUser, { ...mutating, hasLogin: true })).toBe('renew-token');
+    const inStore = new GrpcError(Code.Unknown, 'auth: user name is empty');
+    expect(judge(inStore, { ...mutating, hasLogin: true })).toBe('renew-token');
+    expect(judge(inStore, mutating)).toBe('fail');
     expect(judge(noUser, mutating)).toBe('fail');
   });
 
