@@ -16,6 +16,7 @@
  */
 import type { Disk, DiskFile } from '../lib/disk.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
+import { syncName } from '../lib/sync-name.js';
 import { createBoltFile } from './create.js';
 import { BoltError } from './errors.js';
 import { findFreePages, storedFreelist } from './find-free-pages.js';
@@ -60,6 +61,12 @@ export function openBolt(disk: Disk, path: string, options: BoltOptions = {}): B
   try {
     if (!file.tryLock('db', { shared: readOnly })) {
       throw new BoltError('ERR_BOLT_LOCKED', path, 'another process uses the database');
+    }
+    if (!readOnly && options.dense !== true) {
+      // A process that was killed in a commit may have left the new meta page in the page cache alone. Taken for
+      // durable, its free pages would be written to, which the state that a power failure goes back to still uses.
+      file.sync();
+      syncName(disk, path);
     }
     return new Bolt(options.path ?? path, file, {
       readOnly,

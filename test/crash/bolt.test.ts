@@ -142,6 +142,22 @@ describe('the database on a disk that forgets', () => {
     }
   }, 120_000);
 
+  test('has all that was read in it after its process was killed at any step, should the power fail then', async () => {
+    const steps = await stepsOf();
+    for (let step = 1; step <= steps; step++) {
+      for (let seed = 0; seed < 4; seed++) {
+        const { disk, workload } = await prepared(step * 10 + seed);
+        disk.plan({ crashAt: step });
+        await expect(workload.run()).rejects.toMatchObject({});
+        disk.reopen();
+        const read = stored(disk);
+        expectOneOf(read, workload.possible, `killed at step ${step}, seed ${seed}`);
+        disk.restart();
+        expectOneOf(stored(disk), [read], `power failed after step ${step}, seed ${seed}`);
+      }
+    }
+  }, 120_000);
+
   test('is at an acknowledged commit, or the one under way, when any step fails with EIO or ENOSPC', async () => {
     const steps = await stepsOf();
     for (let step = 1; step <= steps; step++) {
