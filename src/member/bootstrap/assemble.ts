@@ -17,7 +17,7 @@ import { RawNode } from '../../raft/rawnode.js';
 import type { RaftLogger } from '../../raft/world/logger.js';
 import { makeConfState } from '../../raftpb/types.js';
 import { V2Store } from '../../v2/store.js';
-import { purge } from '../../wal/index.js';
+import { purge, snapshotDbName } from '../../wal/index.js';
 import type { SnapshotFiles } from '../../wal/types.js';
 import { Alarms } from '../apply/alarms.js';
 import { Cluster } from '../membership/cluster.js';
@@ -142,10 +142,11 @@ export function assemble({
     cluster,
     initialMembers,
     start: { backendIndex, snapshotIndex, snapshotTerm: log.snapshot?.metadata.term ?? 0, confState },
-    purge: () => {
+    purge: (installed) => {
       purge(disk, walDir, '.wal', config.maxWals);
       purge(disk, snapDir, '.snap', config.maxSnapshots);
-      purge(disk, snapDir, '.snap.db', config.maxSnapshots);
+      // Those of snapshots that are yet to be installed stay, however many they are.
+      purge(disk, snapDir, '.snap.db', config.maxSnapshots, (name) => name > snapshotDbName(installed));
     },
   };
 }

@@ -11,7 +11,7 @@ import type { MvccStore } from '../../mvcc/store.js';
 import type { PeerCalls } from '../../peer/types.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { RawNode } from '../../raft/rawnode.js';
-import type { NodeId, Snapshot } from '../../raftpb/types.js';
+import type { Index, NodeId, Snapshot } from '../../raftpb/types.js';
 import type { V2Store } from '../../v2/store.js';
 import type { SnapshotSaveTimes } from '../../wal/snapshot-files.js';
 import type { SnapshotFiles, Wal } from '../../wal/types.js';
@@ -80,8 +80,8 @@ export interface Bootstrapped {
    */
   readonly initialMembers: readonly ClusterMember[];
   readonly start: AppliedStart;
-  /** Removes files beyond what is to be kept. */
-  readonly purge: () => void;
+  /** Removes files beyond what is to be kept; `installed` is the index of the last snapshot, ours or a leader's. */
+  readonly purge: (installed: Index) => void;
 }
 
 /** Metrics of the parts that wait for the disk; durations in milliseconds. */

@@ -90,7 +90,6 @@ export class SnapshotInstaller implements SnapshotInstalls {
     failpoints?.hit('raftAfterApplySnap');
     wal.releaseTo(index);
     failpoints?.hit('raftAfterWALRelease');
-    snapshots.releaseDbs(index);
   }
 
   /** Rejects where the member can't go on: the log already begins with the snapshot. */
@@ -116,6 +115,8 @@ export class SnapshotInstaller implements SnapshotInstalls {
       await failpoints?.wait('applyAfterOpenSnapshot');
       if (this.#stopped) return;
       await backend.replace(path, () => this.#reload(snapshot, read));
+      // Not before: databases of earlier snapshots may wait for their turn, and each is opened when it comes.
+      snapshots.releaseDbs(index);
     } finally {
       this.installing--;
     }

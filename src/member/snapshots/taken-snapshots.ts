@@ -35,7 +35,7 @@ export interface TakenSnapshotsDeps {
   readonly v2Json: () => Uint8Array | Promise<Uint8Array>;
   /** Followers are about to ask for entries that would go. */
   readonly holdsLog: () => boolean;
-  readonly purge: () => void;
+  readonly purge: (installed: number) => void;
   readonly fail: (cause: unknown) => void;
 }
 
@@ -101,7 +101,7 @@ export class TakenSnapshots {
   tick(nowMs: number): void {
     if (nowMs < this.#nextPurgeMs) return;
     this.#nextPurgeMs = nowMs + PURGE_MS;
-    this.deps.purge();
+    this.deps.purge(this.#lastIndex);
   }
 
   async #take(

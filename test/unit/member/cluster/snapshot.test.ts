@@ -190,6 +190,40 @@ describe('a follower that lags', () => {
     expect(installs(lagging)).toBeGreaterThan(2);
   });
 
+  it('keeps the database of a snapshot that waits to be installed when the next ones come, purged or not', async () => {
+    const { cluster, leader, lagging, installs, loggers } = await start({ config: { maxSnapshots: 1 } });
+    await using _ = cluster;
+    const taken = (): number =>
+      loggers.get(lagging.name)?.records.filter(({ message }) => message === 'saved database snapshot to disk')
+        .length ?? 0;
+    await write(cluster, leader, 0, 5);
+    const { backend } = lagging.member;
+    const replace = backend.replace.bind(backend);
+    let goOn = (): void => {};
+    const slowDisk = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    backend.replace = async (path, replaced) => {
+      await slowDisk;
+      await replace(path, replaced);
+    };
+    cluster.network.isolate(lagging.id);
+    await write(cluster, leader, 5, 60);
+    cluster.network.healAll();
+    await cluster.until(() => taken() >= 1);
+    // A leader that leads anew has kept nothing for one that has yet to answer.
+    await leader.stop();
+    const { ready } = await leader.start();
+    await cluster.run(ready);
+    await write(cluster, await cluster.untilLeader(), 65, 60);
+    await cluster.until(() => taken() >= 2);
+    await cluster.pass(31_000);
+    goOn();
+    await cluster.until(() => installs(lagging) >= 2);
+    await expectEqual(cluster);
+    expect(files(lagging).filter((name) => /tmp|snap\.db/.test(name))).toEqual([]);
+  });
+
   it('knows users, alarms, leases and members as the leader does (issue 14571)', async () => {
     const { cluster, leader, lagging, installs } = await start();
     await using _ = cluster;
