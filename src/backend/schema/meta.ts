@@ -60,6 +60,11 @@ export function readStorageVersion(backend: BackendReader): string | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes).toString();
 }
 
+/** A database that does not say its version is one of 3.5 if it knows terms, and else of none that 3.6 can name. */
+export function detectStorageVersion(backend: BackendReader): string | undefined {
+  return readStorageVersion(backend) ?? (backend.get('meta', termKey) === undefined ? undefined : '3.5.0');
+}
+
 export function writeStorageVersion(backend: BackendWriter, version: string): void {
   backend.put('meta', storageVersionKey, Buffer.from(version));
 }

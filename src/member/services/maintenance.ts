@@ -1,6 +1,6 @@
 /** What an operator asks of one member: how it is, the hashes of its data, a smaller file, a copy of it. */
 import type { FileBackend } from '../../backend/options.js';
-import { isOutsideHash, readStorageVersion } from '../../backend/schema/meta.js';
+import { detectStorageVersion, isOutsideHash, readStorageVersion } from '../../backend/schema/meta.js';
 import type { BackendSnapshot } from '../../backend/types.js';
 import { type Caller, checkWanted } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
@@ -37,8 +37,10 @@ export interface MaintenanceDeps {
 export class Maintenance {
   constructor(readonly deps: MaintenanceDeps) {}
 
+  /** undefined for a version that tells nobody. */
   get storageVersion(): string | undefined {
-    return readStorageVersion(this.deps.backend);
+    if (!differenceOf('statusHasStorageVersion', this.deps.emulate)) return undefined;
+    return detectStorageVersion(this.deps.backend) ?? 'unknown';
   }
 
   status(): StatusResponse {
@@ -61,8 +63,7 @@ export class Maintenance {
       isLearner: cluster.local?.isLearner ?? false,
       ...(differenceOf('statusHasStorageVersion', emulate)
         ? {
-            // A database that does not say it is one of 3.5.
-            storageVersion: this.storageVersion ?? '3.5.0',
+            storageVersion: detectStorageVersion(backend) ?? '',
             dbSizeQuota: space.quotaOption < 0 ? space.quotaOption : space.quotaBytes,
             downgradeInfo: cluster.downgrade,
           }
@@ -125,7 +126,7 @@ export class Maintenance {
   async snapshot(caller?: Caller): Promise<{ snapshot: BackendSnapshot; storageVersion: string }> {
     return {
       snapshot: await this.#timed('snapshot', () => this.deps.backend.snapshot(caller)),
-      storageVersion: this.storageVersion ?? '',
+      storageVersion: readStorageVersion(this.deps.backend) ?? '',
     };
   }
 }

@@ -21,6 +21,7 @@ import { deleteMember, putMember, readMembers } from '../../../src/backend/schem
 import { putRemovedMember, readRemovedMembers } from '../../../src/backend/schema/members-removed.js';
 import {
   deleteStorageVersion,
+  detectStorageVersion,
   finishedCompactKey,
   isOutsideHash,
   readCompactRevision,
@@ -173,13 +174,14 @@ describe('the bucket of', () => {
     const figures = () => [
       readConsistentIndex(backend),
       readStorageVersion(backend),
+      detectStorageVersion(backend),
       readCompactRevision(backend, finishedCompactKey),
     ];
-    expect(figures()).toEqual([0, undefined, undefined]);
+    expect(figures()).toEqual([0, undefined, undefined, undefined]);
     writeConsistentIndex(backend, { index: 2 ** 40, term: 3 });
     writeStorageVersion(backend, '3.6.0');
     writeCompactRevision(backend, finishedCompactKey, 9);
-    expect(figures()).toEqual([2 ** 40, '3.6.0', 9]);
+    expect(figures()).toEqual([2 ** 40, '3.6.0', '3.6.0', 9]);
     expect(stored('meta')).toEqual({
       consistent_index: '0000010000000000',
       term: '0000000000000003',
@@ -188,7 +190,7 @@ describe('the bucket of', () => {
     });
     deleteStorageVersion(backend);
     backend.put('meta', finishedCompactKey, new Uint8Array());
-    expect(figures()).toEqual([2 ** 40, undefined, undefined]);
+    expect(figures()).toEqual([2 ** 40, undefined, '3.5.0', undefined]);
   });
 
   it.each([

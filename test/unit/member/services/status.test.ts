@@ -21,6 +21,7 @@ describe('the status of a member', () => {
     // The cluster's version goes first, and comes back when the downgrade is called off.
     await cluster.until(() => member.cluster.version === `${target}.0`);
     expect(status().storageVersion).toBe(`${target}.0`);
+    expect(member.maintenance.storageVersion, 'as /version has it').toBe(`${target}.0`);
     expect(await cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }))).toBe(target);
     expect(status().downgradeInfo).toEqual({ enabled: false, targetVersion: '' });
     await cluster.until(() => member.cluster.version === `${emulate}.0`);
@@ -42,6 +43,7 @@ describe('the status of a member', () => {
       dbSizeQuota: 0,
       downgradeInfo: undefined,
     });
+    expect(member.maintenance.storageVersion, 'as /version has it').toBeUndefined();
     const cancelling = cluster.run(member.downgrade.run({ action: Action.CANCEL, version: '' }));
     await expect(cancelling).rejects.toThrow('no inflight downgrade job');
   });
