@@ -215,8 +215,9 @@ export class Member {
     const { voters, votersOutgoing } = this.#parts.entries.confState;
     if (!this.config.initialElectionTickAdvance) return;
     const alone = voters.length === 1 && votersOutgoing.length === 0 && voters[0] === node.id;
-    if (alone && !this.leadership.hasLeader && this.#parts.entries.applied >= node.committed)
-      this.leadership.campaign();
+    // Once: an election that is begun anew with each tick never ends where a vote takes longer to write.
+    const waits = node.isFollower && !this.leadership.hasLeader;
+    if (alone && waits && this.#parts.entries.applied >= node.committed) this.leadership.campaign();
   }
 
   /** From its cluster: it stops, or has stopped, because of that. */

@@ -129,6 +129,10 @@ export class RawNode {
   get isLeader(): boolean {
     return this.#raft.state === 'StateLeader';
   }
+  /** It neither leads nor stands for election. */
+  get isFollower(): boolean {
+    return this.#raft.state === 'StateFollower';
+  }
   /** The only voter, so that what it writes is committed thereby. */
   get isAlone(): boolean {
     const { tracker, id } = this.#raft;

@@ -5,6 +5,7 @@
 import { SimpleTokens } from '../../src/auth/simple-tokens.js';
 import { isTombstone, mainOf, subOf } from '../../src/backend/schema/key.js';
 import type { Disk } from '../../src/lib/disk.js';
+import type { Failpoints } from '../../src/lib/failpoints/failpoints.js';
 import { type Logger, silentLogger } from '../../src/lib/logger.js';
 import { decide } from '../../src/member/bootstrap/decide.js';
 import { openParts } from '../../src/member/bootstrap/open.js';
@@ -46,6 +47,7 @@ export interface InProcessOptions {
   /** Shared with others that it is to live with. */
   readonly clock?: ManualClock;
   readonly network?: PeerNetwork;
+  readonly failpoints?: Failpoints;
 }
 
 export class InProcessMember implements AsyncDisposable {
@@ -87,6 +89,7 @@ export class InProcessMember implements AsyncDisposable {
       tokens: new SimpleTokens(seededRandom(options.seed ?? 1), 300),
       transport: this.transport,
       logger: options.logger ?? silentLogger,
+      failpoints: options.failpoints,
       onRemoved: () => {
         this.isRemoved = true;
       },

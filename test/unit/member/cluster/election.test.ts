@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { InProcessMember, memberConfig } from '../../../support/in-process-member.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { MemoryDisk } from '../../../support/memory-disk.js';
 import { startSimulatedCluster } from '../../../support/simulated-cluster.js';
 
 describe('three members', () => {
@@ -29,4 +33,22 @@ describe('three members', () => {
     await cluster.settle();
     expect([old.get('a'), old.get('b')]).toEqual(['new', 'new']);
   });
+});
+
+it('a lone member leads though writing its vote takes longer than a tick', async () => {
+  const clock = new ManualClock();
+  const failpoints = {
+    hit: () => undefined,
+    wait: async () => undefined,
+    holdUp: (name: string) =>
+      name === 'raftBeforeSave' ? new Promise<void>((resolve) => void clock.after(200, resolve)) : undefined,
+  };
+  await using lone = await InProcessMember.open(new MemoryDisk(), memberConfig('/m1'), { clock, failpoints });
+  await lone.run(
+    lone.member.propose({
+      kind: 'put',
+      request: PutRequest.create({ key: Buffer.from('a'), value: Buffer.from('1') }),
+    }),
+  );
+  expect(lone.member.leadership.isLeader).toBe(true);
 });
