@@ -232,9 +232,10 @@ function parseNode(body: Uint8Array): { node: Node; modifiedIndex: number } {
   return { node: { ...nodeOf(node), nodes: nodes.map(nodeOf) }, modifiedIndex };
 }
 
-/** Without those below it. */
+/** Without those below it. The root of a store has no key: where the token is `…/v2/keys`. */
 function nodeOf(found: unknown): Node {
-  const { key, createdIndex = 0, value } = isObject(found) ? found : {};
+  if (!isObject(found)) throw new DiscoveryError('badEndpoint');
+  const { key = '', createdIndex = 0, value } = found;
   if (typeof key !== 'string' || typeof createdIndex !== 'number') throw new DiscoveryError('badEndpoint');
   if (value === undefined || value === null) return { key, createdIndex };
   if (typeof value !== 'string') throw new DiscoveryError('badEndpoint');

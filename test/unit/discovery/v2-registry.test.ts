@@ -108,6 +108,20 @@ describe('a registry in v2 keys', () => {
     await registry.close();
   });
 
+  it("lists who is in a store's root, which has no key", async () => {
+    const root = {
+      dir: true,
+      nodes: [
+        { key: '/_config', dir: true },
+        { key: '/m', value: 'm=http://m:1' },
+      ],
+    };
+    await using server = await serving((_request, response) => json(response, 200, { node: root }));
+    const registry = registryAt(server.url);
+    expect((await registry.list(signal)).registrations).toMatchObject([{ id: 'm', value: 'm=http://m:1' }]);
+    await registry.close();
+  });
+
   it.each<[string, http.RequestListener]>([
     ['a web page', (_request, response) => response.end('<html></html>')],
     ['a web page with an error', (_request, response) => response.writeHead(403).end('<html></html>')],
