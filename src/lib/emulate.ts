@@ -96,6 +96,9 @@ const differences = {
   /** A progress request is answered at once even where watches of the stream are still catching up. */
   progressAlwaysAnswered: row(true, false, false, false),
 
+  /** A change of the members that the database has from before a start is logged as ignored, or mended there. */
+  ignoresKnownChanges: since36,
+
   // Plain HTTP
   /** `/health` tells why; 3.4.23 tells only whether. */
   healthTellsReason: row(false, true, true, true),

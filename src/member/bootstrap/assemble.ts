@@ -98,6 +98,7 @@ export function assemble({
     backend,
     v2,
     logger.with({ caller: 'member/membership/cluster.ts' }),
+    config.emulate,
   );
   const membership = reading(dbPath, () => membershipAt(log.snapshot, backend));
   refuseDowngrade(config, [membership.version, readClusterVersion(backend)]);

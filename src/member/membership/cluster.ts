@@ -29,6 +29,7 @@ import {
   storeRemoval,
   storeVersion,
 } from '../../datadir/v2-membership.js';
+import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { type ClusterId, hexId, type MemberId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { V2Store } from '../../v2/store.js';
@@ -46,6 +47,7 @@ export class Cluster {
     readonly backend: Backend,
     readonly v2: V2Store,
     readonly logger: Logger,
+    readonly emulate: EmulatedVersion,
   ) {}
 
   /** In ascending id order, as every list of members is shown. */
@@ -119,7 +121,7 @@ export class Cluster {
     this.#members.set(member.id, member);
     storeMember(this.v2, member);
     if (options.persist) this.#store(member);
-    this.logger.info('added member', {
+    this.logger.info(this.#isKnown(options) ? 'ignore already added member' : 'added member', {
       'cluster-id': this.id.toString(16),
       'local-member-id': this.localId.toString(16),
       'added-peer-id': member.id.toString(16),
@@ -137,6 +139,14 @@ export class Cluster {
       deleteMember(this.backend, id);
       putRemovedMember(this.backend, id);
     }
+    if (this.#isKnown(options)) {
+      this.logger.info('ignore already removed member', {
+        'cluster-id': this.id.toString(16),
+        'local-member-id': this.localId.toString(16),
+        'removed-remote-peer-id': id.toString(16),
+      });
+      return;
+    }
     this.logger.info('removed member', {
       'cluster-id': this.id.toString(16),
       'local-member-id': this.localId.toString(16),
@@ -151,9 +161,12 @@ export class Cluster {
   promote(id: MemberId, options: { persist: boolean }): void {
     const changed = this.#change(id, { isLearner: false }, options);
     if (changed !== undefined) storeRaftAttributes(this.v2, changed);
-    this.logger.info('promote member', {
+    const isKnown = this.#isKnown(options);
+    if (isKnown && this.#promoteInBucket(id)) return;
+    this.logger.info(isKnown ? 'ignore already promoted member in v3store' : 'promote member', {
       'cluster-id': this.id.toString(16),
       'local-member-id': this.localId.toString(16),
+      ...(isKnown && { 'promoted-member-id': id.toString(16) }),
     });
   }
 
@@ -195,6 +208,23 @@ export class Cluster {
       'target-version': downgrade.targetVersion,
       'server-version': this.#version ?? 'not_decided',
     });
+  }
+
+  /** Whether a change is ignored, as 3.6 says of those from before a start; here they are made again in memory. */
+  #isKnown({ persist }: { persist: boolean }): boolean {
+    return !persist && differenceOf('ignoresKnownChanges', this.emulate);
+  }
+
+  /** A promotion that the bucket has been told of but does not show: see `correctBucket`. */
+  #promoteInBucket(id: MemberId): boolean {
+    const stored = readMembers(this.backend)
+      .map(memberFromJson)
+      .find((member) => member.id === id);
+    if (stored?.isLearner !== true) return false;
+    const promoted = { ...stored, isLearner: false };
+    this.#store(promoted);
+    this.logger.info('Forcibly apply member promotion request in v3store', { member: memberText(promoted) });
+    return true;
   }
 
   #change(id: MemberId, change: Partial<ClusterMember>, options: { persist: boolean }): ClusterMember | undefined {

@@ -44,7 +44,7 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
   const entries = new EntryApplier({
     node: { applyConfChange: () => makeConfState({ voters: [1n, 2n] }) } as unknown as EntryApplierDeps['node'],
     backend,
-    cluster: new Cluster(9n, 1n, backend, new V2Store(), logger),
+    cluster: new Cluster(9n, 1n, backend, new V2Store(), logger, '3.5'),
     v2: new V2Store(),
     applier: {
       apply: ({ kind }: Operation, { index }: { index: number }) => {

@@ -1,12 +1,14 @@
 /** Changes of the configuration as they are applied: which are refused, what the others do, and what is written. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ClusterMember, memberToJson } from '../../../../src/datadir/cluster-member.js';
+import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { Cluster } from '../../../../src/member/membership/cluster.js';
 import { applyChange, refusal } from '../../../../src/member/membership/conf-change.js';
 import { type ConfChange, ConfChangeType } from '../../../../src/raftpb/types.js';
 import { V2Store } from '../../../../src/v2/store.js';
 import { MemoryBackend } from '../../../support/memory-backend.js';
+import { RecordingLogger } from '../../../support/recording-logger.js';
 
 const { ConfChangeAddNode, ConfChangeAddLearnerNode, ConfChangeRemoveNode, ConfChangeUpdateNode } = ConfChangeType;
 
@@ -38,7 +40,7 @@ const stored = (): string[] =>
 beforeEach(() => {
   backend = new MemoryBackend();
   for (const bucket of ['meta', 'cluster', 'members', 'members_removed'] as const) backend.createBucket(bucket);
-  cluster = new Cluster(9n as never, 1n as never, backend, new V2Store(), silentLogger);
+  cluster = new Cluster(9n as never, 1n as never, backend, new V2Store(), silentLogger, '3.5');
   for (const each of [member(1n, 1), member(2n, 2)]) cluster.add(each, { persist: true });
   cluster.add(member(3n, 3, { isLearner: true }), { persist: true });
 });
@@ -121,6 +123,27 @@ describe('a change', () => {
     applyChange(cluster, change(ConfChangeRemoveNode, member(2n, 2)), { persist: false });
     expect(ids(cluster.members)).toBe('1 3 4');
     expect(stored()).toEqual(before);
+  });
+
+  it('from before a start is logged as ignored from 3.6 on, but for a promotion that the bucket does not have', () => {
+    const [before, persist] = [stored(), { persist: false }];
+    const replay = (emulate: EmulatedVersion): string[] => {
+      const logger = new RecordingLogger();
+      const again = new Cluster(9n as never, 1n as never, backend, new V2Store(), logger, emulate);
+      for (const id of [1n, 2n]) again.add(member(id, Number(id)), persist);
+      again.add(member(3n, 3, { isLearner: true }), persist);
+      applyChange(again, promotion(3n), persist);
+      applyChange(again, change(ConfChangeRemoveNode, member(2n, 2)), persist);
+      return logger.records.map(({ message }) => message);
+    };
+    const added = (message: string): string[] => Array.from({ length: 3 }, () => message);
+    expect(replay('3.5')).toEqual([...added('added member'), 'promote member', 'removed member']);
+    expect(stored()).toEqual(before);
+    const ignored = added('ignore already added member');
+    const removed = 'ignore already removed member';
+    expect(replay('3.6')).toEqual([...ignored, 'Forcibly apply member promotion request in v3store', removed]);
+    expect(stored()).toEqual([...before.slice(0, 2), 'members 3 {"id":3,"peerURLs":["http://x:3"]}']);
+    expect(replay('3.6')).toEqual([...ignored, 'ignore already promoted member in v3store', removed]);
   });
 
   it('of what a member says of itself is ignored for one that is not there', () => {

@@ -84,7 +84,7 @@ describe('leadership before a member stops', () => {
 it('the members that a snapshot brings replace all, those that were removed among them', () => {
   const backend = new MemoryBackend();
   backend.createBucket('cluster');
-  const cluster = new Cluster(9n, 1n, backend, {} as V2Store, silentLogger);
+  const cluster = new Cluster(9n, 1n, backend, {} as V2Store, silentLogger, '3.5');
   const member = (id: bigint) => ({ id, name: '', peerURLs: [], clientURLs: [], isLearner: false });
   cluster.restore({ members: [member(4n)], removed: [6n], version: '3.4.0' });
   cluster.restore({ members: [member(5n), member(2n)], removed: [9n, 8n], version: '3.5.0' });
