@@ -72,8 +72,8 @@ export class PeerAnswers {
     return this.deps.applied.untilCommitted();
   }
 
-  async renewLease(id: LeaseId): Promise<number> {
-    const ttlSeconds = await asPrimary(this.deps.leases.renewHere(id));
+  async renewLease(id: LeaseId, signal: AbortSignal): Promise<number> {
+    const ttlSeconds = await asPrimary(this.deps.leases.renewHere(id, { signal }));
     if (ttlSeconds === 0) throw new EtcdError('leaseNotFound');
     return ttlSeconds;
   }

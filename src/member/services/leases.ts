@@ -68,7 +68,7 @@ export class Leases {
     return leaderCalls.run(
       {
         here: () =>
-          isTicking() ? this.renewHere(id, caller) : this.#ensureLeading().then(() => this.renewHere(id, caller)),
+          isTicking() ? this.renewHere(id, caller) : this.#ensureLeading(caller).then(() => this.renewHere(id, caller)),
         there: (url, signal) => calls.renewLease(url, id, signal),
         refusalOf: () => undefined,
       },
@@ -80,11 +80,12 @@ export class Leases {
    * A leader that was held up may have been succeeded: what it renewed would run out all the same. The client shall ask
    * another member.
    */
-  async #ensureLeading(): Promise<void> {
+  async #ensureLeading(caller: Waiting | undefined): Promise<void> {
     const { leadership, reads } = this.deps;
     try {
-      await reads.linearizable();
-    } catch {
+      await reads.linearizable(caller?.signal);
+    } catch (cause) {
+      if (cause instanceof AbandonedError) throw cause;
       throw new NotPrimaryError();
     }
     if (!leadership.isLeader) throw new NotPrimaryError();
@@ -113,7 +114,10 @@ export class Leases {
         return 0;
       }
       case 'checkpoint-first':
-        await propose({ kind: 'leaseCheckpoint', request: { checkpoints: [{ ID: id, remainingTTL: 0 }] } });
+        await propose(
+          { kind: 'leaseCheckpoint', request: { checkpoints: [{ ID: id, remainingTTL: 0 }] } },
+          { caller: caller?.signal },
+        );
         return this.renewHere(id, caller);
     }
   }

@@ -141,6 +141,7 @@ describe('a message of another member', () => {
 
 describe('what another member asks', () => {
   const answers = (deps: object): PeerAnswers => new PeerAnswers(deps as PeerAnswersDeps);
+  const { signal } = new AbortController();
   const member = (id: bigint) => ({ id, name: '', peerURLs: [], clientURLs: [], isLearner: false });
 
   it('is refused in words that it knows where this member does not lead', async () => {
@@ -149,21 +150,21 @@ describe('what another member asks', () => {
       return answers({ leases: { renewHere: work, timeToLiveHere: work } });
     };
     const follower = rejecting(new EtcdError('notLeader'));
-    await expect(follower.renewLease(7n)).rejects.toMatchObject({ name: 'NotPrimaryError' });
+    await expect(follower.renewLease(7n, signal)).rejects.toMatchObject({ name: 'NotPrimaryError' });
     await expect(follower.leaseTimeToLive(7n, { keys: false })).rejects.toMatchObject({ name: 'NotPrimaryError' });
     for (const error of [
       new EtcdError('timeoutWaitAppliedIndex'),
       Object.assign(new Error('x'), { row: 'notLeader' }),
     ]) {
-      await expect(rejecting(error).renewLease(7n)).rejects.toBe(error);
+      await expect(rejecting(error).renewLease(7n, signal)).rejects.toBe(error);
       await expect(rejecting(error).leaseTimeToLive(7n, { keys: true })).rejects.toBe(error);
     }
   });
 
   it('of a lease that is not there says so', async () => {
     const renewing = (ttl: number) => answers({ leases: { renewHere: async () => ttl } });
-    expect(await renewing(5).renewLease(7n)).toBe(5);
-    await expect(renewing(0).renewLease(7n)).rejects.toMatchObject({ row: 'leaseNotFound' });
+    expect(await renewing(5).renewLease(7n, signal)).toBe(5);
+    await expect(renewing(0).renewLease(7n, signal)).rejects.toMatchObject({ row: 'leaseNotFound' });
   });
 
   it('of the members is answered from the flags until the log names some', () => {

@@ -1,15 +1,27 @@
 /** `FastLeaseKeepAlive`: what is renewed while entries that are committed wait to be applied. */
 import { describe, expect, it } from 'vitest';
 import { Lessor } from '../../../../src/lease/lessor.js';
+import { AbandonedError, type Caller } from '../../../../src/lib/caller.js';
+import { LeaderCalls } from '../../../../src/member/membership/leader-calls.js';
+import { PeerAnswers } from '../../../../src/member/peers/peer-answers.js';
+import { ReadIndexQueue } from '../../../../src/member/reads/read-index.js';
 import { Leases, type LeasesDeps } from '../../../../src/member/services/leases.js';
 import { ManualClock, settle } from '../../../support/manual-clock.js';
 import { MemoryBackend } from '../../../support/memory-backend.js';
+import { RecordingLogger } from '../../../support/recording-logger.js';
 
 const clock = new ManualClock();
 
+interface Behind {
+  readonly renewsAtOnce: boolean;
+  readonly onWait?: (lessor: Lessor) => void;
+  readonly checkpointIntervalSeconds?: number;
+}
+
 /** With apply behind for good, unless it catches up when it is waited for. */
-function behind({ renewsAtOnce, onWait }: { renewsAtOnce: boolean; onWait?: (lessor: Lessor) => void }) {
-  const lessor = new Lessor(new MemoryBackend(), { minTtlSeconds: 1, electionTimeoutMs: 0, expiredRetryMs: 3000 });
+function behind({ renewsAtOnce, onWait, ...lessorOptions }: Behind) {
+  const options = { minTtlSeconds: 1, electionTimeoutMs: 0, expiredRetryMs: 3000, ...lessorOptions };
+  const lessor = new Lessor(new MemoryBackend(), options);
   lessor.promote(clock.monotonicMs());
   const deps: Partial<LeasesDeps> = {
     lessor,
@@ -91,6 +103,59 @@ it('a lease is renewed by a leader whose loop stands still only once others say 
   expect(await leases.renew(7n)).toBe(10);
   round = async () => void Object.assign(leadership, { isLeader: false });
   await expect(leases.renew(7n)).rejects.toThrow('not a primary lessor');
+});
+
+describe('a renewal whose caller goes away', () => {
+  it('ends while others are asked whether this member still leads', async () => {
+    const { lessor, leases } = behind({ renewsAtOnce: true });
+    lessor.grant(7n, 10, clock.monotonicMs());
+    const leadership = { isLeader: true, hasLeader: true };
+    const leaderCalls = new LeaderCalls({ leadership, clock, timeoutMs: 5000 } as never);
+    // No round is ever answered.
+    const rounds = new ReadIndexQueue(() => 1n, new RecordingLogger());
+    const reads = {
+      linearizable: (caller?: Caller): Promise<void> =>
+        new Promise((resolve, reject) => {
+          rounds.wait((outcome) => (outcome.ok ? resolve() : reject(outcome.error)), Number.POSITIVE_INFINITY, caller);
+        }),
+    };
+    Object.assign(leases.deps, { leadership, isTicking: () => false, leaderCalls, reads });
+    const stop = new AbortController();
+    const renewal = leases.renew(7n, stop);
+    renewal.catch(() => {});
+    await settle();
+    stop.abort();
+    rounds.tick(clock.monotonicMs());
+    await expect(renewal).rejects.toMatchObject({ name: 'AbandonedError' });
+    expect(leases.renewed).toBe(0);
+  });
+
+  it('proposes no checkpoint any more', async () => {
+    const { lessor, leases } = behind({ renewsAtOnce: true, checkpointIntervalSeconds: 300 });
+    lessor.grant(7n, 10, clock.monotonicMs());
+    lessor.checkpoint(7n, 5, clock.monotonicMs());
+    const callers: (Caller | undefined)[] = [];
+    const propose = async (_operation: unknown, { caller }: { caller?: Caller } = {}): Promise<void> => {
+      callers.push(caller);
+      throw new AbandonedError('the caller is gone');
+    };
+    Object.assign(leases.deps, { propose });
+    const stop = new AbortController();
+    await expect(leases.renewHere(7n, stop)).rejects.toMatchObject({ name: 'AbandonedError' });
+    expect(callers).toEqual([stop.signal]);
+  });
+
+  it('is waited for no longer when a follower asked for it', async () => {
+    const { lessor, leases } = behind({ renewsAtOnce: true, onWait: () => {} });
+    lessor.grant(7n, 1, clock.monotonicMs());
+    await clock.advance(2000);
+    const stop = new AbortController();
+    const renewal = new PeerAnswers({ leases } as never).renewLease(7n, stop.signal);
+    renewal.catch(() => {});
+    await settle();
+    stop.abort();
+    await expect(renewal).rejects.toMatchObject({ name: 'AbandonedError' });
+  });
 });
 
 describe('a lease that has run out', () => {
