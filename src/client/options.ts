@@ -27,7 +27,8 @@ export interface ClientOptions extends AccessOptions {
   /** For logging in while connecting; 0 = wait as long as it takes. */
   readonly dialTimeoutMs?: number | undefined;
   /**
-   * Ping a silent connection after `timeMs` while calls are running, drop it when no answer came within `timeoutMs`.
+   * Ping a silent connection after `timeMs` (10 s at the least: servers take more for abuse) while calls are running,
+   * drop it when no answer came within `timeoutMs`.
    */
   readonly keepAlive?: { readonly timeMs: number; readonly timeoutMs: number } | undefined;
   /** Largest request; default 2 MiB. */

@@ -169,9 +169,14 @@ const named = {
   'discovery-request-timeout': clustering(kinds.durationMs, 5_000, 'Time for one call to v3 discovery.', {
     fileKey: 'discovery-config.request-timeout',
   }),
-  'discovery-keepalive-time': clustering(kinds.durationMs, 2_000, 'Time between two pings to v3 discovery.', {
-    fileKey: 'discovery-config.keepalive-time',
-  }),
+  'discovery-keepalive-time': clustering(
+    kinds.durationMs,
+    2_000,
+    'Time between two pings to v3 discovery, 10s at least.',
+    {
+      fileKey: 'discovery-config.keepalive-time',
+    },
+  ),
   'discovery-keepalive-timeout': clustering(
     kinds.durationMs,
     6_000,

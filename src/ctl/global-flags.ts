@@ -29,7 +29,10 @@ export const ctlGlobalFlags = {
   'insecure-discovery': flag.bool('take SRV records of endpoints without TLS', { default: true }),
   'insecure-skip-tls-verify': flag.bool("do not check the servers' certificates (for tests only)"),
   'insecure-transport': flag.bool('connect without TLS when no certificate asks for it', { default: true }),
-  'keepalive-time': flag.duration(2_000, 'how often to ping a server on an idle connection'),
+  'keepalive-time': flag.duration(
+    2_000,
+    'how often to ping a silent server while a call is under way (10s at the least)',
+  ),
   'keepalive-timeout': flag.duration(6_000, 'how long to wait for the answer to a ping'),
   key: flag.string('', 'key (PEM file) of the certificate'),
   'max-recv-bytes': flag.int(0, 'largest answer to take, in bytes (0 = no limit)'),

@@ -37,7 +37,7 @@ export default class GrpcProxyStart extends BaseCommand {
     ),
     'dial-keepalive-time': flag.duration(
       0,
-      'time after which a silent connection to the cluster is pinged; 0 for never',
+      'time after which a silent connection to the cluster is pinged, 10s at the least; 0 for never',
     ),
     'dial-keepalive-timeout': flag.duration(20 * SECOND_MS, 'time after which it is given up without an answer'),
     'permit-without-stream': flag.bool('ping the cluster also while no call is under way'),
