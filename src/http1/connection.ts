@@ -170,8 +170,8 @@ export class Connection implements ExchangeHost, HttpConnection {
   #hold(bytes: Buffer): void {
     this.#held.append(bytes);
     this.#countHeld();
-    const { bodies, limits } = this.context;
-    if (this.#held.length > FREE_WAITING_BYTES && bodies.bytes > limits.bodiesBytes) this.destroy();
+    const { bodies } = this.context;
+    if (this.#held.length > FREE_WAITING_BYTES && bodies.bytes > bodies.mostBytes) this.destroy();
   }
 
   #consume(count: number): void {

@@ -1,5 +1,6 @@
 /** A request that is being served: how a handler sees it, until its answer is out. */
 import type { Duplex } from 'node:stream';
+import { BodyShare } from '../lib/body-bound.js';
 import type { HttpBody, HttpPeer, HttpRequest } from '../lib/http.js';
 import { ArrivedBody, type BodyHooks, emptyBody, RequestBody } from './request-body.js';
 import type { RequestHead } from './request-head.js';
@@ -36,13 +37,14 @@ export class Exchange implements HttpRequest, BodyHooks {
   readonly #host: ExchangeHost;
   #controller: AbortController | undefined;
   #wantsContinue: boolean;
-  #countedBytes = 0;
+  readonly #share: BodyShare;
   /** How much of the body had come when last some had, and when that was seen. */
   #received = { bytes: -1, atMs: 0 };
 
   /** `arrived` is all of the body, where it is there with the head. */
   constructor(head: RequestHead, host: ExchangeHost, beganMs: number, arrived?: Buffer) {
     this.#host = host;
+    this.#share = new BodyShare(host.context.bodies);
     this.method = head.method;
     this.target = head.target;
     this.protocol = head.protocol;
@@ -97,7 +99,7 @@ export class Exchange implements HttpRequest, BodyHooks {
   /** Its answer begins: what it held of the bound on bodies is free. */
   answer(): void {
     this.isAnswered = true;
-    this.release(this.#countedBytes);
+    this.#share.release();
   }
 
   /** Its caller has gone away, or sends no more, which is taken for the same. */
@@ -116,18 +118,11 @@ export class Exchange implements HttpRequest, BodyHooks {
   }
 
   take(bytes: number): boolean {
-    if (this.isAnswered) return true;
-    const { bodies, limits } = this.#host.context;
-    if (bodies.bytes + bytes > limits.bodiesBytes) return false;
-    bodies.bytes += bytes;
-    this.#countedBytes += bytes;
-    return true;
+    return this.isAnswered || this.#share.take(bytes);
   }
 
   release(bytes: number): void {
-    const freed = Math.min(bytes, this.#countedBytes);
-    this.#host.context.bodies.bytes -= freed;
-    this.#countedBytes -= freed;
+    this.#share.release(bytes);
   }
 }
 

@@ -2,6 +2,7 @@
  * HTTP/1 for whoever has accepted connections: what their clients may make it hold, and for how long, is bounded.
  * Answers to what can't be read are those of Go's server.
  */
+import { BodyBound } from '../lib/body-bound.js';
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import { HttpDate } from '../lib/http-date.js';
@@ -15,7 +16,6 @@ const defaults: HttpLimits = {
   headersTimeoutMs: 30_000,
   keepAliveMs: 60_000,
   bodyMs: 300_000,
-  bodiesBytes: 256 * 1024 * 1024,
 };
 /** Time of a turn for requests. Any one may cost milliseconds: the clock is read before each. */
 const TURN_MS = 6;
@@ -34,10 +34,12 @@ export interface HttpServerOptions extends Partial<HttpLimits> {
   readonly clock: Clock;
   /** Counts what waits to be sent, with that of other servers. */
   readonly backlog?: { bytes: number };
+  /** What is held of bodies, with that of other servers. */
+  readonly bodies?: BodyBound;
 }
 
 export function createHttpServer(service: HttpService, options: HttpServerOptions): HttpServer {
-  const { clock, backlog = { bytes: 0 }, ...given } = options;
+  const { clock, backlog = { bytes: 0 }, bodies = new BodyBound(), ...given } = options;
   const limits: HttpLimits = { ...defaults, ...given };
   const context: ServerContext = {
     service,
@@ -47,7 +49,7 @@ export function createHttpServer(service: HttpService, options: HttpServerOption
     firstLines: new FirstLines(),
     intake: new Intake(clock, TURN_MS, 1),
     backlog,
-    bodies: { bytes: 0 },
+    bodies,
     isClosing: false,
   };
   const connections = new Set<Connection>();

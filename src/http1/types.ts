@@ -1,3 +1,4 @@
+import type { BodyBound } from '../lib/body-bound.js';
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import type { HttpDate } from '../lib/http-date.js';
@@ -13,8 +14,6 @@ export interface HttpLimits {
   readonly bodyMs: number;
   /** Where it is set, a body may take longer, as long as it comes: so long nothing of it may come. */
   readonly bodySilenceMs?: number | undefined;
-  /** Of bodies whose answers have not begun, of all connections. */
-  readonly bodiesBytes: number;
 }
 
 /** What the connections of a server have in common. */
@@ -29,7 +28,7 @@ export interface ServerContext {
   /** What waits to be sent, of these connections and others. */
   readonly backlog: { bytes: number };
   /** Of bodies whose answers have not begun. */
-  readonly bodies: { bytes: number };
+  readonly bodies: BodyBound;
   /** No connection is kept for another request. */
   isClosing: boolean;
 }

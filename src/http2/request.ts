@@ -3,7 +3,16 @@
  * The body arrives as it is read (the client's window is given back chunk by chunk), the answer's as the client takes
  * it.
  */
-import { type HttpRequest, type HttpResponse, type HttpService, pourBody } from '../lib/http.js';
+import { type BodyBound, BodyShare } from '../lib/body-bound.js';
+import type { Clock } from '../lib/clock.js';
+import {
+  BodyTooLargeError,
+  type HttpBody,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpService,
+  pourBody,
+} from '../lib/http.js';
 import { ErrorCode } from './frames/error-code.js';
 import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from './types.js';
 
@@ -16,8 +25,14 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** A body is to be whole, or its answer to begin, within so long. */
+const BODY_MS = 300_000;
+
 export interface PlainFace {
   readonly service: HttpService;
+  readonly clock: Clock;
+  /** On what is held of bodies. */
+  readonly bodies: BodyBound;
   /** What answers say of when they were made. */
   date(): string;
 }
@@ -54,7 +69,7 @@ function requestOf(stream: Http2Stream, fields: HeaderList, exchange: Exchange):
   };
 }
 
-class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
+class Exchange implements StreamListener, HttpBody {
   readonly #controller = new AbortController();
   readonly signal = this.#controller.signal;
   /** Bounded by the stream's window; copied, so that small chunks do not hold the socket's buffers. */
@@ -64,12 +79,19 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
   #wakeWriter: (() => void) | undefined;
   readonly #stream: Http2Stream;
   readonly #face: PlainFace;
+  readonly #share: BodyShare;
   #ended: boolean;
+  #answered = false;
+  /** No more of the body is held, even where all of it has come. */
+  #refusal: BodyTooLargeError | undefined;
+  readonly #stopWaiting: () => void;
 
   constructor(stream: Http2Stream, ended: boolean, face: PlainFace) {
     this.#stream = stream;
     this.#ended = ended;
     this.#face = face;
+    this.#share = new BodyShare(face.bodies);
+    this.#stopWaiting = ended ? () => {} : face.clock.after(BODY_MS, () => this.#late());
   }
 
   async run(request: HttpRequest): Promise<void> {
@@ -84,6 +106,8 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     { method, leading }: HttpRequest,
     { status, headers, body, encoding, trailers, broken }: HttpResponse,
   ): Promise<void> {
+    this.#answered = true;
+    this.#letGo();
     const headersOnly = method === 'HEAD';
     const fields: HeaderField[] = [{ name: ':status', value: String(status) }];
     for (const [name, values] of Object.entries({ ...leading, ...headers })) {
@@ -128,6 +152,8 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
       if (chunk !== undefined) {
         this.#stream.consume(chunk.length);
         yield chunk;
+      } else if (this.#refusal !== undefined) {
+        throw this.#refusal;
       } else if (this.#ended) {
         return;
       } else if (this.#gone) {
@@ -140,9 +166,27 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     }
   }
 
+  release(bytes: number): void {
+    this.#share.release(bytes);
+  }
+
   headers(): void {}
 
   data(bytes: Buffer, end: boolean): void {
+    this.#ended = end;
+    this.#hold(bytes);
+    this.#wake?.();
+  }
+
+  #hold(bytes: Buffer): void {
+    if (this.#refusal === undefined && !this.#answered && !this.#share.take(bytes.length)) {
+      this.#refusal = new BodyTooLargeError('too many bytes of requests wait');
+      for (const chunk of this.#chunks.splice(0)) this.#stream.consume(chunk.length);
+    }
+    if (this.#refusal !== undefined) {
+      this.#stream.consume(bytes.length);
+      return;
+    }
     const last = this.#chunks.at(-1);
     // Many small frames become one chunk: a view costs more than a byte.
     if (last !== undefined && last.length + bytes.length <= 4096) {
@@ -150,8 +194,16 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
     } else if (bytes.length > 0) {
       this.#chunks.push(Buffer.from(bytes));
     }
-    this.#ended = end;
-    this.#wake?.();
+  }
+
+  /** Nothing of it counts any more. */
+  #letGo(): void {
+    this.#stopWaiting();
+    this.#share.release();
+  }
+
+  #late(): void {
+    if (!this.#ended) this.#stream.reset(ErrorCode.Cancel);
   }
 
   trailers(): void {
@@ -165,6 +217,7 @@ class Exchange implements StreamListener, AsyncIterable<Uint8Array> {
 
   closed(end: StreamEnd): void {
     this.#gone = true;
+    this.#letGo();
     if (end.t !== 'done') this.#controller.abort(new Error('the client has gone away'));
     this.#wake?.();
     this.#wakeWriter?.();

@@ -8,7 +8,7 @@ import { toGrpcError } from '../api/v3/service.js';
 import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
 import type { MemberOptions } from '../config/member-options.js';
 import { createGrpcServer } from '../grpc/server.js';
-import type { GrpcServer } from '../grpc/types.js';
+import type { GrpcError, GrpcServer } from '../grpc/types.js';
 import { differenceOf } from '../lib/emulate.js';
 import type { Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
@@ -41,13 +41,14 @@ export function clientApi(
   const commonNames = options.clientTls.clientCertAuth === true;
   const onError = (cause: unknown, path: string): void =>
     logger.error('handler failed', { path, error: String(cause) });
+  const refusal = (): GrpcError => toGrpcError(new EtcdError('tooManyRequests'), options.emulate);
   const grpc = createGrpcServer({
     clock: osClock,
     maxReceiveBytes,
     malformedText: differenceOf('malformedText', options.emulate),
     observer: counts,
     began: tracing?.began,
-    held: { refusal: () => toGrpcError(new EtcdError('tooManyRequests'), options.emulate) },
+    held: { refusal },
     onError,
   });
   const calls = new LocalCalls({
@@ -56,6 +57,7 @@ export function clientApi(
     began: tracing?.began,
     onError,
     maxCalls: options.maxConcurrentStreams,
+    refusal,
   });
   registerServices({ server: grpc, local: calls }, member, counts, {
     commonNames,

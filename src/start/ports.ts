@@ -8,8 +8,9 @@ import { isGrpc } from '../grpc/server.js';
 import type { GrpcServer } from '../grpc/types.js';
 import { createHttpServer, type HttpServer } from '../http1/server.js';
 import { openPort, type Port } from '../http2/port.js';
-import { serveRequest } from '../http2/request.js';
+import { type PlainFace, serveRequest } from '../http2/request.js';
 import type { Backlog, HeaderList, Http2Stream, KeepaliveOptions } from '../http2/types.js';
+import { BodyBound } from '../lib/body-bound.js';
 import type { Clock } from '../lib/clock.js';
 import type { HttpService } from '../lib/http.js';
 import { HttpDate } from '../lib/http-date.js';
@@ -103,20 +104,29 @@ export class Ports {
   serve(kind: PortKind, faces: PortFaces): void {
     for (const open of this.#open) {
       if (open.kind !== kind) continue;
-      const http1 = createHttpServer(faces.http ?? refusePlain, {
-        clock: this.deps.clock,
+      const { clock } = this.deps;
+      const bodies = new BodyBound();
+      const plain: PlainFace = {
+        service: faces.http ?? refusePlain,
+        clock,
+        bodies,
+        date: () => this.#date.at(clock.wallMs()),
+      };
+      const http1 = createHttpServer(plain.service, {
+        clock,
         backlog: this.backlog,
+        bodies,
         // A database takes its time.
         bodySilenceMs: kind === 'peer' ? this.deps.peerSilenceMs : undefined,
       });
       const port = openPort({
-        clock: this.deps.clock,
+        clock,
         session: {
           keepalive: this.deps.keepalive,
           limits: { maxConcurrentStreams: this.deps.maxConcurrentStreams },
           intake: this.#intake,
           backlog: this.backlog,
-          onStream: (stream, fields, end) => this.#dispatch(faces, stream, fields, end),
+          onStream: (stream, fields, end) => dispatch(faces, plain, stream, fields, end),
         },
         http1: {
           accept: (connection) => {
@@ -128,16 +138,6 @@ export class Ports {
       open.served = { port, http1, faces };
       open.gate.open(port.accept);
     }
-  }
-
-  /** Without TLS whatever comes over HTTP/2 is gRPC's, who refuses what is no call (415), as with etcd. */
-  #dispatch({ grpc, http }: PortFaces, stream: Http2Stream, fields: HeaderList, end: boolean): void {
-    if (grpc !== undefined && (http === undefined || !stream.session.peer.tls || isGrpc(fields))) {
-      grpc.handle(stream, fields, end);
-      return;
-    }
-    const date = (): string => this.#date.at(this.deps.clock.wallMs());
-    serveRequest(stream, fields, end, { service: http ?? refusePlain, date });
   }
 
   tellServingPeers(): void {
@@ -195,6 +195,19 @@ export class Ports {
       served?.http1.closeAllConnections();
     }
   }
+}
+
+/** Without TLS whatever comes over HTTP/2 is gRPC's, who refuses what is no call (415), as with etcd. */
+function dispatch(
+  { grpc, http }: PortFaces,
+  plain: PlainFace,
+  stream: Http2Stream,
+  fields: HeaderList,
+  end: boolean,
+): void {
+  if (grpc !== undefined && (http === undefined || !stream.session.peer.tls || isGrpc(fields))) {
+    grpc.handle(stream, fields, end);
+  } else serveRequest(stream, fields, end, plain);
 }
 
 /** As grpc-go answers what is no gRPC call. */

@@ -7,7 +7,7 @@ import { contextDeadlineExceeded } from '../../grpc/context-errors.js';
 import { Code, GrpcError, type Metadata } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
-import type { HttpHeaders, HttpRequest, HttpResponse } from '../../lib/http.js';
+import { BodyTooLargeError, type HttpHeaders, type HttpRequest, type HttpResponse } from '../../lib/http.js';
 import { Intake } from '../../lib/intake.js';
 import { type WireError, wireErrors } from '../../proto/errors.js';
 import { TxnRequest } from '../../proto/gen/etcdserverpb.js';
@@ -193,6 +193,7 @@ async function firstValue(
     read = await bodyText(body, maxBytes);
   } catch (cause) {
     if (cause instanceof ValueTooLargeError) throw cause;
+    if (cause instanceof BodyTooLargeError) throw tooMuch(cause);
     // What is wrong with the body's framing is the client's fault as well.
     throw new GrpcError(Code.InvalidArgument, cause instanceof Error ? cause.message : String(cause), { cause });
   }
@@ -224,6 +225,17 @@ function checkSize(message: AnyMessage, jsonBytes: number, exchange: Exchange, c
 function tooLarge(sizeBytes: number, { maxReceiveBytes }: GatewayOptions): GrpcError {
   const text = `grpc: received message larger than max (${sizeBytes} vs. ${maxReceiveBytes})`;
   return new GrpcError(Code.ResourceExhausted, text);
+}
+
+/** Not by itself: with all others that wait. */
+const tooMuch = (cause: BodyTooLargeError): GrpcError => inWords(wireErrors.tooManyRequests, cause);
+
+async function* roomFor(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw cause instanceof BodyTooLargeError ? tooMuch(cause) : cause;
+  }
 }
 
 function errorOf(cause: unknown, options: GatewayOptions): GrpcError {
@@ -328,7 +340,7 @@ class StreamRequests {
 async function* messagesOf(exchange: Exchange, body: AsyncIterable<Uint8Array>): AsyncGenerator<AnyMessage, undefined> {
   const { dialect, method, options, textBytes } = exchange;
   const schema = schemaOf(method.input.typeName);
-  for await (const document of jsonValues(body, options.maxReceiveBytes * JSON_FACTOR)) {
+  for await (const document of jsonValues(roomFor(body), options.maxReceiveBytes * JSON_FACTOR)) {
     const turn = exchange.intake.admits();
     if (turn !== undefined) await turn;
     const message = dialect.read(document, schema, { textBytes });

@@ -31,6 +31,8 @@ export interface LocalCallsOptions {
   readonly onError: (error: unknown, path: string) => void;
   /** At once; others wait. */
   readonly maxCalls: number;
+  /** With which calls are refused where too many wait. */
+  readonly refusal: () => GrpcError;
 }
 
 /** What the caller brings. */
@@ -55,7 +57,7 @@ export class LocalCalls {
   readonly #slots: CallSlots;
 
   constructor(readonly options: LocalCallsOptions) {
-    this.#slots = new CallSlots(options.maxCalls);
+    this.#slots = new CallSlots(options.maxCalls, options.refusal);
   }
 
   add(method: AnyMethod, handler: AnyHandler): void {

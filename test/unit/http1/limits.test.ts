@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createHttpServer, type HttpServerOptions } from '../../../src/http1/server.js';
+import { BodyBound } from '../../../src/lib/body-bound.js';
 import { collectBody, type HttpRequest, type HttpResponse, type HttpService } from '../../../src/lib/http.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
@@ -314,7 +315,7 @@ describe('bodies of many clients', () => {
         begun++;
         return new Promise(() => {});
       },
-      { bodiesBytes: 3 * MB },
+      { bodies: new BodyBound(3 * MB) },
     ).listen();
     const flood = (): Socket => serving.client(GET + 'x'.repeat(2 * MB));
     const first = flood();
@@ -337,7 +338,7 @@ describe('bodies of many clients', () => {
       };
       return readAll(Object.create(request, { body: { value: counted() } }));
     };
-    await using serving = await new Serving(counting, { bodiesBytes: 3 * MB }).listen();
+    await using serving = await new Serving(counting, { bodies: new BodyBound(3 * MB) }).listen();
     const half = serving.client(post(2 * MB) + 'x'.repeat(2 * MB - 1));
     await until(() => arrived === 2 * MB - 1);
     const other = (): Promise<Response> =>
@@ -358,7 +359,7 @@ describe('bodies of many clients', () => {
       }
       return { status: 200, headers: {}, body: String(size) };
     };
-    await using serving = await new Serving(passing, { bodiesBytes: MB }).listen();
+    await using serving = await new Serving(passing, { bodies: new BodyBound(MB) }).listen();
     const url = `http://${HOST}:${serving.port}/`;
     const sent = await fetch(url, { method: 'POST', body: 'x'.repeat(8 * MB) });
     expect([sent.status, await sent.text()]).toEqual([200, String(8 * MB)]);

@@ -6,11 +6,13 @@ import { openPort, type PortOptions } from '../../../src/http2/port.js';
 import { serveRequest } from '../../../src/http2/request.js';
 import { Session } from '../../../src/http2/session.js';
 import type { HeaderField, HeaderList, Http2Session, StreamEnd } from '../../../src/http2/types.js';
+import { BodyBound } from '../../../src/lib/body-bound.js';
 import type { HttpService } from '../../../src/lib/http.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 
 const host = '127.0.0.1';
+const plain = { clock: osClock, bodies: new BodyBound(), date: () => '' };
 
 async function ourServer(
   handler: HttpService,
@@ -20,7 +22,7 @@ async function ourServer(
     clock: osClock,
     session: {
       ...session,
-      onStream: (stream, fields, end) => serveRequest(stream, fields, end, { service: handler, date: () => '' }),
+      onStream: (stream, fields, end) => serveRequest(stream, fields, end, { service: handler, ...plain }),
     },
   });
   const listener = await osNetwork.listen({ t: 'tcp', host, port: 0 }, port.accept);

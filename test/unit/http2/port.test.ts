@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { isGrpc } from '../../../src/grpc/server.js';
 import { openPort, type Port } from '../../../src/http2/port.js';
 import { serveRequest } from '../../../src/http2/request.js';
+import { BodyBound } from '../../../src/lib/body-bound.js';
 import type { ListenOptions, NetworkSocket } from '../../../src/lib/network.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
@@ -30,6 +31,8 @@ async function everything(options: ListenOptions = {}): Promise<{ port: number; 
         else
           serveRequest(stream, fields, end, {
             service: async ({ target }) => ({ status: 200, headers: {}, body: `HTTP/2 ${target}` }),
+            clock: osClock,
+            bodies: new BodyBound(),
             date: () => '',
           });
       },

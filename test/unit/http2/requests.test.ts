@@ -1,13 +1,15 @@
 /** Plain requests over HTTP/2: what a handler sees of them, and what the client gets of its answer. */
 import { once } from 'node:events';
 import http2, { type IncomingHttpHeaders } from 'node:http2';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openPort } from '../../../src/http2/port.js';
-import { serveRequest } from '../../../src/http2/request.js';
-import type { HttpRequest, HttpService } from '../../../src/lib/http.js';
+import { type PlainFace, serveRequest } from '../../../src/http2/request.js';
+import { BodyBound } from '../../../src/lib/body-bound.js';
+import { collectBody, type HttpRequest, type HttpService } from '../../../src/lib/http.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { HOST } from '../../support/echo-service.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const DATE = 'Sat, 28 Nov 2026 22:14:12 GMT';
 const ends: (() => Promise<void>)[] = [];
@@ -15,11 +17,12 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-async function served(service: HttpService): Promise<http2.ClientHttp2Session> {
+async function served(service: HttpService, given: Partial<PlainFace> = {}): Promise<http2.ClientHttp2Session> {
+  const face: PlainFace = { service, clock: osClock, bodies: new BodyBound(), date: () => DATE, ...given };
   const port = openPort({
     clock: osClock,
     http1: { accept: ({ socket }) => socket.destroy() },
-    session: { onStream: (stream, fields, end) => serveRequest(stream, fields, end, { service, date: () => DATE }) },
+    session: { onStream: (stream, fields, end) => serveRequest(stream, fields, end, face) },
   });
   const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, port.accept, {});
   const session = http2.connect(`http://${HOST}:${listener.address.t === 'tcp' ? listener.address.port : 0}`);
@@ -135,5 +138,77 @@ describe('an answer', () => {
     const stream = session.request({ ':path': '/' });
     await expect(answerTo(stream)).rejects.toThrow();
     expect(stream.rstCode).toBe(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  });
+});
+
+describe('bodies of many requests', () => {
+  const KB = 1024;
+  const whole: HttpService = async ({ body }) => {
+    try {
+      return { status: 200, headers: {}, body: String((await collectBody(body, Number.POSITIVE_INFINITY)).length) };
+    } catch (cause) {
+      return { status: 413, headers: {}, body: String(cause) };
+    }
+  };
+  const post = (session: http2.ClientHttp2Session) => session.request({ ':method': 'POST', ':path': '/' });
+
+  it('are bounded together, and there is room again when one has been answered, or its caller has gone', async () => {
+    const bodies = new BodyBound(300 * KB);
+    const session = await served(whole, { bodies });
+    const half = post(session);
+    half.write(Buffer.alloc(200 * KB));
+    await vi.waitFor(() => expect(bodies.bytes).toBe(200 * KB));
+    const other = async () => {
+      const stream = post(session);
+      stream.end(Buffer.alloc(150 * KB));
+      return (await answerTo(stream)).text;
+    };
+    expect(await other()).toBe('BodyTooLargeError: too many bytes of requests wait');
+    expect(bodies.bytes).toBe(200 * KB);
+    half.end();
+    expect((await answerTo(half)).text).toBe(String(200 * KB));
+    expect(await other()).toBe(String(150 * KB));
+    const gone = post(session).on('error', () => {});
+    gone.write(Buffer.alloc(200 * KB));
+    await vi.waitFor(() => expect(bodies.bytes).toBe(200 * KB));
+    gone.close(http2.constants.NGHTTP2_CANCEL);
+    await vi.waitFor(() => expect(bodies.bytes).toBe(0));
+  });
+
+  it('may be larger than all of them together, where what was read is not kept', async () => {
+    const bodies = new BodyBound(100 * KB);
+    const session = await served(
+      async ({ body }) => {
+        let size = 0;
+        for await (const chunk of body) {
+          size += chunk.length;
+          body.release?.(chunk.length);
+        }
+        return { status: 200, headers: {}, body: String(size) };
+      },
+      { bodies },
+    );
+    const stream = post(session);
+    stream.end(Buffer.alloc(1024 * KB));
+    expect((await answerTo(stream)).text).toBe(String(1024 * KB));
+    expect(bodies.bytes).toBe(0);
+  });
+
+  it('do not wait for their ends for ever', async () => {
+    const clock = new ManualClock();
+    let begun = false;
+    const service: HttpService = (request) => {
+      begun = true;
+      return whole(request);
+    };
+    const session = await served(service, { clock });
+    const silent = post(session).on('error', () => {});
+    silent.write('{');
+    await vi.waitFor(() => expect(begun).toBe(true));
+    const end = once(silent, 'close');
+    await clock.advance(300_000);
+    await end;
+    expect(silent.rstCode).toBe(http2.constants.NGHTTP2_CANCEL);
+    expect(clock.pending).toBe(0);
   });
 });

@@ -33,6 +33,7 @@ function watching(clock: ReturnType<typeof turningClock>['clock']) {
     observer: {},
     onError: (error) => expect.unreachable(String(error)),
     maxCalls: Number.POSITIVE_INFINITY,
+    refusal: () => expect.unreachable(),
   });
   const handler = async (stream: ServerStream<WatchRequest, WatchResponse>) => {
     for await (const _ of stream.messages) {
