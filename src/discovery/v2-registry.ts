@@ -4,7 +4,9 @@
  * wait for members is open for more than some seconds.
  */
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
-import { DeadlineError } from '../client/v2/errors.js';
+import { keysAnswer } from '../client/v2/answers.js';
+import { AnswerError, DeadlineError, V2Error, V2ErrorCode } from '../client/v2/errors.js';
+import type { V2Node } from '../client/v2/types.js';
 import type { Clock } from '../lib/clock.js';
 import { httpFailure } from '../lib/go/http-error.js';
 import { systemErrorText } from '../lib/go/system-error.js';
@@ -16,18 +18,9 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 5000;
 const MAX_REDIRECTS = 10;
 const EMPTY_WAIT_MS = 100;
-const NODE_EXISTS = 105;
-const HISTORY_CLEARED = 401;
-
-interface Node {
-  readonly key: string;
-  readonly value?: string;
-  readonly createdIndex: number;
-  readonly nodes?: readonly Node[];
-}
 
 interface Answer {
-  readonly node: Node;
+  readonly node: V2Node;
   /** X-Etcd-Index */
   readonly index: number;
 }
@@ -54,8 +47,7 @@ export function v2Registry({ url, proxy, ca, clock }: V2RegistryOptions): Regist
     const late = new AbortController();
     const cancelTimer = clock.after(TIMEOUT_MS, () => late.abort(new Error('i/o timeout')));
     try {
-      const { body, index } = await send(dispatcher, method, at(path), AbortSignal.any([signal, late.signal]), value);
-      return { node: parseNode(body).node, index };
+      return read(await send(dispatcher, method, at(path), AbortSignal.any([signal, late.signal]), value));
     } finally {
       cancelTimer();
     }
@@ -63,12 +55,12 @@ export function v2Registry({ url, proxy, ca, clock }: V2RegistryOptions): Regist
   return {
     async size(signal) {
       const { node } = await ask('GET', '/_config/size', { signal });
-      return node.value ?? '';
+      return node.value;
     },
 
     async list(signal): Promise<Listing> {
       const { node, index } = await ask('GET', '', { signal });
-      const registrations = (node.nodes ?? []).map(registrationOf).filter(({ id }) => id !== '_config');
+      const registrations = node.nodes.map(registrationOf).filter(({ id }) => id !== '_config');
       return { registrations: registrations.sort((a, b) => a.order - b.order), revision: index };
     },
 
@@ -76,7 +68,7 @@ export function v2Registry({ url, proxy, ca, clock }: V2RegistryOptions): Regist
       try {
         await ask('PUT', `/${id}?prevExist=false`, { signal, value });
       } catch (cause) {
-        if (cause instanceof V2Error && cause.errorCode === NODE_EXISTS) throw new DiscoveryError('duplicateId');
+        if (cause instanceof V2Error && cause.code === V2ErrorCode.keyExists) throw new DiscoveryError('duplicateId');
         throw cause;
       }
     },
@@ -85,13 +77,12 @@ export function v2Registry({ url, proxy, ca, clock }: V2RegistryOptions): Regist
       let after = revision;
       for (;;) {
         try {
-          const { node, modifiedIndex } = await waitFor({ dispatcher, clock }, at(''), after + 1, signal);
-          after = modifiedIndex;
-          const registration = registrationOf(node);
-          if (node.value !== undefined && !node.key.includes('/_config/')) yield registration;
+          const node = await waitFor({ dispatcher, clock }, at(''), after + 1, signal);
+          after = node.modifiedIndex;
+          if (node.value !== '' && !node.key.includes('/_config/')) yield registrationOf(node);
         } catch (cause) {
           // Too long ago for the service to know: look again.
-          if (cause instanceof V2Error && cause.errorCode === HISTORY_CLEARED) return;
+          if (cause instanceof V2Error && cause.code === V2ErrorCode.eventIndexCleared) return;
           throw cause;
         }
       }
@@ -101,24 +92,18 @@ export function v2Registry({ url, proxy, ca, clock }: V2RegistryOptions): Regist
   };
 }
 
-/** What the service answers with an error of its own, in etcd's words: `100: Key not found (/a) [7]`. */
-class V2Error extends Error {
-  constructor(
-    readonly errorCode: number,
-    message: string,
-    cause: string,
-    index: number,
-  ) {
-    super(`${errorCode}: ${message} (${cause}) [${index}]`);
-  }
-}
-
 function dispatcherFor(proxy: string, ca: string | undefined): Dispatcher {
   const trust = ca === undefined ? {} : { ca };
   const timeouts = { connect: { timeout: TIMEOUT_MS, ...trust }, headersTimeout: 0, bodyTimeout: 0 };
   if (proxy === '') return new Agent(timeouts);
   const uri = /^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`;
   return new ProxyAgent({ ...timeouts, requestTls: trust, uri, proxyTunnel: false });
+}
+
+interface Reply {
+  readonly status: number;
+  readonly index: string | undefined;
+  readonly body: string;
 }
 
 interface AskOptions {
@@ -131,11 +116,11 @@ async function waitFor(
   url: string,
   index: number,
   signal: AbortSignal,
-): Promise<{ node: Node; modifiedIndex: number }> {
+): Promise<V2Node> {
   for (;;) {
-    const { body } = await send(dispatcher, 'GET', `${url}?recursive=true&wait=true&waitIndex=${index}`, signal);
+    const answer = await send(dispatcher, 'GET', `${url}?recursive=true&wait=true&waitIndex=${index}`, signal);
     // A server that ends its long polls early sends nothing; one that does so at once is not to keep us busy.
-    if (body.length > 0) return parseNode(body);
+    if (answer.body !== '') return read(answer).node;
     await new Promise<void>((resolve) => {
       clock.after(EMPTY_WAIT_MS, resolve);
     });
@@ -148,7 +133,7 @@ async function send(
   url: string,
   signal: AbortSignal,
   value?: string,
-): Promise<{ body: Uint8Array; index: number }> {
+): Promise<Reply> {
   let target = url;
   for (let redirects = 0; ; redirects++) {
     const { status, headers, body } = await exchange(dispatcher, method, target, signal, value);
@@ -161,8 +146,8 @@ async function send(
       target = new URL(location, target).href;
       continue;
     }
-    if (status >= 400) throw errorOf(body);
-    return { body, index: Number(headers['x-etcd-index'] ?? 0) };
+    const index = headers['x-etcd-index'];
+    return { status, index: typeof index === 'string' ? index : undefined, body: body.toString() };
   }
 }
 
@@ -204,7 +189,7 @@ async function exchange(
           }),
     });
     isAnswering = true;
-    return { status: statusCode, headers, body: await collectBody(body, MAX_ANSWER_BYTES) };
+    return { status: statusCode, headers, body: Buffer.from(await collectBody(body, MAX_ANSWER_BYTES)) };
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BODY_TOO_LARGE')
       throw new DiscoveryError('badEndpoint', { cause });
@@ -225,41 +210,17 @@ function reasonOf(cause: unknown, isAnswering: boolean): string {
   return httpFailure(cause).message;
 }
 
-function parseNode(body: Uint8Array): { node: Node; modifiedIndex: number } {
-  const { node } = parseObject(body);
-  const { modifiedIndex = 0, nodes = [] } = isObject(node) ? node : {};
-  if (typeof modifiedIndex !== 'number' || !Array.isArray(nodes)) throw new DiscoveryError('badEndpoint');
-  return { node: { ...nodeOf(node), nodes: nodes.map(nodeOf) }, modifiedIndex };
-}
-
-/** Without those below it. The root of a store has no key: where the token is `…/v2/keys`. */
-function nodeOf(found: unknown): Node {
-  if (!isObject(found)) throw new DiscoveryError('badEndpoint');
-  const { key = '', createdIndex = 0, value } = found;
-  if (typeof key !== 'string' || typeof createdIndex !== 'number') throw new DiscoveryError('badEndpoint');
-  if (value === undefined || value === null) return { key, createdIndex };
-  if (typeof value !== 'string') throw new DiscoveryError('badEndpoint');
-  return { key, createdIndex, value };
-}
-
-const isObject = (found: unknown): found is Record<string, unknown> => typeof found === 'object' && found !== null;
-
-function errorOf(body: Uint8Array): Error {
-  const { errorCode, message, cause, index } = parseObject(body);
-  if (typeof errorCode !== 'number') return new DiscoveryError('badEndpoint');
-  return new V2Error(errorCode, String(message), String(cause), Number(index));
-}
-
-function parseObject(body: Uint8Array): Record<string, unknown> {
+/** Throws V2Error for a refusal, DiscoveryError for what no etcd would answer. */
+function read(reply: Reply): Answer {
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(body).toString());
-    if (isObject(parsed)) return parsed;
-  } catch {
-    // Said below.
+    const { node, index } = keysAnswer({ ...reply, clusterId: undefined });
+    if (node !== undefined) return { node, index };
+  } catch (cause) {
+    if (!(cause instanceof AnswerError && cause.code === 'no-json')) throw cause;
   }
   throw new DiscoveryError('badEndpoint');
 }
 
-function registrationOf({ key, value = '', createdIndex }: Node): Registration {
+function registrationOf({ key, value, createdIndex }: V2Node): Registration {
   return { id: key.slice(key.lastIndexOf('/') + 1), value, order: createdIndex };
 }

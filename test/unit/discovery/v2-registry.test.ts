@@ -126,6 +126,8 @@ describe('a registry in v2 keys', () => {
     ['a web page', (_request, response) => response.end('<html></html>')],
     ['a web page with an error', (_request, response) => response.writeHead(403).end('<html></html>')],
     ['JSON of something else', (_request, response) => json(response, 200, { hello: 'world' })],
+    ['an error of something else', (_request, response) => json(response, 403, { errorCode: 'x' })],
+    ['a list', (_request, response) => json(response, 200, [])],
     [
       '50 MB',
       (_request, response) => {
@@ -168,7 +170,6 @@ describe('a registry in v2 keys', () => {
 
   it.each([
     { nodes: 5 },
-    { nodes: [null] },
     { nodes: [{ key: 5 }] },
     { nodes: [{ key: '/tok/a', value: 7 }] },
     { nodes: [{ key: '/tok/a', createdIndex: 'x' }] },
@@ -180,6 +181,19 @@ describe('a registry in v2 keys', () => {
     );
     const registry = registryAt(server.url);
     await expect(registry.list(signal)).rejects.toThrow('discovery: bad discovery endpoint');
+    await registry.close();
+  });
+
+  it.each([
+    ['7x', '', 'strconv.ParseUint: parsing "7x": invalid syntax'],
+    ['7', undefined, 'client: response body is empty'],
+  ])('says what is wrong with an answer: index %j, body %j', async (index, body, words) => {
+    await using server = await serving((_request, response) => {
+      response.writeHead(200, { 'x-etcd-index': index });
+      response.end(body === undefined ? '' : JSON.stringify({ node: node('_config/size', '3', 4) }));
+    });
+    const registry = registryAt(server.url);
+    await expect(registry.size(signal)).rejects.toThrow(words);
     await registry.close();
   });
 
