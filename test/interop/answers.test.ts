@@ -136,8 +136,9 @@ const headerOf =
     const { header } = await side.call(method, request);
     return header ?? 'no header';
   };
+const plain = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
 const step = <I>(method: Method<I, { header?: ResponseHeader | undefined }>, request: I): Step => [
-  `${method.path} ${JSON.stringify(request, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
+  `${method.path} ${JSON.stringify(request, plain)}`,
   headerOf(method, request),
 ];
 
@@ -249,7 +250,7 @@ const authCalls = (version: string): readonly Step[] => [
   step(Auth.authDisable, {}),
 ];
 
-// ── transactions ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── transactions ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 const puts = (key: string): RequestOp => ({
   request: { case: 'requestPut', value: PutRequest.create({ key: bytes(key), value: bytes(key) }) },
