@@ -199,7 +199,10 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     });
     peers.metrics.registerIn(metrics.registry);
     if (options.distributedTracing !== undefined)
-      tracing = await (await import('./tracing.js')).openTracing(options.distributedTracing, logger);
+      tracing = await (await import('./tracing.js')).openTracing(options.distributedTracing, {
+        clock: osClock,
+        logger,
+      });
     const faces = facesOf(
       member,
       options,

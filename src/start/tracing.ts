@@ -4,8 +4,10 @@
  * tracing is asked for.
  */
 import type { Span, SpanContext } from '@opentelemetry/api';
+import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { DistributedTracingOptions } from '../config/member-options.js';
 import { Code, type ObservedCall } from '../grpc/types.js';
+import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 
 export interface Tracing {
@@ -25,12 +27,14 @@ const SERVER_FAILURES: ReadonlySet<Code> = new Set([
   Code.Unavailable,
   Code.DataLoss,
 ]);
+/** For one batch, as etcd's exporter gives it. */
+const EXPORT_TIMEOUT_MS = 10_000;
 /** Beyond this the end of the member does not wait for a collector. */
 const FLUSH_TIMEOUT_MS = 2000;
 
 export async function openTracing(
   { address, serviceName, instanceId, samplesPerMillion }: DistributedTracingOptions,
-  logger: Logger,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<Tracing> {
   const [api, { OTLPTraceExporter }, { resourceFromAttributes }, sdk] = await Promise.all([
     import('@opentelemetry/api'),
@@ -38,6 +42,7 @@ export async function openTracing(
     import('@opentelemetry/resources'),
     import('@opentelemetry/sdk-trace-base'),
   ]);
+  const exporter = new OTLPTraceExporter({ url: `http://${address}`, timeoutMillis: EXPORT_TIMEOUT_MS });
   const provider = new sdk.BasicTracerProvider({
     resource: resourceFromAttributes({
       'service.name': serviceName,
@@ -49,11 +54,7 @@ export async function openTracing(
           ? new sdk.AlwaysOffSampler()
           : new sdk.TraceIdRatioBasedSampler(samplesPerMillion / MILLION),
     }),
-    spanProcessors: [
-      new sdk.BatchSpanProcessor(new OTLPTraceExporter({ url: `http://${address}`, timeoutMillis: FLUSH_TIMEOUT_MS }), {
-        exportTimeoutMillis: FLUSH_TIMEOUT_MS,
-      }),
-    ],
+    spanProcessors: [new sdk.BatchSpanProcessor(telling(exporter, logger), { exportTimeoutMillis: EXPORT_TIMEOUT_MS })],
   });
   const tracer = provider.getTracer('etcd-ts/otelgrpc');
   logger.info('distributed tracing setup enabled');
@@ -73,12 +74,31 @@ export async function openTracing(
       return (code) => end(span, code, api.SpanStatusCode.ERROR);
     },
     async close() {
-      try {
-        await provider.shutdown();
-      } catch (cause) {
-        logger.warn('failed to flush traces', { error: cause instanceof Error ? cause.message : String(cause) });
-      }
+      const error = await Promise.race([
+        provider.shutdown().then(
+          () => undefined,
+          (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)),
+        ),
+        new Promise<string>((resolve) => {
+          clock.after(FLUSH_TIMEOUT_MS, () => resolve('the collector does not answer'));
+        }),
+      ]);
+      if (error !== undefined) logger.warn('failed to flush traces', { error });
     },
+  };
+}
+
+/** A batch that is not taken is lost, which is told: the library would tell a global of its own. */
+function telling(exporter: SpanExporter, logger: Logger): SpanExporter {
+  return {
+    export: (spans, done) =>
+      exporter.export(spans, (result) => {
+        const { error } = result;
+        if (error !== undefined) logger.warn('failed to export traces', { spans: spans.length, error: error.message });
+        done(result);
+      }),
+    shutdown: () => exporter.shutdown(),
+    forceFlush: async () => exporter.forceFlush?.(),
   };
 }
 
