@@ -60,7 +60,6 @@ export class RaftSnapshots {
       ...parts,
       config,
       logger,
-      failpoints,
       v2Json: () => v2.v2Json(),
       holdsLog: () => this.#outgoing.holdsLog,
       fail: deps.fail,

@@ -12,7 +12,6 @@
  * `maxSnapshots` are purged now and then.
  */
 import type { Backend } from '../../backend/types.js';
-import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { ConfState } from '../../raftpb/types.js';
@@ -29,7 +28,6 @@ export interface TakenSnapshotsDeps {
   readonly snapshots: SnapshotFiles;
   readonly storage: MemoryStorage;
   readonly logger: Logger;
-  readonly failpoints?: Failpoints | undefined;
   readonly config: Pick<MemberConfig, 'snapshotCount' | 'snapshotCatchupEntries'>;
   readonly start: { readonly snapshotIndex: number };
   readonly v2Json: () => Uint8Array | Promise<Uint8Array>;
@@ -108,17 +106,14 @@ export class TakenSnapshots {
     at: { index: number; term: number; confState: ConfState },
     v2Json: Uint8Array | Promise<Uint8Array>,
   ): Promise<void> {
-    const { backend, snapshots, wal, storage, config, logger, failpoints } = this.deps;
+    const { backend, snapshots, wal, storage, config, logger } = this.deps;
     await backend.commit();
     const data = v2Json instanceof Promise ? await v2Json : v2Json;
     // A leader's snapshot may have come meanwhile.
     if (at.index < this.#lastIndex) return;
-    failpoints?.hit('raftBeforeSaveSnap');
     snapshots.save({ data, metadata: at });
     wal.saveSnapshot(at);
-    failpoints?.hit('raftAfterSaveSnap');
     wal.releaseTo(at.index);
-    failpoints?.hit('raftAfterWALRelease');
     logger.info('saved snapshot', { 'snapshot-index': at.index });
     storage.createSnapshot(at.index, { confState: at.confState, data });
     if (this.deps.holdsLog()) {
