@@ -28,9 +28,10 @@ export function parseLogRotation(text: string): LogRotation | Error {
     const field = name.toLowerCase();
     if (!Object.hasOwn(fields, field) || value === null) continue;
     const type = fields[field as keyof typeof fields];
-    const fits = type === 'int' ? Number.isInteger(value) : typeof value === 'boolean';
+    const digits = typeof value === 'number' ? numberText(text, name) : '';
+    const fits = type === 'int' ? isInt64(digits) : typeof value === 'boolean';
     if (!fits) {
-      const found = typeof value === 'number' ? `number ${value}` : jsonKind(value);
+      const found = type === 'int' && typeof value === 'number' ? `number ${digits || value}` : jsonKind(value);
       return invalid(found, `struct field logRotationConfig.Logger.${field} of type ${type}`);
     }
     values[field] = value;
@@ -44,3 +45,12 @@ export function parseLogRotation(text: string): LogRotation | Error {
     compress: values.compress === true,
   };
 }
+
+/** As it stands there: what JavaScript makes of it may be another. */
+function numberText(text: string, name: string): string {
+  const found = [...text.matchAll(new RegExp(`"${name}"\\s*:\\s*(-?\\d[\\d.eE+-]*)`, 'g'))];
+  return found.at(-1)?.[1] ?? '';
+}
+
+const isInt64 = (digits: string): boolean =>
+  /^-?\d+$/.test(digits) && BigInt.asIntN(64, BigInt(digits)) === BigInt(digits);

@@ -1,22 +1,31 @@
 /**
  * A log file that is put aside when it gets too large, as lumberjack does it for etcd: `etcd.log` becomes
  * `etcd-2026-11-22T07-03-28.123.log`, with `compress` a `.gz` of it; of those put aside the newest `maxBackups` stay,
- * and none that is older than `maxAgeDays`. 0 = no bound.
+ * and none that is older than `maxAgeDays`. 0 = no bound. The new file is for those whom the old one was for.
+ *
+ * A large one takes seconds to be compressed, so that is done beside everything else; what was not finished is done
+ * when the file is opened again.
  */
 import {
   closeSync,
+  createReadStream,
+  createWriteStream,
+  fchmodSync,
+  fchownSync,
   fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
+  type Stats,
+  statSync,
   writeSync,
 } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 
 export interface RotationOptions {
   readonly maxSizeMegabytes: number;
@@ -34,6 +43,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export class RotatingFile {
   #fd: number;
   #size: number;
+  #compressing: Promise<void> | undefined;
 
   /** Throws the system's error. Folders that are missing are made. */
   constructor(
@@ -66,17 +76,20 @@ export class RotatingFile {
     closeSync(this.#fd);
   }
 
+  /** Resolves when nothing is being compressed. */
+  async compressed(): Promise<void> {
+    await this.#compressing;
+  }
+
   #rotate(): void {
     const aside = join(dirname(this.path), `${this.#prefix}${this.#timestamp()}${extname(this.path)}`);
+    const before = fstatSync(this.#fd);
     renameSync(this.path, aside);
     const next = openSync(this.path, 'a', 0o600);
     closeSync(this.#fd);
     this.#fd = next;
     this.#size = 0;
-    if (this.options.compress) {
-      writeFileSync(`${aside}.gz`, gzipSync(readFileSync(aside)), { mode: 0o600 });
-      rmSync(aside);
-    }
+    giveTo(next, before);
     this.#tidy();
   }
 
@@ -104,8 +117,45 @@ export class RotatingFile {
     });
     old.sort((a, b) => b.atMs - a.atMs);
     const oldestMs = maxAgeDays > 0 ? this.wallMs() - maxAgeDays * DAY_MS : Number.NEGATIVE_INFINITY;
-    for (const [rank, { name, atMs }] of old.entries()) {
-      if ((maxBackups > 0 && rank >= maxBackups) || atMs < oldestMs) rmSync(join(folder, name), { force: true });
-    }
+    // One that was being compressed when the process ended is there twice.
+    const times = [...new Set(old.map(({ atMs }) => atMs))];
+    const kept = old.filter(({ name, atMs }) => {
+      const isKept = (maxBackups === 0 || times.indexOf(atMs) < maxBackups) && atMs >= oldestMs;
+      if (!isKept) rmSync(join(folder, name), { force: true });
+      return isKept;
+    });
+    if (!this.options.compress) return;
+    const plain = kept.filter(({ name }) => !name.endsWith('.gz')).map(({ name }) => join(folder, name));
+    // One after the other; each is looked for again when its turn comes.
+    if (plain.length > 0)
+      this.#compressing = (this.#compressing ?? Promise.resolve()).then(async () => {
+        for (const path of plain) await compress(path);
+      });
+  }
+}
+
+/** What cannot be compressed stays as it is. */
+async function compress(path: string): Promise<void> {
+  const to = `${path}.gz`;
+  try {
+    const stats = statSync(path);
+    const output = createWriteStream(to, { mode: 0o600 });
+    output.on('open', (fd) => giveTo(fd, stats));
+    await pipeline(createReadStream(path), createGzip(), output);
+    await rm(path);
+  } catch (cause) {
+    // It has been removed as one too many, or was compressed by the turn before.
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return;
+    await rm(to, { force: true }).catch(() => {});
+  }
+}
+
+/** To the owner of another file, in its mode; whoever may not give it away keeps it. */
+function giveTo(fd: number, { mode, uid, gid }: Stats): void {
+  try {
+    fchmodSync(fd, mode & 0o777);
+    fchownSync(fd, uid, gid);
+  } catch {
+    // Not root, or a file system that knows neither.
   }
 }

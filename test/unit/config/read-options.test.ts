@@ -551,6 +551,16 @@ describe('checks', () => {
       'invalid log rotation config: json: cannot unmarshal string into Go struct field ' +
         'logRotationConfig.Logger.maxsize of type int',
     ],
+    ...['99999999999999999999', '-9223372036854775809', '1e2', '1.5'].map((number): [string[], string] => [
+      ['--enable-log-rotation', '--log-outputs=/a', `--log-rotation-config-json={"MaxAge": ${number}}`],
+      `invalid log rotation config: json: cannot unmarshal number ${number} into Go struct field ` +
+        'logRotationConfig.Logger.maxage of type int',
+    ]),
+    [
+      ['--enable-log-rotation', '--log-outputs=/a', '--log-rotation-config-json={"compress":1}'],
+      'invalid log rotation config: json: cannot unmarshal number into Go struct field ' +
+        'logRotationConfig.Logger.compress of type bool',
+    ],
     [
       ['--log-outputs=systemd/journal,stderr'],
       `running with systemd/journal but other '--log-outputs' values (["stderr" "systemd/journal"]) are ` +

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -47,7 +47,7 @@ describe('a log file that is rotated', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it('keeps the newest, compressed, and leaves other files alone', () => {
+  it('keeps the newest, compressed, and leaves other files alone', async () => {
     writeFileSync(join(folder, 'etcd-notes.log'), 'mine');
     const file = open({ maxBackups: 2, compress: true });
     for (const text of ['a', 'b', 'c', 'd']) {
@@ -55,9 +55,47 @@ describe('a log file that is rotated', () => {
       file.write(line(text));
     }
     file.close();
+    await file.compressed();
     const kept = readdirSync(folder).filter((name) => name.endsWith('.gz'));
     expect(kept.map((name) => gunzipSync(readFileSync(join(folder, name))).toString()[0]).sort()).toEqual(['b', 'c']);
     expect(readFileSync(join(folder, 'etcd-notes.log'), 'utf8')).toBe('mine');
+    expect(readdirSync(folder)).toHaveLength(4);
+  });
+
+  it('is compressed beside what else there is to do: a line is written at once', async () => {
+    const file = open({ compress: true });
+    file.write(line('a'));
+    file.write(line('b'));
+    expect(readFileSync(join(folder, 'etcd.log'), 'utf8')).toBe(line('b'));
+    expect(readdirSync(folder).filter((name) => name.endsWith('.gz'))).toEqual([]);
+    await file.compressed();
+    file.close();
+    expect(readdirSync(folder).sort()).toEqual([expect.stringMatching(/^etcd-.*\.log\.gz$/), 'etcd.log']);
+  });
+
+  it('compresses what was left over, and counts what is there twice once', async () => {
+    for (const day of ['20', '21']) writeFileSync(join(folder, `etcd-2026-11-${day}T00-00-00.000.log`), day);
+    writeFileSync(join(folder, 'etcd-2026-11-21T00-00-00.000.log.gz'), 'half of it');
+    const file = open({ maxBackups: 2, compress: true });
+    await file.compressed();
+    file.close();
+    expect(readdirSync(folder).sort()).toEqual([
+      'etcd-2026-11-20T00-00-00.000.log.gz',
+      'etcd-2026-11-21T00-00-00.000.log.gz',
+      'etcd.log',
+    ]);
+    expect(gunzipSync(readFileSync(join(folder, 'etcd-2026-11-21T00-00-00.000.log.gz'))).toString()).toBe('21');
+  });
+
+  it('stays for those whom the first one was for', async () => {
+    writeFileSync(join(folder, 'etcd.log'), '');
+    chmodSync(join(folder, 'etcd.log'), 0o664);
+    const file = open({ compress: true });
+    file.write(line('a'));
+    file.write(line('b'));
+    await file.compressed();
+    file.close();
+    for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o664);
   });
 
   it('throws away what is too old when it is opened', () => {
