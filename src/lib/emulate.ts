@@ -46,6 +46,32 @@ const differences = {
   hasV2Stages: row(true, true, false, false),
   /** `--log-package-levels` is known, and ignored beside a log of zap's; `--next-cluster-version-compatible` counts. */
   hasOptionsOf34: row(true, false, false, false),
+  /** What is said of a data directory that is not used yet ('' = nothing), and of one that is. */
+  saysOfEmptyDir: row('', '', 'Initialize and start etcd server', 'Initialize and start etcd server'),
+  saysOfUsedDir: row(
+    'server has been already initialized',
+    'server has been already initialized',
+    'server has already been initialized',
+    'server has already been initialized',
+  ),
+  /** What is said of a peer whose version does not go with ours. */
+  refusesPeerVersion: row(
+    'failed to check version compatibility',
+    'failed to check version compatibility',
+    'failed version compatibility check',
+    'failed version compatibility check',
+  ),
+  /** What is said of the database at a start from a snapshot. */
+  recoveredBackend: row(
+    'recovered v3 backend from snapshot',
+    'recovered v3 backend from snapshot',
+    'recovered v3 backend',
+    'recovered v3 backend',
+  ),
+  /** What is said of a snapshot that the member has taken. */
+  savedSnapshot: row('saved snapshot', 'saved snapshot', 'saved snapshot to disk', 'saved snapshot to disk'),
+  /** The record of a snapshot tells whether it was one out of turn. */
+  canForceSnapshots: since36,
   /** Whether a start-up error is logged twice, first as the warning `failed to start etcd`. */
   warnsFailedToStart: row(true, true, false, false),
   /** `--snapshot-count` when not given. */

@@ -2,7 +2,7 @@
  * Whether two servers may talk: their versions, and the cluster they belong to. Source: etcd's rafthttp
  * checkClusterCompatibilityFromHeader.
  */
-import { type EmulatedVersion, fullVersionOf } from '../lib/emulate.js';
+import { differenceOf, type EmulatedVersion, fullVersionOf } from '../lib/emulate.js';
 import type { HttpRequest } from '../lib/http.js';
 import { innerText, wireErrors } from '../proto/errors.js';
 import { hex, MIN_CLUSTER_VERSION, type PeerContext } from './context.js';
@@ -47,7 +47,7 @@ export function refusalOf(request: HttpRequest, context: PeerContext): string | 
   if (problem !== undefined) {
     const versions = `remote[${fields['remote-peer-server-name']}]=${fields['remote-peer-server-version']}`;
     const error = `${problem}: ${versions}, local=${fullVersionOf[emulate]}`;
-    logger.warn('failed version compatibility check', { ...fields, error });
+    logger.warn(differenceOf('refusesPeerVersion', emulate), { ...fields, error });
     return INCOMPATIBLE_VERSION;
   }
   const clusterId = headers['x-etcd-cluster-id'] ?? '';

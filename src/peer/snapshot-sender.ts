@@ -4,6 +4,7 @@
  * begun anew from the start when raft asks for it.
  */
 import { humanBytes } from '../lib/go/bytes.js';
+import { formatMs } from '../lib/go/duration.js';
 import type { Message, NodeId } from '../raftpb/types.js';
 import { CONNECTION_TIMEOUT_MS, errorText, hex, type PeerContext } from './context.js';
 import { MessageFrameEncoder } from './message-frames.js';
@@ -54,6 +55,8 @@ export class SnapshotSender {
       size: humanBytes(bytes),
     };
     const to = { To: hex(peerId) };
+    const merged = { from: hex(context.local.id), to: hex(peerId), bytes, size: humanBytes(bytes) };
+    logger.info('sending merged snapshot', merged);
     logger.info('sending database snapshot', fields);
     metrics.snapshotSending.inc(to);
     const begunMs = clock.monotonicMs();
@@ -72,6 +75,7 @@ export class SnapshotSender {
       outcome = 'finished';
       this.status.activate();
       logger.info('sent database snapshot', fields);
+      logger.info('sent merged snapshot', { ...merged, took: formatMs(clock.monotonicMs() - begunMs) });
       metrics.sentBytes.inc(to, bytes);
       metrics.snapshotSent.inc(to);
       metrics.snapshotSendSeconds.observe(to, (clock.monotonicMs() - begunMs) / 1000);

@@ -1,12 +1,18 @@
 /**
  * What a data directory was used for before, which decides what a start on it becomes. As etcd's identifyDataDirOrDie.
  */
+import type { MemberOptions } from '../config/member-options.js';
 import type { Disk } from '../lib/disk.js';
+import { differenceOf } from '../lib/emulate.js';
 import type { Logger } from '../lib/logger.js';
 import { FatalStartError } from './fatal-start-error.js';
 
 /** Throws FatalStartError for both at once, and for a folder that cannot be read. */
-export function dataDirKind(disk: Disk, dataDir: string, logger: Logger): 'member' | 'proxy' | 'empty' {
+export function dataDirKind(
+  { dataDir, emulate }: Pick<MemberOptions, 'dataDir' | 'emulate'>,
+  disk: Disk,
+  logger: Logger,
+): 'member' | 'proxy' | 'empty' {
   const names = namesIn(disk, dataDir);
   for (const filename of names) {
     if (filename === 'member' || filename === 'proxy') continue;
@@ -15,9 +21,9 @@ export function dataDirKind(disk: Disk, dataDir: string, logger: Logger): 'membe
   const isMember = names.includes('member');
   const isProxy = names.includes('proxy');
   if (isMember && isProxy) throw new FatalStartError('invalid datadir; both member and proxy directories exist', {});
-  if (!isMember && !isProxy) return 'empty';
-  const kind = isMember ? 'member' : 'proxy';
-  logger.info('server has been already initialized', { 'data-dir': dataDir, 'dir-type': kind });
+  const kind = isMember ? 'member' : isProxy ? 'proxy' : 'empty';
+  const sentence = differenceOf(kind === 'empty' ? 'saysOfEmptyDir' : 'saysOfUsedDir', emulate);
+  if (sentence !== '') logger.info(sentence, { 'data-dir': dataDir, 'dir-type': kind });
   return kind;
 }
 

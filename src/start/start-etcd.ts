@@ -25,7 +25,7 @@ export interface Running {
 
 /** Rejects with FatalStartError, and as `startMember`. */
 export async function startEtcd(options: MemberOptions, logger: Logger, host?: HostParts): Promise<Running> {
-  const kind = dataDirKind(osDisk, options.dataDir, logger);
+  const kind = dataDirKind(options, osDisk, logger);
   const isProxy = kind === 'proxy' || (kind === 'empty' && options.v2Proxy.mode !== 'off');
   if (isProxy) {
     const { signal } = new AbortController();

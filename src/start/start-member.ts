@@ -226,6 +226,14 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     ports.serve('metrics', faces.metrics);
     ports.tellServing('client');
     ports.tellServing('http');
+    logger.info('now serving peer/client/metrics', {
+      'local-member-id': member.id.toString(16),
+      'initial-advertise-peer-urls': options.initialAdvertisePeerUrls,
+      'listen-peer-urls': textsOf(options.listenPeerUrls),
+      'advertise-client-urls': options.advertiseClientUrls,
+      'listen-client-urls': textsOf(options.listenClientUrls),
+      'listen-metrics-urls': textsOf(options.listenMetricsUrls),
+    });
   } catch (cause) {
     await member.stop();
     // The warnings that say so have been logged.

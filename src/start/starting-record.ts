@@ -5,10 +5,11 @@
 import type { DiscoveryOptions, ListenUrl, MemberOptions } from '../config/member-options.js';
 import { fullVersionOf } from '../lib/emulate.js';
 import { formatMs } from '../lib/go/duration.js';
-import type { LogFields } from '../lib/logger.js';
+import { type LogFields, silentLogger } from '../lib/logger.js';
 import { goPlatform, processors } from '../lib/os/processors.js';
 import { quotaBytes } from '../member/apply/quota.js';
 import { memberDirOf } from '../member/bootstrap/paths.js';
+import { localAddressOf } from './local-address.js';
 
 /** `cluster`: where the other members are not known from elsewhere. */
 export function startingFields(
@@ -47,7 +48,8 @@ export function startingFields(
     'advertise-client-urls': options.advertiseClientUrls,
     'listen-client-urls': textsOf(options.listenClientUrls),
     'listen-metrics-urls': textsOf(options.listenMetricsUrls),
-    ...(isNewer ? { 'local-address': '' } : {}),
+    ...(emulate === '3.6' && { 'experimental-local-address': localAddressOf(options, silentLogger) ?? '' }),
+    ...(emulate === '3.7' && { 'local-address': localAddressOf(options, silentLogger) ?? '' }),
     cors: orAny(options.cors),
     'host-whitelist': orAny(options.hostWhitelist),
     'initial-cluster': isInitialized ? '' : clusterText(options.initialCluster),
@@ -65,7 +67,8 @@ export function startingFields(
     'auto-compaction-mode': options.autoCompactionMode,
     'auto-compaction-retention': retention,
     'auto-compaction-interval': retention,
-    ...(isNewer ? v3DiscoveryFields(options.discovery) : v2DiscoveryFields(options.discovery)),
+    ...(emulate === '3.7' ? {} : v2DiscoveryFields(options.discovery)),
+    ...(isNewer ? v3DiscoveryFields(options.discovery) : {}),
     ...(emulate === '3.4' ? {} : { 'downgrade-check-interval': formatMs(options.downgradeCheckIntervalMs) }),
     ...(isNewer ? { 'max-learners': options.maxLearners, 'v2-deprecation': 'write-only' } : {}),
   };

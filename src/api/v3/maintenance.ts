@@ -96,7 +96,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
 }
 
 async function sendSnapshot(member: MemberFace, stream: ServerStream<unknown, SnapshotResponse>): Promise<void> {
-  const { snapshot, storageVersion } = await member.maintenance.snapshot(stream);
+  const { snapshot, storageVersion, sent } = await member.maintenance.snapshot(stream);
   try {
     const digest = createHash('sha256');
     let left = snapshot.sizeBytes;
@@ -110,6 +110,7 @@ async function sendSnapshot(member: MemberFace, stream: ServerStream<unknown, Sn
       await send(chunk);
     }
     await send(digest.digest());
+    sent();
   } finally {
     snapshot.close();
   }

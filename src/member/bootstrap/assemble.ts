@@ -10,12 +10,13 @@ import type { Backend } from '../../backend/types.js';
 import { type ClusterMember, memberToJson } from '../../datadir/cluster-member.js';
 import { Lessor } from '../../lease/lessor.js';
 import { differenceOf, fullVersionOf } from '../../lib/emulate.js';
+import { humanBytes } from '../../lib/go/bytes.js';
 import type { Logger } from '../../lib/logger.js';
 import { MvccStore } from '../../mvcc/store.js';
 import { innerText, wireErrors } from '../../proto/errors.js';
 import { RawNode } from '../../raft/rawnode.js';
 import type { RaftLogger } from '../../raft/world/logger.js';
-import { makeConfState } from '../../raftpb/types.js';
+import { makeConfState, type Snapshot } from '../../raftpb/types.js';
 import { V2Store } from '../../v2/store.js';
 import { purge, snapshotDbName } from '../../wal/index.js';
 import type { SnapshotFiles } from '../../wal/types.js';
@@ -90,6 +91,12 @@ export function assemble({
   );
   const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor, failpoints: world.failpoints }));
   lessor.setKeyDeleter(() => store.write());
+  if (store.compactRevision > 0)
+    logger.info('restored last compact revision', {
+      'meta-bucket-name-key': 'finishedCompactRev',
+      'restored-compact-revision': store.compactRevision,
+    });
+  logger.info('kvstore restored', { 'current-rev': store.currentRevision });
 
   const v2 = new V2Store();
   const cluster = new Cluster(
@@ -105,6 +112,7 @@ export function assemble({
   cluster.restore(membership);
   refuseLearners(isNew ? initialMembers : cluster.members, config.maxLearners);
   reading(dbPath, () => restoreV2(v2, log.snapshot?.data ?? NO_DATA, () => membership));
+  if (log.snapshot !== undefined) tellRecovered(log.snapshot, backend, config, logger);
   const confState = log.snapshot?.metadata.confState ?? makeConfState();
   const node = new RawNode({
     id: log.memberId,
@@ -122,13 +130,15 @@ export function assemble({
   });
   if (log.peers !== undefined)
     node.bootstrap(log.peers.map((member) => ({ id: member.id, context: Buffer.from(memberToJson(member)) })));
-  const fields = {
-    'cluster-id': log.clusterId.toString(16),
-    'local-member-id': log.memberId.toString(16),
-  };
-  if (isNew) logger.info('starting local member', fields);
+  const memberId = log.memberId.toString(16);
+  const clusterId = log.clusterId.toString(16);
+  if (isNew) logger.info('starting local member', { 'local-member-id': memberId, 'cluster-id': clusterId });
   else if (!config.forceNewCluster)
-    logger.info('restarting local member', { ...fields, 'commit-index': node.committed });
+    logger.info('restarting local member', {
+      'cluster-id': clusterId,
+      'local-member-id': memberId,
+      'commit-index': node.committed,
+    });
 
   return {
     node,
@@ -190,6 +200,19 @@ function refuseDowngrade(
         `start with --emulate-version ${major}.${minor} or later, or let the cluster be downgraded first`,
     );
   }
+}
+
+function tellRecovered(snapshot: Snapshot, backend: FileBackend, { emulate }: MemberConfig, logger: Logger): void {
+  logger.info('recovered v2 store from snapshot', {
+    'snapshot-index': snapshot.metadata.index,
+    'snapshot-size': humanBytes(snapshot.data.length),
+  });
+  logger.info(differenceOf('recoveredBackend', emulate), {
+    'backend-size-bytes': backend.sizeBytes,
+    'backend-size': humanBytes(backend.sizeBytes),
+    'backend-size-in-use-bytes': backend.sizeInUseBytes,
+    'backend-size-in-use': humanBytes(backend.sizeInUseBytes),
+  });
 }
 
 /** The core speaks in whole sentences; here they become records. */

@@ -145,6 +145,6 @@ export class Leadership {
         : before === NONE
           ? `elected leader ${to}`
           : `changed leader from ${from} to ${to}`;
-    logger.info(`raft.node: ${me} ${change} at term ${node.term}`);
+    logger.with({ logger: 'raft' }).info(`raft.node: ${me} ${change} at term ${node.term}`);
   }
 }

@@ -31,7 +31,7 @@ import {
 } from '../../datadir/v2-membership.js';
 import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { type ClusterId, hexId, type MemberId } from '../../lib/ids.js';
-import type { Logger } from '../../lib/logger.js';
+import type { LogFields, Logger } from '../../lib/logger.js';
 import type { V2Store } from '../../v2/store.js';
 import { followClusterVersion } from './storage-version.js';
 
@@ -39,6 +39,8 @@ export class Cluster {
   readonly #members = new Map<MemberId, ClusterMember>();
   readonly #removed = new Set<MemberId>();
   #version: string | undefined;
+  /** The last one that was said to be enabled. */
+  #enabledVersion: string | undefined;
   #downgrade: DowngradeInfo = { enabled: false, targetVersion: '' };
 
   constructor(
@@ -97,6 +99,32 @@ export class Cluster {
     for (const id of state.removed) this.#removed.add(id);
     this.#version = state.version;
     this.#downgrade = readDowngrade(this.backend);
+    this.#tellRestored();
+  }
+
+  #tellRestored(): void {
+    const { logger } = this;
+    this.#tellEnabled();
+    for (const { id, peerURLs, isLearner } of this.members)
+      logger.info('recovered/added member from store', {
+        ...this.#ids,
+        'recovered-remote-peer-id': id.toString(16),
+        'recovered-remote-peer-urls': peerURLs,
+        'recovered-remote-peer-is-learner': isLearner,
+      });
+    if (this.#version !== undefined)
+      logger.info('set cluster version from store', { 'cluster-version': majorMinor(this.#version) });
+  }
+
+  /** As etcd's `UpdateCapability`; all that the versions served here can do is there always. */
+  #tellEnabled(): void {
+    if (this.#version === undefined || this.#version === this.#enabledVersion) return;
+    this.#enabledVersion = this.#version;
+    this.logger.info('enabled capabilities for version', { 'cluster-version': majorMinor(this.#version) });
+  }
+
+  get #ids(): LogFields {
+    return { 'cluster-id': this.id.toString(16), 'local-member-id': this.localId.toString(16) };
   }
 
   /**
@@ -122,8 +150,7 @@ export class Cluster {
     storeMember(this.v2, member);
     if (options.persist) this.#store(member);
     this.logger.info(this.#isKnown(options) ? 'ignore already added member' : 'added member', {
-      'cluster-id': this.id.toString(16),
-      'local-member-id': this.localId.toString(16),
+      ...this.#ids,
       'added-peer-id': member.id.toString(16),
       'added-peer-peer-urls': member.peerURLs,
       'added-peer-is-learner': member.isLearner,
@@ -141,15 +168,13 @@ export class Cluster {
     }
     if (this.#isKnown(options)) {
       this.logger.info('ignore already removed member', {
-        'cluster-id': this.id.toString(16),
-        'local-member-id': this.localId.toString(16),
+        ...this.#ids,
         'removed-remote-peer-id': id.toString(16),
       });
       return;
     }
     this.logger.info('removed member', {
-      'cluster-id': this.id.toString(16),
-      'local-member-id': this.localId.toString(16),
+      ...this.#ids,
       'removed-remote-peer-id': id.toString(16),
       ...(member !== undefined && {
         'removed-remote-peer-urls': member.peerURLs,
@@ -164,16 +189,22 @@ export class Cluster {
     const isKnown = this.#isKnown(options);
     if (isKnown && this.#promoteInBucket(id)) return;
     this.logger.info(isKnown ? 'ignore already promoted member in v3store' : 'promote member', {
-      'cluster-id': this.id.toString(16),
-      'local-member-id': this.localId.toString(16),
-      ...(isKnown && { 'promoted-member-id': id.toString(16) }),
+      ...this.#ids,
+      'promoted-member-id': id.toString(16),
     });
   }
 
   /** Learner or voter stays what it is, whatever the request said (etcd #21694). */
   updatePeerURLs(id: MemberId, peerURLs: readonly string[], options: { persist: boolean }): void {
     const changed = this.#change(id, { peerURLs }, options);
-    if (changed !== undefined) storeRaftAttributes(this.v2, changed);
+    if (changed === undefined) return;
+    storeRaftAttributes(this.v2, changed);
+    this.logger.info(this.#isKnown(options) ? 'ignored already updated member' : 'updated member', {
+      ...this.#ids,
+      'updated-remote-peer-id': id.toString(16),
+      'updated-remote-peer-urls': peerURLs,
+      'updated-remote-peer-is-learner': changed.isLearner,
+    });
   }
 
   /** A member publishing itself. Ignored for one that is not (or no longer) there. */
@@ -194,10 +225,10 @@ export class Cluster {
       followClusterVersion(this.backend, version);
     }
     if (from === version) return;
-    const fields = { 'cluster-id': this.id.toString(16), 'local-member-id': this.localId.toString(16) };
     if (from === undefined)
-      this.logger.info('set initial cluster version', { ...fields, 'cluster-version': majorMinor(version) });
-    else this.logger.info('updated cluster version', { ...fields, from: majorMinor(from), to: majorMinor(version) });
+      this.logger.info('set initial cluster version', { ...this.#ids, 'cluster-version': majorMinor(version) });
+    else this.logger.info('updated cluster version', { ...this.#ids, from: majorMinor(from), to: majorMinor(version) });
+    this.#tellEnabled();
   }
 
   setDowngrade(downgrade: DowngradeInfo, options: { persist: boolean }): void {

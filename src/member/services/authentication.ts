@@ -160,7 +160,10 @@ export class Authentication {
     const { store, tokens, clock, logger } = this.deps;
     await this.deps.linearizable();
     for (;;) {
-      const revision = await this.#checkPassword(name, password);
+      const revision = await this.#checkPassword(name, password).catch((cause: Error) => {
+        logger.warn('invalid authentication was requested', { user: name, error: cause.message });
+        throw cause;
+      });
       const authenticate = { name, password: '', simpleToken: tokens.prefix() };
       const login = await this.deps.propose({ kind: 'authenticate', request: authenticate });
       if (store.revision === revision) return tokens.tokenOf(login, clock.wallMs());

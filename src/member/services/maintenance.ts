@@ -5,6 +5,8 @@ import type { BackendSnapshot } from '../../backend/types.js';
 import { type Caller, checkWanted } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
+import { humanBytes } from '../../lib/go/bytes.js';
+import { formatMs } from '../../lib/go/duration.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import type { KvHash } from '../../mvcc/types.js';
@@ -17,6 +19,8 @@ import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
 import type { Space } from './space.js';
 import type { StoreWork } from './store-work.js';
+
+const SHA256_BYTES = 32;
 
 export interface MaintenanceDeps {
   readonly emulate: EmulatedVersion;
@@ -122,11 +126,26 @@ export class Maintenance {
     this.deps.logger.info('finished defragment');
   }
 
-  /** To be closed. */
-  async snapshot(caller?: Caller): Promise<{ snapshot: BackendSnapshot; storageVersion: string }> {
-    return {
-      snapshot: await this.#timed('snapshot', () => this.deps.backend.snapshot(caller)),
-      storageVersion: readStorageVersion(this.deps.backend) ?? '',
+  /** To be closed; `sent` is called when its client has been sent all of it. */
+  async snapshot(caller?: Caller): Promise<{ snapshot: BackendSnapshot; storageVersion: string; sent: () => void }> {
+    const { backend, clock, emulate, logger } = this.deps;
+    const snapshot = await this.#timed('snapshot', () => backend.snapshot(caller));
+    const storageVersion = readStorageVersion(backend) ?? '';
+    const beganMs = clock.monotonicMs();
+    const size = { 'total-bytes': snapshot.sizeBytes, size: humanBytes(snapshot.sizeBytes) };
+    const version = differenceOf('statusHasStorageVersion', emulate) ? { 'storage-version': storageVersion } : {};
+    logger.info('sending database snapshot to client', { ...size, ...version });
+    const sent = (): void => {
+      logger.info('sending database sha256 checksum to client', {
+        'total-bytes': snapshot.sizeBytes,
+        'checksum-size': SHA256_BYTES,
+      });
+      logger.info('successfully sent database snapshot to client', {
+        ...size,
+        took: formatMs(clock.monotonicMs() - beganMs),
+        ...version,
+      });
     };
+    return { snapshot, storageVersion, sent };
   }
 }

@@ -5,7 +5,7 @@
  */
 import { differenceOf } from '../../lib/emulate.js';
 import { formatMs } from '../../lib/go/duration.js';
-import type { Logger } from '../../lib/logger.js';
+import type { LogFields, Logger } from '../../lib/logger.js';
 import { wireErrors } from '../../proto/errors.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { Cluster } from '../membership/cluster.js';
@@ -63,9 +63,11 @@ export class Publisher {
     this.#proposeAttributes().then(
       () => {
         this.#state = 'done';
+        const { 'publish-timeout': publishTimeout, ...fields } = this.#fields();
         logger.info('published local member to cluster through raft', {
-          ...this.#fields(),
+          ...fields,
           'cluster-id': cluster.id.toString(16),
+          'publish-timeout': publishTimeout,
         });
         this.#resolve();
       },
@@ -80,14 +82,14 @@ export class Publisher {
     this.deps.logger.warn('failed to publish local member to cluster through raft', { ...this.#fields(), error });
   }
 
-  #fields(): Record<string, string> {
+  #fields(): LogFields {
     const { cluster, config } = this.deps;
     const { name, clientURLs } = this.#attributes;
     const id = cluster.localId.toString(16);
     return {
       'local-member-id': id,
       'local-member-attributes': `{Name:${name} ClientURLs:[${clientURLs.join(' ')}]}`,
-      'request-path': `/0/members/${id}/attributes`,
+      ...(differenceOf('membershipInV2Requests', config.emulate) && { 'request-path': `/0/members/${id}/attributes` }),
       'publish-timeout': formatMs(requestTimeoutMs(config)),
     };
   }

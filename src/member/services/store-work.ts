@@ -34,6 +34,7 @@ export class StoreWork {
   observer: CompactionObserver | undefined;
   /** Unix time of the last one that came to its end, since the start. */
   lastCompactionSeconds = 0;
+  #recordsBefore = 0;
   #compactionBeganMs: number | undefined;
   readonly #compactions = new Map<number, Promise<boolean>>();
   #busy = false;
@@ -117,6 +118,7 @@ export class StoreWork {
     const beganMs = clock.monotonicMs();
     if (this.#compactionBeganMs === undefined) {
       this.#compactionBeganMs = beganMs;
+      this.#recordsBefore = store.counts.compactedRecords;
       this.deps.logger.info('compact tree index', { revision: store.compactRevision });
     }
     store.work(limit);
@@ -135,6 +137,7 @@ export class StoreWork {
     logger.info('finished scheduled compaction', {
       'compact-revision': last?.revision ?? store.compactRevision,
       took: formatMs(tookMs),
+      'number-of-keys-compacted': store.counts.compactedRecords - this.#recordsBefore,
       ...(last !== undefined && { hash: last.hash }),
       'current-db-size-bytes': backend.sizeBytes,
       'current-db-size': humanBytes(backend.sizeBytes),

@@ -111,7 +111,6 @@ export class Versions {
       const id = ids.next();
       await proposals.proposeV2(id, versionRequest(id, version));
     } else await proposals.propose({ kind: 'clusterVersionSet', request: { ver: version } });
-    logger.info('enabled capabilities for version', { 'cluster-version': majorMinor(version) });
     logger.info('cluster version is updated', { 'cluster-version': majorMinor(version) });
   }
 

@@ -77,7 +77,7 @@ export class SnapshotInstaller implements SnapshotInstalls {
   constructor(readonly deps: SnapshotInstallerDeps) {}
 
   persist(snapshot: Snapshot, hardState: HardState): void {
-    const { snapshots, wal, storage, failpoints } = this.deps;
+    const { snapshots, wal, storage, logger, failpoints } = this.deps;
     const { index, term, confState } = snapshot.metadata;
     failpoints?.hit('raftBeforeSaveSnap');
     snapshots.save(snapshot);
@@ -87,6 +87,7 @@ export class SnapshotInstaller implements SnapshotInstalls {
     wal.syncAll();
     failpoints?.hit('raftBeforeApplySnap');
     storage.applySnapshot(snapshot);
+    logger.info('applied incoming Raft snapshot', { 'snapshot-index': index });
     failpoints?.hit('raftAfterApplySnap');
     wal.releaseTo(index);
     failpoints?.hit('raftAfterWALRelease');
@@ -170,16 +171,22 @@ export class SnapshotInstaller implements SnapshotInstalls {
     const { backend, lessor, store, alarms, auth, cluster, logger } = this.deps;
     logger.info('restoring lease store');
     lessor.restore(backend, leases);
+    logger.info('restored lease store');
     logger.info('restoring mvcc store');
     store.restore(backend, keys);
+    logger.info('restored mvcc store', { 'consistent-index': readConsistentIndex(backend) });
     logger.info('restoring alarm store');
     alarms.restore();
+    logger.info('restored alarm store');
     logger.info('restoring auth store');
     auth.restore(backend);
+    logger.info('restored auth store');
     logger.info('restoring v2 store');
     restoreV2();
+    logger.info('restored v2 store');
     logger.info('restoring cluster configuration');
     cluster.restore(membershipAt(snapshot, backend));
+    logger.info('restored cluster configuration');
     const backendIndex = readConsistentIndex(backend);
     // One that is ahead has members that are yet to be learned of.
     if (backendIndex <= snapshot.metadata.index) cluster.correctBucket();

@@ -12,6 +12,7 @@
  * `maxSnapshots` are purged now and then.
  */
 import type { Backend } from '../../backend/types.js';
+import { differenceOf } from '../../lib/emulate.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MemoryStorage } from '../../raft/log/memory-storage.js';
 import type { ConfState } from '../../raftpb/types.js';
@@ -28,7 +29,7 @@ export interface TakenSnapshotsDeps {
   readonly snapshots: SnapshotFiles;
   readonly storage: MemoryStorage;
   readonly logger: Logger;
-  readonly config: Pick<MemberConfig, 'snapshotCount' | 'snapshotCatchupEntries'>;
+  readonly config: Pick<MemberConfig, 'emulate' | 'snapshotCount' | 'snapshotCatchupEntries'>;
   readonly start: { readonly snapshotIndex: number };
   readonly v2Json: () => Uint8Array | Promise<Uint8Array>;
   /** Followers are about to ask for entries that would go. */
@@ -63,7 +64,7 @@ export class TakenSnapshots {
       'local-member-applied-index': state.applied,
       'local-member-snapshot-index': this.#lastIndex,
       'local-member-snapshot-count': config.snapshotCount,
-      'snapshot-forced': forced,
+      ...(differenceOf('canForceSnapshots', config.emulate) && { 'snapshot-forced': forced }),
     });
     this.#lastIndex = state.applied;
     // All that describes the state at this index is taken now; only writing it takes time.
@@ -114,7 +115,7 @@ export class TakenSnapshots {
     snapshots.save({ data, metadata: at });
     wal.saveSnapshot(at);
     wal.releaseTo(at.index);
-    logger.info('saved snapshot', { 'snapshot-index': at.index });
+    logger.info(differenceOf('savedSnapshot', config.emulate), { 'snapshot-index': at.index });
     storage.createSnapshot(at.index, { confState: at.confState, data });
     if (this.deps.holdsLog()) {
       logger.info('skip compaction since there is an inflight snapshot');

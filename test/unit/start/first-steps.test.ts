@@ -38,7 +38,7 @@ describe('the kind of a data directory', () => {
   it('tells of files that are none of ours', () => {
     mkdirSync(join(dir, 'member'));
     writeFileSync(join(dir, 'member.bak'), '');
-    expect(dataDirKind(osDisk, dir, logger)).toBe('member');
+    expect(dataDirKind({ dataDir: dir, emulate: '3.5' }, osDisk, logger)).toBe('member');
     expect(records).toMatchObject([
       { level: 'warn', message: 'found invalid file under data directory', fields: { filename: 'member.bak' } },
       { level: 'info', message: 'server has been already initialized', fields: { 'dir-type': 'member' } },
@@ -47,22 +47,24 @@ describe('the kind of a data directory', () => {
 
   it('is fatal for a member and a proxy in one', () => {
     for (const name of ['member', 'proxy']) mkdirSync(join(dir, name));
-    expect(() => dataDirKind(osDisk, dir, logger)).toThrow('invalid datadir; both member and proxy directories exist');
+    expect(() => dataDirKind({ dataDir: dir, emulate: '3.5' }, osDisk, logger)).toThrow(
+      'invalid datadir; both member and proxy directories exist',
+    );
   });
 
   it('is fatal for what cannot be listed, and empty for what is not there', () => {
     const file = join(dir, 'file');
     writeFileSync(file, '');
-    expect(() => dataDirKind(osDisk, file, logger)).toThrow(
+    expect(() => dataDirKind({ dataDir: file, emulate: '3.5' }, osDisk, logger)).toThrow(
       expect.objectContaining({
         message: 'failed to list data directory',
         fields: { dir: file, error: `readdirent ${file}: not a directory` },
       }),
     );
-    expect(() => dataDirKind(osDisk, join(file, 'below'), logger)).toThrow(
+    expect(() => dataDirKind({ dataDir: join(file, 'below'), emulate: '3.5' }, osDisk, logger)).toThrow(
       expect.objectContaining({ fields: { dir: `${file}/below`, error: `open ${file}/below: not a directory` } }),
     );
-    expect(dataDirKind(osDisk, join(dir, 'nothing'), logger)).toBe('empty');
+    expect(dataDirKind({ dataDir: join(dir, 'nothing'), emulate: '3.5' }, osDisk, logger)).toBe('empty');
   });
 });
 
@@ -332,7 +334,9 @@ describe('the record of a start', () => {
     const of = (version: string) =>
       startingFields(memberOptions([`--emulate-version=${version}`, '--data-dir=d']), { isInitialized: false });
     expect(of('3.6')).toMatchObject({ 'v2-deprecation': 'write-only', 'max-learners': 1, 'discovery-token': '' });
-    expect(of('3.6')).not.toHaveProperty('discovery-url');
+    expect(of('3.6')).toMatchObject({ 'discovery-url': '', 'experimental-local-address': '' });
+    expect(of('3.7')).toMatchObject({ 'discovery-token': '', 'local-address': '' });
+    expect(of('3.7')).not.toHaveProperty('discovery-url');
     expect(of('3.4')).not.toHaveProperty('compact-check-time-interval');
   });
 });

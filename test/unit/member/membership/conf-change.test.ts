@@ -146,6 +146,21 @@ describe('a change', () => {
     expect(replay('3.6')).toEqual([...ignored, 'ignore already promoted member in v3store', removed]);
   });
 
+  it('of the version is told by every member, and what it enables once for each', () => {
+    const logger = new RecordingLogger();
+    const again = new Cluster(9n as never, 1n as never, backend, new V2Store(), logger, '3.6');
+    const told = (): string[] =>
+      logger.records.splice(0).map(({ message, fields }) => `${message} ${fields['cluster-version'] ?? ''}`.trim());
+    again.setVersion('3.5.0', { persist: true });
+    expect(told()).toEqual(['set initial cluster version 3.5', 'enabled capabilities for version 3.5']);
+    again.setVersion('3.5.0', { persist: true });
+    expect(told()).toEqual([]);
+    again.setVersion('3.6.0', { persist: true });
+    expect(told()).toEqual(['updated cluster version', 'enabled capabilities for version 3.6']);
+    again.restore({ members: [member(1n, 1)], removed: [], version: '3.6.0' });
+    expect(told()).toEqual(['recovered/added member from store', 'set cluster version from store 3.6']);
+  });
+
   it('of what a member says of itself is ignored for one that is not there', () => {
     cluster.updateAttributes(2n as never, { name: 'two', clientURLs: ['http://c'] }, { persist: true });
     expect(cluster.get(2n as never)).toEqual(member(2n, 2, { name: 'two', clientURLs: ['http://c'] }));

@@ -28,7 +28,7 @@ function taking(fails = '') {
       firstIndex: () => 1,
     } as unknown as MemoryStorage,
     logger: silentLogger,
-    config: { snapshotCount: 10, snapshotCatchupEntries: 5 },
+    config: { emulate: '3.5', snapshotCount: 10, snapshotCatchupEntries: 5 },
     start: { snapshotIndex: 0 },
     v2Json: () => new Uint8Array(),
     holdsLog: () => false,
