@@ -1,6 +1,6 @@
 /** A request's message, or the refusal that grpc-go has for one that is malformed. */
 import { type Method, ProtoDecodeError } from '../lib/codec.js';
-import { NOT_UTF8, textAlone } from '../proto/wire.js';
+import { NOT_UTF8, strictly } from '../proto/wire.js';
 import { Code, GrpcError, type GrpcServerOptions } from './types.js';
 
 /**
@@ -13,7 +13,7 @@ export function decodeRequest<I>(
   { malformedText }: Pick<GrpcServerOptions, 'malformedText'>,
 ): I {
   try {
-    return malformedText === undefined ? input.decode(message) : textAlone(() => input.decode(message));
+    return malformedText === undefined ? input.decode(message) : strictly(() => input.decode(message));
   } catch (cause) {
     if (!(cause instanceof ProtoDecodeError)) throw cause;
     const text = cause.message === NOT_UTF8 ? NOT_UTF8 : (malformedText ?? cause.message);

@@ -26,15 +26,18 @@ const half = new Uint32Array(cell.buffer);
 const MAX_DEPTH = 1000;
 
 export const NOT_UTF8 = 'string field contains invalid UTF-8';
-let takesTextAlone = false;
+let isStrict = false;
 
-/** Runs `decode`, which must not wait for anything. */
-export function textAlone<T>(decode: () => T): T {
-  takesTextAlone = true;
+/**
+ * Runs `decode`, which must not wait for anything, with what the codec of 3.7 (google.golang.org/protobuf) refuses more:
+ * strings that are no text, numbers of more than 64 bits, fields beyond the highest number.
+ */
+export function strictly<T>(decode: () => T): T {
+  isStrict = true;
   try {
     return decode();
   } finally {
-    takesTextAlone = false;
+    isStrict = false;
   }
 }
 
@@ -66,7 +69,10 @@ export class Reader {
       return first;
     }
     this.#varint(end);
-    return this.#low;
+    // Of a number of 32 bits three are the wire type, and 29 the highest field.
+    if (isStrict && this.#high !== 0) throw new ProtoDecodeError('proto: illegal field number');
+    // Go's field number has 32 bits: three more count.
+    return (this.#high & 7) * 0x1_0000_0000 + this.#low;
   }
 
   #varint(end: number): void {
@@ -84,7 +90,10 @@ export class Reader {
         low |= bits << 28;
         high = bits >>> 4;
       } else if (shift < 63) high |= bits << (shift - 32);
-      else high |= (bits & 1) << 31;
+      else {
+        if (isStrict && bits > 1) throw new ProtoDecodeError('proto: integer overflow');
+        high |= (bits & 1) << 31;
+      }
       if (byte < 0x80) break;
     }
     this.pos = pos;
@@ -176,7 +185,7 @@ export class Reader {
 
   /**
    * Up to 3.6 etcd takes any bytes in a string, and stores them: they come as lone surrogates, see `lib/raw-text.ts`.
-   * Within `textAlone` they are refused, as by 3.7.
+   * Within `strictly` they are refused, as by 3.7.
    */
   string(end: number): string {
     const stop = this.stop(end);
@@ -185,7 +194,7 @@ export class Reader {
     const { buf } = this;
     const view = Buffer.from(buf.buffer, buf.byteOffset + start, stop - start);
     if (isUtf8(view)) return view.toString('utf8');
-    if (takesTextAlone) throw new ProtoDecodeError(NOT_UTF8);
+    if (isStrict) throw new ProtoDecodeError(NOT_UTF8);
     return rawText(view);
   }
 
@@ -203,20 +212,21 @@ export class Reader {
    * the known ones as `number name number name …`, in Go's spelling, for the error alone.
    */
   skipUnknown(tag: number, end: number, message: string, fields: string): void {
-    const type = tag & 7;
+    const low = tag < 0x80 ? tag : this.#low;
+    const type = low & 7;
     if (type === 4) throw new ProtoDecodeError(`proto: ${message}: wiretype end group for non-group`);
     // Go's tag is the whole varint, the number its next 32 bits with their sign.
     const high = tag < 0x80 ? 0 : this.#high;
-    const number = (high << 29) | (tag >>> 3) | 0;
+    const number = (high << 29) | (low >>> 3) | 0;
     if (number <= 0) {
-      const whole = (BigInt(high) << 32n) | BigInt(tag);
+      const whole = (BigInt(high) << 32n) | BigInt(low);
       throw new ProtoDecodeError(`proto: ${message}: illegal tag ${number} (wire type ${whole})`);
     }
     const words = fields.split(' ');
     const known = words.indexOf(String(number));
     if (known !== -1) throw new ProtoDecodeError(`proto: wrong wireType = ${type} for field ${words[known + 1]}`);
     let depth = 0;
-    let next = tag;
+    let next = low;
     for (;;) {
       switch (next & 7) {
         case 0:

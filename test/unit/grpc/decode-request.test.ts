@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { decodeRequest } from '../../../src/grpc/decode-request.js';
 import { Code } from '../../../src/grpc/types.js';
-import { Auth } from '../../../src/proto/gen/etcdserverpb.js';
+import { Auth, Maintenance } from '../../../src/proto/gen/etcdserverpb.js';
 
 const malformedText = 'not a message';
 const prefix = 'grpc: error unmarshalling request: ';
@@ -24,4 +24,18 @@ it('bytes that are no text pass where nothing is said of all, as with etcd befor
   expect(() => decodeRequest(Auth.userGet, bytes, { malformedText })).toThrow('invalid UTF-8');
   const request = decodeRequest(Auth.userGet, bytes, {});
   expect(Auth.userGet.input.encode(request)).toEqual(bytes);
+});
+
+it.each([
+  ['a number of more than 64 bits', '08ffffffffffffffffff08'],
+  ['a field beyond the highest number', '808080801001'],
+])('%s is malformed where something is said of all, as with etcd 3.7', (_, hex) => {
+  const bytes = Buffer.from(hex, 'hex');
+  expect(() => decodeRequest(Maintenance.hashKV, bytes, { malformedText })).toThrow(malformedText);
+  expect(() => decodeRequest(Maintenance.hashKV, bytes, {})).not.toThrow();
+});
+
+it('a field whose number agrees with a known one in its low bits alone is another', () => {
+  const bytes = Buffer.from('8a8080801003616263', 'hex');
+  expect(decodeRequest(Auth.userGet, bytes, {})).toMatchObject({ name: '' });
 });
