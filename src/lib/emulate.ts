@@ -91,6 +91,8 @@ const differences = {
   // Members
   /** Sort orders and targets that do not exist are refused; before, they were taken as they came. */
   refusesUnknownSort: since36,
+  /** Ranges of keys without values name the keys' leases; 3.7 reads them from its index, which knows none. */
+  keysOnlyNamesLeases: row(true, true, true, false),
   /** Attributes and cluster version go into the log as bare v2 requests; after, as InternalRaftRequests. */
   membershipInV2Requests: row(true, true, false, false),
   /** `HashKV` of exactly the compacted revision is answered. */

@@ -42,6 +42,11 @@ export class RangeCursor {
     this.#next = interval.start;
   }
 
+  /** As `KeyReader.namesLeases`. */
+  get namesLeases(): boolean {
+    return this.#reader.namesLeases;
+  }
+
   /**
    * The next `limit` stored `KeyValue`s in key order, owned by the caller; fewer at the end. Throws InterruptedError
    * when the store was restored or closed.

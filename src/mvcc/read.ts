@@ -35,7 +35,11 @@ export class RecordReader {
   readonly #index: KeyIndex;
   readonly #backend: Pick<Backend, 'get' | 'scanner'>;
 
-  constructor(index: KeyIndex, backend: Pick<Backend, 'get' | 'scanner'>) {
+  constructor(
+    index: KeyIndex,
+    backend: Pick<Backend, 'get' | 'scanner'>,
+    readonly namesLeases: boolean,
+  ) {
     this.#index = index;
     this.#backend = backend;
   }

@@ -44,6 +44,8 @@ export interface MvccOptions {
   /** A key names a lease that does not exist; etcd logs it and goes on. */
   readonly onLostLease?: (lease: LeaseId, key: string) => void;
   readonly failpoints?: Failpoints | undefined;
+  /** Whether ranges of keys without values name the keys' leases; true by default. */
+  readonly keysOnlyNamesLeases?: boolean;
 }
 
 export class MvccStore implements KeyReader, WriteTarget {
@@ -82,6 +84,10 @@ export class MvccStore implements KeyReader, WriteTarget {
   /** 1 in an empty store. */
   get currentRevision(): number {
     return this.#current;
+  }
+
+  get namesLeases(): boolean {
+    return this.reader.namesLeases;
   }
 
   /** -1 when nothing was ever compacted. */
@@ -330,7 +336,7 @@ export class MvccStore implements KeyReader, WriteTarget {
     return {
       backend,
       index: found.index,
-      reader: new RecordReader(found.index, backend),
+      reader: new RecordReader(found.index, backend, this.#options.keysOnlyNamesLeases ?? true),
       current: found.currentRevision,
       compactedAt: found.compactRevision,
     };

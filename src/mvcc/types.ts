@@ -37,6 +37,8 @@ export interface RangeOptions {
 
 /** Reads as one state of the store; both the store and a write transaction (which sees its own changes) are one. */
 export interface KeyReader {
+  /** Whether ranges of keys without values name the keys' leases. */
+  readonly namesLeases: boolean;
   /**
    * `end` undefined or empty = the one key; `[0]` = all keys from `key` on; otherwise `[key, end)`, empty when `end <=
    * key`.

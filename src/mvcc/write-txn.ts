@@ -58,6 +58,10 @@ export class WriteTxn implements WriteTransaction {
     return this.#changes.length === 0 ? this.#main - 1 : this.#main;
   }
 
+  get namesLeases(): boolean {
+    return this.#target.reader.namesLeases;
+  }
+
   range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions): RangeResult {
     this.#target.counts.ranges++;
     return this.#target.reader.range(key, end, options, {

@@ -45,7 +45,10 @@ export async function rangeStream(
     const send = (): boolean => {
       member.auth.access.checkUnchanged(identity);
       const records = pieces.read(Math.min(chunkKeys, left));
-      const { kvs } = shapeRange(wholePiece, records, records.length);
+      const { kvs } = shapeRange(wholePiece, records, {
+        count: records.length,
+        namesLeases: pieces.cursor.namesLeases,
+      });
       left -= kvs.length;
       const isLast = left === 0;
       if (isLast && beyond > 0) pieces.countedRest();

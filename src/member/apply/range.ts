@@ -19,7 +19,7 @@ export function executeRange(source: KeyReader, request: RangeRequest): SplicedR
     limit: fetchLimit(request),
     countOnly: request.countOnly,
   });
-  return shapeRange(request, found.kvs, found.count);
+  return shapeRange(request, found.kvs, { count: found.count, namesLeases: source.namesLeases });
 }
 
 /**
@@ -32,8 +32,15 @@ export function fetchLimit(request: RangeRequest): number {
   return request.limit <= 0 || needsAll ? 0 : request.limit + 1;
 }
 
-/** The answer, from the `kvs` fetched in key order (which it may keep) and the number of keys in the range. */
-export function shapeRange(request: RangeRequest, fetched: Uint8Array[], count: number): SplicedRangeResponse {
+/**
+ * The answer, from the `kvs` fetched in key order (which it may keep) and the number of keys in the range.
+ * `namesLeases`: as `KeyReader` has it; what is sorted by value was read whole.
+ */
+export function shapeRange(
+  request: RangeRequest,
+  fetched: Uint8Array[],
+  { count, namesLeases }: { readonly count: number; readonly namesLeases: boolean },
+): SplicedRangeResponse {
   if (request.countOnly) return { header: undefined, kvs: [], more: false, count };
   const limit = request.limit > 0 ? request.limit : 0;
   if (!hasFilter(request) && !isSorted(request) && !request.keysOnly) {
@@ -45,7 +52,13 @@ export function shapeRange(request: RangeRequest, fetched: Uint8Array[], count: 
   if (isSorted(request)) sortKvs(kvs, request);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs = kvs.slice(0, limit);
-  if (request.keysOnly) for (const kv of kvs) kv.value = new Uint8Array(0);
+  if (request.keysOnly) {
+    const leavesLease = namesLeases || request.sortTarget === SortTarget.VALUE;
+    for (const kv of kvs) {
+      kv.value = new Uint8Array(0);
+      if (!leavesLease) kv.lease = 0n;
+    }
+  }
   return { header: undefined, kvs, more, count };
 }
 

@@ -89,7 +89,10 @@ export function assemble({
           config.leaseCheckpointPersist || Number((readClusterVersion(backend) ?? '3.0').split('.')[1]) >= 6,
       }),
   );
-  const store = reading(dbPath, () => MvccStore.open({ backend, leases: lessor, failpoints: world.failpoints }));
+  const keysOnlyNamesLeases = differenceOf('keysOnlyNamesLeases', config.emulate);
+  const store = reading(dbPath, () =>
+    MvccStore.open({ backend, leases: lessor, failpoints: world.failpoints, keysOnlyNamesLeases }),
+  );
   lessor.setKeyDeleter(() => store.write());
   if (store.compactRevision > 0)
     logger.info('restored last compact revision', {

@@ -98,7 +98,7 @@ class PlainRange implements SlicedRange {
     readonly cursor: RangeCursor,
     header: ResponseHeader,
   ) {
-    this.#bytes = new RangeBytes(header, request.keysOnly);
+    this.#bytes = new RangeBytes(header, { keysOnly: request.keysOnly, namesLeases: cursor.namesLeases });
     this.#wanted = request.limit > 0 ? Math.min(cursor.count, request.limit) : cursor.count;
   }
 
@@ -161,6 +161,6 @@ class ShapedRange implements SlicedRange {
   }
 
   finish(): Uint8Array {
-    return RangeResponse.encode({ ...shapeRange(this.request, this.#kvs, this.cursor.count), header: this.header });
+    return RangeResponse.encode({ ...shapeRange(this.request, this.#kvs, this.cursor), header: this.header });
   }
 }

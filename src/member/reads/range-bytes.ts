@@ -16,6 +16,7 @@ const LARGEST_BYTES = 256 * 1024 * 1024;
 /** Tag and length, at most. */
 const PREFIX_BYTES = 6;
 const VALUE_FIELD = 5;
+const LEASE_FIELD = 6;
 
 /** An answer whose figures are known without looking into it again. */
 export class RangeAnswer extends Pieces {
@@ -42,7 +43,8 @@ export class RangeBytes {
 
   constructor(
     readonly header: ResponseHeader,
-    readonly keysOnly: boolean,
+    /** `namesLeases`: of keys without values, as `KeyReader` has it. */
+    readonly shown: { readonly keysOnly: boolean; readonly namesLeases: boolean },
   ) {
     this.#write(RangeResponse.encode({ header, kvs: [], more: false, count: 0 }));
   }
@@ -62,7 +64,7 @@ export class RangeBytes {
   /** `record` is a stored KeyValue, borrowed from the store's pages. */
   add(record: Uint8Array): void {
     this.#found++;
-    if (this.keysOnly) this.#addWithoutValue(record);
+    if (this.shown.keysOnly) this.#addWithoutValue(record);
     else if (record.length >= LASTING_BYTES) {
       // Sent from where it lies: its page is never written again.
       this.#prefix(record.length);
@@ -88,14 +90,16 @@ export class RangeBytes {
   }
 
   #addWithoutValue(record: Uint8Array): void {
-    const [from, to] = valueField(record);
-    const length = record.length - (to - from);
+    const [from, to] = fieldOf(record, VALUE_FIELD);
+    // The last one.
+    const end = this.shown.namesLeases ? record.length : fieldOf(record, LEASE_FIELD)[0];
+    const length = end - (Math.min(to, end) - Math.min(from, end));
     this.#reserve(PREFIX_BYTES + length);
     this.#prefix(length);
     const piece = this.#piece;
     let pos = this.#pos;
-    for (let at = 0; at < from; at++) piece[pos++] = record[at] as number;
-    for (let at = to; at < record.length; at++) piece[pos++] = record[at] as number;
+    for (let at = 0; at < from && at < end; at++) piece[pos++] = record[at] as number;
+    for (let at = to; at < end; at++) piece[pos++] = record[at] as number;
     this.#pos = pos;
     this.size += length;
   }
@@ -139,8 +143,8 @@ export class RangeBytes {
   }
 }
 
-/** Where the value stands in a stored KeyValue, tag included; an empty interval where there is none. */
-function valueField(record: Uint8Array): [number, number] {
+/** Where a field stands in a stored KeyValue, tag included; an empty interval at the end where there is none. */
+function fieldOf(record: Uint8Array, field: number): [number, number] {
   for (let at = 0; at < record.length; ) {
     const tag = record[at] as number;
     let pos = at + 1;
@@ -152,7 +156,7 @@ function valueField(record: Uint8Array): [number, number] {
       if (byte < 0x80 || pos > record.length) break;
     }
     const end = (tag & 7) === 2 ? pos + number : pos;
-    if (tag >>> 3 === VALUE_FIELD) return [at, end];
+    if (tag >>> 3 === field) return [at, end];
     at = end;
   }
   return [record.length, record.length];

@@ -10,7 +10,8 @@ import { KeyValue } from '../../../../src/proto/gen/mvccpb.js';
 
 /** Keys k0 … k3, their values in an order of their own; a later key has a later revision. */
 const stored = ['d', 'b', 'c', 'a'].map((value, at) => ({ key: `k${at}`, value, revision: at + 2 }));
-const source: Pick<KeyReader, 'range'> = {
+const source: Pick<KeyReader, 'range' | 'namesLeases'> = {
+  namesLeases: true,
   range: (_start, _end, options) => ({
     kvs: stored.slice(0, options.limit === 0 ? undefined : options.limit).map(({ key, value, revision }) =>
       KeyValue.encode(
@@ -20,6 +21,7 @@ const source: Pick<KeyReader, 'range'> = {
           createRevision: revision,
           modRevision: revision,
           version: 1,
+          lease: 7n,
         }),
       ),
     ),
@@ -77,5 +79,23 @@ describe('a range', () => {
     ],
   ] as const)('%s', (_name, request, keys, more) => {
     expect(range(request)).toEqual({ keys, more, count: 4 });
+  });
+});
+
+describe('keys without values', () => {
+  const leases = (request: Partial<RangeRequest>, namesLeases: boolean) =>
+    executeRange(
+      { ...source, namesLeases } as KeyReader,
+      RangeRequest.create({ key: Buffer.from('k'), keysOnly: true, limit: 1, ...request }),
+    ).kvs.map((kv) => (kv instanceof Uint8Array ? KeyValue.decode(kv) : kv).lease);
+
+  it('name their leases where the store has them at hand', () => {
+    expect(leases({}, true)).toEqual([7n]);
+    expect(leases({}, false)).toEqual([0n]);
+    expect(leases({ sortTarget: SortTarget.MOD, sortOrder: SortOrder.DESCEND }, false)).toEqual([0n]);
+  });
+
+  it('name them where values are read to sort by them', () => {
+    expect(leases({ sortTarget: SortTarget.VALUE, sortOrder: SortOrder.ASCEND }, false)).toEqual([7n]);
   });
 });

@@ -20,14 +20,21 @@ const record = (key: string, valueBytes: number): KeyValue =>
 const sizes = [0, 1, 90, 120, 130, 4000, 4096, 16_000, 16_400, 60_000, LASTING_BYTES - 60, LASTING_BYTES, 2_100_000];
 
 describe('an answer', () => {
-  it.each([false, true])('of records of all sizes is theirs (keys only: %s)', (keysOnly) => {
+  it.each([
+    { keysOnly: false, namesLeases: true },
+    { keysOnly: false, namesLeases: false },
+    { keysOnly: true, namesLeases: true },
+    { keysOnly: true, namesLeases: false },
+  ])('of records of all sizes is theirs: $keysOnly, $namesLeases', (shown) => {
+    const { keysOnly, namesLeases } = shown;
     const records = [...sizes, ...[...sizes].reverse()].map((size, at) => record(`k${at}`, size));
-    const bytes = new RangeBytes(header, keysOnly);
+    const bytes = new RangeBytes(header, shown);
     for (const each of records) bytes.add(KeyValue.encode(each));
     const { list, size, figures } = bytes.finish({ more: true, count: 99 });
     const whole = Buffer.concat(list);
     expect(whole.length).toBe(size);
-    const kvs = keysOnly ? records.map((each) => ({ ...each, value: new Uint8Array() })) : records;
+    const shownOf = (each: KeyValue) => ({ ...each, value: new Uint8Array(), lease: namesLeases ? each.lease : 0n });
+    const kvs = keysOnly ? records.map(shownOf) : records;
     const decoded = RangeResponse.decode(whole);
     const expected = RangeResponse.encode({ header, kvs, more: true, count: 99 });
     expect(Buffer.compare(RangeResponse.encode(decoded), expected)).toBe(0);
@@ -37,7 +44,7 @@ describe('an answer', () => {
   it('of many records is in pieces of 64 KiB, and lends what is large', () => {
     const small = KeyValue.encode(record('k', 1000));
     const large = KeyValue.encode(record('l', LASTING_BYTES));
-    const bytes = new RangeBytes(header, false);
+    const bytes = new RangeBytes(header, { keysOnly: false, namesLeases: true });
     for (let count = 0; count < 500; count++) bytes.add(small);
     bytes.add(large);
     const { list } = bytes.finish({ more: false, count: 501 });
@@ -50,7 +57,7 @@ describe('an answer', () => {
   it('of which much more is to come gets its memory at once', () => {
     const each = KeyValue.encode(record('k', 1000));
     const pieces = (times: number): number => {
-      const bytes = new RangeBytes(header, false);
+      const bytes = new RangeBytes(header, { keysOnly: false, namesLeases: true });
       for (let count = 0; count < 2000; count++) bytes.add(each);
       bytes.expect(times);
       bytes.expect(times);
