@@ -21,7 +21,7 @@ const withPlainBlanks = (answer: unknown): unknown =>
     : JSON.parse(
         JSON.stringify(answer)
           .replaceAll(/(proto:|\(line \d+:\d+\):)(?:\u00a0|%C2%A0)/g, '$1 ')
-          .replaceAll(/(memberID:\d+) +/g, '$1 '),
+          .replaceAll(/(memberID:(?:\d+|\$\w+)) +/g, '$1 '),
       );
 
 /** What 3.7 alone takes, see `grpc/decode-request.ts`. */
