@@ -29,8 +29,8 @@ export const NOT_UTF8 = 'string field contains invalid UTF-8';
 let isStrict = false;
 
 /**
- * Runs `decode`, which must not wait for anything, with what the codec of 3.7 (google.golang.org/protobuf) refuses more:
- * strings that are no text, numbers of more than 64 bits, fields beyond the highest number.
+ * Runs `decode`, which must not wait for anything, and refuses what the codec of 3.7 (google.golang.org/protobuf) does
+ * beyond that of earlier ones: strings that are no text, numbers of more than 64 bits, fields beyond the highest number.
  */
 export function strictly<T>(decode: () => T): T {
   isStrict = true;
