@@ -30,7 +30,7 @@ let isStrict = false;
 
 /**
  * Runs `decode`, which must not wait for anything, and refuses what the codec of 3.7 (google.golang.org/protobuf) does
- * beyond that of earlier ones: strings that are no text, numbers of more than 64 bits, fields beyond the highest number.
+ * beyond that of earlier ones: strings that are no text, numbers of more than 64 bits, fields above the highest number.
  */
 export function strictly<T>(decode: () => T): T {
   isStrict = true;
