@@ -23,7 +23,7 @@ export function openJournal(socket: string = SOCKET): (line: string, level: Leve
   }
   return (line, level) => {
     try {
-      const fields = [`PRIORITY=${priorities[level]}`, 'PACKAGE=etcd-ts', 'SYSLOG_IDENTIFIER=etcd'];
+      const fields = [`PRIORITY=${priorities[level]}`, `PACKAGE=${packageOf(line)}`, 'SYSLOG_IDENTIFIER=etcd'];
       // One without a line end needs no length before it, and a record's only one is its last character.
       nativeCalls().sendDatagram(socket, `${fields.join('\n')}\nMESSAGE=${line.replaceAll('\n', ' ').trimEnd()}\n`);
       return true;
@@ -31,4 +31,10 @@ export function openJournal(socket: string = SOCKET): (line: string, level: Leve
       return false;
     }
   };
+}
+
+/** Our part that the record is of: the folder of its caller, as etcd has it. */
+function packageOf(line: string): string {
+  const [, folder = 'etcd-ts'] = /"caller":"([^"]+)\/[^"/]*"/.exec(line) ?? [];
+  return folder;
 }

@@ -177,10 +177,12 @@ describe('outputs of the log', () => {
     const written = createLogger({ ...options, outputs: ['systemd/journal'] });
     written.warn('slow fdatasync', { took: '2s' });
     written.debug('not at this level');
-    written.error('two\nlines');
+    written.with({ caller: 'api/http/health.ts' }).error('two\nlines');
     const [first, second, ...more] = journal.take();
     expect(first).toMatch(/^PRIORITY=4\n(.*\n)*MESSAGE=\{"level":"warn",.*"msg":"slow fdatasync","took":"2s"\}\n$/);
     expect(first).toContain('SYSLOG_IDENTIFIER=etcd\n');
+    expect(first).toContain('PACKAGE=etcd\n');
+    expect(second).toContain('PACKAGE=api/http\n');
     expect(second).toMatch(/^PRIORITY=3\n(.*\n)*MESSAGE=\{"level":"error",.*"msg":"two\\nlines".*\}\n$/);
     expect(more).toEqual([]);
   });
