@@ -39,6 +39,7 @@ interface StoreWatch {
 export class FakeStore {
   readonly clock = new ManualClock();
   readonly keys = new Map<string, KeyValue>();
+  readonly #asked: SeenCall[] = [];
   readonly #events: Event[] = [];
   readonly #watches: StoreWatch[] = [];
   readonly #channels: FakeChannel[] = [];
@@ -60,6 +61,11 @@ export class FakeStore {
         },
       },
     );
+  }
+
+  /** Requests of a method, as they came. */
+  asked(method: string): unknown[] {
+    return this.#asked.filter(({ path }) => path.endsWith(`/${method}`)).map(({ request }) => request);
   }
 
   put(key: string, value: string): void {
@@ -122,7 +128,9 @@ export class FakeStore {
     return ResponseHeader.create({ revision: this.#revision });
   }
 
-  #answer({ path, request }: SeenCall): unknown {
+  #answer(call: SeenCall): unknown {
+    const { path, request } = call;
+    this.#asked.push(call);
     const method = path.slice(path.lastIndexOf('/') + 1);
     const answer = this.#carryOut(method, request);
     const lost = this.#lost;

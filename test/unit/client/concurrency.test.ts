@@ -4,6 +4,7 @@ import { Mutex } from '../../../src/client/concurrency/mutex.js';
 import { Session } from '../../../src/client/concurrency/session.js';
 import { mirror } from '../../../src/client/mirror.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
+import type { RangeRequest, TxnRequest } from '../../../src/proto/gen/etcdserverpb.js';
 import { FakeStore } from '../../support/fake-store.js';
 
 let store: FakeStore;
@@ -30,6 +31,12 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return settled;
 }
 
+it('a session lasts a minute unless told otherwise', async () => {
+  await openSession();
+  await Session.open(store.client(), { ttlSeconds: 7 });
+  expect(store.asked('LeaseGrant')).toMatchObject([{ TTL: 60 }, { TTL: 7 }]);
+});
+
 describe('a lock', () => {
   it('belongs to the first session that asks, and to the next when it lets go', async () => {
     const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
@@ -53,6 +60,26 @@ describe('a lock', () => {
     expect(await Promise.all(waiting.map(isSettled))).toEqual([true, false]);
     await second.unlock();
     expect(await isSettled(waiting[1] ?? Promise.reject(new Error('two wait')))).toBe(true);
+  });
+
+  it('asks for nothing while it waits, and for the oldest alone', async () => {
+    const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
+    await one.lock();
+    const waiting = two.lock();
+    await store.turn();
+    const before = store.asked('Range').length;
+    await store.turn();
+    expect(store.asked('Range')).toHaveLength(before);
+    await one.unlock();
+    expect(await isSettled(waiting)).toBe(true);
+    const inTxns = (store.asked('Txn') as TxnRequest[]).flatMap(({ success }) =>
+      success.flatMap(({ request }) => (request.case === 'requestRange' ? [request.value] : [])),
+    );
+    const ofMany = [...(store.asked('Range') as RangeRequest[]), ...inTxns].filter(
+      ({ rangeEnd }) => rangeEnd.length > 0,
+    );
+    expect(ofMany.length).toBeGreaterThan(3);
+    for (const { limit } of ofMany) expect(limit).toBe(1);
   });
 
   it('is free when its session has ended', async () => {
@@ -172,6 +199,10 @@ describe('an election', () => {
     expect(textOf((await election.leader())?.kv.value ?? new Uint8Array())).toBe('changed');
     store.endLease(session.lease);
     await expect(election.proclaim('again')).rejects.toThrow('election: not leader');
+    // Who is known not to lead is not asked about again.
+    const before = store.asked('Txn').length;
+    await expect(election.proclaim('again')).rejects.toThrow('election: not leader');
+    expect(store.asked('Txn')).toHaveLength(before);
   });
 
   it('withdraws a candidacy when the signal says so', async () => {
