@@ -7,6 +7,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.js';
 import {
@@ -69,9 +70,103 @@ const lines: readonly (readonly [words: string, input?: string])[] = [
   ['user get MODE --detail'],
   ['user list'],
   ['user delete nope'],
+  ['get k --prefix --limit=1'],
+  ['get a --from-key --sort-by=VERSION --order=DESCEND'],
+  ['get k --consistency=s --keys-only --prefix'],
+  ['put k w --ignore-lease --prev-kv'],
+  ['del nope'],
+  ['del nope --prefix --prev-kv'],
+  ['del zz --from-key --prev-kv'],
+  ['txn', 'create("k") = "0"\n\nget k\n\ndel x --prefix --prev-kv\nget k --print-value-only\n\n'],
+  ['lease keep-alive 123 --once'],
+  ['compaction 2'],
+  ['compaction 2'],
+  ['get k --rev=1'],
+  ['defrag'],
+  ['endpoint health'],
+  ['endpoint status'],
+  ['downgrade cancel'],
+  ['role revoke-permission MODE k --prefix'],
+  ['user add nopass-MODE --no-password'],
+  ['user passwd MODE --interactive=false', 'secret\n'],
+  ['user revoke-role MODE MODE'],
+  ['user revoke-role MODE MODE'],
+  ['role delete MODE'],
+  ['role delete MODE'],
+  ['user delete MODE'],
   ['auth status'],
+  ['auth disable'],
   ['auth enable'],
   ['version'],
+];
+
+/** What is refused, which looks alike in every mode: the first has them all. Help behind a refusal is our own. */
+const refusals: readonly (readonly [words: string, input?: string])[] = [
+  ['get k l m'],
+  ['get --prefix --from-key k'],
+  ['get k --sort-by=nothing'],
+  ['get k --order=nothing'],
+  ['get k --consistency=x'],
+  ['get k --print-value-only --hex'],
+  ['put k'],
+  ['put k v --ignore-value'],
+  ['put k v --lease=zz'],
+  ['del a b --from-key'],
+  ['del --range --prefix a b'],
+  ['txn', 'nonsense\n\n'],
+  ['txn', '\nput x\n\n\n'],
+  ['lease grant'],
+  ['lease grant nothing'],
+  ['lease revoke zz'],
+  ['lease timetolive zz'],
+  ['lease timetolive'],
+  ['lease keep-alive zz'],
+  ['compaction'],
+  ['compaction x'],
+  ['defrag --cluster'],
+  ['alarm nothing'],
+  ['endpoint health --cluster'],
+  ['endpoint hashkv --rev=x'],
+  ['member add'],
+  ['member add x'],
+  ['member add x --peer-urls=nothing'],
+  ['member update 123 --peer-urls=http://127.0.0.1:5'],
+  ['member update zz --peer-urls=http://127.0.0.1:5'],
+  ['member update 123'],
+  ['member promote 123'],
+  ['member promote zz'],
+  ['member remove zz'],
+  ['member remove'],
+  ['move-leader zz'],
+  ['move-leader'],
+  ['downgrade validate 3.1'],
+  ['downgrade validate x'],
+  ['downgrade validate'],
+  ['role add MODE'],
+  ['role grant-permission MODE nothing k'],
+  ['role grant-permission MODE read k --prefix'],
+  ['role grant-permission MODE read --from-key z'],
+  ['role get MODE'],
+  ['role get nope'],
+  ['role revoke-permission MODE nope'],
+  ['role grant-permission nope read k'],
+  ['user add'],
+  ['user add :'],
+  ['user add MODE:word'],
+  ['user get nope'],
+  ['user passwd nope --interactive=false', 'secret\n'],
+  ['user grant-role nope MODE'],
+  ['user grant-role MODE nope'],
+  ['watch --rev=x k'],
+  ['make-mirror'],
+  ['lock'],
+  ['elect'],
+  ['elect a b c'],
+  ['snapshot save'],
+  ['snapshot nothing'],
+  ['check nothing'],
+  ['nothing'],
+  ['put k v --nothing'],
 ];
 
 const versions = [
@@ -132,6 +227,11 @@ describe.skipIf(versions.length === 0).each(versions)(
         .replaceAll(lease, 'LEASE')
         .replaceAll(String(id), 'LEASE')
         .replaceAll(`127.0.0.1:${port}`, 'ENDPOINT')
+        .replace(/(?:[^\n]*\n\n)?(?:NAME|USAGE|Usage):[\s\S]*/, 'HELP')
+        .replace(/took = [\d.]+[mµ]?s/g, 'took = TIME')
+        .replace(/"took":"[^"]*"/g, '"took":""')
+        .replace(/\btook [\d.]+m?s\b/g, 'took TIME')
+        .replace(/"Took" : .*/g, '"Took" : TIME')
         .replace(/"ts":"[^"]*"/g, '"ts":""')
         .replace(/"caller":"[^"]*"/g, version === '3.5' ? '$&' : '"caller":""')
         .replace(/version: 3\.[67]\.\d+/g, 'version: VERSION')
@@ -143,7 +243,11 @@ describe.skipIf(versions.length === 0).each(versions)(
       '%s',
       async (mode) => {
         const outcomes: unknown[][] = [[], []];
-        for (const [text, input] of lines) {
+        for (const [text, input] of mode === MODES[0] ? [...refusals, ...lines] : lines) {
+          // Newer commands are there in older versions of ours too.
+          if (version === '3.5' && text.startsWith('downgrade')) continue;
+          // As wide as the time that it took is long.
+          if (mode === 'table' && text === 'endpoint health') continue;
           const ends = await Promise.all(
             sides.map((side) => {
               const words = text.replaceAll('LEASE', side.lease).replaceAll('MODE', `of-${mode}`).split(' ');
@@ -155,7 +259,11 @@ describe.skipIf(versions.length === 0).each(versions)(
             outcomes[at]?.push([text, end.code, masked(side, end.stdout), masked(side, end.stderr)]);
           });
         }
-        expect(outcomes[1]).toEqual(outcomes[0]);
+        const [theirs = [], ours = []] = outcomes;
+        const differing = theirs.flatMap((each, at) =>
+          isDeepStrictEqual(each, ours[at]) ? [] : [{ theirs: each, ours: ours[at] }],
+        );
+        expect(differing).toEqual([]);
       },
       120_000,
     );
