@@ -13,9 +13,9 @@ import type { LocalMember, RaftReceiver } from './types.js';
  * A peer that is silent, or takes nothing, for so long is taken for gone. As etcd's ConnReadTimeout and
  * ConnWriteTimeout.
  *
- * `etcd-diff:` from 3.5 on etcd's streams have no such time: its transport has a `DialContext`, for which Go leaves the
- * `Dial` with the time-outs alone. There a stream that a firewall swallows stays, and with it whatever is written to it;
- * here it ends, and its messages go by the pipeline.
+ * `etcd-diff:` from 3.5 on etcd's streams have no such time: its transport has a `DialContext`, for which Go leaves
+ * the `Dial` with the time-outs alone. There a stream that a firewall swallows stays, and with it whatever is written
+ * to it; here it ends, and its messages go by the pipeline.
  */
 export const CONNECTION_TIMEOUT_MS = 5000;
 
