@@ -209,11 +209,10 @@ export class Cluster {
 
   /** A member publishing itself. Ignored for one that is not (or no longer) there. */
   updateAttributes(id: MemberId, attributes: MemberAttributes, options: { persist: boolean }): void {
-    const changed = this.#change(id, attributes, options);
-    if (changed === undefined) return;
-    storeAttributes(this.v2, id, changed);
-    // Once a start: enough to look through the bucket.
+    // Once a start: enough to look through the bucket, before the change covers up what is wrong there.
     if (id === this.localId && options.persist) this.correctBucket();
+    const changed = this.#change(id, attributes, options);
+    if (changed !== undefined) storeAttributes(this.v2, id, changed);
   }
 
   setVersion(version: string, options: { persist: boolean }): void {

@@ -161,6 +161,16 @@ describe('a change', () => {
     expect(told()).toEqual(['recovered/added member from store', 'set cluster version from store 3.6']);
   });
 
+  it('is logged where the bucket is corrected, of a member that publishes itself as well', () => {
+    const logger = new RecordingLogger();
+    const again = new Cluster(9n as never, 1n as never, backend, new V2Store(), logger, '3.6');
+    again.add(member(1n, 1), { persist: false });
+    backend.put('members', Buffer.from('1'), Buffer.from(memberToJson(member(1n, 1, { isLearner: true }))));
+    again.updateAttributes(1n as never, { name: 'one', clientURLs: [] }, { persist: true });
+    expect(logger.records.map(({ message }) => message)).toContain('Syncing member in v3store');
+    expect(stored()[0]).toBe('members 1 {"id":1,"peerURLs":["http://x:1"],"name":"one"}');
+  });
+
   it('of what a member says of itself is ignored for one that is not there', () => {
     cluster.updateAttributes(2n as never, { name: 'two', clientURLs: ['http://c'] }, { persist: true });
     expect(cluster.get(2n as never)).toEqual(member(2n, 2, { name: 'two', clientURLs: ['http://c'] }));
