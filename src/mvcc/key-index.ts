@@ -154,7 +154,8 @@ export class KeyIndex {
       leaf.alive -= right.alive;
       this.#leaves.splice(leafAt + 1, 0, right);
       this.#firsts.splice(leafAt + 1, 0, right.keys[0] ?? key);
-      if (at >= splitAt) {
+      // A key between the two halves goes to the end of the left one: it lies before the first of the right one.
+      if (at > splitAt || splitAt === LEAF_SIZE) {
         leaf = right;
         at -= splitAt;
       }
