@@ -30,7 +30,7 @@ function harness() {
   const maintenance = {
     hash: () => works.run(1),
     defragment: () => works.run(undefined),
-    snapshot: () => works.run({ snapshot, storageVersion: '' }),
+    snapshot: () => works.run({ snapshot, storageVersion: '', sent() {} }),
   };
   const member = { emulate: '3.5', maintenance, header: () => undefined, currentRevision: 1 };
   const guard = { rootForMaintenance: async () => {} } as unknown as Guard;

@@ -43,7 +43,6 @@ describe('what a member says of itself', () => {
     const fields = {
       'local-member-id': 'abc',
       'local-member-attributes': '{Name:m ClientURLs:[http://127.0.0.1:2379]}',
-      'request-path': '/0/members/abc/attributes',
       'publish-timeout': '7s',
       error: 'etcdserver: request timed out',
     };
