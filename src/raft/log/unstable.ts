@@ -77,8 +77,10 @@ export class Unstable {
    */
   stableTo({ index, term }: { readonly index: Index; readonly term: Term }): void {
     const ours = this.term(index);
-    // Told of before, together with later ones.
-    if (ours === undefined) return;
+    if (ours === undefined) {
+      this.#logger.info(`entry at index ${index} missing from unstable log; ignoring`);
+      return;
+    }
     if (index < this.offset) {
       this.#logger.info(`entry at index ${index} matched unstable snapshot; ignoring`);
       return;
