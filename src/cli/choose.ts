@@ -43,6 +43,5 @@ function chooseApi(words: readonly string[], env: ChooseInput['env']): Choice {
   const emulate = parseEmulatedVersion(env.ETCDCTL_EMULATE_VERSION ?? '') ?? DEFAULT_EMULATED_VERSION;
   if (api === '' || api === '3' || !differenceOf('knowsApiVariable', emulate)) return { t: 'run', set: 'ctl', words };
   if (api === '2') return { t: 'run', set: 'ctl2', words };
-  const colon = emulate === '3.4' ? '' : ':';
-  return { t: 'refuse', message: `unsupported API version${colon} ${api}\n`, exitCode: 1 };
+  return { t: 'refuse', message: `${differenceOf('unsupportedApi', emulate)} ${api}\n`, exitCode: 1 };
 }

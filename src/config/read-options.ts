@@ -240,7 +240,7 @@ class Reader {
       if (newer === undefined || !given.has(name)) continue;
       if (given.has(newer)) return `cannot set --${name} and --${newer} at the same time, please use --${newer} only`;
       merged[newer] = merged[name];
-      if (this.emulate === '3.6' || this.emulate === '3.7') {
+      if (differenceOf('warnsOfExperimentalOptions', this.emulate)) {
         this.#add(
           'warn',
           `--${name} is deprecated in v3.6 and will be decommissioned in v3.7. Use '--${newer}' instead.`,

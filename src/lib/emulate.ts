@@ -38,6 +38,8 @@ const differences = {
   logTimestampDigits: row(3, 6, 6, 6),
   /** How a left-over word of the command line is quoted in the refusal. */
   strayWordQuote: row("'", "'", '"', '"'),
+  /** Options under their older names, `--experimental-…`, are called deprecated. */
+  warnsOfExperimentalOptions: since36,
   /** Options of the v2 API and its proxy are called deprecated. */
   warnsOfV2Options: row(false, true, false, false),
   /** `--max-snapshots` is called deprecated. */
@@ -46,6 +48,19 @@ const differences = {
   hasV2Stages: row(true, true, false, false),
   /** `--log-package-levels` is known, and ignored beside a log of zap's; `--next-cluster-version-compatible` counts. */
   hasOptionsOf34: row(true, false, false, false),
+  /** What the record of a start tells: features and discovery by v3, */
+  startTellsFeatures: since36,
+  /** checks at compaction and of downgrades, */
+  startTellsCompactCheck: row(false, true, true, true),
+  /** discovery by v2, */
+  startTellsV2Discovery: row(true, true, true, false),
+  /** and the local address, under this name. */
+  startTellsLocalAddressAs: row<string | undefined>(
+    undefined,
+    undefined,
+    'experimental-local-address',
+    'local-address',
+  ),
   /** What is said of a data directory that is not used yet ('' = nothing), and of one that is. */
   saysOfEmptyDir: row('', '', 'Initialize and start etcd server', 'Initialize and start etcd server'),
   saysOfUsedDir: row(
@@ -199,6 +214,13 @@ const differences = {
   ctlSaysErrorsTwice: row(true, true, false, false),
   /** `ETCDCTL_API` is a variable of etcdctl's; later it is warned of as an unknown one. */
   knowsApiVariable: row(true, true, false, false),
+  /** What is said of a value that it cannot have. */
+  unsupportedApi: row(
+    'unsupported API version',
+    'unsupported API version:',
+    'unsupported API version:',
+    'unsupported API version:',
+  ),
   /** Where the usage of a command line that is refused goes. */
   ctlUsageGoesTo: row<'stdout' | 'stderr'>('stdout', 'stdout', 'stdout', 'stderr'),
   /** `completion` is a command that wants the shell's name; before, a group. */

@@ -3,7 +3,7 @@
  * of it. As embed's print.
  */
 import type { DiscoveryOptions, ListenUrl, MemberOptions } from '../config/member-options.js';
-import { fullVersionOf } from '../lib/emulate.js';
+import { differenceOf, fullVersionOf } from '../lib/emulate.js';
 import { formatMs } from '../lib/go/duration.js';
 import { type LogFields, silentLogger } from '../lib/logger.js';
 import { goPlatform, processors } from '../lib/os/processors.js';
@@ -17,7 +17,9 @@ export function startingFields(
   { isInitialized }: { readonly isInitialized: boolean },
 ): LogFields {
   const { emulate } = options;
-  const isNewer = emulate === '3.6' || emulate === '3.7';
+  const isNewer = differenceOf('startTellsFeatures', emulate);
+  const localAddress = differenceOf('startTellsLocalAddressAs', emulate);
+  const hasCompactCheck = differenceOf('startTellsCompactCheck', emulate);
   const { os, arch } = goPlatform();
   const { available, usable } = processors();
   const retention = formatMs(options.autoCompaction.mode === 'periodic' ? options.autoCompaction.retentionMs : 0);
@@ -48,8 +50,7 @@ export function startingFields(
     'advertise-client-urls': options.advertiseClientUrls,
     'listen-client-urls': textsOf(options.listenClientUrls),
     'listen-metrics-urls': textsOf(options.listenMetricsUrls),
-    ...(emulate === '3.6' && { 'experimental-local-address': localAddressOf(options, silentLogger) ?? '' }),
-    ...(emulate === '3.7' && { 'local-address': localAddressOf(options, silentLogger) ?? '' }),
+    ...(localAddress !== undefined && { [localAddress]: localAddressOf(options, silentLogger) ?? '' }),
     cors: orAny(options.cors),
     'host-whitelist': orAny(options.hostWhitelist),
     'initial-cluster': isInitialized ? '' : clusterText(options.initialCluster),
@@ -63,13 +64,13 @@ export function startingFields(
     ...(isNewer ? { 'feature-gates': featureText(options) } : {}),
     'initial-corrupt-check': options.initialCorruptCheck,
     'corrupt-check-time-interval': formatMs(options.corruptCheckIntervalMs),
-    ...(emulate === '3.4' ? {} : compactCheckFields(options, { isNewer })),
+    ...(hasCompactCheck && compactCheckFields(options, { isNewer })),
     'auto-compaction-mode': options.autoCompactionMode,
     'auto-compaction-retention': retention,
     'auto-compaction-interval': retention,
-    ...(emulate === '3.7' ? {} : v2DiscoveryFields(options.discovery)),
+    ...(differenceOf('startTellsV2Discovery', emulate) && v2DiscoveryFields(options.discovery)),
     ...(isNewer ? v3DiscoveryFields(options.discovery) : {}),
-    ...(emulate === '3.4' ? {} : { 'downgrade-check-interval': formatMs(options.downgradeCheckIntervalMs) }),
+    ...(hasCompactCheck && { 'downgrade-check-interval': formatMs(options.downgradeCheckIntervalMs) }),
     ...(isNewer ? { 'max-learners': options.maxLearners, 'v2-deprecation': 'write-only' } : {}),
   };
 }

@@ -56,6 +56,9 @@ class Output implements RaftLogger {
   debug(sentence: string): void {
     this.log(0, sentence);
   }
+  expected(sentence: string): void {
+    this.log(1, sentence);
+  }
   info(sentence: string): void {
     this.log(1, sentence);
   }

@@ -38,11 +38,6 @@ const MAX_INFLIGHT_MESSAGES = 512;
 
 /** Of a member without a snapshot. */
 const NO_DATA = new Uint8Array(0);
-/**
- * What the core says of every entry whose storage it has been told of before, together with later ones: etcd, which
- * waits for its storage, has no occasion to.
- */
-const STORED_BEFORE = 'missing from unstable log; ignoring';
 
 export interface Opened {
   readonly config: MemberConfig;
@@ -228,9 +223,8 @@ function raftLogger(logger: Logger): RaftLogger {
   const raft = logger.with({ logger: 'raft', caller: 'raft/raft.ts' });
   return {
     debug: (sentence) => raft.debug(sentence),
-    info: (sentence) => {
-      if (!sentence.endsWith(STORED_BEFORE)) raft.info(sentence);
-    },
+    expected: () => {},
+    info: (sentence) => raft.info(sentence),
     warn: (sentence) => raft.warn(sentence),
     error: (sentence) => raft.error(sentence),
   };

@@ -78,7 +78,7 @@ export class Unstable {
   stableTo({ index, term }: { readonly index: Index; readonly term: Term }): void {
     const ours = this.term(index);
     if (ours === undefined) {
-      this.#logger.info(`entry at index ${index} missing from unstable log; ignoring`);
+      this.#logger.expected(`entry at index ${index} missing from unstable log; ignoring`);
       return;
     }
     if (index < this.offset) {

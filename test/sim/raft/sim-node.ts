@@ -159,7 +159,7 @@ export class SimNode {
 
   private logger(): RaftLogger {
     const note = (sentence: string): void => this.world.trace.note(this.id, `  ${sentence}`);
-    return { debug() {}, info: note, warn: note, error: note };
+    return { debug() {}, expected: note, info: note, warn: note, error: note };
   }
 
   /** Runs `what` after `delay`, unless the node dies before; a paused node does it when it wakes up. */
