@@ -100,6 +100,24 @@ describe('leases that have expired', () => {
     expect(state.open.size).toBe(1);
   });
 
+  it('are looked for as often where each tick comes late, and not twice after a pause', async () => {
+    const { lessor, state, tick } = leading();
+    lessor.grant(1n, 1, 0);
+    lessor.grant(2n, 2, 0);
+    lessor.grant(3n, 4, 0);
+    await tick(1090);
+    await tick(1680);
+    await tick(2089);
+    expect([...state.open.keys()]).toEqual([1n]);
+    await tick(2090);
+    expect([...state.open.keys()]).toEqual([1n, 2n]);
+    await tick(3999);
+    await tick(4100);
+    expect([...state.open.keys()]).toEqual([1n, 2n]);
+    await tick(4499);
+    expect([...state.open.keys()]).toEqual([1n, 2n, 3n]);
+  });
+
   it('a hundred thousand at once are revoked sixteen at a time, few in hand, however long it takes', async () => {
     const { lessor, state, tick, expiry } = leading();
     const count = 100_000;
