@@ -186,7 +186,7 @@ export class Session implements StreamOwner, KeepaliveHost {
     // 3. From then on the last stream is known. (RFC 9113 section 6.8)
     this.#sender.frames.writeGoAway(MAX_STREAM_ID, ErrorCode.NoError, GRACEFUL_STOP);
     const settle = (): void => {
-      if (this.#streams.lastAccepted !== MAX_STREAM_ID || this.closed) return;
+      if (this.#streams.lastAccepted < Number.POSITIVE_INFINITY || this.closed) return;
       this.#cancelTimer?.();
       this.#cancelTimer = undefined;
       this.#streams.lastAccepted = this.#streams.lastPeer;
@@ -268,7 +268,7 @@ export class Session implements StreamOwner, KeepaliveHost {
 
   #endIfIdle(): void {
     if (!this.closing || this.closed || this.#streams.open.size > 0) return;
-    if (this.role === 'server' && this.#streams.lastAccepted === MAX_STREAM_ID) return;
+    if (this.role === 'server' && this.#streams.lastAccepted === Number.POSITIVE_INFINITY) return;
     this.#finish({ code: ErrorCode.NoError, message: 'closed', goAway: this.#goAwayReceived });
   }
 

@@ -13,8 +13,8 @@ export class StreamTable {
   lastPeer = 0;
   /** The next of ours, as a client. */
   next = 1;
-  /** Highest stream of the peer that we still take once the last GOAWAY is out. */
-  lastAccepted = MAX_STREAM_ID;
+  /** Highest stream of the peer that we still take once the last GOAWAY is out; before that all of them. */
+  lastAccepted = Number.POSITIVE_INFINITY;
 
   constructor(readonly role: 'client' | 'server') {}
 

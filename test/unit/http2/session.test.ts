@@ -286,6 +286,18 @@ describe('the end', () => {
     expect(peer.session.socket.destroyed).toBe(true);
     expect(peer.clock.pending).toBe(0);
   });
+
+  it('closes gracefully behind the last stream that there can be', async () => {
+    const last = 2 ** 31 - 1;
+    await using peer = server((stream) => stream.sendHeaders(okHeaders, true)).greet();
+    peer.send(open(last - 2), open(last));
+    await peer.until(() => peer.of(T.HEADERS).length === 2);
+    peer.session.close();
+    await peer.until(() => peer.of(T.PING).length === 1);
+    peer.send(frame(T.PING, ACK, 0, peer.of(T.PING)[0]?.payload ?? ''));
+    await peer.until(() => peer.ended);
+    expect(peer.of(T.GOAWAY).map(({ payload }) => payload.readUInt32BE(0))).toEqual([last, last]);
+  });
 });
 
 describe('keep-alive', () => {
