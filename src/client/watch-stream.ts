@@ -8,6 +8,7 @@
  */
 import { contextCanceled } from '../grpc/context-errors.js';
 import { type ClientStream, Code, GrpcError } from '../grpc/types.js';
+import { Fifo } from '../lib/fifo.js';
 import { wireErrors } from '../proto/errors.js';
 import {
   type ResponseHeader,
@@ -39,7 +40,9 @@ export class WatchStream {
   /**
    * Create requests sent and not answered, in the order they were sent; a canceled one stays until its answer has come.
    */
-  #starting: Watcher[] = [];
+  readonly #starting = new Fifo<Watcher>();
+  /** Events that wait in its watches for their readers. */
+  #queuedEvents = 0;
   #stream: ClientStream<WatchRequest, WatchResponse> | undefined;
   #progressWanted = 0;
   #isRunning = false;
@@ -68,7 +71,6 @@ export class WatchStream {
       this.#byId.delete(watch.id);
       this.#send({ requestUnion: { case: 'cancelRequest', value: { watchId: watch.id } } });
     }
-    this.onRead();
     if (this.#watches.size === 0) this.close();
   }
 
@@ -78,9 +80,10 @@ export class WatchStream {
     this.#start();
   }
 
-  /** A reader has taken something: room for more. */
-  onRead(): void {
-    if (this.#onRoom === undefined || this.#isFull()) return;
+  /** In one of its watches so many more events wait, or fewer. */
+  queued(change: number): void {
+    this.#queuedEvents += change;
+    if (this.#onRoom === undefined || this.#isFull) return;
     const resume = this.#onRoom;
     this.#onRoom = undefined;
     resume();
@@ -109,7 +112,7 @@ export class WatchStream {
           // A server that takes watches, and ends them at once, is asked less and less often.
           if (response.events.length > 0) delayMs = FIRST_REOPEN_DELAY_MS;
           this.#receive(response);
-          if (this.#isFull()) await this.#room();
+          if (this.#isFull) await this.#room();
         }
       } catch (thrown) {
         if (this.isOver) return;
@@ -129,7 +132,7 @@ export class WatchStream {
     stream.headers.catch(() => undefined);
     this.#stream = stream;
     this.#byId.clear();
-    this.#starting = [];
+    this.#starting.clear();
     for (const watch of this.#watches) {
       watch.id = undefined;
       this.#create(watch);
@@ -188,13 +191,14 @@ export class WatchStream {
     const header = response.header ?? noHeader;
     if (response.compactRevision > 0) watch.deliver(toBatch(response, header, response.events));
     watch.end(cancelError(response));
+    // What waits in it is its reader's alone.
+    watch.owner = undefined;
+    this.queued(-watch.queuedEvents);
     if (this.#watches.size === 0) this.close();
   }
 
-  #isFull(): boolean {
-    let queued = 0;
-    for (const watch of this.#watches) queued += watch.queuedEvents;
-    return queued > MAX_QUEUED_EVENTS;
+  get #isFull(): boolean {
+    return this.#queuedEvents > MAX_QUEUED_EVENTS;
   }
 
   #room(): Promise<void> {

@@ -16,8 +16,8 @@ import type { Watch, WatchBatch, WatchOptions } from './watch-types.js';
 /** The stream that it is on. */
 interface WatchOwner {
   remove(watch: Watcher): void;
-  /** Its reader has taken something. */
-  onRead(): void;
+  /** So many more events wait for its reader, or fewer. */
+  queued(change: number): void;
 }
 
 export class Watcher implements Watch {
@@ -29,6 +29,7 @@ export class Watcher implements Watch {
   /** Parts of an answer that the server has split. */
   fragments: Event[] | undefined;
   owner: WatchOwner | undefined;
+  /** Events that wait for its reader. */
   queuedEvents = 0;
 
   readonly #queue: WatchBatch[] = [];
@@ -88,7 +89,7 @@ export class Watcher implements Watch {
       return;
     }
     this.#queue.push(batch);
-    this.queuedEvents += batch.events.length;
+    this.#queued(batch.events.length);
   }
 
   /** What is queued is still handed out; then the iteration ends, or throws `error`. */
@@ -109,7 +110,7 @@ export class Watcher implements Watch {
   cancel(): void {
     const wasOver = this.isOver;
     this.#queue.length = 0;
-    this.queuedEvents = 0;
+    this.#queued(-this.queuedEvents);
     this.end();
     if (!wasOver) this.owner?.remove(this);
   }
@@ -117,8 +118,7 @@ export class Watcher implements Watch {
   next(): Promise<IteratorResult<WatchBatch>> {
     const batch = this.#queue.shift();
     if (batch !== undefined) {
-      this.queuedEvents -= batch.events.length;
-      this.owner?.onRead();
+      this.#queued(-batch.events.length);
       return Promise.resolve({ done: false, value: batch });
     }
     if (this.#end !== undefined) {
@@ -136,5 +136,10 @@ export class Watcher implements Watch {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #queued(change: number): void {
+    this.queuedEvents += change;
+    this.owner?.queued(change);
   }
 }

@@ -92,6 +92,11 @@ export class FakeStream implements ClientStream<unknown, unknown> {
     options.signal?.addEventListener('abort', this.#abort);
   }
 
+  /** Answers that nobody has taken yet. */
+  get unread(): number {
+    return this.#queue.length;
+  }
+
   send(message: unknown): boolean {
     this.sent.push(message);
     return true;

@@ -339,7 +339,31 @@ describe('several watches', () => {
     stream.answer(events(0, 10_004, ...many));
     stream.answer(events(0, 20_000, event('late', 20_000)));
     await settle();
+    expect(stream.unread).toBe(1);
     expect(keysOf(await slow.next())).toHaveLength(10_001);
     expect(keysOf(await slow.next())).toEqual(['late']);
+    expect(stream.unread).toBe(0);
+  });
+
+  it('keep it waiting for none that has ended, whether its reader takes what it has or not', async () => {
+    const [ended, canceled, open] = [client.watch('a'), client.watch('b'), client.watch('c')];
+    const stream = await openStream();
+    const many = (count: number) => Array.from({ length: count }, (_, at) => event('k', 4 + at));
+    for (const id of [0, 1, 2]) stream.answer(created(id, 3));
+    stream.answer(events(0, 9000, ...many(9000)));
+    stream.answer({ ...events(0, 9000), canceled: true, cancelReason: 'why not' });
+    stream.answer(events(1, 9000, ...many(9000)));
+    await settle();
+    canceled.cancel();
+    stream.answer(events(2, 9000, ...many(9000)));
+    await settle();
+    expect(stream.unread).toBe(0);
+    expect(keysOf(await ended.next())).toHaveLength(9000);
+    await expect(ended.next()).rejects.toThrow('why not');
+    stream.answer(events(2, 10_001, ...many(1001)));
+    stream.answer(events(2, 10_002, event('late', 10_002)));
+    await settle();
+    expect(stream.unread).toBe(1);
+    for (const length of [9000, 1001, 1]) expect(keysOf(await open.next())).toHaveLength(length);
   });
 });
