@@ -80,6 +80,21 @@ describe('a lease that is kept alive', () => {
     expect(second?.sent).toContainEqual({ ID: 7n });
   });
 
+  it('asks a server that does not answer again when another third has passed, not each half second', async () => {
+    client.keepAlive(7n);
+    const stream = await openStream();
+    stream.answer(renewal(7n, 90));
+    await clock.advance(30_000);
+    expect(stream.sent.length).toBe(2);
+    await clock.advance(29_500);
+    expect(stream.sent.length).toBe(2);
+    await clock.advance(500);
+    expect(stream.sent.length).toBe(3);
+    channel.lose();
+    await clock.advance(500);
+    expect((await openStream()).sent).toEqual([{ ID: 7n }]);
+  });
+
   it('costs one renewal for several readers, and ends with the last', async () => {
     const one = client.keepAlive(7n);
     const two = client.keepAlive(7n);
