@@ -61,6 +61,12 @@ export abstract class BaseCommand extends Command {
   /** True: any argument is refused as cobra refuses it, as an unknown command. */
   static readonly takesNoArgs: boolean = false;
 
+  /** What is said of an argument where none is taken. */
+  protected refusalOf(extra: string): string {
+    const { program, path } = this.config.context;
+    return `unknown command ${goQuote(extra)} for ${goQuote(`${program.name} ${path}`)}`;
+  }
+
   declare readonly config: EmbeddedConfig;
   protected words: ParsedWords | undefined;
 
@@ -94,7 +100,7 @@ export abstract class BaseCommand extends Command {
       }
       const [extra] = words.args;
       if (command.takesNoArgs && extra !== undefined) {
-        throw new FlagError(`unknown command ${goQuote(extra)} for ${goQuote(`${program.name} ${path}`)}`);
+        throw new FlagError(this.refusalOf(extra));
       }
       const missing = missingRequired(own, words.changed);
       if (missing.length > 0) {

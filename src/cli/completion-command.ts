@@ -1,4 +1,5 @@
 /** `<program> completion <shell>`: one class for each shell, made here. */
+import { differenceOf } from '../lib/emulate.js';
 import { BaseCommand } from './base-command.js';
 import type { Shell } from './completion-scripts.js';
 import { completionScript } from './completion-scripts.js';
@@ -28,6 +29,12 @@ export function completionCommand(program: 'etcdctl' | 'etcdutl', shell: Shell):
     static override usage = shell === 'bash' ? '' : '[flags]';
     static override flags = flags;
     static override readonly takesNoArgs = true;
+
+    /** From 3.6 on the shell is an argument of one command. */
+    protected override refusalOf(extra: string): string {
+      if (!differenceOf('completionWantsShell', this.emulate)) return super.refusalOf(extra);
+      return `accepts 1 arg(s), received ${1 + this.parsedWords().args.length}`;
+    }
 
     override run(): Promise<void> {
       const { flags: given } = this.input({ flags });

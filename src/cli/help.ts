@@ -13,7 +13,9 @@ import type { Program } from './program.js';
 import { helpFlag } from './program.js';
 import { childrenOf } from './resolve.js';
 
-const HELP_SUMMARY = 'Says what a command is for';
+const helpCommand: CommandNote = { summary: 'Says what a command is for', usage: '[command] [flags]', flags: {} };
+const commandAt = (manifest: Manifest, path: string): CommandNote | undefined =>
+  path === 'help' ? helpCommand : manifest[path];
 
 interface Subject {
   readonly path: string;
@@ -24,19 +26,19 @@ interface Subject {
 export function renderUsage(program: Program, manifest: Manifest, path: string, emulate: EmulatedVersion): string {
   return program.style.layout === 'etcdctl'
     ? renderHelp(program, manifest, path, emulate)
-    : cobraUsage(program, manifest, { path, command: manifest[path] });
+    : cobraUsage(program, manifest, { path, command: commandAt(manifest, path) });
 }
 
 /** The help of a command, a group, or (`''`) the program. */
 export function renderHelp(program: Program, manifest: Manifest, path: string, emulate: EmulatedVersion): string {
-  const subject: Subject = { path, command: manifest[path] };
+  const subject: Subject = { path, command: commandAt(manifest, path) };
   return program.style.layout === 'etcdctl'
     ? etcdctlHelp(program, manifest, subject, emulate)
     : cobraHelp(program, manifest, subject);
 }
 
 const summaryOf = (program: Program, manifest: Manifest, path: string): string =>
-  path === 'help' ? HELP_SUMMARY : (manifest[path]?.summary ?? program.topics[path]?.summary ?? '');
+  commandAt(manifest, path)?.summary ?? program.topics[path]?.summary ?? '';
 
 function ownFlags(program: Program, { path, command }: Subject): Record<string, FlagNote> {
   const name = path === '' ? program.name : (path.split(' ').at(-1) ?? path);

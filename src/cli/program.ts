@@ -22,6 +22,8 @@ export interface Program {
     readonly layout: 'etcdctl' | 'cobra' | 'urfave';
     readonly usageOnErrorTo: 'stdout' | 'stderr' | 'of-version';
   };
+  /** Commands that etcd's program lacks: they are named in full, so that they do not make its abbreviations ambiguous. */
+  readonly beyondEtcd?: readonly string[];
   /** Commands in the order in which help lists them, where that is not the alphabet's. */
   readonly order?: readonly string[];
 }

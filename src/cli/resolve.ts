@@ -13,7 +13,7 @@ export type Resolved =
   | { readonly t: 'command'; readonly path: string; readonly words: readonly string[] }
   /** A group (`''` is the program itself). */
   | { readonly t: 'topic'; readonly path: string; readonly words: readonly string[] }
-  /** `help`, and what it was asked about. */
+  /** `help`, and what it was asked about, among flags. */
   | { readonly t: 'help'; readonly words: readonly string[] }
   | { readonly t: 'unknown'; readonly word: string; readonly suggestions: readonly string[] };
 
@@ -40,7 +40,8 @@ export function resolveCommand(program: Program, manifest: Manifest, words: read
     const next = plain[0];
     if (isLeaf || next === undefined) break;
     const names = childrenOf(manifest, path);
-    const fitting = names.includes(next) ? [next] : names.filter((name) => name.startsWith(next));
+    const isOurs = (name: string): boolean => path === '' && program.beyondEtcd?.includes(name) === true;
+    const fitting = names.includes(next) ? [next] : names.filter((name) => name.startsWith(next) && !isOurs(name));
     const [only] = fitting;
     if (fitting.length !== 1 || only === undefined) {
       if (path === '') return { t: 'unknown', word: next, suggestions: suggestionsFor(next, names) };
@@ -49,7 +50,7 @@ export function resolveCommand(program: Program, manifest: Manifest, words: read
     rest = withoutWord(rest, next, tableAt(program, path));
     path = path === '' ? only : `${path} ${only}`;
   }
-  if (path === 'help') return { t: 'help', words: withoutFlags(rest, tableAt(program, '')) };
+  if (path === 'help') return { t: 'help', words: rest };
   return Object.hasOwn(manifest, path) ? { t: 'command', path, words: rest } : { t: 'topic', path, words: rest };
 }
 

@@ -14,7 +14,7 @@ import { CliError, ExitCode } from './exit.js';
 import { renderHelp } from './help.js';
 import type { Manifest } from './manifest.js';
 import { EmbeddedConfig } from './oclif-config.js';
-import { FlagError, parseWords } from './pflag.js';
+import { FlagError, type ParsedWords, parseWords } from './pflag.js';
 import type { Program } from './program.js';
 import { helpFlag } from './program.js';
 import { resolveCommand } from './resolve.js';
@@ -56,6 +56,20 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
   const resolved = resolveCommand(program, manifest, words);
   const emulate = emulationOf(program, words, io);
   const help = (path: string): string => renderHelp(program, manifest, path, emulate);
+  const parsed = (
+    path: string,
+    given: readonly string[],
+    check: (read: ParsedWords) => void = () => {},
+  ): ParsedWords => {
+    try {
+      const read = parseWords(given, { ...program.topics[path]?.flags, ...program.globals, ...helpFlag(path) });
+      check(read);
+      return read;
+    } catch (error) {
+      if (!(error instanceof FlagError)) throw error;
+      refuseLine({ program, manifest, path, emulate, io }, error.message);
+    }
+  };
   switch (resolved.t) {
     case 'unknown': {
       const { word, suggestions } = resolved;
@@ -66,8 +80,13 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
       return saidTwice(program, message, emulate, io);
     }
     case 'help': {
-      const about = resolveCommand(program, manifest, resolved.words);
-      if (about.t === 'unknown') io.stderr.write(`Unknown help topic [${resolved.words.map(inBackticks).join(' ')}]\n`);
+      const asked = parsed('help', resolved.words);
+      if (asked.values.help === true) {
+        io.stdout.write(help('help'));
+        return;
+      }
+      const about = resolveCommand(program, manifest, asked.args);
+      if (about.t === 'unknown') io.stderr.write(`Unknown help topic [${asked.args.map(inBackticks).join(' ')}]\n`);
       const path = about.t === 'command' || about.t === 'topic' ? about.path : '';
       const isAnswer = about.t !== 'unknown' || program.style.layout === 'etcdctl';
       (isAnswer ? io.stdout : io.stderr).write(help(path));
@@ -75,17 +94,9 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
     }
     case 'topic': {
       const { path } = resolved;
-      try {
-        const { args } = parseWords(resolved.words, {
-          ...program.topics[path]?.flags,
-          ...program.globals,
-          ...helpFlag(path),
-        });
+      parsed(path, resolved.words, ({ args }) => {
         if (path === 'completion') wantShell(program, args, emulate);
-      } catch (error) {
-        if (!(error instanceof FlagError)) throw error;
-        refuseLine({ program, manifest, path, emulate, io }, error.message);
-      }
+      });
       io.stdout.write(help(path));
       return;
     }

@@ -9,6 +9,7 @@ export const etcdctl: Program = {
   envPrefix: 'ETCDCTL',
   globals: ctlGlobalFlags,
   style: { layout: 'etcdctl', usageOnErrorTo: 'of-version' },
+  beyondEtcd: ['v2'],
   topics: {
     alarm: { summary: 'Alarms of the cluster', usage: '<subcommand>' },
     auth: { summary: 'Authentication on and off', usage: '<enable or disable>' },

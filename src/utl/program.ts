@@ -13,6 +13,7 @@ export const etcdutl: Program = {
     'write-out': ctlGlobalFlags['write-out'],
   },
   style: { layout: 'cobra', usageOnErrorTo: 'stderr' },
+  beyondEtcd: ['dump'],
   topics: {
     check: { summary: 'Checks of a data directory', usage: '' },
     completion: completionTopic,
