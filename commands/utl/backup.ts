@@ -15,12 +15,12 @@ export default class Backup extends UtlCommand {
 
   override async run(): Promise<void> {
     const { flags } = this.input(Backup);
-    const { backup } = await import('../../src/datadir/backup.js');
+    const { backup, BackupError } = await import('../../src/datadir/backup.js');
     const { consoleLogger } = await import('../../src/utl/console-logger.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
     const { osRandom } = await import('../../src/lib/os/random.js');
-    const logger = consoleLogger(this.io);
+    const logger = consoleLogger(this.io, 'datadir/backup.ts');
     const options = {
       dataDir: flags['data-dir'],
       walDir: flags['wal-dir'],
@@ -32,7 +32,12 @@ export default class Backup extends UtlCommand {
       backup(options, { disk: osDisk, clock: osClock, random: osRandom, logger });
     } catch (error) {
       // etcdutl's only command that logs its failure instead of printing it.
-      logger.error('backup failed', { error });
+      const {
+        message,
+        fields = {},
+        cause = error,
+      } = error instanceof BackupError ? error : { message: 'backup failed' };
+      logger.fatal(message, { ...fields, error: cause });
       exitSilently(ExitCode.error);
     }
   }

@@ -27,8 +27,11 @@ export default class Migrate extends UtlCommand {
     }
     const { whenUnlocked } = await import('../../src/utl/when-unlocked.js');
     const options = { target, newest, force: flags.force };
-    await whenUnlocked(() => migrate(osDisk, flags['data-dir'], options, consoleLogger(this.io)), {
-      timeoutMs: this.lockTimeoutMs(),
-    });
+    await whenUnlocked(
+      () => migrate(osDisk, flags['data-dir'], options, consoleLogger(this.io, 'datadir/migrate.ts')),
+      {
+        timeoutMs: this.lockTimeoutMs(),
+      },
+    );
   }
 }

@@ -28,12 +28,14 @@ export class BoltError extends Error {
   readonly pageId: number | undefined;
   /** Byte offset in the file, where known. */
   readonly offset: number | undefined;
+  /** bbolt's own words for it, where it has such for a file that it does not open. */
+  readonly bboltText: string | undefined;
 
   constructor(
     code: BoltErrorCode,
     path: string,
     reason: string,
-    where: { pageId?: number; offset?: number; cause?: unknown } = {},
+    where: { pageId?: number; offset?: number; bboltText?: string; cause?: unknown } = {},
   ) {
     const place = where.pageId === undefined ? '' : ` (page ${where.pageId}, offset ${where.offset ?? '?'})`;
     super(`${path}: ${reason}${place}`, where.cause === undefined ? undefined : { cause: where.cause });
@@ -42,5 +44,6 @@ export class BoltError extends Error {
     this.reason = reason;
     this.pageId = where.pageId;
     this.offset = where.offset;
+    this.bboltText = where.bboltText;
   }
 }

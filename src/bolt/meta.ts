@@ -67,32 +67,46 @@ export function encodeMeta(meta: Meta, pageId: 0 | 1): Uint8Array {
   return data;
 }
 
+interface InvalidMeta {
+  readonly invalid: string;
+  /** It is no database, or none of a version that we know. */
+  readonly foreign: boolean;
+  readonly bboltText: string | undefined;
+}
+
+const foreign = (invalid: string, bboltText = 'invalid database'): InvalidMeta => ({
+  invalid,
+  foreign: true,
+  bboltText,
+});
+const damaged = (invalid: string, bboltText?: string): InvalidMeta => ({ invalid, foreign: false, bboltText });
+
 /**
  * What one meta page says, or in words why it cannot be believed. `data` holds at least `META_END` bytes of the page.
  */
-export function decodeMeta(data: Uint8Array): Meta | { readonly invalid: string; readonly foreign: boolean } {
-  if (data.length < META_END) return { invalid: `meta page is cut short: ${data.length} bytes`, foreign: true };
-  if (readU32(data, 16) !== MAGIC) return { invalid: 'not a bbolt database (wrong magic number)', foreign: true };
+export function decodeMeta(data: Uint8Array): Meta | InvalidMeta {
+  if (data.length < META_END) return foreign(`meta page is cut short: ${data.length} bytes`);
+  if (readU32(data, 16) !== MAGIC) return foreign('not a bbolt database (wrong magic number)');
   const version = readU32(data, 20);
   if (version !== VERSION)
-    return { invalid: `format version ${version}, this program knows ${VERSION}`, foreign: true };
-  if (readBigU64(data, 72) !== checksum(data)) return { invalid: 'meta page has a wrong checksum', foreign: false };
+    return foreign(`format version ${version}, this program knows ${VERSION}`, 'version mismatch');
+  if (readBigU64(data, 72) !== checksum(data)) return damaged('meta page has a wrong checksum', 'checksum error');
   const pageSize = readU32(data, 24);
   if (pageSize < MIN_PAGE_SIZE || pageSize > MAX_PAGE_SIZE || (pageSize & (pageSize - 1)) !== 0) {
-    return { invalid: `page size ${pageSize}`, foreign: false };
+    return damaged(`page size ${pageSize}`);
   }
   const highWater = readU64(data, 56);
   const rootId = readU64(data, 32);
   const txid = readU64(data, 64);
   const stored = readBigU64(data, 48);
-  if (!Number.isSafeInteger(txid + 1)) return { invalid: `transaction id ${txid}`, foreign: false };
+  if (!Number.isSafeInteger(txid + 1)) return damaged(`transaction id ${txid}`);
   if (highWater < 3 || !Number.isSafeInteger(highWater * pageSize)) {
-    return { invalid: `high-water page ${highWater}`, foreign: false };
+    return damaged(`high-water page ${highWater}`);
   }
-  if (rootId < 2 || rootId >= highWater) return { invalid: `root page ${rootId} of ${highWater}`, foreign: false };
+  if (rootId < 2 || rootId >= highWater) return damaged(`root page ${rootId} of ${highWater}`);
   const freelistId = stored === 0xffffffffffffffffn ? undefined : readU64(data, 48);
   if (freelistId !== undefined && (freelistId < 2 || freelistId >= highWater)) {
-    return { invalid: `freelist page ${freelistId} of ${highWater}`, foreign: false };
+    return damaged(`freelist page ${freelistId} of ${highWater}`);
   }
   return { pageSize, rootId, rootSequence: readBigU64(data, 40), freelistId, highWater, txid };
 }
@@ -126,6 +140,10 @@ export function readMetas(path: string, readAt: (position: number, size: number)
   }
   const only = firstMeta ?? secondMeta;
   if (only !== undefined) return only;
-  const { invalid, foreign } = first as { invalid: string; foreign: boolean };
-  throw new BoltError(foreign ? 'ERR_BOLT_FORMAT' : 'ERR_BOLT_CORRUPT', path, invalid, { pageId: 0, offset: 0 });
+  const { invalid, foreign: isForeign, bboltText } = first as InvalidMeta;
+  throw new BoltError(isForeign ? 'ERR_BOLT_FORMAT' : 'ERR_BOLT_CORRUPT', path, invalid, {
+    pageId: 0,
+    offset: 0,
+    ...(bboltText !== undefined && { bboltText }),
+  });
 }

@@ -22,7 +22,7 @@ export interface Program {
     readonly layout: 'etcdctl' | 'cobra' | 'urfave';
     readonly usageOnErrorTo: 'stdout' | 'stderr' | 'of-version';
   };
-  /** Commands that etcd's program lacks: they are named in full, so that they do not make its abbreviations ambiguous. */
+  /** Commands that etcd's program lacks: they are named in full, so that its abbreviations stay what they are. */
   readonly beyondEtcd?: readonly string[];
   /** Commands in the order in which help lists them, where that is not the alphabet's. */
   readonly order?: readonly string[];

@@ -11,13 +11,15 @@ import { writeConsistentIndex } from '../backend/schema/meta.js';
 import { openBolt } from '../bolt/bolt.js';
 import { compactInto } from '../bolt/compact.js';
 import type { Disk } from '../lib/disk.js';
-import type { Logger } from '../lib/logger.js';
+import { goQuote } from '../lib/go/quote.js';
+import type { LogFields, Logger } from '../lib/logger.js';
+import { parentOf } from '../lib/path.js';
 import type { Random } from '../lib/random.js';
 import type { Entry, Snapshot } from '../raftpb/types.js';
 import { EntryType, makeConfState, NO_BYTES } from '../raftpb/types.js';
 import { createWal, hasWal, readWal, snapshotFiles } from '../wal/index.js';
 import { type ClusterMember, memberToJson } from './cluster-member.js';
-import { backendWriter, clearBucket, editDb, readDb } from './db.js';
+import { absent, backendWriter, clearBucket, editDb, readDb } from './db.js';
 import { requestOf } from './entry-request.js';
 import { DataDirError } from './errors.js';
 import { dbPathOf, snapDirOf, walDirOf } from './names.js';
@@ -36,15 +38,33 @@ export interface BackupOptions {
   readonly withV3: boolean;
 }
 
-/** Throws DataDirError and what reading logs and databases throws. */
+/** What could not be done, in etcd's words; why is its cause. */
+export class BackupError extends Error {
+  override readonly name = 'BackupError';
+  constructor(
+    step: string,
+    readonly fields: LogFields,
+    override readonly cause: unknown,
+  ) {
+    super(step);
+  }
+}
+
+function step<T>(name: string, run: () => T, fields: LogFields = {}): T {
+  try {
+    return run();
+  } catch (error) {
+    throw new BackupError(name, fields, error);
+  }
+}
+
+/** Throws BackupError. */
 export function backup(options: BackupOptions, world: World & { readonly random: Random }): void {
   const { disk, logger } = world;
   const sourceWal = walDirOf(options.dataDir, options.walDir);
-  if (!hasWal(disk, sourceWal)) throw new DataDirError(`open ${sourceWal}: no such file or directory`);
   const targetWal = walDirOf(options.backupDir, options.backupWalDir);
-  if (hasWal(disk, targetWal)) throw new DataDirError(`wal-dir ${JSON.stringify(targetWal)} holds a log already`);
   const targetSnap = snapDirOf(options.backupDir);
-  disk.makeDir(targetSnap, 0o700);
+  step('failed creating backup snapshot dir', () => makeEmptyDir(disk, targetSnap), { 'dest-snap': targetSnap });
   const member: ClusterMember = {
     id: (world.random.uint64() & 0xffff_ffff_ffffn) | 1n,
     name: BACKUP_MEMBER_NAME,
@@ -53,12 +73,24 @@ export function backup(options: BackupOptions, world: World & { readonly random:
     clientURLs: [],
   };
 
-  const newest = newestSnapshot(disk, snapDirOf(options.dataDir), undefined);
-  const copy = newest && lonelySnapshot(newest, member);
+  const copy = step('saveSnap(Snapshoter.Load) failed', () => {
+    const snapDir = snapDirOf(options.dataDir);
+    if (disk.stat(snapDir) === undefined) throw absent('open', disk, snapDir);
+    const newest = newestSnapshot(disk, snapDir, undefined);
+    return newest && lonelySnapshot(newest, member);
+  });
   const at = { index: copy?.metadata.index ?? 0, term: copy?.metadata.term ?? 0 };
-  const { metadata, hardState, entries } = readWal(disk, sourceWal, at);
+  step('wal.OpenForRead failed', () => {
+    if (disk.stat(sourceWal) === undefined) throw absent('open', disk, sourceWal);
+    if (!hasWal(disk, sourceWal)) throw new DataDirError('wal: file not found');
+  });
+  const { metadata, hardState, entries } = step('unexpected error while reading WAL', () =>
+    readWal(disk, sourceWal, at),
+  );
+  const kept = entries.map((entry) => harmless(entry, options, logger));
 
-  copyDb(disk, options);
+  step('bolt.Open FAILED', () => copyDb(disk, options));
+  logger.info('Trimming membership information from the backend...');
   editDb(disk, dbPathOf(options.backupDir), (tx) => {
     clearBucket(tx, 'cluster');
     clearBucket(tx, 'members');
@@ -69,17 +101,26 @@ export function backup(options: BackupOptions, world: World & { readonly random:
   });
 
   if (copy) snapshotFiles(disk, targetSnap, logger).save(copy);
-  disk.makeDir(targetWal.slice(0, targetWal.lastIndexOf('/')) || '/', 0o700);
-  const wal = createWal(disk, targetWal, metadata, world);
+  const wal = step('wal.Create failed', () => {
+    if (hasWal(disk, targetWal)) throw new DataDirError('file already exists');
+    disk.makeDir(parentOf(targetWal), 0o700);
+    return createWal(disk, targetWal, metadata, world);
+  });
   try {
-    wal.save(
-      hardState,
-      entries.map((entry) => harmless(entry, options, logger)),
-    );
+    wal.save(hardState, kept);
     if (copy) wal.saveSnapshot({ ...at, confState: copy.metadata.confState });
   } finally {
     wal.close();
   }
+}
+
+function makeEmptyDir(disk: Disk, path: string): void {
+  disk.makeDir(path, 0o700);
+  const names = disk.list(path);
+  if (names.length > 0)
+    throw new DataDirError(
+      `expected ${goQuote(path)} to be empty, got [${names.map((name) => goQuote(name)).join(' ')}]`,
+    );
 }
 
 function copyDb(disk: Disk, { dataDir, backupDir, withV3 }: BackupOptions): void {
@@ -137,8 +178,8 @@ const memberAttributes = /^\/0\/members\/[0-9a-f]{1,16}\/attributes$/i;
 /** The entry, or an empty one in its place where it would make the copy take itself for the original. */
 function harmless(entry: Entry, { withV3 }: BackupOptions, logger: Logger): Entry {
   const request = requestOf(entry);
-  const drop = (why: string): Entry => {
-    logger.info(why, { index: entry.index });
+  const drop = (why: string, fields: LogFields = {}): Entry => {
+    logger.info(why, { index: entry.index, ...fields });
     return { ...entry, type: EntryType.EntryNormal, data: NO_BYTES };
   };
   switch (request.t) {
@@ -146,7 +187,7 @@ function harmless(entry: Entry, { withV3 }: BackupOptions, logger: Logger): Entr
       return drop('ignoring EntryConfChange raft entry');
     case 'v2':
       return request.request.Method === 'PUT' && memberAttributes.test(request.request.Path)
-        ? drop('ignoring member attribute update on a v2 entry')
+        ? drop('ignoring member attribute update on', { 'v2Req.Path': request.request.Path })
         : entry;
     case 'v3':
       if (request.request.clusterMemberAttrSet !== undefined) return drop('ignoring cluster_member_attr_set');

@@ -10,6 +10,7 @@ import { BoltError } from '../bolt/errors.js';
 import type { ReadTx, WriteTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
 import { pathErrorText } from '../lib/go/system-error.js';
+import { parentOf } from '../lib/path.js';
 import { DataDirError } from './errors.js';
 
 /** Runs `use` on the file's newest state. Throws DataDirError, BoltError. */
@@ -52,8 +53,16 @@ export function isLocked(error: unknown): boolean {
   return cause instanceof BoltError && cause.code === 'ERR_BOLT_LOCKED';
 }
 
+/** What Go says of a file that is not there: it is something else where a file stands above it. */
+export function absent(action: string, disk: Disk, path: string): DataDirError {
+  let above = parentOf(path);
+  while (disk.stat(above) === undefined && parentOf(above) !== above) above = parentOf(above);
+  const code = disk.stat(above)?.isDirectory === false ? 'ENOTDIR' : 'ENOENT';
+  return new DataDirError(pathErrorText(action, path, Object.assign(new Error(), { code })));
+}
+
 function open(disk: Disk, path: string, options: { readOnly: boolean }): Bolt {
-  if (disk.stat(path) === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
+  if (disk.stat(path) === undefined) throw absent('stat', disk, path);
   try {
     return openBolt(disk, path, options);
   } catch (error) {

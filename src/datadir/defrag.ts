@@ -3,7 +3,7 @@ import { openBolt } from '../bolt/bolt.js';
 import { compactInto } from '../bolt/compact.js';
 import { humanBytes } from '../lib/go/bytes.js';
 import { formatMs } from '../lib/go/duration.js';
-import { DataDirError } from './errors.js';
+import { absent } from './db.js';
 import { dbPathOf, snapDirOf } from './names.js';
 import type { World } from './restore.js';
 
@@ -13,7 +13,7 @@ import type { World } from './restore.js';
  */
 export function defragment(dataDir: string, { disk, clock, logger }: World): void {
   const path = dbPathOf(dataDir);
-  if (disk.stat(path) === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
+  if (disk.stat(path) === undefined) throw absent('stat', disk, path);
   const building = `${path}.tmp`;
   const source = openBolt(disk, path);
   try {

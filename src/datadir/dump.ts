@@ -29,7 +29,7 @@ import {
   withSegments,
 } from '../wal/index.js';
 import { decodeWalSnapshot } from '../wal/marshal.js';
-import { readDb } from './db.js';
+import { absent, readDb } from './db.js';
 import { requestKind, requestText } from './describe-request.js';
 import { DataDirError } from './errors.js';
 import { dbPathOf, snapDirOf, walDirOf } from './names.js';
@@ -54,7 +54,7 @@ export interface DumpOptions {
  */
 export function dump(disk: Disk, path: string, options: DumpOptions, visit: VisitRow): void {
   const stat = disk.stat(path);
-  if (stat === undefined) throw new DataDirError(`open ${path}: no such file or directory`);
+  if (stat === undefined) throw absent('open', disk, path);
   if (!stat.isDirectory) {
     const name = baseName(path);
     if (name.endsWith('.wal') || name.endsWith('.wal.broken')) dumpWal(disk, [segment(path)], options, visit);

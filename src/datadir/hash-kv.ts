@@ -25,7 +25,8 @@ export function hashKv(disk: Disk, path: string, revision: number): FileHashKv {
     // A member that opens this database first does the compaction that it was asked for.
     const compactRevision = Math.max(finished, readCompactRevision(reader, scheduledCompactKey) ?? -1);
     const at = revision === 0 ? currentRevision : revision;
-    if (at < compactRevision) throw new DataDirError(innerText(wireErrors.compacted));
+    // Of a revision below zero the hash is that of nothing.
+    if (at > 0 && at < compactRevision) throw new DataDirError(innerText(wireErrors.compacted));
     if (at > currentRevision) throw new DataDirError(innerText(wireErrors.futureRevision));
     const hasher = new KvHasher(index, { revision: at, compactRevision, forCompaction: false });
     reader.range('key', new Uint8Array(0), undefined, 0, (key, value) => hasher.add(key, value));

@@ -26,7 +26,7 @@ import { recoverStore } from '../v2/snapshot.js';
 import { permanent, V2Store } from '../v2/store.js';
 import { KEYS_PREFIX } from '../v2/tree.js';
 import { readWal, walSnapshots } from '../wal/index.js';
-import { backendWriter, editDb, readDb } from './db.js';
+import { absent, backendWriter, editDb, readDb } from './db.js';
 import { requestOf } from './entry-request.js';
 import { DataDirError } from './errors.js';
 import { dbPathOf, snapDirOf, walDirOf } from './names.js';
@@ -90,7 +90,7 @@ export async function migrateV2(disk: Disk, options: MigrateV2Options, nowNs: bi
 function rebuildStore(disk: Disk, { dataDir, walDir }: MigrateV2Options, nowNs: bigint): V2Store {
   const wal = walDirOf(dataDir, walDir);
   const snapDir = snapDirOf(dataDir);
-  if (disk.stat(snapDir) === undefined) throw new DataDirError(`open ${snapDir}: no such file or directory`);
+  if (disk.stat(snapDir) === undefined) throw absent('open', disk, snapDir);
   const snapshot = newestSnapshot(disk, snapDir, walSnapshots(disk, wal));
   const store = new V2Store();
   if (snapshot !== undefined) recoverStore(store, snapshot.data);

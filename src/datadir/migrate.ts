@@ -4,19 +4,13 @@
  * version would not understand. Source: etcd 3.6's server/storage/schema and storage/wal/version.go.
  */
 import { bucketBytes } from '../backend/buckets.js';
-import {
-  confStateKey,
-  deleteStorageVersion,
-  readStorageVersion,
-  termKey,
-  writeStorageVersion,
-} from '../backend/schema/meta.js';
+import { deleteStorageVersion, readStorageVersion, termKey, writeStorageVersion } from '../backend/schema/meta.js';
 import type { ReadTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
 import { parseInteger } from '../lib/go/number.js';
 import type { Logger } from '../lib/logger.js';
-import { readWal, walSnapshots } from '../wal/index.js';
-import { backendReader, backendWriter, editDb, readDb } from './db.js';
+import { hasWal, readWal, walSnapshots } from '../wal/index.js';
+import { absent, backendReader, backendWriter, editDb, readDb } from './db.js';
 import { requestOf } from './entry-request.js';
 import { DataDirError } from './errors.js';
 import { dbPathOf, walDirOf } from './names.js';
@@ -33,6 +27,10 @@ export function parseStorageVersion(text: string): StorageVersion {
   const [major, minor, ...more] = text.split('.');
   if (major === undefined || minor === undefined || more.length > 0)
     throw new DataDirError(`wrong target version format, expected "X.Y", got ${JSON.stringify(text)}`);
+  // With a third part behind them, what comes behind a sign is a build or a pre-release.
+  const release = /^[^+-]*/.exec(text)?.[0] ?? '';
+  if (release !== text)
+    throw new DataDirError(`failed to parse target version: ${release} is not in dotted-tri format`);
   const version: StorageVersion = [numberOf(major), numberOf(minor)];
   if (compare(version, [3, 5]) < 0)
     throw new DataDirError(`target version ${JSON.stringify(text)} not supported. Minimal "3.5"`);
@@ -55,10 +53,7 @@ export function storageVersionOf(tx: Pick<ReadTx, 'bucket'>): StorageVersion {
     if (match === null) throw new DataDirError(`malformed storage version ${JSON.stringify(text)}`);
     return [Number(match[1]), Number(match[2])];
   }
-  for (const [key, name] of [[confStateKey, 'confstate'] as const, [termKey, 'term'] as const]) {
-    if (tx.bucket(bucketBytes('meta'))?.get(key) === undefined)
-      throw new DataDirError(`cannot detect storage schema version: missing ${name} information`);
-  }
+  if (tx.bucket(bucketBytes('meta'))?.get(termKey) === undefined) throw new DataDirError('missing term information');
   return [3, 5];
 }
 
@@ -73,12 +68,22 @@ export function migrate(
   logger: Logger,
 ): void {
   const path = dbPathOf(dataDir);
-  const current = readDb(disk, path, storageVersionOf);
+  const current = readDb(disk, path, (tx) => {
+    try {
+      return storageVersionOf(tx);
+    } catch (error) {
+      logger.error(
+        'failed to detect storage version. Please make sure you are using data dir from etcd v3.5 and older',
+      );
+      throw error;
+    }
+  });
   if (compare(current, options.target) === 0) {
     logger.info('storage version up-to-date', { 'storage-version': short(current) });
     return;
   }
-  const refusal = reasonAgainst(disk, dataDir, { ...options, current });
+  const needed = neededBy(disk, walDirOf(dataDir), logger);
+  const refusal = reasonAgainst({ ...options, current, needed }, logger);
   if (refusal !== undefined && !options.force) throw new DataDirError(refusal);
   if (refusal !== undefined) logger.info('normal migrate failed, trying with force', { error: refusal });
   const clears = compare(options.target, [3, 6]) < 0;
@@ -101,28 +106,45 @@ function steps([major, from]: StorageVersion, [, to]: StorageVersion): readonly 
   return Array.from({ length: Math.abs(to - from) }, (_, at) => [major, from + direction * (at + 1)]);
 }
 
-function reasonAgainst(
-  disk: Disk,
-  dataDir: string,
-  {
-    current,
-    target,
-    newest,
-  }: { readonly current: StorageVersion; readonly target: StorageVersion; readonly newest: StorageVersion },
-): string | undefined {
-  if (target[0] !== current[0]) return 'cannot create migration plan: changing major storage version is not supported';
+interface Move {
+  readonly current: StorageVersion;
+  readonly target: StorageVersion;
+  readonly newest: StorageVersion;
+  /** The oldest version that understands the log. */
+  readonly needed: StorageVersion;
+}
+
+function reasonAgainst({ current, target, newest, needed }: Move, logger: Logger): string | undefined {
+  if (target[0] !== current[0]) {
+    logger.error('Changing major storage version is not supported', {
+      'storage-version': full(current),
+      'target-storage-version': full(target),
+    });
+    return 'cannot create migration plan: changing major storage version is not supported';
+  }
   if (compare(target, newest) > 0) {
     // The first of the steps that is not known.
     const unknown = full(compare(current, newest) > 0 ? current : [newest[0], newest[1] + 1]);
     return `cannot create migration plan: version ${JSON.stringify(unknown)} is not supported`;
   }
-  if (compare(target, current) > 0) return undefined;
-  const needed = walVersion(disk, walDirOf(dataDir));
-  if (compare(target, needed) >= 0) return undefined;
+  if (compare(target, current) > 0 || compare(target, needed) >= 0) return undefined;
   return (
     `cannot downgrade storage, WAL contains newer entries, as the target version (${full(target)}) is lower ` +
     `than the version (${full(needed)}) detected from WAL logs`
   );
+}
+
+function neededBy(disk: Disk, walDir: string, logger: Logger): StorageVersion {
+  try {
+    if (disk.stat(walDir) === undefined)
+      throw new DataDirError(`[readWALNames] fileutil.ReadDir failed: ${absent('open', disk, walDir).message}`);
+    if (!hasWal(disk, walDir)) throw new DataDirError('wal: file not found');
+    return walVersion(disk, walDir);
+  } catch (cause) {
+    const why = `failed to get the lastest snapshot: ${cause instanceof Error ? cause.message : String(cause)}`;
+    logger.error('Failed to finalize config', { error: why });
+    throw new DataDirError(why, cause);
+  }
 }
 
 /** The oldest version that understands the log after its newest snapshot. */

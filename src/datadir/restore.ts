@@ -102,6 +102,7 @@ function build(options: RestoreOptions, world: World): void {
     clearBucket(tx, 'members');
     clearBucket(tx, 'members_removed');
     if (options.bumpRevision > 0) bumpRevision(tx, options.bumpRevision, logger);
+    disk.makeDir(parentOf(walDir), 0o700);
     const db = backendWriter(tx);
     for (const member of members) {
       putMember(db, member.id, memberToJson(member));
@@ -116,7 +117,6 @@ function build(options: RestoreOptions, world: World): void {
     writeConsistentIndex(db, { index: commit, term });
   });
 
-  disk.makeDir(parentOf(walDir), 0o700);
   const wal = createWal(disk, walDir, Metadata.encode({ NodeID: self.id, ClusterID: cluster }), world);
   try {
     const confState = makeConfState({ voters: members.map((member) => member.id) });
@@ -157,6 +157,8 @@ function bumpRevision(tx: WriteTx, by: number, logger: Logger): void {
     latest = mainOf(key);
   });
   const bumped = latest + by;
+  // etcd-diff: etcd counts on from below zero, and no client knows a revision of such a database.
+  if (!Number.isSafeInteger(bumped)) throw new DataDirError(`no revision can be as high as ${latest} + ${by}`);
   logger.info('bumping latest revision', {
     'latest-revision': latest,
     'bump-amount': by,

@@ -14,7 +14,7 @@ import type { Disk, DiskFile } from '../lib/disk.js';
 import { pathErrorText } from '../lib/go/system-error.js';
 import { latin1Text } from '../lib/latin1.js';
 import { keyOfRecord } from '../mvcc/key-value.js';
-import { backendReader, readDb } from './db.js';
+import { absent, backendReader, readDb } from './db.js';
 import { DataDirError } from './errors.js';
 
 export interface SnapshotStatus {
@@ -29,10 +29,16 @@ export interface SnapshotStatus {
   readonly version: string;
 }
 
-/** Throws DataDirError: missing, `invalid database`, or damaged. */
-export function snapshotStatus(disk: Disk, path: string, options: { readonly countUserKeys: boolean }): SnapshotStatus {
+/** Throws DataDirError, as Go's os.Stat says it, where nothing is. */
+export function findSnapshot(disk: Disk, path: string): { readonly isDirectory: boolean; readonly size: number } {
   const found = disk.stat(path);
-  if (found === undefined) throw new DataDirError(`stat ${path}: no such file or directory`);
+  if (found === undefined) throw absent('stat', disk, path);
+  return found;
+}
+
+/** Throws DataDirError: missing, damaged, or in bbolt's words that it is no database. */
+export function snapshotStatus(disk: Disk, path: string, options: { readonly countUserKeys: boolean }): SnapshotStatus {
+  const found = findSnapshot(disk, path);
   if (found.isDirectory) throw new DataDirError('invalid database');
   checkLength(path, found.size);
   try {
@@ -69,9 +75,7 @@ export function snapshotStatus(disk: Disk, path: string, options: { readonly cou
       };
     });
   } catch (error) {
-    // bbolt's words for a file that is none of its own.
-    if (error instanceof BoltError && error.code === 'ERR_BOLT_FORMAT')
-      throw new DataDirError('invalid database', error);
+    if (error instanceof BoltError && error.bboltText !== undefined) throw new DataDirError(error.bboltText, error);
     throw error;
   }
 }
@@ -102,7 +106,6 @@ export function copySnapshot(disk: Disk, from: string, to: string, options: { re
     const hasHash = size % 512 === HASH_SIZE;
     if (!hasHash && !options.skipHashCheck) throw new DataDirError('snapshot missing hash but --skip-hash-check=false');
     const bodySize = hasHash ? size - HASH_SIZE : size;
-    checkDatabase(source, bodySize);
     const target = disk.open(to, 'create', 0o600);
     try {
       const actual = copyHashed(source, target, bodySize);
@@ -111,6 +114,7 @@ export function copySnapshot(disk: Disk, from: string, to: string, options: { re
       if (hasHash && !options.skipHashCheck && !stored.equals(actual)) {
         throw new DataDirError(`expected sha256 [${stored.join(' ')}], got [${actual.join(' ')}]`);
       }
+      checkDatabase(source, bodySize);
       target.sync();
     } catch (error) {
       target.close();
@@ -123,9 +127,7 @@ export function copySnapshot(disk: Disk, from: string, to: string, options: { re
   }
 }
 
-/**
- * Without its sum a file is believed, so it must at least be a database.
- */
+/** A file without its sum is believed, and a sum can be that of anything: it must at least be a database. */
 function checkDatabase(source: DiskFile, size: number): void {
   const readAt = (position: number, length: number): Uint8Array => {
     const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - position)));
@@ -135,7 +137,7 @@ function checkDatabase(source: DiskFile, size: number): void {
   try {
     meta = readMetas(source.path, readAt);
   } catch (cause) {
-    if (cause instanceof BoltError) throw new DataDirError('invalid database', cause);
+    if (cause instanceof BoltError) throw new DataDirError(cause.bboltText ?? cause.message, cause);
     throw cause;
   }
   if (meta.highWater * meta.pageSize > size) throw new DataDirError('invalid database');

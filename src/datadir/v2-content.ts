@@ -1,8 +1,8 @@
 /** Whether a v2 store holds anything but the cluster's membership: what 3.6 and later refuse to start on. */
 import type { Disk } from '../lib/disk.js';
-import { pathErrorText } from '../lib/go/system-error.js';
 import type { Entry } from '../raftpb/types.js';
 import { hasWal, readWal, walSnapshots } from '../wal/index.js';
+import { absent } from './db.js';
 import { requestOf } from './entry-request.js';
 import { DataDirError } from './errors.js';
 import { snapDirOf, walDirOf } from './names.js';
@@ -36,8 +36,8 @@ export function dataDirHasCustomV2Content(disk: Disk, dataDir: string, walDir: s
 /** Beside the snapshot, the entries behind it: 3.6 ends at those that it would have to apply to a v2 store. */
 export function customV2Content(disk: Disk, dataDir: string, walDir: string | undefined) {
   const wal = walDirOf(dataDir, walDir);
-  if (!hasWal(disk, wal))
-    throw new DataDirError(pathErrorText('open', wal, Object.assign(new Error(), { code: 'ENOENT' })));
+  if (disk.stat(wal) === undefined) throw absent('open', disk, wal);
+  if (!hasWal(disk, wal)) return { inStore: false, inLog: (): boolean => false };
   const newest = newestSnapshot(disk, snapDirOf(dataDir), walSnapshots(disk, wal));
   return {
     inStore: newest !== undefined && hasCustomV2Content(newest.data),

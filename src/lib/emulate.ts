@@ -247,6 +247,8 @@ const differences = {
   snapshotSaveWants: row('one argument', 'one argument', 'one argument <filename>', 'one argument <filename>'),
   /** `snapshot save` tells the server's version, and how long fetching took. */
   snapshotSaveTellsVersion: since36,
+  /** `snapshot status` looks for the file before the form of its output. */
+  snapshotStatusLooksFirst: since36,
   /** `snapshot status` shows the storage version. */
   snapshotStatusHasVersion: since36,
   /** `snapshot status` counts the keys of users; before, the entries of all buckets. */

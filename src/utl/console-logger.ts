@@ -1,37 +1,36 @@
 /**
- * How the offline tools get on, as etcdutl's logger (zap's console encoder) shows it: time, level, message and fields,
- * with tabs between, on stderr.
+ * How the offline tools get on, as etcdutl's logger (zap's console encoder) shows it: time, level, the part of the
+ * program, message and fields, with tabs between, on stderr.
  */
 
 import type { Terminal } from '../cli/terminal.js';
-import type { LogFields, Logger } from '../lib/logger.js';
+import type { Level, LogFields, Logger } from '../lib/logger.js';
 
-export function consoleLogger(io: Pick<Terminal, 'stderr' | 'wallMs'>): Logger {
-  const write =
-    (level: 'info' | 'warn' | 'error') =>
-    (message: string, fields: LogFields = {}): void => {
-      const time = new Date(io.wallMs()).toISOString().replace(/\.\d+Z$/, 'Z');
-      const shown = Object.entries(fields).map(([name, value]) => `${JSON.stringify(name)}: ${show(value)}`);
-      io.stderr.write([time, level, message, ...(shown.length > 0 ? [`{${shown.join(', ')}}`] : [])].join('\t') + '\n');
-    };
-  const logger: Logger = {
-    debug() {},
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
-    with: (bound) => bindFields(logger, bound),
-  };
-  return logger;
+export interface ConsoleLogger extends Logger {
+  /** What ends the program, which its caller does. */
+  fatal(message: string, fields?: LogFields): void;
 }
 
-function bindFields(to: Logger, bound: LogFields): Logger {
-  return {
+/** `caller`: the file that logs. */
+export function consoleLogger(io: Pick<Terminal, 'stderr' | 'wallMs'>, caller: string): ConsoleLogger {
+  const write =
+    (level: Level, bound: LogFields) =>
+    (message: string, fields: LogFields = {}): void => {
+      const time = new Date(io.wallMs()).toISOString().replace(/\.\d+Z$/, 'Z');
+      const { caller: from = caller, ...others }: LogFields = { ...bound, ...fields };
+      const shown = Object.entries(others).map(([name, value]) => `${JSON.stringify(name)}: ${show(value)}`);
+      const cells = [time, level, from, message, ...(shown.length > 0 ? [`{${shown.join(', ')}}`] : [])];
+      io.stderr.write(`${cells.join('\t')}\n`);
+    };
+  const logger = (bound: LogFields): ConsoleLogger => ({
     debug() {},
-    info: (message, fields) => to.info(message, { ...bound, ...fields }),
-    warn: (message, fields) => to.warn(message, { ...bound, ...fields }),
-    error: (message, fields) => to.error(message, { ...bound, ...fields }),
-    with: (more) => bindFields(to, { ...bound, ...more }),
-  };
+    info: write('info', bound),
+    warn: write('warn', bound),
+    error: write('error', bound),
+    fatal: write('fatal', bound),
+    with: (more) => logger({ ...bound, ...more }),
+  });
+  return logger({});
 }
 
 function show(value: unknown): string {

@@ -18,6 +18,6 @@ export async function defragmentOffline(dataDir: string, options: { timeoutMs: n
         `--data-dir.\n`,
     );
   };
-  const world = { disk: osDisk, clock: osClock, logger: consoleLogger(io) };
+  const world = { disk: osDisk, clock: osClock, logger: consoleLogger(io, 'datadir/defrag.ts') };
   await whenUnlocked(() => defragment(dataDir, world), { ...options, onWait });
 }

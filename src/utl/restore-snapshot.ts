@@ -18,7 +18,8 @@ export async function restoreFromFlags(
   emulate: EmulatedVersion,
   io: Terminal,
 ): Promise<void> {
-  const peerURLs = textsOf(parseUrlList(flags['initial-advertise-peer-urls']));
+  // No URL is one that is empty, and refused.
+  const peerURLs = textsOf(parseUrlList(flags['initial-advertise-peer-urls'] || ' '));
   const members = parseInitialCluster(flags['initial-cluster']);
   const options = {
     snapshot,
@@ -32,5 +33,10 @@ export async function restoreFromFlags(
     members,
     loggedMapSizeBytes: differenceOf('restoreLogsMapSize', emulate) ? flags['initial-memory-map-size'] : undefined,
   };
-  await restoreSnapshot(options, { disk: osDisk, clock: osClock, logger: consoleLogger(io), lookUpHost });
+  await restoreSnapshot(options, {
+    disk: osDisk,
+    clock: osClock,
+    logger: consoleLogger(io, 'datadir/restore.ts'),
+    lookUpHost,
+  });
 }

@@ -18,7 +18,7 @@ import { mainOf, revisionKey } from './key.js';
 
 const consistentIndexKey: Uint8Array = Buffer.from('consistent_index');
 export const termKey: Uint8Array = Buffer.from('term');
-export const confStateKey: Uint8Array = Buffer.from('confState');
+const confStateKey: Uint8Array = Buffer.from('confState');
 const storageVersionKey: Uint8Array = Buffer.from('storageVersion');
 export const scheduledCompactKey: Uint8Array = Buffer.from('scheduledCompactRev');
 export const finishedCompactKey: Uint8Array = Buffer.from('finishedCompactRev');

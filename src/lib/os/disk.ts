@@ -19,7 +19,7 @@ export const osDisk: Disk = {
   remove(path, options) {
     const name = textOrBytes(path);
     wording('remove', path, () => {
-      if (options?.recursive === true) fs.rmSync(name, { recursive: true, force: true });
+      if (options?.recursive === true) removeAll(name);
       else fs.unlinkSync(name);
     });
   },
@@ -53,6 +53,15 @@ function wording<T>(action: string, path: string, call: () => T): T {
     return call();
   } catch (error) {
     throw inGoWords(error, action, path);
+  }
+}
+
+function removeAll(name: ReturnType<typeof textOrBytes>): void {
+  try {
+    fs.rmSync(name, { recursive: true, force: true });
+  } catch (error) {
+    // What is below a file is not there.
+    if (codeOf(error) !== 'ENOTDIR') throw error;
   }
 }
 

@@ -17,6 +17,7 @@ let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'etcd-ts-utl-'));
   unpack(fixture('datadir-3.5.30.tar.gz'), osDisk, dir);
+  writeFileSync(join(dir, 'file'), '');
   writeFileSync(join(dir, 's.db'), gunzipSync(readFileSync(fixture('snapshot-3.5.30.db.gz'))));
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
@@ -78,6 +79,23 @@ describe('etcdutl', () => {
     ['hashkv', 'accepts 1 arg(s), received 0', 1],
     ['hashkv ~/nothing', 'stat ~/nothing: no such file or directory', 1],
     ['hashkv ~/s.db --rev 4', 'mvcc: required revision has been compacted', 1],
+    ['snapshot restore ~/s.db --data-dir ~/file/below', 'mkdir ~/file: not a directory', 1],
+    ['snapshot status ~/file/below', 'stat ~/file/below: not a directory', 1],
+    ['snapshot status ~/nothing -w xml', 'unsupported output format', 4],
+    ['snapshot status ~/nothing -w xml --emulate-version 3.6', 'stat ~/nothing: no such file or directory', 1],
+    [
+      'snapshot restore ~/s.db --data-dir ~/r --bump-revision 9007199254740991 --mark-compacted',
+      'no revision can be as high as 61 + 9007199254740991',
+      1,
+    ],
+    [
+      'snapshot restore ~/s.db --data-dir ~/r --initial-advertise-peer-urls=',
+      'URL scheme must be http, https, unix, or unixs: ',
+      1,
+    ],
+    ['help -x', "unknown shorthand flag: 'x' in -x", 1],
+    ['completion bash more', 'unknown command "more" for "etcdutl completion bash"', 1],
+    ['completion bash more --emulate-version 3.6', 'accepts 1 arg(s), received 2', 1],
     [
       'migrate --data-dir ~/data --target-version 3.6.0',
       'wrong target version format, expected "X.Y", got "3.6.0"',
@@ -150,7 +168,7 @@ describe('etcdutl', () => {
     expect(
       stderr
         .split('\n')
-        .map((line) => line.split('\t')[2])
+        .map((line) => line.split('\t')[3])
         .filter(Boolean),
     ).toEqual([
       'restoring snapshot',
@@ -161,7 +179,8 @@ describe('etcdutl', () => {
       'restored snapshot',
     ]);
     expect(stderr).toContain(
-      '1970-01-01T00:00:00Z\tinfo\trestoring snapshot\t{"path": "~/s.db", "wal-dir": "~/r/member/wal", ',
+      '1970-01-01T00:00:00Z\tinfo\tdatadir/restore.ts\trestoring snapshot\t{"path": "~/s.db", ' +
+        '"wal-dir": "~/r/member/wal", ',
     );
     expect(stderr).toContain('"snap-dir": "~/r/member/snap", "initial-memory-map-size": 10737418240}\n');
     expect(stderr).toContain('"added-peer-peer-urls": ["http://localhost:2380"], "added-peer-is-learner": false}\n');
@@ -191,7 +210,10 @@ describe('etcdutl', () => {
     const { exitCode, stderr } = await utl('backup --data-dir ~/nothing --backup-dir ~/copy2');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^1970-01-01T00:00:00Z\terror\tbackup failed\t\{"error": ".*no such file or directory"\}\n$/,
+      new RegExp(
+        '^1970-01-01T00:00:00Z\tfatal\tdatadir/backup\\.ts\tsaveSnap\\(Snapshoter\\.Load\\) failed\t' +
+          '\\{"error": "open ~/nothing/member/snap: no such file or directory"\\}\n$',
+      ),
     );
   });
 

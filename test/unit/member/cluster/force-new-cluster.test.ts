@@ -3,7 +3,6 @@
  * 20071, 20339, 20896, 20967, 12288).
  */
 import { describe, expect, it } from 'vitest';
-import { confStateKey } from '../../../../src/backend/schema/meta.js';
 import { checkedPeerUrls } from '../../../../src/member/membership/peer-urls.js';
 import { PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
 import { InProcessMember } from '../../../support/in-process-member.js';
@@ -18,7 +17,7 @@ async function expectAlone(opened: InProcessMember, id: bigint, keys: number): P
   // One voter in raft's configuration too, or nobody would agree to this.
   await opened.run(member.propose({ kind: 'put', request: PutRequest.create({ key: Buffer.from('k0') }) }));
   await opened.run(member.backend.commit());
-  const stored = Buffer.from(member.backend.get('meta', confStateKey) ?? []).toString();
+  const stored = Buffer.from(member.backend.get('meta', Buffer.from('confState')) ?? []).toString();
   expect(stored).toBe(`{"voters":[${id}],"auto_leave":false}`);
   expect(opened.all().length).toBe(keys);
 }
