@@ -5,7 +5,7 @@
 import type { HttpRequest } from '../../lib/http.js';
 import type { Soon } from '../../lib/soon.js';
 import { V2Error, type V2ErrorName } from '../../v2/error.js';
-import type { V2Request } from '../../v2/request.js';
+import { emptyRequest, type V2Request } from '../../v2/request.js';
 import { KEYS_PREFIX } from '../../v2/tree.js';
 import type { Target } from '../http/target.js';
 import type { V2Server } from './answers/types.js';
@@ -72,26 +72,7 @@ export function readKeyRequest(
 }
 
 function plainRequest(method: string, path: string, value: string): KeyRequest {
-  const request: V2Request = {
-    id: 0n,
-    method,
-    path,
-    value,
-    dir: false,
-    prevValue: '',
-    prevIndex: 0n,
-    prevExist: undefined,
-    expiration: 0n,
-    wait: false,
-    since: 0n,
-    recursive: false,
-    sorted: false,
-    quorum: false,
-    time: 0n,
-    stream: false,
-    refresh: undefined,
-  };
-  return { request, noValueOnSuccess: false };
+  return { request: { ...emptyRequest, method, path, value }, noValueOnSuccess: false };
 }
 
 const int64 = (value: bigint): bigint => BigInt.asIntN(64, value);

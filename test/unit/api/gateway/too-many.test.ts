@@ -1,13 +1,12 @@
 /** Calls of the gateway that wait for others: how many, and in how many bytes. */
 import { describe, expect, it } from 'vitest';
 import { CallSlots } from '../../../../src/api/gateway/call-slots.js';
-import { gatewayHandler } from '../../../../src/api/gateway/gateway.js';
 import { LocalCalls } from '../../../../src/api/gateway/local-calls.js';
-import { readTarget } from '../../../../src/api/http/target.js';
 import { Code, GrpcError, type ServerStream } from '../../../../src/grpc/types.js';
-import { BodyTooLargeError, type HttpRequest, type HttpResponse } from '../../../../src/lib/http.js';
+import { BodyTooLargeError } from '../../../../src/lib/http.js';
 import { osClock } from '../../../../src/lib/os/clock.js';
 import { KV, Watch } from '../../../../src/proto/gen/etcdserverpb.js';
+import { gatewayOver } from '../../../support/posted-to-gateway.js';
 
 const refusal = (): GrpcError => new GrpcError(Code.Unknown, 'etcdserver: too many requests');
 
@@ -43,31 +42,14 @@ describe('a body that there is no room for beside others', () => {
     for await (const _ of messages) expect.unreachable();
   };
   calls.add(Watch.watch as never, watch as never);
-  const serve = gatewayHandler({
-    calls,
-    emulate: '3.5',
-    maxReceiveBytes: 1 << 20,
-    refusesCommonNames: () => false,
-    allowsOrigin: () => true,
-    metadataOverTls: new Map(),
-  });
+  const post = gatewayOver(calls);
 
   it.each(['/v3/kv/put', '/v3/watch'])('is one request too many: %s', async (target) => {
     const body = (async function* () {
       yield Buffer.from('{');
       throw new BodyTooLargeError('too many bytes of requests wait');
     })();
-    const request = {
-      method: 'POST',
-      target,
-      protocol: 'HTTP/1.1',
-      headers: {},
-      body,
-      peer: { address: '127.0.0.1:1', tls: undefined, connection: undefined },
-      signal: new AbortController().signal,
-      isGone: false,
-    } as unknown as HttpRequest;
-    const response = (await serve(request, readTarget(target) as never)) as HttpResponse;
+    const response = await post(target, body);
     expect(String(response.body)).toContain('etcdserver: too many requests');
   });
 });

@@ -1,14 +1,12 @@
 /** What one body or many bring at once is taken over several turns, so that others are heard in between. */
 import { describe, expect, it } from 'vitest';
-import { gatewayHandler } from '../../../../src/api/gateway/gateway.js';
 import { LocalCalls } from '../../../../src/api/gateway/local-calls.js';
-import { readTarget } from '../../../../src/api/http/target.js';
 import type { ServerStream } from '../../../../src/grpc/types.js';
-import type { HttpRequest, HttpResponse } from '../../../../src/lib/http.js';
 import { Intake } from '../../../../src/lib/intake.js';
 import { Watch, type WatchRequest, WatchResponse } from '../../../../src/proto/gen/etcdserverpb.js';
 import { busyClock } from '../../../support/busy-clock.js';
 import { settle } from '../../../support/manual-clock.js';
+import { gatewayOver } from '../../../support/posted-to-gateway.js';
 
 /** Each look at the clock is a millisecond later; a turn begins when the test says so. */
 function turningClock() {
@@ -43,29 +41,12 @@ function watching(clock: ReturnType<typeof turningClock>['clock']) {
     }
   };
   calls.add(Watch.watch as never, handler as never);
-  const serve = gatewayHandler({
-    calls,
-    emulate: '3.5',
-    maxReceiveBytes: 1 << 20,
-    refusesCommonNames: () => false,
-    allowsOrigin: () => true,
-    metadataOverTls: new Map(),
-  });
+  const postBody = gatewayOver(calls);
   const post = async (): Promise<void> => {
     const body = (async function* () {
       yield Buffer.from('{"create_request":{"key":"YQ=="}}\n'.repeat(REQUESTS));
     })();
-    const request = {
-      method: 'POST',
-      target: '/v3/watch',
-      protocol: 'HTTP/1.1',
-      headers: {},
-      body,
-      peer: { address: '127.0.0.1:1', tls: undefined, connection: undefined },
-      signal: new AbortController().signal,
-      isGone: false,
-    } as unknown as HttpRequest;
-    const response = (await serve(request, readTarget('/v3/watch') as never)) as HttpResponse;
+    const response = await postBody('/v3/watch', body);
     for await (const _ of response.body as AsyncIterable<Uint8Array>) seen.answers++;
   };
   return { seen, post };
