@@ -14,8 +14,9 @@ export const liveliness = { noDelay: true, keepAlive: true, keepAliveInitialDela
 
 export function described(socket: net.Socket, peer: TlsPeer | undefined): NetworkSocket {
   const duplex: Duplex = socket;
-  // Until its new owner listens, a socket that breaks must not end the process.
-  duplex.on('error', () => {});
+  // Until its new owner listens, a socket that breaks must not end the process. A record that does not decrypt breaks
+  // the connection for good, and Node tells so without closing it.
+  duplex.on('error', () => duplex.destroy());
   return {
     socket: duplex,
     remoteAddress: remoteAddress(socket),

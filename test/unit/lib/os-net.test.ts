@@ -40,6 +40,39 @@ async function echoing(address: NetworkAddress = local, options: ListenOptions =
   };
 }
 
+/** A way to `target` that may lose what the client sends. */
+async function lossyWay(target: NetworkAddress): Promise<AsyncDisposable & Lossy> {
+  const way = { loses: false, lostBytes: 0 };
+  const sockets: Duplex[] = [];
+  const listener = await osNetwork.listen(local, async ({ socket: client }) => {
+    const { socket: server } = await osNetwork.dial(target);
+    sockets.push(client, server);
+    client.on('data', (chunk: Buffer) => {
+      if (way.loses) way.lostBytes += chunk.length;
+      else server.write(chunk);
+    });
+    server.pipe(client);
+    for (const [each, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      each.on('close', () => other.destroy());
+  });
+  return Object.assign(way, {
+    address: listener.address,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await listener.close();
+    },
+  });
+}
+
+interface Lossy {
+  readonly address: NetworkAddress;
+  loses: boolean;
+  lostBytes: number;
+}
+
 async function say(socket: Duplex, text: string): Promise<string> {
   socket.write(text);
   let got = '';
@@ -239,6 +272,23 @@ describe('with TLS', () => {
     expect([before.tls?.commonName, after.tls?.commonName]).toEqual(['server', 'client']);
     before.socket.destroy();
     after.socket.destroy();
+  });
+
+  it('closes both ends of a connection in which bytes were lost', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    await using server = await echoing(local, { tls: () => ({ cert, key }) });
+    await using lossy = await lossyWay(server.address);
+    const dialed = await osNetwork.dial(lossy.address, { tls: { ca, serverName: 'localhost' } });
+    const ends = (): Duplex[] => [dialed.socket, ...server.seen.map(({ socket }) => socket)];
+    expect(await new Promise((resolve) => dialed.socket.once('data', resolve).write('hello'))).toEqual(
+      Buffer.from('hello'),
+    );
+    lossy.loses = true;
+    dialed.socket.write('lost');
+    await expect.poll(() => lossy.lostBytes).toBeGreaterThan(0);
+    lossy.loses = false;
+    dialed.socket.write('more');
+    await expect.poll(() => ends().map(({ closed }) => closed)).toEqual([true, true]);
   });
 
   it('cuts off who does not begin a handshake, and who speaks something else', async () => {
