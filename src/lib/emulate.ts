@@ -122,6 +122,8 @@ const differences = {
   tellsDowngrade: row(false, true, true, true),
   /** A message meant for another member is refused; before, it was stepped as any other. */
   refusesMessagesToOthers: row(false, true, true, true),
+  /** A stream that a silent peer is to fill ends; later the time for it has no effect (docs/decisions/0006). */
+  endsSilentStreams: row(true, false, false, false),
   /** A watch from a negative revision is refused at once; before, it was made and then ended as compacted. */
   refusesNegativeWatchStart: row(false, true, true, true),
   /** The cluster's version is lowered when a downgrade is enabled; before, when a member has been replaced. */

@@ -11,11 +11,7 @@ import type { LocalMember, RaftReceiver } from './types.js';
 
 /**
  * A peer that is silent, or takes nothing, for so long is taken for gone. As etcd's ConnReadTimeout and
- * ConnWriteTimeout.
- *
- * `etcd-diff:` from 3.5 on etcd's streams have no such time: its transport has a `DialContext`, for which Go leaves
- * the `Dial` with the time-outs alone. There a stream that a firewall swallows stays, and with it whatever is written
- * to it; here it ends, and its messages go by the pipeline.
+ * ConnWriteTimeout. Silent streams are an exception (`endsSilentStreams`).
  */
 export const CONNECTION_TIMEOUT_MS = 5000;
 
@@ -63,6 +59,8 @@ export function errorText(error: unknown): string {
     case 'UND_ERR_BODY_TIMEOUT':
     case 'UND_ERR_HEADERS_TIMEOUT':
       return 'i/o timeout';
+    case 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC':
+      return 'local error: tls: bad record MAC';
     default:
       return typeof message === 'string' ? message : String(error);
   }

@@ -61,7 +61,9 @@ export class Peer {
     this.#readers = [reader('msgapp'), reader('message')];
     this.#probers = [
       new Prober(context, id, 'ROUND_TRIPPER_SNAPSHOT'),
-      new Prober(context, id, 'ROUND_TRIPPER_RAFT_MESSAGE'),
+      new Prober(context, id, 'ROUND_TRIPPER_RAFT_MESSAGE', () => {
+        for (const each of this.#readers) each.endIfSilent();
+      }),
     ];
     for (const each of this.#readers) each.start();
     for (const each of this.#probers) each.start(urls);

@@ -36,6 +36,7 @@ export class Prober {
     readonly context: PeerContext,
     readonly peerId: NodeId,
     readonly name: ProberName,
+    readonly onAnswer: () => void = () => {},
   ) {}
 
   start(urls: readonly string[]): void {
@@ -86,6 +87,7 @@ export class Prober {
     this.#clockDifferenceMs = this.context.clock.wallMs() - peerWallMs - this.#roundTripMs / 2;
     this.#healthy = true;
     this.#error = undefined;
+    this.onAnswer();
   }
 
   #reportAfter(delayMs: number): void {

@@ -1,9 +1,11 @@
 /**
  * Reads one of the two streams of a peer, for as long as it is a peer: dial, read until the connection ends, dial
- * again. At most one attempt in 100 ms; 5 seconds of silence end a connection, since a living peer sends a heartbeat
- * every 1.7.
+ * again. At most one attempt in 100 ms. A living peer sends a heartbeat every 1.7 s: in 3.4, 5 seconds of silence end a
+ * connection; later they do once the peer answers on another one, or TCP's probes when nobody answers them
+ * (docs/decisions/0006).
  */
 
+import { differenceOf } from '../lib/emulate.js';
 import { goQuote } from '../lib/go/quote.js';
 import { collectBody } from '../lib/http.js';
 import type { HttpAnswer } from '../lib/http-client.js';
@@ -33,7 +35,11 @@ export interface StreamReaderDeps {
 class UnsupportedStreamError extends Error {}
 
 export class StreamReader {
-  readonly #stop = new AbortController();
+  #isStopped = false;
+  /** Ends the connection there is, or the wait for the next one. */
+  #ending = new AbortController();
+  /** When the connection that is read brought something last, in monotonic milliseconds. */
+  #heardAtMs: number | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(
@@ -47,26 +53,39 @@ export class StreamReader {
   }
 
   stop(): Promise<void> {
+    this.#isStopped = true;
     // In Go's words, which is what the log has to say of the connection that ends by it.
-    this.#stop.abort(new Error(wireErrors.contextCanceled.message));
+    this.#ending.abort(new Error(wireErrors.contextCanceled.message));
     return this.#ended;
+  }
+
+  /** The peer has answered something else: what was silent all the while is a connection that the network lost. */
+  endIfSilent(): void {
+    if (this.#heardAtMs === undefined) return;
+    if (this.context.clock.monotonicMs() - this.#heardAtMs > this.#timeoutMs)
+      this.#ending.abort(new Error('i/o timeout'));
+  }
+
+  get #timeoutMs(): number {
+    return this.context.readTimeoutMs ?? CONNECTION_TIMEOUT_MS;
   }
 
   async #run(): Promise<void> {
     const { clock, logger } = this.context;
-    while (!this.#stop.signal.aborted) {
+    while (!this.#isStopped) {
+      this.#ending = new AbortController();
       const begunMs = clock.monotonicMs();
-      await this.#session();
+      await this.#connection();
       await this.#pause(REDIAL_MS - (clock.monotonicMs() - begunMs));
     }
     logger.info('stopped stream reader with remote peer', this.#fields());
   }
 
   async #pause(ms: number): Promise<void> {
-    if (ms <= 0 || this.#stop.signal.aborted) return;
+    if (ms <= 0 || this.#isStopped) return;
     await new Promise<void>((resolve) => {
       const cancel = this.context.clock.after(ms, done);
-      const { signal } = this.#stop;
+      const { signal } = this.#ending;
       function done(): void {
         signal.removeEventListener('abort', done);
         cancel();
@@ -77,7 +96,7 @@ export class StreamReader {
   }
 
   /** One connection, from dialing to its end. */
-  async #session(): Promise<void> {
+  async #connection(): Promise<void> {
     const { status, kind } = this.deps;
     const { logger } = this.context;
     const source = streamNames[kind];
@@ -85,7 +104,7 @@ export class StreamReader {
     try {
       answer = await this.#dial();
     } catch (error) {
-      if (this.#stop.signal.aborted || error instanceof UnsupportedStreamError) return;
+      if (this.#isStopped || error instanceof UnsupportedStreamError) return;
       status.deactivate({ source, action: 'dial', reason: errorText(error) });
       return;
     }
@@ -95,9 +114,12 @@ export class StreamReader {
       await this.#read(answer);
       logger.warn('lost TCP streaming connection with remote peer', { ...this.#fields(), error: 'EOF' });
     } catch (error) {
-      const reason = errorText(this.#stop.signal.aborted ? this.#stop.signal.reason : error);
+      const { signal } = this.#ending;
+      const reason = errorText(signal.aborted ? signal.reason : error);
       logger.warn('lost TCP streaming connection with remote peer', { ...this.#fields(), error: reason });
-      if (!this.#stop.signal.aborted) status.deactivate({ source, action: 'read', reason });
+      if (!this.#isStopped) status.deactivate({ source, action: 'read', reason });
+    } finally {
+      this.#heardAtMs = undefined;
     }
   }
 
@@ -107,7 +129,9 @@ export class StreamReader {
     const decoder = makeDecoder(kind, context.emulate, { local: context.local.id, remote: peerId });
     const received = context.metrics.receivedBytes.labels({ From: hex(peerId) });
     const receivedHeartbeats = context.metrics.receivedBytes.labels({ From: '0' });
+    this.#heardAtMs = context.clock.monotonicMs();
     await answer.read((chunk) => {
+      this.#heardAtMs = context.clock.monotonicMs();
       decoder.push(chunk);
       let bytes = 0;
       for (;;) {
@@ -136,9 +160,9 @@ export class StreamReader {
         method: 'GET',
         url: target,
         headers: { ...raftHeaders(context), 'X-Raft-To': hex(peerId) },
-        signal: this.#stop.signal,
-        headersTimeoutMs: context.readTimeoutMs ?? CONNECTION_TIMEOUT_MS,
-        bodyTimeoutMs: context.readTimeoutMs ?? CONNECTION_TIMEOUT_MS,
+        signal: this.#ending.signal,
+        headersTimeoutMs: this.#timeoutMs,
+        bodyTimeoutMs: differenceOf('endsSilentStreams', context.emulate) ? this.#timeoutMs : 0,
       });
       await this.#check(answer);
       return answer;

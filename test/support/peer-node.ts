@@ -85,6 +85,8 @@ export interface PeerNodeOptions {
   readonly tls?: TlsOptions;
   /** What the port answers besides raft. */
   readonly handlers?: readonly HttpHandler[];
+  /** For streams; 5 s when not given. */
+  readonly readTimeoutMs?: number;
   /** Hears what the node logs, beside its own record. */
   readonly logger?: Logger;
 }
@@ -100,7 +102,15 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     keepAliveMs: 4000,
     tls: tls && peerTls(tls),
   });
-  const transport = createPeerTransport({ clock, http, logger: options.logger ?? log, metrics, emulate });
+  const { readTimeoutMs } = options;
+  const transport = createPeerTransport({
+    clock,
+    http,
+    logger: options.logger ?? log,
+    metrics,
+    emulate,
+    ...(readTimeoutMs !== undefined && { readTimeoutMs }),
+  });
   const server = createHttpServer(
     createRouter({ handlers: [(request, url) => transport.handle(request, url), ...(options.handlers ?? [])] }),
     { clock },

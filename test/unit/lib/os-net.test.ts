@@ -1,4 +1,5 @@
 /** The machine's network: addresses, Go's words for errors, TLS with and without client certificates. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,10 +7,13 @@ import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { ListenOptions, NetworkAddress, NetworkListener, NetworkSocket } from '../../../src/lib/network.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
+import { LossyProxy } from '../../support/lossy-proxy.js';
 
 const fixtures = new URL('../../fixtures/tls/', import.meta.url);
 const pem = (name: string): Promise<string> => readFile(new URL(name, fixtures), 'utf8');
-const local: NetworkAddress = { t: 'tcp', host: '127.0.0.1', port: 0 };
+const at = (port: number): NetworkAddress => ({ t: 'tcp', host: '127.0.0.1', port });
+const local = at(0);
+const portOf = (address: NetworkAddress): number => (address.t === 'tcp' ? address.port : 0);
 
 interface Echoing extends AsyncDisposable {
   readonly address: NetworkAddress;
@@ -38,39 +42,6 @@ async function echoing(address: NetworkAddress = local, options: ListenOptions =
       await listener.close();
     },
   };
-}
-
-/** A way to `target` that may lose what the client sends. */
-async function lossyWay(target: NetworkAddress): Promise<AsyncDisposable & Lossy> {
-  const way = { loses: false, lostBytes: 0 };
-  const sockets: Duplex[] = [];
-  const listener = await osNetwork.listen(local, async ({ socket: client }) => {
-    const { socket: server } = await osNetwork.dial(target);
-    sockets.push(client, server);
-    client.on('data', (chunk: Buffer) => {
-      if (way.loses) way.lostBytes += chunk.length;
-      else server.write(chunk);
-    });
-    server.pipe(client);
-    for (const [each, other] of [
-      [client, server],
-      [server, client],
-    ] as const)
-      each.on('close', () => other.destroy());
-  });
-  return Object.assign(way, {
-    address: listener.address,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await listener.close();
-    },
-  });
-}
-
-interface Lossy {
-  readonly address: NetworkAddress;
-  loses: boolean;
-  lostBytes: number;
 }
 
 async function say(socket: Duplex, text: string): Promise<string> {
@@ -107,6 +78,33 @@ describe('in clear', () => {
       await rm(folder, { recursive: true });
     }
   });
+
+  // Of Linux alone: of each socket, whether a timer of it runs (02 = for its probes) and how many hundredths are left.
+  it.runIf(existsSync('/proc/self/net/tcp'))(
+    'asks after 15 s whether the other end of a silent connection lives',
+    async () => {
+      await using server = await echoing();
+      const dialed = await osNetwork.dial(server.address);
+      await new Promise((resolve) => dialed.socket.once('data', resolve).write('hello'));
+      const timers = async (): Promise<(readonly [string, boolean])[]> => {
+        const table = await readFile('/proc/self/net/tcp', 'utf8');
+        return [dialed, ...server.seen].map(({ localAddress, remoteAddress }) => {
+          const [from = '', to = ''] = [localAddress, remoteAddress].map((address) =>
+            Number(address.split(':').at(-1)).toString(16).toUpperCase().padStart(4, '0'),
+          );
+          const [, timer = '', left = ''] =
+            new RegExp(`^ *\\d+: \\w+:${from} \\w+:${to} 01 \\S+ (\\w+):(\\w+)`, 'm').exec(table) ?? [];
+          return [timer, Number.parseInt(left, 16) <= 1500] as const;
+        });
+      };
+      // What is not confirmed yet has a timer of its own.
+      await expect.poll(timers).toEqual([
+        ['02', true],
+        ['02', true],
+      ]);
+      dialed.socket.destroy();
+    },
+  );
 
   it('frees the port when it stops listening, while sockets live on', async () => {
     const server = await echoing();
@@ -148,7 +146,7 @@ describe('in clear', () => {
 
   it("says in Go's words why it cannot listen", async () => {
     await using server = await echoing();
-    const port = server.address.t === 'tcp' ? server.address.port : 0;
+    const port = portOf(server.address);
     await expect(echoing(server.address)).rejects.toThrowError(
       `listen tcp 127.0.0.1:${port}: bind: address already in use`,
     );
@@ -277,8 +275,8 @@ describe('with TLS', () => {
   it('closes both ends of a connection in which bytes were lost', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
     await using server = await echoing(local, { tls: () => ({ cert, key }) });
-    await using lossy = await lossyWay(server.address);
-    const dialed = await osNetwork.dial(lossy.address, { tls: { ca, serverName: 'localhost' } });
+    await using lossy = await LossyProxy.before(portOf(server.address));
+    const dialed = await osNetwork.dial(at(lossy.port), { tls: { ca, serverName: 'localhost' } });
     const ends = (): Duplex[] => [dialed.socket, ...server.seen.map(({ socket }) => socket)];
     expect(await new Promise((resolve) => dialed.socket.once('data', resolve).write('hello'))).toEqual(
       Buffer.from('hello'),

@@ -550,12 +550,12 @@ describe('a peer that is', () => {
     await until(() => closed, 'the end of the connection');
   });
 
-  it('connected but silent is given up after 5 seconds', async () => {
+  it('connected but silent is given up after 5 seconds, as in 3.4', async () => {
     await using peer = await fakePeer((request, response) => {
       response.writeHead(request.url?.includes('/stream/') === true ? 200 : 404, { 'X-Server-Version': '3.5.30' });
       response.flushHeaders();
     });
-    await using a = await startPeerNode({ id: A });
+    await using a = await startPeerNode({ id: A, emulate: '3.4' });
     a.transport.addPeer(B, [peer.url]);
     await until(() => logged(a, 'established TCP streaming connection with remote peer'), 'the stream');
     const begunMs = performance.now();
@@ -564,6 +564,29 @@ describe('a peer that is', () => {
     expect(
       a.log.records.find(({ message }) => message === 'lost TCP streaming connection with remote peer')?.fields.error,
     ).toBe('i/o timeout');
+  });
+
+  it('connected but silent is kept by later versions until it answers something else', async () => {
+    let answers = false;
+    await using peer = await fakePeer((request, response) => {
+      if (request.url?.includes('/stream/') === true) {
+        response.writeHead(200, { 'X-Server-Version': '3.5.30' }).flushHeaders();
+      } else {
+        const now = new Date().toISOString();
+        response.writeHead(answers ? 200 : 503).end(JSON.stringify({ OK: true, Now: now }));
+      }
+    });
+    const asked = (word: string): number => peer.asked.filter((each) => each.includes(word)).length;
+    const clock = hurriedClock({ factor: 20, timersOnly: true });
+    await using a = await startPeerNode({ id: A, clock, readTimeoutMs: 50 });
+    a.transport.addPeer(B, [peer.url]);
+    // There are two who ask; the first time before there is a stream.
+    await until(() => asked('/raft/probing') >= 6, 'questions');
+    expect(errorsOfLostStreams(a)).toEqual([]);
+    answers = true;
+    await until(() => errorsOfLostStreams(a).length >= 2, 'the end of both streams');
+    expect(new Set(errorsOfLostStreams(a))).toEqual(new Set(['i/o timeout']));
+    await until(() => asked('/raft/stream/') >= 4, 'new ones');
   });
 
   it('at another time, or not healthy, is warned of', async () => {
