@@ -9,7 +9,7 @@ import { tlsLimits } from '../lib/go/tls.js';
 import { refusalOfAddress } from '../lib/os/client-address.js';
 import { readFile } from '../lib/os/read-file.js';
 import { systemAuthorities } from '../lib/os/system-authorities.js';
-import { readPair } from '../lib/os/tls-files.js';
+import { checkPair, readPair } from '../lib/os/tls-files.js';
 import { certificatesOf } from '../lib/os/tls-verify.js';
 import type { TlsContents, TlsOptions, TlsPeer } from '../lib/tls.js';
 
@@ -49,7 +49,8 @@ function checked(options: TlsOptions): () => TlsContents {
   return () => {
     const cert = readFile(certFile);
     const key = readFile(keyFile);
-    if (last === undefined || !last.cert.equals(cert) || !last.key.equals(key)) last = { ...fixed, cert, key };
+    if (last === undefined || !last.cert.equals(cert) || !last.key.equals(key))
+      last = { ...fixed, ...checkPair({ cert, key }) };
     return last;
   };
 }

@@ -25,16 +25,24 @@ export function readTls(options: TlsOptions): TlsContents {
   };
 }
 
+interface KeyPair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 /** Throws an Error in Go's words when a file cannot be read, or the two do not belong together. */
-export function readPair(certPath: string, keyPath: string): { cert: Buffer; key: Buffer } {
-  const cert = readFile(certPath);
-  const key = readFile(keyPath);
+export function readPair(certPath: string, keyPath: string): KeyPair {
+  return checkPair({ cert: readFile(certPath), key: readFile(keyPath) });
+}
+
+export function checkPair(pair: KeyPair): KeyPair {
+  const { cert, key } = pair;
   if (!isPem(cert)) throw new Error('tls: failed to find any PEM data in certificate input');
   if (!isPem(key)) throw new Error('tls: failed to find any PEM data in key input');
   const certificate = parse(() => new X509Certificate(cert), 'x509: malformed certificate');
   const privateKey = parse((): KeyObject => createPrivateKey(key), 'tls: failed to parse private key');
   if (!certificate.checkPrivateKey(privateKey)) throw new Error('tls: private key does not match public key');
-  return { cert, key };
+  return pair;
 }
 
 const isPem = (bytes: Buffer): boolean => bytes.includes('-----BEGIN ');
