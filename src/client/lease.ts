@@ -104,8 +104,12 @@ export class LeaseClient {
     let kept = this.#kept.get(id);
     if (kept === undefined) {
       kept = {
-        ...{ id, nextMs: now, deadlineMs: now + this.#firstAnswerMs },
-        ...{ thirdMs: this.#firstAnswerMs / 3, isAwaited: false, readers: new Set() },
+        id,
+        nextMs: now,
+        deadlineMs: now + this.#firstAnswerMs,
+        thirdMs: this.#firstAnswerMs / 3,
+        isAwaited: false,
+        readers: new Set(),
       };
       this.#kept.set(id, kept);
     }
