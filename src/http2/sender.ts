@@ -5,6 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../lib/clock.js';
+import { Fifo } from '../lib/fifo.js';
 import { FrameWriter } from './frame-writer.js';
 import { ConnectionError, ErrorCode } from './frames/error-code.js';
 import { DEFAULT_WINDOW, Flag, FrameType, MAX_WINDOW } from './frames/frame.js';
@@ -225,7 +226,7 @@ export class Sender {
       return true;
     }
     if (total > 0) {
-      stream.queue ??= [];
+      stream.queue ??= new Fifo();
       if (prefixBytes > 0) stream.queue.push(Uint8Array.prototype.slice.call(prefix));
       if (bytes.length > 0) stream.queue.push(bytes);
       this.#queueGrew(stream, total);
@@ -240,7 +241,7 @@ export class Sender {
   }
 
   queuePieces(stream: Stream, pieces: readonly Uint8Array[], prefix: Uint8Array): boolean {
-    stream.queue ??= [];
+    stream.queue ??= new Fifo();
     stream.queue.push(Uint8Array.prototype.slice.call(prefix));
     let total = prefix.length;
     for (const piece of pieces) {
@@ -295,11 +296,10 @@ export class Sender {
     }
   }
 
-  #moveQueued(stream: Stream, queue: Uint8Array[], count: number): void {
+  #moveQueued(stream: Stream, queue: Fifo<Uint8Array>, count: number): void {
     const outbox = this.#outbox;
-    let used = 0;
     for (let left = count; left > 0; ) {
-      const bytes = queue[used];
+      const bytes = queue.first;
       if (bytes === undefined) throw new Error(`http2: ${left} of ${count} queued bytes are missing`);
       const from = stream.queueOffset;
       const part = Math.min(left, bytes.length - from);
@@ -308,13 +308,12 @@ export class Sender {
       else outbox.append(piece);
       left -= part;
       if (from + part === bytes.length) {
-        used++;
+        queue.shift();
         stream.queueOffset = 0;
       } else {
         stream.queueOffset = from + part;
       }
     }
-    queue.splice(0, used);
     this.#countQueued(stream, -count);
   }
 

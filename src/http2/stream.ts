@@ -4,6 +4,7 @@
  * Invariants: `queue` is undefined exactly when `queuedBytes` is 0; `unconsumed` is what `data` handed out and
  * `consume` has not got back.
  */
+import type { Fifo } from '../lib/fifo.js';
 import type { ErrorCode } from './frames/error-code.js';
 import type { HeaderList, Http2Session, Http2Stream, StreamListener } from './types.js';
 
@@ -25,8 +26,8 @@ export class Stream implements Http2Stream {
   remoteEnded = false;
   closed = false;
 
-  queue: Uint8Array[] | undefined;
-  /** How much of `queue[0]` is already sent. */
+  queue: Fifo<Uint8Array> | undefined;
+  /** How much of the first piece in `queue` is already sent. */
   queueOffset = 0;
   queuedBytes = 0;
   /** END_STREAM belongs to the last queued byte, or to `trailersQueued` after it. */

@@ -11,6 +11,11 @@ export class Fifo<T> {
     return this.#items.length - this.#taken;
   }
 
+  /** What is taken next. */
+  get first(): T | undefined {
+    return this.#items[this.#taken];
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }

@@ -45,7 +45,7 @@ describe('a queue', () => {
           list = [];
           taken = 0;
         }
-        expect(queue.length).toBe(list.length - taken);
+        expect([queue.length, queue.first]).toEqual([list.length - taken, list[taken]]);
         if (queue.length > 5000) while (take() !== undefined);
       }
     }));
