@@ -20,6 +20,8 @@ import type { Reads } from '../reads/reads.js';
 
 const LOOP_MS = 500;
 const MAX_CONCURRENT_REVOKES = 16;
+/** As many as the lessor hands out at once. While more wait here none are taken: it hands out again what takes long. */
+const MAX_QUEUED = 500;
 
 export interface LeaseExpiryDeps {
   readonly lessor: Lessor;
@@ -55,7 +57,7 @@ export class LeaseExpiry {
     }
     this.#checkpoint(nowMs);
     // What is not taken now waits in the lessor.
-    if (this.#ensuring) return;
+    if (this.#ensuring || this.#queue.length >= MAX_QUEUED) return;
     const expired = lessor.takeExpired(nowMs);
     if (expired.length > 0) void this.#revokeAsLeader(expired);
   }

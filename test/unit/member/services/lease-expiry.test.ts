@@ -138,6 +138,20 @@ describe('leases that have expired', () => {
     expect(expiry.expiredCount).toBe(count - lessor.list().length);
   }, 60_000);
 
+  it('are not taken in hand while a thousand before them are not revoked', async () => {
+    const { lessor, tick } = leading();
+    for (let id = 1n; id <= 4000n; id++) lessor.grant(id, 1, 0);
+    let taken = 0;
+    const take = lessor.takeExpired.bind(lessor);
+    lessor.takeExpired = (nowMs) => {
+      const ids = take(nowMs);
+      taken += ids.length;
+      return ids;
+    };
+    for (let nowMs = 1500; nowMs < 20_000; nowMs += 500) await tick(nowMs);
+    expect(taken).toBe(1000);
+  });
+
   it('whose revocation failed come again; one that is gone already is no failure', async () => {
     const { lessor, state, tick, logger } = leading();
     lessor.grant(0xabn, 1, 0);
