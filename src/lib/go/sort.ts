@@ -4,10 +4,19 @@
  * with the constants of Go's library: insertion sort up to 12 elements, a ninther from 50 on, heapsort after too many
  * bad pivots, xorshift seeded by the length. Not stable; deterministic.
  */
+import { atOneGo } from '../in-steps.js';
 
 export function goSort<T>(items: T[], isLess: (a: T, b: T) => boolean): void {
-  if (items.length > 1) new Sorter(items, isLess).quicksort(0, items.length, bitLength(items.length));
+  atOneGo(goSortInSteps(items, isLess));
 }
+
+/** The same with pauses for others, of which nobody may touch `items`. */
+export function* goSortInSteps<T>(items: T[], isLess: (a: T, b: T) => boolean): Generator<undefined, void> {
+  if (items.length > 1) yield* new Sorter(items, isLess).quicksort(0, items.length, bitLength(items.length));
+}
+
+/** About a millisecond of comparing. */
+const LOOKS_BEFORE_PAUSE = 10_000;
 
 const MAX_INSERTION = 12;
 const SHORTEST_NINTHER = 50;
@@ -19,13 +28,16 @@ type Hint = 'unknown' | 'increasing' | 'decreasing';
 
 /** Ranges are `[from, to)`, positions absolute. */
 class Sorter<T> {
+  /** How often elements may be looked at until the next pause. */
+  #looks = LOOKS_BEFORE_PAUSE;
+
   constructor(
     readonly items: T[],
     readonly isLess: (a: T, b: T) => boolean,
   ) {}
 
   /** `badPivots`: how many more may be met before heapsort takes over. */
-  quicksort(from: number, to: number, badPivots: number): void {
+  *quicksort(from: number, to: number, badPivots: number): Generator<undefined, void> {
     let wasBalanced = true;
     let wasPartitioned = true;
     for (;;) {
@@ -34,8 +46,9 @@ class Sorter<T> {
         this.#insertionSort(from, to);
         return;
       }
+      if (this.#isPauseDue()) yield;
       if (badPivots === 0) {
-        this.#heapSort(from, to);
+        yield* this.#heapSort(from, to);
         return;
       }
       if (!wasBalanced) {
@@ -52,24 +65,32 @@ class Sorter<T> {
       // Nothing here is below what stands before the range: if the pivot is no greater either, its equals are done
       // with.
       if (from > 0 && !this.#less(from - 1, pivot)) {
-        from = this.#partitionEqual(from, to, pivot);
+        from = yield* this.#partitionEqual(from, to, pivot);
         continue;
       }
-      const { middle, already } = this.#partition(from, to, pivot);
+      const { middle, already } = yield* this.#partition(from, to, pivot);
       wasPartitioned = already;
       const [left, right] = [middle - from, to - middle];
       wasBalanced = Math.min(left, right) >= Math.floor(length / 8);
       if (left < right) {
-        this.quicksort(from, middle, badPivots);
+        yield* this.quicksort(from, middle, badPivots);
         from = middle + 1;
       } else {
-        this.quicksort(middle + 1, to, badPivots);
+        yield* this.quicksort(middle + 1, to, badPivots);
         to = middle;
       }
     }
   }
 
+  /** Whether a pause is due, which is then taken. */
+  #isPauseDue(): boolean {
+    if (this.#looks > 0) return false;
+    this.#looks = LOOKS_BEFORE_PAUSE;
+    return true;
+  }
+
   #less(a: number, b: number): boolean {
+    this.#looks--;
     return this.isLess(this.items[a] as T, this.items[b] as T);
   }
 
@@ -85,12 +106,16 @@ class Sorter<T> {
     }
   }
 
-  #heapSort(from: number, to: number): void {
+  *#heapSort(from: number, to: number): Generator<undefined, void> {
     const count = to - from;
-    for (let root = Math.floor((count - 1) / 2); root >= 0; root--) this.#siftDown(root, count, from);
+    for (let root = Math.floor((count - 1) / 2); root >= 0; root--) {
+      this.#siftDown(root, count, from);
+      if (this.#isPauseDue()) yield;
+    }
     for (let last = count - 1; last >= 0; last--) {
       this.#swap(from, from + last);
       this.#siftDown(0, last, from);
+      if (this.#isPauseDue()) yield;
     }
   }
 
@@ -106,15 +131,19 @@ class Sorter<T> {
   }
 
   /** What is below the pivot goes to its left. `already`: nothing had to move. */
-  #partition(from: number, to: number, pivot: number): { middle: number; already: boolean } {
+  *#partition(from: number, to: number, pivot: number): Generator<undefined, { middle: number; already: boolean }> {
     this.#swap(from, pivot);
     let left = from + 1;
     let right = to - 1;
     let already = true;
     for (;;) {
-      while (left <= right && this.#less(left, from)) left++;
-      while (left <= right && !this.#less(right, from)) right--;
+      while (left <= right && this.#looks > 0 && this.#less(left, from)) left++;
+      while (left <= right && this.#looks > 0 && !this.#less(right, from)) right--;
       if (left > right) break;
+      if (this.#isPauseDue()) {
+        yield;
+        continue;
+      }
       already = false;
       this.#swap(left++, right--);
     }
@@ -123,15 +152,16 @@ class Sorter<T> {
   }
 
   /** What equals the pivot goes to the front; returns where the rest begins. */
-  #partitionEqual(from: number, to: number, pivot: number): number {
+  *#partitionEqual(from: number, to: number, pivot: number): Generator<undefined, number> {
     this.#swap(from, pivot);
     let left = from + 1;
     let right = to - 1;
     for (;;) {
-      while (left <= right && !this.#less(from, left)) left++;
-      while (left <= right && this.#less(from, right)) right--;
+      while (left <= right && this.#looks > 0 && !this.#less(from, left)) left++;
+      while (left <= right && this.#looks > 0 && this.#less(from, right)) right--;
       if (left > right) return left;
-      this.#swap(left++, right--);
+      if (this.#isPauseDue()) yield;
+      else this.#swap(left++, right--);
     }
   }
 

@@ -34,7 +34,7 @@ export function fetchLimit(request: RangeRequest): number {
 
 /**
  * The answer, from the `kvs` fetched in key order (which it may keep) and the number of keys in the range.
- * `namesLeases`: as `KeyReader` has it; what is sorted by value was read whole.
+ * `namesLeases`: as `KeyReader` has it.
  */
 export function shapeRange(
   request: RangeRequest,
@@ -49,11 +49,13 @@ export function shapeRange(
   }
   let kvs = fetched.map((bytes) => KeyValue.decode(bytes));
   if (hasFilter(request)) kvs = kvs.filter((kv) => passesFilter(request, kv));
-  if (isSorted(request)) sortKvs(kvs, request);
+  const isLess = orderOf(request);
+  // Ties come in the order that etcd's sorting leaves them in: a limit cuts through them.
+  if (isLess !== undefined) goSort(kvs, isLess);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs = kvs.slice(0, limit);
   if (request.keysOnly) {
-    const leavesLease = namesLeases || request.sortTarget === SortTarget.VALUE;
+    const leavesLease = namesLeasesOf(request, namesLeases);
     for (const kv of kvs) {
       kv.value = new Uint8Array(0);
       if (!leavesLease) kv.lease = 0n;
@@ -76,7 +78,7 @@ function hasFilter(request: RangeRequest): boolean {
   );
 }
 
-function passesFilter(request: RangeRequest, kv: KeyValue): boolean {
+export function passesFilter(request: RangeRequest, kv: KeyValue): boolean {
   return (
     (request.maxModRevision === 0 || kv.modRevision <= request.maxModRevision) &&
     (request.minModRevision === 0 || kv.modRevision >= request.minModRevision) &&
@@ -98,13 +100,16 @@ function isKeyAscending(request: RangeRequest): boolean {
   return request.sortTarget === SortTarget.KEY && request.sortOrder === SortOrder.ASCEND;
 }
 
-function sortKvs(kvs: KeyValue[], request: RangeRequest): void {
-  const compare = comparison(request.sortTarget);
-  if (compare === undefined) return;
-  // Ties come in the order that etcd's sorting leaves them in: a limit cuts through them.
-  if (request.sortOrder === SortOrder.DESCEND) goSort(kvs, (a, b) => compare(b, a) < 0);
-  else goSort(kvs, (a, b) => compare(a, b) < 0);
+/** By what the keys are to be sorted, in the order of the store; undefined = not at all. */
+export function orderOf(request: RangeRequest): ((a: KeyValue, b: KeyValue) => boolean) | undefined {
+  const compare = isSorted(request) ? comparison(request.sortTarget) : undefined;
+  if (compare === undefined) return undefined;
+  return request.sortOrder === SortOrder.DESCEND ? (a, b) => compare(b, a) < 0 : (a, b) => compare(a, b) < 0;
 }
+
+/** Whether keys without values name their leases: what is sorted by value was read whole. `usually` as KeyReader. */
+export const namesLeasesOf = (request: RangeRequest, usually: boolean): boolean =>
+  usually || request.sortTarget === SortTarget.VALUE;
 
 /** undefined for a target number that no etcd knows: 3.5 and before leave such a result as it is. */
 function comparison(target: number): ((a: KeyValue, b: KeyValue) => number) | undefined {

@@ -5,12 +5,14 @@
  */
 import { type Caller, checkWanted } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
+import { goSortInSteps } from '../../lib/go/sort.js';
 import type { Pieces } from '../../lib/pieces.js';
 import { owned } from '../../mvcc/key-value.js';
 import type { RangeCursor } from '../../mvcc/range-cursor.js';
 import type { MvccStore } from '../../mvcc/store.js';
-import { type RangeRequest, RangeResponse, type ResponseHeader } from '../../proto/gen/etcdserverpb.js';
-import { fetchLimit, isPlain, shapeRange } from '../apply/range.js';
+import type { RangeRequest, ResponseHeader } from '../../proto/gen/etcdserverpb.js';
+import { KeyValue } from '../../proto/gen/mvccpb.js';
+import { fetchLimit, isPlain, namesLeasesOf, orderOf, passesFilter } from '../apply/range.js';
 import { RangeBytes } from './range-bytes.js';
 
 /** About 2 ms of work. */
@@ -38,10 +40,7 @@ export interface LongRangeOptions {
 }
 
 /** Throws, or rejects, like `MvccStore.range`, and with AbandonedError. */
-export function longRange(
-  request: RangeRequest,
-  options: LongRangeOptions,
-): Pieces | Uint8Array | Promise<Pieces | Uint8Array> {
+export function longRange(request: RangeRequest, options: LongRangeOptions): Pieces | Promise<Pieces> {
   const cursor = options.store.openRange(request.key, request.rangeEnd, request.revision > 0 ? request.revision : 0);
   const reading = slicedRange(request, cursor, options.header);
   if (!reading.slice()) {
@@ -55,7 +54,7 @@ async function inSlices(
   reading: SlicedRange,
   cursor: RangeCursor,
   { clock, caller, hold }: LongRangeOptions,
-): Promise<Pieces | Uint8Array> {
+): Promise<Pieces> {
   let held = 0;
   try {
     do {
@@ -78,7 +77,7 @@ export interface SlicedRange {
   /** Reads on; true while there is more. */
   slice(): boolean;
   /** The response's bytes, once there is no more. */
-  finish(): Pieces | Uint8Array;
+  finish(): Pieces;
 }
 
 export function slicedRange(request: RangeRequest, cursor: RangeCursor, header: ResponseHeader): SlicedRange {
@@ -130,37 +129,79 @@ class PlainRange implements SlicedRange {
   }
 }
 
-/** Filtered or sorted: all is gathered before the answer is cut out of it. */
+/** Filtered or sorted: all is gathered, put in order, and the answer is made of what is wanted of it. */
 class ShapedRange implements SlicedRange {
   size = 0;
-  readonly #kvs: Uint8Array[] = [];
-  readonly #wanted: number;
+  readonly #found: Found[] = [];
+  readonly #steps = this.#work();
+  #answer: Pieces | undefined;
 
   constructor(
     readonly request: RangeRequest,
     readonly cursor: RangeCursor,
     readonly header: ResponseHeader,
-  ) {
-    const limit = fetchLimit(request);
-    if (request.countOnly) this.#wanted = 0;
-    else this.#wanted = limit === 0 ? cursor.count : Math.min(cursor.count, limit);
-  }
+  ) {}
 
   slice(): boolean {
-    const stopAt = this.size + SLICE_BYTES;
-    const wanted = Math.min(SLICE_KEYS, this.#wanted - this.#kvs.length);
-    const read =
-      wanted === 0
-        ? 0
-        : this.cursor.visit(wanted, (record) => {
-            this.#kvs.push(owned(record));
-            this.size += record.length;
-            return this.size < stopAt;
-          });
-    return read > 0 && this.#kvs.length < this.#wanted;
+    const { done, value } = this.#steps.next();
+    if (done === true) this.#answer = value;
+    return done !== true;
   }
 
-  finish(): Uint8Array {
-    return RangeResponse.encode({ ...shapeRange(this.request, this.#kvs, this.cursor), header: this.header });
+  finish(): Pieces {
+    if (this.#answer === undefined) throw new Error('the range is not read to its end');
+    return this.#answer;
   }
+
+  *#work(): Generator<undefined, Pieces> {
+    const { request, cursor, header } = this;
+    const limit = fetchLimit(request);
+    let left = limit === 0 ? cursor.count : Math.min(cursor.count, limit);
+    if (request.countOnly) left = 0;
+    while (left > 0) {
+      const read = this.#read(Math.min(SLICE_KEYS, left));
+      left = read === 0 ? 0 : left - read;
+      if (left > 0) yield;
+    }
+    const found = this.#found;
+    const isLess = orderOf(request);
+    // Ties come in the order that etcd's sorting leaves them in: a limit cuts through them.
+    if (isLess !== undefined) yield* goSortInSteps(found, (a, b) => isLess(a.kv, b.kv));
+    const more = request.limit > 0 && found.length > request.limit;
+    if (more) found.length = request.limit;
+    const namesLeases = namesLeasesOf(request, cursor.namesLeases);
+    const bytes = new RangeBytes(header, { keysOnly: request.keysOnly, namesLeases });
+    const gathered = this.size;
+    let stopAt = SLICE_BYTES;
+    for (const [at, { record }] of found.entries()) {
+      bytes.add(record);
+      if (at + 1 === found.length || ((at + 1) % SLICE_KEYS !== 0 && bytes.size < stopAt)) continue;
+      this.size = gathered + bytes.size;
+      stopAt = bytes.size + SLICE_BYTES;
+      yield;
+    }
+    return bytes.finish({ more, count: cursor.count });
+  }
+
+  /** Up to `wanted` keys, as far as a slice goes. */
+  #read(wanted: number): number {
+    const { request } = this;
+    const stopAt = this.size + SLICE_BYTES;
+    let looked = 0;
+    return this.cursor.visit(wanted, (borrowed) => {
+      looked += borrowed.length;
+      const record = owned(borrowed);
+      const kv = KeyValue.decode(record);
+      if (!passesFilter(request, kv)) return looked < SLICE_BYTES;
+      this.#found.push({ record, kv });
+      this.size += record.length;
+      return this.size < stopAt && looked < SLICE_BYTES;
+    });
+  }
+}
+
+/** Of the range, as it is stored, and what is looked at of it. */
+interface Found {
+  readonly record: Uint8Array;
+  readonly kv: KeyValue;
 }

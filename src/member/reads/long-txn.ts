@@ -96,9 +96,7 @@ class ReadOnlyTxn {
   async answer(succeeded: boolean, requests: readonly RangeRequest[]): Promise<Pieces> {
     const list: Uint8Array[] = [TxnResponse.encode({ header: this.#options.header, succeeded, responses: [] })];
     for (const request of requests) {
-      const response = await this.#range(request);
-      const [size, pieces] =
-        response instanceof Pieces ? [response.size, response.list] : [response.length, [response]];
+      const { size, list: pieces } = await this.#range(request);
       const inner = prefix(RANGE_TAG, size);
       list.push(prefix(RESPONSES_TAG, inner.length + size), inner);
       for (const piece of pieces) list.push(piece);
@@ -127,7 +125,7 @@ class ReadOnlyTxn {
     });
   }
 
-  #range(request: RangeRequest): Promise<Pieces | Uint8Array> {
+  #range(request: RangeRequest): Promise<Pieces> {
     return this.#read(request.key, request.rangeEnd, request.revision, async (cursor) => {
       const reading = slicedRange(request, cursor, innerHeader(this.#view.revision));
       let size = 0;

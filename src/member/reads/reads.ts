@@ -91,7 +91,7 @@ export class Reads {
   longRange(
     request: RangeRequest,
     options: Pick<LongRangeOptions, 'caller' | 'hold'> & { readonly header: (revision: number) => ResponseHeader },
-  ): Pieces | Uint8Array | Promise<Pieces | Uint8Array> {
+  ): Pieces | Promise<Pieces> {
     const { clock, store } = this.deps;
     const beganMs = clock.monotonicMs();
     const made = longRange(request, { ...options, store, clock, header: options.header(store.currentRevision) });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { goSort } from '../../../src/lib/go/sort.js';
+import { goSort, goSortInSteps } from '../../../src/lib/go/sort.js';
 
 /**
  * `[length, distinct keys, pattern, hash of the order]`, computed by Go 1.26's sort.Sort; an odd sum of the first two
@@ -24,4 +24,28 @@ it.each(rows)('%i elements with %i keys in pattern %i end in the order of Go', (
   let sum = 0;
   for (const { index } of items) sum = (Math.imul(sum, 31) + index) >>> 0;
   expect(sum).toBe(hash);
+});
+
+it('of many elements pauses after each ten thousand looks at them or so, and ends in the same order', () => {
+  const random = (index: number): number => (Math.imul(index, 0x9e3779b1) >>> 16) % 5000;
+  const patterns: ((index: number) => number)[] = [random, (index) => index, (index) => -index, () => 1];
+  for (const keyOf of patterns) {
+    const items = Array.from({ length: 100_000 }, (_, index) => ({ key: keyOf(index), index }));
+    const atOnce = [...items];
+    goSort(atOnce, (a, b) => a.key < b.key);
+    let looks = 0;
+    let most = 0;
+    const sorting = goSortInSteps(items, (a, b) => {
+      looks++;
+      return a.key < b.key;
+    });
+    for (let step = sorting.next(); ; step = sorting.next()) {
+      most = Math.max(most, looks);
+      looks = 0;
+      if (step.done === true) break;
+    }
+    expect(items).toEqual(atOnce);
+    // A run that is in order already is looked at in one go.
+    expect(most).toBeLessThan(keyOf === random ? 12_000 : 112_000);
+  }
 });
