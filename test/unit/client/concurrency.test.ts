@@ -205,6 +205,19 @@ describe('an election', () => {
     expect(store.asked('Txn')).toHaveLength(before);
   });
 
+  it('asks for the oldest candidate alone', async () => {
+    const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
+    await one.campaign('first');
+    const waiting = two.campaign('second');
+    expect(await isSettled(waiting)).toBe(false);
+    await two.leader();
+    await one.resign();
+    expect(await isSettled(waiting)).toBe(true);
+    const ofMany = (store.asked('Range') as RangeRequest[]).filter(({ rangeEnd }) => rangeEnd.length > 0);
+    expect(ofMany.length).toBeGreaterThan(2);
+    for (const { limit } of ofMany) expect(limit).toBe(1);
+  });
+
   it('withdraws a candidacy when the signal says so', async () => {
     const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
     await one.campaign('first');
