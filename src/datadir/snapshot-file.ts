@@ -12,6 +12,7 @@ import { type Meta, readMetas } from '../bolt/meta.js';
 import { crc32c } from '../lib/crc32c.js';
 import type { Disk, DiskFile } from '../lib/disk.js';
 import { pathErrorText } from '../lib/go/system-error.js';
+import { LargeMap } from '../lib/large-map.js';
 import { latin1Text } from '../lib/latin1.js';
 import { keyOfRecord } from '../mvcc/key-value.js';
 import { absent, backendReader, readDb } from './db.js';
@@ -52,7 +53,7 @@ export function snapshotStatus(disk: Disk, path: string, options: { readonly cou
       let hash = 0;
       let revision = 0;
       let entries = 0;
-      const userKeys = new Set<string>();
+      const userKeys = new LargeMap<string, true>();
       tx.root.range(undefined, undefined, (name) => {
         hash = crc32c(hash, name);
         const isKeyBucket = latin1Text(name) === 'key';
@@ -63,7 +64,7 @@ export function snapshotStatus(disk: Disk, path: string, options: { readonly cou
           revision = mainOf(key);
           if (!options.countUserKeys) return;
           if (isTombstone(key)) userKeys.delete(keyOfRecord(value));
-          else userKeys.add(keyOfRecord(value));
+          else userKeys.set(keyOfRecord(value), true);
         });
       });
       return {

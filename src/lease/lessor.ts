@@ -15,6 +15,7 @@
 import { deleteLease, putLease, readLeases } from '../backend/schema/lease.js';
 import type { Backend, BackendReader } from '../backend/types.js';
 import type { LeaseId } from '../lib/ids.js';
+import { LargeMap } from '../lib/large-map.js';
 import type { Lease as StoredLease } from '../proto/gen/leasepb.js';
 import { Deadlines, type TimedLease } from './deadlines.js';
 import { LeaseExistsError, LeaseNotFoundError, LeaseTtlTooLargeError, NotPrimaryError } from './errors.js';
@@ -42,7 +43,7 @@ export interface StoredLeases {
 
 export class Lessor {
   #leases = new Map<LeaseId, Lease>();
-  readonly #leaseOfKey = new Map<string, LeaseId>();
+  readonly #leaseOfKey = new LargeMap<string, LeaseId>();
   readonly #deadlines: Deadlines;
   readonly #gone = new GoneListeners();
   #openDeleter: (() => LeaseKeyDeleter) | undefined;

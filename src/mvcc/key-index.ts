@@ -37,6 +37,12 @@ export interface Placed {
   version: number;
 }
 
+/** Of many keys, each once, in no order. */
+export interface Histories {
+  keys(): Iterable<string>;
+  get(key: string): History | undefined;
+}
+
 /** Called per key in order; return false to stop. */
 export type VisitKey = (key: string, history: History) => unknown;
 
@@ -48,14 +54,14 @@ export class KeyIndex {
   readonly #placed: Placed = { created: 0, version: 0 };
 
   /** All at once: sorting a million keys takes a third of what inserting them one by one does. */
-  static of(histories: ReadonlyMap<string, History>): KeyIndex {
+  static of(histories: Histories): KeyIndex {
     const index = new KeyIndex();
     index.#load([...histories.keys()].sort(), histories);
     return index;
   }
 
   /** The same with pauses for others. */
-  static *inSteps(histories: ReadonlyMap<string, History>): Generator<undefined, KeyIndex> {
+  static *inSteps(histories: Histories): Generator<undefined, KeyIndex> {
     const index = new KeyIndex();
     const keys = yield* sortedInSteps([...histories.keys()]);
     for (let from = 0; from < keys.length; from += LOADED_KEYS_BEFORE_PAUSE) {
@@ -66,7 +72,7 @@ export class KeyIndex {
   }
 
   /** Keys in order, all behind those that are there. */
-  #load(keys: readonly string[], histories: ReadonlyMap<string, History>): void {
+  #load(keys: readonly string[], histories: Histories): void {
     if (keys.length === 0) return;
     if (this.#keyCount === 0) {
       this.#leaves = [];

@@ -9,6 +9,7 @@ import { isTombstone, mainOf, revisionKey, subOf } from '../backend/schema/key.j
 import { finishedCompactKey, readCompactRevision, scheduledCompactKey } from '../backend/schema/meta.js';
 import type { BackendReader } from '../backend/types.js';
 import type { LeaseId } from '../lib/ids.js';
+import { LargeMap } from '../lib/large-map.js';
 import { latin1Text } from '../lib/latin1.js';
 import { extended, type History } from './key-history.js';
 import { KeyIndex } from './key-index.js';
@@ -20,7 +21,7 @@ export interface Restored {
   /** -1 = never compacted. */
   readonly compactRevision: number;
   /** Keys that hang on a lease, with their newest record's. */
-  readonly leased: ReadonlyMap<string, LeaseId>;
+  readonly leased: Iterable<readonly [string, LeaseId]>;
 }
 
 const RECORDS_BEFORE_PAUSE = 2000;
@@ -58,8 +59,8 @@ const FIRST = revisionKey(1, 0, false);
 
 /** What follows from the records that were read, in their order. */
 class Records {
-  readonly histories = new Map<string, History>();
-  readonly leased = new Map<string, LeaseId>();
+  readonly histories = new LargeMap<string, History>();
+  readonly leased = new LargeMap<string, LeaseId>();
   currentRevision = 1;
 
   add(recordKey: Uint8Array, record: Uint8Array): void {

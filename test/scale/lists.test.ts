@@ -4,6 +4,7 @@ import { KeyRanges } from '../../src/auth/key-ranges.js';
 import { DeadlineHeap } from '../../src/lease/deadline-heap.js';
 import { Fifo } from '../../src/lib/fifo.js';
 import { Gathered } from '../../src/lib/gathered.js';
+import { LargeMap } from '../../src/lib/large-map.js';
 import { sortedInSteps } from '../../src/lib/sorted-in-steps.js';
 import { IntervalSet, NO_END } from '../../src/mvcc/watch/interval-set.js';
 import { ByteQueue } from '../../src/peer/byte-queue.js';
@@ -47,6 +48,32 @@ describe('a queue', () => {
         }
         expect([queue.length, queue.first]).toEqual([list.length - taken, list[taken]]);
         if (queue.length > 5000) while (take() !== undefined);
+      }
+    }));
+});
+
+describe('a map that is larger than one of the engine may be', () => {
+  it('is one map', () =>
+    seeded(async (random) => {
+      const large = new LargeMap<number, number>(50);
+      const model = new Map<number, number>();
+      for await (const step of steps(scaled(20_000))) {
+        const key = random.below(step % 4000 < 2000 ? 600 : 60);
+        if (random.below(3) === 0) expect(large.delete(key)).toBe(model.delete(key));
+        else {
+          large.set(key, step);
+          model.set(key, step);
+        }
+        const look = random.below(600);
+        if (large.get(look) !== model.get(look) || large.size !== model.size) throw new Error(`${look} differs`);
+        if (random.below(5000) === 0) {
+          large.clear();
+          model.clear();
+        }
+        if (random.below(1000) !== 0) continue;
+        const inOrder = (entries: Iterable<[number, number]>) => [...entries].sort(([a], [b]) => a - b);
+        expect(inOrder(large)).toEqual(inOrder(model));
+        expect([...large.keys()].sort((a, b) => a - b)).toEqual([...model.keys()].sort((a, b) => a - b));
       }
     }));
 });
