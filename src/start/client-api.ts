@@ -33,7 +33,7 @@ export function clientApi(
   }: {
     logger: Logger;
     counts: RpcCounts;
-    backlog: { readonly bytes: number };
+    backlog: { bytes: number };
     tracing: Pick<Tracing, 'began'> | undefined;
   },
 ): ClientApi {
@@ -67,6 +67,7 @@ export function clientApi(
   if (!options.enableGrpcGateway) return { grpc, gateway: [] };
   const gateway = gatewayHandler({
     calls,
+    backlog,
     emulate: member.emulate,
     maxReceiveBytes,
     refusesCommonNames: () => commonNames && member.auth.isEnabled,

@@ -27,7 +27,7 @@ export interface Measured {
   readonly health: HealthCounters;
   readonly metrics: MemberMetrics;
   /** What waits to be sent on all connections. */
-  readonly backlog: { readonly bytes: number };
+  readonly backlog: { bytes: number };
   readonly tracing: Tracing | undefined;
 }
 

@@ -4,11 +4,14 @@ import type { LocalCalls } from '../../src/api/gateway/local-calls.js';
 import { readTarget } from '../../src/api/http/target.js';
 import type { HttpRequest, HttpResponse } from '../../src/lib/http.js';
 
+/** `caller` may go away; `backlog` is what waits to be sent. */
 export function gatewayOver(
   calls: LocalCalls,
+  { caller = { isGone: false }, backlog = { bytes: 0 } } = {},
 ): (target: string, body: AsyncIterable<Uint8Array>) => Promise<HttpResponse> {
   const serve = gatewayHandler({
     calls,
+    backlog,
     emulate: '3.5',
     maxReceiveBytes: 1 << 20,
     refusesCommonNames: () => false,
@@ -24,7 +27,9 @@ export function gatewayOver(
       body,
       peer: { address: '127.0.0.1:1', tls: undefined, connection: undefined },
       signal: new AbortController().signal,
-      isGone: false,
+      get isGone() {
+        return caller.isGone;
+      },
     } as unknown as HttpRequest;
     return (await serve(request, readTarget(target) as never)) as HttpResponse;
   };

@@ -3,7 +3,7 @@
  * calls the member's own handlers. As grpc-gateway and etcd's embed/serve.go have it; what differs between versions
  * stands in `dialect.ts`.
  */
-import { contextDeadlineExceeded } from '../../grpc/context-errors.js';
+import { contextCanceled, contextDeadlineExceeded } from '../../grpc/context-errors.js';
 import { Code, GrpcError, type Metadata } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
@@ -22,7 +22,7 @@ import { errorLine, errorResponse, httpStatusOf, routingError } from './errors.j
 import { type JsonDocument, JsonError, parseJson, TooManyValuesError } from './json/parse.js';
 import { type AnyMessage, emptyMessage, schemaOf } from './json/schema.js';
 import { type CutStrings, sizeOfMessage } from './json/size.js';
-import { writeJson } from './json/write.js';
+import { jsonPieces, writeJson } from './json/write.js';
 import type { LocalCaller, LocalCalls } from './local-calls.js';
 import type { LocalStream } from './local-stream.js';
 import { headersOfMetadata, metadataOfHeaders, timeoutMsOf } from './metadata.js';
@@ -39,6 +39,8 @@ export interface GatewayOptions {
   readonly allowsOrigin: (origin: string, host: string | undefined) => boolean;
   /** What every call over TLS is answered with besides its own metadata. */
   readonly metadataOverTls: Metadata;
+  /** What waits to be sent on all connections. */
+  readonly backlog: { bytes: number };
 }
 
 const TURN_MS = 6;
@@ -66,6 +68,9 @@ interface Exchange {
    */
   readonly intake: Intake;
 }
+
+/** Answers of more are written in several turns. */
+const LONG_ANSWER_BYTES = 256 * 1024;
 
 export function gatewayHandler(options: GatewayOptions): TargetHandler {
   const dialect = dialectOf(options.emulate);
@@ -160,17 +165,42 @@ async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>):
   const request = document === undefined ? emptyMessage(schema) : dialect.read(document, schema, { textBytes });
   checkSize(request, sizeBytes, exchange, cut);
   try {
-    const { message, headers } = await options.calls.unary(method.path, request, sizeBytes, caller);
+    const answer = await options.calls.unary(method.path, request, sizeBytes, caller);
+    const message = answer.message as AnyMessage;
+    const output = schemaOf(method.output.typeName);
+    const how = { ...dialect, textBytes };
+    const isLong = answer.sizeBytes > LONG_ANSWER_BYTES;
     return {
       status: 200,
-      headers: metadataHeaders(exchange, headers),
-      body: writeJson(message as AnyMessage, schemaOf(method.output.typeName), { ...dialect, textBytes }),
+      headers: metadataHeaders(exchange, answer.headers),
+      body: isLong
+        ? await inTurns(jsonPieces(message, output, how), answer.sizeBytes, exchange)
+        : writeJson(message, output, how),
     };
   } catch (cause) {
     const error = cause as GrpcError;
     // An error of the call's own client has neither headers nor trailers: it did not wait for the server's.
     if (error.code === Code.DeadlineExceeded) return errorResponse(error, dialect);
     return errorResponse(error, dialect, { metadata: exchange.flushesMetadata ? exchange.metadata : undefined });
+  }
+}
+
+/** What is being written counts with what waits to be sent on all connections. */
+async function inTurns(pieces: Iterable<string>, sizeBytes: number, exchange: Exchange): Promise<Uint8Array> {
+  const { intake, caller } = exchange;
+  const { backlog } = exchange.options;
+  const written: Buffer[] = [];
+  backlog.bytes += sizeBytes;
+  try {
+    for (const piece of pieces) {
+      const turn = intake.admits();
+      if (turn !== undefined) await turn;
+      if (caller.request.isGone) throw contextCanceled();
+      written.push(Buffer.from(piece));
+    }
+    return Buffer.concat(written);
+  } finally {
+    backlog.bytes -= sizeBytes;
   }
 }
 

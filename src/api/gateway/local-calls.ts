@@ -47,6 +47,8 @@ export interface LocalCaller {
 
 export interface LocalAnswer {
   readonly message: unknown;
+  /** 0 where it was never in bytes. */
+  readonly sizeBytes: number;
   /** Set by the handler. */
   readonly headers: readonly (readonly [string, string])[];
 }
@@ -87,8 +89,11 @@ export class LocalCalls {
       // Without a deadline the handler's own end is soon enough, and needs no signal.
       const answer = joined(await (caller.timeoutMs === undefined ? result : call.inTime(result)));
       call.checkWanted();
-      observer.sent?.(path, answer instanceof Uint8Array ? answer.length : 0);
-      return { message: answer instanceof Uint8Array ? method.output.decode(answer) : answer, headers: call.headers };
+      const bytes = answer instanceof Uint8Array ? answer : undefined;
+      const sizeBytes = bytes?.length ?? 0;
+      observer.sent?.(path, sizeBytes);
+      const message = bytes === undefined ? answer : method.output.decode(bytes);
+      return { message, sizeBytes, headers: call.headers };
     } catch (cause) {
       const error = this.#errorOf(cause, path);
       code = error.code;

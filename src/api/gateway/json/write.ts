@@ -23,6 +23,51 @@ export function writeJson(message: AnyMessage, schema: JsonMessage, options: Enc
   return `{${text}}`;
 }
 
+/**
+ * The same in pieces of some ten thousand characters, for messages that are too long for one text, and for one turn: a
+ * text has at most 2^29 characters.
+ */
+export function* jsonPieces(message: AnyMessage, schema: JsonMessage, options: EncodeOptions): Generator<string> {
+  let piece = '';
+  for (const part of partsOf(message, schema, options)) {
+    piece += part;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
+}
+
+const PIECE_CHARACTERS = 64 * 1024;
+
+/** Lists element by element, in whatever messages they are. */
+function* partsOf(message: AnyMessage, schema: JsonMessage, options: EncodeOptions): Generator<string> {
+  let before = '{';
+  for (const field of schema.fields) {
+    const { type, group } = field;
+    const value = group === undefined ? message[field.localName] : (message[group.localName] as GroupValue).value;
+    const isThere = group === undefined || (message[group.localName] as GroupValue).case === field.localName;
+    if (field.repeated && (value as readonly unknown[]).length > 0) {
+      yield `${before}${field.label}[`;
+      for (const [at, item] of (value as readonly unknown[]).entries()) {
+        if (at > 0) yield options.comma;
+        if (type.kind === 'message') yield* partsOf(item as AnyMessage, type, options);
+        else yield elementText(item, field, options);
+      }
+      yield ']';
+    } else if (type.kind === 'message' && !field.repeated && isThere && value !== undefined) {
+      yield before + field.label;
+      yield* partsOf(value as AnyMessage, type, options);
+    } else {
+      const member = memberText(message, field, options);
+      if (member === '') continue;
+      yield before + member;
+    }
+    before = options.comma;
+  }
+  yield before === '{' ? '{}' : '}';
+}
+
 /** Empty for what is left out. */
 function memberText(message: AnyMessage, field: JsonField, options: EncodeOptions): string {
   if (field.group !== undefined) {

@@ -3,12 +3,13 @@ import { readJsonPb } from '../../../../src/api/gateway/json/jsonpb.js';
 import { parseJson } from '../../../../src/api/gateway/json/parse.js';
 import { readProtoJson } from '../../../../src/api/gateway/json/protojson.js';
 import { schemaOf } from '../../../../src/api/gateway/json/schema.js';
-import { writeJson } from '../../../../src/api/gateway/json/write.js';
+import { jsonPieces, writeJson } from '../../../../src/api/gateway/json/write.js';
 import {
   AlarmMember,
   LeaseGrantRequest,
   PutRequest,
   RangeRequest,
+  RangeResponse,
   TxnRequest,
   TxnResponse,
 } from '../../../../src/proto/gen/etcdserverpb.js';
@@ -294,5 +295,43 @@ describe('writing JSON', () => {
     expect(writeJson({ ...kv }, schema, { comma: ', ', escapeHtml: true, textBytes: true })).toBe(
       '{"key":"\\u003ca\\u003e", "value":{"base64":"/g=="}, "lease":"-7"}',
     );
+  });
+});
+
+describe('a long answer', () => {
+  const kvs = Array.from({ length: 3000 }, (_, at) =>
+    KeyValue.create({
+      key: Buffer.from(`k${at}`),
+      value: Buffer.alloc(at % 90, at),
+      modRevision: at,
+      lease: BigInt(at % 3),
+    }),
+  );
+  const range = RangeResponse.create({ kvs, more: true, count: 3000 });
+  const nothing = RangeResponse.create({});
+  const txn = TxnResponse.create({
+    succeeded: true,
+    responses: [
+      { response: { case: 'responseRange', value: range } },
+      { response: { case: 'responsePut', value: { header: undefined, prevKv: kvs[7] } } },
+      { response: { case: 'responseRange', value: nothing } },
+      { response: { case: undefined } },
+    ],
+  });
+
+  it.each([
+    ['RangeResponse', range],
+    ['TxnResponse', txn],
+    ['RangeResponse', nothing],
+    ['RangeRequest', RangeRequest.create({ key: Buffer.from('a'), limit: 3 })],
+    ['AlarmMember', AlarmMember.create({})],
+  ])('is written in pieces as it is written whole: %s', (type, message) => {
+    for (const comma of [',', ', ']) {
+      const options = { comma, escapeHtml: true, textBytes: comma === ',' };
+      const schema = schemaOf(`etcdserverpb.${type}`);
+      const pieces = [...jsonPieces(message as never, schema, options)];
+      expect(pieces.join('')).toBe(writeJson(message as never, schema, options));
+      for (const piece of pieces.slice(0, -1)) expect(piece.length).toBeLessThan(70_000);
+    }
   });
 });

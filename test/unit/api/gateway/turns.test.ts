@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { LocalCalls } from '../../../../src/api/gateway/local-calls.js';
 import type { ServerStream } from '../../../../src/grpc/types.js';
 import { Intake } from '../../../../src/lib/intake.js';
-import { Watch, type WatchRequest, WatchResponse } from '../../../../src/proto/gen/etcdserverpb.js';
+import { KV, RangeResponse, Watch, type WatchRequest, WatchResponse } from '../../../../src/proto/gen/etcdserverpb.js';
+import { KeyValue } from '../../../../src/proto/gen/mvccpb.js';
 import { busyClock } from '../../../support/busy-clock.js';
 import { settle } from '../../../support/manual-clock.js';
 import { gatewayOver } from '../../../support/posted-to-gateway.js';
@@ -66,6 +67,56 @@ describe('requests that come all at once through the gateway', () => {
     }
     await done;
     expect(turns).toBeGreaterThan((streams * REQUESTS) / FEW);
+  });
+});
+
+describe('a long answer', () => {
+  function ranging(clock: ReturnType<typeof turningClock>['clock'], sizeBytes: number) {
+    const backlog = { bytes: 0 };
+    const calls = new LocalCalls({
+      clock,
+      observer: {},
+      onError: (error) => expect.unreachable(String(error)),
+      maxCalls: 1,
+      refusal: () => expect.unreachable(),
+    });
+    const kvs = Array.from({ length: sizeBytes / 1000 }, () => KeyValue.create({ value: Buffer.alloc(1000) }));
+    calls.add(KV.range as never, (() => RangeResponse.encode(RangeResponse.create({ kvs }))) as never);
+    const caller = { isGone: false };
+    const body = (async function* () {
+      yield Buffer.from('{}');
+    })();
+    const answer = gatewayOver(calls, { caller, backlog })('/v3/kv/range', body);
+    return { answer, backlog, caller };
+  }
+
+  it('is written over many turns, and counts meanwhile with what waits to be sent', async () => {
+    const { clock, nextTurn } = turningClock();
+    const { answer, backlog } = ranging(clock, 20_000_000);
+    let isWritten = false;
+    void answer.then(() => {
+      isWritten = true;
+    });
+    let turns = 0;
+    await settle();
+    for (; !isWritten; turns++) {
+      expect(backlog.bytes).toBeGreaterThan(20_000_000);
+      await nextTurn();
+    }
+    expect(turns).toBeGreaterThan(10);
+    expect(backlog.bytes).toBe(0);
+    const { kvs } = JSON.parse(Buffer.from((await answer).body as Uint8Array).toString()) as { kvs: unknown[] };
+    expect(kvs).toHaveLength(20_000);
+  });
+
+  it('ends with its caller', async () => {
+    const { clock, nextTurn } = turningClock();
+    const { answer, backlog, caller } = ranging(clock, 20_000_000);
+    await settle();
+    caller.isGone = true;
+    await nextTurn();
+    expect((await answer).status).toBe(499);
+    expect(backlog.bytes).toBe(0);
   });
 });
 
