@@ -34,12 +34,6 @@ export class TtlHeap {
     node.heapIndex = -1;
   }
 
-  /** After its time has changed. */
-  update(node: Node): void {
-    this.remove(node);
-    this.push(node);
-  }
-
   #at(index: number): Node {
     return this.#nodes[index] as Node;
   }

@@ -10,6 +10,17 @@ it.each([
   ['\xff\xc3', '"\\ufffd\\ufffd"'],
   ['\xe2\x80\xa8\xe2\x80\xa9', '"\\u2028\\u2029"'],
   ['\xed\xa0\x80', '"\\ufffd\\ufffd\\ufffd"'],
+  // The first and the last sequence of each length, and what is just beside them.
+  ['\xc2\x80\xdf\xbf', '"\xc2\x80\xdf\xbf"'],
+  ['\xc1\xbf', '"\\ufffd\\ufffd"'],
+  ['\xe0\xa0\x80\xef\xbf\xbf', '"\xe0\xa0\x80\xef\xbf\xbf"'],
+  ['\xe0\x9f\xbf', '"\\ufffd\\ufffd\\ufffd"'],
+  ['\xed\x9f\xbf\xee\x80\x80', '"\xed\x9f\xbf\xee\x80\x80"'],
+  ['\xf0\x90\x80\x80\xf4\x8f\xbf\xbf', '"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"'],
+  ['\xf0\x8f\xbf\xbf', '"\\ufffd\\ufffd\\ufffd\\ufffd"'],
+  ['\xf4\x90\x80\x80', '"\\ufffd\\ufffd\\ufffd\\ufffd"'],
+  ['\xf5\x80\x80\x80', '"\\ufffd\\ufffd\\ufffd\\ufffd"'],
+  ['\xf0\x90\x80', '"\\ufffd\\ufffd\\ufffd"'],
 ])('writes %j as Go does', (bytes, json) => expect(jsonString(bytes)).toBe(json));
 
 it('writes and reads times to the nanosecond', () => {
