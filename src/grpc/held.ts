@@ -12,6 +12,19 @@ const defaultLimits: HeldLimits = {
   refusal: () => new GrpcError(Code.ResourceExhausted, innerText(wireErrors.tooManyRequests)),
 };
 
+/**
+ * What one call with the largest message may come to hold: it is held as it comes, and again while it is served, with
+ * what a call takes besides.
+ */
+const largestCall = (maxReceiveBytes: number): number => 2 * maxReceiveBytes + 64 * 1024;
+
+/** The usual limits, widened where messages may be so large that one of them would not fit. */
+export function heldLimits(maxReceiveBytes: number): Pick<HeldLimits, 'connectionBytes' | 'serverBytes'> {
+  const { connectionBytes, serverBytes } = defaultLimits;
+  const largest = largestCall(maxReceiveBytes);
+  return { connectionBytes: Math.max(connectionBytes, largest), serverBytes: Math.max(serverBytes, largest) };
+}
+
 export class Held {
   #total = 0;
   readonly #byConnection = new Map<object, number>();

@@ -7,6 +7,7 @@ import { type RpcCounts, registerServices } from '../api/v3/register.js';
 import { toGrpcError } from '../api/v3/service.js';
 import { GRPC_OVERHEAD_BYTES } from '../api/v3/watch.js';
 import type { MemberOptions } from '../config/member-options.js';
+import { heldLimits } from '../grpc/held.js';
 import { createGrpcServer } from '../grpc/server.js';
 import type { GrpcError, GrpcServer } from '../grpc/types.js';
 import { differenceOf } from '../lib/emulate.js';
@@ -48,7 +49,7 @@ export function clientApi(
     malformedText: differenceOf('malformedText', options.emulate),
     observer: counts,
     began: tracing?.began,
-    held: { refusal },
+    held: { ...heldLimits(maxReceiveBytes), refusal },
     onError,
   });
   const calls = new LocalCalls({
