@@ -207,25 +207,29 @@ describe('thousands of buckets', () => {
 });
 
 describe('pages that one reader holds for long', () => {
-  it('are free again when it is gone, and the file has grown by what was held alone', () => {
-    const bolt = openBolt(new MemoryDisk(), '/db', { cacheBytes });
-    const commit = (at: number): void => {
-      const tx = bolt.beginWrite();
-      const bucket = tx.createBucket(NAME);
-      for (let key = 0; key < 40; key++) bucket.put(bytes(number(key * 100)), Buffer.alloc(1000, at));
-      tx.commit();
-    };
-    for (let at = 0; at < 20; at++) commit(at);
-    const before = bolt.meta.highWater;
-    const reader = bolt.beginRead();
-    for (let at = 0; at < scaled(500); at++) commit(at);
-    expect(bolt.meta.highWater).toBeLessThan(before * 3);
-    expect(bolt.freePages.pending).toBeGreaterThan(0);
-    reader.close();
-    commit(0);
-    expect(bolt.freePages.pending).toBe(0);
-    assertSound(bolt);
-  });
+  it(
+    'are free again when it is gone, and the file has grown by what was held alone',
+    () => {
+      const bolt = openBolt(new MemoryDisk(), '/db', { cacheBytes });
+      const commit = (at: number): void => {
+        const tx = bolt.beginWrite();
+        const bucket = tx.createBucket(NAME);
+        for (let key = 0; key < 40; key++) bucket.put(bytes(number(key * 100)), Buffer.alloc(1000, at));
+        tx.commit();
+      };
+      for (let at = 0; at < 20; at++) commit(at);
+      const before = bolt.meta.highWater;
+      const reader = bolt.beginRead();
+      for (let at = 0; at < scaled(500); at++) commit(at);
+      expect(bolt.meta.highWater).toBeLessThan(before * 3);
+      expect(bolt.freePages.pending).toBeGreaterThan(0);
+      reader.close();
+      commit(0);
+      expect(bolt.freePages.pending).toBe(0);
+      assertSound(bolt);
+    },
+    SCALED_TIMEOUT_MS,
+  );
 });
 
 describe('a stored list of more than 65535 free pages', () => {
