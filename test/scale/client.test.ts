@@ -204,41 +204,45 @@ async function isOver(watch: Watch): Promise<boolean> {
 }
 
 describe('thousands of leases kept alive', () => {
-  it('are each renewed in time, whatever the others do, and none twice', async () => {
-    let channel: FakeChannel | undefined;
-    const { client, clock } = fakeClient((made) => {
-      channel = made;
-    });
-    const count = scaled(3000);
-    const ttlOf = (id: number): number => [3, 9, 60][id % 3] as number;
-    const renewals = Array.from({ length: count }, () => 0);
-    const kept = renewals.map((_, id) => client.keepAlive(BigInt(id + 1)));
-    const reading = kept.map(async (renewed, id) => {
-      for await (const { TTL } of renewed) {
-        expect(TTL).toBe(ttlOf(id));
-        (renewals[id] as number)++;
+  it(
+    'are each renewed in time, whatever the others do, and none twice',
+    async () => {
+      let channel: FakeChannel | undefined;
+      const { client, clock } = fakeClient((made) => {
+        channel = made;
+      });
+      const count = scaled(3000);
+      const ttlOf = (id: number): number => [3, 9, 60][id % 3] as number;
+      const renewals = Array.from({ length: count }, () => 0);
+      const kept = renewals.map((_, id) => client.keepAlive(BigInt(id + 1)));
+      const reading = kept.map(async (renewed, id) => {
+        for await (const { TTL } of renewed) {
+          expect(TTL).toBe(ttlOf(id));
+          (renewals[id] as number)++;
+        }
+      });
+      let answered = 0;
+      const SECONDS = 24;
+      for (let halves = 0; halves < SECONDS * 2; halves++) {
+        await clock.advance(500);
+        const stream = channel?.streams.at(-1);
+        for (; stream !== undefined && answered < stream.sent.length; answered++) {
+          const { ID } = stream.sent[answered] as { ID: bigint };
+          stream.answer(LeaseKeepAliveResponse.create({ ID, TTL: ttlOf(Number(ID) - 1) }));
+        }
+        await turn();
       }
-    });
-    let answered = 0;
-    const SECONDS = 24;
-    for (let halves = 0; halves < SECONDS * 2; halves++) {
-      await clock.advance(500);
-      const stream = channel?.streams.at(-1);
-      for (; stream !== undefined && answered < stream.sent.length; answered++) {
-        const { ID } = stream.sent[answered] as { ID: bigint };
-        stream.answer(LeaseKeepAliveResponse.create({ ID, TTL: ttlOf(Number(ID) - 1) }));
+      for (const [id, times] of renewals.entries()) {
+        // At once, and whenever a third of the time has passed, as far as a round of half a second tells.
+        const wanted = (SECONDS * 3) / ttlOf(id);
+        expect(times).toBeGreaterThanOrEqual(Math.floor(wanted * 0.6));
+        expect(times).toBeLessThanOrEqual(wanted + 1);
       }
-      await turn();
-    }
-    for (const [id, times] of renewals.entries()) {
-      // At once, and whenever a third of the time has passed, as far as a round of half a second tells.
-      const wanted = (SECONDS * 3) / ttlOf(id);
-      expect(times).toBeGreaterThanOrEqual(Math.floor(wanted * 0.6));
-      expect(times).toBeLessThanOrEqual(wanted + 1);
-    }
-    for (const renewed of kept) renewed.cancel();
-    await Promise.all(reading);
-    await client.close();
-    expect(clock.pending).toBe(0);
-  });
+      for (const renewed of kept) renewed.cancel();
+      await Promise.all(reading);
+      await client.close();
+      expect(clock.pending).toBe(0);
+    },
+    SCALED_TIMEOUT_MS,
+  );
 });
