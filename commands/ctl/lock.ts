@@ -2,6 +2,7 @@ import { CliError, ExitCode, fail } from '../../src/cli/exit.js';
 import { flag } from '../../src/cli/flags.js';
 import type { Mutex } from '../../src/client/concurrency/mutex.js';
 import { CtlCommand } from '../../src/ctl/command.js';
+import { differenceOf } from '../../src/lib/emulate.js';
 import { aborted, stopSignals } from '../../src/lib/os/stop-signals.js';
 
 export default class Lock extends CtlCommand {
@@ -21,10 +22,16 @@ export default class Lock extends CtlCommand {
     // Whoever interrupts even now is to find the lock free.
     using stop = stopSignals();
     const { openSession } = await import('../../src/ctl/session.js');
-    const { Session } = await import('../../src/client/concurrency/session.js');
+    const { DEFAULT_SESSION_TTL_SECONDS, Session } = await import('../../src/client/concurrency/session.js');
     const { Mutex } = await import('../../src/client/concurrency/mutex.js');
     await using open = await openSession(globals, this.io);
     const { client, printer } = open;
+    if (flags.ttl <= 0 && differenceOf('warnsOfNoTtl', this.emulate)) {
+      const { clientLogger } = await import('../../src/ctl/client-logger.js');
+      clientLogger(this.io, this.emulate).warn('WithTTL(): TTL should be > 0, preserving current TTL', {
+        'current-session-ttl': DEFAULT_SESSION_TTL_SECONDS,
+      });
+    }
     const session = await Session.open(client, {
       ...(flags.ttl > 0 && { ttlSeconds: flags.ttl }),
       signal: stop.signal,
@@ -43,7 +50,7 @@ export default class Lock extends CtlCommand {
     await mutex.unlock();
   }
 
-  /** The command's exit code is ours. */
+  /** The command's exit code is ours, but for 3.4. */
   async #runHolding(mutex: Mutex, command: readonly string[]): Promise<void> {
     const { runCommand } = await import('../../src/lib/os/run-command.js');
     const env = {
@@ -53,9 +60,11 @@ export default class Lock extends CtlCommand {
     };
     const { exitCode, failure, wasSignaled } = await runCommand(command, { env, input: 'none' });
     const unlocked = await mutex.unlock().catch((error: unknown) => error);
-    // Of a command that a signal ended Go knows -1, which the shell sees as 255.
-    if (failure !== undefined)
-      throw new CliError(exitCode < 0 ? (wasSignaled ? 255 : ExitCode.error) : exitCode, failure);
+    if (failure !== undefined) {
+      // Of a command that a signal ended Go knows -1, which the shell sees as 255.
+      const code = exitCode < 0 ? (wasSignaled ? 255 : ExitCode.error) : exitCode;
+      throw new CliError(differenceOf('lockTakesExitCode', this.emulate) ? code : ExitCode.error, failure);
+    }
     if (unlocked instanceof Error) throw unlocked;
   }
 }

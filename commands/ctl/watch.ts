@@ -12,6 +12,7 @@ import {
   watchFlags,
   watchTarget,
 } from '../../src/ctl/watch/watch-args.js';
+import { differenceOf } from '../../src/lib/emulate.js';
 import { goQuote } from '../../src/lib/go/quote.js';
 
 export default class Watch extends CtlCommand {
@@ -82,7 +83,7 @@ export default class Watch extends CtlCommand {
           follow(line.target, line.flags);
       }
     }
-    return fail(ExitCode.invalidInput, 'error reading watch request line: EOF');
+    return fail(ExitCode.invalidInput, differenceOf('watchInputEnds', this.emulate));
   }
 
   #readLine(...[line, words, env]: Parameters<typeof interactiveLine>): ReturnType<typeof interactiveLine> {

@@ -22,9 +22,10 @@ export interface Program {
     readonly layout: 'etcdctl' | 'cobra' | 'urfave';
     readonly usageOnErrorTo: 'stdout' | 'stderr' | 'of-version';
   };
-  /** Commands that etcd's program lacks: they are named in full, so that its abbreviations stay what they are. */
-  readonly beyondEtcd?: readonly string[];
-  /** Commands in the order in which help lists them, where that is not the alphabet's. */
+  /**
+   * The commands of etcd's program in its own order, where that is not the alphabet's: help lists them in it, or
+   * mistaken words are answered in it. Others are ours, named in full and never suggested.
+   */
   readonly order?: readonly string[];
 }
 

@@ -40,11 +40,13 @@ export function resolveCommand(program: Program, manifest: Manifest, words: read
     const next = plain[0];
     if (isLeaf || next === undefined) break;
     const names = childrenOf(manifest, path);
-    const isOurs = (name: string): boolean => path === '' && program.beyondEtcd?.includes(name) === true;
-    const fitting = names.includes(next) ? [next] : names.filter((name) => name.startsWith(next) && !isOurs(name));
+    const known = path === '' ? [...(program.order ?? names), 'help'] : names;
+    const fitting = names.includes(next)
+      ? [next]
+      : names.filter((name) => name.startsWith(next) && known.includes(name));
     const [only] = fitting;
     if (fitting.length !== 1 || only === undefined) {
-      if (path === '') return { t: 'unknown', word: next, suggestions: suggestionsFor(next, names) };
+      if (path === '') return { t: 'unknown', word: next, suggestions: suggestionsFor(next, program.order ?? names) };
       break;
     }
     rest = withoutWord(rest, next, tableAt(program, path));
@@ -94,10 +96,11 @@ function withoutWord(words: readonly string[], word: string, table: FlagTable): 
   return words;
 }
 
-/** Names that begin with the word or are two edits away from it at most. */
+/** Names that begin with the word or are two edits away from it at most. What `help` is, nobody needs to be told. */
 function suggestionsFor(word: string, names: readonly string[]): readonly string[] {
   const lower = word.toLowerCase();
-  return names.filter((name) => name.toLowerCase().startsWith(lower) || editDistance(lower, name.toLowerCase()) <= 2);
+  const others = names.filter((name) => name !== 'help');
+  return others.filter((name) => name.toLowerCase().startsWith(lower) || editDistance(lower, name.toLowerCase()) <= 2);
 }
 
 /** Levenshtein's distance, one row at a time. */

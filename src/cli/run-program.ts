@@ -88,7 +88,9 @@ async function run({ program, manifest, load }: ProgramImage, words: readonly st
       const about = resolveCommand(program, manifest, asked.args);
       if (about.t === 'unknown') io.stderr.write(`Unknown help topic [${asked.args.map(inBackticks).join(' ')}]\n`);
       const path = about.t === 'command' || about.t === 'topic' ? about.path : '';
-      const isAnswer = about.t !== 'unknown' || program.style.layout === 'etcdctl';
+      const isAnswer =
+        about.t !== 'unknown' ||
+        (program.style.layout === 'etcdctl' && differenceOf('ctlUsageGoesTo', emulate) === 'stdout');
       (isAnswer ? io.stdout : io.stderr).write(help(path));
       return;
     }

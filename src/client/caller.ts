@@ -34,6 +34,7 @@ export interface TokenSource {
   readonly current: string;
   /** Whether there are name and password to get a new one with. */
   readonly canRenew: boolean;
+  readonly isFixed?: boolean;
   renew(limits: CallLimits): Promise<void>;
 }
 
@@ -55,19 +56,26 @@ export class Caller {
   readonly #random: Random;
   readonly #logger: Logger;
   readonly #target: string;
+  readonly #endpoint: string | undefined;
   #tokens: TokenSource = noToken;
   #metadata: { token: string; plain: Metadata; withLeader: Metadata };
 
   constructor(
     balancer: Balancer,
     world: { clock: Clock; random: Random },
-    options: { logger: Logger | undefined; target: string },
+    options: {
+      logger: Logger | undefined;
+      target: string;
+      /** The only one that calls go to, where it was asked for. */
+      endpoint?: string | undefined;
+    },
   ) {
     this.#balancer = balancer;
     this.#clock = world.clock;
     this.#random = world.random;
     this.#logger = options.logger ?? silentLogger;
     this.#target = options.target;
+    this.#endpoint = options.endpoint;
     this.#metadata = metadataFor('');
   }
 
@@ -157,6 +165,7 @@ export class Caller {
         policy: call.policy,
         endpointCount: this.#balancer.size,
         hasLogin: this.#tokens.canRenew,
+        hasFixedToken: this.#tokens.isFixed === true,
         isOwnDeadline: isOver !== undefined,
       });
       const isLast = attempt + 1 >= MAX_ATTEMPTS || this.#balancer.isClosed;
@@ -237,8 +246,11 @@ export class Caller {
     method: { readonly path: string },
     { attempt, error, peer }: { attempt: number; error: GrpcError; peer: ConnectionPeer | undefined },
   ): void {
+    // Whoever closes the client wants to know of no call any more.
+    if (this.#balancer.isClosed) return;
     this.#logger.warn('retrying of unary invoker failed', {
       target: this.#target,
+      ...(this.#endpoint !== undefined && { endpoint: this.#endpoint }),
       peer: peerText(peer),
       method: method.path,
       attempt,

@@ -160,11 +160,11 @@ export class Client {
     });
   }
 
-  #call(balancer: Balancer, endpoints: readonly Endpoint[]): Caller {
+  #call(balancer: Balancer, endpoints: readonly Endpoint[], endpoint?: string): Caller {
     const id = this.#world.random.uint64().toString(16).padStart(10, '0').slice(0, 10);
     const [first] = endpoints;
     const target = `etcd-endpoints://0x${id}/${first === undefined ? '' : addressText(first)}`;
-    return new Caller(balancer, this.#world, { logger: this.#options.logger, target });
+    return new Caller(balancer, this.#world, { logger: this.#options.logger, target, endpoint });
   }
 
   readonly #at: AtEndpoint = async (endpoint, use) => {
@@ -175,7 +175,7 @@ export class Client {
       this.#world,
     );
     try {
-      const caller = this.#call(balancer, endpoints);
+      const caller = this.#call(balancer, endpoints, endpoint);
       if (this.#login !== undefined) await this.#logInFor(endpoint);
       caller.tokens = this.#login ?? fixedToken(this.#options.token ?? '');
       return await use(caller);

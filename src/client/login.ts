@@ -48,5 +48,6 @@ export class Login implements TokenSource {
 export const fixedToken = (token: string): TokenSource => ({
   current: token,
   canRenew: false,
+  isFixed: token !== '',
   renew: async () => undefined,
 });

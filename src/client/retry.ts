@@ -24,7 +24,14 @@ const USER_EMPTY_IN_STORE = 'auth: user name is empty';
 
 export function judge(
   error: GrpcError,
-  call: { policy: RetryPolicy; endpointCount: number; hasLogin: boolean; isOwnDeadline: boolean },
+  call: {
+    readonly policy: RetryPolicy;
+    readonly endpointCount: number;
+    readonly hasLogin: boolean;
+    /** One that the client was given: there is no other. */
+    readonly hasFixedToken: boolean;
+    readonly isOwnDeadline: boolean;
+  },
 ): RetryDecision {
   // A context error that is not the caller's own came from the server's side of the call.
   if (error.code === Code.DeadlineExceeded || error.code === Code.Canceled)
@@ -36,7 +43,8 @@ export function judge(
       break;
     case wireErrors.invalidAuthToken.message:
     case wireErrors.authOldRevision.message:
-      return 'renew-token';
+      if (!call.hasFixedToken) return 'renew-token';
+      break;
     case wireErrors.notSupportedForLearner.message:
       if (call.endpointCount > 1) return 'again';
       break;

@@ -19,16 +19,36 @@ const callers: Readonly<Record<string, string>> = {
 
 const callersOf34: Readonly<Record<string, string>> = {
   'retrying of unary invoker failed': 'clientv3/retry_interceptor.go:62',
+  'opened snapshot stream; downloading': 'clientv3/maintenance.go:200',
+  'completed snapshot read; closing': 'clientv3/maintenance.go:208',
+  'created temporary db file': 'snapshot/v3_snapshot.go:119',
+  'fetching snapshot': 'snapshot/v3_snapshot.go:127',
+  'fetched snapshot': 'snapshot/v3_snapshot.go:142',
+  saved: 'snapshot/v3_snapshot.go:152',
+  'restoring snapshot': 'snapshot/v3_snapshot.go:296',
+  'restored last compact revision': 'mvcc/kvstore.go:388',
+  'added member': 'membership/cluster.go:392',
+  'restored snapshot': 'snapshot/v3_snapshot.go:309',
 };
 
-/** Whom a call went to is told by its address alone; clients are known by longer names. */
-function fieldsOf34(fields: LogFields): LogFields {
-  const { target } = fields;
-  if (typeof target !== 'string') return fields;
+/**
+ * Whom a call went to is told by its address alone; clients are known by longer names. Of endpoints that cannot be
+ * reached the balancer says no more than that, but where one was asked for.
+ */
+function fieldsOf34(record: LogFields): LogFields {
+  const { endpoint, target } = record;
+  if (typeof target !== 'string' || typeof record.error !== 'string') return record;
+  const error = record.error.replace('Error while dialing: ', 'Error while dialing ');
+  const fields = { ...record, endpoint: undefined, peer: undefined, error };
+  if (endpoint !== undefined) return { ...fields, target: `passthrough:///${endpoint}` };
   const [, id = '', address = ''] = /^etcd-endpoints:\/\/0x([0-9a-f]+)\/(.*)$/.exec(target) ?? [];
   const digits = id.repeat(4);
   const name = [8, 12, 16, 20, 32].map((end, at, ends) => digits.slice(ends[at - 1] ?? 0, end)).join('-');
-  return { ...fields, target: `endpoint://client-${name}/${address}`, peer: undefined };
+  return {
+    ...fields,
+    target: `endpoint://client-${name}/${address}`,
+    error: error.replace(/(?<=latest balancer error: ).*/s, 'all SubConns are in TransientFailure'),
+  };
 }
 
 /** Up to 3.5, calls to one endpoint are told as the client's other calls are: by its first, without their method. */
@@ -43,6 +63,10 @@ function fieldsOf35(fields: LogFields, first: string | undefined): LogFields {
   };
 }
 
+/** Which endpoint a failed call was for, its record's target tells. */
+const withoutEndpoint = (fields: LogFields): LogFields =>
+  fields.target === undefined ? fields : { ...fields, endpoint: undefined };
+
 type Level = 'info' | 'warn' | 'error';
 
 /** What goes wrong, under the client library's name; `first` is the first of its endpoints. */
@@ -55,7 +79,10 @@ export const healthLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
 
 /** How a long command gets on. */
 export const progressLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
-  lineLogger(io, emulate, { levels: ['info', 'warn', 'error'] });
+  lineLogger(io, emulate, {
+    levels: ['info', 'warn', 'error'],
+    inSeconds: differenceOf('snapshotsAreLoggedInSeconds', emulate),
+  });
 
 /** The same as the client library tells it. */
 export const clientProgressLogger = (io: Terminal, emulate: EmulatedVersion): Logger =>
@@ -68,7 +95,13 @@ function lineLogger(
     name,
     first,
     levels,
-  }: { readonly name?: string; readonly first?: string | undefined; readonly levels: readonly Level[] },
+    inSeconds = false,
+  }: {
+    readonly name?: string;
+    readonly first?: string | undefined;
+    readonly levels: readonly Level[];
+    readonly inSeconds?: boolean;
+  },
 ): Logger {
   const logger = differenceOf('clientNamesItself', emulate) ? name : undefined;
   const digits = differenceOf('logTimestampDigits', emulate);
@@ -77,10 +110,11 @@ function lineLogger(
     (level: Level) =>
     (msg: string, fields: LogFields = {}): void => {
       if (!levels.includes(level)) return;
-      const ts = new Date(io.wallMs()).toISOString().replace('Z', `${'0'.repeat(digits - 3)}Z`);
+      const wallMs = io.wallMs();
+      const ts = inSeconds ? wallMs / 1000 : new Date(wallMs).toISOString().replace('Z', `${'0'.repeat(digits - 3)}Z`);
       const caller = oldCallers[msg] ?? callers[msg] ?? 'v3/client.go';
       const known = differenceOf('clientTellsMethod', emulate) ? fields : fieldsOf35(fields, first);
-      const told = differenceOf('clientTellsPeer', emulate) ? known : fieldsOf34(known);
+      const told = differenceOf('clientTellsPeer', emulate) ? withoutEndpoint(known) : fieldsOf34(known);
       io.stderr.write(`${JSON.stringify({ level, ts, logger, caller, msg, ...told })}\n`);
     };
   const made: Logger = {

@@ -5,6 +5,8 @@ import { ExitCode, exitSilently, fail } from '../cli/exit.js';
 import type { FlagValues } from '../cli/flags.js';
 import { isOutputFormat } from '../cli/output-format.js';
 import { differenceOf, parseEmulatedVersion } from '../lib/emulate.js';
+import { capnslogLine } from '../lib/go/capnslog.js';
+import { goQuote } from '../lib/go/quote.js';
 import type { CtlGlobals } from './global-flags.js';
 import { applyEnvironment, ctlGlobalFlags, variableOf } from './global-flags.js';
 
@@ -33,16 +35,16 @@ export abstract class CtlCommand extends BaseCommand {
     if (outcome.t === 'shadowed') {
       this.#log(
         'fatal',
+        outcome.variable,
         'conflicting environment variable is shadowed by corresponding command-line flag (either unset ' +
           'environment variable or disable flag))',
-        {
-          'environment-variable': outcome.variable,
-        },
+        `conflicting environment variable ${goQuote(outcome.variable)} is shadowed by corresponding command-line ` +
+          'flag (either unset environment variable or disable flag)',
       );
       exitSilently(ExitCode.error);
     }
     for (const variable of outcome.unrecognized) {
-      this.#log('warn', 'unrecognized environment variable', { 'environment-variable': variable });
+      this.#log('warn', variable, 'unrecognized environment variable', `unrecognized environment variable ${variable}`);
     }
     // Each value came from its own row of the table.
     const values = outcome.values as FlagValues<typeof ctlGlobalFlags>;
@@ -64,9 +66,17 @@ export abstract class CtlCommand extends BaseCommand {
     return { ...values, 'write-out': writeOut, emulate, changed: outcome.changed };
   }
 
-  /** One line of zap's JSON on stderr, as etcd's client prints. */
-  #log(level: 'warn' | 'fatal', msg: string, fields: Readonly<Record<string, string>>): void {
-    this.note(JSON.stringify({ level, ts: timestamp(this.io.wallMs()), caller: 'cli/ctl-command.ts', msg, ...fields }));
+  /** One line of zap's JSON on stderr, as etcd's client prints; for 3.4 in capnslog's form and words. */
+  #log(level: 'warn' | 'fatal', variable: string, msg: string, oldText: string): void {
+    const wallMs = this.io.wallMs();
+    this.note(
+      differenceOf('logsInCapnslog', this.emulate)
+        ? capnslogLine(wallMs, level, 'pkg/flags', oldText)
+        : JSON.stringify({
+            ...{ level, ts: timestamp(wallMs), caller: 'ctl/command.ts', msg },
+            'environment-variable': variable,
+          }),
+    );
   }
 }
 

@@ -59,7 +59,7 @@ export type EnvOutcome =
       readonly t: 'ok';
       readonly values: Readonly<Record<string, unknown>>;
       readonly changed: ReadonlySet<string>;
-      /** `NAME=value`, as the warning prints them. */
+      /** `NAME=value`, as the warning prints them; one that names a flag and is empty too, as etcdctl has it. */
       readonly unrecognized: readonly string[];
     };
 
@@ -88,7 +88,10 @@ export function applyEnvironment(
       if (!options.known.includes(variable)) unrecognized.push(`${variable}=${text}`);
       continue;
     }
-    if (text === '') continue;
+    if (text === '') {
+      unrecognized.push(`${variable}=`);
+      continue;
+    }
     try {
       values[name] = flag.go.type.parse(text, undefined);
       changed.add(name);

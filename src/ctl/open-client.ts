@@ -8,6 +8,7 @@ import type { Terminal } from '../cli/terminal.js';
 import { Client } from '../client/client.js';
 import { EtcdError } from '../client/errors.js';
 import type { ClientOptions } from '../client/options.js';
+import { differenceOf } from '../lib/emulate.js';
 import { hasAuthorities, hasCertificate, type TlsContents } from '../lib/tls.js';
 import { clientLogger } from './client-logger.js';
 import { type CtlGlobals, tlsNamed } from './global-flags.js';
@@ -89,7 +90,11 @@ async function credentials(
 
 async function tlsOf(globals: CtlGlobals): Promise<TlsContents | undefined> {
   const options = tlsNamed(globals);
-  const isWanted = hasCertificate(options) || hasAuthorities(options) || options.serverName !== '';
+  const isWanted =
+    hasCertificate(options) ||
+    hasAuthorities(options) ||
+    options.serverName !== '' ||
+    (options.insecureSkipVerify && differenceOf('skipVerifyMeansTls', globals.emulate));
   if (!isWanted && globals['insecure-transport']) return undefined;
   const { readTls } = await import('../lib/os/tls-files.js');
   try {

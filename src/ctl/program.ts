@@ -9,7 +9,11 @@ export const etcdctl: Program = {
   envPrefix: 'ETCDCTL',
   globals: ctlGlobalFlags,
   style: { layout: 'etcdctl', usageOnErrorTo: 'of-version' },
-  beyondEtcd: ['v2'],
+  order: [
+    ...['get', 'put', 'del', 'txn', 'compaction', 'alarm', 'defrag', 'endpoint', 'move-leader', 'watch', 'version'],
+    ...['lease', 'member', 'snapshot', 'make-mirror', 'migrate', 'lock', 'elect', 'auth', 'user', 'role', 'check'],
+    ...['completion', 'downgrade', 'options'],
+  ],
   topics: {
     alarm: { summary: 'Alarms of the cluster', usage: '<subcommand>' },
     auth: { summary: 'Authentication on and off', usage: '<enable or disable>' },

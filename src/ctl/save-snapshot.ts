@@ -33,11 +33,13 @@ export async function saveSnapshot(
     readonly timeoutMs: number | undefined;
     readonly logger: Logger;
     readonly clientLogger: Logger;
-    /** The record of what was fetched has its time and the server's version. */
-    readonly tellsVersion: boolean;
+    /** What the record of what was fetched tells: how long it took, in seconds or words, and the server's version. */
+    readonly tells: 'seconds' | 'nothing' | 'version';
+    /** It begins with the first piece, and tells more of what goes wrong. */
+    readonly waitsForPiece: boolean;
   },
 ): Promise<string> {
-  const { logger, clientLogger, tellsVersion } = limits;
+  const { logger, clientLogger, tells, waitsForPiece } = limits;
 
   const [endpoint] = options.endpoints;
   if (endpoint === undefined || options.endpoints.length !== 1) {
@@ -52,23 +54,36 @@ export async function saveSnapshot(
     logger.info('created temporary db file', { path: partPath });
     const startMs = osWorld.clock.monotonicMs();
     let isOpen = false;
+    let isFetching = false;
+    const fetching = (): void => {
+      if (!isFetching) logger.info('fetching snapshot', { endpoint });
+      isFetching = true;
+    };
     const onOpened = (): void => {
       isOpen = true;
       clientLogger.info('opened snapshot stream; downloading');
-      logger.info('fetching snapshot', { endpoint });
+      if (!waitsForPiece) fetching();
     };
-    const { size, version } = await fetchInto(file, client, { ...limits, onOpened }).catch((error: Error) => {
+    const hooks = { ...limits, onOpened, onPiece: fetching };
+    const { size, version } = await fetchInto(file, client, hooks).catch((error: Error) => {
       if (isOpen) clientLogger.warn('failed to receive from snapshot stream; closing', { error: grpcTextOf(error) });
-      throw error;
+      if (!isOpen || !waitsForPiece) throw error;
+      throw new SnapshotError(isFetching ? `could not write snapshot: ${error.message}` : grpcTextOf(error), {
+        cause: error,
+      });
     });
     clientLogger.info('completed snapshot read; closing');
     if (size % SECTOR_BYTES !== CHECKSUM_BYTES) {
       throw new SnapshotError(`sha256 checksum not found [bytes: ${size}]`);
     }
     file.sync();
-    const took = formatMs(osWorld.clock.monotonicMs() - startMs);
-    const told = tellsVersion ? { took, 'etcd-version': version } : { took: 'now' };
-    logger.info('fetched snapshot', { endpoint, size: humanSize(size), ...told });
+    const tookMs = osWorld.clock.monotonicMs() - startMs;
+    const told = {
+      seconds: { took: Math.round(tookMs * 1e6) / 1e9 },
+      nothing: { took: 'now' },
+      version: { took: formatMs(tookMs), 'etcd-version': version },
+    };
+    logger.info('fetched snapshot', { endpoint, size: humanSize(size), ...told[tells] });
     renamePart(partPath, path);
     logger.info('saved', { path });
     return version;
@@ -100,8 +115,9 @@ function renamePart(from: string, to: string): void {
 async function fetchInto(
   file: DiskFile,
   client: Client,
-  { timeoutMs, onOpened }: { readonly timeoutMs: number | undefined; readonly onOpened: () => void },
+  hooks: { readonly timeoutMs: number | undefined; readonly onOpened: () => void; readonly onPiece: () => void },
 ): Promise<{ size: number; version: string }> {
+  const { timeoutMs, onOpened, onPiece } = hooks;
   const stop = new AbortController();
   const cancelTimer =
     timeoutMs === undefined ? undefined : osWorld.clock.after(timeoutMs, () => stop.abort(new Error('too late')));
@@ -109,6 +125,7 @@ async function fetchInto(
   let version = '';
   try {
     for await (const piece of client.maintenance.snapshot({ signal: stop.signal, onOpened })) {
+      onPiece();
       file.write([piece.blob], size);
       size += piece.blob.length;
       if (piece.version !== '') version = piece.version;

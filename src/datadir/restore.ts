@@ -6,7 +6,13 @@
 import { bucketBytes } from '../backend/buckets.js';
 import { mainOf, revisionKey } from '../backend/schema/key.js';
 import { putMember } from '../backend/schema/members.js';
-import { scheduledCompactKey, writeCompactRevision, writeConsistentIndex } from '../backend/schema/meta.js';
+import {
+  finishedCompactKey,
+  readCompactRevision,
+  scheduledCompactKey,
+  writeCompactRevision,
+  writeConsistentIndex,
+} from '../backend/schema/meta.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Clock } from '../lib/clock.js';
 import type { Disk } from '../lib/disk.js';
@@ -19,7 +25,7 @@ import { confChangeCodec } from '../raftpb/codec.js';
 import { ConfChangeType, type Entry, EntryType, makeConfChange, makeConfState } from '../raftpb/types.js';
 import { createWal, snapshotFiles } from '../wal/index.js';
 import { type ClusterMember, memberToJson } from './cluster-member.js';
-import { backendWriter, clearBucket, editDb } from './db.js';
+import { backendReader, backendWriter, clearBucket, editDb } from './db.js';
 import { DataDirError } from './errors.js';
 import { bootstrapMemberId, clusterId } from './ids.js';
 import { type InitialCluster, verifyInitialCluster } from './initial-cluster.js';
@@ -99,6 +105,7 @@ function build(options: RestoreOptions, world: World): void {
   const logsMore = options.loggedMapSizeBytes !== undefined;
   editDb(disk, dbPathOf(dataDir), (tx) => {
     if (logsMore) logger.info('Trimming membership information from the backend...');
+    else logCompaction(tx, logger);
     clearBucket(tx, 'members');
     clearBucket(tx, 'members_removed');
     if (options.bumpRevision > 0) bumpRevision(tx, options.bumpRevision, logger);
@@ -167,6 +174,17 @@ function bumpRevision(tx: WriteTx, by: number, logger: Logger): void {
   keys.put(revisionKey(bumped, 0, false), new Uint8Array(0));
   logger.info('marking revision compacted', { revision: bumped });
   writeCompactRevision(backendWriter(tx), scheduledCompactKey, bumped);
+}
+
+/** 3.4 opens the store of keys, which says how far it was compacted. */
+function logCompaction(tx: WriteTx, logger: Logger): void {
+  const revision = readCompactRevision(backendReader(tx), finishedCompactKey);
+  if (revision === undefined) return;
+  logger.info('restored last compact revision', {
+    'meta-bucket-name': 'meta',
+    'meta-bucket-name-key': 'finishedCompactRev',
+    'restored-compact-revision': revision,
+  });
 }
 
 function isEmptyOrAbsent(disk: Disk, path: string): boolean {

@@ -33,6 +33,9 @@ const differences = {
   /** The minor version as a number, for what is ordered by it (codes of wire errors). */
   minor: row(4, 5, 6, 7),
 
+  /** Log lines have capnslog's form, unless zap's is asked for. */
+  logsInCapnslog: row(true, false, false, false),
+
   // Command line of the member
   /** How many digits of a second a log line's `ts` carries. */
   logTimestampDigits: row(3, 6, 6, 6),
@@ -204,6 +207,23 @@ const differences = {
    * What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause.
    */
   delRangeWarning: row<'none' | 'announce' | 'pause'>('none', 'announce', 'pause', 'pause'),
+  /** `lock` ends with the exit code of the command that it ran; before, with 1 where that failed. */
+  lockTakesExitCode: row(false, true, true, true),
+  /** A `--ttl` that is none is logged. */
+  warnsOfNoTtl: since36,
+  /** A command that is proposed is quoted. */
+  quotesCommands: row(false, true, true, true),
+  /** `--insecure-skip-tls-verify` alone asks for TLS. */
+  skipVerifyMeansTls: since36,
+  /** What the end of the input of `watch -i` is called. */
+  watchInputEnds: row(
+    'Error reading watch request line: EOF',
+    'error reading watch request line: EOF',
+    'error reading watch request line: EOF',
+    'error reading watch request line: EOF',
+  ),
+  /** `endpoint health` looks for alarms. */
+  healthLooksForAlarms: row(false, true, true, true),
   /** `endpoint health` says what is well on stdout, not on stderr. */
   healthyGoesToStdout: row(false, true, true, true),
   /** `member list -w json` knows of `--hex`. */
@@ -247,8 +267,12 @@ const differences = {
   statusHasStorageVersion: since36,
   /** What `snapshot save` says it wants. */
   snapshotSaveWants: row('one argument', 'one argument', 'one argument <filename>', 'one argument <filename>'),
-  /** `snapshot save` tells the server's version, and how long fetching took. */
-  snapshotSaveTellsVersion: since36,
+  /** What `snapshot save` tells of what it fetched: the seconds it took, neither time nor version, or both. */
+  snapshotSaveTells: row<'seconds' | 'nothing' | 'version'>('seconds', 'nothing', 'version', 'version'),
+  /** `snapshot save` begins with the first piece, and tells what the stream itself said where none comes. */
+  snapshotSaveWaitsForPiece: since36,
+  /** Records of `snapshot save` and `restore` count seconds since 1970. */
+  snapshotsAreLoggedInSeconds: row(true, false, false, false),
   /** `snapshot status` looks for the file before the form of its output. */
   snapshotStatusLooksFirst: since36,
   /** `snapshot status` shows the storage version. */

@@ -33,6 +33,9 @@ export function consoleLogger(io: Pick<Terminal, 'stderr' | 'wallMs'>, caller: s
   return logger({});
 }
 
+export const restoreLogger = (io: Pick<Terminal, 'stderr' | 'wallMs'>): Logger =>
+  consoleLogger(io, 'datadir/restore.ts');
+
 function show(value: unknown): string {
   if (value instanceof Error) return JSON.stringify(value.message);
   return typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'null');

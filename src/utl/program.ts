@@ -13,7 +13,7 @@ export const etcdutl: Program = {
     'write-out': ctlGlobalFlags['write-out'],
   },
   style: { layout: 'cobra', usageOnErrorTo: 'stderr' },
-  beyondEtcd: ['dump'],
+  order: ['backup', 'defrag', 'snapshot', 'hashkv', 'version', 'completion', 'migrate', 'check'],
   topics: {
     check: { summary: 'Checks of a data directory', usage: '' },
     completion: completionTopic,

@@ -1,13 +1,12 @@
 /** `snapshot restore` with the texts of its flags. */
 
-import type { Terminal } from '../cli/terminal.js';
 import { parseInitialCluster, parseUrlList, textsOf } from '../config/listen-url.js';
 import { restoreSnapshot } from '../datadir/restore.js';
 import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
+import type { Logger } from '../lib/logger.js';
 import { osClock } from '../lib/os/clock.js';
 import { osDisk } from '../lib/os/disk.js';
 import { lookUpHost } from '../lib/os/look-up.js';
-import { consoleLogger } from './console-logger.js';
 import type { RestoreFlags } from './snapshot-flags.js';
 
 /** Rejects in etcdutl's words. */
@@ -15,8 +14,7 @@ export async function restoreFromFlags(
   snapshot: string,
   dataDir: string,
   flags: RestoreFlags,
-  emulate: EmulatedVersion,
-  io: Terminal,
+  { emulate, logger }: { readonly emulate: EmulatedVersion; readonly logger: Logger },
 ): Promise<void> {
   // No URL is one that is empty, and refused.
   const peerURLs = textsOf(parseUrlList(flags['initial-advertise-peer-urls'] || ' '));
@@ -36,7 +34,7 @@ export async function restoreFromFlags(
   await restoreSnapshot(options, {
     disk: osDisk,
     clock: osClock,
-    logger: consoleLogger(io, 'datadir/restore.ts'),
+    logger,
     lookUpHost,
   });
 }

@@ -10,6 +10,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: this process's. */
   readonly cwd?: string;
+  /** Standard input is kept open for what is typed later, `child.stdin.write`; default nothing. */
+  readonly stdin?: 'pipe' | 'ignore';
 }
 
 interface RunOptions extends ProgramOptions {
@@ -27,12 +29,18 @@ export interface ProgramEnd {
   readonly stderr: string;
 }
 
-const execaOptions = ({ env, cwd, input, timeoutMs }: RunOptions) => ({
+const execaOptions = ({
+  env,
+  cwd,
+  input,
+  stdin = 'ignore',
+  timeoutMs,
+}: RunOptions & { stdin?: 'pipe' | 'ignore' }) => ({
   env: { PATH: process.env.PATH, ...env },
   extendEnv: false,
   stripFinalNewline: false,
   ...(cwd !== undefined && { cwd }),
-  ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+  ...(input === undefined ? { stdin } : { input }),
   ...(timeoutMs !== undefined && { timeout: timeoutMs }),
 });
 
@@ -95,8 +103,9 @@ export class RunningProgram implements AsyncDisposable {
   }
 
   /** Rejects with what it said when it ends before, or says nothing of the kind in a minute. */
-  async untilSays(text: string): Promise<void> {
-    for (let attempt = 0; !this.output.includes(text); attempt++) {
+  async untilSays(text: string | RegExp): Promise<void> {
+    const isSaid = (): boolean => (typeof text === 'string' ? this.output.includes(text) : text.test(this.output));
+    for (let attempt = 0; !isSaid(); attempt++) {
       if (this.hasEnded) throw new Error(`the program ended:\n${this.output.slice(-40_000)}`);
       if (attempt === 1200) throw new Error(`the program did not say "${text}":\n${this.output.slice(-4000)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -3,6 +3,7 @@ import { flag } from '../../../src/cli/flags.js';
 import { LOAD_HELP, loadNamed, PERF_SECONDS, perfLoads } from '../../../src/ctl/check/load.js';
 import { judgeLoad } from '../../../src/ctl/check/load-report.js';
 import { CtlCommand } from '../../../src/ctl/command.js';
+import { differenceOf } from '../../../src/lib/emulate.js';
 
 export default class CheckPerf extends CtlCommand {
   static override summary = 'Write for a minute, and say whether the cluster was fast enough';
@@ -23,7 +24,8 @@ export default class CheckPerf extends CtlCommand {
     const { stopSignals } = await import('../../../src/lib/os/stop-signals.js');
     const { prefix } = flags;
     await using clients = await openLoadClients(globals, this.io, load.clients);
-    await refuseUsedPrefix(clients.first, prefix, `'etcdctl del --prefix ${prefix}'`);
+    const quote = differenceOf('quotesCommands', this.emulate) ? "'" : '';
+    await refuseUsedPrefix(clients.first, prefix, `${quote}etcdctl del --prefix ${prefix}${quote}`);
     using stop = stopSignals();
     const { writesPerSecond } = load;
     const report = await writeLoad(

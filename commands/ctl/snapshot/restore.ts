@@ -19,6 +19,11 @@ export default class SnapshotRestore extends CtlCommand {
       this.note('Deprecated: Use `etcdutl snapshot restore` instead.\n');
     const path = checkRestoreInput(args, flags);
     const { restoreFromFlags } = await import('../../../src/utl/restore-snapshot.js');
-    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, emulate, this.io);
+    const { restoreLogger } = await import('../../../src/utl/console-logger.js');
+    const { progressLogger } = await import('../../../src/ctl/client-logger.js');
+    const logger = differenceOf('snapshotsAreLoggedInSeconds', emulate)
+      ? progressLogger(this.io, emulate)
+      : restoreLogger(this.io);
+    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, { emulate, logger });
   }
 }

@@ -21,13 +21,14 @@ export default class SnapshotSave extends CtlCommand {
     const timeoutMs = globals.changed.has('command-timeout') ? globals['command-timeout'] : undefined;
     const clientLogger = clientProgressLogger(this.io, globals.emulate);
     const logger = progressLogger(this.io, globals.emulate);
-    const tellsVersion = differenceOf('snapshotSaveTellsVersion', globals.emulate);
-    const limits = { timeoutMs, logger, clientLogger, tellsVersion };
+    const tells = differenceOf('snapshotSaveTells', globals.emulate);
+    const waitsForPiece = differenceOf('snapshotSaveWaitsForPiece', globals.emulate);
+    const limits = { timeoutMs, logger, clientLogger, tells, waitsForPiece };
     const version = await saveSnapshot(options, path, limits).catch((error: unknown) =>
       fail(ExitCode.interrupted, error instanceof Error ? error.message : String(error)),
     );
     this.print(`Snapshot saved at ${path}`);
-    if (version !== '' && tellsVersion) {
+    if (version !== '' && tells === 'version') {
       this.print(`Server version ${version}`);
     }
   }

@@ -20,6 +20,9 @@ export default class SnapshotRestore extends UtlCommand {
     const path = checkRestoreInput(args, flags);
     const { restoreFromFlags } = await import('../../../src/utl/restore-snapshot.js');
     // An empty folder name stands for the default, as it does for etcdutl.
-    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, this.emulate, this.io);
+    const { restoreLogger } = await import('../../../src/utl/console-logger.js');
+    const { emulate } = this;
+    const world = { emulate, logger: restoreLogger(this.io) };
+    await restoreFromFlags(path, flags['data-dir'] || `${flags.name}.etcd`, flags, world);
   }
 }

@@ -12,6 +12,11 @@ import { compare, op } from '../kv.js';
 import type { Session } from './session.js';
 import { waitForDeletions } from './wait-for-deletion.js';
 
+/** Of a call that ended so it is not known whether it was done. */
+const OPEN_ENDS: ReadonlySet<Code> = new Set([
+  ...[Code.Unavailable, Code.DeadlineExceeded, Code.Canceled, Code.Unknown, Code.Internal],
+]);
+
 export class Mutex {
   readonly #session: Session;
   readonly #prefix: string;
@@ -44,6 +49,12 @@ export class Mutex {
     const { client } = this.#session;
     try {
       if (await this.#isAcquired(options)) return;
+    } catch (error) {
+      const isRefused = error instanceof EtcdError && !OPEN_ENDS.has(error.code);
+      if (!isRefused) await this.unlock().catch(() => undefined);
+      throw error;
+    }
+    try {
       await waitForDeletions(client, this.#prefix, this.#createRevision - 1, options);
       const { kvs, header } = await client.kv.get(this.#key, { signal: options.signal });
       if (kvs.length === 0) throw new EtcdError(Code.Unknown, 'mutex: session is expired');

@@ -6,7 +6,7 @@ import type { LeaseId } from '../../lib/ids.js';
 import type { Client } from '../client.js';
 import type { KeepAlive } from '../lease.js';
 
-const DEFAULT_SESSION_TTL_SECONDS = 60;
+export const DEFAULT_SESSION_TTL_SECONDS = 60;
 
 export class Session implements AsyncDisposable {
   readonly client: Client;

@@ -189,7 +189,7 @@ function addPermission(lines: Lines, { key, rangeEnd }: Permission): void {
     return;
   }
   const isOpen = rangeEnd.length === 1 && rangeEnd[0] === 0;
-  const isPrefix = Buffer.compare(prefixEnd(key), rangeEnd) === 0;
+  const isPrefix = key.length > 0 && Buffer.compare(prefixEnd(key), rangeEnd) === 0;
   const end = isOpen ? [OPEN_END] : [rangeEnd, Buffer.from(')')];
   const prefix = isPrefix ? [Buffer.from(' (prefix '), key, Buffer.from(')')] : [];
   lines.framed('\t[', Buffer.concat([key, Buffer.from(', '), ...end, ...prefix]), '');

@@ -23,11 +23,32 @@ const BORDERS: Readonly<Record<'ascii' | 'box', Border>> = {
 
 export const TABLES: Renderers<Table> = {
   memberList: (answer) => memberTable(answer),
-  endpointHealth: (list) => healthTable(list),
-  endpointStatus: (list, { emulate }) => statusTable(list, emulate),
+  endpointHealth: (list, { emulate }) => withBroken('error', healthTable(list), emulate),
+  endpointStatus: (list, { emulate }) => withBroken('errors', statusTable(list, emulate), emulate),
   endpointHashKV: (list, { emulate }) => hashKVTable(list, emulate),
   snapshotStatus: (status) => snapshotTable(status),
 };
+
+/** The library that draws in ASCII breaks wide cells between words, and leaves the column as wide as it may be. */
+const WIDEST = 30;
+
+function withBroken(name: string, { head, rows }: Table, emulate: EmulatedVersion): Table {
+  if (differenceOf('tableBorder', emulate) === 'box') return { head, rows };
+  const column = head.indexOf(name);
+  return { head, rows: rows.map((row) => row.map((cell, at) => (at === column ? broken(cell) : cell))) };
+}
+
+/** `text` is etcd's own, whose characters take a column each. */
+function broken(text: string): string {
+  if (text.length <= WIDEST) return text;
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= WIDEST) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => line.padStart(WIDEST)).join('\n');
+}
 
 /** With the borders of a version. */
 export const drawAs = (table: Table, emulate: EmulatedVersion): string =>

@@ -14,7 +14,15 @@ export const osDisk: Disk = {
     );
   },
   rename(from, to) {
-    wording('rename', `${from} ${to}`, () => fs.renameSync(textOrBytes(from), textOrBytes(to)));
+    wording('rename', `${from} ${to}`, () => {
+      try {
+        fs.renameSync(textOrBytes(from), textOrBytes(to));
+      } catch (error) {
+        // Go looks for a folder in the way itself, and calls it that.
+        if (codeOf(error) === 'EISDIR' && error instanceof Error) throw Object.assign(error, { code: 'EEXIST' });
+        throw error;
+      }
+    });
   },
   remove(path, options) {
     const name = textOrBytes(path);

@@ -117,6 +117,8 @@ describe('a command line', () => {
         '\tcompaction\n\tcompletion\n\n',
     });
     expect((await run('getx')).stderr).toContain('\tget\n');
+    expect((await run('hel')).exitCode).toBe(0);
+    expect((await run('halp')).stderr).not.toContain('Did you mean');
     const said = 'Error: unknown command "bogus" for "etcdctl"\nRun \'etcdctl --help\' for usage.\n';
     expect((await run('bogus')).stderr).toBe(`${said}Error: unknown command "bogus" for "etcdctl"\n`);
     expect(await run('bogus --emulate-version 3.6')).toEqual({ exitCode: 1, stdout: '', stderr: said });
@@ -157,6 +159,9 @@ describe('a command line', () => {
     expect(await run('--endpoints x -w json help')).toEqual(bare);
     const unknown = { exitCode: 0, stdout: bare.stdout, stderr: 'Unknown help topic [`bogus` `x`]\n' };
     expect(await run('--hex help bogus x')).toEqual(unknown);
+    const later = await run('help bogus --emulate-version 3.7');
+    expect(later).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(later.stderr).toMatch(/^Unknown help topic \[`bogus`\]\n[\s\S]*USAGE:\n/);
     expect((await run('', { env: { ETCDCTL_EMULATE_VERSION: '3.4' } })).stdout).toContain('VERSION:\n\t3.4.');
   });
 
@@ -216,11 +221,27 @@ describe('ETCDCTL_ variables', () => {
     });
   });
 
-  it('with an unreadable or empty value are passed over', async () => {
-    expect((await answer('get a', { ETCDCTL_DIAL_TIMEOUT: 'bogus', ETCDCTL_USER: '' })).globals).toMatchObject({
-      'dial-timeout': 2_000,
-      user: '',
-    });
+  it('with an unreadable or empty value are passed over, the empty one as if nobody knew it', async () => {
+    const { stdout, stderr } = await run('get a', { env: { ETCDCTL_DIAL_TIMEOUT: 'bogus', ETCDCTL_USER: '' } });
+    expect(JSON.parse(stdout).globals).toMatchObject({ 'dial-timeout': 2_000, user: '' });
+    expect(JSON.parse(stderr)).toMatchObject({ level: 'warn', 'environment-variable': 'ETCDCTL_USER=' });
+  });
+
+  it("are told of in capnslog's form by 3.4", async () => {
+    const of34 = { ETCDCTL_EMULATE_VERSION: '3.4' };
+    const time = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}`;
+    const { stderr } = await run('get a', { env: { ...of34, ETCDCTL_LIMIT: '4' } });
+    expect(stderr).toMatch(
+      new RegExp(`^${time} W \\| pkg/flags: unrecognized environment variable ETCDCTL_LIMIT=4\n$`),
+    );
+    const shadowed = await run('get a --endpoints=y', { env: { ...of34, ETCDCTL_ENDPOINTS: 'x' } });
+    expect(shadowed).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(shadowed.stderr).toMatch(
+      new RegExp(
+        `^${time} C \\| pkg/flags: conflicting environment variable "ETCDCTL_ENDPOINTS" is shadowed by ` +
+          'corresponding command-line flag \\(either unset environment variable or disable flag\\)\n$',
+      ),
+    );
   });
 
   it('beside their flag are fatal, even empty ones, but only once a client is wanted', async () => {

@@ -136,6 +136,7 @@ describe('the client’s log', () => {
       target: 'etcd-endpoints://0x0123456789/127.0.0.1:1',
       peer: 'Peer{}',
       attempt: 0,
+      error: 'too late',
     });
     expect(JSON.parse(written.err)).toEqual({
       level: 'warn',
@@ -144,6 +145,7 @@ describe('the client’s log', () => {
       msg: 'retrying of unary invoker failed',
       target: 'endpoint://client-01234567-8901-2345-6789-012345678901/127.0.0.1:1',
       attempt: 0,
+      error: 'too late',
     });
   });
 

@@ -230,11 +230,15 @@ describe('a call', () => {
   });
 
   it('fails when the client is closed', async () => {
-    const client = makeClient({ a: () => RangeResponse.create() });
+    const logged: string[] = [];
+    const logger: Logger = { ...silentLogger, warn: (message) => void logged.push(message) };
+    const client = makeClient({ a: () => RangeResponse.create() }, { logger });
     for (const channel of channels) channel.isReachable = false;
     const call = outcome(client.kv.get('k', { timeoutMs: 1000 }));
     await clock.advance(10);
     await client.close();
+    // Whoever closes it is told by the call alone.
+    expect(logged).toEqual([]);
     await expect(call).resolves.toMatchObject({
       code: Code.Canceled,
       message: 'rpc error: code = Canceled desc = grpc: the client connection is closing',
@@ -355,6 +359,12 @@ describe('a client with a user', () => {
     const client = makeClient({ a: tokens() }, { token: 'good' });
     await client.logIn();
     await expect(client.kv.get('k')).resolves.toMatchObject({ count: 3 });
+  });
+
+  it('is refused at once with one that nobody knows', async () => {
+    const client = makeClient({ a: tokens() }, { token: 'bad' });
+    await expect(client.kv.get('k')).rejects.toThrow('etcdserver: invalid auth token');
+    expect(channels[0]?.calls).toHaveLength(1);
   });
 });
 

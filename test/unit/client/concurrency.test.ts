@@ -118,6 +118,13 @@ describe('a lock', () => {
     expect([...store.keys.keys()]).toEqual([one.key]);
   });
 
+  it('that was refused leaves nothing to be taken away', async () => {
+    const mutex = new Mutex(await openSession(), 'l');
+    store.loseAnswer('Txn', () => new GrpcError(Code.PermissionDenied, 'etcdserver: permission denied'));
+    await expect(mutex.lock()).rejects.toThrow('permission denied');
+    expect(store.asked('DeleteRange')).toEqual([]);
+  });
+
   it('has the header of the answer that gave it, also after a wait', async () => {
     const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
     await one.lock();

@@ -4,7 +4,13 @@ import { judge } from '../../../src/client/retry.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
-const call = { policy: 'repeatable', endpointCount: 1, hasLogin: false, isOwnDeadline: false } as const;
+const call = {
+  policy: 'repeatable',
+  endpointCount: 1,
+  hasLogin: false,
+  hasFixedToken: false,
+  isOwnDeadline: false,
+} as const;
 const mutating = { ...call, policy: 'non-repeatable' } as const;
 
 describe('a failed call', () => {
@@ -37,6 +43,8 @@ describe('a failed call', () => {
     expect(judge(inStore, { ...mutating, hasLogin: true })).toBe('renew-token');
     expect(judge(inStore, mutating)).toBe('fail');
     expect(judge(noUser, mutating)).toBe('fail');
+    // Of a token that the client was given there is no other.
+    expect(judge(old, { ...mutating, hasFixedToken: true })).toBe('fail');
   });
 
   it('is repeated when a learner refused it and there are other endpoints', () => {

@@ -65,6 +65,8 @@ const rows: readonly CommandRow[] = [
   [`lease timetolive ${LEASE}`, 0, `lease ${LEASE} already expired\n`],
   [`lease keep-alive --once ${LEASE}`, 2, ''],
   [`lease revoke ${LEASE}`, 1, ''],
+  ['lock l -- node -e process.exit(7)', 7, ''],
+  ['lock l --emulate-version 3.4 -- node -e process.exit(7)', 1, ''],
 
   ['member list', 0, /^[0-9a-f]+, started, m, http:\S+, http:\S+, false\n$/],
   ['member update @ --peer-urls=http://127.0.0.1:1', 0, /^Member [0-9a-f ]+ updated in cluster [0-9a-f ]+\n$/],
@@ -184,6 +186,37 @@ describe('etcdctl', () => {
       const { stderr: defragmented } = await ctl(`defrag --data-dir ~/files-${version} --emulate-version ${version}`);
       expect(defragmented.includes('etcdutl')).toBe(isReferred);
     }
+  });
+
+  it('is in its words with 3.4, with 3.6 asks for TLS where certificates are not to be verified', async () => {
+    const saved = await ctl('snapshot save ~/of34.db --emulate-version 3.4');
+    const records = saved.stderr
+      .trim()
+      .split('\n')
+      .map((line): Record<string, unknown> => JSON.parse(line));
+    expect(records.find(({ msg }) => msg === 'fetched snapshot')).toMatchObject({
+      ...{ ts: expect.any(Number), took: expect.any(Number), caller: 'snapshot/v3_snapshot.go:142' },
+    });
+    const restored = await ctl('snapshot restore ~/of34.db --data-dir ~/of34 --emulate-version 3.4');
+    expect(restored.stderr.split('\n').map((line) => line && JSON.parse(line).msg)).toEqual([
+      ...['restoring snapshot', 'restored last compact revision', 'added member', 'restored snapshot', ''],
+    ]);
+    const refused = await ctl('endpoint status --endpoints=127.0.0.1:1 --command-timeout=100ms --emulate-version 3.4');
+    expect(refused.stderr).toContain('"target":"passthrough:///127.0.0.1:1"');
+    const nowhere = 'get k --endpoints=127.0.0.1:1 --command-timeout=300ms --emulate-version 3.4';
+    const unreachable = await runCommand(image, nowhere.split(' '));
+    expect(unreachable.stderr).toContain('latest balancer error: all SubConns are in TransientFailure"');
+    const watch = await ctl('watch -i --emulate-version 3.4');
+    expect(watch.stderr).toBe('Error: Error reading watch request line: EOF\n');
+    const unverified = 'get k --insecure-skip-tls-verify --command-timeout=300ms';
+    expect((await ctl(unverified)).exitCode).toBe(0);
+    expect((await ctl(`${unverified} --emulate-version 3.6`)).exitCode).toBe(1);
+    const lock = 'lock t --ttl=0 --emulate-version';
+    expect((await ctl(`${lock} 3.5 true`)).stderr).toBe('');
+    expect(JSON.parse((await ctl(`${lock} 3.6 true`)).stderr)).toMatchObject({
+      msg: 'WithTTL(): TTL should be > 0, preserving current TTL',
+      'current-session-ttl': 60,
+    });
   });
 
   it('tells of each what it is for', async () => {

@@ -323,6 +323,21 @@ describe('endpoints', () => {
     );
   });
 
+  it('have their errors broken between words in tables of ASCII', async () => {
+    const errors = [`memberID:${memberId} alarm:NOSPACE `, 'more'];
+    const ill = [{ endpoint: 'a', status: StatusResponse.create({ ...status, errors }) }];
+    const cells = async (emulate: EmulatedVersion): Promise<(string | undefined)[]> => {
+      const drawn = await printed('table', (printer) => printer.print('endpointStatus', ill), { emulate });
+      return Buffer.from(drawn, 'latin1')
+        .toString()
+        .split('\n')
+        .slice(3, -2)
+        .map((line) => line.split(/[|│]/).slice(-2)[0]);
+    };
+    expect(await cells('3.4')).toEqual(['  memberID:10276657743932975437 ', '           alarm:NOSPACE , more ']);
+    expect(await cells('3.5')).toEqual([' memberID:10276657743932975437 alarm:NOSPACE , more ']);
+  });
+
   it('say that they are ill on stderr', async () => {
     const health = [
       { endpoint: 'a:1', health: true, took: '1.5ms', error: '' },
