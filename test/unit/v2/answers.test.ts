@@ -59,6 +59,17 @@ describe('an answer', () => {
     expect(eventJson(empty, { prefix: '/1', bare: true })).toBe('{"action":"get"}');
   });
 
+  it('lists what is alone in its directory, and tells of its last second', () => {
+    const store = new V2Store();
+    store.set('/1/a/./b/../only', file('1'), { expireNs: NOW + SECOND, refresh: false }, NOW);
+    const listed = store.get('/1/a', { recursive: false, sorted: false, nowNs: NOW });
+    expect(eventJson(listed, { prefix: '/1' })).toBe(
+      '{"action":"get","node":{"key":"/a","dir":true,"nodes":[' +
+        '{"key":"/a/only","value":"1","expiration":"2023-11-14T22:13:21Z","ttl":1,"modifiedIndex":1,"createdIndex":1}' +
+        '],"modifiedIndex":1,"createdIndex":1}}',
+    );
+  });
+
   it('to an update has the value before and after, and the index of its creation', () => {
     const store = new V2Store();
     const made = store.set('/1/a', file('old'), permanent, NOW);
