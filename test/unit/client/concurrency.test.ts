@@ -37,7 +37,22 @@ it('a session lasts a minute unless told otherwise', async () => {
   expect(store.asked('LeaseGrant')).toMatchObject([{ TTL: 60 }, { TTL: 7 }]);
 });
 
+it('a session is not opened for a caller who has given up', async () => {
+  const opening = Session.open(store.client(), { signal: AbortSignal.abort() });
+  await expect(opening).rejects.toThrow('context canceled');
+  expect(store.asked('LeaseGrant')).toEqual([]);
+});
+
 describe('a lock', () => {
+  it('is owned by nobody who has let it go, in the eyes of a transaction', async () => {
+    const mutex = new Mutex(await openSession(), 'l');
+    await mutex.lock();
+    expect(mutex.isOwner().targetUnion).toEqual({ case: 'createRevision', value: 2 });
+    await mutex.unlock();
+    expect(mutex.key).toBe('\0');
+    expect(mutex.isOwner().targetUnion).toEqual({ case: 'createRevision', value: -1 });
+  });
+
   it('belongs to the first session that asks, and to the next when it lets go', async () => {
     const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
     await one.lock();
@@ -212,6 +227,64 @@ describe('an election', () => {
     expect(store.asked('Txn')).toHaveLength(before);
   });
 
+  it('is left once: who has resigned has no key, and asks for nothing when told again', async () => {
+    const election = new Election(await openSession(), 'e');
+    await election.campaign('first');
+    await election.resign();
+    expect(election.key).toBe('');
+    const before = store.asked('Txn').length;
+    await election.resign();
+    expect(store.asked('Txn')).toHaveLength(before);
+  });
+
+  it('tells observers what is proclaimed without asking for the leader again', async () => {
+    const [one, observer] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
+    await one.campaign('first');
+    const seen: string[] = [];
+    const stop = new AbortController();
+    const observing = (async () => {
+      for await (const { kv } of observer.observe({ signal: stop.signal })) seen.push(textOf(kv.value));
+    })();
+    await store.turn();
+    const before = store.asked('Range').length;
+    for (const value of ['second', 'third']) {
+      await one.proclaim(value);
+      await store.turn();
+    }
+    expect(seen).toEqual(['first', 'second', 'third']);
+    expect(store.asked('Range')).toHaveLength(before);
+    stop.abort();
+    await store.turn();
+    await observing;
+  });
+
+  it('has no leader in one that has just resigned, for an observer who comes then', async () => {
+    const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
+    await one.campaign('first');
+    await one.resign();
+    const observer = new Election(await openSession(), 'e').observe();
+    const next = observer.next();
+    expect(await isSettled(next)).toBe(false);
+    await two.campaign('second');
+    expect(await isSettled(next)).toBe(true);
+    expect(textOf((await next).value?.kv.value ?? new Uint8Array())).toBe('second');
+  });
+
+  it.each([
+    ['ends for an observer whose signal broke its call off', true],
+    ['fails for an observer whose call failed', false],
+  ])('%s', async (_what, isCut) => {
+    const election = new Election(await openSession(), 'e');
+    const stop = new AbortController();
+    store.loseAnswer('Range', () => {
+      if (isCut) stop.abort();
+      return new GrpcError(isCut ? Code.Canceled : Code.PermissionDenied, 'it was said so');
+    });
+    const next = election.observe({ signal: stop.signal }).next();
+    if (isCut) await expect(next).resolves.toEqual({ done: true, value: undefined });
+    else await expect(next).rejects.toThrow('it was said so');
+  });
+
   it('asks for the oldest candidate alone', async () => {
     const [one, two] = [new Election(await openSession(), 'e'), new Election(await openSession(), 'e')];
     await one.campaign('first');
@@ -338,7 +411,7 @@ describe('what waits, when its client is closed,', () => {
       },
     ],
     ['for the end of a session, sees it', (session) => session.done],
-  ])('%s', async (_name, wait) => {
+  ])('%s', async (name, wait) => {
     await new Election(await openSession(), 'l').campaign('first');
     const session = await openSession();
     const waiting = wait(session);
@@ -346,6 +419,8 @@ describe('what waits, when its client is closed,', () => {
     await session.client.close();
     expect(await isSettled(waiting)).toBe(true);
     await waiting.catch((error: unknown) => expect(error).toBeInstanceOf(Error));
+    // Nobody has given up: it is no cancellation.
+    if (name.endsWith('fails')) await expect(waiting).rejects.toThrow('lost watcher waiting for delete');
   });
 });
 
