@@ -16,7 +16,7 @@ export default class Backup extends Ctl2Command {
 
   override async run(): Promise<void> {
     const flags = this.flagsOf(Backup);
-    const { backup } = await import('../../src/datadir/backup.js');
+    const { backup, BackupError } = await import('../../src/datadir/backup.js');
     const { datedLogger } = await import('../../src/ctl/v2/dated-logger.js');
     const { osClock } = await import('../../src/lib/os/clock.js');
     const { osDisk } = await import('../../src/lib/os/disk.js');
@@ -33,7 +33,9 @@ export default class Backup extends Ctl2Command {
     try {
       backup(options, { disk: osDisk, clock: osClock, random: osRandom, logger });
     } catch (error) {
-      logger.info(error instanceof Error ? error.message : String(error));
+      // What etcdutl logs beside the reason is not said here.
+      const why = error instanceof BackupError ? error.cause : error;
+      logger.info(why instanceof Error ? why.message : String(why));
       exitSilently(Ctl2Exit.badArgs);
     }
   }
