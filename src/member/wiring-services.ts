@@ -64,7 +64,7 @@ export function wireServices(config: MemberConfig, world: MemberWorld, parts: Bo
     leadership,
     reads,
     logger: from('member/services/lease-expiry.ts'),
-    propose: (operation) => propose(operation, { identity: auth.access.rootIdentity() }),
+    propose: (operation, options) => propose(operation, { ...options, identity: auth.access.rootIdentity() }),
   });
   const compactor = new Compactor(config.autoCompaction, {
     logger: from('member/services/compactor.ts'),
