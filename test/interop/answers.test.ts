@@ -27,26 +27,9 @@ import {
   TxnRequest,
 } from '../../src/proto/gen/etcdserverpb.js';
 import { channelTo } from '../support/channel-to.js';
-import { freePort } from '../support/free-port.js';
-import {
-  buildPrograms,
-  MemberProcess,
-  ourProgram,
-  realEtcd,
-  realEtcd34,
-  realEtcd36,
-  realEtcd37,
-} from '../support/member-process.js';
+import { buildPrograms, type MemberProcess, ourProgram, realReleases, startAlone } from '../support/member-process.js';
 
-const NOWHERE = 'http://127.0.0.1:1';
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
-
-const versions = [
-  { version: '3.4', real: realEtcd34 },
-  { version: '3.5', real: realEtcd },
-  { version: '3.6', real: realEtcd36 },
-  { version: '3.7', real: realEtcd37 },
-].filter(({ real }) => real !== undefined);
 
 /** A member by itself, and what calls have told of it. */
 class Side implements AsyncDisposable {
@@ -55,22 +38,11 @@ class Side implements AsyncDisposable {
   #member: MemberProcess | undefined;
 
   async start(program: string, folder: string, version: string): Promise<this> {
-    const [port, peerPort] = [await freePort(), await freePort()];
-    const member = new MemberProcess(
-      program,
-      [
-        `--data-dir=${join(folder, String(port))}`,
-        `--listen-client-urls=http://127.0.0.1:${port}`,
-        `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
-        `--advertise-client-urls=${NOWHERE}`,
-        `--initial-advertise-peer-urls=${NOWHERE}`,
-        `--initial-cluster=default=${NOWHERE}`,
-        '--bcrypt-cost=4',
-      ],
-      { env: { ETCD_EMULATE_VERSION: program === ourProgram('etcd') ? version : undefined } },
-    );
+    const { member, port } = await startAlone(program, folder, {
+      flags: ['--bcrypt-cost=4'],
+      env: { ETCD_EMULATE_VERSION: program === ourProgram('etcd') ? version : undefined },
+    });
     this.#member = member;
-    await member.untilHealthy(`http://127.0.0.1:${port}/health`);
     this.#channel = channelTo(`127.0.0.1:${port}`);
     return this;
   }
@@ -320,7 +292,7 @@ async function runTransactions(sides: readonly Side[]): Promise<void> {
   }
 }
 
-describe.skipIf(versions.length === 0).each(versions)('beside a real $version', ({ version, real = '' }) => {
+describe.skipIf(realReleases.length === 0).each(realReleases)('beside a real $version', ({ version, real }) => {
   it('calls of Cluster, Maintenance and Auth answer with the same headers', async () => {
     await pair(version, real, async (sides) => {
       for (const [what, act] of [...memberCalls, ...maintenanceCalls(version), ...authCalls(version)])

@@ -7,40 +7,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../support/free-port.js';
-import {
-  buildPrograms,
-  MemberProcess,
-  ourProgram,
-  realEtcd,
-  realEtcd34,
-  realEtcd36,
-  realEtcd37,
-} from '../support/member-process.js';
+import { buildPrograms, type MemberProcess, ourProgram, realReleases, startAlone } from '../support/member-process.js';
 import { outputOf, RunningProgram } from '../support/program.js';
 
-/** Members are advertised alike, so that ids are equal. */
-const NOWHERE = 'http://127.0.0.1:1';
 const MODES = ['simple', 'json', 'fields', 'protobuf'];
 
 interface Setting {
   readonly folder: string;
   readonly real: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-async function startMember({ folder, real }: Setting): Promise<{ member: MemberProcess; port: number }> {
-  const [port, peerPort] = [await freePort(), await freePort()];
-  const member = new MemberProcess(join(real, 'etcd'), [
-    `--data-dir=${join(folder, String(port))}`,
-    `--listen-client-urls=http://127.0.0.1:${port}`,
-    `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
-    `--advertise-client-urls=${NOWHERE}`,
-    `--initial-advertise-peer-urls=${NOWHERE}`,
-    `--initial-cluster=default=${NOWHERE}`,
-  ]);
-  await member.untilHealthy(`http://127.0.0.1:${port}/health`);
-  return { member, port };
 }
 
 /** One of the two programs, its member, and what is compared of it. */
@@ -314,7 +289,8 @@ const stories: Readonly<Record<string, Story>> = {
     ].map((flags): [string, Story] => [
       `make-mirror ${flags.join(' ')}`,
       async (side) => {
-        const { member, port } = await startMember(side.setting);
+        const { real, folder } = side.setting;
+        const { member, port } = await startAlone(join(real, 'etcd'), folder);
         await using _member = member;
         for (const put of ['put a/1 x', 'put a/2 y', 'put b z']) await side.ctl(put);
         await using mirror = side.start(['make-mirror', ...flags, `127.0.0.1:${port}`]);
@@ -333,16 +309,9 @@ const stories: Readonly<Record<string, Story>> = {
   ),
 };
 
-const versions = [
-  { version: '3.4', real: realEtcd34 },
-  { version: '3.5', real: realEtcd },
-  { version: '3.6', real: realEtcd36 },
-  { version: '3.7', real: realEtcd37 },
-].filter(({ real }) => real !== undefined);
-
-describe.skipIf(versions.length === 0).each(versions)(
+describe.skipIf(realReleases.length === 0).each(realReleases)(
   'long commands of etcdctl beside those of etcd $version',
-  ({ version, real = '' }) => {
+  ({ version, real }) => {
     const folder = mkdtempSync(join(tmpdir(), 'etcdctl-long-'));
     const members: MemberProcess[] = [];
     const sides: Side[] = [];
@@ -355,7 +324,7 @@ describe.skipIf(versions.length === 0).each(versions)(
           ETCDCTL_EMULATE_VERSION: program.startsWith(real) ? undefined : version,
         };
         const setting = { folder, real, env };
-        const { member, port } = await startMember(setting);
+        const { member, port } = await startAlone(join(real, 'etcd'), folder);
         members.push(member);
         sides.push(new Side(program, setting, port));
       }

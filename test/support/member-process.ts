@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execaSync } from 'execa';
+import { freePort } from './free-port.js';
 import { RunningProgram } from './program.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -15,6 +16,16 @@ export const realEtcd34: string | undefined = process.env.REAL_ETCD_34 || undefi
 /** Only where somebody has built them. */
 export const realEtcd36: string | undefined = process.env.REAL_ETCD_36 || undefined;
 export const realEtcd37: string | undefined = process.env.REAL_ETCD_37 || undefined;
+
+/** Those of them that are there. */
+export const realReleases: readonly { readonly version: '3.4' | '3.5' | '3.6' | '3.7'; readonly real: string }[] = (
+  [
+    ['3.4', realEtcd34],
+    ['3.5', realEtcd],
+    ['3.6', realEtcd36],
+    ['3.7', realEtcd37],
+  ] as const
+).flatMap(([version, real]) => (real === undefined ? [] : [{ version, real }]));
 
 /** Path of one of our programs; `buildPrograms` makes them. */
 export const ourProgram = (name: 'etcd' | 'etcdctl' | 'etcdutl'): string => join(root, 'bin', name);
@@ -38,4 +49,31 @@ export class MemberProcess extends RunningProgram {
     }
     throw new Error(`the member did not become healthy:\n${this.output.slice(-4000)}`);
   }
+}
+
+/** What a member by itself tells others: alike for each, so that ids are equal. */
+const NOWHERE = 'http://127.0.0.1:1';
+
+/** A member by itself, healthy, and the port of its clients. */
+export async function startAlone(
+  program: string,
+  folder: string,
+  { flags = [], env = {} }: { flags?: readonly string[]; env?: Readonly<Record<string, string | undefined>> } = {},
+): Promise<{ member: MemberProcess; port: number }> {
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const member = new MemberProcess(
+    program,
+    [
+      `--data-dir=${join(folder, String(port))}`,
+      `--listen-client-urls=http://127.0.0.1:${port}`,
+      `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+      `--advertise-client-urls=${NOWHERE}`,
+      `--initial-advertise-peer-urls=${NOWHERE}`,
+      `--initial-cluster=default=${NOWHERE}`,
+      ...flags,
+    ],
+    { env },
+  );
+  await member.untilHealthy(`http://127.0.0.1:${port}/health`);
+  return { member, port };
 }
