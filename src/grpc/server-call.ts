@@ -10,6 +10,7 @@ import type { MethodKind } from '../lib/codec.js';
 import type { Intake } from '../lib/intake.js';
 import { appendAll } from '../lib/long-lists.js';
 import { Pieces } from '../lib/pieces.js';
+import type { CallTrace } from '../lib/spans.js';
 import { compress, type Encoding } from './compression.js';
 import { contextCanceled, contextDeadlineExceeded } from './context-errors.js';
 import type { Deadline, Deadlines } from './deadlines.js';
@@ -20,6 +21,7 @@ import { statusFields } from './status.js';
 import {
   type CallConnection,
   Code,
+  type FollowedCall,
   GrpcError,
   type GrpcServerOptions,
   type Metadata,
@@ -81,7 +83,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   #knownMetadata: Metadata | undefined;
   #deadline: Deadline | undefined;
   readonly #beganMs: number;
-  #tellEnd: ((code: Code) => void) | undefined;
+  readonly #followed: FollowedCall | undefined;
   readonly #kind: MethodKind;
 
   constructor(
@@ -95,15 +97,20 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     host.options.observer?.started?.(head.path, kind);
     const { began } = host.options;
     if (began === undefined) return;
-    this.#tellEnd = began({
+    this.#followed = began({
       path: head.path,
       header: (name) => head.fields.find((field) => field.name === name)?.value,
       peerAddress: stream.session.peer.address,
+      localAddress: stream.session.peer.localAddress ?? '',
     });
   }
 
   get path(): string {
     return this.head.path;
+  }
+
+  get trace(): CallTrace | undefined {
+    return this.#followed?.trace;
   }
 
   get timeoutMs(): number | undefined {
@@ -236,7 +243,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     if (this.#heldBytes > 0) this.release(this.#heldBytes);
     if (this.#deadline !== undefined) this.host.deadlines.clear(this.#deadline);
     this.host.running.delete(this);
-    this.#tellEnd?.(code);
+    this.#followed?.ended(code);
     const { observer, clock } = this.host.options;
     observer?.handled?.(this.head.path, this.#kind, code, clock.monotonicMs() - this.#beganMs);
   }

@@ -8,6 +8,7 @@ import type { Caller } from '../lib/caller.js';
 import type { Clock } from '../lib/clock.js';
 import type { Method } from '../lib/codec.js';
 import type { Pieces } from '../lib/pieces.js';
+import type { CallTrace } from '../lib/spans.js';
 import { Code } from '../proto/code.js';
 
 export { Code };
@@ -54,6 +55,8 @@ export interface ServerCall extends Caller {
   /** The one request of a unary call as its client encoded it. */
   readonly requestBytes?: Uint8Array | undefined;
   readonly peer: { readonly address: string; readonly tls: boolean; readonly commonName: string | undefined };
+  /** Where the call is traced. */
+  readonly trace?: CallTrace | undefined;
   /** Kept by the handler for the log: when, of the clock's monotonic milliseconds, the cluster had agreed to a read. */
   agreedMs?: number | undefined;
   /** Sent with the first message (or the trailers). */
@@ -175,6 +178,14 @@ export interface ObservedCall {
   /** The first value of the caller's metadata under a lower-case name. */
   header(name: string): string | undefined;
   readonly peerAddress: string;
+  /** Ours, which the call came to. */
+  readonly localAddress: string;
+}
+
+/** What follows a call to its end. */
+export interface FollowedCall {
+  ended(code: Code): void;
+  readonly trace?: CallTrace | undefined;
 }
 
 export interface ServerObserver {
@@ -195,8 +206,7 @@ export interface GrpcServerOptions {
   /** Said of every malformed message, in place of what is wrong with it; strings are to be UTF-8 then. */
   readonly malformedText?: string | undefined;
   readonly observer?: ServerObserver | undefined;
-  /** Called for each call; what it returns is called at its end. */
-  readonly began?: ((call: ObservedCall) => (code: Code) => void) | undefined;
+  readonly began?: ((call: ObservedCall) => FollowedCall) | undefined;
   /** Called for handlers that threw something other than a GrpcError (the client gets Unknown with its message). */
   readonly onError?: ((error: unknown, path: string) => void) | undefined;
 }

@@ -62,7 +62,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   #stopLingering: (() => void) | undefined;
 
   constructor(
-    { socket, remoteAddress, tls }: NetworkSocket,
+    { socket, remoteAddress, localAddress, tls }: NetworkSocket,
     readonly context: ServerContext,
     readonly onClosed: (connection: Connection) => void,
   ) {
@@ -70,7 +70,7 @@ export class Connection implements ExchangeHost, HttpConnection {
     this.#writer = new ResponseWriter(socket, context);
     this.#endsWithClient = !socket.allowHalfOpen;
     socket.allowHalfOpen = true;
-    this.peer = { address: remoteAddress, tls, connection: this };
+    this.peer = { address: remoteAddress, localAddress, tls, connection: this };
     this.#idleSinceMs = context.clock.monotonicMs();
     socket.on('data', this.#onData);
     socket.on('drain', this.#onDrain);

@@ -35,13 +35,16 @@ export function openPort(options: PortOptions): Port {
   const silent = new Set<Duplex>();
   let closed = false;
 
-  function serveHttp2({ socket, remoteAddress, tls, copiesWrites }: NetworkSocket): void {
+  function serveHttp2({ socket, remoteAddress, localAddress, tls, copiesWrites }: NetworkSocket): void {
     const session = new Session(socket, {
       ...options.session,
       role: 'server',
       clock: options.clock,
       copiesWrites,
-      peer: { address: remoteAddress, tls: tls !== undefined, commonName: tls?.commonName, tlsPeer: tls },
+      peer: {
+        ...{ address: remoteAddress, localAddress, tls: tls !== undefined },
+        ...{ commonName: tls?.commonName, tlsPeer: tls },
+      },
       onClose: (end) => {
         sessions.delete(session);
         options.session.onClose?.(end);

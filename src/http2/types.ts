@@ -134,6 +134,8 @@ export interface SessionOptions {
 
 export interface SessionPeer {
   readonly address: string;
+  /** Ours, that it is connected to. */
+  readonly localAddress?: string | undefined;
   readonly tls: boolean;
   readonly commonName: string | undefined;
   /** Where `tls`: all that is known of it. */

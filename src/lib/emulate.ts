@@ -202,6 +202,12 @@ const differences = {
   /** A member is added only while all voters are connected; later, while a majority of those to be is. */
   memberAddNeedsAllConnected: row(true, false, false, false),
 
+  // Traces
+  /** Calls have spans within, and tell when they are proposed and applied. */
+  tracesInsideCalls: row(false, false, false, true),
+  /** How a call's span names its attributes: by older conventions, or by those of 1.40, as 3.5.30's build does. */
+  spanConventions: row<'older' | 'rpc-1.40'>('older', 'rpc-1.40', 'older', 'rpc-1.40'),
+
   // Clients
   /**
    * What `del` with two keys and without `--range` says: nothing, that a pause will come, or the warning with a pause.

@@ -21,6 +21,8 @@ export interface HttpConnection {
 export interface HttpPeer {
   /** `127.0.0.1:40312`, `[::1]:40312`, or the path of a unix socket (`@` when it has none). */
   readonly address: string;
+  /** Ours, that it is connected to. */
+  readonly localAddress?: string | undefined;
   /** What its TLS connection says of it; undefined in clear. */
   readonly tls: TlsPeer | undefined;
   /** None where requests are not served for strangers. */

@@ -65,13 +65,17 @@ export function wireServices(config: MemberConfig, world: MemberWorld, parts: Bo
     reads,
     logger: from('member/services/lease-expiry.ts'),
     propose: (operation, options) => propose(operation, { ...options, identity: auth.access.rootIdentity() }),
+    traceAlone: world.traceAlone,
   });
   const compactor = new Compactor(config.autoCompaction, {
     logger: from('member/services/compactor.ts'),
     leadership,
     currentRevision: () => store.currentRevision,
     compact: async (revision) => {
-      await propose({ kind: 'compaction', request: { revision, physical: false } });
+      const trace = world.traceAlone?.('compact', { is_physical: false, rev: revision });
+      await propose({ kind: 'compaction', request: { revision, physical: false } }, { trace }).finally(() =>
+        trace?.leave(),
+      );
     },
   });
   const publisher = new Publisher({

@@ -13,6 +13,7 @@ import { V2HttpMetrics } from '../api/v2/metrics.js';
 import type { RpcCounts } from '../api/v3/register.js';
 import type { LogLevel, MemberOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
+import type { SpanAttributes } from '../lib/spans.js';
 import type { Member } from '../member/member.js';
 import type { MemberMetrics } from '../member/metrics/metrics.js';
 import type { PeerTransport } from '../peer/transport.js';
@@ -30,6 +31,11 @@ export interface Measured {
   readonly backlog: { bytes: number };
   readonly tracing: Tracing | undefined;
 }
+
+/** Of the key that nobody has. */
+const probeAttributes: SpanAttributes = {
+  ...{ range_begin: '', range_end: '', rev: 0, limit: 1, count_only: false, keys_only: true },
+};
 
 export function facesOf(
   member: Member,
@@ -65,7 +71,10 @@ export function facesOf(
     hasLeader: () => member.leadership.hasLeader,
     isLearner: () => member.isLearner,
     servesV2: options.enableV2,
-    probe: (options) => member.reads.probe(options),
+    probe: (options) => {
+      const trace = measured.tracing?.alone('range', probeAttributes);
+      return member.reads.probe(options).finally(() => trace?.leave());
+    },
   };
   const health = healthHandler(source, logger.with({ caller: 'api/http/health.ts' }), measured.health);
   const metrics = metricsHandler({ emulate: member.emulate, metrics: () => measured.metrics.scraped() });

@@ -26,6 +26,7 @@ import { openFileLimit } from '../lib/os/open-files.js';
 import { osPasswords } from '../lib/os/passwords.js';
 import { osRandom } from '../lib/os/random.js';
 import { unsyncedDisk } from '../lib/os/unsynced-disk.js';
+import type { TraceAlone } from '../lib/spans.js';
 import { decide } from '../member/bootstrap/decide.js';
 import { openParts } from '../member/bootstrap/open.js';
 import { snapDirOf, walDirOf } from '../member/bootstrap/paths.js';
@@ -141,6 +142,8 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   ended.catch((cause: unknown) => {
     fatal = cause;
   });
+  let tracing: Tracing | undefined;
+  const traceAlone: TraceAlone = (name, attributes) => tracing?.alone(name, attributes);
   const peers = openPeerConnections(options, logger);
   const tokens = makeTokens(options, { random: osRandom, logger });
   let metrics: MemberMetrics | undefined;
@@ -173,6 +176,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     failpoints: host.failpoints,
     onRemoved: () => stopped(undefined),
     onFatal: failed,
+    ...(options.distributedTracing !== undefined && { traceAlone }),
   };
   const open = async (): Promise<Member> => {
     try {
@@ -190,7 +194,6 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   const counts = new RpcCounts({
     countsRefusalsAsSent: differenceOf('countsRefusalsAsSent', options.emulate),
   });
-  let tracing: Tracing | undefined;
   try {
     const health = new HealthCounters();
     metrics = memberMetrics(member, counts, health, {
@@ -202,6 +205,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
       tracing = await (await import('./tracing.js')).openTracing(options.distributedTracing, {
         clock: osClock,
         logger,
+        emulate: options.emulate,
       });
     const faces = facesOf(
       member,

@@ -93,6 +93,7 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
       const caller: LocalCaller = {
         metadata: metadataOfHeaders(request),
         address: request.peer.address,
+        localAddress: request.peer.localAddress,
         connection: request.peer.connection,
         request,
         timeoutMs: timeoutMsOf(request.headers['grpc-timeout']),

@@ -5,6 +5,7 @@
 import { contextCanceled, contextDeadlineExceeded } from '../../grpc/context-errors.js';
 import {
   Code,
+  type FollowedCall,
   GrpcError,
   type Metadata,
   type ObservedCall,
@@ -16,6 +17,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Method } from '../../lib/codec.js';
 import type { HttpRequest } from '../../lib/http.js';
 import { joined } from '../../lib/pieces.js';
+import type { CallTrace } from '../../lib/spans.js';
 import { CallSlots } from './call-slots.js';
 import { LocalStream } from './local-stream.js';
 
@@ -25,8 +27,7 @@ type AnyHandler = (argument: never, call: never) => unknown;
 export interface LocalCallsOptions {
   readonly clock: Clock;
   readonly observer: ServerObserver;
-  /** A call has begun; what is returned is called at its end. */
-  readonly began?: ((call: ObservedCall) => (code: Code) => void) | undefined;
+  readonly began?: ((call: ObservedCall) => FollowedCall) | undefined;
   /** Called for handlers that threw something other than a GrpcError. */
   readonly onError: (error: unknown, path: string) => void;
   /** At once; others wait. */
@@ -39,6 +40,7 @@ export interface LocalCallsOptions {
 export interface LocalCaller {
   readonly metadata: Metadata;
   readonly address: string;
+  readonly localAddress?: string | undefined;
   /** What is to be sent waits there. */
   readonly connection: ServerCall['connection'] | undefined;
   readonly request: Pick<HttpRequest, 'signal' | 'isGone'>;
@@ -78,7 +80,8 @@ export class LocalCalls {
     const turn = this.#slots.take(call);
     if (turn !== undefined) await turn.catch((cause: unknown) => endedBefore(call, cause));
     const beganMs = clock.monotonicMs();
-    const tellEnd = this.#began(path, caller);
+    const followed = this.#began(path, caller);
+    call.trace = followed?.trace;
     observer.started?.(path, 'unary');
     observer.received?.(path, sizeBytes);
     let code: Code = Code.Ok;
@@ -102,7 +105,7 @@ export class LocalCalls {
       call.end();
       this.#slots.giveBack();
       observer.handled?.(path, 'unary', code, clock.monotonicMs() - beganMs);
-      tellEnd?.(code);
+      followed?.ended(code);
     }
   }
 
@@ -119,7 +122,8 @@ export class LocalCalls {
     const turn = this.#slots.take(call);
     const run = async (): Promise<void> => {
       const beganMs = clock.monotonicMs();
-      const tellEnd = this.#began(path, caller);
+      const followed = this.#began(path, caller);
+      call.trace = followed?.trace;
       observer.started?.(path, method.kind);
       let code: Code = Code.Ok;
       try {
@@ -133,7 +137,7 @@ export class LocalCalls {
         call.end();
         this.#slots.giveBack();
         observer.handled?.(path, method.kind, code, clock.monotonicMs() - beganMs);
-        tellEnd?.(code);
+        followed?.ended(code);
       }
     };
     if (turn === undefined) void run();
@@ -145,8 +149,9 @@ export class LocalCalls {
     return stream;
   }
 
-  #began(path: string, { metadata, address }: LocalCaller): ((code: Code) => void) | undefined {
-    return this.options.began?.({ path, header: (name) => metadata.get(name)?.[0], peerAddress: address });
+  #began(path: string, { metadata, address, localAddress = '' }: LocalCaller): FollowedCall | undefined {
+    const header = (name: string): string | undefined => metadata.get(name)?.[0];
+    return this.options.began?.({ path, header, peerAddress: address, localAddress });
   }
 
   #entry(path: string): { readonly method: AnyMethod; readonly handler: AnyHandler } {
@@ -174,6 +179,7 @@ class LocalCall implements ServerCall {
   readonly peer: ServerCall['peer'];
   readonly connection: ServerCall['connection'];
   agreedMs: number | undefined;
+  trace: CallTrace | undefined;
   readonly headers: (readonly [string, string])[] = [];
   readonly #caller: LocalCaller['request'];
   readonly #clock: Clock;

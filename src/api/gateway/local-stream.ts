@@ -53,6 +53,9 @@ export class LocalStream implements ServerStream<unknown, unknown> {
   get peer(): ServerCall['peer'] {
     return this.call.peer;
   }
+  get trace(): ServerCall['trace'] {
+    return this.call.trace;
+  }
 
   setHeader(name: string, value: string): void {
     this.call.setHeader(name, value);

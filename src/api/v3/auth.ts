@@ -25,7 +25,9 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     kind: K,
     request: RequestOf<K>,
   ) => {
-    const response = await guard.as(call, (identity) => member.propose({ kind, request }, { identity }));
+    const response = await guard.as(call, (identity) =>
+      member.propose({ kind, request }, { identity, trace: call.trace }),
+    );
     return { ...response, header: member.header(response.header?.revision ?? 0) };
   };
   return {
@@ -40,8 +42,8 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
       return { enabled, authRevision, header: header() };
     },
 
-    async authenticate({ name, password }) {
-      return { token: await member.authentication.authenticate(name, password), header: header() };
+    async authenticate({ name, password }, { trace }) {
+      return { token: await member.authentication.authenticate(name, password, trace), header: header() };
     },
 
     /** Who may not do it does not make us hash. */

@@ -256,12 +256,13 @@ export function rangedKey({ responses }: TxnResponse, index: number): KeyValue |
 }
 
 /** The same caller, as if it still waited. */
-export function outliving({ path, metadata, connection, peer }: ServerCall): ServerCall {
+export function outliving({ path, metadata, connection, peer, trace }: ServerCall): ServerCall {
   return {
     path,
     metadata,
     connection,
     peer,
+    trace,
     aborted: false,
     signal: new AbortController().signal,
     timeoutMs: undefined,

@@ -22,6 +22,7 @@ import type { Guard } from './guard.js';
 import { withoutOpenEnds } from './open-ends.js';
 import { rangeStream } from './range-stream.js';
 import type { Handlers } from './service.js';
+import { deleteAttributes, putAttributes, rangeAttributes, txnAttributes } from './spans.js';
 
 type Encoded = Uint8Array | Pieces;
 
@@ -56,6 +57,7 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
   return {
     range(request, call) {
       checkRange(request, checks);
+      call.trace?.enter('range', rangeAttributes(request));
       const isLong = mayBeLong(request);
       const answer = (): Encoded | Promise<Encoded> =>
         guard.as(call, (identity) => {
@@ -80,23 +82,31 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
     put(request, call) {
       checkPut(request);
       if (!member.space.fits(putCost(request))) return member.space.refuse();
+      call.trace?.enter('put', putAttributes(request.key));
       return guard
         .as(call, (identity) =>
-          member.propose({ kind: 'put', request }, { identity, caller: call, encoded: call.requestBytes }),
+          member.propose(
+            { kind: 'put', request },
+            { identity, caller: call, trace: call.trace, encoded: call.requestBytes },
+          ),
         )
         .then((response) => PutResponse.encode(complete(response)));
     },
 
     deleteRange(request, call) {
       checkDeleteRange(request);
+      call.trace?.enter('delete_range', deleteAttributes(request));
       return guard
-        .as(call, (identity) => member.propose({ kind: 'deleteRange', request }, { identity, caller: call }))
+        .as(call, (identity) =>
+          member.propose({ kind: 'deleteRange', request }, { identity, caller: call, trace: call.trace }),
+        )
         .then((response) => DeleteRangeResponse.encode(complete(response)));
     },
 
     async txn(request, call) {
       checkTxn(request, checks);
       if (isReadOnlyTxn(request)) {
+        call.trace?.enter('txn', txnAttributes(request));
         if (!isSerializableTxn(request)) await member.reads.linearizable(call);
         call.agreedMs = member.clock.monotonicMs();
         const isLong = mayReadLong(request);
@@ -115,9 +125,13 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
       }
       const cost = txnCost(request);
       if (cost > 0 && !member.space.fits(cost)) await member.space.refuse();
+      call.trace?.enter('txn', txnAttributes(request));
       const propose = () =>
         guard.as(call, (identity) =>
-          member.propose({ kind: 'txn', request: withoutOpenEnds(request) }, { identity, caller: call }),
+          member.propose(
+            { kind: 'txn', request: withoutOpenEnds(request) },
+            { identity, caller: call, trace: call.trace },
+          ),
         );
       const isHeavy = member.reads.touchesMany(request);
       const response = await (isHeavy ? heavyWrites.run(call, true, propose) : propose());
@@ -126,8 +140,12 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
     },
 
     async compact(request, call) {
+      call.trace?.enter('compact', { is_physical: request.physical, rev: request.revision });
       const identity = await guard.root(call);
-      const response = await member.propose({ kind: 'compaction', request }, { identity, caller: call });
+      const response = await member.propose(
+        { kind: 'compaction', request },
+        { identity, caller: call, trace: call.trace },
+      );
       if (request.physical) await member.storeWork.compacted(request.revision);
       return complete(response);
     },

@@ -15,17 +15,22 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
     async leaseGrant(request, call) {
       if (!member.space.fits(LEASE_GRANT_COST_BYTES)) await member.space.refuse();
       const ID = request.ID === 0n ? member.leases.nextId() : request.ID;
+      call.trace?.enter('lease_grant', { id: ID, ttl: request.TTL });
       const identity = await guard.known(call);
       const response = await member.propose(
         { kind: 'leaseGrant', request: { ...request, ID } },
-        { identity, caller: call },
+        { identity, caller: call, trace: call.trace },
       );
       return { ...response, header: applied(response) };
     },
 
     async leaseRevoke(request, call) {
+      call.trace?.enter('lease_revoke', { id: request.ID });
       const identity = await guard.known(call);
-      const response = await member.propose({ kind: 'leaseRevoke', request }, { identity, caller: call });
+      const response = await member.propose(
+        { kind: 'leaseRevoke', request },
+        { identity, caller: call, trace: call.trace },
+      );
       return { ...response, header: applied(response) };
     },
 
@@ -35,12 +40,14 @@ export function leaseHandlers(member: MemberFace, guard: Guard): Handlers<typeof
      */
     async leaseKeepAlive(stream) {
       for await (const { ID } of stream.messages) {
+        stream.trace?.enter('lease_renew', { id: ID });
         await guard.as(stream, (identity) => {
           member.auth.access.checkKnown(identity);
           member.authorizer.checkLeaseWrite(identity, ID);
         });
         const before = header();
         const TTL = await member.leases.renew(ID, stream);
+        stream.trace?.leave();
         if (!stream.send({ header: before, ID, TTL })) await stream.drained();
       }
     },

@@ -40,7 +40,7 @@ export function maintenanceHandlers(member: MemberFace, guard: Guard): Handlers<
         return { header: alarmHeader(member.currentRevision), alarms: member.maintenance.alarms(request) };
       }
       const identity = await guard.forAlarm(call, { looks: false });
-      const response = await member.propose({ kind: 'alarm', request }, { identity, caller: call });
+      const response = await member.propose({ kind: 'alarm', request }, { identity, caller: call, trace: call.trace });
       return { ...response, header: alarmHeader(response.header?.revision ?? 0) };
     },
 

@@ -16,6 +16,7 @@ import type { AnswerQueue } from './answer-queue.js';
 import { type CheckOptions, checkRange } from './checks.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
+import { streamAttributes } from './spans.js';
 
 const FIRST_CHUNK_KEYS = 10;
 
@@ -31,6 +32,7 @@ export async function rangeStream(
   if (!sortsNothing(request)) throw new EtcdError('rangeStreamSort');
   if (request.minModRevision || request.maxModRevision || request.minCreateRevision || request.maxCreateRevision)
     throw new EtcdError('rangeStreamFilter');
+  stream.trace?.enter('range_streaming', streamAttributes(request));
   if (!request.serializable) await member.reads.linearizable(stream);
   const identity = await guard.as(stream, (caller) => caller);
   member.auth.access.checkRead(identity, request.key, request.rangeEnd);

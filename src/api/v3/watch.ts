@@ -21,6 +21,7 @@ import type { AnswerQueue } from './answer-queue.js';
 import type { MemberFace } from './face.js';
 import type { Guard } from './guard.js';
 import { type Handlers, toGrpcError } from './service.js';
+import { watchAttributes } from './spans.js';
 
 /**
  * What etcd adds to max-request-bytes for the frame around a message, also the mark from which a fragmented answer is
@@ -93,6 +94,8 @@ class Sender {
   #fail: (cause: unknown) => void = () => {};
   #pulling = false;
   #closed = false;
+  /** Where the call is traced: the ends of its watches' spans. */
+  readonly #spans = new Map<bigint, () => void>();
 
   constructor(
     readonly member: MemberFace,
@@ -150,6 +153,8 @@ class Sender {
       fragment: request.fragment,
     });
     const refused = made.t === 'refused';
+    const { trace } = this.stream;
+    if (!refused && trace !== undefined) this.#spans.set(made.watchId, trace.begin('watch', watchAttributes(request)));
     this.#answer({
       watchId: made.t === 'refused' ? REFUSED_WATCH_ID : made.watchId,
       created: true,
@@ -160,7 +165,9 @@ class Sender {
   }
 
   cancel(watchId: bigint): void {
-    if (this.watches.cancel(watchId)) this.#answer({ watchId, canceled: true });
+    if (!this.watches.cancel(watchId)) return;
+    this.#endSpan(watchId);
+    this.#answer({ watchId, canceled: true });
   }
 
   progress(): void {
@@ -171,6 +178,12 @@ class Sender {
   close(): void {
     this.#closed = true;
     this.watches.close();
+    for (const id of this.#spans.keys()) this.#endSpan(id);
+  }
+
+  #endSpan(watchId: bigint): void {
+    this.#spans.get(watchId)?.();
+    this.#spans.delete(watchId);
   }
 
   #answer(fields: Partial<WatchResponse>): void {
@@ -214,6 +227,7 @@ class Sender {
     const { clock, watchTimes } = this.member;
     const beganMs = clock.monotonicMs();
     const bytes = this.#encode(message);
+    if (message.canceled) this.#endSpan(message.watchId);
     this.answers.spend(this.stream, bytes.length + MESSAGE_COST_BYTES);
     const next = this.stream.send(bytes) ? 'more' : 'full';
     watchTimes?.watchSent(clock.monotonicMs() - beganMs, message.events.length);

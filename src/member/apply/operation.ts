@@ -6,6 +6,7 @@
 
 import type { Identity, Login } from '../../auth/types.js';
 import type { Caller } from '../../lib/caller.js';
+import type { CallTrace } from '../../lib/spans.js';
 import * as pb from '../../proto/gen/etcdserverpb.js';
 import * as members from '../../proto/gen/membershippb.js';
 import type { Reader, Writer } from '../../proto/wire.js';
@@ -164,6 +165,8 @@ export interface ProposeOptions {
   readonly caller?: Caller | undefined;
   /** The request as its client encoded it: it goes into the log as it came. */
   readonly encoded?: Uint8Array | undefined;
+  /** Of the call that asks for it. */
+  readonly trace?: CallTrace | undefined;
 }
 
 /** Puts an operation into the log; what apply makes of it here is what the operation's kind gives. */

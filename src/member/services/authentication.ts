@@ -17,6 +17,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Passwords } from '../../lib/passwords.js';
 import type { Random } from '../../lib/random.js';
+import type { CallTrace } from '../../lib/spans.js';
 import { innerText, wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { Propose } from '../apply/operation.js';
@@ -156,7 +157,7 @@ export class Authentication {
   // ---- logging in
 
   /** The token. Rejects with AuthError. */
-  async authenticate(name: string, password: string): Promise<string> {
+  async authenticate(name: string, password: string, trace?: CallTrace): Promise<string> {
     const { store, tokens, clock, logger } = this.deps;
     await this.deps.linearizable();
     for (;;) {
@@ -165,7 +166,7 @@ export class Authentication {
         throw cause;
       });
       const authenticate = { name, password: '', simpleToken: tokens.prefix() };
-      const login = await this.deps.propose({ kind: 'authenticate', request: authenticate });
+      const login = await this.deps.propose({ kind: 'authenticate', request: authenticate }, { trace });
       if (store.revision === revision) return tokens.tokenOf(login, clock.wallMs());
       logger.info('revision when password checked became stale; retrying', {
         'checked-revision': revision,

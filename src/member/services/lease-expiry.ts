@@ -13,6 +13,7 @@ import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { LeaseId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import { appendAll } from '../../lib/long-lists.js';
+import type { TraceAlone } from '../../lib/spans.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { Propose } from '../apply/operation.js';
 import type { Leadership } from '../loop/leadership.js';
@@ -29,6 +30,7 @@ export interface LeaseExpiryDeps {
   readonly reads: Pick<Reads, 'linearizable'>;
   /** In the name of root. */
   readonly propose: Propose;
+  readonly traceAlone?: TraceAlone | undefined;
   readonly logger: Logger;
 }
 
@@ -110,8 +112,9 @@ export class LeaseExpiry {
 
   async #propose({ ID, leader }: Expired): Promise<void> {
     const { logger, propose } = this.deps;
+    const trace = this.deps.traceAlone?.('lease_revoke', { id: ID });
     try {
-      await propose({ kind: 'leaseRevoke', request: { ID } }, { caller: leader });
+      await propose({ kind: 'leaseRevoke', request: { ID } }, { caller: leader, trace });
       this.expiredCount++;
     } catch (cause) {
       if (cause instanceof AbandonedError) {
@@ -124,6 +127,8 @@ export class LeaseExpiry {
         'lease-id': ID.toString(16).padStart(16, '0'),
         error: (cause as Error).message,
       });
+    } finally {
+      trace?.leave();
     }
   }
 

@@ -7,6 +7,7 @@ import type { Failpoints } from '../../lib/failpoints/failpoints.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Passwords } from '../../lib/passwords.js';
 import type { Random } from '../../lib/random.js';
+import type { TraceAlone } from '../../lib/spans.js';
 import type { Transport } from '../../peer/types.js';
 
 /**
@@ -95,6 +96,8 @@ export interface MemberWorld {
   /** To the other members; the member starts and closes it. */
   readonly transport: Transport;
   readonly logger: Logger;
+  /** Where calls are traced: of what the member does by itself. */
+  readonly traceAlone?: TraceAlone | undefined;
   /** Only of a member that is being tried out. */
   readonly failpoints?: Failpoints | undefined;
   /** The member was removed from its cluster for good, and has stopped. */

@@ -11,6 +11,7 @@ import type { ClusterMember } from '../../datadir/cluster-member.js';
 import { AbandonedError, type Caller } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { RequestId } from '../../lib/ids.js';
+import type { CallTrace } from '../../lib/spans.js';
 import { EtcdError, type Outcome } from '../../proto/etcd-error.js';
 import type { ConfChange } from '../../raftpb/types.js';
 import type { Event } from '../../v2/event.js';
@@ -55,6 +56,7 @@ export class Proposals {
   constructor(readonly deps: ProposalsDeps) {
     this.#owner = {
       deps,
+      isStopped: () => this.#stopped,
       refused: () => {
         this.failed++;
       },
@@ -75,7 +77,7 @@ export class Proposals {
    */
   propose<K extends OperationKind>(
     operation: { readonly kind: K; readonly request: RequestOf<K> },
-    { identity, caller, encoded }: ProposeOptions = {},
+    { identity, caller, encoded, trace }: ProposeOptions = {},
   ): Promise<ResultOf<K>> {
     try {
       checkStorable(operation as Operation);
@@ -85,30 +87,34 @@ export class Proposals {
     const ID = this.deps.ids.next();
     const header = { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 };
     const data = encodeOperation(header, operation as Operation, encoded);
-    if (data.length > this.deps.maxRequestBytes) return Promise.reject(new EtcdError('requestTooLarge'));
+    const result =
+      data.length > this.deps.maxRequestBytes
+        ? refusedAs(new EtcdError('requestTooLarge'), trace)
+        : this.#proposeBytes(ID, data, { maxLag: this.#lagFor(operation.kind), caller, trace });
     // Apply gave it for this very operation.
-    return this.#proposeBytes(ID, data, this.#lagFor(operation.kind), caller) as Promise<ResultOf<K>>;
+    return result as Promise<ResultOf<K>>;
   }
 
   /** The bytes of a v2 request, in which `id` stands. Its event; undefined for what changes no key. */
   proposeV2(id: RequestId, data: Uint8Array, caller?: Caller): Promise<Event | undefined> {
-    return this.#proposeBytes(id, data, MAX_APPLY_LAG, caller) as Promise<Event | undefined>;
+    return this.#proposeBytes(id, data, { maxLag: MAX_APPLY_LAG, caller }) as Promise<Event | undefined>;
   }
 
   #lagFor(kind: OperationKind): number {
     return this.deps.prioritizesRevokes && kind === 'leaseRevoke' ? MAX_APPLY_LAG_OF_REVOKES : MAX_APPLY_LAG;
   }
 
-  #proposeBytes(id: RequestId, data: Uint8Array, maxLag: number, caller: Caller | undefined): Promise<unknown> {
-    if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
+  #proposeBytes(id: RequestId, data: Uint8Array, { maxLag, caller, trace }: Proposing): Promise<unknown> {
+    if (this.#stopped) return refusedAs(new EtcdError('stopped'), trace);
     if (
       this.deps.applyLag() > maxLag ||
       this.#pendingBytes + data.length > MAX_PENDING_BYTES ||
       this.deps.backend.pendingOperations > MAX_UNCOMMITTED_OPERATIONS
     ) {
-      return Promise.reject(new EtcdError('tooManyRequests'));
+      return refusedAs(new EtcdError('tooManyRequests'), trace);
     }
-    return this.#enqueue(id, data, data.length, caller);
+    trace?.event('Send raft proposal');
+    return this.#enqueue(id, data, data.length, caller, trace);
   }
 
   /** Resolves with the members as they are then; rejects with why the change was not made. */
@@ -119,10 +125,16 @@ export class Proposals {
     return members as Promise<readonly ClusterMember[]>;
   }
 
-  #enqueue(id: RequestId, content: Uint8Array | ConfChange, bytes: number, caller?: Caller): Promise<unknown> {
+  #enqueue(
+    id: RequestId,
+    content: Uint8Array | ConfChange,
+    bytes: number,
+    caller?: Caller,
+    trace?: CallTrace,
+  ): Promise<unknown> {
     const { clock, loop, waiters } = this.deps;
     return new Promise((resolve, reject) => {
-      const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), caller, resolve, reject);
+      const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), caller, trace, resolve, reject);
       this.#pendingBytes += bytes;
       waiters.register(id, pending);
       loop.propose(pending);
@@ -142,8 +154,20 @@ export class Proposals {
   }
 }
 
+interface Proposing {
+  readonly maxLag: number;
+  readonly caller?: Caller | undefined;
+  readonly trace?: CallTrace | undefined;
+}
+
+function refusedAs(error: Error, trace: CallTrace | undefined): Promise<never> {
+  trace?.failed(error);
+  return Promise.reject(error);
+}
+
 interface Owner {
   readonly deps: ProposalsDeps;
+  readonly isStopped: () => boolean;
   readonly refused: () => void;
   readonly settled: (bytes: number) => void;
 }
@@ -151,6 +175,8 @@ interface Owner {
 /** One proposal, from its proposer's call until its result. */
 class Pending implements Proposal, Waiter<Outcome<unknown>> {
   #state: 'waiting' | 'taken' | 'settled' = 'waiting';
+  /** It ended before apply came to it. */
+  #isUnapplied = false;
 
   constructor(
     readonly owner: Owner,
@@ -159,6 +185,7 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
     readonly bytes: number,
     readonly startMs: number,
     readonly caller: Caller | undefined,
+    readonly trace: CallTrace | undefined,
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: Error) => void,
   ) {}
@@ -180,6 +207,7 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
   }
 
   refused(error: Error): void {
+    this.#isUnapplied = true;
     this.owner.refused();
     this.owner.deps.waiters.settle(this.id, { ok: false, error });
   }
@@ -187,8 +215,15 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
   settle(outcome: Outcome<unknown>): void {
     this.#state = 'settled';
     this.owner.settled(this.bytes);
+    if (this.trace !== undefined) this.#tell(this.trace, outcome);
     if (outcome.ok) this.resolve(outcome.value);
     else this.reject(outcome.error);
+  }
+
+  /** What apply says is a result, a refusal of its as well. */
+  #tell(trace: CallTrace, outcome: Outcome<unknown>): void {
+    if (outcome.ok || !(this.#isUnapplied || this.owner.isStopped())) trace.event('Receive raft result');
+    else trace.failed(outcome.error);
   }
 
   /**
@@ -196,6 +231,7 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
    * deadline.
    */
   expired(): Outcome<unknown> {
+    this.#isUnapplied = true;
     const error =
       this.#state === 'waiting' ? new EtcdError('contextDeadlineExceeded') : this.owner.deps.timeoutError(this.startMs);
     return { ok: false, error };

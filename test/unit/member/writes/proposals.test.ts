@@ -78,6 +78,50 @@ describe('a proposal', () => {
     expect(proposals.pending).toBe(0);
   });
 
+  it('tells its trace when it is proposed and when there is a result, or what kept it from one', async () => {
+    const { proposals, waiters, told, state, clock } = proposing();
+    const traced = async (size = 0): Promise<{ heard: string[]; answer: Promise<string> }> => {
+      const heard: string[] = [];
+      const none = (): never => {
+        throw new Error('spans are for those who call');
+      };
+      const trace = {
+        ...{ enter: none, leave: none, begin: none },
+        event: (name: string) => void heard.push(name),
+        failed: (error: Error) => void heard.push((error as { row?: string }).row ?? error.message),
+      };
+      const request = PutRequest.create({ value: Buffer.alloc(size) });
+      const answer = told(proposals.propose({ kind: 'put', request }, { trace }));
+      return { heard, answer };
+    };
+    const outcomes: (readonly [size: number, lag: number, end: (id: bigint) => void, heard: readonly string[]])[] = [
+      [0, 0, (id) => waiters.settle(id as never, { ok: true, value: 1 }), ['Receive raft result']],
+      [0, 0, (id) => waiters.settle(id as never, { ok: false, error: new Error('no') }), ['Receive raft result']],
+      [0, 0, () => state.given.at(-1)?.refused(new Error('dropped')), ['dropped']],
+      [0, 0, () => proposals.tick(clock.monotonicMs() + 7001), ['contextDeadlineExceeded']],
+    ];
+    let id = 0n;
+    for (const [size, lag, end, expected] of outcomes) {
+      state.lag = lag;
+      const { heard, answer } = await traced(size);
+      end(++id);
+      await answer;
+      expect(heard).toEqual(['Send raft proposal', ...expected]);
+    }
+    const large = await traced(1001);
+    await large.answer;
+    expect(large.heard).toEqual(['requestTooLarge']);
+    state.lag = 5001;
+    const late = await traced();
+    await late.answer;
+    expect(late.heard).toEqual(['tooManyRequests']);
+    state.lag = 0;
+    const waiting = await traced();
+    proposals.stop(new Error('stopped'));
+    await waiting.answer;
+    expect(waiting.heard).toEqual(['Send raft proposal', 'stopped']);
+  });
+
   it('is refused where it is too large, or cannot be stored', async () => {
     const { put, proposals, told, state } = proposing();
     expect(await put(1001)).toBe('requestTooLarge');
