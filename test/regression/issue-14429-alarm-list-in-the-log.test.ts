@@ -22,7 +22,5 @@ test.each([
 
   const left = new Map([...filesOf(disk)].filter(([path]) => isKept(path)));
   await using again = await InProcessMember.open(diskWith(left), memberConfig('/data'));
-  expect(again.member.maintenance.alarms(AlarmRequest.create({}))).toEqual([
-    { memberID: 5n, alarm: AlarmType.NOSPACE },
-  ]);
+  expect(again.member.maintenance.namedAlarms()).toEqual([{ memberId: 5n, name: 'NOSPACE' }]);
 });

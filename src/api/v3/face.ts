@@ -63,10 +63,7 @@ export interface MemberFace {
   readonly storeWork: Pick<StoreWork, 'compacted'>;
   readonly hub: { openStream(options: WatchStreamOptions): WatchStreamHandle };
   readonly leases: Pick<Leases, 'nextId' | 'renew' | 'timeToLive' | 'list'>;
-  readonly maintenance: Pick<
-    Maintenance,
-    'status' | 'alarms' | 'hash' | 'hashKv' | 'defragment' | 'defragsRunning' | 'snapshot'
-  >;
+  readonly maintenance: Pick<Maintenance, 'status' | 'hash' | 'hashKv' | 'defragment' | 'defragsRunning' | 'snapshot'>;
 
   readonly cluster: Pick<Cluster, 'members' | 'version'>;
   readonly changes: Pick<MembershipChanges, 'checkUrls' | 'add' | 'remove' | 'update' | 'promote'>;

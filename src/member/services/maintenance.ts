@@ -12,7 +12,7 @@ import type { MvccStore } from '../../mvcc/store.js';
 import type { KvHash } from '../../mvcc/types.js';
 import { wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
-import type { AlarmMember, AlarmRequest, ResponseHeader, StatusResponse } from '../../proto/gen/etcdserverpb.js';
+import type { ResponseHeader, StatusResponse } from '../../proto/gen/etcdserverpb.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { type Alarms, alarmName, alarmText } from '../apply/alarms.js';
 import type { Leadership } from '../loop/leadership.js';
@@ -73,10 +73,6 @@ export class Maintenance {
           }
         : { storageVersion: '', dbSizeQuota: 0, downgradeInfo: undefined }),
     };
-  }
-
-  alarms(request: AlarmRequest): AlarmMember[] {
-    return this.deps.alarms.list(request.alarm);
   }
 
   namedAlarms(): { readonly name: string; readonly memberId: bigint }[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AlarmType, CompactionRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { CompactionRequest } from '../../../../src/proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../../../src/proto/gen/mvccpb.js';
 import {
   type SimulatedCluster,
@@ -20,7 +20,7 @@ function corrupt(member: SimulatedMember): void {
 }
 
 const alarmed = (member: SimulatedMember): bigint[] =>
-  member.member.maintenance.alarms({ action: 0, memberID: 0n, alarm: AlarmType.NONE }).map(({ memberID }) => memberID);
+  member.member.maintenance.namedAlarms().map(({ memberId }) => memberId);
 
 async function withData(cluster: SimulatedCluster) {
   const leader = await cluster.untilLeader();
