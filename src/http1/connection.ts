@@ -201,7 +201,14 @@ export class Connection implements ExchangeHost, HttpConnection {
   }
 
   /** Serves the request that `bytes` begin with, if its head is whole. What it does not use of them is held first. */
-  #take(bytes: Buffer, { isHeld }: { readonly isHeld: boolean }): void {
+  #take(came: Buffer, { isHeld }: { readonly isHeld: boolean }): void {
+    const blank = this.#search.blank(came);
+    if (blank > 0 && isHeld) this.#consume(blank);
+    const bytes = blank > 0 ? came.subarray(blank) : came;
+    if (blank > 0 && bytes.length === 0) {
+      this.#goOn();
+      return;
+    }
     try {
       const end = this.#search.end(bytes);
       if (end === undefined) {
@@ -211,7 +218,7 @@ export class Connection implements ExchangeHost, HttpConnection {
         return;
       }
       const head = this.#heads.read(latin1Text(bytes, 0, end));
-      this.#search.found();
+      this.#search.found(head);
       const bodyEnd = typeof head.bodyBytes === 'number' ? end + head.bodyBytes : Number.POSITIVE_INFINITY;
       const arrived = bodyEnd > end && bodyEnd <= bytes.length ? bytes.subarray(end, bodyEnd) : undefined;
       const exchange = new Exchange(head, this, this.#idleSinceMs, arrived);

@@ -8,6 +8,8 @@ const MAX_HEAD_BYTES = 1024 * 1024 + 4096;
 /** As etcd's cmux looks for HTTP/1, in as much of the first line: whatever the words are. */
 const http1Line = /^[^ \n]* [^ \n]* HTTP\/1\.\d+\r?\n/;
 const MAX_FIRST_LINE_BYTES = 4096;
+/** As many as Go looks at. */
+const MAX_BLANK_BYTES = 4;
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -16,6 +18,8 @@ export class HeadSearch {
   #searched = 0;
   #isLineRead = false;
   #isFirst = true;
+  /** How many line breaks' bytes may still come before the next head. */
+  #blankBytes = 0;
 
   /** Behind the empty line; undefined while it has not come. Throws RefusedRequest for a head that is too large. */
   end(bytes: Buffer): number | undefined {
@@ -24,8 +28,17 @@ export class HeadSearch {
     return end;
   }
 
+  /** How much is passed over: old clients send an empty line behind the body of a POST, which has no place there. */
+  blank(bytes: Buffer): number {
+    let count = 0;
+    while (count < this.#blankBytes && (bytes[count] === CR || bytes[count] === LF)) count++;
+    this.#blankBytes = count < bytes.length ? 0 : this.#blankBytes - count;
+    return count;
+  }
+
   /** What comes next is another head. */
-  found(): void {
+  found({ method }: { readonly method: string }): void {
+    this.#blankBytes = method === 'POST' ? MAX_BLANK_BYTES : 0;
     this.#searched = 0;
     this.#isLineRead = false;
     this.#isFirst = false;

@@ -12,7 +12,6 @@ function refusal(status: string, reason?: string): string {
 export const refusals = {
   malformed: refusal('400 Bad Request'),
   headerName: refusal('400 Bad Request', 'invalid header name'),
-  headerValue: refusal('400 Bad Request', 'invalid header value'),
   hostMissing: refusal('400 Bad Request', 'missing required Host header'),
   hostMalformed: refusal('400 Bad Request', 'malformed Host header'),
   tooSlow: refusal('408 Request Timeout'),

@@ -28,6 +28,8 @@ interface RequestLine {
 
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const token = new RegExp(`^${TOKEN}$`);
+/** The first header's line may not begin with white space. */
+const spacedName = new RegExp(`^${TOKEN}(?: +(?:${TOKEN})?)+$`);
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
 /** A path with nothing to be undone or refused. */
 const plainTarget = /^\/[!-$&-~]*$/;
@@ -35,6 +37,7 @@ const plainTarget = /^\/[!-$&-~]*$/;
 const targetText = /^(?:\/|\*$|[a-zA-Z][a-zA-Z0-9+.-]*:)[!-~\x80-\xff]*$/;
 const authorityTarget = /^[!-.0-~\x80-\xff]+$/;
 const absoluteTarget = /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/([^/?#]*)/;
+const badPort = /:(?!\d*$)[^:@\]]*$/;
 const illegalInValue = /[^\t -~\x80-\xff]/;
 /** As Go's httpguts.ValidHostHeader. */
 const hostHeader = /^[\w!$%&'()*+,\-.:;=@[\]~]*$/;
@@ -114,10 +117,11 @@ function readRest({ method, target, protocol }: RequestLine, text: string, from:
   }
   if (!target.startsWith('/')) {
     const authority = absoluteTarget.exec(target)?.[1];
+    if (authority !== undefined && badPort.test(authority)) throw new RefusedRequest(refusals.malformed);
     if (authority !== undefined && authority !== '') headers.host = authority.slice(authority.lastIndexOf('@') + 1);
   }
   const { connection, expect } = headers;
-  const expectsContinue = expect !== undefined && expect.toLowerCase() === '100-continue';
+  const expectsContinue = hasWord(expect, '100-continue');
   if (expect !== undefined && expect !== '' && !expectsContinue)
     throw new RefusedRequest(refusals.expectation.replace('HTTP/1.1', protocol));
   const upgrade = protocol === 'HTTP/1.1' && hasWord(connection, 'upgrade') ? headers.upgrade : undefined;
@@ -160,6 +164,7 @@ const singular: ReadonlySet<string> = new Set([
   'etag',
   'expires',
   'from',
+  'grpc-timeout',
   'host',
   'if-modified-since',
   'if-unmodified-since',
@@ -192,9 +197,8 @@ function readFields(text: string, from: number): Fields {
       end = text.indexOf('\n', at);
       value = `${value} ${trimmed(text, at, end)}`;
     }
-    if (name === '') continue;
-    if (!token.test(name)) throw new RefusedRequest(isBlank(name) ? refusals.malformed : refusals.headerName);
-    if (illegalInValue.test(value)) throw new RefusedRequest(refusals.headerValue);
+    if (!token.test(name)) throw new RefusedRequest(spacedName.test(name) ? refusals.headerName : refusals.malformed);
+    if (illegalInValue.test(value)) throw new RefusedRequest(refusals.malformed);
     if (name === 'host') hosts++;
     else if (name === 'content-length') lengths.push(value);
     else if (name === 'transfer-encoding') codings.push(value);
@@ -204,19 +208,20 @@ function readFields(text: string, from: number): Fields {
   }
 }
 
-/** The first header's line may not begin with white space. */
-const isBlank = (name: string): boolean => name.startsWith(' ') || name.startsWith('\t');
+/** What cannot come behind a body. */
+const framingFields = ['transfer-encoding', 'trailer', 'content-length'];
 
-function bodyBytesOf(protocol: string, { lengths, codings }: Fields): number | 'chunked' {
+function bodyBytesOf(protocol: string, { headers, lengths, codings }: Fields): number | 'chunked' {
+  const length = lengths[0];
+  if (length !== undefined && (!decimal.test(length) || lengths.some((other) => other !== length)))
+    throw new RefusedRequest(refusals.malformed);
   // Clients of HTTP/1.0 know no codings; with one, a length says nothing.
   if (codings.length > 0 && protocol === 'HTTP/1.1') {
     if (codings.length > 1 || codings[0]?.toLowerCase() !== 'chunked') throw new RefusedRequest(refusals.coding);
+    if (framingFields.some((name) => hasWord(headers.trailer, name))) throw new RefusedRequest(refusals.malformed);
     return 'chunked';
   }
-  const length = lengths[0];
-  if (length === undefined) return 0;
-  if (!decimal.test(length) || lengths.some((other) => other !== length)) throw new RefusedRequest(refusals.malformed);
-  return Number(length);
+  return Number(length ?? 0);
 }
 
 /** Whether a list separated by commas has the word, in any case. */

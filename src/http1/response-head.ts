@@ -69,7 +69,7 @@ export class FirstLines {
     const isUsual = protocol === 'HTTP/1.1';
     const made = isUsual ? this.#made.get(status) : undefined;
     if (made !== undefined) return made;
-    const lines = `${protocol} ${status} ${goStatusText(status)}\r\n${this.#text}`;
+    const lines = `${protocol} ${status} ${goStatusText(status) || `status code ${status}`}\r\n${this.#text}`;
     if (isUsual) this.#made.set(status, lines);
     return lines;
   }

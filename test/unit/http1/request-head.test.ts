@@ -20,6 +20,7 @@ function refusal(...lines: string[]): string {
 
 const GET = 'GET /a HTTP/1.1';
 const HOST = 'Host: x';
+const CHUNKED = 'Transfer-Encoding: chunked';
 
 describe('the head of a request', () => {
   it('may have lines that end without a carriage return, and lines that go on', () => {
@@ -37,8 +38,11 @@ describe('the head of a request', () => {
       'Cookie: b',
       'Content-Type: t',
       'Content-Type: u',
+      'Grpc-Timeout: 1S',
+      'Grpc-Timeout: x',
     );
-    expect([headers['x-a'], headers.cookie, headers['content-type']]).toEqual(['1, 2', 'a; b', 't']);
+    expect([headers['x-a'], headers.cookie]).toEqual(['1, 2', 'a; b']);
+    expect([headers['content-type'], headers['grpc-timeout']]).toEqual(['t', '1S']);
   });
 
   it('has no name that an object would take for its own', () => {
@@ -69,8 +73,14 @@ describe('the head of a request', () => {
     ['two codings', [GET, HOST, 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], '501 Not Implemented'],
     ['a coding behind another', [GET, HOST, 'Transfer-Encoding: gzip, chunked'], '501 Not Implemented'],
     ['a space before the colon', [GET, HOST, 'Content-Length : 1'], '400 Bad Request: invalid header name'],
+    ['a space inside a name', [GET, HOST, 'X A: 1'], '400 Bad Request: invalid header name'],
+    ['a name of nothing', [GET, HOST, ': 1'], '400 Bad Request'],
     ['white space at first', [GET, ' Host: x'], '400 Bad Request'],
-    ['a return inside a value', [GET, HOST, 'X: a\rb'], '400 Bad Request: invalid header value'],
+    ['a return inside a value', [GET, HOST, 'X: a\rb'], '400 Bad Request'],
+    ['a coding and a length that is none', [GET, HOST, CHUNKED, 'Content-Length: x'], '400 Bad Request'],
+    ['a coding and two lengths', [GET, HOST, CHUNKED, 'Content-Length: 1', 'Content-Length: 2'], '400 Bad Request'],
+    ['a length behind its body', [GET, HOST, CHUNKED, 'Trailer: X-A, Content-Length'], '400 Bad Request'],
+    ['a port that is none', ['GET http://y:z/ HTTP/1.1', HOST], '400 Bad Request'],
     ['an expectation', [GET, HOST, 'Expect: more'], '417 Expectation Failed'],
     ['a bad escape in its path', ['GET /a%zz?b HTTP/1.1', HOST], '400 Bad Request'],
     ['half an escape', ['GET /a%2 HTTP/1.1', HOST], '400 Bad Request'],
@@ -86,6 +96,7 @@ describe('the head of a request', () => {
     expect(refusal('GET / HTTP/1.0', 'Expect: more')).toBe('HTTP/1.0 417 Expectation Failed');
     expect(head('PUT / HTTP/1.0', 'Expect: 100-continue', 'Content-Length: 1').expectsContinue).toBe(false);
     expect(head('PUT / HTTP/1.1', HOST, 'Expect: 100-continue', 'Content-Length: 1').expectsContinue).toBe(true);
+    expect(head('PUT / HTTP/1.1', HOST, 'Expect: x, 100-Continue', 'Content-Length: 1').expectsContinue).toBe(true);
   });
 
   it('hands on no framing but a length that holds', () => {

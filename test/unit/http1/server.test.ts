@@ -307,8 +307,8 @@ describe('an HTTP/1 server', () => {
     ['a control character', 'GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n', '400 Bad Request'],
     ['no host', 'GET / HTTP/1.1\r\n\r\n', '400 Bad Request: missing required Host header'],
     ['a bad host', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', '400 Bad Request: malformed Host header'],
-    ['a bad name', 'GET / HTTP/1.1\r\nHost: a\r\nX\xff: a\r\n\r\n', '400 Bad Request: invalid header name'],
-    ['a bad value', 'GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n', '400 Bad Request: invalid header value'],
+    ['a bad name', 'GET / HTTP/1.1\r\nHost: a\r\nX\xff: a\r\n\r\n', '400 Bad Request'],
+    ['a bad value', 'GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n', '400 Bad Request'],
     ['no colon', 'GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n', '400 Bad Request'],
     ['a bad length', 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', '400 Bad Request'],
     ['an unknown coding', 'PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n', 'Unsupported transfer encoding'],
@@ -322,6 +322,25 @@ describe('an HTTP/1 server', () => {
     const got = await converse(server.port, sent);
     expect(got.slice(got.indexOf('\r\n\r\n') + 1).trim()).toBe(answer);
     expect(asked).toBe(0);
+  });
+
+  it('passes over an empty line or two behind a POST, however they come, and behind nothing else', async () => {
+    await using server = await serving(echo);
+    const posted = 'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx';
+    const got = 'GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+    const asked = async (...pieces: readonly string[]): Promise<number> =>
+      (await converse(server.port, ...pieces)).split('HTTP/1.1 200 OK').length - 1;
+    expect(await asked(`${posted}\r\n\r\n${got}`)).toBe(2);
+    expect(await asked(posted, `\r\n${got}`)).toBe(2);
+    expect(await asked(`${posted}\r`, `\n\n${got}`)).toBe(2);
+    expect(await asked(`${posted}\r\n`, got)).toBe(2);
+    expect(await asked(`${posted}\n\n\n\n\n${got}`)).toBe(1);
+    expect(await asked(`${got.replace('Connection: close', 'X: y')}\r\n${got}`)).toBe(1);
+  });
+
+  it('has words for a status that has no name', async () => {
+    await using server = await serving(async () => ({ status: 499, headers: {}, body: '' }));
+    expect(await converse(server.port, 'GET / HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.0 499 status code 499\r\n/);
   });
 
   it('answers what would have closed a new connection on one that spoke HTTP before', async () => {
