@@ -150,6 +150,8 @@ const differences = {
   // Plain HTTP
   /** `/health` tells why; 3.4.23 tells only whether. */
   healthTellsReason: row(false, true, true, true),
+  /** What answers a path that is not clean: from 3.6 on the method is kept. */
+  redirectStatus: row<301 | 307>(301, 301, 307, 307),
   /** `PUT /config/local/log` changes the log's level. */
   setsLogLevel: row(true, false, false, false),
   /** The type of `/metrics` as the Prometheus library of that version has it. */

@@ -40,7 +40,8 @@ export class Handlers {
     if (path === '/raft') return this.#message(request);
     if (path === '/raft/snapshot') return this.#snapshot(request);
     if (path === '/raft/probing') return this.#probing();
-    if (path === '/raft/stream') return movedTo('/raft/stream/', request.method);
+    if (path === '/raft/stream')
+      return movedTo('/raft/stream/', { method: request.method, emulate: this.context.emulate });
     if (path.startsWith('/raft/stream/')) return this.#stream(request, path);
     return undefined;
   }

@@ -84,8 +84,10 @@ export function facesOf(
     hostWhitelist: options.hostWhitelist,
     logger: logger.with({ caller: 'api/http/router.ts' }),
   };
+  const { emulate } = member;
   const http = createRouter({
     access,
+    emulate,
     targetHandlers: [
       ...gateway,
       ...v2Handlers(member, options, { observer: new V2HttpMetrics(measured.metrics.registry), logger }),
@@ -93,9 +95,9 @@ export function facesOf(
     handlers: [version, besideV2(health, source), metrics, ...debug],
   });
   return {
-    peer: { http: createRouter({ handlers: [raft, version, ...peers] }) },
+    peer: { http: createRouter({ emulate, handlers: [raft, version, ...peers] }) },
     client: options.listenClientHttpUrls.length > 0 ? { grpc } : { grpc, http },
     http: { http },
-    metrics: { http: createRouter({ handlers: [health, metrics] }) },
+    metrics: { http: createRouter({ emulate, handlers: [health, metrics] }) },
   };
 }

@@ -7,6 +7,7 @@ import { contextCanceled, contextDeadlineExceeded } from '../../grpc/context-err
 import { Code, GrpcError, type Metadata } from '../../grpc/types.js';
 import type { Method } from '../../lib/codec.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
+import { movedTo } from '../../lib/go/redirect.js';
 import { BodyTooLargeError, type HttpHeaders, type HttpRequest, type HttpResponse } from '../../lib/http.js';
 import { Intake } from '../../lib/intake.js';
 import { type WireError, wireErrors } from '../../proto/errors.js';
@@ -26,7 +27,7 @@ import { jsonPieces, writeJson } from './json/write.js';
 import type { LocalCaller, LocalCalls } from './local-calls.js';
 import type { LocalStream } from './local-stream.js';
 import { headersOfMetadata, metadataOfHeaders, timeoutMsOf } from './metadata.js';
-import { serveWebSocket } from './websocket.js';
+import { isListed, serveWebSocket } from './websocket.js';
 
 export interface GatewayOptions {
   readonly calls: LocalCalls;
@@ -91,7 +92,7 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
     if (methodOf(request) !== 'POST') return routingError(405, dialect);
     try {
       const caller: LocalCaller = {
-        metadata: metadataOfHeaders(request),
+        metadata: metadataOfHeaders(request, dialect),
         address: request.peer.address,
         localAddress: request.peer.localAddress,
         connection: request.peer.connection,
@@ -125,9 +126,10 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
     const path = pathOf(target);
     if (path !== '/v3' && !path.startsWith('/v3/')) return undefined;
     // As Go's ServeMux wants it; it sends others there.
-    if (path === '/v3') return redirect(`/v3/${query === '' ? '' : `?${query}`}`, request.method);
+    if (path === '/v3')
+      return movedTo(`/v3/${query === '' ? '' : `?${query}`}`, { method: request.method, emulate: options.emulate });
     if (options.refusesCommonNames() && request.peer.tls?.commonName) return textError(400, COMMON_NAME_REFUSAL);
-    if (request.upgrade === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket')
+    if (request.upgrade === undefined || !isListed(request.headers.upgrade, 'websocket'))
       return answer(request, path, query, { isSocket: false });
     return serveWebSocket(request, {
       clock: options.calls.options.clock,
@@ -143,13 +145,6 @@ const COMMON_NAME_REFUSAL =
 
 function pathOf({ path }: Target): string {
   return path.startsWith('/v3beta/') ? `/v3/${path.slice('/v3beta/'.length)}` : path;
-}
-
-/** As Go's http.Redirect. */
-function redirect(location: string, method: string): HttpResponse {
-  const body = method === 'GET' ? `<a href="${location}">Moved Permanently</a>.\n\n` : '';
-  const type = method === 'GET' || method === 'HEAD' ? { 'Content-Type': 'text/html; charset=utf-8' } : {};
-  return { status: 301, headers: { ...type, Location: location }, body };
 }
 
 /** A form may say what it would have sent if it could. */
@@ -363,7 +358,7 @@ class StreamRequests {
         yield next.value;
       }
     } catch (cause) {
-      if (!(cause instanceof JsonError || cause instanceof ValueTooLargeError)) throw cause;
+      if (cause instanceof GrpcError) throw cause;
     }
   }
 }

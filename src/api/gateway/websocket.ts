@@ -43,11 +43,16 @@ export async function serveWebSocket(request: HttpRequest, options: WebSocketOpt
   return { status: 101, headers: {}, body: '' };
 }
 
+/** Whether a header is a list that has the word, in any case. */
+export const isListed = (list: string | undefined, word: string): boolean =>
+  list !== undefined && list.split(',').some((each) => each.trim().toLowerCase() === word);
+
 /** What is wrong with it is not told. */
 function refusalOf({ method, headers }: HttpRequest): 400 | 405 | undefined {
   if (method !== 'GET') return 405;
   const isRight =
-    headers['sec-websocket-version'] === '13' && /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '');
+    isListed(headers['sec-websocket-version'], '13') &&
+    /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '');
   return isRight ? undefined : 400;
 }
 

@@ -2,12 +2,13 @@
  * The plain HTTP face of a port: who may call at all, clean paths, then the handlers in order, then 404. Paths and
  * answers: etcd's api/etcdhttp and the access controller of embed/serve.go.
  */
+import { DEFAULT_EMULATED_VERSION, type EmulatedVersion } from '../../lib/emulate.js';
 import { goQuote } from '../../lib/go/quote.js';
 import { splitHostPort } from '../../lib/go/url.js';
 import type { HttpRequest, HttpResponse, HttpService } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Soon } from '../../lib/soon.js';
-import { badRequest, readTarget, redirectOf, type Target } from './target.js';
+import { badRequest, readTarget, redirectOf, relativeTarget, type Target } from './target.js';
 import { type HttpHandler, notFound, textError } from './types.js';
 
 /** Answers the paths it knows, read as bytes; undefined lets the next one try. */
@@ -28,6 +29,7 @@ export interface AccessOptions {
 export interface RouterOptions {
   /** Left out on ports that no browser has business with. */
   readonly access?: AccessOptions | undefined;
+  readonly emulate?: EmulatedVersion | undefined;
   /** Asked before the others. */
   readonly targetHandlers?: readonly TargetHandler[];
   readonly handlers: readonly HttpHandler[];
@@ -51,7 +53,7 @@ export function createRouter(options: RouterOptions): HttpService {
 function route(options: RouterOptions, request: HttpRequest): Soon<HttpResponse> {
   const target = readTarget(request.target);
   if (target === undefined) return badRequest;
-  const redirect = redirectOf(target, request.method);
+  const redirect = redirectOf(target, { method: request.method, emulate: options.emulate ?? DEFAULT_EMULATED_VERSION });
   if (redirect !== undefined) return redirect;
   for (const handler of options.targetHandlers ?? []) {
     const response = handler(request, target);
@@ -61,7 +63,7 @@ function route(options: RouterOptions, request: HttpRequest): Soon<HttpResponse>
 }
 
 async function routeByUrl({ handlers }: RouterOptions, request: HttpRequest): Promise<HttpResponse> {
-  const url = parseTarget(request.target);
+  const url = parseTarget(relativeTarget(request.target));
   if (url === undefined) return notFound;
   for (const handler of handlers) {
     const response = await handler(request, url);

@@ -2,6 +2,7 @@
  * A request's target as Go's HTTP server reads it: the path with its escapes undone, the query as it came. Text is
  * bytes as latin1. A path that is not clean is answered by a redirect to the clean one, whatever the method.
  */
+import type { EmulatedVersion } from '../../lib/emulate.js';
 import { movedTo } from '../../lib/go/redirect.js';
 import type { HttpResponse } from '../../lib/http.js';
 
@@ -10,9 +11,13 @@ export interface Target {
   readonly query: string;
 }
 
+/** Path and query of a target that may be a whole address, as proxies send it. */
+export const relativeTarget = (target: string): string =>
+  target.startsWith('/') ? target : target.replace(/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?]*/, '');
+
 /** undefined for what is no path: Go's server answers 400. */
 export function readTarget(target: string): Target | undefined {
-  const relative = target.startsWith('/') ? target : target.replace(/^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?]*/, '');
+  const relative = relativeTarget(target);
   const mark = relative.indexOf('?');
   const raw = mark < 0 ? relative : relative.slice(0, mark);
   const query = mark < 0 ? '' : relative.slice(mark + 1);
@@ -27,12 +32,15 @@ function unescapePath(raw: string): string | undefined {
 }
 
 /** Where to go instead; undefined when the path is clean. A trailing slash stays. */
-export function redirectOf({ path, query }: Target, method: string): HttpResponse | undefined {
+export function redirectOf(
+  { path, query }: Target,
+  asked: { readonly method: string; readonly emulate: EmulatedVersion },
+): HttpResponse | undefined {
   if (isClean(path)) return undefined;
   const clean = cleaned(path);
   if (clean === path) return undefined;
   const location = escapePath(clean) + (query === '' ? '' : `?${query}`);
-  return movedTo(location.replace(/[\x80-\xff]/g, escapeByte), method);
+  return movedTo(location.replace(/[\x80-\xff]/g, escapeByte), asked);
 }
 
 /** Dots inside a name are fine, but looking closer costs more than cleaning what need not be. */
@@ -53,9 +61,5 @@ const escapeByte = (char: string): string => `%${char.charCodeAt(0).toString(16)
 /** What Go leaves as it is in a path. */
 const escapePath = (path: string): string => path.replace(/[^a-zA-Z0-9\-_.~$&+,/:;=@]/g, escapeByte);
 
-/** As Go's server answers what it can't read. */
-export const badRequest: HttpResponse = {
-  status: 400,
-  headers: { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' },
-  body: '400 Bad Request',
-};
+/** As Go's ServeMux answers what is no path. */
+export const badRequest: HttpResponse = { status: 400, headers: { Connection: 'close' }, body: '' };

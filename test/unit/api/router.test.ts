@@ -1,6 +1,7 @@
 /** Who may call a client port over plain HTTP: origins, host names. Answers as real etcd 3.5.30 gave them. */
 import { describe, expect, it } from 'vitest';
 import { createRouter, type RouterOptions } from '../../../src/api/http/router.js';
+import type { EmulatedVersion } from '../../../src/lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../../../src/lib/http.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -15,15 +16,17 @@ async function ask(
     target = '/here',
     headers = {},
     secure = false,
+    emulate,
   }: {
     readonly method?: string;
     readonly target?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly secure?: boolean;
+    readonly emulate?: EmulatedVersion;
   },
 ) {
   const logger = new RecordingLogger();
-  const route = createRouter({ access: { cors: ['*'], hostWhitelist: ['*'], ...access, logger }, handlers });
+  const route = createRouter({ access: { cors: ['*'], hostWhitelist: ['*'], ...access, logger }, emulate, handlers });
   const tls = secure
     ? { alpn: undefined, commonName: undefined, altNames: [], version: 'TLSv1.3', cipher: '' }
     : undefined;
@@ -77,6 +80,28 @@ describe('--cors', () => {
       },
       body: '',
     });
+  });
+});
+
+describe('a path that is not clean', () => {
+  it.each<[EmulatedVersion, number, string]>([
+    ['3.4', 301, 'Moved Permanently'],
+    ['3.5', 301, 'Moved Permanently'],
+    ['3.6', 307, 'Temporary Redirect'],
+    ['3.7', 307, 'Temporary Redirect'],
+  ])('is answered by %s with %i', async (emulate, status, text) => {
+    const answer = await ask({}, { target: '//here?a', emulate });
+    expect(answer).toMatchObject({ status, body: `<a href="/here?a">${text}</a>.\n\n` });
+    expect(await ask({}, { target: '//here', method: 'POST', emulate })).toMatchObject({ status, body: '' });
+  });
+
+  it('may be part of a whole address, as proxies send it', async () => {
+    expect(await ask({}, { target: 'http://a:1/here?b' })).toMatchObject({ status: 200, body: 'yes' });
+    expect(await ask({}, { target: 'http://a:1' })).toMatchObject({ status: 301 });
+  });
+
+  it('is nothing at all when it is no path', async () => {
+    expect(await ask({}, { target: '*' })).toMatchObject({ status: 400, headers: { Connection: 'close' }, body: '' });
   });
 });
 

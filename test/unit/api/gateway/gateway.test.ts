@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseJson } from '../../../../src/api/gateway/json/parse.js';
 import { readProtoJson } from '../../../../src/api/gateway/json/protojson.js';
@@ -93,6 +94,9 @@ describe('the JSON gateway', () => {
 
   it('refuses timeouts and binary headers that are none', async () => {
     const body = { key: base64('foo') };
+    // More than a duration of Go's can be.
+    expect((await post('/v3/kv/range', body, { 'Grpc-Timeout': '99999999H' })).status).toBe(504);
+    expect((await post('/v3/kv/range', body, { 'Grpc-Timeout': '2562047H' })).status).toBe(200);
     expect((await post('/v3/kv/range', body, { 'Grpc-Timeout': 'junk' })).body).toBe(
       '{"code":3, "message":"invalid grpc-timeout: junk"}',
     );
@@ -105,6 +109,38 @@ describe('the JSON gateway', () => {
     expect((await post('/v3/kv/range', body, { 'Grpc-Metadata-X-Bin': '%%' })).body).toBe(
       '{"code":3, "message":"invalid binary header Grpc-Metadata-X-Bin: illegal base64 data at input byte 0"}',
     );
+  });
+
+  it('refuses what no client of gRPC would send on, and leaves out the rest that cannot be printed', async () => {
+    const body = { key: base64('foo') };
+    const refusal = async (headers: Record<string, string>): Promise<unknown[]> => {
+      const { status, body: said } = await post('/v3/kv/range', body, headers);
+      return status === 200 ? [status] : [status, JSON.parse(said).message];
+    };
+    for (const name of ['authorization', 'x-forwarded-for', 'x-forwarded-host'])
+      expect(await refusal({ [name]: 'a\xe9' })).toEqual([
+        500,
+        `header key "${name}" contains value with non-printable ASCII characters`,
+      ]);
+    expect(await refusal({ 'Grpc-Metadata-': 'a' })).toEqual([500, 'there is an empty key in the header']);
+    expect(await refusal({ 'Grpc-Metadata-': '\xe9', 'Grpc-Metadata-A': '\xe9', Cookie: '\xe9' })).toEqual([200]);
+  });
+
+  it('reads the requests of a stream no further than its body can be read, and goes on', async () => {
+    const [host = '', port = ''] = served.endpoint.split(':');
+    const socket = connect({ host, port: Number(port) });
+    let got = '';
+    socket.on('data', (data) => {
+      got += data;
+    });
+    const create = JSON.stringify({ create_request: { key: base64('cut') } });
+    socket.write('POST /v3/watch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+    socket.write(`${create.length.toString(16)}\r\n${create}\r\n`);
+    await expect.poll(() => got).toContain('"created":true');
+    socket.write('no chunk\r\n');
+    await post('/v3/kv/put', { key: base64('cut'), value: base64('1') });
+    await expect.poll(() => got).toContain('"events"');
+    socket.destroy();
   });
 
   it('refuses what is too large for a request, and for a message, in the words of each', async () => {
@@ -223,6 +259,9 @@ describe('the JSON gateway', () => {
     expect([response.status, await response.text()]).toEqual([400, `{"error":"${text}","message":"${text}","code":3}`]);
     const got = await fetch(`http://${old.endpoint}/v3/kv/range`);
     expect([got.status, await got.text()]).toEqual([405, 'Method Not Allowed\n']);
+    const headers = { 'Grpc-Metadata-': 'a' };
+    const unnamed = await fetch(`http://${old.endpoint}/v3/kv/range`, { method: 'POST', body: '{}', headers });
+    expect([unnamed.status, await unnamed.text()]).toEqual([500, expect.stringContaining('RST_STREAM')]);
   });
 });
 

@@ -145,6 +145,17 @@ describe('a watch over a websocket', () => {
     socket.destroy();
   });
 
+  it('takes lists of protocols and versions that have the right one', async () => {
+    const [host = '', port = ''] = served.endpoint.split(':');
+    const socket = connect({ host, port: Number(port) });
+    const key = 'dGhlIHNhbXBsZSBub25jZQ==';
+    const head = ['GET /v3/watch HTTP/1.1', 'Host: x', 'Connection: keep-alive, Upgrade', 'Upgrade: other, WebSocket'];
+    socket.write(`${[...head, 'Sec-WebSocket-Version: 8, 13', `Sec-WebSocket-Key: ${key}`].join('\r\n')}\r\n\r\n`);
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    expect(String(first)).toMatch(/^HTTP\/1\.1 101 /);
+    socket.destroy();
+  });
+
   it('answers a call that is no stream after its first message, and ends', async () => {
     using talk = await Talk.open('/v3/kv/range');
     talk.socket.send(JSON.stringify({ key: base64('nobody') }));
