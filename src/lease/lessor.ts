@@ -170,6 +170,10 @@ export class Lessor {
     return this.#leases.get(id)?.keys ?? [];
   }
 
+  keyCountOf(id: LeaseId): number {
+    return this.#leases.get(id)?.keys.size ?? 0;
+  }
+
   // ---- the leader's
 
   /**

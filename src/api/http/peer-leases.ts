@@ -3,6 +3,7 @@
  * leader. Source: etcd's leasehttp.
  */
 
+import type { Caller } from '../../lib/caller.js';
 import { collectBody, type HttpRequest, type HttpResponse } from '../../lib/http.js';
 import type { LeaseId } from '../../lib/ids.js';
 import { NotPrimaryError } from '../../member/services/leases.js';
@@ -31,7 +32,7 @@ export interface PeerLeaseSource {
    * undefined when there is no such lease. Rejects with `NotPrimaryError` when this member does not keep leases alive
    * (any more).
    */
-  leaseTimeToLive(id: LeaseId, options: { readonly keys: boolean }): Promise<PeerLease | undefined>;
+  leaseTimeToLive(id: LeaseId, options: { readonly keys: boolean }, caller: Caller): Promise<PeerLease | undefined>;
 }
 
 /** An id, and little else. As etcd 3.7. */
@@ -97,7 +98,7 @@ async function timeToLive(
   if (request === undefined) return malformed;
   if (!(await source.caughtUp(signal))) return tooSlow;
   try {
-    const lease = await source.leaseTimeToLive(request.ID, { keys: request.keys });
+    const lease = await source.leaseTimeToLive(request.ID, { keys: request.keys }, signal);
     if (lease === undefined) return gone;
     return LeaseInternalResponse.encode(
       LeaseInternalResponse.create({

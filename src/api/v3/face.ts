@@ -62,7 +62,7 @@ export interface MemberFace {
   readonly space: Pick<Space, 'fits' | 'refuse'>;
   readonly storeWork: Pick<StoreWork, 'compacted'>;
   readonly hub: { openStream(options: WatchStreamOptions): WatchStreamHandle };
-  readonly leases: Pick<Leases, 'nextId' | 'renew' | 'timeToLive' | 'list'>;
+  readonly leases: Pick<Leases, 'nextId' | 'renew' | 'timeToLive' | 'hasManyKeys' | 'list' | 'hasMany'>;
   readonly maintenance: Pick<Maintenance, 'status' | 'hash' | 'hashKv' | 'defragment' | 'defragsRunning' | 'snapshot'>;
 
   readonly cluster: Pick<Cluster, 'members' | 'version'>;

@@ -55,7 +55,7 @@ export function registerServices(
     admission: new Admission(member),
   };
   const kv = kvHandlers(member, guard, { answers, heavyWrites });
-  const lease = leaseHandlers(member, guard);
+  const lease = leaseHandlers(member, guard, answers);
   const steps = new Steps(member, { kv, lease });
   const txnCodec = boundedTxn(member.limits.maxTxnOps, member.emulate);
   const entries = [

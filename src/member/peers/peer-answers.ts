@@ -2,6 +2,7 @@
 
 import type { AuthStore } from '../../auth/store.js';
 import type { ClusterMember } from '../../datadir/cluster-member.js';
+import type { Caller } from '../../lib/caller.js';
 import type { EmulatedVersion } from '../../lib/emulate.js';
 import type { LeaseId } from '../../lib/ids.js';
 import { EtcdError } from '../../proto/etcd-error.js';
@@ -78,8 +79,8 @@ export class PeerAnswers {
     return ttlSeconds;
   }
 
-  leaseTimeToLive(id: LeaseId, options: { readonly keys: boolean }) {
-    return asPrimary(this.deps.leases.timeToLiveHere(id, options, 'beforeLookupWhenForwardLeaseTimeToLive'));
+  leaseTimeToLive(id: LeaseId, options: { readonly keys: boolean }, caller?: Caller) {
+    return asPrimary(this.deps.leases.timeToLiveHere(id, options, 'beforeLookupWhenForwardLeaseTimeToLive', caller));
   }
 }
 

@@ -6,6 +6,7 @@ import { LeaderCalls } from '../../../../src/member/membership/leader-calls.js';
 import { PeerAnswers } from '../../../../src/member/peers/peer-answers.js';
 import { ReadIndexQueue } from '../../../../src/member/reads/read-index.js';
 import { Leases, type LeasesDeps } from '../../../../src/member/services/leases.js';
+import { busyClock } from '../../../support/busy-clock.js';
 import { ManualClock, settle } from '../../../support/manual-clock.js';
 import { MemoryBackend } from '../../../support/memory-backend.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
@@ -215,5 +216,31 @@ describe('the time that a lease has left', () => {
     await expect(late.timeToLiveHere(7n, options, 'beforeLookupWhenLeaseTimeToLive')).rejects.toThrow(
       'waiting for the applied index took too long',
     );
+  });
+
+  it('comes with its keys in pieces; a caller that leaves between them ends that', async () => {
+    const busy = busyClock();
+    const lessor = new Lessor(new MemoryBackend(), { minTtlSeconds: 1, electionTimeoutMs: 0, expiredRetryMs: 3000 });
+    lessor.grant(7n, 100, 0);
+    for (let key = 0; key < 20_000; key++) lessor.attach(7n, `k${key}`);
+    lessor.promote(0);
+    const leases = new Leases({
+      lessor,
+      clock: busy,
+      leadership: { onChange: () => {}, onFirstCommit: () => {} } as never,
+      applied: { untilCommitted: () => Promise.resolve(true) } as never,
+    } as Partial<LeasesDeps> as LeasesDeps);
+    const ask = (caller?: Caller) =>
+      leases.timeToLiveHere(7n, { keys: true }, 'beforeLookupWhenLeaseTimeToLive', caller);
+    expect((await ask())?.keys).toHaveLength(20_000);
+    expect(busy.pauses).toBeGreaterThan(1);
+    let asked = 0;
+    const leaving = {
+      get aborted() {
+        return ++asked === 3;
+      },
+    };
+    await expect(ask(leaving)).rejects.toThrow(AbandonedError);
+    expect(asked).toBe(3);
   });
 });
