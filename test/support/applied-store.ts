@@ -68,10 +68,15 @@ export class AppliedStore {
     });
   }
 
-  /** `request` of that kind, as tables of tests have it. */
-  apply(kind: StoreKind, request: unknown, identity?: Identity): Outcome<Result> {
+  /** `request` of that kind, as tables of tests have it; somebody waits for the answer unless told otherwise. */
+  apply(kind: StoreKind, request: unknown, identity?: Identity, isAwaited = true): Outcome<Result> {
     const index = ++this.#index;
-    return this.applier.apply({ kind, request } as StoreOperation, { index, id: BigInt(index), identity });
+    return this.applier.apply({ kind, request } as StoreOperation, {
+      index,
+      id: BigInt(index),
+      identity,
+      isAwaited,
+    });
   }
 
   /** `ok`, or the row of the refusal in its catalogue. */

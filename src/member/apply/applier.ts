@@ -108,12 +108,12 @@ export class Applier {
     return {
       range: (request) => this.range(request),
       put: (request) => this.#put(request),
-      deleteRange(request) {
+      deleteRange(request, context) {
         const write = store.write();
-        const response = executeDeleteRange(write, request);
+        const response = executeDeleteRange(write, request, context);
         return { ...response, header: innerHeader(write.end()) };
       },
-      txn: (request) => this.#txn(request),
+      txn: (request, context) => this.#txn(request, context),
       compaction({ revision }) {
         onCompaction(revision, store.compact(revision));
         return { header: header() };
@@ -145,12 +145,12 @@ export class Applier {
     return { ...response, header: innerHeader(write.end()) };
   }
 
-  #txn(request: TxnRequest): SplicedTxnResponse {
+  #txn(request: TxnRequest, context: ApplyContext): SplicedTxnResponse {
     if (isReadOnlyTxn(request)) return this.readOnlyTxn(request);
     const { store } = this.deps;
     const path = checkedPath(store, request, this.#context());
     const write = store.write();
-    const response = executeTxn(write, request, path);
+    const response = executeTxn(write, request, path, context);
     return { ...response, header: innerHeader(write.end()) };
   }
 

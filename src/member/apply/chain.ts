@@ -1,6 +1,7 @@
 /**
  * What a committed request does to the member's state. A function of the entry alone: no clock, no randomness, no look
- * at who waits for the result. The layers, outermost first; each has a file of its own:
+ * at who waits for the result, but for what only the result needs. The layers, outermost first; each has a file of its
+ * own:
  *
  *     storable  what a store below cannot hold is refused
  *     corrupt   the CORRUPT alarm refuses nearly all

@@ -50,6 +50,7 @@ const applied: Outcome<unknown> = { ok: true, value: undefined };
 
 /** Whoever waits for the result of an entry gets it from here; nobody may. */
 export interface ResultSink {
+  isAwaited(id: RequestId): boolean;
   settle(id: RequestId, outcome: Outcome<unknown>): void;
 }
 
@@ -201,7 +202,9 @@ export class EntryApplier {
       this.onApplied?.(operation.kind, true, clock.monotonicMs() - beganMs, undefined);
       return applied;
     }
-    return options.persist ? this.#toStore(operation, { index: this.#applied, id, identity }) : applied;
+    if (!options.persist) return applied;
+    const isAwaited = this.deps.waiters.isAwaited(id);
+    return this.#toStore(operation, { index: this.#applied, id, identity, isAwaited });
   }
 
   #toStore(operation: StoreOperation, context: ApplyContext): Outcome<unknown> {

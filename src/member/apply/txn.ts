@@ -1,8 +1,9 @@
 /**
  * A transaction, applied: first every comparison of every level is evaluated against the state before it, which fixes
  * the path; then all that the path would do is checked; only then is anything executed, so that a refusal leaves
- * nothing behind (etcd #18799). Every member does all of it, also where no client waits: members that skip a part come
- * apart (etcd #18667). Source: etcd's server/etcdserver/txn.
+ * nothing behind (etcd #18799). Every member checks and writes all of it, also where no client waits: members that skip a
+ * part come apart (etcd #18667). Only keys that are read for the answer alone are left where nobody waits for one.
+ * `etcd-diff:` etcd gathers them on every member. Source: etcd's server/etcdserver/txn.
  */
 import type { LeaseId } from '../../lib/ids.js';
 import type { KeyReader, WriteTransaction } from '../../mvcc/types.js';
@@ -21,6 +22,7 @@ import {
   type TxnRequest,
 } from '../../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../proto/gen/mvccpb.js';
+import type { ApplyContext } from './layer.js';
 import { executeRange } from './range.js';
 
 /** What the checks look at besides keys. */
@@ -71,16 +73,27 @@ export function executeReadOnlyTxn(reader: KeyReader, txn: TxnRequest, context: 
   return { header: undefined, succeeded: path.succeeded, responses };
 }
 
-export function executeTxn(write: WriteTransaction, txn: TxnRequest, path: Path): SplicedTxnResponse {
+export function executeTxn(
+  write: WriteTransaction,
+  txn: TxnRequest,
+  path: Path,
+  answer: Pick<ApplyContext, 'isAwaited'>,
+): SplicedTxnResponse {
   let nested = 0;
-  const responses = branch(txn, path).map((op) => executeOp(write, op, () => nestedPath(path, nested++)));
+  const responses = branch(txn, path).map((op) => executeOp(write, op, () => nestedPath(path, nested++), answer));
   return { header: undefined, succeeded: path.succeeded, responses };
 }
 
-function executeOp(write: WriteTransaction, { request }: RequestOp, nextPath: () => Path): SplicedResponseOp {
+function executeOp(
+  write: WriteTransaction,
+  { request }: RequestOp,
+  nextPath: () => Path,
+  answer: Pick<ApplyContext, 'isAwaited'>,
+): SplicedResponseOp {
   switch (request.case) {
     case 'requestRange': {
-      const value = { ...executeRange(write, request.value), header: innerHeader(write.revision) };
+      const range = answer.isAwaited ? request.value : { ...request.value, countOnly: true };
+      const value = { ...executeRange(write, range), header: innerHeader(write.revision) };
       return { response: { case: 'responseRange', value } };
     }
     case 'requestPut': {
@@ -88,11 +101,11 @@ function executeOp(write: WriteTransaction, { request }: RequestOp, nextPath: ()
       return { response: { case: 'responsePut', value: { ...response, header: innerHeader(write.revision) } } };
     }
     case 'requestDeleteRange': {
-      const response = executeDeleteRange(write, request.value);
+      const response = executeDeleteRange(write, request.value, answer);
       return { response: { case: 'responseDeleteRange', value: { ...response, header: innerHeader(write.revision) } } };
     }
     case 'requestTxn': {
-      const value = { ...executeTxn(write, request.value, nextPath()), header: innerHeader(0) };
+      const value = { ...executeTxn(write, request.value, nextPath(), answer), header: innerHeader(0) };
       return { response: { case: 'responseTxn', value } };
     }
     case undefined:
@@ -117,9 +130,10 @@ export function executePut(write: WriteTransaction, put: PutRequest): SplicedPut
 export function executeDeleteRange(
   write: WriteTransaction,
   request: { key: Uint8Array; rangeEnd: Uint8Array; prevKv: boolean },
+  { isAwaited }: Pick<ApplyContext, 'isAwaited'>,
 ): SplicedDeleteRangeResponse {
   const prevKvs = request.prevKv
-    ? write.range(request.key, request.rangeEnd, { revision: 0, limit: 0, countOnly: false }).kvs
+    ? write.range(request.key, request.rangeEnd, { revision: 0, limit: 0, countOnly: !isAwaited }).kvs
     : [];
   return { header: undefined, deleted: write.deleteRange(request.key, request.rangeEnd), prevKvs };
 }

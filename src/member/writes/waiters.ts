@@ -7,6 +7,8 @@ import type { RequestId } from '../../lib/ids.js';
 
 export interface Waiter<Result> {
   readonly deadlineMs: number;
+  /** Whoever waited is gone; it is settled all the same. */
+  readonly isAbandoned: boolean;
   /** Called once, with the result or with what `expired` gave. */
   settle(result: Result): void;
   /** What it gets when its time is over. */
@@ -23,6 +25,11 @@ export class Waiters<Result> {
 
   register(id: RequestId, waiter: Waiter<Result>): void {
     this.#byId.set(id, waiter);
+  }
+
+  /** Whether somebody is there for the result. */
+  isAwaited(id: RequestId): boolean {
+    return this.#byId.get(id)?.isAbandoned === false;
   }
 
   settle(id: RequestId, result: Result): void {

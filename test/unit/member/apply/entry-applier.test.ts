@@ -38,6 +38,7 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
     delete() {},
   } as unknown as Backend;
   const stored: { kind: string; index: number }[] = [];
+  const awaited: number[] = [];
   const results: (readonly [bigint, unknown])[] = [];
   const changes: unknown[] = [];
   let firstCommits = 0;
@@ -47,12 +48,13 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
     cluster: new Cluster(9n, 1n, backend, new V2Store(), logger, '3.5'),
     v2: new V2Store(),
     applier: {
-      apply: ({ kind }: Operation, { index }: { index: number }) => {
+      apply: ({ kind }: Operation, { index, isAwaited }: { index: number; isAwaited: boolean }) => {
         stored.push({ kind, index });
+        if (isAwaited) awaited.push(index);
         return { ok: true, value: kind };
       },
     } as unknown as Applier,
-    waiters: { settle: (id, outcome) => results.push([id, outcome]) },
+    waiters: { isAwaited: (id) => id === 2n, settle: (id, outcome) => results.push([id, outcome]) },
     clock,
     logger,
     warningApplyDurationMs: 100,
@@ -68,7 +70,7 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
     beforeCommit();
     return [...written];
   };
-  return { entries, stored, results, changes, commit, logger, clock, firstCommits: () => firstCommits };
+  return { entries, stored, awaited, results, changes, commit, logger, clock, firstCommits: () => firstCommits };
 }
 
 const put = (index: number): Entry =>
@@ -83,11 +85,12 @@ const put = (index: number): Entry =>
 
 describe('committed entries', () => {
   it('reach the store in order, each once, and whoever waits hears of it', () => {
-    const { entries, stored, results } = applying();
+    const { entries, stored, awaited, results } = applying();
     entries.apply([put(1), put(2)]);
     entries.apply([put(2), put(3)]);
     expect(stored).toEqual([1, 2, 3].map((index) => ({ kind: 'put', index })));
     expect(results.map(([id]) => id)).toEqual([1n, 2n, 3n]);
+    expect(awaited).toEqual([2]);
     expect(entries.applied).toBe(3);
   });
 

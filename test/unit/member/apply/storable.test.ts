@@ -42,7 +42,9 @@ describe('what cannot be stored', () => {
       applied++;
       return undefined;
     });
-    expect(() => apply(operation as StoreOperation, { index: 1, id: 1n, identity: undefined })).toThrowError(message);
+    expect(() =>
+      apply(operation as StoreOperation, { index: 1, id: 1n, identity: undefined, isAwaited: true }),
+    ).toThrowError(message);
     expect(applied).toBe(0);
   });
 

@@ -201,3 +201,43 @@ describe('a deletion', () => {
     expect(deleting('z', true)).toMatchObject({ deleted: 2, prevKvs: { length: 2 } });
   });
 });
+
+describe('where nobody waits for the answer', () => {
+  const everything = { rangeEnd: bytes('z') };
+  const whole = del('a', 'z', true).request.value;
+  const cases: [string, 'txn' | 'deleteRange', unknown][] = [
+    ['ranges among writes', 'txn', txn([], [put('n', '1'), range('a', everything), del('b', '', true), range('a')])],
+    ['a range alone in a nested transaction', 'txn', txn([], [nested({ success: [range('a', everything)] })])],
+    ['writes of a nested one', 'txn', txn([], [nested({ success: [put('n'), del('a', 'c', true)] }), range('n')])],
+    ['an older range', 'txn', txn([], [put('n'), range('a', { ...everything, revision: 2 })])],
+    ['a range of a revision that is to come', 'txn', txn([], [put('n'), range('a', { revision: 99 })])],
+    ['a deletion of all', 'deleteRange', whole],
+  ];
+  it.each(cases)(
+    '%s: all is done or refused, and what is read for the answer alone is not gathered',
+    (_, kind, what) => {
+      const [asked, unasked] = [filled(), filled()];
+      const answer = asked.apply(kind, what);
+      const nothing = unasked.apply(kind, what, undefined, false);
+      expect(nothing.ok).toBe(answer.ok);
+      expect(unasked.outcome('put', put('after').request.value)).toBe('ok');
+      asked.put('after');
+      expect(unasked.content).toEqual(asked.content);
+      expect(unasked.backend.buckets).toEqual(asked.backend.buckets);
+      expect(unasked.store.currentRevision).toBe(asked.store.currentRevision);
+      expect(unasked.store.counts).toEqual(asked.store.counts);
+      expect(recordsIn(nothing)).toBe(0);
+      if (answer.ok) expect(recordsIn(answer)).toBeGreaterThan(0);
+    },
+  );
+});
+
+/** Keys with their values in an answer, however deep. */
+function recordsIn(answer: unknown): number {
+  if (answer === null || typeof answer !== 'object') return 0;
+  return Object.entries(answer).reduce(
+    (sum, [name, value]) =>
+      sum + (name === 'kvs' || name === 'prevKvs' ? (value as readonly unknown[]).length : recordsIn(value)),
+    0,
+  );
+}

@@ -203,6 +203,20 @@ describe('a proposal', () => {
     expect(appends.map((sizes) => sizes.length)).toEqual([1]);
   });
 
+  it('that was taken is awaited until its caller goes or it has its result', async () => {
+    const { put, queue, waiters } = proposing();
+    const caller = { aborted: false };
+    const answers = [put(0, caller), put()];
+    queue.take(core().node);
+    const awaited = () => [1n, 2n].map((id) => waiters.isAwaited(id as never));
+    expect(awaited()).toEqual([true, true]);
+    caller.aborted = true;
+    expect(awaited()).toEqual([false, true]);
+    for (const id of [1n, 2n]) waiters.settle(id as never, { ok: true, value: 'done' });
+    expect(awaited()).toEqual([false, false]);
+    await Promise.all(answers);
+  });
+
   it('that the core drops is refused', async () => {
     const { put, queue, proposals } = proposing();
     const dropped = put();
