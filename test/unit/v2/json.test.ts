@@ -21,6 +21,13 @@ it.each([
   ['\xf4\x90\x80\x80', '"\\ufffd\\ufffd\\ufffd\\ufffd"'],
   ['\xf5\x80\x80\x80', '"\\ufffd\\ufffd\\ufffd\\ufffd"'],
   ['\xf0\x90\x80', '"\\ufffd\\ufffd\\ufffd"'],
+  // One that is cut short by something else, at each place.
+  ['\xc2A', '"\\ufffdA"'],
+  ['\xe2A\x80', '"\\ufffdA\\ufffd"'],
+  ['\xe2\x80A', '"\\ufffd\\ufffdA"'],
+  ['\xf0\x90A\x80', '"\\ufffd\\ufffdA\\ufffd"'],
+  ['\xf0\x90\x80A', '"\\ufffd\\ufffd\\ufffdA"'],
+  ['\xf0\x90\x80\xc0', '"\\ufffd\\ufffd\\ufffd\\ufffd"'],
 ])('writes %j as Go does', (bytes, json) => expect(jsonString(bytes)).toBe(json));
 
 it('writes and reads times to the nanosecond', () => {
