@@ -1,8 +1,8 @@
 /**
  * A transaction, applied: first every comparison of every level is evaluated against the state before it, which fixes
  * the path; then all that the path would do is checked; only then is anything executed, so that a refusal leaves
- * nothing behind (etcd #18799). Every member checks and writes all of it, also where no client waits: members that skip a
- * part come apart (etcd #18667). Only keys that are read for the answer alone are left where nobody waits for one.
+ * nothing behind (etcd #18799). Every member checks and writes all of it, also where no client waits: members that skip
+ * a part come apart (etcd #18667). Only keys that are read for the answer alone are left where nobody waits for one.
  * `etcd-diff:` etcd gathers them on every member. Source: etcd's server/etcdserver/txn.
  */
 import type { LeaseId } from '../../lib/ids.js';

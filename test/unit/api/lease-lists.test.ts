@@ -1,4 +1,4 @@
-/** Keys of a lease that has thousands, and lists of thousands of leases: made for those who still wait, a few a turn. */
+/** Keys of a lease with thousands, and lists of thousands of leases: made for those who still wait, a few a turn. */
 import { describe, expect, it } from 'vitest';
 import { AnswerQueue } from '../../../src/api/v3/answer-queue.js';
 import { leaseHandlers } from '../../../src/api/v3/lease.js';
