@@ -50,6 +50,8 @@ class BoltBackend implements FileBackend {
    * wait for it.
    */
   #exchange: Promise<void> | undefined;
+  /** Resolves when the last defragmentation that was asked for is over. */
+  #defrags: Promise<void> = Promise.resolve();
   /** Databases that wait to take this one's place: a defragmentation under way gives up. */
   #replacements = 0;
   #failure: Error | undefined;
@@ -154,19 +156,11 @@ class BoltBackend implements FileBackend {
    * reads, and the entries put meanwhile are in the log. They wait in the buffer, since a commit to the old file would
    * be lost.
    */
-  async defrag(caller?: Caller): Promise<void> {
-    for (;;) {
-      await this.#exchange;
-      await this.commit();
-      // A commit or an exchange may have begun between the one awaited and now; none begins once the next lines have
-      // run.
-      if (this.#committing !== undefined || this.#exchange !== undefined) continue;
-      this.#assertUsable();
-      checkWanted(caller);
-      const work = this.#defragNow();
-      this.#exchanging(work);
-      if (await work) return;
-    }
+  defrag(caller?: Caller): Promise<void> {
+    // One at a time: commits get through between two of them.
+    const work = this.#defrags.then(() => this.#defragWanted(caller));
+    this.#defrags = work.catch(() => {});
+    return work;
   }
 
   replace(path: string, replaced: () => void): Promise<void> {
@@ -256,6 +250,24 @@ class BoltBackend implements FileBackend {
     };
     const exchange = work.then(ended, ended);
     this.#exchange = exchange;
+  }
+
+  async #defragWanted(caller: Caller | undefined): Promise<void> {
+    for (;;) {
+      checkWanted(caller);
+      await this.commit();
+      checkWanted(caller);
+      // As for a database that is to take this one's place: no commit begins from here on, however many are asked for.
+      const work = this.#defragAfter([this.#exchange, this.#committing]);
+      this.#exchanging(work);
+      if (await work) return;
+    }
+  }
+
+  async #defragAfter(before: readonly (Promise<void> | undefined)[]): Promise<boolean> {
+    await Promise.allSettled(before);
+    this.#assertUsable();
+    return this.#defragNow();
   }
 
   /** False when it gave up, because another database is to take this one's place. */

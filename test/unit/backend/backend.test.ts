@@ -401,6 +401,32 @@ describe('defragmentation', () => {
     await backend.close();
   });
 
+  it('asked for during each other’s commits are made one after the other, and then all is quiet', async () => {
+    const disk = new MemoryDisk();
+    const backend = await opened(disk);
+    backend.put('key', number(1), bytes('x'));
+    const defrags: Promise<void>[] = [];
+    let commits = 0;
+    // As a member's: each commit says how far it has applied, so that none is empty.
+    backend.onBeforeCommit(() => {
+      if (++commits > 100) throw new Error('commits without an end');
+      backend.put('meta', bytes('index'), number(commits));
+      if (commits <= 4) defrags.push(backend.defrag());
+    });
+    let renames = 0;
+    disk.beforeChange = (what) => {
+      if (what === 'rename') renames++;
+    };
+    await backend.commit();
+    for (const defrag of defrags) await defrag;
+    expect([defrags.length, renames]).toEqual([4, 4]);
+    const before = commits;
+    for (let turn = 0; turn < 1000; turn++) await Promise.resolve();
+    expect(commits).toBe(before);
+    await backend.close();
+    expect(disk.list('/')).toEqual(['db']);
+  });
+
   it('that waits for another is not begun when its caller is gone; one that has begun goes on', async () => {
     const disk = new MemoryDisk();
     const backend = await opened(disk);
