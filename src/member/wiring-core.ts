@@ -256,7 +256,7 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
     bcryptCost: cost,
     timeoutMs,
     propose,
-    linearizable: () => reads.linearizable(),
+    linearizable: (caller) => reads.linearizable(caller),
     applied: () => entries.applied,
     clusterVersion: () => cluster.version,
   });

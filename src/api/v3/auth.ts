@@ -26,7 +26,7 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     request: RequestOf<K>,
   ) => {
     const response = await guard.as(call, (identity) =>
-      member.propose({ kind, request }, { identity, trace: call.trace }),
+      member.propose({ kind, request }, { identity, caller: call, trace: call.trace }),
     );
     return { ...response, header: member.header(response.header?.revision ?? 0) };
   };
@@ -35,15 +35,16 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     authDisable: (request, call) => through(call, 'authDisable', request),
     /** `etcd-diff:` a read like others. etcd proposes an entry, at which 3.4 members of the cluster end in a panic. */
     async authStatus(_request, call) {
-      await member.reads.linearizable();
+      await member.reads.linearizable(call);
       if (differenceOf('authStatusForAll', member.emulate)) await guard.as(call, () => {});
       else await guard.root(call);
       const { isEnabled: enabled, revision: authRevision } = member.auth;
       return { enabled, authRevision, header: header() };
     },
 
-    async authenticate({ name, password }, { trace }) {
-      return { token: await member.authentication.authenticate(name, password, trace), header: header() };
+    async authenticate({ name, password }, call) {
+      const options = { caller: call, trace: call.trace };
+      return { token: await member.authentication.authenticate(name, password, options), header: header() };
     },
 
     /** Who may not do it does not make us hash. */
@@ -52,7 +53,7 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
       const hidden =
         request.options?.noPassword === true
           ? { password: '', hashedPassword: '' }
-          : await member.authentication.passwordForEntry(request.password);
+          : await member.authentication.passwordForEntry(request.password, call);
       return through(call, 'authUserAdd', { ...request, ...hidden });
     },
     userGet: (request, call) => through(call, 'authUserGet', request),
@@ -62,7 +63,7 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     async userChangePassword(request, call) {
       await guard.root(call);
       const { password } = request;
-      const hidden = password === '' ? {} : await member.authentication.passwordForEntry(password);
+      const hidden = password === '' ? {} : await member.authentication.passwordForEntry(password, call);
       return through(call, 'authUserChangePassword', { ...request, ...hidden });
     },
     userGrantRole: (request, call) => through(call, 'authUserGrantRole', request),

@@ -13,14 +13,14 @@ import { createHash } from 'node:crypto';
 import { AuthError } from '../../auth/errors.js';
 import type { AuthStore } from '../../auth/store.js';
 import type { Identity, TokenAnswer, Tokens } from '../../auth/types.js';
+import { AbandonedError, type Caller, checkWanted } from '../../lib/caller.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Passwords } from '../../lib/passwords.js';
 import type { Random } from '../../lib/random.js';
-import type { CallTrace } from '../../lib/spans.js';
 import { innerText, wireErrors } from '../../proto/errors.js';
 import { EtcdError } from '../../proto/etcd-error.js';
-import type { Propose } from '../apply/operation.js';
+import type { Propose, ProposeOptions } from '../apply/operation.js';
 import { compareMinor } from '../membership/minor-version.js';
 
 const MIN_COST = 4;
@@ -49,7 +49,7 @@ export interface AuthenticationDeps {
   /** How long a call may wait for its token's login. */
   readonly timeoutMs: number;
   readonly propose: Propose;
-  readonly linearizable: () => Promise<void>;
+  readonly linearizable: (caller?: Caller) => Promise<void>;
   /** Index of the last entry applied. */
   readonly applied: () => number;
   /** undefined before there is one. */
@@ -75,10 +75,16 @@ interface WaitingCall {
   readonly goOn: () => void;
 }
 
+interface WaitingHash {
+  readonly caller: Caller | undefined;
+  readonly goOn: () => void;
+  readonly leave: () => void;
+}
+
 export class Authentication {
   #waitingCalls: WaitingCall[] = [];
   #hashing = 0;
-  readonly #waitingHashes: (() => void)[] = [];
+  #waitingHashes: WaitingHash[] = [];
   #expiredMs = 0;
   #stopped = false;
 
@@ -156,17 +162,22 @@ export class Authentication {
 
   // ---- logging in
 
-  /** The token. Rejects with AuthError. */
-  async authenticate(name: string, password: string, trace?: CallTrace): Promise<string> {
+  /** The token. Rejects with AuthError, and with AbandonedError. */
+  async authenticate(
+    name: string,
+    password: string,
+    options: Pick<ProposeOptions, 'caller' | 'trace'> = {},
+  ): Promise<string> {
     const { store, tokens, clock, logger } = this.deps;
-    await this.deps.linearizable();
+    await this.deps.linearizable(options.caller);
     for (;;) {
-      const revision = await this.#checkPassword(name, password).catch((cause: Error) => {
+      const revision = await this.#checkPassword(name, password, options.caller).catch((cause: Error) => {
+        if (cause instanceof AbandonedError) throw cause;
         logger.warn('invalid authentication was requested', { user: name, error: cause.message });
         throw cause;
       });
       const authenticate = { name, password: '', simpleToken: tokens.prefix() };
-      const login = await this.deps.propose({ kind: 'authenticate', request: authenticate }, { trace });
+      const login = await this.deps.propose({ kind: 'authenticate', request: authenticate }, options);
       if (store.revision === revision) return tokens.tokenOf(login, clock.wallMs());
       logger.info('revision when password checked became stale; retrying', {
         'checked-revision': revision,
@@ -176,10 +187,10 @@ export class Authentication {
   }
 
   /** The revision at which it held. */
-  async #checkPassword(name: string, password: string): Promise<number> {
+  async #checkPassword(name: string, password: string, caller: Caller | undefined): Promise<number> {
     const { store, passwords, logger } = this.deps;
     const { hash, revision } = store.passwordHashOf(name);
-    if (await this.#inTurn(() => passwords.verify(password, hash))) return revision;
+    if (await this.#inTurn(() => passwords.verify(password, hash), caller)) return revision;
     logger.info('invalid password', { 'user-name': name });
     throw new AuthError('authFailed');
   }
@@ -191,32 +202,45 @@ export class Authentication {
    * password: while the cluster's version says that one may be there, the password goes in the clear, as 3.4 itself
    * sends it, and each member hashes for itself.
    */
-  async passwordForEntry(password: string): Promise<EntryPassword> {
+  async passwordForEntry(password: string, caller?: Caller): Promise<EntryPassword> {
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) throw new Error('bcrypt: password length exceeds 72 bytes');
     const version = this.deps.clusterVersion();
     if (version !== undefined && compareMinor(version, KNOWS_HASHES) < 0) return { password, hashedPassword: '' };
     const salt = Buffer.alloc(SALT_BYTES);
     salt.writeBigUInt64LE(this.deps.random.uint64(), 0);
     salt.writeBigUInt64LE(this.deps.random.uint64(), 8);
-    const hash = await this.#inTurn(() => this.deps.passwords.hash(password, { cost: this.deps.bcryptCost, salt }));
+    const cost = this.deps.bcryptCost;
+    const hash = await this.#inTurn(() => this.deps.passwords.hash(password, { cost, salt }), caller);
     return { password: '', hashedPassword: Buffer.from(hash, 'latin1').toString('base64') };
   }
 
-  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
+  /** A caller that goes away meanwhile takes no turn: AbandonedError. */
+  async #inTurn<T>(run: () => Promise<T>, caller: Caller | undefined): Promise<T> {
     if (this.#hashing >= HASHES_AT_ONCE) {
+      if (this.#waitingHashes.length >= MAX_WAITING_HASHES) this.#forgetAbandoned();
       if (this.#waitingHashes.length >= MAX_WAITING_HASHES) throw new EtcdError('tooManyRequests');
-      await new Promise<void>((resolve) => this.#waitingHashes.push(resolve));
+      await new Promise<void>((goOn, reject) => {
+        const leave = (): void => reject(new AbandonedError('the caller is gone'));
+        this.#waitingHashes.push({ caller, goOn, leave });
+      });
     } else {
       this.#hashing++;
     }
     try {
+      checkWanted(caller);
       return await run();
     } finally {
       // The place goes straight to who waited longest; nobody may slip in between.
       const next = this.#waitingHashes.shift();
       if (next === undefined) this.#hashing--;
-      else next();
+      else next.goOn();
     }
+  }
+
+  #forgetAbandoned(): void {
+    const gone = this.#waitingHashes.filter(({ caller }) => caller?.aborted === true);
+    this.#waitingHashes = this.#waitingHashes.filter(({ caller }) => caller?.aborted !== true);
+    for (const { leave } of gone) leave();
   }
 }
 

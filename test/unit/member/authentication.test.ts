@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AuthError } from '../../../src/auth/errors.js';
 import { SimpleTokens } from '../../../src/auth/simple-tokens.js';
 import { AuthStore } from '../../../src/auth/store.js';
+import { AbandonedError } from '../../../src/lib/caller.js';
 import { type LogFields, type Logger, silentLogger } from '../../../src/lib/logger.js';
 import type { Passwords } from '../../../src/lib/passwords.js';
 import type { Operation, OperationKind, RequestOf, ResultOf } from '../../../src/member/apply/operation.js';
@@ -10,6 +11,7 @@ import { AuthRoleAddRequest, AuthUserAddRequest } from '../../../src/proto/gen/e
 import { fakePasswords } from '../../support/fake-passwords.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
 import { MemoryBackend } from '../../support/memory-backend.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -210,6 +212,73 @@ describe('passwords', () => {
       await settle();
     }
     expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd'].map(hashed));
+  });
+
+  it('are not hashed, nor compared, for callers that have gone, who make room for others', async () => {
+    const running: (() => void)[] = [];
+    const started: string[] = [];
+    const slow = async (password: string) => {
+      started.push(password);
+      await new Promise<void>((resolve) => running.push(resolve));
+    };
+    const logger = new RecordingLogger();
+    const { authentication, state } = scene({
+      logger,
+      passwords: {
+        verify: async (password) => slow(password).then(() => true),
+        hash: async (password) => slow(password).then(() => password),
+      },
+    });
+    const gone = { aborted: false };
+    const first = ['a', 'b'].map((password) => authentication.authenticate('root', password));
+    await settle();
+    // As many as may wait.
+    const left = Array.from({ length: 1000 }, (_, at) =>
+      at % 2 === 0
+        ? authentication.authenticate('root', 'gone', { caller: gone })
+        : authentication.passwordForEntry('gone', gone),
+    );
+    const all = Promise.allSettled(left);
+    await settle();
+    await expect(authentication.passwordForEntry('too many')).rejects.toThrow('too many requests');
+    gone.aborted = true;
+    const last = authentication.passwordForEntry('last');
+    for (const { reason } of (await all) as PromiseRejectedResult[]) expect(reason).toBeInstanceOf(AbandonedError);
+    running[0]?.();
+    await settle();
+    expect(started).toEqual(['a', 'b', 'last']);
+    for (const at of [1, 2]) running[at]?.();
+    expect(await last).toEqual(hashed('last'));
+    await Promise.all(first);
+    expect(state.proposed).toHaveLength(2);
+    // Nobody gave a wrong password.
+    expect(logger.records.filter(({ message }) => message.includes('invalid'))).toEqual([]);
+  });
+
+  it('of callers that go while they wait for their turn are passed over', async () => {
+    const running: (() => void)[] = [];
+    const { authentication } = scene({
+      passwords: {
+        hash: async (password) => {
+          await new Promise<void>((resolve) => running.push(resolve));
+          return password;
+        },
+      },
+    });
+    const caller = { aborted: false };
+    const [, , gone, next] = [
+      authentication.passwordForEntry('a'),
+      authentication.passwordForEntry('b'),
+      authentication.passwordForEntry('gone', caller),
+      authentication.passwordForEntry('next'),
+    ];
+    caller.aborted = true;
+    const failed = expect(gone).rejects.toThrow(AbandonedError);
+    running[0]?.();
+    await failed;
+    await settle();
+    running[2]?.();
+    expect(await next).toEqual(hashed('next'));
   });
 
   it('that fail make room like others', async () => {
