@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Election } from '../../../src/client/concurrency/election.js';
-import { Mutex } from '../../../src/client/concurrency/mutex.js';
+import { leaseHex, Mutex } from '../../../src/client/concurrency/mutex.js';
 import { Session } from '../../../src/client/concurrency/session.js';
 import { mirror } from '../../../src/client/mirror.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
@@ -44,6 +44,35 @@ it('a session is not opened for a caller who has given up', async () => {
 });
 
 describe('a lock', () => {
+  it('that was never asked for is nobody’s', async () => {
+    const mutex = new Mutex(await openSession(), 'l');
+    expect([mutex.key, mutex.header]).toEqual(['\0', undefined]);
+    expect(mutex.isOwner().targetUnion).toEqual({ case: 'createRevision', value: -1 });
+  });
+
+  it('hangs on a key with the lease in hex', async () => {
+    const session = await openSession();
+    const mutex = new Mutex(session, 'l');
+    await mutex.lock();
+    expect(mutex.key).toBe(`l/${leaseHex(session.lease)}`);
+    expect([255n, 0x7fff_ffff_ffff_ffffn].map((lease) => leaseHex(lease as never))).toEqual(['ff', '7fffffffffffffff']);
+  });
+
+  it('is waited for through changes of the key before it, without asking again', async () => {
+    const [one, two] = [new Mutex(await openSession(), 'l'), new Mutex(await openSession(), 'l')];
+    await one.lock();
+    const waiting = two.lock();
+    await store.turn();
+    const before = store.asked('Range').length;
+    for (const value of ['changed', 'again']) {
+      store.put(one.key, value);
+      expect(await isSettled(waiting)).toBe(false);
+    }
+    expect(store.asked('Range')).toHaveLength(before);
+    await one.unlock();
+    expect(await isSettled(waiting)).toBe(true);
+  });
+
   it('is owned by nobody who has let it go, in the eyes of a transaction', async () => {
     const mutex = new Mutex(await openSession(), 'l');
     await mutex.lock();
@@ -330,6 +359,25 @@ describe('an election', () => {
     expect(store.keys.size).toBe(1);
     await election.campaign('second');
     expect(textOf((await election.leader())?.kv.value ?? new Uint8Array())).toBe('second');
+  });
+
+  it('that is lost sight of leaves the candidacy to its session, as etcd', async () => {
+    const session = await openSession();
+    const [one, two] = [new Election(await openSession(), 'e'), new Election(session, 'e')];
+    await one.campaign('first');
+    const waiting = two.campaign('second', { signal: new AbortController().signal });
+    const failed = expect(waiting).rejects.toThrow('lost watcher');
+    await store.turn();
+    const key = two.key;
+    expect(key).not.toBe('');
+    const before = store.asked('Txn').length;
+    await session.client.close();
+    await store.turn();
+    await failed;
+    expect(two.key).toBe('');
+    expect(store.asked('Txn')).toHaveLength(before);
+    expect([...store.keys.keys()]).toEqual([one.key, key]);
+    await expect(two.proclaim('late')).rejects.toThrow('election: not leader');
   });
 
   it('that a candidate enters again is entered once, with what it says now', async () => {
