@@ -26,10 +26,10 @@ interface RequestLine {
   readonly protocol: 'HTTP/1.0' | 'HTTP/1.1';
 }
 
-const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-const token = new RegExp(`^${TOKEN}$`);
+const TOKEN = "!#$%&'*+\\-.^_`|~0-9A-Za-z";
+const token = new RegExp(`^[${TOKEN}]+$`);
 /** The first header's line may not begin with white space. */
-const spacedName = new RegExp(`^${TOKEN}(?: +(?:${TOKEN})?)+$`);
+const spacedName = new RegExp(`^[${TOKEN}][${TOKEN} ]*$`);
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
 /** A path with nothing to be undone or refused. */
 const plainTarget = /^\/[!-$&-~]*$/;
