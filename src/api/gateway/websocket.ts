@@ -44,8 +44,8 @@ export async function serveWebSocket(request: HttpRequest, options: WebSocketOpt
 }
 
 /** Whether a header is a list that has the word, in any case. */
-export const isListed = (list: string | undefined, word: string): boolean =>
-  list !== undefined && list.split(',').some((each) => each.trim().toLowerCase() === word);
+export const isListed = (list = '', word: string): boolean =>
+  list.split(',').some((each) => each.trim().toLowerCase() === word);
 
 /** What is wrong with it is not told. */
 function refusalOf({ method, headers }: HttpRequest): 400 | 405 | undefined {
