@@ -53,6 +53,7 @@ export default class MakeMirror extends CtlCommand {
     if (flags['no-dest-prefix'] && flags['dest-prefix'] !== '') {
       fail(ExitCode.badArgs, '`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one');
     }
+    // etcd-diff: with `--rev`, etcd's leaves the prefix out where none is given: what is resumed would go elsewhere.
     const destinationPrefix = flags['no-dest-prefix']
       ? ''
       : flags['dest-prefix'] === ''

@@ -9,7 +9,7 @@ import { tlsLimits } from '../lib/go/tls.js';
 import { refusalOfAddress } from '../lib/os/client-address.js';
 import { readFile } from '../lib/os/read-file.js';
 import { systemAuthorities } from '../lib/os/system-authorities.js';
-import { checkPair, readPair } from '../lib/os/tls-files.js';
+import { checkAuthorities, checkPair, readPair } from '../lib/os/tls-files.js';
 import { certificatesOf } from '../lib/os/tls-verify.js';
 import type { TlsContents, TlsOptions, TlsPeer } from '../lib/tls.js';
 
@@ -73,14 +73,8 @@ function checkFiles({ certFile = '', keyFile = '', clientCertFile = '', clientKe
  * versions do not start either.
  */
 function readAuthorities(path: string): Buffer {
-  const file = readFile(path);
-  let count: number;
-  try {
-    count = certificatesOf(file).length;
-  } catch (cause) {
-    throw new Error('x509: malformed certificate', { cause });
-  }
-  if (count === 0) throw new Error('no certificates were loaded from CA files');
+  const file = checkAuthorities(readFile(path));
+  if (certificatesOf(file).length === 0) throw new Error('no certificates were loaded from CA files');
   return file;
 }
 

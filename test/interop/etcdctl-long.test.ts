@@ -3,10 +3,12 @@
  * real member of its own that went through the same. What they print while things happen, what they end with, and how.
  * Runs for each version whose real programs the environment names.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { issue } from '../support/certificates.js';
+import { freePort } from '../support/free-port.js';
 import { buildPrograms, type MemberProcess, ourProgram, realReleases, startAlone } from '../support/member-process.js';
 import { outputOf, RunningProgram } from '../support/program.js';
 
@@ -95,6 +97,39 @@ const lastOf: Readonly<Record<string, RegExp>> = {
   json: /bGFzdA==.*\n/,
   fields: /"last"[\s\S]*"Lease" : \d+\n/,
 };
+
+const CA = '--dest-cacert=FOLDER/ca.crt';
+const OWN_CERTIFICATE = ['--dest-cert=FOLDER/own.crt', '--dest-key=FOLDER/own.key'];
+
+/** Keys that were there and keys that come, at a member of its own; how it ends, and what that member has then. */
+async function mirror(
+  side: Side,
+  flags: readonly string[],
+  { to = 'plain' }: { readonly to?: 'plain' | 'TLS' | 'TLS for known clients' } = {},
+): Promise<void> {
+  const { real, folder } = side.setting;
+  const tlsPort = await freePort();
+  const server = [`--cert-file=${folder}/own.crt`, `--key-file=${folder}/own.key`];
+  const known = to === 'TLS' ? [] : ['--client-cert-auth', `--trusted-ca-file=${folder}/ca.crt`];
+  const { member, port } = await startAlone(join(real, 'etcd'), folder, {
+    flags: to === 'plain' ? [] : [...server, ...known],
+    ...(to !== 'plain' && { alsoListens: `https://127.0.0.1:${tlsPort}` }),
+  });
+  await using _member = member;
+  for (const put of ['put a/1 x', 'put a/2 y', 'put b z']) await side.ctl(put);
+  const words = flags.map((flag) => flag.replace('FOLDER', folder));
+  await using running = side.start(['make-mirror', ...words, `127.0.0.1:${to === 'plain' ? port : tlsPort}`]);
+  const copy = (): Promise<string> => side.ctl('get  --prefix', { port });
+  await side.untilWatched(1);
+  await side.ctl('txn', { input: '\nput a/3 v\nput a/4 v\nput a/5 v\nput b y\n\n\n' });
+  await side.ctl('del a/1');
+  await side.ctl('put a/last x');
+  for (let attempt = 0; attempt < 1200 && !(await copy()).includes('last'); attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await side.interrupt(running);
+  side.outcomes.push(await copy());
+}
 
 type Story = (side: Side) => Promise<void>;
 
@@ -286,27 +321,26 @@ const stories: Readonly<Record<string, Story>> = {
       ['--prefix=a/', '--dest-prefix=z/'],
       ['--prefix=a/', '--no-dest-prefix'],
       ['--dest-prefix=z/'],
-    ].map((flags): [string, Story] => [
-      `make-mirror ${flags.join(' ')}`,
-      async (side) => {
-        const { real, folder } = side.setting;
-        const { member, port } = await startAlone(join(real, 'etcd'), folder);
-        await using _member = member;
-        for (const put of ['put a/1 x', 'put a/2 y', 'put b z']) await side.ctl(put);
-        await using mirror = side.start(['make-mirror', ...flags, `127.0.0.1:${port}`]);
-        const copy = (): Promise<string> => side.ctl('get  --prefix', { port });
-        await side.untilWatched(1);
-        await side.ctl('txn', { input: '\nput a/3 v\nput b y\n\n\n' });
-        await side.ctl('del a/1');
-        await side.ctl('put a/last x');
-        for (let attempt = 0; attempt < 1200 && !(await copy()).includes('last'); attempt++) {
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-        await side.interrupt(mirror);
-        side.outcomes.push(await copy());
-      },
-    ]),
+    ].map((flags): [string, Story] => [`make-mirror ${flags.join(' ')}`, (side) => mirror(side, flags)]),
   ),
+  'make-mirror that takes a key for an authority': async (side) => {
+    const ca = `--dest-cacert=${side.setting.folder}/own.key`;
+    await using refused = side.start(['make-mirror', '--dest-insecure-transport=false', ca, '127.0.0.1:1']);
+    await side.untilEnd(refused);
+  },
+  'make-mirror over TLS': (side) => mirror(side, ['--dest-insecure-transport=false', CA], { to: 'TLS' }),
+  'make-mirror over TLS with a certificate': (side) =>
+    mirror(side, ['--dest-insecure-transport=false', CA, ...OWN_CERTIFICATE], { to: 'TLS for known clients' }),
+};
+
+/** Flags of 3.6; in older ones of ours they are there too. */
+const since36: Readonly<Record<string, Story>> = {
+  'make-mirror --max-txn-ops=1': (side) => mirror(side, ['--max-txn-ops=1']),
+  'make-mirror --max-txn-ops=2 --prefix=a/': (side) => mirror(side, ['--max-txn-ops=2', '--prefix=a/']),
+  'make-mirror from a revision on': async (side) => {
+    await side.ctl('put a/0 x');
+    await mirror(side, [`--rev=${(await side.revision()) + 2}`]);
+  },
 };
 
 describe.skipIf(realReleases.length === 0).each(realReleases)(
@@ -318,6 +352,10 @@ describe.skipIf(realReleases.length === 0).each(realReleases)(
 
     beforeAll(async () => {
       buildPrograms();
+      const ca = issue({ commonNames: ['ca'], isAuthority: true });
+      const own = issue({ by: ca, addresses: ['127.0.0.1'], usages: ['server', 'client'] });
+      const files = { 'ca.crt': ca.cert, 'own.crt': own.cert, 'own.key': own.key };
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
       for (const program of [join(real, 'etcdctl'), ourProgram('etcdctl')]) {
         const env = {
           ETCDCTL_API: version === '3.4' ? '3' : undefined,
@@ -335,7 +373,7 @@ describe.skipIf(realReleases.length === 0).each(realReleases)(
       rmSync(folder, { recursive: true, force: true });
     });
 
-    it.each(Object.entries(stories))(
+    it.each(Object.entries({ ...stories, ...(version >= '3.6' && since36) }))(
       '%s',
       async (_, tell) => {
         await Promise.all(

@@ -54,18 +54,25 @@ export class MemberProcess extends RunningProgram {
 /** What a member by itself tells others: alike for each, so that ids are equal. */
 const NOWHERE = 'http://127.0.0.1:1';
 
+interface AloneOptions {
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Another address for clients. */
+  readonly alsoListens?: string;
+}
+
 /** A member by itself, healthy, and the port of its clients. */
 export async function startAlone(
   program: string,
   folder: string,
-  { flags = [], env = {} }: { flags?: readonly string[]; env?: Readonly<Record<string, string | undefined>> } = {},
+  { flags = [], env = {}, alsoListens }: AloneOptions = {},
 ): Promise<{ member: MemberProcess; port: number }> {
   const [port, peerPort] = [await freePort(), await freePort()];
   const member = new MemberProcess(
     program,
     [
       `--data-dir=${join(folder, String(port))}`,
-      `--listen-client-urls=http://127.0.0.1:${port}`,
+      `--listen-client-urls=${[`http://127.0.0.1:${port}`, ...(alsoListens === undefined ? [] : [alsoListens])]}`,
       `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
       `--advertise-client-urls=${NOWHERE}`,
       `--initial-advertise-peer-urls=${NOWHERE}`,

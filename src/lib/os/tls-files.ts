@@ -19,7 +19,7 @@ export function readTls(options: TlsOptions): TlsContents {
   return {
     ...(certFile !== '' && readPair(certFile, keyFile)),
     ...tlsLimits(options),
-    ca: trustedCaFile === '' ? undefined : readFile(trustedCaFile),
+    ca: trustedCaFile === '' ? undefined : checkAuthorities(readFile(trustedCaFile)),
     serverName: serverName === '' ? undefined : serverName,
     insecureSkipVerify: options.insecureSkipVerify,
   };
@@ -45,6 +45,18 @@ export function checkPair(pair: KeyPair): KeyPair {
   return pair;
 }
 
+/** Whatever stands in the file in PEM has to be a certificate: a key among them, say, is the wrong file. */
+export function checkAuthorities(bundle: Buffer): Buffer {
+  for (const [, text = ''] of bundle.toString('latin1').matchAll(pemBlock)) {
+    const bytes = Buffer.from(text, 'base64');
+    // A sequence that does not hold what a certificate does.
+    const message = bytes[0] === 0x30 ? 'x509: malformed tbs certificate' : 'x509: malformed certificate';
+    parse(() => new X509Certificate(bytes), message);
+  }
+  return bundle;
+}
+
+const pemBlock = /-----BEGIN [^-]+-----\r?\n([A-Za-z0-9+/=\s]*)-----END /g;
 const isPem = (bytes: Buffer): boolean => bytes.includes('-----BEGIN ');
 
 function parse<T>(read: () => T, message: string): T {
