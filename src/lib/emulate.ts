@@ -133,6 +133,8 @@ const differences = {
   downgradesClusterFirst: since36,
   /** `Downgrade` answers with the cluster's version in three parts; later in two. */
   downgradeTellsPatch: row(true, true, false, false),
+  /** That the storage version follows the cluster's is told, and only then that a member is ready for a downgrade. */
+  tellsStorageVersion: since36,
   /** Calling off a downgrade where there is none is no error. */
   cancelsNoDowngrade: since36,
   /** One that joins asks whether the cluster is being downgraded, and is then taken with a version lower by one. */

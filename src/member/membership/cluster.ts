@@ -14,6 +14,7 @@ import {
 } from '../../backend/schema/cluster.js';
 import { deleteMember, putMember, readMembers } from '../../backend/schema/members.js';
 import { putRemovedMember } from '../../backend/schema/members-removed.js';
+import { detectStorageVersion } from '../../backend/schema/meta.js';
 import type { Backend } from '../../backend/types.js';
 import {
   type ClusterMember,
@@ -29,7 +30,7 @@ import {
   storeRemoval,
   storeVersion,
 } from '../../datadir/v2-membership.js';
-import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
+import { differenceOf, type EmulatedVersion, fullVersionOf } from '../../lib/emulate.js';
 import { type ClusterId, hexId, type MemberId } from '../../lib/ids.js';
 import type { LogFields, Logger } from '../../lib/logger.js';
 import type { V2Store } from '../../v2/store.js';
@@ -100,6 +101,7 @@ export class Cluster {
     this.#version = state.version;
     this.#downgrade = readDowngrade(this.backend);
     this.#tellRestored();
+    if (this.#version !== undefined) this.#tellDowngrading(this.#version);
   }
 
   #tellRestored(): void {
@@ -221,22 +223,47 @@ export class Cluster {
     storeVersion(this.v2, version);
     if (options.persist) {
       writeClusterVersion(this.backend, version);
-      followClusterVersion(this.backend, version);
     }
-    if (from === version) return;
     if (from === undefined)
       this.logger.info('set initial cluster version', { ...this.#ids, 'cluster-version': majorMinor(version) });
-    else this.logger.info('updated cluster version', { ...this.#ids, from: majorMinor(from), to: majorMinor(version) });
-    this.#tellEnabled();
+    else if (from !== version)
+      this.logger.info('updated cluster version', { ...this.#ids, from: majorMinor(from), to: majorMinor(version) });
+    if (from !== version) this.#tellEnabled();
+    if (options.persist) this.#followVersion(version);
+  }
+
+  #followVersion(version: string): void {
+    const before = detectStorageVersion(this.backend);
+    followClusterVersion(this.backend, version);
+    const now = detectStorageVersion(this.backend);
+    if (now === before || now === undefined || !differenceOf('tellsStorageVersion', this.emulate)) return;
+    const versions = { 'cluster-version': version, 'storage-version': before ?? '' };
+    this.logger.info('cluster version differs from storage version.', versions);
+    this.logger.info('updated storage version', { 'new-storage-version': now });
+    if (this.#downgrade.enabled) this.#tellReady();
   }
 
   setDowngrade(downgrade: DowngradeInfo, options: { persist: boolean }): void {
     this.#downgrade = downgrade;
     if (options.persist) writeDowngrade(this.backend, downgrade);
-    if (!downgrade.enabled) return;
+    if (downgrade.enabled && !differenceOf('tellsStorageVersion', this.emulate)) this.#tellReady();
+  }
+
+  #tellReady(): void {
     this.logger.info('The server is ready to downgrade', {
-      'target-version': downgrade.targetVersion,
-      'server-version': this.#version ?? 'not_decided',
+      'target-version': this.#downgrade.targetVersion,
+      'server-version': fullVersionOf[this.emulate],
+    });
+  }
+
+  /** It has come up in the version that its cluster is to have. */
+  #tellDowngrading(version: string): void {
+    const { enabled, targetVersion } = this.#downgrade;
+    if (!enabled || majorMinor(targetVersion) !== this.emulate) return;
+    this.logger.info('cluster is downgrading to target version', {
+      'target-cluster-version': targetVersion,
+      ...(!differenceOf('tellsStorageVersion', this.emulate) && { 'determined-cluster-version': majorMinor(version) }),
+      'current-server-version': fullVersionOf[this.emulate],
     });
   }
 

@@ -64,7 +64,7 @@ export class Downgrade {
     } catch (cause) {
       const isNone = cause instanceof EtcdError && cause.row === 'noInflightDowngrade';
       if (!isNone || !differenceOf('cancelsNoDowngrade', config.emulate)) throw cause;
-      logger.error('failed to cancel downgrade', { error: cause.message });
+      logger.warn('failed to cancel downgrade', { error: cause.message });
       return cluster.version ?? '';
     }
   }

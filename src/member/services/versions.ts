@@ -61,6 +61,10 @@ export class Versions {
 
   stop(): void {
     this.#stopped.abort();
+    const { config, logger } = this.deps;
+    if (!differenceOf('tellsStorageVersion', config.emulate)) return;
+    logger.info("server has stopped; stopping cluster version's monitor");
+    logger.info("server has stopped; stopping storage version's monitor");
   }
 
   #run(work: Promise<void>, failure: string): void {

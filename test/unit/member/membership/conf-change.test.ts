@@ -156,9 +156,57 @@ describe('a change', () => {
     again.setVersion('3.5.0', { persist: true });
     expect(told()).toEqual([]);
     again.setVersion('3.6.0', { persist: true });
-    expect(told()).toEqual(['updated cluster version', 'enabled capabilities for version 3.6']);
+    expect(told()).toEqual([
+      'updated cluster version',
+      'enabled capabilities for version 3.6',
+      'cluster version differs from storage version. 3.6.0',
+      'updated storage version',
+    ]);
     again.restore({ members: [member(1n, 1)], removed: [], version: '3.6.0' });
     expect(told()).toEqual(['recovered/added member from store', 'set cluster version from store 3.6']);
+  });
+
+  it.each<[EmulatedVersion, string, unknown[]]>([
+    [
+      '3.7',
+      '3.6.0',
+      [
+        ['updated cluster version', { from: '3.7', to: '3.6' }],
+        ['cluster version differs from storage version.', { 'cluster-version': '3.6.0', 'storage-version': '3.7.0' }],
+        ['updated storage version', { 'new-storage-version': '3.6.0' }],
+        ['The server is ready to downgrade', { 'target-version': '3.6.0', 'server-version': '3.7.3' }],
+      ],
+    ],
+    [
+      '3.5',
+      '3.4.0',
+      [
+        ['The server is ready to downgrade', { 'target-version': '3.4.0', 'server-version': '3.5.30' }],
+        ['updated cluster version', { from: '3.5', to: '3.4' }],
+      ],
+    ],
+  ])('of the version in a downgrade of %s is told, and when a member is ready for it', (emulate, target, told) => {
+    const logger = new RecordingLogger();
+    const lowered = new Cluster(9n as never, 1n as never, backend, new V2Store(), logger, emulate);
+    lowered.setVersion(`${emulate}.0`, { persist: true });
+    logger.records.length = 0;
+    lowered.setDowngrade({ enabled: true, targetVersion: target }, { persist: true });
+    lowered.setVersion(target, { persist: true });
+    const records = logger.records.map(({ message, fields }) => {
+      const { 'cluster-id': _cluster, 'local-member-id': _local, ...own } = fields;
+      return [message, own];
+    });
+    expect(records.filter(([message]) => !String(message).startsWith('enabled'))).toEqual(told);
+
+    const after = new RecordingLogger();
+    const lower = target.slice(0, 3) as EmulatedVersion;
+    const restarted = new Cluster(9n as never, 1n as never, backend, new V2Store(), after, lower);
+    restarted.restore({ members: [], removed: [], version: target });
+    expect(after.records.at(-1)).toMatchObject({
+      message: 'cluster is downgrading to target version',
+      fields: { 'target-cluster-version': target },
+    });
+    expect('determined-cluster-version' in (after.records.at(-1)?.fields ?? {})).toBe(lower === '3.4');
   });
 
   it('is logged where the bucket is corrected, of a member that publishes itself as well', () => {

@@ -223,7 +223,9 @@ describe('a downgrade', () => {
   it('is called off where there is one; 3.6 takes it lightly where there is none', async () => {
     const { run, proposed } = downgrade({ target: '3.5.0' });
     expect([await run(2, ''), proposed]).toEqual(['3.6', [{ enabled: false, ver: '' }]]);
-    expect(await downgrade({}).run(2, '')).toBe('3.6');
+    const none = downgrade({});
+    expect(await none.run(2, '')).toBe('3.6');
+    expect(none.logger.records).toMatchObject([{ level: 'warn', message: 'failed to cancel downgrade' }]);
     const earlier = downgrade({ emulate: '3.5', version: '3.5.0', target: '3.4.0' });
     expect(await earlier.run(2, '')).toBe('3.5.0');
     expect(await downgrade({ emulate: '3.5' }).run(2, '')).toBe('noInflightDowngrade');
