@@ -32,6 +32,7 @@ import { openParts } from '../member/bootstrap/open.js';
 import { snapDirOf, walDirOf } from '../member/bootstrap/paths.js';
 import type { DiskObserver } from '../member/bootstrap/types.js';
 import { Member } from '../member/member.js';
+import { majorMinor } from '../member/membership/cluster.js';
 import type { MemberMetrics } from '../member/metrics/metrics.js';
 import { requestTimeoutMs } from '../member/world/types.js';
 import { hasWal } from '../wal/index.js';
@@ -113,6 +114,7 @@ async function listen(ports: Ports, options: MemberOptions, logger: Logger): Pro
     throw cause;
   }
   logger.info('configuring client listeners', { 'listen-client-urls': textsOf(listenClientUrls) });
+  if (options.enablePprof) logger.info('pprof is enabled', { path: '/debug/pprof' });
   await ports.listen('client', listenClientUrls, clientTls);
   await ports.listen('http', options.listenClientHttpUrls, clientTls);
   await ports.listen('metrics', options.listenMetricsUrls, clientTls);
@@ -216,10 +218,13 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
       host.setLogLevel,
     );
     await maybeDefragment(member.backend, options.bootstrapDefragThresholdMegabytes, logger);
+    const { version } = member.cluster;
     logger.info('starting etcd server', {
       'local-member-id': member.id.toString(16),
       'local-server-version': member.serverVersion,
-      'cluster-version': member.cluster.version ?? 'to_be_decided',
+      ...(version === undefined
+        ? { 'cluster-version': 'to_be_decided' }
+        : { 'cluster-id': member.cluster.id.toString(16), 'cluster-version': majorMinor(version) }),
     });
     ports.serve('peer', faces.peer);
     ports.tellServingPeers();
@@ -230,6 +235,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
     ports.serve('metrics', faces.metrics);
     ports.tellServing('client');
     ports.tellServing('http');
+    for (const address of textsOf(options.listenMetricsUrls)) logger.info('serving metrics', { address });
     logger.info('now serving peer/client/metrics', {
       'local-member-id': member.id.toString(16),
       'initial-advertise-peer-urls': options.initialAdvertisePeerUrls,
