@@ -7,6 +7,7 @@ import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { differenceOf } from '../../src/lib/emulate.js';
 import type { Failpoints } from '../../src/lib/failpoints/failpoints.js';
 import type { OsLogger } from '../../src/lib/os/logger.js';
+import { processors } from '../../src/lib/os/processors.js';
 import { readFile } from '../../src/lib/os/read-file.js';
 import type { Running } from '../../src/start/start-etcd.js';
 
@@ -38,6 +39,7 @@ export default class Start extends BaseCommand {
       defaultHost: findDefaultHost,
       nodeVersion: process.version,
       platform: goPlatform(),
+      processors: processors(),
     });
     switch (outcome.t) {
       case 'exit':
@@ -52,6 +54,9 @@ export default class Start extends BaseCommand {
       }
       case 'member': {
         const log = await this.#openLog(outcome.options.log, outcome.lines, outcome.options.emulate);
+        const deprecated = outcome.lines.filter(({ isBare }) => isBare);
+        // A member's options are looked at a second time.
+        if (outcome.options.v2Proxy.mode === 'off') this.#write(deprecated, log);
         await this.#serve(outcome.options, log);
         log.close();
         return;
@@ -60,6 +65,12 @@ export default class Start extends BaseCommand {
   }
 
   async #openLog(options: LogOptions, lines: readonly LogLine[], version: EmulatedVersion): Promise<OsLogger> {
+    if (options.format === 'capnslog') {
+      const { createCapnslogLogger } = await import('../../src/lib/os/capnslog-logger.js');
+      const log = createCapnslogLogger({ ...options, wallMs: this.io.wallMs });
+      this.#write(lines, log);
+      return log;
+    }
     const { createLogger } = await import('../../src/lib/os/logger.js');
     const { LogOutputError } = await import('../../src/lib/os/log-output-error.js');
     const open = (outputs: readonly string[]): OsLogger =>
@@ -79,8 +90,15 @@ export default class Start extends BaseCommand {
       fallback.warn('failed to verify flags', { error: error.message });
       exitSilently(1);
     }
-    for (const { level, message, fields } of lines) log[level](message, fields);
+    this.#write(lines, log);
     return log;
+  }
+
+  #write(lines: readonly LogLine[], log: OsLogger): void {
+    for (const { level, message, fields, isBare = false } of lines) {
+      if (isBare) this.io.stderr.write(`${message}\n`);
+      else log[level](message, fields);
+    }
   }
 
   /** Of a member that is being tried out: none unless one of gofail's variables is set. */

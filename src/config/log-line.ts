@@ -5,4 +5,6 @@ export interface LogLine {
   readonly level: 'info' | 'warn' | 'fatal';
   readonly message: string;
   readonly fields: LogFields;
+  /** The message stands alone on standard error, whatever the log is. */
+  readonly isBare?: boolean;
 }

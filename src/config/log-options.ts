@@ -1,12 +1,24 @@
 /** Where the log goes and what is in it: what etcd refuses of these options, and what they come to. */
+import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
+import { type CapnslogLetter, parseCapnslogLevel } from '../lib/go/capnslog.js';
 import { goQuote } from '../lib/go/quote.js';
+import type { LogLine } from './log-line.js';
 import { parseLogRotation } from './log-rotation.js';
-import type { LogLevel, LogOptions } from './member-options.js';
+import type { CapnslogOptions, LogLevel, LogOptions } from './member-options.js';
 import type { Values } from './options.js';
 
-/** The log is set up first, so its complaints come first. An unknown level is a panic, see `unknownLevel`. */
-export function checkLog(values: Values): string | undefined {
-  if (values.logger === 'capnslog') return '--logger=capnslog is removed in v3.5';
+/** What logs until the options are known. */
+export const firstLog = (emulate: EmulatedVersion): LogOptions =>
+  differenceOf('hasCapnslog', emulate)
+    ? { format: 'capnslog', level: 'info', packageLetters: new Map(), output: 'stderr', showsPlaces: false }
+    : { format: 'json', level: 'info', outputs: ['stderr'] };
+
+/** The log is set up first, so its complaints come first. An unknown level is a panic, see `levelPanic`. */
+export function checkLog(values: Values, emulate: EmulatedVersion): string | undefined {
+  if (values.logger === 'capnslog')
+    return differenceOf('hasCapnslog', emulate)
+      ? checkCapnslogOutputs(values['log-outputs'])
+      : '--logger=capnslog is removed in v3.5';
   if (values.logger !== 'zap') return `unknown logger option ${goQuote(values.logger)}`;
   const outputs = values['log-outputs'];
   if (outputs.length > 1 && outputs.includes('default')) return 'multi logoutput for "default" is not supported yet';
@@ -30,6 +42,33 @@ export function checkLog(values: Values): string | undefined {
   return undefined;
 }
 
+function checkCapnslogOutputs(outputs: readonly string[]): string | undefined {
+  const [output = 'default'] = outputs;
+  if (outputs.length > 1) {
+    const shown = [...outputs].sort().map(goQuote).join(' ');
+    return `--logger=capnslog supports only 1 value in '--log-outputs', got [${shown}]`;
+  }
+  if (['default', 'stderr', 'stdout'].includes(output)) return undefined;
+  return `unknown log-output ${goQuote(output)} (only supports "default", "stderr", "stdout")`;
+}
+
+/** What 3.4 says of the older ways to ask for a log, whenever it looks at its options. */
+export function deprecatedLogOptions(values: Values, emulate: EmulatedVersion): readonly LogLine[] {
+  if (!differenceOf('hasCapnslog', emulate)) return [];
+  const { debug, logger, 'log-level': level, 'log-package-levels': packages } = values;
+  const warnings: string[] = [];
+  // The missing bracket, and "Deprecated" of what is none, are etcd's.
+  if (debug) warnings.push("Deprecated '--debug' flag is set to true (use '--log-level=debug' instead");
+  if (debug && level !== 'debug')
+    warnings.push(`Deprecated '--debug' flag is set to true with inconsistent '--log-level=${level}' flag`);
+  if (logger === 'capnslog') warnings.push(deprecated('logger', logger));
+  if (packages !== '') warnings.push(deprecated('log-package-levels', packages));
+  return warnings.map((text) => ({ level: 'warn', message: `[WARNING] ${text}`, fields: {}, isBare: true }));
+}
+
+const deprecated = (name: string, value: string): string =>
+  `Deprecated '--${name}=${value}' flag is set; use '--logger=zap' flag instead`;
+
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
 
 /** Levels as zap names them; the empty word is info. */
@@ -38,12 +77,44 @@ export function parseLogLevel(text: string): LogLevel | undefined {
   return levels.find((level) => level === text || level.toUpperCase() === text);
 }
 
+/** How an unknown level ends in a panic. */
+export const levelPanic = ({ logger, 'log-level': level }: Values): string =>
+  `panic: ${logger === 'capnslog' ? `unknown level ${goQuote(level)}` : `unrecognized level: "${level}"`}\n`;
+
+/** `raft=DEBUG,*=ERROR`; an Error when `text` says something else. */
+export function parsePackageLevels(text: string): ReadonlyMap<string, CapnslogLetter> | Error {
+  const letters = new Map<string, CapnslogLetter>();
+  for (const setting of text === '' ? [] : text.split(',')) {
+    const [name = '', word] = setting.split('=');
+    if (word === undefined) return new Error(`oddly structured \`pkg=level\` option: ${setting}`);
+    const letter = parseCapnslogLevel(word);
+    if (letter === undefined) return new Error(`couldn't parse log level ${word}`);
+    letters.set(name, letter);
+  }
+  return letters;
+}
+
+function capnslogOptionsOf(values: Values): CapnslogOptions {
+  const [output = 'default'] = values['log-outputs'];
+  const packageLetters = parsePackageLevels(values['log-package-levels']);
+  return {
+    format: 'capnslog',
+    level: levelOf(values),
+    packageLetters: packageLetters instanceof Error ? new Map() : packageLetters,
+    output: output === 'stdout' ? 'stdout' : 'stderr',
+    showsPlaces: values.debug && output !== 'default',
+  };
+}
+
+/** `debug` is 3.4's older switch. */
+const levelOf = (values: Values): LogLevel => (values.debug ? 'debug' : (parseLogLevel(values['log-level']) ?? 'info'));
+
 export function logOptionsOf(values: Values): LogOptions {
+  if (values.logger === 'capnslog') return capnslogOptionsOf(values);
   const outputs = values['log-outputs'].map((output) => (output === 'default' ? 'stderr' : output));
   const rotation = values['enable-log-rotation'] ? parseLogRotation(values['log-rotation-config-json']) : undefined;
   return {
-    // 3.4's older switch.
-    level: values.debug ? 'debug' : (parseLogLevel(values['log-level']) ?? 'info'),
+    level: levelOf(values),
     format: values['log-format'] === 'console' ? 'console' : 'json',
     outputs: outputs.length === 0 ? ['stderr'] : outputs,
     ...(rotation !== undefined && !(rotation instanceof Error) ? { rotation } : {}),

@@ -4,6 +4,7 @@
  * follow etcd's flags; units stand last.
  */
 
+import type { CapnslogLetter } from '../lib/go/capnslog.js';
 import type { TlsOptions } from '../lib/tls.js';
 import type { MemberConfig } from '../member/world/types.js';
 import type { Features, featureStates } from './feature-gates.js';
@@ -115,7 +116,20 @@ export interface V3DiscoveryOptions {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal';
 
-export interface LogOptions {
+export type LogOptions = ZapLogOptions | CapnslogOptions;
+
+/** The log of 3.4 where zap's is not asked for. */
+export interface CapnslogOptions {
+  readonly format: 'capnslog';
+  readonly level: LogLevel;
+  /** Levels of single packages, `*` for all others. */
+  readonly packageLetters: ReadonlyMap<string, CapnslogLetter>;
+  readonly output: 'stderr' | 'stdout';
+  /** Whether lines tell where they come from. */
+  readonly showsPlaces: boolean;
+}
+
+export interface ZapLogOptions {
   readonly level: LogLevel;
   readonly format: 'json' | 'console';
   /** `stderr`, `stdout`, or a file's path; `default` has become `stderr`. Never empty. */

@@ -1,7 +1,7 @@
 /**
  * Every option of `etcd` that this program honours, each described once. The flag, its `ETCD_*` variable, its key in
  * the configuration file, its help, man page, completion and errors all come from its row; `member-options.ts` is what
- * a member gets of them. What real etcd knows beyond these stands in `missing-options.ts`.
+ * a member gets of them.
  */
 import type { EmulatedVersion } from '../lib/emulate.js';
 import { DEFAULT_EMULATED_VERSION, differenceOf } from '../lib/emulate.js';
@@ -349,7 +349,9 @@ const named = {
   'auth-token-ttl': security(kinds.uint, 300, 'Seconds that a simple token lives after its last use.'),
   'bcrypt-cost': security(kinds.uint, 10, 'Cost of hashing passwords, 4 to 31: each step doubles the work.'),
 
-  logger: logging(kinds.string, 'zap', 'Kind of log; zap is the only one.'),
+  logger: logging(kinds.string, 'zap', "Kind of log: 'zap', or of etcd 3.4 also 'capnslog', its default.", {
+    initialIn: (version) => differenceOf('logger', version),
+  }),
   'log-outputs': logging(
     kinds.filledList,
     ['default'],
@@ -363,6 +365,7 @@ const named = {
     'When to put it aside (MB), and what of it to keep (days, files; 0: all).',
   ),
   debug: logging(kinds.bool, false, '', hidden),
+  'log-package-levels': logging(kinds.string, '', '', hidden),
   'log-format': logging(kinds.string, 'json', "Form of the log: 'json' or 'console'."),
 
   metrics: observability(kinds.string, 'basic', "'extensive' adds histograms of every RPC to the metrics."),

@@ -27,9 +27,16 @@ import { withDerivedNames } from './derived-names.js';
 import { readEnvironment, variableOf } from './environment.js';
 import { longHelp, shortUsage } from './help.js';
 import type { LogLine } from './log-line.js';
-import { checkLog, logOptionsOf, parseLogLevel } from './log-options.js';
+import {
+  checkLog,
+  deprecatedLogOptions,
+  firstLog,
+  levelPanic,
+  logOptionsOf,
+  parseLogLevel,
+  parsePackageLevels,
+} from './log-options.js';
 import type { LogOptions, MemberOptions } from './member-options.js';
-import { isNeglected, missingOptions } from './missing-options.js';
 import { noticesOf, noticesOfUrls } from './notices.js';
 import { legacyFlags } from './older-names.js';
 import type { OptionTable } from './option.js';
@@ -50,6 +57,7 @@ export interface OptionsWorld {
   readonly nodeVersion: string;
   /** As Go names them: `linux/amd64`. */
   readonly platform: string;
+  readonly processors: { readonly available: number; readonly usable: number };
 }
 
 export type ReadOptions =
@@ -65,7 +73,7 @@ export type ReadOptions =
       readonly emulate: EmulatedVersion;
     };
 
-const knownToEtcd: OptionTable = { ...options, ...missingOptions };
+const knownToEtcd: OptionTable = options;
 
 const { 'log-package-levels': _, 'next-cluster-version-compatible': __, ...knownSince35 } = knownToEtcd;
 
@@ -119,30 +127,34 @@ export function readOptions(args: readonly string[], world: OptionsWorld): ReadO
   return reader.read(flags.given);
 }
 
-const neglectText = (name: string, value: unknown): string =>
-  `Deprecated '--${name}=${value}' flag is set; use '--logger=zap' flag instead`;
-
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 const exit = (exitCode: number, stdout: string, stderr = ''): ReadOptions => ({ t: 'exit', exitCode, stdout, stderr });
 
 /** Four lines, as scripts expect them. */
-function versionText(emulate: EmulatedVersion, { nodeVersion, platform }: OptionsWorld): string {
-  return (
-    `etcd Version: ${fullVersionOf[emulate]}\nGit SHA: etcd-ts\nGo Version: none, Node.js ` +
-    `${nodeVersion}\nGo OS/Arch: ${platform}\n`
-  );
+function versionText(emulate: EmulatedVersion, world: OptionsWorld): string {
+  const { version, sha, go, platform } = versionsOf(emulate, world);
+  return `etcd Version: ${version}\nGit SHA: ${sha}\nGo Version: ${go}\nGo OS/Arch: ${platform}\n`;
 }
+
+const versionsOf = (emulate: EmulatedVersion, { nodeVersion, platform }: OptionsWorld) => ({
+  version: fullVersionOf[emulate],
+  sha: 'etcd-ts',
+  go: `none, Node.js ${nodeVersion}`,
+  platform,
+});
 
 class Reader {
   readonly #lines: LogLine[] = [];
-  #log: LogOptions = { level: 'info', format: 'json', outputs: ['stderr'] };
+  #log: LogOptions;
 
   constructor(
     readonly args: readonly string[],
     readonly world: OptionsWorld,
     readonly emulate: EmulatedVersion,
-  ) {}
+  ) {
+    this.#log = firstLog(emulate);
+  }
 
   /** The end that etcd announces as "failed to verify flags". */
   refuse(error: string): ReadOptions {
@@ -184,24 +196,31 @@ class Reader {
 
   #fromFile(path: string): ReadOptions {
     const bytes = this.world.readFile(path);
-    if (bytes instanceof Error) return this.refuse(bytes.message);
+    if (bytes instanceof Error) return this.#refuseFile(path, bytes.message);
     const file = this.world.parseFile(bytes, tableOf(this.emulate));
     if (file.t === 'bare-error') return exit(1, '', `${file.message}\n`);
-    if (file.t === 'error') return this.refuse(file.message);
+    if (file.t === 'error') return this.#refuseFile(path, file.message);
+    this.#tellLoaded(path);
+    return this.#finish(file.given, false);
+  }
+
+  /** 3.4 says that it has loaded a file whatever comes of it. */
+  #refuseFile(path: string, error: string): ReadOptions {
+    if (differenceOf('hasCapnslog', this.emulate)) this.#tellLoaded(path);
+    return this.refuse(error);
+  }
+
+  #tellLoaded(path: string): void {
     this.#add(
       'info',
       'loaded server configuration, other configuration command line flags and environment variables will be ' +
         'ignored if provided',
       { path },
     );
-    return this.#finish(file.given, false);
   }
 
   #finish(given: ReadonlyMap<string, unknown>, areClientUrlsUnset: boolean): ReadOptions {
     const merged: Record<string, unknown> = { ...defaultsOf(options, this.emulate), ...Object.fromEntries(given) };
-    for (const [name, value] of given) {
-      if (isNeglected(name, value)) this.#add('warn', neglectText(name, value), {});
-    }
     const clash = this.#applyOlderNames(merged, given);
     if (clash !== undefined) return this.refuse(clash);
     // Each value was read by its own row of the table.
@@ -211,16 +230,22 @@ class Reader {
       add,
     });
     // A log that is not to be had is complained of where there is none yet.
-    if (checkLog(values) === undefined) this.#log = logOptionsOf(values);
-    if (parseLogLevel(values['log-level']) === undefined) {
-      return exit(2, '', `panic: unrecognized level: "${values['log-level']}"\n`);
-    }
+    if (checkLog(values, this.emulate) === undefined) this.#log = logOptionsOf(values);
+    const deprecated = deprecatedLogOptions(values, this.emulate);
+    if (parseLogLevel(values['log-level']) === undefined)
+      return exit(2, '', deprecated.map(({ message }) => `${message}\n`).join('') + levelPanic(values));
+    appendAll(this.#lines, deprecated);
+    const packages = parsePackageLevels(values['log-package-levels']);
+    if (packages instanceof Error && values.logger === 'capnslog')
+      this.#add('warn', "couldn't parse log level string", { error: packages.message });
     for (const name of ['raft-read-timeout', 'raft-write-timeout'] as const)
       if (values[name] < LEAST_RAFT_TIMEOUT_MS) this.#add('info', `${name} increased to minimum value: 5s`, {});
     const complaint = verify(values, this.emulate, areClientUrlsUnset);
     if (complaint !== undefined) return this.refuse(complaint);
     appendAll(this.#lines, noticesOf(values, given, this.emulate));
-    this.#add('info', 'Running: ', { args: this.args });
+    if (this.#log.format === 'capnslog')
+      this.#add('info', 'starting etcd', { ...versionsOf(this.emulate, this.world), ...this.world.processors });
+    else this.#add('info', 'Running: ', { args: this.args });
     appendAll(this.#lines, noticesOfUrls(values));
     try {
       return { t: 'member', options: toMemberOptions(values, this.emulate), lines: this.#lines };

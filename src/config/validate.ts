@@ -23,7 +23,7 @@ const MAXIMUM_ELECTION_MS = 50_000;
  */
 export function verify(values: Values, emulate: EmulatedVersion, areClientUrlsUnset: boolean): string | undefined {
   return (
-    checkLog(values) ??
+    checkLog(values, emulate) ??
     checkListen(values['listen-peer-urls']) ??
     checkListen(values['listen-client-urls']) ??
     checkListen(values['listen-client-http-urls']) ??

@@ -5,7 +5,7 @@ import { ExitCode, exitSilently, fail } from '../cli/exit.js';
 import type { FlagValues } from '../cli/flags.js';
 import { isOutputFormat } from '../cli/output-format.js';
 import { differenceOf, parseEmulatedVersion } from '../lib/emulate.js';
-import { capnslogLine } from '../lib/go/capnslog.js';
+import { capnslogLine, letterOf } from '../lib/go/capnslog.js';
 import { goQuote } from '../lib/go/quote.js';
 import type { CtlGlobals } from './global-flags.js';
 import { applyEnvironment, ctlGlobalFlags, variableOf } from './global-flags.js';
@@ -71,7 +71,7 @@ export abstract class CtlCommand extends BaseCommand {
     const wallMs = this.io.wallMs();
     this.note(
       differenceOf('logsInCapnslog', this.emulate)
-        ? capnslogLine(wallMs, level, 'pkg/flags', oldText)
+        ? capnslogLine({ wallMs, letter: letterOf[level], part: 'pkg/flags' }, oldText)
         : JSON.stringify({
             ...{ level, ts: timestamp(wallMs), caller: 'ctl/command.ts', msg },
             'environment-variable': variable,

@@ -33,10 +33,14 @@ const differences = {
   /** The minor version as a number, for what is ordered by it (codes of wire errors). */
   minor: row(4, 5, 6, 7),
 
-  /** Log lines have capnslog's form, unless zap's is asked for. */
+  /** Lines of the clients' log have capnslog's form. */
   logsInCapnslog: row(true, false, false, false),
 
   // Command line of the member
+  /** What logs unless `--logger` says so. */
+  logger: row('capnslog', 'zap', 'zap', 'zap'),
+  /** There is a choice of loggers, and older ways to ask for a log are called deprecated on standard error. */
+  hasCapnslog: row(true, false, false, false),
   /** How many digits of a second a log line's `ts` carries. */
   logTimestampDigits: row(3, 6, 6, 6),
   /** How a left-over word of the command line is quoted in the refusal. */
@@ -49,7 +53,7 @@ const differences = {
   warnsOfMaxSnapshots: since36,
   /** `--v2-deprecation` counts; later versions have gone one way for all. */
   hasV2Stages: row(true, true, false, false),
-  /** `--log-package-levels` is known, and ignored beside a log of zap's; `--next-cluster-version-compatible` counts. */
+  /** `--log-package-levels` and `--next-cluster-version-compatible` are known. */
   hasOptionsOf34: row(true, false, false, false),
   /** What the record of a start tells: features and discovery by v3, */
   startTellsFeatures: since36,

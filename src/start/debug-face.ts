@@ -4,11 +4,11 @@
  */
 import { debugRequestsHandler, RequestLog } from '../api/http/debug-requests.js';
 import { debugVarsHandler } from '../api/http/debug-vars.js';
-import { logLevelHandler } from '../api/http/log-level.js';
+import { type LoggedLevel, logLevelHandler } from '../api/http/log-level.js';
 import { pprofHandler } from '../api/http/pprof.js';
 import type { HttpHandler } from '../api/http/types.js';
 import type { RpcCounts } from '../api/v3/register.js';
-import type { LogLevel, MemberOptions } from '../config/member-options.js';
+import type { MemberOptions } from '../config/member-options.js';
 import { differenceOf } from '../lib/emulate.js';
 import { osClock } from '../lib/os/clock.js';
 import { descriptorLimit } from '../lib/os/descriptors.js';
@@ -23,7 +23,7 @@ export function debugHandlers(
   member: Member,
   { enablePprof, log }: Pick<MemberOptions, 'enablePprof' | 'log'>,
   counts: RpcCounts,
-  setLogLevel: ((level: LogLevel) => void) | undefined,
+  setLogLevel: ((level: LoggedLevel) => void) | undefined,
 ): HttpHandler[] {
   const words = commandLine();
   const handlers = [

@@ -1,5 +1,7 @@
 /** What each kind of a member's ports answers. */
+
 import { besideV2, type HealthCounters, type HealthSource, healthHandler } from '../api/http/health.js';
+import type { LoggedLevel } from '../api/http/log-level.js';
 import { metricsHandler } from '../api/http/metrics.js';
 import { peerMembersHandler } from '../api/http/peer.js';
 import { peerDowngradeHandler } from '../api/http/peer-downgrade.js';
@@ -11,7 +13,7 @@ import type { HttpHandler } from '../api/http/types.js';
 import { versionHandler } from '../api/http/version.js';
 import { V2HttpMetrics } from '../api/v2/metrics.js';
 import type { RpcCounts } from '../api/v3/register.js';
-import type { LogLevel, MemberOptions } from '../config/member-options.js';
+import type { MemberOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
 import type { SpanAttributes } from '../lib/spans.js';
 import type { Member } from '../member/member.js';
@@ -43,7 +45,7 @@ export function facesOf(
   logger: Logger,
   measured: Measured,
   transport: PeerTransport,
-  setLogLevel: ((level: LogLevel) => void) | undefined,
+  setLogLevel: ((level: LoggedLevel) => void) | undefined,
 ): Record<PortKind, PortFaces> {
   const { grpc, gateway } = clientApi(member, options, {
     logger,

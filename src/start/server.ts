@@ -2,6 +2,7 @@
 import { readOptions } from '../config/read-options.js';
 import { type Logger, silentLogger } from '../lib/logger.js';
 import { findDefaultHost } from '../lib/os/default-host.js';
+import { processors } from '../lib/os/processors.js';
 import { startMember } from './start-member.js';
 
 export type { Logger } from '../lib/logger.js';
@@ -63,6 +64,7 @@ export class Member implements AsyncDisposable {
       defaultHost: findDefaultHost,
       nodeVersion: process.version,
       platform: 'node',
+      processors: processors(),
     });
     if (read.t === 'exit') throw new MemberOptionsError((read.stderr + read.stdout).trim());
     if (read.t === 'refused') {

@@ -8,10 +8,12 @@
  *   3. The data directory is opened or made, the log replayed.
  *   4. Once the member has published itself, clients are served and the waiting connections are let in.
  */
+
 import { HealthCounters } from '../api/http/health.js';
+import type { LoggedLevel } from '../api/http/log-level.js';
 import { RpcCounts } from '../api/v3/register.js';
 import { textsOf } from '../config/listen-url.js';
-import type { LogLevel, MemberOptions } from '../config/member-options.js';
+import type { MemberOptions } from '../config/member-options.js';
 import type { Disk } from '../lib/disk.js';
 import { differenceOf } from '../lib/emulate.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
@@ -67,7 +69,7 @@ export interface RunningMember {
 export interface HostParts {
   readonly failpoints?: Failpoints | undefined;
   /** From now on. */
-  readonly setLogLevel?: ((level: LogLevel) => void) | undefined;
+  readonly setLogLevel?: ((level: LoggedLevel) => void) | undefined;
 }
 
 /** Rejects with what etcd would say when it cannot start; then nothing is left open. */

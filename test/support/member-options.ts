@@ -10,6 +10,7 @@ export function memberOptions(flags: readonly string[]): MemberOptions {
     defaultHost: () => undefined,
     nodeVersion: process.version,
     platform: 'linux/amd64',
+    processors: { available: 4, usable: 2 },
   });
   if (read.t !== 'member') throw new Error(`the options were refused: ${JSON.stringify(read)}`);
   return read.options;

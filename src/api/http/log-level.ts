@@ -2,20 +2,21 @@
  * `PUT /config/local/log`: changes the log's level while the member runs. Served by etcd up to 3.4, which took
  * capnslog's words for levels.
  */
+import { type CapnslogLetter, parseCapnslogLevel } from '../../lib/go/capnslog.js';
 import { collectBody } from '../../lib/http.js';
 import { type HttpHandler, textError } from './types.js';
 
-export type LoggedLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+export type LoggedLevel = 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'fatal';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** capnslog's levels, by word, digit and letter, as the ones that there are today. */
-const levels: Readonly<Record<string, LoggedLevel>> = {
-  ...{ CRITICAL: 'fatal', C: 'fatal' },
-  ...{ ERROR: 'error', '0': 'error', E: 'error' },
-  ...{ WARNING: 'warn', '1': 'warn', W: 'warn' },
-  ...{ NOTICE: 'info', '2': 'info', N: 'info', INFO: 'info', '3': 'info', I: 'info' },
-  ...{ DEBUG: 'debug', '4': 'debug', D: 'debug', TRACE: 'debug', '5': 'debug', T: 'debug' },
+const levels: Readonly<Record<CapnslogLetter, LoggedLevel>> = {
+  C: 'fatal',
+  E: 'error',
+  W: 'warn',
+  N: 'notice',
+  I: 'info',
+  D: 'debug',
 };
 
 export function logLevelHandler(setLevel: (level: LoggedLevel) => void): HttpHandler {
@@ -24,9 +25,9 @@ export function logLevelHandler(setLevel: (level: LoggedLevel) => void): HttpHan
     if (request.method !== 'PUT') return textError(405, 'Method Not Allowed', { Allow: 'PUT' });
     const word = await levelWord(request.body);
     if (word === undefined) return refused('Invalid json body');
-    const level = Object.hasOwn(levels, word.toUpperCase()) ? levels[word.toUpperCase()] : undefined;
-    if (level === undefined) return refused(`Invalid log level ${word}`);
-    setLevel(level);
+    const letter = parseCapnslogLevel(word.toUpperCase());
+    if (letter === undefined) return refused(`Invalid log level ${word}`);
+    setLevel(levels[letter]);
     return { status: 204, headers: {}, body: '' };
   };
 }

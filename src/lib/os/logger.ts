@@ -13,13 +13,14 @@
  * Writes are synchronous: a record is out before the next step is taken, so the last words of a dying process are there
  * to read.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { goQuote } from '../go/quote.js';
 import { pathErrorText } from '../go/system-error.js';
 import type { Level, LogFields, Logger } from '../logger.js';
 import { textOrBytes } from '../raw-text.js';
 import { openJournal } from './journal.js';
 import { LogOutputError } from './log-output-error.js';
+import { writeAll } from './log-writes.js';
 import { RotatingFile, type RotationOptions } from './rotating-file.js';
 
 export type { Level } from '../logger.js';
@@ -29,8 +30,8 @@ export interface OsLogger extends Logger {
   fatal(message: string, fields?: LogFields): void;
   panic(message: string, fields?: LogFields): void;
   with(fields: LogFields): OsLogger;
-  /** The least severe level that is written from now on, by all loggers made of this one. */
-  setLevel(level: Level): void;
+  /** The least severe level that is written from now on, by all loggers made of this one. Notices are zap's infos. */
+  setLevel(level: Level | 'notice'): void;
   /** Closes the files among the outputs; later records are lost. */
   close(): void;
 }
@@ -130,8 +131,8 @@ class ZapLogger implements OsLogger {
   with(fields: LogFields): OsLogger {
     return new ZapLogger(this.#sink, { ...this.#bound, ...fields });
   }
-  setLevel(level: Level): void {
-    this.#sink.minimum = order.indexOf(level);
+  setLevel(level: Level | 'notice'): void {
+    this.#sink.minimum = order.indexOf(level === 'notice' ? 'info' : level);
   }
   close(): void {
     this.#sink.close();
@@ -218,24 +219,5 @@ class Sampler {
     const count = (this.#counts.get(key) ?? 0) + 1;
     this.#counts.set(key, count);
     return count <= Sampler.first || (count - Sampler.first) % Sampler.thereafter === 0;
-  }
-}
-
-/**
- * How often to try a pipe that is full and does not block; then the rest of the record is dropped rather than the
- * member held up for ever.
- */
-const MAX_TRIES = 1000;
-
-function writeAll(fd: number, line: string): void {
-  let rest: Uint8Array = Buffer.from(line);
-  for (let tries = 0; rest.length > 0 && tries < MAX_TRIES; tries++) {
-    try {
-      rest = rest.subarray(writeSync(fd, rest));
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      // Nobody reads, or the disk is full: a log that cannot be written must not end the member.
-      if (code !== 'EAGAIN') return;
-    }
   }
 }

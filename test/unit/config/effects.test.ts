@@ -28,6 +28,8 @@ const given: Readonly<Record<string, readonly string[]>> = {
   'tls-max-version': ['--tls-max-version=TLS1.2'],
   'v2-deprecation': ['--v2-deprecation=write-only'],
   proxy: ['--proxy=readonly'],
+  logger: ['--emulate-version=3.4', '--logger=zap'],
+  'log-package-levels': ['--emulate-version=3.4', '--log-package-levels=raft=DEBUG'],
   'log-level': ['--log-level=debug'],
   'log-format': ['--log-format=console'],
   'log-outputs': ['--log-outputs=stdout'],
@@ -65,12 +67,13 @@ const beside: Readonly<Record<string, readonly string[]>> = {
   'discovery-srv-name': ['--discovery-srv=example.com'],
   'log-rotation-config-json': ['--enable-log-rotation', '--log-outputs=/x/log'],
   'next-cluster-version-compatible': ['--emulate-version=3.4'],
+  logger: ['--emulate-version=3.4'],
+  'log-package-levels': ['--emulate-version=3.4'],
 };
 /** Those that cannot change what is built, and why. */
 const without: Readonly<Record<string, string>> = {
   'config-file': 'it is where the others come from',
   version: 'it is printed instead',
-  logger: 'there is one, and others are refused',
   debug: 'of 3.4 alone; it is the level of the log there',
   'backend-bbolt-freelist-type': 'both kinds of list hold the same pages; another kind is refused',
   'experimental-backend-bbolt-freelist-type': 'its older name',

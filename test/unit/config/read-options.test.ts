@@ -13,6 +13,7 @@ function read(words: string[], env: Record<string, string> = {}, more: Partial<O
     defaultHost: () => undefined,
     nodeVersion: 'v20.18.1',
     platform: 'linux/amd64',
+    processors: { available: 4, usable: 2 },
     ...more,
   });
 }
@@ -580,14 +581,14 @@ describe('checks', () => {
 
   it('tell of a log that cannot be had on standard error, and rotate nothing where no output is a file', () => {
     const outcome = read(['--enable-log-rotation', '--log-outputs=/a', '--log-rotation-config-json=x']);
-    expect(outcome.t === 'refused' && outcome.log.outputs).toEqual(['stderr']);
+    expect(outcome).toMatchObject({ t: 'refused', log: { outputs: ['stderr'] } });
     const none = read(['--enable-log-rotation', '--log-outputs=stderr,stdout']);
-    expect(none.t === 'member' && none.options.log.outputs).toEqual(['stderr', 'stdout']);
+    expect(none).toMatchObject({ t: 'member', options: { log: { outputs: ['stderr', 'stdout'] } } });
   });
 
   it('take an empty output of the log for a file without a name, which cannot be opened', () => {
     const outcome = read(['--log-outputs=']);
-    expect(outcome.t === 'member' && outcome.options.log.outputs).toEqual(['']);
+    expect(outcome).toMatchObject({ t: 'member', options: { log: { outputs: [''] } } });
     expect(() =>
       createLogger({ level: 'info', format: 'json', outputs: [''], timestampDigits: 6, wallMs: () => 0 }),
     ).toThrow('open sink "": open : no such file or directory');
@@ -598,16 +599,19 @@ describe('checks', () => {
     expect(outcome.t !== 'exit' && outcome.lines[0]?.message).toBe('raft-write-timeout increased to minimum value: 5s');
   });
 
-  it('leave levels of packages to 3.4, which says that they mean nothing to its newer log', () => {
+  it('leave levels of packages to 3.4, which calls them deprecated', () => {
     const words = ['--log-package-levels', 'raft=DEBUG'];
-    const warning = "Deprecated '--log-package-levels=raft=DEBUG' flag is set; use '--logger=zap' flag instead";
+    const warning =
+      "[WARNING] Deprecated '--log-package-levels=raft=DEBUG' flag is set; use '--logger=zap' flag instead";
     const variable = { ETCD_LOG_PACKAGE_LEVELS: 'raft=DEBUG' };
     for (const outcome of [
       read(['--emulate-version=3.4', ...words]),
       read(['--emulate-version=3.4'], variable),
       read(['--emulate-version=3.4', '--config-file=c'], {}, file('log-package-levels: raft=DEBUG')),
     ])
-      expect(outcome.t !== 'exit' && outcome.lines).toContainEqual({ level: 'warn', message: warning, fields: {} });
+      expect(outcome.t !== 'exit' && outcome.lines).toContainEqual({
+        ...{ level: 'warn', message: warning, fields: {}, isBare: true },
+      });
     expect(refusal(read(words))).toEqual({
       exitCode: 2,
       stderr: 'flag provided but not defined: -log-package-levels',
@@ -619,6 +623,86 @@ describe('checks', () => {
       fields: { 'environment-variable': 'ETCD_LOG_PACKAGE_LEVELS=raft=DEBUG' },
     });
     expect(fromFile('log-package-levels: raft=DEBUG')).toMatchObject({ t: 'member' });
+  });
+
+  describe('of 3.4’s own log', () => {
+    const read34 = (...words: string[]) => read(['--emulate-version=3.4', ...words]);
+    const logOf = (...words: string[]) => {
+      const outcome = read34(...words);
+      return outcome.t === 'member' ? outcome.options.log : outcome;
+    };
+    const bareLines = (...words: string[]) => {
+      const outcome = read34(...words);
+      return outcome.t === 'exit' ? [] : outcome.lines.filter(({ isBare }) => isBare).map(({ message }) => message);
+    };
+    const plain = {
+      format: 'capnslog',
+      level: 'info',
+      packageLetters: new Map(),
+      output: 'stderr',
+      showsPlaces: false,
+    };
+
+    it('are its level, those of packages, and standard output or error', () => {
+      expect(logOf()).toEqual(plain);
+      expect(logOf('--log-outputs=stdout')).toEqual({ ...plain, output: 'stdout' });
+      expect(logOf('--log-level=error')).toEqual({ ...plain, level: 'error' });
+      const packageLetters = new Map([
+        ['raft', 'D'],
+        ['*', 'W'],
+      ]);
+      expect(logOf('--log-package-levels=raft=TRACE,*=1')).toEqual({ ...plain, packageLetters });
+      expect(logOf('--debug')).toEqual({ ...plain, level: 'debug' });
+      expect(logOf('--debug', '--log-outputs=stderr')).toEqual({ ...plain, level: 'debug', showsPlaces: true });
+      expect(logOf('--logger=zap')).toMatchObject({ format: 'json', outputs: ['stderr'] });
+    });
+
+    it('are refused in a log that can be had', () => {
+      expect(read34('--log-outputs=/x')).toMatchObject({ t: 'refused', log: plain });
+      expect(read34('stray')).toMatchObject({ t: 'refused', log: plain });
+      expect(read34('--log-level=loud')).toEqual({
+        ...{ t: 'exit', exitCode: 2, stdout: '' },
+        stderr:
+          "[WARNING] Deprecated '--logger=capnslog' flag is set; use '--logger=zap' flag instead\n" +
+          'panic: unknown level "loud"\n',
+      });
+    });
+
+    it('do without levels of packages that cannot be read, and say so', () => {
+      for (const [text, error] of [
+        ['raft', 'oddly structured `pkg=level` option: raft'],
+        ['a=INFO,raft=loud', "couldn't parse log level loud"],
+      ]) {
+        const outcome = read34(`--log-package-levels=${text}`);
+        expect(outcome).toMatchObject({ t: 'member', options: { log: plain } });
+        expect(outcome.t !== 'exit' && outcome.lines).toContainEqual({
+          ...{ level: 'warn', message: "couldn't parse log level string", fields: { error } },
+        });
+      }
+    });
+
+    it('are called deprecated where there are newer ones', () => {
+      const capnslog = "[WARNING] Deprecated '--logger=capnslog' flag is set; use '--logger=zap' flag instead";
+      const debug = "[WARNING] Deprecated '--debug' flag is set to true (use '--log-level=debug' instead";
+      const level = "[WARNING] Deprecated '--debug' flag is set to true with inconsistent '--log-level=info' flag";
+      expect(bareLines()).toEqual([capnslog]);
+      expect(bareLines('--debug')).toEqual([debug, level, capnslog]);
+      expect(bareLines('--debug', '--log-level=debug', '--logger=zap')).toEqual([debug]);
+      expect(bareLines('--logger=zap')).toEqual([]);
+    });
+
+    it('begin with who it is, but for zap’s log, where its words come first', () => {
+      const first = (...words: string[]) => {
+        const outcome = read34(...words);
+        return outcome.t === 'member' ? outcome.lines.find(({ level }) => level === 'info') : undefined;
+      };
+      const fields = {
+        ...{ version: '3.4.23', sha: 'etcd-ts', go: expect.stringContaining('none, Node.js ') },
+        ...{ platform: 'linux/amd64', available: 4, usable: 2 },
+      };
+      expect(first()).toEqual({ level: 'info', message: 'starting etcd', fields });
+      expect(first('--logger=zap')).toMatchObject({ message: 'Running: ' });
+    });
   });
 
   it('let 3.4 alone take part in a cluster of the next version', () => {
