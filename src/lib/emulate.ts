@@ -55,6 +55,8 @@ const differences = {
   hasV2Stages: row(true, true, false, false),
   /** `--log-package-levels` and `--next-cluster-version-compatible` are known. */
   hasOptionsOf34: row(true, false, false, false),
+  /** A start tells which certificate is shown to others. */
+  tellsClientCertificate: row(false, true, true, true),
   /** What the record of a start tells: features and discovery by v3, */
   startTellsFeatures: since36,
   /** checks at compaction and of downgrades, */

@@ -17,6 +17,7 @@ import type { MemberOptions } from '../config/member-options.js';
 import type { Disk } from '../lib/disk.js';
 import { differenceOf } from '../lib/emulate.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
+import { humanBytes } from '../lib/go/bytes.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
@@ -52,6 +53,7 @@ import { Ports } from './ports.js';
 import { prepareDirectories } from './prepare-directories.js';
 import { withSnapshotCounts } from './snapshot-counts.js';
 import { startingFields } from './starting-record.js';
+import { tlsFields } from './tls-record.js';
 import type { Tracing } from './tracing.js';
 import { checkV2Stage } from './v2-stage.js';
 
@@ -97,6 +99,7 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
     const isInitialized = hasWal(osDisk, walDirOf(options));
     const found = await discover(options, { disk: osDisk, logger, signal });
     logger.info('starting an etcd server', startingFields(found, { isInitialized }));
+    warnOfLargeRequests(options.maxRequestBytes, logger);
     return await startOn(ports, withSnapshotCounts(found, logger), logger, host);
   } catch (cause) {
     logger.info('closing etcd server', closingFields(options));
@@ -109,6 +112,8 @@ export async function startMember(given: MemberOptions, plain: Logger, host: Hos
 async function listen(ports: Ports, options: MemberOptions, logger: Logger): Promise<void> {
   const { clientTls, listenClientUrls, listenPeerUrls, peerTls } = options;
   logger.info('configuring peer listeners', { 'listen-peer-urls': textsOf(listenPeerUrls) });
+  const peerFields = tlsFields(peerTls, options.emulate);
+  if (peerFields !== undefined) logger.info('starting with peer TLS', peerFields);
   try {
     await ports.listen('peer', listenPeerUrls, peerTls);
   } catch (cause) {
@@ -120,6 +125,18 @@ async function listen(ports: Ports, options: MemberOptions, logger: Logger): Pro
   await ports.listen('client', listenClientUrls, clientTls);
   await ports.listen('http', options.listenClientHttpUrls, clientTls);
   await ports.listen('metrics', options.listenMetricsUrls, clientTls);
+}
+
+const RECOMMENDED_REQUEST_BYTES = 10 * 1024 * 1024;
+
+function warnOfLargeRequests(bytes: number, logger: Logger): void {
+  if (bytes <= RECOMMENDED_REQUEST_BYTES) return;
+  logger.warn('exceeded recommended request limit', {
+    'max-request-bytes': bytes,
+    'max-request-size': humanBytes(bytes),
+    'recommended-request-bytes': RECOMMENDED_REQUEST_BYTES,
+    'recommended-request-size': humanBytes(RECOMMENDED_REQUEST_BYTES),
+  });
 }
 
 const closingFields = (options: MemberOptions) => ({
@@ -228,6 +245,8 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
         ? { 'cluster-version': 'to_be_decided' }
         : { 'cluster-id': member.cluster.id.toString(16), 'cluster-version': majorMinor(version) }),
     });
+    const clientFields = tlsFields(options.clientTls, options.emulate);
+    if (clientFields !== undefined) logger.info('starting with client TLS', clientFields);
     ports.serve('peer', faces.peer);
     ports.tellServingPeers();
     await member.start();
