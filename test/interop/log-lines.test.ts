@@ -80,7 +80,7 @@ describe.skipIf(realEtcd34 === undefined)('beside etcd 3.4', () => {
   /** All that one says which is alone, and is asked for what leaves lines. */
   const alone = async (name: Name): Promise<readonly string[]> => {
     const [program, emulating] = programs[name];
-    const flags = [...emulating, '--bcrypt-cost=4', '--enable-pprof', '--host-whitelist=127.0.0.1'];
+    const flags = [...emulating, '--bcrypt-cost=4', '--enable-pprof', '--max-request-bytes=20000000'];
     const { member, port } = await startAlone(program, mkdtempSync(join(scratch, name)), { flags });
     await member.untilSays('enabled capabilities');
     {

@@ -120,6 +120,13 @@ const embed: Readonly<Record<string, Words>> = {
   'scheme is http or unix while key and cert files are present; ignoring key and cert files':
     'W | embed: The scheme of client url {client-url} is HTTP while peer key/cert files are presented. Ignored ' +
     'key/cert files.',
+  'automatically generate certificates': silent,
+  'created cert file': silent,
+  'created key file': silent,
+  'starting with peer TLS': 'I | embed: peerTLS: {tls-info}',
+  'starting with client TLS': 'I | embed: ClientTLS: {tls-info}',
+  // It is told again with what ends the start.
+  'creating peer listener failed': silent,
   'serving peer traffic': 'I | embed: listening for peers on {address}',
   'serving metrics': 'I | embed: listening for metrics on {address}',
   'cmux::serve': silent,
@@ -144,6 +151,9 @@ function rejected(fields: LogFields): string {
 }
 
 const etcdserver: Readonly<Record<string, Words>> = {
+  'exceeded recommended request limit':
+    'W | etcdserver: MaxRequestBytes {max-request-bytes} exceeds maximum recommended size {recommended-request-bytes}',
+  'check file permission': 'W | etcdserver: check file permission: {error}',
   'opened backend db': silent,
   'db file is flocked by another process, or taking too long': [
     'W | etcdserver: another etcd process is using {path:q} and holds the file lock, or loading backend file is ' +
@@ -245,7 +255,7 @@ const etcdserver: Readonly<Record<string, Words>> = {
   'message exceeded backend quota; raising alarm': 'E | etcdserver: applying raft message exceeded backend quota',
   'alarm raised': 'W | etcdserver: alarm {alarm} raised by peer {from}',
   'alarm disarmed': ({ from }) =>
-    `I | etcdserver: alarm disarmed memberID:${BigInt(`0x${shown(from)}`)} alarm:{alarm} `,
+    `I | etcdserver: alarm disarmed action:DEACTIVATE memberID:${BigInt(`0x${shown(from)}`)} alarm:{alarm} `,
   'failed to revoke lease': 'W | etcdserver: failed to revoke {lease-id} ({error:q})',
   'triggering snapshot':
     'I | etcdserver: start to snapshot (applied: {local-member-applied-index}, lastsnap: ' +

@@ -25,7 +25,7 @@ describe('a record in the words of capnslog', () => {
     [
       'alarm disarmed',
       { alarm: 'NOSPACE', from: 'ff' },
-      ['I | etcdserver: alarm disarmed memberID:255 alarm:NOSPACE '],
+      ['I | etcdserver: alarm disarmed action:DEACTIVATE memberID:255 alarm:NOSPACE '],
     ],
     [
       'rejected connection on client endpoint',
