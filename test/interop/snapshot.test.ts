@@ -21,7 +21,12 @@ const catchUp = ['--experimental-snapshot-catchup-entries', '5'];
 const versions: readonly Version[] = [
   { version: '3.5', folder: realEtcd, real: catchUp, ours: catchUp },
   // 3.4 has no such flag: it keeps 5000 entries, but what joins begins at index 0 all the same.
-  { version: '3.4', folder: realEtcd34, real: ['--logger', 'zap'], ours: [...catchUp, '--emulate-version', '3.4'] },
+  {
+    version: '3.4',
+    folder: realEtcd34,
+    real: ['--logger', 'zap'],
+    ours: [...catchUp, '--emulate-version', '3.4', '--logger', 'zap'],
+  },
 ];
 
 describe.each(versions)('with a real $version', ({ folder = '', real, ours }) => {

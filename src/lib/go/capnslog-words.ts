@@ -454,6 +454,8 @@ const discovery: Readonly<Record<string, Words>> = {
   'found peers from discovery server; waiting for more':
     'N | discovery: found {found-peers} peer(s), waiting for {needed-peers} more',
   'found all needed peers from discovery server': 'N | discovery: found {found-peers} needed peer(s)',
+  'retry connecting to discovery service':
+    'I | discovery: {reason}: error connecting to {discovery-url}, retrying in {backoff}',
   'member has been registered with discovery service':
     'E | etcdmain: member {name:q} has previously registered with discovery service token ({discovery-token}).',
   'but could not find valid cluster configuration':
