@@ -22,7 +22,8 @@ export interface RealVersion {
 }
 
 const versionAt = (version: EmulatedVersion, folder: string | undefined, quick: readonly string[]): RealVersion => {
-  const flags = [`--emulate-version=${version}`];
+  // Tests read records of its log.
+  const flags = [`--emulate-version=${version}`, '--logger=zap'];
   return {
     version,
     folder: folder ?? '',
