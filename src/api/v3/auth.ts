@@ -8,6 +8,7 @@ import type { ServerCall } from '../../grpc/types.js';
 import { differenceOf } from '../../lib/emulate.js';
 import type { AuthKind } from '../../member/apply/auth-requests.js';
 import type { RequestOf } from '../../member/apply/operation.js';
+import { compareMinor } from '../../member/membership/minor-version.js';
 import { Permission, Permission_Type } from '../../proto/gen/authpb.js';
 import type { Auth } from '../../proto/gen/etcdserverpb.js';
 import type { MemberFace } from './face.js';
@@ -16,6 +17,9 @@ import type { Handlers } from './service.js';
 
 /** What the role `root` may, whatever was granted to it. */
 const allKeys = Permission.create({ permType: Permission_Type.READWRITE, rangeEnd: Buffer.of(0) });
+
+/** The first version whose members know the entry that asks for the status. */
+const KNOWS_STATUS = '3.5.0';
 
 export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof Auth> {
   const header = () => member.header(member.currentRevision);
@@ -30,16 +34,22 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
     );
     return { ...response, header: member.header(response.header?.revision ?? 0) };
   };
+  const readStatus = async (call: ServerCall) => {
+    await guard.as(call, () => {});
+    await member.reads.linearizable(call);
+    const { isEnabled: enabled, revision: authRevision } = member.auth;
+    return { enabled, authRevision, header: header() };
+  };
   return {
     authEnable: (request, call) => through(call, 'authEnable', request),
     authDisable: (request, call) => through(call, 'authDisable', request),
-    /** `etcd-diff:` a read like others. etcd proposes an entry, at which 3.4 members of the cluster end in a panic. */
-    async authStatus(_request, call) {
-      await member.reads.linearizable(call);
-      if (differenceOf('authStatusForAll', member.emulate)) await guard.as(call, () => {});
-      else await guard.root(call);
-      const { isEnabled: enabled, revision: authRevision } = member.auth;
-      return { enabled, authRevision, header: header() };
+    /** `etcd-diff:` a read like others while members of 3.4 may be there, which end in a panic at etcd's entry. */
+    async authStatus(request, call) {
+      const { version = '' } = member.cluster;
+      const isEntry = compareMinor(version, KNOWS_STATUS) >= 0;
+      const status = await (isEntry ? through(call, 'authStatus', request) : readStatus(call));
+      if (!differenceOf('authStatusForAll', member.emulate)) await guard.root(call);
+      return status;
     },
 
     async authenticate({ name, password }, call) {
@@ -47,7 +57,7 @@ export function authHandlers(member: MemberFace, guard: Guard): Handlers<typeof 
       return { token: await member.authentication.authenticate(name, password, options), header: header() };
     },
 
-    /** Who may not do it does not make us hash. */
+    /** `etcd-diff:` who may not do it does not make us hash; etcd hashes first, and its log refuses. */
     async userAdd(request, call) {
       await guard.root(call);
       const hidden =

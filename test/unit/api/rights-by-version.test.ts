@@ -19,6 +19,20 @@ it.each([
   expect(told).toEqual(wanted);
 });
 
+it.each([
+  ['3.4', 0],
+  ['3.5', 1],
+  ['3.7', 1],
+])('the status of authentication is an entry, but while members may not know it, as %s', async (version, entries) => {
+  await using cluster = await startCluster({ members: 1, flags: [`--emulate-version=${version}`] });
+  await using client = new Client({ endpoints: [cluster.only.endpoint] }, osWorld);
+  const { member } = cluster.only.running;
+  await expect.poll(() => member.cluster.version).toBe(`${version}.0`);
+  const before = member.maintenance.status().raftIndex;
+  expect(await client.auth.status()).toMatchObject({ enabled: false, authRevision: 1 });
+  expect(member.maintenance.status().raftIndex - before).toBe(entries);
+});
+
 const none = 'user name is empty';
 const denied = 'permission denied';
 
