@@ -74,11 +74,22 @@ export class MembershipChanges {
     return this.#propose(ConfChangeType.ConfChangeRemoveNode, id, NO_BYTES, caller);
   }
 
-  /** `etcd-diff:` URLs that make no sense are refused; etcd takes them, and its members then end in a panic. */
+  /**
+   * `etcd-diff:` URLs that make no sense are refused; etcd takes them, and its members then end in a panic. That nobody
+   * has the id is found as the change is applied, as there.
+   */
   async update(id: NodeId, urls: readonly string[], caller?: Caller): Promise<Members> {
-    this.deps.guard.checkUpdate(id);
-    const member = { id, peerURLs: checkedPeerUrls(urls), isLearner: false, name: '', clientURLs: [] };
+    const member = { id, peerURLs: this.#urlsOf(id, urls), isLearner: false, name: '', clientURLs: [] };
     return this.#propose(ConfChangeType.ConfChangeUpdateNode, id, Buffer.from(memberToJson(member)), caller);
+  }
+
+  #urlsOf(id: NodeId, urls: readonly string[]): PeerUrls {
+    try {
+      return checkedPeerUrls(urls);
+    } catch (cause) {
+      this.deps.guard.checkUpdate(id);
+      throw cause;
+    }
   }
 
   /** `token` is shown to the leader, where that is another member. */

@@ -78,6 +78,7 @@ describe('a cluster that changes', () => {
     expect(await refusal(cluster, async () => changes.update(77n, ['http://m9:1']))).toBe(
       'etcdserver: member not found',
     );
+    expect(await refusal(cluster, async () => changes.update(77n, ['nonsense']))).toBe('etcdserver: member not found');
     expect(await refusal(cluster, async () => changes.promote(77n, undefined))).toBe('etcdserver: member not found');
     // Four voters of which three have started still have their quorum; five do not get one more that has not.
     expect(await refusal(cluster, add('http://m4:2380'))).toBe('done');
