@@ -1,14 +1,9 @@
 /**
  * What a member of ours and a real one answer to the same calls, one after the other: the header of every call of
  * Cluster, Maintenance and Auth (whether there is one, and what it says), and transactions that write near each other,
- * with authentication and without. Both have the same ids: they are advertised alike.
+ * with authentication and without.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import type { Channel } from '../../src/grpc/types.js';
-import type { Method } from '../../src/lib/codec.js';
+import { describe, it } from 'vitest';
 import { Permission, Permission_Type as PermType } from '../../src/proto/gen/authpb.js';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
@@ -23,122 +18,34 @@ import {
   PutRequest,
   RangeRequest,
   type RequestOp,
-  type ResponseHeader,
   TxnRequest,
 } from '../../src/proto/gen/etcdserverpb.js';
-import { channelTo } from '../support/channel-to.js';
-import { buildPrograms, type MemberProcess, ourProgram, realReleases, startAlone } from '../support/member-process.js';
+import {
+  bytes,
+  headerOf,
+  json,
+  login,
+  pair,
+  type Side,
+  type Step,
+  same,
+  step,
+  user,
+} from '../support/answering-pair.js';
+import { realReleases } from '../support/member-process.js';
 
-const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
-
-/** A member by itself, and what calls have told of it. */
-class Side implements AsyncDisposable {
-  token: string | undefined;
-  #channel: Channel | undefined;
-  #member: MemberProcess | undefined;
-
-  async start(program: string, folder: string, version: string): Promise<this> {
-    const { member, port } = await startAlone(program, folder, {
-      flags: ['--bcrypt-cost=4'],
-      env: { ETCD_EMULATE_VERSION: program === ourProgram('etcd') ? version : undefined },
-    });
-    this.#member = member;
-    this.#channel = channelTo(`127.0.0.1:${port}`);
-    return this;
-  }
-
-  async call<I, O>(method: Method<I, O>, request: I): Promise<O> {
-    const metadata = new Map(this.token === undefined ? [] : [['token', [this.token]]]);
-    if (this.#channel === undefined) throw new Error('not started');
-    return this.#channel.unary(method, request, { metadata });
-  }
-
-  async snapshot(): Promise<(ResponseHeader | undefined)[]> {
-    const metadata = new Map(this.token === undefined ? [] : [['token', [this.token]]]);
-    const stream = this.#channel?.stream(Maintenance.snapshot, { metadata });
-    if (stream === undefined) throw new Error('not started');
-    stream.headers.catch(() => {});
-    stream.send({});
-    stream.end();
-    const headers: (ResponseHeader | undefined)[] = [];
-    for await (const { header } of stream.messages) headers.push(header);
-    return headers;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#channel?.close();
-    await this.#member?.[Symbol.asyncDispose]();
-  }
-}
-
-async function pair(version: string, real: string, use: (sides: readonly Side[]) => Promise<void>): Promise<void> {
-  buildPrograms();
-  const folder = mkdtempSync(join(tmpdir(), 'answers-'));
-  try {
-    await using theirs = new Side();
-    await using ours = new Side();
-    await Promise.all([
-      theirs.start(join(real, 'etcd'), folder, version),
-      ours.start(ourProgram('etcd'), folder, version),
-    ]);
-    await use([theirs, ours]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Does the same at both, real one first; what came of it has to be equal. */
-async function same<T>(sides: readonly Side[], what: string, act: (side: Side) => Promise<T>): Promise<void> {
-  const [theirs, ours] = await Promise.all(
-    sides.map((side) =>
-      act(side).catch((error: unknown) => {
-        const { code, message } = error as { code?: unknown; message: string };
-        return { code, message };
-      }),
-    ),
-  );
-  expect({ [what]: ours }).toEqual({ [what]: theirs });
-}
-
-type Step = readonly [string, (side: Side) => Promise<unknown>];
-
-const headerOf =
-  <I>(method: Method<I, { header?: ResponseHeader | undefined }>, request: I) =>
-  async (side: Side): Promise<unknown> => {
-    const { header } = await side.call(method, request);
-    return header ?? 'no header';
-  };
-const plain = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
-const step = <I>(method: Method<I, { header?: ResponseHeader | undefined }>, request: I): Step => [
-  `${method.path} ${JSON.stringify(request, plain)}`,
-  headerOf(method, request),
-];
-
-const login: Step = [
-  'Authenticate',
-  async (side) => {
-    const { header, token } = await side.call(Auth.authenticate, { name: 'root', password: 'r' });
-    side.token = token;
-    return header ?? 'no header';
-  },
-];
 const put = step(KV.put, PutRequest.create({ key: bytes('k'), value: bytes('v') }));
 const permission = Permission.create({ permType: PermType.READWRITE, key: bytes('a'), rangeEnd: bytes('c') });
-const user = (name: string, password: string) => ({
-  name,
-  password,
-  options: { noPassword: false },
-  hashedPassword: '',
-});
 const NOBODY = 123n;
 
-const memberCalls: readonly Step[] = [
+const memberCalls = (version: string): readonly Step[] => [
   step(Cluster.memberList, { linearizable: false }),
   step(Cluster.memberList, { linearizable: true }),
   put,
   step(Cluster.memberAdd, { peerURLs: ['http://127.0.0.1:2'], isLearner: true }),
   step(Cluster.memberUpdate, { ID: NOBODY, peerURLs: ['http://127.0.0.1:3'] }),
-  step(Cluster.memberPromote, { ID: NOBODY }),
+  // 3.4 alone leaves it to its log to refuse it.
+  ...(version === '3.4' ? [] : [step(Cluster.memberPromote, { ID: NOBODY })]),
   [
     'MemberUpdate, MemberPromote and MemberRemove of the learner',
     async (side) => {
@@ -216,7 +123,7 @@ const authCalls = (version: string): readonly Step[] => [
   step(Auth.userDelete, { name: 'alice' }),
   step(Auth.roleDelete, { role: 'some' }),
   step(Lease.leaseLeases, {}),
-  ...memberCalls,
+  ...memberCalls(version),
   ...maintenanceCalls(version),
   step(Auth.authDisable, {}),
   step(Auth.authDisable, {}),
@@ -267,17 +174,6 @@ const transactions: Readonly<Record<string, readonly RequestOp[]>> = {
   'an end before the beginning': [deletes('c', 'a'), puts('b')],
 };
 
-const json = (value: unknown): unknown =>
-  JSON.parse(
-    JSON.stringify(value, (_key, each: unknown) =>
-      typeof each === 'bigint'
-        ? String(each)
-        : each instanceof Uint8Array
-          ? Buffer.from(each).toString('latin1')
-          : each,
-    ),
-  );
-
 async function runTransactions(sides: readonly Side[]): Promise<void> {
   for (const [name, success] of Object.entries(transactions)) {
     for (const key of ['a', 'b', 'b1', 'c', 'z'])
@@ -295,10 +191,10 @@ async function runTransactions(sides: readonly Side[]): Promise<void> {
 describe.skipIf(realReleases.length === 0).each(realReleases)('beside a real $version', ({ version, real }) => {
   it('calls of Cluster, Maintenance and Auth answer with the same headers', async () => {
     await pair(version, real, async (sides) => {
-      for (const [what, act] of [...memberCalls, ...maintenanceCalls(version), ...authCalls(version)])
+      for (const [what, act] of [...memberCalls(version), ...maintenanceCalls(version), ...authCalls(version)])
         await same(sides, what, act);
     });
-  }, 60_000);
+  }, 240_000);
 
   it('transactions that delete and put nearby are taken or refused alike', async () => {
     await pair(version, real, async (sides) => {
@@ -332,5 +228,5 @@ describe.skipIf(realReleases.length === 0).each(realReleases)('beside a real $ve
         );
       }
     });
-  }, 60_000);
+  }, 240_000);
 });
