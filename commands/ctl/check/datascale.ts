@@ -26,7 +26,7 @@ export default class CheckDatascale extends CtlCommand {
     const { writeLoad } = await import('../../../src/ctl/check/write-load.js');
     const { prefix } = flags;
     await using clients = await openLoadClients(globals, this.io, load.clients);
-    await refuseUsedPrefix(clients.first, prefix, `etcdctl del --prefix ${prefix}`);
+    await refuseUsedPrefix(clients.first, { prefix, hint: `etcdctl del --prefix ${prefix}` });
     const before = await this.#residentBytes(globals, clients.endpoints[0] ?? '', 'before');
     this.print(
       `Start data scale check for work load [${load.keys} key-value pairs, ${SCALE_PAIR_BYTES} bytes per ` +

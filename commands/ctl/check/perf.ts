@@ -25,7 +25,8 @@ export default class CheckPerf extends CtlCommand {
     const { prefix } = flags;
     await using clients = await openLoadClients(globals, this.io, load.clients);
     const quote = differenceOf('quotesCommands', this.emulate) ? "'" : '';
-    await refuseUsedPrefix(clients.first, prefix, `${quote}etcdctl del --prefix ${prefix}${quote}`);
+    const hint = `${quote}etcdctl del --prefix ${prefix}${quote}`;
+    await refuseUsedPrefix(clients.first, { prefix, hint, timeoutMs: PERF_SECONDS * 1000 });
     using stop = stopSignals();
     const { writesPerSecond } = load;
     const report = await writeLoad(

@@ -33,8 +33,11 @@ export async function openLoadClients(globals: CtlGlobals, io: Terminal, count: 
 }
 
 /** Ends the command when the prefix has keys: they would be deleted. `hint` is the command that deletes them. */
-export async function refuseUsedPrefix(client: Client, prefix: string, hint: string): Promise<void> {
-  const { kvs } = await client.kv.get(prefix, { prefix: true, limit: 1 });
+export async function refuseUsedPrefix(
+  client: Client,
+  { prefix, hint, ...limits }: { prefix: string; hint: string; timeoutMs?: number },
+): Promise<void> {
+  const { kvs } = await client.kv.get(prefix, { prefix: true, limit: 1, ...limits });
   if (kvs.length > 0) fail(ExitCode.invalidInput, `prefix ${goQuote(prefix)} has keys. Delete with ${hint} first`);
 }
 
