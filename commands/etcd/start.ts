@@ -6,7 +6,7 @@ import { readOptions, startFailure } from '../../src/config/read-options.js';
 import type { EmulatedVersion } from '../../src/lib/emulate.js';
 import { differenceOf } from '../../src/lib/emulate.js';
 import type { Failpoints } from '../../src/lib/failpoints/failpoints.js';
-import type { OsLogger } from '../../src/lib/os/logger.js';
+import type { OsLogger } from '../../src/lib/os/os-logger.js';
 import { processors } from '../../src/lib/os/processors.js';
 import { readFile } from '../../src/lib/os/read-file.js';
 import type { Running } from '../../src/start/start-etcd.js';

@@ -7,7 +7,7 @@ import { type CapnslogLetter, capnslogLetters, capnslogLine, letterOf, raftLine 
 import { capnslogWords, shown } from '../go/capnslog-words.js';
 import type { Level, LogFields } from '../logger.js';
 import { writeAll } from './log-writes.js';
-import type { OsLogger } from './logger.js';
+import { LevelLogger, type OsLogger } from './os-logger.js';
 
 export interface CapnslogOptions {
   readonly level: Level;
@@ -31,33 +31,16 @@ export function createCapnslogLogger(options: CapnslogOptions, write: Sink['writ
   return new CapnslogLogger({ letter: letterOf[level], packageLetters, options, write }, {});
 }
 
-class CapnslogLogger implements OsLogger {
+class CapnslogLogger extends LevelLogger {
   readonly #sink: Sink;
   readonly #bound: LogFields;
 
   constructor(sink: Sink, bound: LogFields) {
+    super();
     this.#sink = sink;
     this.#bound = bound;
   }
 
-  debug(message: string, fields?: LogFields): void {
-    this.#log('debug', message, fields);
-  }
-  info(message: string, fields?: LogFields): void {
-    this.#log('info', message, fields);
-  }
-  warn(message: string, fields?: LogFields): void {
-    this.#log('warn', message, fields);
-  }
-  error(message: string, fields?: LogFields): void {
-    this.#log('error', message, fields);
-  }
-  fatal(message: string, fields?: LogFields): void {
-    this.#log('fatal', message, fields);
-  }
-  panic(message: string, fields?: LogFields): void {
-    this.#log('panic', message, fields);
-  }
   isLogged(level: Level): boolean {
     const { letter, packageLetters } = this.#sink;
     return [letter, ...packageLetters.values()].some((least) => isWithin(MOST_SEVERE[level], least));
@@ -74,7 +57,7 @@ class CapnslogLogger implements OsLogger {
   }
   close(): void {}
 
-  #log(level: Level, message: string, given: LogFields = {}): void {
+  protected log(level: Level, message: string, given: LogFields = {}): void {
     const { options, write } = this.#sink;
     const { logger, caller = 'etcd/start.ts', ...fields } = { ...this.#bound, ...given };
     if (logger === 'raft') {

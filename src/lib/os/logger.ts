@@ -16,25 +16,15 @@
 import { closeSync, openSync } from 'node:fs';
 import { goQuote } from '../go/quote.js';
 import { pathErrorText } from '../go/system-error.js';
-import type { Level, LogFields, Logger } from '../logger.js';
+import type { Level, LogFields } from '../logger.js';
 import { textOrBytes } from '../raw-text.js';
 import { openJournal } from './journal.js';
 import { LogOutputError } from './log-output-error.js';
 import { writeAll } from './log-writes.js';
+import { LevelLogger, type OsLogger } from './os-logger.js';
 import { RotatingFile, type RotationOptions } from './rotating-file.js';
 
 export type { Level } from '../logger.js';
-
-export interface OsLogger extends Logger {
-  /** Both only write; to end the process is the caller's business. */
-  fatal(message: string, fields?: LogFields): void;
-  panic(message: string, fields?: LogFields): void;
-  with(fields: LogFields): OsLogger;
-  /** The least severe level that is written from now on, by all loggers made of this one. Notices are zap's infos. */
-  setLevel(level: Level | 'notice'): void;
-  /** Closes the files among the outputs; later records are lost. */
-  close(): void;
-}
 
 export interface LoggerOptions {
   readonly level: Level;
@@ -97,34 +87,16 @@ interface Sink extends LoggerOptions {
   readonly close: () => void;
 }
 
-class ZapLogger implements OsLogger {
+class ZapLogger extends LevelLogger {
   readonly #sink: Sink;
   readonly #bound: LogFields;
 
   constructor(sink: Sink, bound: LogFields) {
+    super();
     this.#sink = sink;
     this.#bound = bound;
   }
 
-  debug(message: string, fields?: LogFields): void {
-    this.#log('debug', message, fields);
-  }
-  info(message: string, fields?: LogFields): void {
-    this.#log('info', message, fields);
-  }
-  warn(message: string, fields?: LogFields): void {
-    this.#log('warn', message, fields);
-  }
-  error(message: string, fields?: LogFields): void {
-    this.#log('error', message, fields);
-  }
-  fatal(message: string, fields?: LogFields): void {
-    this.#log('fatal', message, fields);
-  }
-
-  panic(message: string, fields?: LogFields): void {
-    this.#log('panic', message, fields);
-  }
   isLogged(level: Level): boolean {
     return order.indexOf(level) >= this.#sink.minimum;
   }
@@ -138,7 +110,7 @@ class ZapLogger implements OsLogger {
     this.#sink.close();
   }
 
-  #log(level: Level, message: string, fields: LogFields = {}): void {
+  protected log(level: Level, message: string, fields: LogFields = {}): void {
     if (!this.isLogged(level)) return;
     const { sampler, wallMs, timestampDigits, format, write } = this.#sink;
     const nowMs = wallMs();

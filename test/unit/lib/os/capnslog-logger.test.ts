@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CapnslogOptions, createCapnslogLogger } from '../../../../src/lib/os/capnslog-logger.js';
-import type { OsLogger } from '../../../../src/lib/os/logger.js';
+import type { OsLogger } from '../../../../src/lib/os/os-logger.js';
 
 /** What goes to standard output and error while `say` runs. */
 function logged(say: (log: OsLogger) => void, options: Partial<CapnslogOptions> = {}) {

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LoggerOptions, OsLogger } from '../../../../src/lib/os/logger.js';
+import type { LoggerOptions } from '../../../../src/lib/os/logger.js';
 import { createLogger } from '../../../../src/lib/os/logger.js';
+import type { OsLogger } from '../../../../src/lib/os/os-logger.js';
 
 let folder: string;
 beforeEach(() => {
