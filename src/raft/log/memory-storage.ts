@@ -1,7 +1,8 @@
 /**
  * The stable log in memory. The member fills it with what the WAL holds already, so that the core reads without I/O.
- * Invariant: `slots[0]` is a dummy with index and term of the last compacted entry; `slots[i].index === slots[0].index
- * + i`. Source of behaviour: etcd-io/raft storage.go, `MemoryStorage`.
+ * What only followers that are behind ask for is packed, `PACK` entries at a time. Invariant: behind the last compacted
+ * entry come those of `packs`, then those of `recent`, without a gap. Source of behaviour: etcd-io/raft storage.go,
+ * `MemoryStorage`.
  */
 import { limitSize } from '../../raftpb/sizes.js';
 import {
@@ -9,7 +10,6 @@ import {
   type Entry,
   type HardState,
   type Index,
-  makeEntry,
   makeHardState,
   makeSnapshot,
   type Snapshot,
@@ -17,17 +17,38 @@ import {
 } from '../../raftpb/types.js';
 import { RaftPanic } from '../world/logger.js';
 import type { Storage, StorageError } from '../world/storage.js';
+import { PackedEntries } from './packed-entries.js';
 
 /** What `compact`, `createSnapshot` and `applySnapshot` refuse. */
 export type MemoryStorageError = 'compacted' | 'snapshot-out-of-date';
 
+const PACK = 1024;
+/** Entries that are being applied, or sent to followers that keep up, stay as they are. */
+const RECENT = 4096;
+
 export class MemoryStorage implements Storage {
   #hardState: HardState = makeHardState();
   #newest: Snapshot = makeSnapshot();
-  #slots: Entry[] = [makeEntry()];
+  /** The last compacted entry. */
+  #offset: Index = 0;
+  #offsetTerm: Term = 0;
+  /** Of the first, what is compacted may still be in memory. */
+  #packs: PackedEntries[] = [];
+  #recent: Entry[] = [];
 
-  get #offset(): Index {
-    return (this.#slots[0] as Entry).index;
+  get #recentFirst(): Index {
+    const last = this.#packs.at(-1);
+    return last === undefined ? this.#offset + 1 : last.first + last.length;
+  }
+
+  #packOf(index: Index): PackedEntries | undefined {
+    const first = this.#packs[0];
+    return first === undefined ? undefined : this.#packs[Math.floor((index - first.first) / PACK)];
+  }
+
+  /** It must be there. */
+  #entry(index: Index): Entry {
+    return this.#packOf(index)?.entry(index) ?? (this.#recent[index - this.#recentFirst] as Entry);
   }
 
   initialState(): { hardState: HardState; confState: ConfState } {
@@ -44,18 +65,29 @@ export class MemoryStorage implements Storage {
     if (high > this.lastIndex() + 1) {
       throw new RaftPanic(`entries' hi(${high}) is out of bound lastindex(${this.lastIndex()})`);
     }
-    if (this.#slots.length === 1) return 'unavailable';
-    return limitSize(this.#slots.slice(low - offset, high - offset), maxSizeBytes);
+    if (this.lastIndex() === offset) return 'unavailable';
+    const recentFirst = this.#recentFirst;
+    if (low >= recentFirst) return limitSize(this.#recent.slice(low - recentFirst, high - recentFirst), maxSizeBytes);
+    const found: Entry[] = [];
+    let dataBytes = 0;
+    for (let index = low; index < high && dataBytes <= maxSizeBytes; index++) {
+      const entry = this.#entry(index);
+      found.push(entry);
+      dataBytes += entry.data.length;
+    }
+    return limitSize(found, maxSizeBytes);
   }
 
   term(index: Index): Term | StorageError {
     const offset = this.#offset;
     if (index < offset) return 'compacted';
-    return this.#slots[index - offset]?.term ?? 'unavailable';
+    if (index === offset) return this.#offsetTerm;
+    if (index > this.lastIndex()) return 'unavailable';
+    return this.#packOf(index)?.term(index) ?? this.#entry(index).term;
   }
 
   lastIndex(): Index {
-    return this.#offset + this.#slots.length - 1;
+    return this.#recentFirst + this.#recent.length - 1;
   }
 
   firstIndex(): Index {
@@ -71,7 +103,10 @@ export class MemoryStorage implements Storage {
     const { index, term } = snapshot.metadata;
     if (this.#newest.metadata.index >= index) return 'snapshot-out-of-date';
     this.#newest = snapshot;
-    this.#slots = [makeEntry({ term, index })];
+    this.#offset = index;
+    this.#offsetTerm = term;
+    this.#packs = [];
+    this.#recent = [];
     return undefined;
   }
 
@@ -93,12 +128,14 @@ export class MemoryStorage implements Storage {
   compact(index: Index): MemoryStorageError | undefined {
     const offset = this.#offset;
     if (index <= offset) return 'compacted';
-    const at = this.#slots[index - offset];
-    if (at === undefined) throw new RaftPanic(`compact ${index} is out of bound lastindex(${this.lastIndex()})`);
-    // The dummy must not hold on to the entry's data.
-    const kept = this.#slots.slice(index - offset);
-    kept[0] = makeEntry({ term: at.term, index: at.index });
-    this.#slots = kept;
+    const term = this.term(index);
+    if (typeof term === 'string')
+      throw new RaftPanic(`compact ${index} is out of bound lastindex(${this.lastIndex()})`);
+    const recentFirst = this.#recentFirst;
+    if (index >= recentFirst) this.#recent = this.#recent.slice(index + 1 - recentFirst);
+    this.#packs = this.#packs.filter(({ first, length }) => first + length - 1 > index);
+    this.#offset = index;
+    this.#offsetTerm = term;
     return undefined;
   }
 
@@ -108,11 +145,23 @@ export class MemoryStorage implements Storage {
     const first = entries[0];
     if (first === undefined || first.index + entries.length - 1 <= offset) return;
     const fresh = first.index <= offset ? entries.slice(offset + 1 - first.index) : entries;
-    const position = Math.max(first.index, offset + 1) - offset;
-    if (position > this.#slots.length) {
+    const position = Math.max(first.index, offset + 1);
+    if (position > this.lastIndex() + 1) {
       throw new RaftPanic(`missing log entry [last: ${this.lastIndex()}, append at: ${first.index}]`);
     }
-    if (position < this.#slots.length) this.#slots.length = position;
-    for (const entry of fresh) this.#slots.push(entry);
+    this.#truncate(position);
+    for (const entry of fresh) this.#recent.push(entry);
+    while (this.#recent.length >= RECENT + PACK) this.#packs.push(new PackedEntries(this.#recent.splice(0, PACK)));
+  }
+
+  /** Drops the entries at `index` and above. */
+  #truncate(index: Index): void {
+    while (index < this.#recentFirst) {
+      const pack = this.#packs.pop() as PackedEntries;
+      this.#recent = [];
+      for (let at = Math.max(pack.first, this.#offset + 1); at < index && at < pack.first + pack.length; at++)
+        this.#recent.push(pack.entry(at));
+    }
+    this.#recent.length = Math.min(this.#recent.length, index - this.#recentFirst);
   }
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStorage } from '../../../src/raft/log/memory-storage.js';
 import { RaftPanic } from '../../../src/raft/world/logger.js';
-import { entriesSize } from '../../../src/raftpb/sizes.js';
-import { type Entry, makeConfState, makeEntry, makeSnapshot } from '../../../src/raftpb/types.js';
+import { entriesSize, limitSize } from '../../../src/raftpb/sizes.js';
+import { type Entry, EntryType, makeConfState, makeEntry, makeSnapshot } from '../../../src/raftpb/types.js';
+import { seededRandom } from '../../support/seeded-random.js';
 
 const entriesOf = (first: number, ...terms: number[]): Entry[] =>
   terms.map((term, at) => makeEntry({ term, index: first + at }));
@@ -103,3 +104,43 @@ describe('compaction and snapshots', () => {
     expect(typeof before === 'string' ? before : before.map(({ term }) => term)).toEqual([4, 5, 6]);
   });
 });
+
+test.each([1, 2, 3, 4, 5, 6])('thousands of entries are those of a plain list, seed %d', (seed) => {
+  const random = seededRandom(seed);
+  const storage = new MemoryStorage();
+  let offset = { index: 0, term: 0 };
+  let list: Entry[] = [];
+  const types = Object.values(EntryType);
+  const last = (): number => offset.index + list.length;
+  for (let step = 0; step < 60; step++) {
+    const kind = random.below(4);
+    if (kind < 2) {
+      const first = Math.max(offset.index + 1, last() + 1 - (random.below(3) === 0 ? random.below(9000) : 0));
+      const entries = Array.from({ length: 1 + random.below(4000) }, (_, at) => {
+        const data = Buffer.alloc(random.below(random.below(500) === 0 ? 9000 : 4), random.below(256));
+        return makeEntry({ index: first + at, term: step + 1, type: types[random.below(types.length)] ?? 0, data });
+      });
+      storage.append(entries);
+      list = [...list.slice(0, first - offset.index - 1), ...entries];
+    } else if (kind === 2 && list.length > 0) {
+      const count = 1 + random.below(random.below(2) === 0 ? list.length : Math.min(list.length, 900));
+      offset = list[count - 1] as Entry;
+      list = list.slice(count);
+      expect(storage.compact(offset.index)).toBeUndefined();
+    }
+    expect([storage.firstIndex(), storage.lastIndex()]).toEqual([offset.index + 1, last()]);
+    expect(termsOf(storage)).toEqual(list.map(({ term }) => term));
+    expect([storage.term(offset.index), storage.term(last() + 1)]).toEqual([offset.term, 'unavailable']);
+    if (list.length === 0) continue;
+    const low = offset.index + 1 + random.below(list.length);
+    const high = low + 1 + random.below(last() + 1 - low);
+    const limit = random.below(3) === 0 ? Number.POSITIVE_INFINITY : random.below(40_000);
+    const expected = limitSize(list.slice(low - offset.index - 1, high - offset.index - 1), limit);
+    const found = storage.entries(low, high, limit);
+    if (typeof found === 'string') throw new Error(found);
+    expect(found.map(plain)).toEqual(expected.map(plain));
+  }
+});
+
+const plain = ({ type, term, index, data }: Entry): string =>
+  `${type} ${term} ${index} ${Buffer.from(data).toString('hex')}`;
