@@ -112,8 +112,10 @@ async function watchers(server: Server, size: number, told: (what: string, figur
     for (let round = 0; round < ROUNDS; round++)
       shared.push(await timed(() => untilHeard(() => put(Buffer.from('shared')))));
     told(`one put, ${size} watchers have heard (median of ${ROUNDS})`, `${median(shared).toFixed(0)} ms`);
-    const own = await timed(() => untilHeard(() => each(size, (index) => put(watched(index)))));
-    told(`${size} puts, the watcher of each has heard`, seconds(own));
+    const own: number[] = [];
+    for (let round = 0; round < 5; round++)
+      own.push(await timed(() => untilHeard(() => each(size, (index) => put(watched(index))))));
+    told(`${size} puts, the watcher of each has heard (median of 5)`, seconds(median(own)));
   });
 }
 
