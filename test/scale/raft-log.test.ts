@@ -14,6 +14,8 @@ import { entriesSize } from '../../src/raftpb/sizes.js';
 import { type Entry, type Message, MessageType, makeEntry, makeMessage } from '../../src/raftpb/types.js';
 import { SCALED_TIMEOUT_MS, scaled, seeded, steps } from '../support/scale.js';
 
+const textOf = (data: Uint8Array): string => Buffer.from(data).toString();
+
 describe('the log', () => {
   it(
     'is what the list of terms says, however long',
@@ -32,7 +34,7 @@ describe('the log', () => {
           makeEntry({ index, term: termAt(index), data: Buffer.from(`${index}`) });
         const assertEntries = (entries: readonly Entry[], from: number): void => {
           for (const [at, entry] of entries.entries())
-            if (entry.index !== from + at || entry.term !== termAt(from + at) || `${entry.data}` !== `${from + at}`)
+            if (entry.index !== from + at || entry.term !== termAt(from + at) || textOf(entry.data) !== `${from + at}`)
               throw new Error(`entry ${from + at} is ${entry.index} of term ${entry.term}`);
         };
         for await (const _ of steps(scaled(6000))) {
