@@ -419,6 +419,16 @@ describe('the tree', () => {
     expect(missing).toEqual([]);
   });
 
+  it('draws the same cases in each run of its tests', () => {
+    const drawers = filesBelow('test').filter((file) => {
+      const code = withoutComments(readFileSync(join(root, file), 'utf8'));
+      return (
+        importsOf(code).some(({ from }) => from === 'fast-check') || /seed.*Date\.now\(\)/i.test(withoutStrings(code))
+      );
+    });
+    expect(drawers).toEqual(['test/support/drawn.ts']);
+  });
+
   it('takes the texts of wire errors from their catalogue', () => {
     // With the server's name before it, or without, as its parts say it.
     const texts = new Set<string>(Object.values(wireErrors).flatMap((row) => [row.message, innerText(row)]));

@@ -1,6 +1,6 @@
 /**
  * bolt against an ordered map: over a million random operations in all, `check` clean and every entry compared after
- * each commit, readers of earlier states unmoved. A failure names its seed; `BOLT_SEED` replays one. `BOLT_KEEP` names
+ * each commit, readers of earlier states unmoved. A failure names its seed; `BOLT_SEED` draws others. `BOLT_KEEP` names
  * a folder that gets the file of every 25th commit, for another implementation's check.
  */
 import { writeFileSync } from 'node:fs';
@@ -204,7 +204,7 @@ class Run {
 
 describe('bolt and an ordered map', () => {
   let operations = 0;
-  const seed = Number(process.env.BOLT_SEED ?? Date.now() % 1_000_000_000);
+  const seed = Number(process.env.BOLT_SEED ?? 1);
 
   const keep = process.env.BOLT_KEEP;
 

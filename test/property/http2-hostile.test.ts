@@ -2,7 +2,7 @@
  * Whatever a peer sends: HPACK, frames, sessions and gRPC framing end in an error or go on; they never throw past their
  * edge, hang or bloat.
  */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { MessageReader } from '../../src/grpc/message-reader.js';
 import { createGrpcServer } from '../../src/grpc/server.js';
@@ -12,6 +12,7 @@ import { FrameReader } from '../../src/http2/frames/frame-reader.js';
 import { HpackDecoder } from '../../src/http2/hpack/decoder.js';
 import { HpackEncoder } from '../../src/http2/hpack/encoder.js';
 import type { Codec, Method } from '../../src/lib/codec.js';
+import fc from '../support/drawn.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { block, frame, request, settings, T, uint32, WirePeer } from '../support/wire-peer.js';
 

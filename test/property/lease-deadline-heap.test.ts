@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DeadlineHeap } from '../../src/lease/deadline-heap.js';
+import fc from '../support/drawn.js';
 
 test('the heap always knows the earliest deadline, as a sorted list would', () => {
   const op = fc.oneof(

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { IntervalSet, NO_END } from '../../src/mvcc/watch/interval-set.js';
+import fc from '../support/drawn.js';
 
 test('the interval set finds what a look at every interval finds', () => {
   const point = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '\0', '\xff'), maxLength: 3 });

@@ -3,13 +3,14 @@
  * deletes, transactions, ranges at all revisions, compactions worked off in steps, restarts in the middle of them,
  * hashes, watches with readers of any speed.
  */
-import fc from 'fast-check';
+
 import { expect, test } from 'vitest';
 import { revisionKey } from '../../src/backend/schema/key.js';
 import { crc32c } from '../../src/lib/crc32c.js';
 import { CompactedError, FutureRevisionError } from '../../src/mvcc/errors.js';
 import type { WatchMessage, WatchStreamHandle } from '../../src/mvcc/watch/types.js';
 import { KeyValue } from '../../src/proto/gen/mvccpb.js';
+import fc from '../support/drawn.js';
 import { bytes, openStore, type PlainKv, plain, work } from '../unit/mvcc/support.js';
 import { events, openHub, openStream, settle, type Watching, watchOf } from '../unit/mvcc/watch-support.js';
 

@@ -1,7 +1,6 @@
 /** Our codecs against protobuf-es, for every message: same bytes out, same values in. */
 import { create, type DescField, type DescMessage, type MessageShape, ScalarType, toBinary } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Codec, ProtoDecodeError } from '../../src/lib/codec.js';
 import * as authpb from '../../src/proto/gen/authpb.js';
@@ -26,6 +25,7 @@ import * as snappb from '../../src/proto/gen/snappb.js';
 import * as v3electionpb from '../../src/proto/gen/v3electionpb.js';
 import * as v3lockpb from '../../src/proto/gen/v3lockpb.js';
 import * as walpb from '../../src/proto/gen/walpb.js';
+import fc from '../support/drawn.js';
 
 type Plain = Record<string, unknown>;
 const codecs = new Map<string, Codec<Plain>>();

@@ -1,7 +1,7 @@
 /**
  * A namespace against a naive model: a keyspace of its own must answer exactly as the namespaced part of a larger one.
  */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import {
   Compare,
@@ -15,6 +15,7 @@ import {
 } from '../../src/proto/gen/etcdserverpb.js';
 import { KeyValue } from '../../src/proto/gen/mvccpb.js';
 import { Namespace } from '../../src/proxy/grpc/namespace.js';
+import fc from '../support/drawn.js';
 
 /** Keys (as latin1, which sorts as bytes do) to values. */
 type Store = ReadonlyMap<string, string>;

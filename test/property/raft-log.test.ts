@@ -1,13 +1,14 @@
 /**
  * The log — storage and unstable tail, compacted, truncated, written piece by piece — against one plain array of terms.
  */
-import fc from 'fast-check';
+
 import { expect, test } from 'vitest';
 import { MemoryStorage } from '../../src/raft/log/memory-storage.js';
 import { RaftLog } from '../../src/raft/log/raft-log.js';
 import { silentRaftLogger } from '../../src/raft/world/logger.js';
 import { entriesSize } from '../../src/raftpb/sizes.js';
 import { type Entry, makeEntry } from '../../src/raftpb/types.js';
+import fc from '../support/drawn.js';
 
 const step = fc.oneof(
   // A leader's append: `back` entries of the log are replaced by `count` of a newer term.

@@ -1,8 +1,9 @@
 /** The window of messages in flight against a plain list, and a follower's progress under any order of events. */
-import fc from 'fast-check';
+
 import { expect, test } from 'vitest';
 import { Inflights } from '../../src/raft/tracker/inflights.js';
 import { Progress } from '../../src/raft/tracker/progress.js';
+import fc from '../support/drawn.js';
 
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('add' as const), gap: fc.nat(3), bytes: fc.nat(50) }) },

@@ -1,8 +1,9 @@
 /** Quorum and vote arithmetic against the definitions, tried out one by one. */
-import fc from 'fast-check';
+
 import { expect, test } from 'vitest';
 import { type JointVoters, jointCommittedIndex, jointVoteResult } from '../../src/raft/quorum/joint.js';
 import { committedIndex, INFINITE_INDEX, type VoteResult, voteResult } from '../../src/raft/quorum/majority.js';
+import fc from '../support/drawn.js';
 
 const id = fc.integer({ min: 1, max: 8 }).map(BigInt);
 const voters = fc.uniqueArray(id, { maxLength: 8 }).map((ids) => new Set(ids));

@@ -2,10 +2,11 @@
  * Figure 3 of the paper, held against groups to which anything may happen: messages lost, doubled and out of order,
  * crashes, compaction, membership changes, transfers. One seed replays a run.
  */
-import fc from 'fast-check';
+
 import { expect, test } from 'vitest';
 import { describeEntry } from '../../src/raftpb/describe.js';
 import { ConfChangeType, type Entry, makeConfChangeV2 } from '../../src/raftpb/types.js';
+import fc from '../support/drawn.js';
 import { RaftGroup } from '../support/raft-group.js';
 import { seededRandom } from '../support/seeded-random.js';
 

@@ -2,7 +2,6 @@
  * Raft's hand-written codec against protobuf-es: what one writes the other reads, and the lean form is the same bytes.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ProtoDecodeError } from '../../src/lib/codec.js';
 import * as es from '../../src/proto/gen/es/raftpb_pb.js';
@@ -17,6 +16,7 @@ import {
   makeMessage,
   makeSnapshot,
 } from '../../src/raftpb/types.js';
+import fc from '../support/drawn.js';
 
 const count = fc.oneof(fc.nat(200), fc.maxSafeNat());
 const id = fc.oneof(fc.bigInt({ min: 0n, max: 9n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { crc32c } from '../../src/lib/crc32c.js';
 import { silentLogger } from '../../src/lib/logger.js';
@@ -8,6 +7,7 @@ import { Encoder } from '../../src/wal/encoder.js';
 import { createWal, openWal, readSnapshotFile, readWal, snapshotFiles, WalCorruptError } from '../../src/wal/index.js';
 import { decodeEntry } from '../../src/wal/marshal.js';
 import { SimDisk } from '../sim/disk.js';
+import fc from '../support/drawn.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { stillClock } from '../support/still-clock.js';
 

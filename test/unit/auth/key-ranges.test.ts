@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isGrantableRange, KeyRanges } from '../../../src/auth/key-ranges.js';
+import fc from '../../support/drawn.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 const OPEN = '\0';

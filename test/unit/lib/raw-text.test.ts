@@ -1,9 +1,10 @@
 /** Bytes that are no UTF-8, in text and back. */
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { selectRange } from '../../../src/client/key-range.js';
 import { goQuote } from '../../../src/lib/go/quote.js';
 import { rawBytes, rawText, textOrBytes } from '../../../src/lib/raw-text.js';
+import fc from '../../support/drawn.js';
 
 describe('bytes in text', () => {
   it('come back as they were, whatever they are', () => {

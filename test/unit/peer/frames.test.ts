@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppendFrameDecoder, AppendFrameEncoder } from '../../../src/peer/append-frames.js';
 import type { FrameDecoder } from '../../../src/peer/frames.js';
 import { isLinkHeartbeat, MessageFrameDecoder, MessageFrameEncoder } from '../../../src/peer/message-frames.js';
 import { messageTypeName } from '../../../src/raftpb/describe.js';
 import { type Message, MessageType, makeEntry, makeMessage, makeSnapshot } from '../../../src/raftpb/types.js';
+import fc from '../../support/drawn.js';
 
 interface Frame {
   readonly frameIndex: number;
