@@ -87,7 +87,7 @@ export class ResponseWriter {
       this.#writeLast(bytes);
     } else {
       this.socket.write(head, 'latin1');
-      this.#writeLast(body);
+      this.#writeLast(typeof body === 'string' ? Buffer.from(body) : body);
     }
     return isLast;
   }
