@@ -186,8 +186,8 @@ function harmless(entry: Entry, { withV3 }: BackupOptions, logger: Logger): Entr
     case 'conf-change':
       return drop('ignoring EntryConfChange raft entry');
     case 'v2':
-      return request.request.Method === 'PUT' && memberAttributes.test(request.request.Path)
-        ? drop('ignoring member attribute update on', { 'v2Req.Path': request.request.Path })
+      return request.request.method === 'PUT' && memberAttributes.test(request.request.path)
+        ? drop('ignoring member attribute update on', { 'v2Req.Path': request.request.path })
         : entry;
     case 'v3':
       if (request.request.clusterMemberAttrSet !== undefined) return drop('ignoring cluster_member_attr_set');

@@ -3,6 +3,7 @@
 import { goQuoteBytes } from '../lib/go/quote.js';
 import { confChangeOf, describeConfChange } from '../raftpb/describe.js';
 import type { Entry } from '../raftpb/types.js';
+import { textOf } from '../v2/json.js';
 import { requestOf } from './entry-request.js';
 
 /** Fields that hold what nobody should read over a shoulder, whatever the request. */
@@ -13,7 +14,7 @@ export function requestKind(entry: Entry): string {
   const asked = requestOf(entry);
   switch (asked.t) {
     case 'v2':
-      return `v2 ${asked.request.Method}`;
+      return `v2 ${asked.request.method}`;
     case 'v3':
       return bodyOf(asked.request)?.[0] ?? 'empty request';
     default:
@@ -34,8 +35,8 @@ export function requestText(entry: Entry): string {
     case 'unknown':
       return asked.reason;
     case 'v2': {
-      const { Path, Val } = asked.request;
-      return Val === '' ? Path : `${Path} ${JSON.stringify(Val)}`;
+      const { path, value } = asked.request;
+      return value === '' ? textOf(path) : `${textOf(path)} ${JSON.stringify(textOf(value))}`;
     }
     case 'v3': {
       const body = bodyOf(asked.request)?.[1];

@@ -13,15 +13,12 @@ import { putLease } from '../backend/schema/lease.js';
 import type { WriteTx } from '../bolt/types.js';
 import type { Disk } from '../lib/disk.js';
 import type { LeaseId, MemberId } from '../lib/ids.js';
-import type { Request } from '../proto/gen/etcdserverpb.js';
 import { KeyValue } from '../proto/gen/mvccpb.js';
 import { confChangeOf } from '../raftpb/describe.js';
 import { asConfChangeV2, ConfChangeType, type Entry } from '../raftpb/types.js';
 import { applyRequest } from '../v2/apply.js';
 import { V2Error } from '../v2/error.js';
 import { type NodeView, nodeJson } from '../v2/event.js';
-import { bytesOf } from '../v2/json.js';
-import { emptyRequest } from '../v2/request.js';
 import { recoverStore } from '../v2/snapshot.js';
 import { permanent, V2Store } from '../v2/store.js';
 import { KEYS_PREFIX } from '../v2/tree.js';
@@ -106,7 +103,7 @@ function rebuildStore(disk: Disk, { dataDir, walDir }: MigrateV2Options, nowNs: 
 function replay(store: V2Store, entry: Entry, nowNs: bigint): void {
   const asked = requestOf(entry);
   try {
-    if (asked.t === 'v2') applyRequest(store, v2RequestOf(asked.request), nowNs);
+    if (asked.t === 'v2') applyRequest(store, asked.request, nowNs);
     else if (asked.t === 'conf-change') replayConfChange(store, entry, nowNs);
   } catch (error) {
     // It was refused then, as it is now.
@@ -133,21 +130,6 @@ function replayMemberChange(store: V2Store, type: ConfChangeType, nodeId: Member
     store.create(attributes, { dir: false, value: '{}', unique: false }, permanent, nowNs);
   }
 }
-
-const v2RequestOf = (request: Request) => ({
-  ...emptyRequest,
-  method: request.Method,
-  path: bytesOf(request.Path),
-  value: bytesOf(request.Val),
-  dir: request.Dir,
-  prevValue: bytesOf(request.PrevValue),
-  prevIndex: BigInt(request.PrevIndex),
-  prevExist: request.PrevExist,
-  expiration: request.Expiration,
-  recursive: request.Recursive,
-  time: request.Time,
-  refresh: request.Refresh,
-});
 
 /**
  * A directory that goes at a time gives what is below one lease; what goes earlier has its own, named by the index that

@@ -51,6 +51,6 @@ function isCustomV2(entry: Entry): boolean {
   if (found.t === 'unknown')
     throw new DataDirError(`failed to unmarshal WAL entry at index ${entry.index}: ${found.reason}`);
   if (found.t !== 'v2') return false;
-  const { Method: method, Path: path } = found.request;
+  const { method, path } = found.request;
   return method !== 'PUT' || !(ATTRIBUTES_PATH.test(path) || path === VERSION_PATH);
 }

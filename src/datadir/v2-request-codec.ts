@@ -96,6 +96,20 @@ export function decodeV2Request(data: Uint8Array): V2Request {
   return readV2Request(new Reader(data), data.length);
 }
 
+const WRAPPED_TAG = tag(2, BYTES);
+
+/** The one that an InternalRaftRequest holds, which is known to be one and to hold it. */
+export function wrappedV2Request(data: Uint8Array): V2Request {
+  const reader = new Reader(data);
+  let request = emptyRequest;
+  while (reader.pos < data.length) {
+    const found = reader.tag(data.length);
+    if (found === WRAPPED_TAG) request = readV2Request(reader, reader.stop(data.length));
+    else reader.skipUnknown(found, data.length, 'InternalRaftRequest', '2 V2');
+  }
+  return request;
+}
+
 const writer = new Writer();
 
 /** `id` stands in for the request's own. */

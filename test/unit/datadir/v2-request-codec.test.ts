@@ -1,6 +1,7 @@
 /** Requests of the v2 API as entries of the log hold them. Bytes as gogo/protobuf writes etcdserverpb.Request. */
 import { describe, expect, it } from 'vitest';
-import { decodeV2Request, encodeV2Request } from '../../../src/datadir/v2-request-codec.js';
+import { decodeV2Request, encodeV2Request, wrappedV2Request } from '../../../src/datadir/v2-request-codec.js';
+import { InternalRaftRequest } from '../../../src/proto/gen/etcdserverpb.js';
 import { emptyRequest, type V2Request } from '../../../src/v2/request.js';
 
 const set: V2Request = { ...emptyRequest, id: 0x1234n, method: 'PUT', path: '/1/k', value: 'v\xff' };
@@ -39,6 +40,14 @@ describe('a v2 request', () => {
 
   it('is written under another id where one is given', () => {
     expect(decodeV2Request(encodeV2Request(set, 7n))).toEqual({ ...set, id: 7n });
+  });
+
+  it('is found in what wraps it, byte for byte, whatever stands around it', () => {
+    const data = encodeV2Request(all);
+    const around = InternalRaftRequest.encode(InternalRaftRequest.create({ ID: 9n, authStatus: {} }));
+    const wrapped = Buffer.concat([around, bytes('12'), bytes(data.length.toString(16)), data, around]);
+    expect(InternalRaftRequest.decode(wrapped).v2).toBeDefined();
+    expect(wrappedV2Request(wrapped)).toEqual(all);
   });
 
   it('has the last of a field that comes twice, and nothing of one that is not known', () => {
