@@ -21,8 +21,9 @@ export const v2TokenUrl = (base: string, token: string): string => `${base}/v2/k
 
 /** `ttlSeconds` 0 = for good. What expires is the size: who comes later finds no token. */
 export async function offerV3(client: Client, token: string, size: number, ttlSeconds: number): Promise<void> {
-  const lease = ttlSeconds === 0 ? 0n : (await client.lease.grant(ttlSeconds)).ID;
-  await client.kv.put(sizeKey(token), String(size), { lease, timeoutMs: TIMEOUT_MS });
+  const limits = { timeoutMs: TIMEOUT_MS };
+  const lease = ttlSeconds === 0 ? 0n : (await client.lease.grant(ttlSeconds, limits)).ID;
+  await client.kv.put(sizeKey(token), String(size), { lease, ...limits });
 }
 
 /** False where the member does not answer v2. With a TTL the whole token goes. */
