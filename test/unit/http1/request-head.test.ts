@@ -189,4 +189,34 @@ describe('a chunked body', () => {
   ])('with %s is refused', (_what, text) => {
     expect(() => new ChunkedDecoder().decode(Buffer.from(text), () => {})).toThrow(ChunkError);
   });
+
+  const failure = (text: string): string => {
+    try {
+      const decoder = new ChunkedDecoder();
+      decoder.decode(Buffer.from(text, 'latin1'), () => {});
+      return decoder.isAtEnd ? 'whole' : 'open';
+    } catch (cause) {
+      return cause instanceof ChunkError ? cause.message : String(cause);
+    }
+  };
+
+  it('may have lines of a certain length, and no longer', () => {
+    const line = (length: number): string => `1;${'x'.repeat(length - 3)}\r`;
+    expect(failure(`${line(4096)}\na\r\n0\r\n\r\n`)).toBe('whole');
+    expect(failure(`${line(4097)}\n`)).toBe('header line too long');
+    // Before its end has come as well.
+    expect(failure('1'.padEnd(4096, ' '))).toBe('open');
+    expect(failure('1'.padEnd(4097, ' '))).toBe('header line too long');
+  });
+
+  it('may have 64 KiB of fields behind it, their line ends and the last line included', () => {
+    const fields = (bytes: number): string => {
+      const lines = 'a: b\r\n'.repeat(1000);
+      let text = lines;
+      while (text.length + 4000 < bytes) text += `${'x'.repeat(3998)}\r\n`;
+      return `0\r\n${text}${'y'.repeat(bytes - text.length - 4)}\r\n\r\n`;
+    };
+    expect(failure(fields(64 * 1024))).toBe('whole');
+    expect(failure(fields(64 * 1024 + 1))).toBe('trailer header is too long');
+  });
 });
