@@ -19,6 +19,9 @@ const IDS_PER_FILE = 8192;
 /** A file's tests may take that much longer than without a mutant, and so much on top, before they are given up. */
 const PATIENCE = 3;
 const SPARE_MS = 5000;
+/** No single test takes longer than all of its file did, and so much on top: most of those that hang only wait. */
+const SPARE_TEST_MS = 2000;
+const LONGEST_TEST_MS = 10_000;
 
 export interface PlacedMutant {
   readonly id: number;
@@ -100,7 +103,7 @@ export class MutationRunner implements AsyncDisposable {
         fileParallelism: false,
         bail: 0,
         retry: 0,
-        testTimeout: 10_000,
+        testTimeout: LONGEST_TEST_MS,
         hookTimeout: 10_000,
         expect: { poll: { timeout: 5000, interval: 10 } },
       },
@@ -151,6 +154,11 @@ export class MutationRunner implements AsyncDisposable {
     return this.#sources.length * IDS_PER_FILE;
   }
 
+  #testMs(files: readonly string[]): number {
+    const longest = Math.max(...files.map((file) => this.#durationMs(file)));
+    return Math.min(LONGEST_TEST_MS, PATIENCE * longest + SPARE_TEST_MS);
+  }
+
   #durationMs(file: string): number {
     return this.#durationsMs.get(file) ?? 0;
   }
@@ -196,6 +204,7 @@ export class MutationRunner implements AsyncDisposable {
     writeFileSync(this.#ordersFile, JSON.stringify(orders));
     const isFirst = orders.on < 0;
     vitest.config.bail = isFirst ? 0 : 1;
+    vitest.config.testTimeout = isFirst ? LONGEST_TEST_MS : this.#testMs(files);
     const specifications = files.map((file) => vitest.getRootProject().createSpecification(file));
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications, false);
     // A run of a broken part may leave what nobody waits for.
