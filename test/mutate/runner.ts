@@ -9,17 +9,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { createVitest, parseAst, type Vite, type Vitest } from 'vitest/node';
+import { createVitest, parseAst, type TestModule, type Vite, type Vitest } from 'vitest/node';
 import type { Node } from './ast.js';
 import { type Mutant, mutantsOf, withMutants } from './mutants.js';
 import type { Notes, Orders } from './switch.js';
 
 /** More mutants than any file has. */
 const IDS_PER_FILE = 8192;
-/** A file's tests may take that much longer than without a mutant, and so much on top, before they are given up. */
+/** Tests may take that much longer than without a mutant, and so much on top, before their file is given up. */
 const PATIENCE = 3;
 const SPARE_MS = 5000;
-/** No single test takes longer than all of its file did, and so much on top: most of those that hang only wait. */
+/** The same for a single test: most of those that hang only wait. */
 const SPARE_TEST_MS = 2000;
 const LONGEST_TEST_MS = 10_000;
 
@@ -40,6 +40,12 @@ interface Failure {
   readonly text: string;
 }
 
+/** How long things took without a mutant. */
+interface Durations {
+  readonly wholeMs: number;
+  readonly tests: ReadonlyMap<string, number>;
+}
+
 interface Coverage {
   /** Test files by the mutants met outside of tests, single tests by file for the others. */
   readonly files: Set<string>;
@@ -52,7 +58,7 @@ export class MutationRunner implements AsyncDisposable {
   readonly #sources: readonly string[];
   readonly #tests: readonly string[];
   readonly #coverage = new Map<number, Coverage>();
-  readonly #durationsMs = new Map<string, number>();
+  readonly #durations = new Map<string, Durations>();
   #vitest: Vitest | undefined;
 
   constructor(sources: readonly string[], tests: readonly string[]) {
@@ -124,9 +130,10 @@ export class MutationRunner implements AsyncDisposable {
     const files = [...new Set([...coverage.files, ...coverage.tests.keys()])];
     const tests: Record<string, string[]> = {};
     for (const [file, names] of coverage.tests) if (!coverage.files.has(file)) tests[file] = names;
-    files.sort((a, b) => this.#durationMs(a) - this.#durationMs(b));
+    const expectedMs = new Map(files.map((file) => [file, this.#expectedMs(file, tests[file])]));
+    files.sort((a, b) => (expectedMs.get(a) ?? 0) - (expectedMs.get(b) ?? 0));
     for (const file of files) {
-      const limitMs = PATIENCE * this.#durationMs(file) + SPARE_MS;
+      const limitMs = PATIENCE * (expectedMs.get(file) ?? 0) + SPARE_MS;
       let late = false;
       const timer = setTimeout(() => {
         late = true;
@@ -154,13 +161,22 @@ export class MutationRunner implements AsyncDisposable {
     return this.#sources.length * IDS_PER_FILE;
   }
 
-  #testMs(files: readonly string[]): number {
-    const longest = Math.max(...files.map((file) => this.#durationMs(file)));
-    return Math.min(LONGEST_TEST_MS, PATIENCE * longest + SPARE_TEST_MS);
+  /** Of a file, with all of its tests or the named ones alone. */
+  #expectedMs(file: string, named: readonly string[] | undefined): number {
+    const { wholeMs, tests } = this.#durations.get(file) ?? { wholeMs: 0, tests: new Map<string, number>() };
+    if (named === undefined) return wholeMs;
+    let leftOutMs = 0;
+    for (const [test, tookMs] of tests) if (!named.includes(test)) leftOutMs += tookMs;
+    return Math.max(0, wholeMs - leftOutMs);
   }
 
-  #durationMs(file: string): number {
-    return this.#durationsMs.get(file) ?? 0;
+  #longestTestMs(files: readonly string[], named: Orders['tests'] = {}): number {
+    let longestMs = 0;
+    for (const file of files) {
+      for (const [test, tookMs] of this.#durations.get(file)?.tests ?? [])
+        if (named[file]?.includes(test) ?? true) longestMs = Math.max(longestMs, tookMs);
+    }
+    return Math.min(LONGEST_TEST_MS, PATIENCE * longestMs + SPARE_TEST_MS);
   }
 
   #plant(code: string, id: string, payload: SourceMapPayload): { code: string; map: null } | undefined {
@@ -204,7 +220,7 @@ export class MutationRunner implements AsyncDisposable {
     writeFileSync(this.#ordersFile, JSON.stringify(orders));
     const isFirst = orders.on < 0;
     vitest.config.bail = isFirst ? 0 : 1;
-    vitest.config.testTimeout = isFirst ? LONGEST_TEST_MS : this.#testMs(files);
+    vitest.config.testTimeout = isFirst ? LONGEST_TEST_MS : this.#longestTestMs(files, orders.tests);
     const specifications = files.map((file) => vitest.getRootProject().createSpecification(file));
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications, false);
     // A run of a broken part may leave what nobody waits for.
@@ -212,7 +228,12 @@ export class MutationRunner implements AsyncDisposable {
     const failures: Failure[] = unhandledErrors.map((error) => ({ of: '', text: inspect(error) }));
     for (const module of testModules) {
       const { moduleId: of } = module;
-      if (isFirst) this.#durationsMs.set(of, module.diagnostic().duration);
+      if (isFirst) {
+        const tests = [...module.children.allTests()].map(
+          (test) => [test.id, test.diagnostic()?.duration ?? 0] as const,
+        );
+        this.#durations.set(of, { wholeMs: tookMs(module), tests: new Map(tests) });
+      }
       const suites = [module, ...module.children.allSuites()];
       for (const error of suites.flatMap((suite) => suite.errors()))
         failures.push({ of, text: `${of}: ${error.message}` });
@@ -238,6 +259,12 @@ function surviveWorkers(): void {
   const { on } = process;
   process.on = ((event: never, listener: never) =>
     fatal.has(event) ? process : on.call(process, event, listener)) as typeof process.on;
+}
+
+/** From the start of its process on: a machine that is busy takes longer to load a file's modules than to run it. */
+function tookMs(module: TestModule): number {
+  const { environmentSetupDuration, prepareDuration, collectDuration, setupDuration, duration } = module.diagnostic();
+  return environmentSetupDuration + prepareDuration + collectDuration + setupDuration + duration;
 }
 
 function lineOf(code: string, at: number, map: SourceMap): number {
