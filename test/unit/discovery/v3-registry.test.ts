@@ -1,4 +1,4 @@
-/** The registry in v3 keys: what it asks, in which order it tells who is there, which failures are worth another try. */
+/** The registry in v3 keys: what it asks, whom it tells of, and which failures are worth another try. */
 import { describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../../src/discovery/errors.js';
 import type { Registration } from '../../../src/discovery/registry.js';

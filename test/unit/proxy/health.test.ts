@@ -1,4 +1,4 @@
-/** `/health` and `/proxy/health` of a gRPC proxy: which answers of the cluster count as well, and how long any may take. */
+/** `/health` and `/proxy/health` of a gRPC proxy: which answers count as well, and how long any may take. */
 import { describe, expect, it } from 'vitest';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
 import type { HttpRequest, HttpResponse } from '../../../src/lib/http.js';
