@@ -10,6 +10,7 @@ import type { OsLogger } from '../../src/lib/os/os-logger.js';
 import { processors } from '../../src/lib/os/processors.js';
 import { readFile } from '../../src/lib/os/read-file.js';
 import type { Running } from '../../src/start/start-etcd.js';
+import type { HostParts } from '../../src/start/start-member.js';
 
 /**
  * Runs a member, or a proxy of the v2 API, until a signal ends it. Its words are read by the option table in
@@ -119,6 +120,7 @@ export default class Start extends BaseCommand {
   async #serve(options: MemberOptions, log: OsLogger): Promise<void> {
     const { startEtcd } = await import('../../src/start/start-etcd.js');
     const { ListenerError } = await import('../../src/start/tls-server.js');
+    const { processMemory } = await import('../../src/lib/os/process-memory.js');
     const failpoints = await this.#failpoints();
     const { forgetRealTimeSignals } = await import('../../src/lib/os/real-time-signals.js');
     forgetRealTimeSignals();
@@ -127,7 +129,8 @@ export default class Start extends BaseCommand {
     let running: Running;
     try {
       using _ = init.extending();
-      running = await startEtcd(options, log, { failpoints, setLogLevel: (level) => log.setLevel(level) });
+      const setLogLevel: HostParts['setLogLevel'] = (level) => log.setLevel(level);
+      running = await startEtcd(options, log, { failpoints, setLogLevel, memory: processMemory });
     } catch (error) {
       if (error instanceof ListenerError) {
         log.fatal('listener failed', { error: error.message });

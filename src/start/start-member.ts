@@ -18,6 +18,7 @@ import type { Disk } from '../lib/disk.js';
 import { differenceOf } from '../lib/emulate.js';
 import type { Failpoints } from '../lib/failpoints/failpoints.js';
 import { humanBytes } from '../lib/go/bytes.js';
+import { IdleMemory, type ProcessMemory } from '../lib/idle-memory.js';
 import type { Logger } from '../lib/logger.js';
 import type { NetworkAddress } from '../lib/network.js';
 import { osClock } from '../lib/os/clock.js';
@@ -70,6 +71,7 @@ export interface RunningMember {
 /** What a member has of the process that it is alone in; one among others goes without. */
 export interface HostParts {
   readonly failpoints?: Failpoints | undefined;
+  readonly memory?: ProcessMemory | undefined;
   /** From now on. */
   readonly setLogLevel?: ((level: LoggedLevel) => void) | undefined;
 }
@@ -272,11 +274,15 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
       throw new FatalStartError('listener failed', { error: 'server is stopping' });
     throw fatal ?? cause;
   }
+  // A leader that stops for longer would be voted out.
+  const idle =
+    host.memory && new IdleMemory(host.memory, { clock: osClock, longestPauseMs: options.electionTimeoutMs / 5 });
   return {
     member,
     clientAddresses: ports.addresses('client'),
     ended,
     close: async () => {
+      idle?.stop();
       logger.info('closing etcd server', closingFields(options));
       await member.leaderTransfer.handOver();
       const kinds = ['client', 'http', 'metrics'] as const;

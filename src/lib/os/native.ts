@@ -1,6 +1,6 @@
 /**
  * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, mlock, datagrams to
- * a unix socket, shared ports; called in libc through koffi. Loaded by the first lock taken (about 9 ms), so a client
+ * a unix socket, shared ports, freed memory; called in libc through koffi. Loaded by the first lock taken (about 9 ms), so a client
  * command never pays for it. See docs/decisions/0101-file-locks.md.
  */
 import { createRequire } from 'node:module';
@@ -17,6 +17,8 @@ export interface NativeCalls {
    * of the system's page size. Throws the system's error.
    */
   lockPages(fd: number, range: { from: number; size: number }): () => void;
+  /** libc gives freed memory back to the system, where it is one that has to be told (glibc). */
+  trim(): void;
   /** Signals `[first, last]`, for which Node has no names, do nothing from now on. */
   ignoreSignals(first: number, last: number): void;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
@@ -72,6 +74,7 @@ function load(): NativeCalls {
   const linux = process.platform === 'linux';
   const common = {
     lockPages: pageLocker(libc, koffi),
+    trim: trimmer(libc),
     ignoreSignals: signalIgnorer(libc),
     sendDatagram: datagramSender(libc, koffi),
     listenShared: sharedListener(libc, koffi),
@@ -110,6 +113,18 @@ function load(): NativeCalls {
       }
       return true;
     },
+  };
+}
+
+function trimmer(libc: ReturnType<Koffi['load']>): NativeCalls['trim'] {
+  let call: ((...args: unknown[]) => number) | undefined;
+  try {
+    call = libc.func('int malloc_trim(size_t keep)');
+  } catch {
+    // Another libc.
+  }
+  return () => {
+    call?.(0);
   };
 }
 
