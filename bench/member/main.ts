@@ -5,7 +5,7 @@
  * them, and CPU is that of all; `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that
  * have just started; before the others they are kept busy for the seconds of `--warm-up`, and each row's load runs for
  * those of `--lead-in` before it is measured. Prints medians over the rounds: throughput, latency percentiles, server
- * CPU per operation, and ratios of ours to the other. `--heavy` has, in place of all that, loads that happen once:
+ * CPU per operation, ratios of ours to the other, and resident memory at the end and some time after it. `--heavy` has, in place of all that, loads that happen once:
  * `watchers`, `leases`, `million` (several with commas); `--size` is how many.
  */
 import { join } from 'node:path';
@@ -40,6 +40,8 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
+/** Both give memory back when they are idle for a while. */
+const IDLE_SECONDS = 45;
 const members = Number(values.members);
 
 async function main(): Promise<void> {
@@ -102,11 +104,13 @@ async function measureAll(servers: readonly Server[]): Promise<void> {
     if (`${load.name} ${load.clients}`.includes(values.only))
       await compare(servers, load, { rounds, leadIn: Number(values['lead-in']) });
   }
-  for (const server of servers) {
-    const each = server.residentMb().map((megabytes) => megabytes.toFixed(0));
-    console.log(`resident memory of ${server.name}: ${each.join(', ')} MB`);
-  }
+  for (const server of servers) console.log(`resident memory of ${server.name}: ${megabytes(server)}`);
+  await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000));
+  for (const server of servers)
+    console.log(`after ${IDLE_SECONDS} s without a load, of ${server.name}: ${megabytes(server)}`);
 }
+
+const megabytes = (server: Server): string => `${server.residentMb().map(Math.round).join(', ')} MB`;
 
 async function measureHeavy(servers: readonly Server[], names: string): Promise<void> {
   for (const name of names.split(',')) {
