@@ -5,8 +5,9 @@
  * them, and CPU is that of all; `--v2` has the loads of the v2 API, beside etcd 3.4. The first row is of servers that
  * have just started; before the others they are kept busy for the seconds of `--warm-up`, and each row's load runs for
  * those of `--lead-in` before it is measured. Prints medians over the rounds: throughput, latency percentiles, server
- * CPU per operation, ratios of ours to the other, and resident memory at the end and some time after it. `--heavy` has, in place of all that, loads that happen once:
- * `watchers`, `leases`, `million` (several with commas); `--size` is how many.
+ * CPU per operation, ratios of ours to the other, and resident memory at the end and some time after it. `--heavy` has,
+ * in place of all that, loads that happen once: `watchers`, `leases`, `million` (several with commas); `--size` is how
+ * many.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

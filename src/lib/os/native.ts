@@ -1,7 +1,7 @@
 /**
  * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, mlock, datagrams to
- * a unix socket, shared ports, freed memory; called in libc through koffi. Loaded by the first lock taken (about 9 ms), so a client
- * command never pays for it. See docs/decisions/0101-file-locks.md.
+ * a unix socket, shared ports, freed memory; called in libc through koffi. Loaded by the first lock taken (about 9 ms),
+ * so a client command never pays for it. See docs/decisions/0101-file-locks.md.
  */
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
