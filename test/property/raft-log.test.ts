@@ -35,7 +35,7 @@ const step = fc.oneof(
 test('any sequence of appends, writes, commits and compactions leaves what the array says', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const storage = new MemoryStorage();
+      const storage = new MemoryStorage({ pack: 4, recent: 2 });
       const log = new RaftLog(storage, silentRaftLogger, 200);
       /** Terms by index; index 0 is before the log. */
       const terms = [0];

@@ -1,6 +1,6 @@
 /**
  * The stable log in memory. The member fills it with what the WAL holds already, so that the core reads without I/O.
- * What only followers that are behind ask for is packed, `PACK` entries at a time. Invariant: behind the last compacted
+ * What only followers that are behind ask for is packed, many entries at a time. Invariant: behind the last compacted
  * entry come those of `packs`, then those of `recent`, without a gap. Source of behaviour: etcd-io/raft storage.go,
  * `MemoryStorage`.
  */
@@ -22,9 +22,14 @@ import { PackedEntries } from './packed-entries.js';
 /** What `compact`, `createSnapshot` and `applySnapshot` refuse. */
 export type MemoryStorageError = 'compacted' | 'snapshot-out-of-date';
 
-const PACK = 1024;
-/** Entries that are being applied, or sent to followers that keep up, stay as they are. */
-const RECENT = 4096;
+export interface PackSizes {
+  /** So many entries are packed together. */
+  readonly pack: number;
+  /** So many stay as they are: those that are being applied, or sent to followers that keep up. */
+  readonly recent: number;
+}
+
+const PACK_SIZES: PackSizes = { pack: 1024, recent: 4096 };
 
 export class MemoryStorage implements Storage {
   #hardState: HardState = makeHardState();
@@ -36,6 +41,9 @@ export class MemoryStorage implements Storage {
   #packs: PackedEntries[] = [];
   #recent: Entry[] = [];
 
+  /** Other sizes are for simulated logs, which are short. */
+  constructor(readonly sizes: PackSizes = PACK_SIZES) {}
+
   get #recentFirst(): Index {
     const last = this.#packs.at(-1);
     return last === undefined ? this.#offset + 1 : last.first + last.length;
@@ -43,7 +51,7 @@ export class MemoryStorage implements Storage {
 
   #packOf(index: Index): PackedEntries | undefined {
     const first = this.#packs[0];
-    return first === undefined ? undefined : this.#packs[Math.floor((index - first.first) / PACK)];
+    return first === undefined ? undefined : this.#packs[Math.floor((index - first.first) / this.sizes.pack)];
   }
 
   /** It must be there. */
@@ -151,7 +159,8 @@ export class MemoryStorage implements Storage {
     }
     this.#truncate(position);
     for (const entry of fresh) this.#recent.push(entry);
-    while (this.#recent.length >= RECENT + PACK) this.#packs.push(new PackedEntries(this.#recent.splice(0, PACK)));
+    const { pack, recent } = this.sizes;
+    while (this.#recent.length >= recent + pack) this.#packs.push(new PackedEntries(this.#recent.splice(0, pack)));
   }
 
   /** Drops the entries at `index` and above. */

@@ -184,6 +184,27 @@ export const mutants: readonly Mutant[] = [
     replace: [['if (index <= this.#node.log.committed) return false;', '']],
   },
 
+  // The log
+  {
+    name: 'cut-pack-lost',
+    why: 'where a leader replaces the end of a pack, its beginning goes too',
+    file: 'log/memory-storage.ts',
+    replace: [['this.#recent.push(pack.entry(at));', ';']],
+  },
+  {
+    name: 'compacted-pack-lost',
+    why: 'a compaction into a pack drops all of it',
+    file: 'log/memory-storage.ts',
+    replace: [['first + length - 1 > index', 'first > index']],
+  },
+  {
+    name: 'pack-shifted',
+    why: 'an entry of a pack has the contents of its neighbour',
+    file: 'log/packed-entries.ts',
+    replace: [
+      ['return at === 0 ? 0 : (this.#ends[at - 1] as number);', 'return at < 2 ? 0 : (this.#ends[at - 2] as number);'],
+    ],
+  },
   // Committing
   {
     name: 'commit-of-older-term',

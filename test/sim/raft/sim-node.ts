@@ -37,6 +37,9 @@ import { StateMachine } from './state-machine.js';
 import type { Trace } from './trace.js';
 import { must } from './violation.js';
 
+/** Logs here are compacted long before they have the thousands of entries of which a member's packs the first. */
+const PACK_SIZES = { pack: 3, recent: 1 };
+
 export interface World {
   readonly core: Core;
   readonly scenario: Scenario;
@@ -108,7 +111,7 @@ export class SimNode {
       `starts, term ${disk.hardState.term}, commit ${disk.hardState.commit}, log ends at ${disk.log.last}`,
     );
     this.life++;
-    const storage = new core.MemoryStorage();
+    const storage = new core.MemoryStorage(PACK_SIZES);
     const machine = new StateMachine();
     if (disk.snapshot.metadata.index > 0) {
       storage.applySnapshot(disk.snapshot);

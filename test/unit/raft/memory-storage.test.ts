@@ -105,6 +105,29 @@ describe('compaction and snapshots', () => {
   });
 });
 
+/** Terms that each tell their index, packed three at a time, up to 12. */
+const packed = (): MemoryStorage => {
+  const storage = new MemoryStorage({ pack: 3, recent: 1 });
+  storage.append(entriesOf(1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
+  return storage;
+};
+
+test.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('compacted to %i, packs give way anywhere', (compacted) => {
+  for (let first = compacted + 1; first <= 13; first++) {
+    const storage = packed();
+    if (compacted > 0) expect(storage.compact(compacted)).toBeUndefined();
+    storage.append(entriesOf(first, 20, 21, 22, 23, 24));
+    const kept = Array.from({ length: first - 1 - compacted }, (_, at) => compacted + 1 + at);
+    expect([storage.firstIndex(), storage.term(compacted)]).toEqual([compacted + 1, compacted]);
+    expect(termsOf(storage)).toEqual([...kept, 20, 21, 22, 23, 24]);
+    const entries = storage.entries(compacted + 1, storage.lastIndex() + 1, Infinity);
+    expect(typeof entries === 'string' ? entries : entries.map(({ index }) => index)).toEqual([
+      ...kept,
+      ...[0, 1, 2, 3, 4].map((at) => first + at),
+    ]);
+  }
+});
+
 test.each([1, 2, 3, 4, 5, 6])('thousands of entries are those of a plain list, seed %d', (seed) => {
   const random = seededRandom(seed);
   const storage = new MemoryStorage();
