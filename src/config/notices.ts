@@ -46,11 +46,11 @@ export function noticesOf(
 /** Of what has no effect where one listens in clear, and of the folder. */
 export function noticesOfUrls(values: Values): readonly LogLine[] {
   const lines: LogLine[] = [];
-  const hasPeerPair = values['peer-cert-file'] !== '' && values['peer-key-file'] !== '';
+  const hasPeerFiles = values['peer-cert-file'] !== '' || values['peer-key-file'] !== '';
   for (const { scheme, text } of values['listen-peer-urls']) {
     if (scheme !== 'http') continue;
     const url = { 'peer-url': text };
-    if (hasPeerPair)
+    if (hasPeerFiles)
       lines.push(warning('scheme is HTTP while key and cert files are present; ignoring key and cert files', url));
     if (values['peer-client-cert-auth']) {
       const what = 'scheme is HTTP while --peer-client-cert-auth is enabled; ignoring client cert auth for this URL';

@@ -5,11 +5,11 @@ import { osClock } from '../lib/os/clock.js';
 import { createHttpClient } from '../lib/os/http-client.js';
 import { osNetwork } from '../lib/os/net.js';
 import { readTls } from '../lib/os/tls-files.js';
-import type { TlsContents, TlsOptions } from '../lib/tls.js';
+import { hasAuthorities, hasCertificate, type TlsContents, type TlsOptions } from '../lib/tls.js';
 import { PeerMetrics } from '../peer/metrics.js';
 import { createPeerTransport, type PeerTransport } from '../peer/transport.js';
 import { localAddressOf } from './local-address.js';
-import { nameCheck, refuseNamesOfBothKinds } from './tls-server.js';
+import { checkFiles, nameCheck, refuseNamesOfBothKinds } from './tls-server.js';
 
 /** What a dialed peer may take at least, whatever the election timeout. As etcd's Config.peerDialTimeout. */
 const DIAL_TIMEOUT_MS = 1000;
@@ -43,9 +43,14 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
   return { transport, metrics };
 }
 
-/** Read anew for each connection, so that renewed files take effect; as its TLSInfo.ClientConfig. Throws at first. */
+/**
+ * Read anew for each connection, so that renewed files take effect; as its TLSInfo.ClientConfig. Throws at first, also
+ * where all peers are in clear.
+ */
 export function peerTls(options: TlsOptions): () => TlsContents {
   refuseNamesOfBothKinds(options);
+  if (hasCertificate(options)) checkFiles(options);
+  if (hasAuthorities(options)) readTls({ trustedCaFile: options.trustedCaFile });
   const verifyPeer = nameCheck(options);
   return () => ({ ...readTls(options), verifyPeer });
 }

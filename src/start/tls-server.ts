@@ -55,7 +55,8 @@ function checked(options: TlsOptions): () => TlsContents {
   };
 }
 
-function checkFiles({ certFile = '', keyFile = '', clientCertFile = '', clientKeyFile = '' }: TlsOptions): void {
+/** Whether certificates and keys are there and belong together. As its TLSInfo.baseConfig. */
+export function checkFiles({ certFile = '', keyFile = '', clientCertFile = '', clientKeyFile = '' }: TlsOptions): void {
   if (certFile === '' || keyFile === '') {
     throw new Error(`KeyFile and CertFile must both be present[key: ${keyFile}, cert: ${certFile}]`);
   }

@@ -96,6 +96,14 @@ describe('TLS files beside peers in clear', () => {
   });
 });
 
+describe('one TLS file beside peers in clear', () => {
+  it.each(['--peer-cert-file', '--peer-key-file'])('is warned of as well: %s', (flag) => {
+    const outcome = read([flag, 'x']);
+    const messages = outcome.t === 'exit' ? [] : outcome.lines.map(({ message }) => message);
+    expect(messages).toContain('scheme is HTTP while key and cert files are present; ignoring key and cert files');
+  });
+});
+
 describe('the options of a member', () => {
   it('have etcd’s defaults', () => {
     expect(member([])).toMatchObject({

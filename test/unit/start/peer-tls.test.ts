@@ -197,6 +197,26 @@ describe('members with certificates of one authority', () => {
     );
   });
 
+  it('does not start with files that are not there or do not belong together, in clear as well', () => {
+    const own = certificate();
+    const other = certificate();
+    const refused: [Partial<TlsOptions>, string][] = [
+      [{ certFile: own.cert }, `KeyFile and CertFile must both be present[key: , cert: ${own.cert}]`],
+      [{ keyFile: own.key }, `KeyFile and CertFile must both be present[key: ${own.key}, cert: ]`],
+      [{ certFile: own.cert, keyFile: other.key }, 'tls: private key does not match public key'],
+      [{ certFile: '/none.pem', keyFile: own.key }, 'open /none.pem: no such file or directory'],
+      [{ trustedCaFile: '/none.pem' }, 'open /none.pem: no such file or directory'],
+      [
+        { certFile: own.cert, keyFile: own.key, clientCertFile: other.cert },
+        `ClientKeyFile and ClientCertFile must both be present or both absent: key: , cert: ${other.cert}]`,
+      ],
+    ];
+    for (const [options, message] of refused) expect(() => peerTls(options as TlsOptions)).toThrow(message);
+    // Without a certificate of its own nobody asks for one to dial with.
+    for (const options of [{}, { clientCertFile: '/none.pem' }, { ...tlsOf(own) }])
+      expect(() => peerTls(options as TlsOptions)).not.toThrow();
+  });
+
   it('refuse one that was revoked', async () => {
     const revoked = certificate();
     const clientCrlFile = folder.write('revoked.crl', revocationList([revoked.issued.serial]));
