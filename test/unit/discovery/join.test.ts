@@ -162,6 +162,46 @@ describe('joining a cluster through a registry', () => {
     expect(await joined).toBe('b=http://b:2380,a=http://a:2380');
   });
 
+  it('counts nobody twice who registers again, and asks anew where a wait ends before all are there', async () => {
+    const { registry, deps, clock, logger } = scene();
+    registry.add(a.id, a.value);
+    let waits = 0;
+    registry.watch = async function* () {
+      // Once again who is there already, and then the end.
+      if (++waits === 1) yield { ...a, order: 9 };
+      else yield { ...c, order: 10 };
+    };
+    const joined = joinThrough(self, deps);
+    await clock.advance(1999);
+    expect(waits).toBe(1);
+    expect(logger.records.map(({ message }) => message)).not.toContain('complete');
+    await clock.advance(1);
+    expect(await joined).toBe('a=http://a:2380,b=http://b:2380,c=http://c:2380,c=http://c2:2380');
+    const counts = logger.records.filter(({ message }) => message === 'waiting').map(({ fields }) => fields);
+    expect(counts).toMatchObject(Array(2).fill({ 'found-peers': 2, 'needed-peers': 1 }));
+  });
+
+  it('ends with what is no outage, at once, wherever it happens', async () => {
+    const fault = new DiscoveryError('badEndpoint');
+    const failing = () => Promise.reject(fault);
+    // biome-ignore lint/correctness/useYield: it fails before it has anything
+    const watch = async function* (): AsyncGenerator<Registration> {
+      throw fault;
+    };
+    for (const broken of [{ size: failing }, { list: failing }, { register: failing }, { watch }]) {
+      const { registry, deps } = scene();
+      await expect(joinThrough(self, { ...deps, registry: Object.assign(registry, broken) })).rejects.toBe(fault);
+    }
+  });
+
+  it('is given up at once where it was before it began to wait', async () => {
+    const { registry, deps, leave, clock } = scene();
+    registry.unreachable = 1000;
+    leave.abort(new Error('stopped'));
+    await expect(joinThrough(self, deps)).rejects.toThrow('stopped');
+    expect(clock.pending).toBe(0);
+  });
+
   it('can be given up', async () => {
     const { registry, deps, leave } = scene();
     registry.unreachable = 1000;

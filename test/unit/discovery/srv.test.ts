@@ -91,4 +91,25 @@ describe('a cluster from SRV records', () => {
         `error querying DNS SRV records for _etcd-server lookup ${plain}: no such host`,
     );
   });
+
+  it('knows itself by an advertised URL without a port, which has that of its scheme', async () => {
+    const at = (port: number) => ({ host: 'one.', port });
+    const plainly = { advertisedPeerUrls: ['http://10.0.0.1'] };
+    expect(await cluster({ [plain]: [at(80), at(443)] }, plainly)).toBe('me=http://one:80,0=http://one:443');
+    const securely = { advertisedPeerUrls: ['https://10.0.0.1'] };
+    expect(await cluster({ [secure]: [at(80), at(443)] }, securely)).toBe('0=https://one:80,me=https://one:443');
+  });
+
+  it('knows itself by an IPv6 address', async () => {
+    const records = { [plain]: [{ host: '::1', port: 2380 }] };
+    const own = { ...options, advertisedPeerUrls: ['http://[::1]:2380'] };
+    const resolving: Resolver = { services: resolver(records).services, host: async (name) => [name] };
+    await expect(clusterFromSrv(own, resolving, new RecordingLogger())).resolves.toMatch(/^me=/);
+  });
+
+  it('takes a name without an address for one that is not known', async () => {
+    const resolving: Resolver = { ...resolver({ [plain]: [one] }), host: async () => [] };
+    const own = { ...options, advertisedPeerUrls: [] };
+    await expect(clusterFromSrv(own, resolving, new RecordingLogger())).rejects.toThrow('lookup one.: no such host');
+  });
 });
