@@ -65,7 +65,16 @@ export class FakeStore {
 
   /** Requests of a method, as they came. */
   asked(method: string): unknown[] {
-    return this.#asked.filter(({ path }) => path.endsWith(`/${method}`)).map(({ request }) => request);
+    return this.#callsOf(method).map(({ request }) => request);
+  }
+
+  /** How long each of them was to be waited for. */
+  timeoutsOf(method: string): (number | undefined)[] {
+    return this.#callsOf(method).map(({ timeoutMs }) => timeoutMs);
+  }
+
+  #callsOf(method: string): SeenCall[] {
+    return this.#asked.filter(({ path }) => path.endsWith(`/${method}`));
   }
 
   put(key: string, value: string): void {

@@ -37,6 +37,12 @@ it('a session lasts a minute unless told otherwise', async () => {
   expect(store.asked('LeaseGrant')).toMatchObject([{ TTL: 60 }, { TTL: 7 }]);
 });
 
+it('a session is given up within its own time, at most', async () => {
+  const session = await Session.open(store.client(), { ttlSeconds: 7 });
+  await session.close();
+  expect(store.timeoutsOf('LeaseRevoke')).toEqual([7000]);
+});
+
 it('a session is not opened for a caller who has given up', async () => {
   const opening = Session.open(store.client(), { signal: AbortSignal.abort() });
   await expect(opening).rejects.toThrow('context canceled');
@@ -146,8 +152,11 @@ describe('a lock', () => {
   it('may be asked for twice by its owner', async () => {
     const mutex = new Mutex(await openSession(), 'l');
     await mutex.lock();
+    store.put('other', 'x');
     await mutex.lock();
-    expect(store.keys.size).toBe(1);
+    expect(store.keys.get(mutex.key)?.createRevision).toBe(2);
+    expect(mutex.isOwner().targetUnion).toEqual({ case: 'createRevision', value: 2 });
+    expect(store.asked('Txn')).toHaveLength(2);
   });
 
   it('is given up while waiting when the signal says so, and leaves nothing behind', async () => {
