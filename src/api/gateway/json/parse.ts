@@ -60,13 +60,25 @@ const MAX_VALUES = 200_000;
 export function parseJson(text: string, start = 0): JsonDocument | undefined {
   const parser = new Parser(text, start);
   if (!parser.hasMore()) return undefined;
-  try {
-    const root = parser.value(1);
-    return { text, root, end: parser.at };
-  } catch (cause) {
-    // The stack may end before the depth that is allowed is reached.
-    throw cause instanceof RangeError ? parser.tooDeep() : cause;
-  }
+  const root = parser.value();
+  return { text, root, end: parser.at };
+}
+
+/** A list or an object that is being read. */
+type Open = OpenArray | OpenObject;
+
+interface OpenArray {
+  readonly t: 'array';
+  readonly at: number;
+  readonly items: JsonNode[];
+}
+
+interface OpenObject {
+  readonly t: 'object';
+  readonly at: number;
+  readonly members: JsonMember[];
+  /** Of the value that is read. */
+  key: JsonString | undefined;
 }
 
 class Parser {
@@ -84,16 +96,41 @@ class Parser {
     return this.at < this.text.length;
   }
 
-  value(depth: number): JsonNode {
+  /** With a list of what is open, not by recursion: the stack would end before the depth that is allowed. */
+  value(): JsonNode {
+    const open: Open[] = [];
+    for (;;) {
+      let node = this.#begin(open);
+      while (node !== undefined) {
+        const around = open.at(-1);
+        if (around === undefined) return node;
+        if (this.#goesOn(around, node)) break;
+        open.pop();
+        node = around;
+      }
+    }
+  }
+
+  /** Undefined where others come first, which are inside of it. */
+  #begin(open: Open[]): JsonNode | undefined {
     if (++this.#values > MAX_VALUES) throw new TooManyValuesError(`more than ${MAX_VALUES} values`);
     this.#skipSpace();
     const { at } = this;
     const char = this.text.charCodeAt(at);
     switch (char) {
-      case 0x7b:
-        return this.#object(at, depth);
-      case 0x5b:
-        return this.#array(at, depth);
+      case 0x7b: {
+        const object: OpenObject = { t: 'object', at, members: [], key: undefined };
+        if (!this.#hasInside(open, 0x7d)) return object;
+        object.key = this.#key();
+        open.push(object);
+        return undefined;
+      }
+      case 0x5b: {
+        const array: OpenArray = { t: 'array', at, items: [] };
+        if (!this.#hasInside(open, 0x5d)) return array;
+        open.push(array);
+        return undefined;
+      }
       case 0x22:
         return this.#string(at);
       case 0x74:
@@ -108,47 +145,37 @@ class Parser {
     }
   }
 
-  /** In Go's words. */
-  tooDeep(): JsonError {
-    return new JsonError(`invalid character '${this.text[this.at]}' exceeded max depth`);
+  #hasInside(open: readonly Open[], close: number): boolean {
+    if (open.length >= MAX_DEPTH) throw new JsonError(`invalid character '${this.text[this.at]}' exceeded max depth`);
+    this.at++;
+    if (this.#next() !== close) return true;
+    this.at++;
+    return false;
   }
 
-  #object(at: number, depth: number): JsonNode {
-    if (depth > MAX_DEPTH) throw this.tooDeep();
-    const members: JsonMember[] = [];
+  #key(): JsonString {
+    if (this.#next() !== 0x22) this.#unexpected('looking for beginning of object key string');
+    const key = this.#string(this.at);
+    if (this.#next() !== 0x3a) this.#unexpected('after object key');
     this.at++;
-    if (this.#next() === 0x7d) {
-      this.at++;
-      return { t: 'object', at, members };
-    }
-    for (;;) {
-      if (this.#next() !== 0x22) this.#unexpected('looking for beginning of object key string');
-      const key = this.#string(this.at);
-      if (this.#next() !== 0x3a) this.#unexpected('after object key');
-      this.at++;
-      members.push({ key, value: this.value(depth + 1) });
-      const after = this.#next();
-      if (after !== 0x2c && after !== 0x7d) this.#unexpected('after object key:value pair');
-      this.at++;
-      if (after === 0x7d) return { t: 'object', at, members };
-    }
+    return key;
   }
 
-  #array(at: number, depth: number): JsonNode {
-    if (depth > MAX_DEPTH) throw this.tooDeep();
-    const items: JsonNode[] = [];
-    this.at++;
-    if (this.#next() === 0x5d) {
-      this.at++;
-      return { t: 'array', at, items };
-    }
-    for (;;) {
-      items.push(this.value(depth + 1));
+  /** Takes in what has been read; false when nothing else is inside. */
+  #goesOn(around: Open, node: JsonNode): boolean {
+    if (around.t === 'array') {
+      around.items.push(node);
       const after = this.#next();
       if (after !== 0x2c && after !== 0x5d) this.#unexpected('after array element');
       this.at++;
-      if (after === 0x5d) return { t: 'array', at, items };
+      return after === 0x2c;
     }
+    if (around.key !== undefined) around.members.push({ key: around.key, value: node });
+    const after = this.#next();
+    if (after !== 0x2c && after !== 0x7d) this.#unexpected('after object key:value pair');
+    this.at++;
+    if (after === 0x2c) around.key = this.#key();
+    return after === 0x2c;
   }
 
   #string(at: number): JsonString {

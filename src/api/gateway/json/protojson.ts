@@ -129,15 +129,14 @@ class Reader {
     return member !== undefined && member.key.raw === '"base64"' ? base64Of(member.value) : undefined;
   }
 
-  #skip(node: JsonNode): void {
+  /** In the document's order, as deep as it goes. */
+  #skip(unknown: JsonNode): void {
     if (!this.#needsCheck) return;
-    if (node.t === 'string') this.#check(node);
-    else if (node.t === 'array') for (const item of node.items) this.#skip(item);
-    else if (node.t === 'object') {
-      for (const { key, value } of node.members) {
-        this.#check(key);
-        this.#skip(value);
-      }
+    const left = [unknown];
+    for (let node = left.pop(); node !== undefined; node = left.pop()) {
+      if (node.t === 'string') this.#check(node);
+      else if (node.t === 'array') for (const item of node.items.toReversed()) left.push(item);
+      else if (node.t === 'object') for (const { key, value } of node.members.toReversed()) left.push(value, key);
     }
   }
 
