@@ -5,14 +5,15 @@
  * another request where we see a chunk.
  */
 const MAX_LINE_BYTES = 4096;
-const MAX_TRAILER_BYTES = 64 * 1024;
+const MAX_TRAILER_BYTES = 4096;
+const TRAILER_TOO_LONG = 'http: suspiciously long trailer after chunked body';
 /** Of a chunk's line that need no reason, beside as much again as the chunk has bytes. */
 const FREE_LINE_BYTES = 16;
 /** What lines are longer than that, over a whole body. */
 const MAX_EXCESS_BYTES = 16 * 1024;
 const LF = 0x0a;
-/** Hexadecimal digits; no body is longer. */
-const sizeLine = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/;
+const hexadecimal = /^[0-9a-fA-F]*/;
+const MAX_SIZE_DIGITS = 16;
 
 export class ChunkError extends Error {
   override readonly name = 'ChunkError';
@@ -43,7 +44,8 @@ export class ChunkedDecoder {
       }
       const end = bytes.indexOf(LF, at);
       this.#line += bytes.toString('latin1', at, end < 0 ? bytes.length : end);
-      if (this.#line.length > MAX_LINE_BYTES) throw new ChunkError('header line too long');
+      if (this.#line.length > MAX_LINE_BYTES)
+        throw new ChunkError(this.#state === 'trailers' ? TRAILER_TOO_LONG : 'header line too long');
       if (end < 0) return bytes.length;
       at = end + 1;
       const line = this.#line;
@@ -65,7 +67,7 @@ export class ChunkedDecoder {
         return;
       default:
         this.#trailerBytes += line.length + 1;
-        if (this.#trailerBytes > MAX_TRAILER_BYTES) throw new ChunkError('trailer header is too long');
+        if (this.#trailerBytes > MAX_TRAILER_BYTES) throw new ChunkError(TRAILER_TOO_LONG);
         if (!line.endsWith('\r')) throw new ChunkError('trailer line ends with bare LF');
         if (line === '\r') this.#state = 'end';
     }
@@ -75,12 +77,23 @@ export class ChunkedDecoder {
     const cr = line.indexOf('\r');
     if (cr < 0) throw new ChunkError('chunked line ends with bare LF');
     if (cr !== line.length - 1) throw new ChunkError('invalid CR in chunked line');
-    const digits = sizeLine.exec(line.slice(0, cr))?.[1];
-    if (digits === undefined) throw new ChunkError('invalid byte in chunk length');
-    this.#left = Number.parseInt(digits, 16);
+    this.#left = sizeOf(line.slice(0, cr));
     const excess = this.#excessBytes + line.length + 1 - FREE_LINE_BYTES - 2 * this.#left;
     this.#excessBytes = Math.max(0, excess);
     if (this.#excessBytes > MAX_EXCESS_BYTES) throw new ChunkError('chunked encoding contains too much non-data');
     this.#state = this.#left === 0 ? 'trailers' : 'data';
   }
+}
+
+/** Beyond 2^53 not to the byte: no connection lives to see the end of such a chunk. */
+function sizeOf(line: string): number {
+  let end = line.length;
+  while (line[end - 1] === ' ' || line[end - 1] === '\t') end--;
+  const extension = line.indexOf(';');
+  const size = line.slice(0, extension < 0 ? end : extension);
+  const digits = hexadecimal.exec(size)?.[0].length ?? 0;
+  if (size === '') throw new ChunkError('empty hex number for chunk length');
+  if (digits > MAX_SIZE_DIGITS) throw new ChunkError('http chunk length too large');
+  if (digits < size.length) throw new ChunkError('invalid byte in chunk length');
+  return Number.parseInt(size, 16);
 }

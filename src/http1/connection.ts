@@ -232,8 +232,13 @@ export class Connection implements ExchangeHost, HttpConnection {
       this.#serve(exchange);
     } catch (cause) {
       if (!(cause instanceof RefusedRequest)) throw cause;
-      this.#refuse(this.#search.isSpokenTo(bytes, this.peer) ? cause.answer : '');
+      this.#refuse(this.#search.isSpokenTo(bytes, this.peer) ? this.#answerOf(cause) : '');
     }
+  }
+
+  #answerOf({ answer, isDated }: RefusedRequest): string {
+    const { dateLine, clock } = this.context;
+    return isDated ? answer.replace('\r\n', `\r\n${dateLine.at(clock.wallMs())}`) : answer;
   }
 
   #serve(exchange: Exchange): void {

@@ -25,8 +25,11 @@ export const refusals = {
 export class RefusedRequest extends Error {
   override readonly name = 'RefusedRequest';
 
-  /** `''` says nothing. */
-  constructor(readonly answer: string) {
+  /** Of `answer`, `''` says nothing. `isDated`: Go's handlers give it, which date what they say. */
+  constructor(
+    readonly answer: string,
+    readonly isDated = false,
+  ) {
     super(answer.split('\r\n', 1)[0]);
   }
 }

@@ -123,7 +123,7 @@ function readRest({ method, target, protocol }: RequestLine, text: string, from:
   const { connection, expect } = headers;
   const expectsContinue = hasWord(expect, '100-continue');
   if (expect !== undefined && expect !== '' && !expectsContinue)
-    throw new RefusedRequest(refusals.expectation.replace('HTTP/1.1', protocol));
+    throw new RefusedRequest(refusals.expectation.replace('HTTP/1.1', protocol), true);
   const upgrade = protocol === 'HTTP/1.1' && hasWord(connection, 'upgrade') ? headers.upgrade : undefined;
   // Asked for by the way (`curl --http2`), and optional: served as the ordinary request that it also is.
   const isForHttp2 = upgrade?.toLowerCase() === 'h2c';
