@@ -37,12 +37,12 @@ export function httpStatusOf(code: number, dialect: Dialect): number {
 
 /**
  * `call`: the error came from a handler, not from the gateway itself; the metadata that came before it, if any, are
- * told.
+ * told, else those that came with it, where the caller `takesTrailers`. Generation 1 does not ask.
  */
 export function errorResponse(
   error: GrpcError,
   dialect: Dialect,
-  call?: { readonly metadata: HttpHeaders | undefined },
+  call?: { readonly metadata: HttpHeaders | undefined; readonly takesTrailers: boolean },
 ): HttpResponse {
   const { code, message } = error;
   const status = httpStatusOf(code, dialect);
@@ -50,23 +50,33 @@ export function errorResponse(
     'Content-Type': 'application/json',
     ...call?.metadata,
   };
+  let body: string;
   if (dialect.gateway === 2) {
     if (code === Code.Unauthenticated) headers['WWW-Authenticate'] = message;
-    return { status, headers, body: `{"code":${code}, "message":${quoteJson(message, { escapeHtml: false })}}` };
+    body = `{"code":${code}, "message":${quoteJson(message, { escapeHtml: false })}}`;
+  } else {
+    const text = quoteJson(message, { escapeHtml: true });
+    body = `{"error":${text},"message":${text},"code":${code}}`;
   }
-  const text = quoteJson(message, { escapeHtml: true });
-  const body = `{"error":${text},"message":${text},"code":${code}}`;
-  if (call === undefined || call.metadata !== undefined) return { status, headers, body };
+  const hasTrailers =
+    call !== undefined && call.metadata === undefined && (dialect.gateway === 1 || call.takesTrailers);
+  if (!hasTrailers) return { status, headers, body };
   return {
     status,
     headers: { ...headers, Trailer: 'Grpc-Trailer-Content-Type' },
-    body: once(body),
+    body: inOnePiece(body),
     trailers: () => ({ 'Grpc-Trailer-Content-Type': 'application/grpc' }),
   };
 }
 
-async function* once(text: string): AsyncGenerator<Uint8Array, undefined> {
-  yield Buffer.from(text);
+/** Without its length: behind chunks there may be trailers, even where there are none. */
+export function withoutLength(response: HttpResponse): HttpResponse {
+  const { body } = response;
+  return typeof body === 'string' || body instanceof Uint8Array ? { ...response, body: inOnePiece(body) } : response;
+}
+
+async function* inOnePiece(body: string | Uint8Array): AsyncGenerator<Uint8Array, undefined> {
+  yield Buffer.from(body);
 }
 
 /** The line that ends a stream. */

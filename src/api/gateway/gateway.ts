@@ -19,7 +19,7 @@ import { textError } from '../http/types.js';
 import { jsonValues, ValueTooLargeError } from './body.js';
 import { type BodyText, bodyText } from './condensed.js';
 import { type Dialect, dialectOf } from './dialect.js';
-import { errorLine, errorResponse, httpStatusOf, routingError } from './errors.js';
+import { errorLine, errorResponse, httpStatusOf, routingError, withoutLength } from './errors.js';
 import { type JsonDocument, JsonError, parseJson, TooManyValuesError } from './json/parse.js';
 import { type AnyMessage, emptyMessage, schemaOf } from './json/schema.js';
 import { type CutStrings, sizeOfMessage } from './json/size.js';
@@ -63,6 +63,8 @@ interface Exchange {
   readonly metadata: HttpHeaders;
   /** It comes before a refusal as well: gRPC's own server sends a status alone then, Go's HTTP server does not. */
   readonly flushesMetadata: boolean;
+  /** Its caller said `TE: trailers`, which generation 2 looks at. */
+  readonly takesTrailers: boolean;
   /**
    * What all streams together take of their requests and make of answers by turn: a piece of a body can hold thousands,
    * and what one transaction brings to thousands of watches is each a text of its own.
@@ -90,6 +92,7 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
     const method = options.calls.method(routes.get(path) ?? '');
     if (method === undefined) return routingError(404, dialect);
     if (methodOf(request) !== 'POST') return routingError(405, dialect);
+    const takesTrailers = dialect.gateway === 2 && request.headers.te?.toLowerCase().includes('trailers') === true;
     try {
       const caller: LocalCaller = {
         metadata: metadataOfHeaders(request, dialect),
@@ -111,13 +114,15 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
         isSocket,
         metadata,
         flushesMetadata,
+        takesTrailers,
         intake,
       };
-      return method.kind === 'unary'
-        ? await answerUnary(exchange, request.body)
-        : await answerStream(exchange, request.body);
+      if (method.kind !== 'unary') return await answerStream(exchange, request.body);
+      const response = await answerUnary(exchange, request.body);
+      return takesTrailers ? withoutLength(response) : response;
     } catch (cause) {
-      return errorResponse(errorOf(cause, options), dialect);
+      const response = errorResponse(errorOf(cause, options), dialect);
+      return takesTrailers ? withoutLength(response) : response;
     }
   };
 
@@ -177,7 +182,8 @@ async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>):
     const error = cause as GrpcError;
     // An error of the call's own client has neither headers nor trailers: it did not wait for the server's.
     if (error.code === Code.DeadlineExceeded) return errorResponse(error, dialect);
-    return errorResponse(error, dialect, { metadata: exchange.flushesMetadata ? exchange.metadata : undefined });
+    const metadata = exchange.flushesMetadata ? exchange.metadata : undefined;
+    return errorResponse(error, dialect, { metadata, takesTrailers: exchange.takesTrailers });
   }
 }
 
