@@ -52,6 +52,47 @@ function checkCapnslogOutputs(outputs: readonly string[]): string | undefined {
   return `unknown log-output ${goQuote(output)} (only supports "default", "stderr", "stdout")`;
 }
 
+export const LOG_OUTPUTS_CLASH = "both '--log-output' and '--log-outputs' are set; only set '--log-outputs'";
+
+export type WeighedLogOutput =
+  | { readonly t: 'clash'; readonly complaint: string }
+  | {
+      readonly t: 'ok';
+      readonly values: Values;
+      readonly warnings: readonly LogLine[];
+      /** It is the newer one's value as well: the next look at them finds a clash. */
+      readonly isTaken: boolean;
+    };
+
+/**
+ * 3.4's `--log-output` beside `--log-outputs`. The older one counts where it names more outputs; a single one is only
+ * spoken of. Source: 3.4's embed/config_logging.go.
+ */
+export function weighLogOutput(values: Values): WeighedLogOutput {
+  const older = [...values['log-output']].sort();
+  const newer = [...values['log-outputs']].sort();
+  const same = { t: 'ok', values, warnings: [], isTaken: false } as const;
+  if (older.length < newer.length) return same;
+  if (older.length > newer.length) {
+    const warnings = [bare("'--log-output' flag has been deprecated! Please use '--log-outputs'!")];
+    return { t: 'ok', values: { ...values, 'log-outputs': older }, warnings, isTaken: true };
+  }
+  if (older.length > 1) return { t: 'clash', complaint: LOG_OUTPUTS_CLASH };
+  if (older[0] === 'default') return same;
+  const shown = `[${older.map(goQuote).join(' ')}]`;
+  if (older[0] === newer[0]) {
+    const both = `'--log-output=${shown}' and '--log-outputs=${shown}'`;
+    return { t: 'clash', complaint: `${both} are incompatible; only set --log-outputs` };
+  }
+  const warnings = [
+    bare(`[WARNING] Deprecated '--log-output' flag is set to ${shown}`),
+    bare("Please use '--log-outputs' flag"),
+  ];
+  return { ...same, warnings };
+}
+
+const bare = (message: string): LogLine => ({ level: 'warn', message, fields: {}, isBare: true });
+
 /** What 3.4 says of the older ways to ask for a log, whenever it looks at its options. */
 export function deprecatedLogOptions(values: Values, emulate: EmulatedVersion): readonly LogLine[] {
   if (!differenceOf('hasCapnslog', emulate)) return [];
@@ -63,7 +104,7 @@ export function deprecatedLogOptions(values: Values, emulate: EmulatedVersion): 
     warnings.push(`Deprecated '--debug' flag is set to true with inconsistent '--log-level=${level}' flag`);
   if (logger === 'capnslog') warnings.push(deprecated('logger', logger));
   if (packages !== '') warnings.push(deprecated('log-package-levels', packages));
-  return warnings.map((text) => ({ level: 'warn', message: `[WARNING] ${text}`, fields: {}, isBare: true }));
+  return warnings.map((text) => bare(`[WARNING] ${text}`));
 }
 
 const deprecated = (name: string, value: string): string =>

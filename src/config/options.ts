@@ -364,6 +364,7 @@ const named = {
     '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}',
     'When to put it aside (MB), and what of it to keep (days, files; 0: all).',
   ),
+  'log-output': logging(kinds.filledList, ['default'], '', hidden),
   debug: logging(kinds.bool, false, '', hidden),
   'log-package-levels': logging(kinds.string, '', '', hidden),
   'log-format': logging(kinds.string, 'json', "Form of the log: 'json' or 'console'."),

@@ -31,10 +31,12 @@ import {
   checkLog,
   deprecatedLogOptions,
   firstLog,
+  LOG_OUTPUTS_CLASH,
   levelPanic,
   logOptionsOf,
   parseLogLevel,
   parsePackageLevels,
+  weighLogOutput,
 } from './log-options.js';
 import type { LogOptions, MemberOptions } from './member-options.js';
 import { noticesOf, noticesOfUrls } from './notices.js';
@@ -75,7 +77,12 @@ export type ReadOptions =
 
 const knownToEtcd: OptionTable = options;
 
-const { 'log-package-levels': _, 'next-cluster-version-compatible': __, ...knownSince35 } = knownToEtcd;
+const {
+  'log-output': _,
+  'log-package-levels': __,
+  'next-cluster-version-compatible': ___,
+  ...knownSince35
+} = knownToEtcd;
 
 const knownSince36: OptionTable = {
   ...knownSince35,
@@ -225,13 +232,16 @@ class Reader {
     if (clash !== undefined) return this.refuse(clash);
     // Each value was read by its own row of the table.
     const add = this.#add.bind(this);
-    const values = withDerivedNames(merged as unknown as Values, given, {
+    const derived = withDerivedNames(merged as unknown as Values, given, {
       defaultHost: () => this.world.defaultHost(),
       add,
     });
+    const weighed = weighLogOutput(derived);
+    if (weighed.t === 'clash') return this.refuse(weighed.complaint);
+    const { values } = weighed;
     // A log that is not to be had is complained of where there is none yet.
     if (checkLog(values, this.emulate) === undefined) this.#log = logOptionsOf(values);
-    const deprecated = deprecatedLogOptions(values, this.emulate);
+    const deprecated = [...weighed.warnings, ...deprecatedLogOptions(values, this.emulate)];
     if (parseLogLevel(values['log-level']) === undefined)
       return exit(2, '', deprecated.map(({ message }) => `${message}\n`).join('') + levelPanic(values));
     appendAll(this.#lines, deprecated);
@@ -242,6 +252,10 @@ class Reader {
       if (values[name] < LEAST_RAFT_TIMEOUT_MS) this.#add('info', `${name} increased to minimum value: 5s`, {});
     const complaint = verify(values, this.emulate, areClientUrlsUnset);
     if (complaint !== undefined) return this.refuse(complaint);
+    if (weighed.isTaken) {
+      appendAll(this.#lines, startFailure(LOG_OUTPUTS_CLASH, this.emulate));
+      return this.#refused();
+    }
     appendAll(this.#lines, noticesOf(values, given, this.emulate));
     if (this.#log.format === 'capnslog')
       this.#add('info', 'starting etcd', { ...versionsOf(this.emulate, this.world), ...this.world.processors });

@@ -75,6 +75,7 @@ const without: Readonly<Record<string, string>> = {
   'config-file': 'it is where the others come from',
   version: 'it is printed instead',
   debug: 'of 3.4 alone; it is the level of the log there',
+  'log-output': 'of 3.4 alone, which speaks of it',
   'backend-bbolt-freelist-type': 'both kinds of list hold the same pages; another kind is refused',
   'experimental-backend-bbolt-freelist-type': 'its older name',
   'experimental-txn-mode-write-with-shared-buffer': 'no reader waits for a buffer to be copied, shared or not',

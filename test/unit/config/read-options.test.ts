@@ -665,6 +665,50 @@ describe('checks', () => {
       expect(logOf('--logger=zap')).toMatchObject({ format: 'json', outputs: ['stderr'] });
     });
 
+    it('tell of the older way to say where it goes, which alone has no effect', () => {
+      const deprecated = "[WARNING] Deprecated '--log-output' flag is set to";
+      const instead = "Please use '--log-outputs' flag";
+      expect(bareLines('--logger=zap', '--log-output=stdout')).toEqual([`${deprecated} ["stdout"]`, instead]);
+      expect(bareLines('--logger=zap', '--log-output=')).toEqual([`${deprecated} [""]`, instead]);
+      expect(bareLines('--debug', '--log-output=x').slice(0, 3)).toEqual([
+        ...[`${deprecated} ["x"]`, instead],
+        "[WARNING] Deprecated '--debug' flag is set to true (use '--log-level=debug' instead",
+      ]);
+      expect(logOf('--log-output=stdout')).toEqual(plain);
+      expect(bareLines('--logger=zap', '--log-output=default')).toEqual([]);
+      expect(bareLines('--logger=zap', '--log-output=a', '--log-outputs=b,c')).toEqual([]);
+      expect(refusal(read(['--log-output=stdout']))).toEqual({
+        exitCode: 2,
+        stderr: 'flag provided but not defined: -log-output',
+      });
+    });
+
+    it('are refused where both ways say as much', () => {
+      const both = "both '--log-output' and '--log-outputs' are set; only set '--log-outputs'";
+      const one = `'--log-output=["a"]' and '--log-outputs=["a"]' are incompatible; only set --log-outputs`;
+      const errorsOf = (...words: string[]) => {
+        const outcome = read34(...words);
+        if (outcome.t !== 'refused') throw new Error(`not refused: ${outcome.t}`);
+        return outcome.lines.flatMap(({ message, fields }) =>
+          fields.error === undefined ? [] : [[message, fields.error]],
+        );
+      };
+      expect(errorsOf('--log-output=a', '--log-outputs=a')).toEqual([['failed to verify flags', one]]);
+      expect(errorsOf('--log-output=a,b', '--log-outputs=b,c')).toEqual([['failed to verify flags', both]]);
+      expect(bareLines('--log-output=a,b', '--log-outputs=b,c')).toEqual([]);
+      // It takes the newer one's place, and then both are there.
+      expect(errorsOf('--logger=zap', '--log-output=a,b')).toEqual([
+        ['failed to start etcd', both],
+        ['discovery failed', both],
+      ]);
+      expect(bareLines('--log-output=a,b')[0]).toBe(
+        "'--log-output' flag has been deprecated! Please use '--log-outputs'!",
+      );
+      expect(errorsOf('--log-output=b,a')).toEqual([
+        ['failed to verify flags', `--logger=capnslog supports only 1 value in '--log-outputs', got ["a" "b"]`],
+      ]);
+    });
+
     it('are refused in a log that can be had', () => {
       expect(read34('--log-outputs=/x')).toMatchObject({ t: 'refused', log: plain });
       expect(read34('stray')).toMatchObject({ t: 'refused', log: plain });
