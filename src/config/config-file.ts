@@ -103,8 +103,8 @@ function parseYaml(text: string): unknown {
     if (yaml === undefined) return undefined;
     const [problem] = yaml.errors;
     if (problem !== undefined) {
-      const line = text.slice(0, problem.pos[0]).split('\n').length;
-      throw new YamlFault(goProblem(problem) ?? `line ${line}: ${flowProblem(problem.message) ?? problem.message}`);
+      const words = `${placeOf(text, problem.pos[0])}${flowProblem(problem.message) ?? problem.message}`;
+      throw new YamlFault(goProblem(problem) ?? words);
     }
     visit(yaml, {
       Alias(_, alias, path) {
@@ -114,7 +114,6 @@ function parseYaml(text: string): unknown {
     });
     return yaml.toJS();
   } catch (error) {
-    if (error instanceof YamlFault) throw error;
     if (error instanceof ReferenceError) throw new YamlFault('document contains excessive aliasing');
     if (error instanceof Error && error.message.startsWith('Merge sources must be'))
       throw new YamlFault('map merge requires map or sequence of maps as the value');
@@ -132,6 +131,13 @@ function textOf(bytes: Uint8Array): string {
   } catch {
     throw new YamlFault(isWide ? 'unexpected low surrogate area' : 'invalid leading UTF-8 octet');
   }
+}
+
+/** As go-yaml counts: from 0, which it does not say, and a text that does not end with its line goes on to another. */
+function placeOf(text: string, at: number): string {
+  const isCutOff = at >= text.length && !text.endsWith('\n');
+  const line = text.slice(0, at).split('\n').length - (isCutOff ? 0 : 1);
+  return line === 0 ? '' : `line ${line}: `;
 }
 
 /** In Go's words, which name no line for these. */

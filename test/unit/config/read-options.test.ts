@@ -1165,6 +1165,9 @@ describe('a configuration file', () => {
     ['two colons', 'a: b: c', 'mapping values are not allowed in this context'],
     ['an open list', 'a: [b', "line 1: did not find expected ',' or ']'"],
     ['an open map', '{name: x', "line 1: did not find expected ',' or '}'"],
+    ['an open list further down', 'a: 1\nname: x\nm: [b', "line 3: did not find expected ',' or ']'"],
+    ['one whose line ends', 'name: x\n\nm: [b\n', "line 3: did not find expected ',' or ']'"],
+    ['an open map before other keys', 'name: x\nm: {a: b\n\nc: d', "line 3: did not find expected ',' or '}'"],
   ])('with %s is refused in etcd’s words', (_what, text, words) => {
     expect(refusal(fromFile(text))).toBe(`error converting YAML to JSON: yaml: ${words}`);
   });
