@@ -3,9 +3,15 @@ import {
   LeaseTimeToLiveResponse,
   RangeRequest,
   RangeResponse,
+  RangeStreamResponse,
+  type RequestOp,
+  type ResponseOp,
+  TxnRequest,
+  TxnResponse,
   type WatchRequest,
+  WatchResponse,
 } from '../../../src/proto/gen/etcdserverpb.js';
-import { KeyValue } from '../../../src/proto/gen/mvccpb.js';
+import { Event, Event_EventType, KeyValue } from '../../../src/proto/gen/mvccpb.js';
 import { CampaignRequest, CampaignResponse, ResignRequest } from '../../../src/proto/gen/v3electionpb.js';
 import { LockRequest, LockResponse } from '../../../src/proto/gen/v3lockpb.js';
 import { forwardedMethods } from '../../../src/proxy/grpc/forward.js';
@@ -14,6 +20,7 @@ import { translations } from '../../../src/proxy/grpc/translation.js';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const show = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const NONE = latin1('');
 const ns = (prefix: string): Namespace => new Namespace(latin1(prefix));
 
 describe('a namespace', () => {
@@ -40,6 +47,38 @@ describe('a namespace', () => {
   it('refuses to show a key from outside', () => {
     const response = RangeResponse.create({ kvs: [KeyValue.create({ key: latin1('other') })] });
     expect(() => ns('ns/').stripRange(response)).toThrow('outside the namespace');
+  });
+
+  it('shows events by their keys inside, with what was there before, and answers without events as they are', () => {
+    const kv = KeyValue.create({ key: latin1('ns/a'), value: latin1('1') });
+    const events = [Event.create({ kv, prevKv: kv }), Event.create({ type: Event_EventType.DELETE, kv })];
+    const shown = ns('ns/').stripWatch(WatchResponse.create({ watchId: 3n, events }));
+    expect(shown.watchId).toBe(3n);
+    expect(shown.events.map(({ type, kv: now, prevKv }) => [type, show(now?.key ?? NONE), prevKv?.key])).toEqual([
+      [Event_EventType.PUT, 'a', latin1('a')],
+      [Event_EventType.DELETE, 'a', undefined],
+    ]);
+    const created = WatchResponse.create({ watchId: 3n, created: true });
+    expect(ns('ns/').stripWatch(created)).toEqual(created);
+    const foreign = WatchResponse.create({ events: [Event.create({ kv: KeyValue.create({ key: latin1('x') }) })] });
+    expect(() => ns('ns/').stripWatch(foreign)).toThrow('outside the namespace');
+  });
+
+  it('shows parts of a large answer, the last of which may be without keys', () => {
+    const part = RangeStreamResponse.create({
+      rangeResponse: RangeResponse.create({ kvs: [KeyValue.create({ key: latin1('ns/a') })], count: 9 }),
+    });
+    const shown = ns('ns/').stripRangeStream(part).rangeResponse;
+    expect([shown?.kvs.map(({ key }) => show(key)), shown?.count]).toEqual([['a'], 9]);
+    expect(ns('ns/').stripRangeStream(RangeStreamResponse.create())).toEqual(RangeStreamResponse.create());
+  });
+
+  it('leaves an operation that is none to the cluster, and an answer to it as it is', () => {
+    const none = { request: { case: undefined } } as RequestOp;
+    const { success, failure } = ns('ns/').addTxn(TxnRequest.create({ success: [none], failure: [none] }));
+    expect([success, failure]).toEqual([[none], [none]]);
+    const answered = { response: { case: undefined } } as ResponseOp;
+    expect(ns('ns/').stripTxn(TxnResponse.create({ responses: [answered] })).responses).toEqual([answered]);
   });
 
   it('passes on cancellations of watches as they are', () => {

@@ -7,10 +7,11 @@ import {
   MemberListResponse,
   RangeRequest,
   RangeResponse,
+  Watch,
 } from '../../../src/proto/gen/etcdserverpb.js';
 import { EndpointSync } from '../../../src/proxy/grpc/endpoint-sync.js';
 import { type PassedCall, Upstream } from '../../../src/proxy/grpc/upstream.js';
-import { FakeChannel } from '../../support/fake-channel.js';
+import { FakeChannel, type SeenCall } from '../../support/fake-channel.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { seededRandom } from '../../support/seeded-random.js';
@@ -72,6 +73,34 @@ describe('the cluster behind a proxy', () => {
     expect(await failed).toBe(gone);
   });
 
+  it('is not waited for by a caller who has gone already', async () => {
+    const channel = answering('a');
+    channel.isReachable = false;
+    const time = clock();
+    const upstream = new Upstream(new Balancer([channel], edges(time)), time);
+    const gone = new GrpcError(Code.Canceled, 'context canceled');
+    const signal = AbortSignal.abort(gone);
+    await expect(upstream.unary(KV.range, RangeRequest.create(), call({ signal }))).rejects.toBe(gone);
+    await expect(upstream.stream(Watch.watch, call({ signal }), async () => {})).rejects.toBe(gone);
+  });
+
+  it('may have streams under way when it changes, which end where they are', async () => {
+    const old = answering('old');
+    const time = clock();
+    const upstream = new Upstream(new Balancer([old], edges(time)), time);
+    let end = (): void => {};
+    const running = upstream.stream(Watch.watch, call(), () => new Promise((resolve) => (end = resolve)));
+    await settle();
+    upstream.replace(new Balancer([answering('fresh')], edges(time)));
+    await settle();
+    expect([old.state, old.streams[0]?.isCanceled]).toEqual(['ready', false]);
+    end();
+    await running;
+    expect(old.streams[0]?.isCanceled).toBe(true);
+    await settle();
+    expect(old.state).toBe('shutdown');
+  });
+
   it('may change while calls are under way: they end where they are', async () => {
     let answer: (value: RangeResponse) => void = () => {};
     const old = new FakeChannel('old', () => new Promise((resolve) => (answer = resolve)));
@@ -103,8 +132,12 @@ describe('the endpoints of a proxy', () => {
     const time = clock();
     const logger = new RecordingLogger();
     const connected: (readonly string[])[] = [];
-    const balancer = (): Balancer =>
-      new Balancer([new FakeChannel('m', () => MemberListResponse.create({ members: list() }))], edges(time));
+    const asked: SeenCall[] = [];
+    const answer = (seen: SeenCall): MemberListResponse => {
+      asked.push(seen);
+      return MemberListResponse.create({ members: list() });
+    };
+    const balancer = (): Balancer => new Balancer([new FakeChannel('m', answer)], edges(time));
     const upstream = new Upstream(balancer(), time);
     const connect = (endpoints: readonly string[]): Balancer => {
       connected.push(endpoints);
@@ -116,7 +149,7 @@ describe('the endpoints of a proxy', () => {
       await time.advance(1000);
       await settle();
     };
-    return { sync, logger, connected, tick, time };
+    return { sync, logger, connected, tick, time, asked };
   }
 
   it('become those of the members that have started, without learners', async () => {
@@ -133,7 +166,7 @@ describe('the endpoints of a proxy', () => {
 
   it('stay when nobody tells of any', async () => {
     let fails = true;
-    const { sync, logger, connected, tick, time } = synced(() => {
+    const { sync, logger, connected, tick, time, asked } = synced(() => {
       if (fails) throw new GrpcError(Code.Unavailable, 'etcdserver: no leader');
       return [];
     });
@@ -146,5 +179,6 @@ describe('the endpoints of a proxy', () => {
     ]);
     sync.stop();
     expect(time.pending).toBe(0);
+    expect(asked.map(({ timeoutMs }) => timeoutMs)).toEqual([5000, 5000]);
   });
 });

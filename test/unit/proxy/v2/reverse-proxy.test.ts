@@ -170,6 +170,20 @@ describe('a v2 proxy', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it.each([
+    ['{"peerURLs":["http://p:9"]}', 200],
+    ['no list', 200],
+    ['[{"peerURLs":["http://p:9"]}]', 500],
+  ])('learns nothing from a peer that answers %s with status %d', async (body, status) => {
+    const lists = [{ ...answer(body), status }, answer('[{"peerURLs":["http://p:3",7],"clientURLs":null}]')];
+    const { http, clock } = proxyTo([], () => lists.shift() ?? refused());
+    const deps = { http, clock, logger: silentLogger, signal: new AbortController().signal };
+    expect(await remoteCluster(['http://p:1', 'http://p:2'], deps)).toEqual({
+      peerUrls: ['http://p:3'],
+      clientUrls: [],
+    });
+  });
+
   it('keeps the addresses of peers from start to start', () => {
     const disk = new MemoryDisk();
     const file = new ClusterFile(disk, '/px');
