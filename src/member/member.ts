@@ -21,6 +21,7 @@ import type { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
 import type { Bootstrapped } from './bootstrap/types.js';
 import { figuresOf } from './figures.js';
+import { Cadence } from './loop/cadence.js';
 import type { Cluster } from './membership/cluster.js';
 import type { WatchTimes } from './metrics/call-metrics.js';
 import { type SlowCall, warnOfSlowCall } from './services/slow-calls.js';
@@ -64,7 +65,7 @@ export class Member {
   readonly peerAnswers: Wired['peerAnswers'];
 
   readonly #parts: Wired;
-  #stopTimers: (() => void)[] = [];
+  readonly #cadences: readonly Cadence[];
   #stopped = false;
   #removed = false;
 
@@ -85,8 +86,15 @@ export class Member {
     this.backend = parts.backend;
     this.#parts = wire(config, world, parts, {
       fail: (cause) => this.#fatal(cause),
+      heard: () => {
+        for (const cadence of this.#cadences) cadence.ride();
+      },
       removed: () => this.#stopAsRemoved(),
     });
+    this.#cadences = [
+      new Cadence(world.clock, config.heartbeatIntervalMs, (ticks) => this.#tick(ticks)),
+      new Cadence(world.clock, HOUSEKEEPING_MS, () => this.#housekeep()),
+    ];
     this.leadership = this.#parts.leadership;
     this.connections = this.#parts.connections;
     this.hub = this.#parts.hub;
@@ -110,7 +118,6 @@ export class Member {
 
   /** Resolves once this member is known to its cluster by name: from then on clients may be served. */
   async start(): Promise<void> {
-    const { clock } = this;
     this.#parts.peers.start();
     this.#parts.loop.wake();
     if (this.config.initialCorruptCheck) {
@@ -118,10 +125,7 @@ export class Member {
       await this.#parts.applied.untilCommitted();
       await this.#parts.corruption.checkBeforeServing();
     }
-    this.#stopTimers = [
-      clock.every(this.config.heartbeatIntervalMs, () => this.#tick()),
-      clock.every(HOUSEKEEPING_MS, () => this.#housekeep()),
-    ];
+    for (const cadence of this.#cadences) cadence.start();
     await this.#parts.publisher.published;
     await this.#untilCapable();
   }
@@ -152,7 +156,7 @@ export class Member {
   #halt(reason: Error): boolean {
     if (this.#stopped) return false;
     this.#stopped = true;
-    for (const stopTimer of this.#stopTimers) stopTimer();
+    for (const cadence of this.#cadences) cadence.stop();
     this.#parts.loop.stop();
     this.#parts.raftSnapshots.stop();
     this.storeWork.stop();
@@ -175,9 +179,9 @@ export class Member {
     this.world.onFatal(cause);
   }
 
-  #tick(): void {
+  #tick(ticks: number): void {
     this.#guarded(() => {
-      this.#parts.loop.tick();
+      for (let at = 0; at < ticks; at++) this.#parts.loop.tick();
       this.#campaignIfAlone();
     });
   }

@@ -44,6 +44,8 @@ import { Waiters } from './writes/waiters.js';
 export interface Life {
   /** Something that must not happen did: the member stops. */
   readonly fail: (cause: unknown) => void;
+  /** A leader's heartbeat has come. */
+  readonly heard: () => void;
   /** The member is no part of its cluster any more. */
   readonly removed: () => void;
 }
@@ -246,6 +248,7 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
       logger: from('member/peers/receiver.ts'),
       failpoints,
       receiveSnapshot: (message, database) => raftSnapshots.receive(message, database),
+      onHeartbeat: () => life.heard(),
       onRemoved: () => life.removed(),
     }),
   });

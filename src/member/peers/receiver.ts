@@ -22,6 +22,8 @@ export interface ReceiverDeps {
   readonly failpoints?: Failpoints | undefined;
   /** Resolves when the database is on disk and its message taken. */
   readonly receiveSnapshot: RaftReceiver['processSnapshot'];
+  /** A heartbeat of a leader, before it is stepped. */
+  readonly onHeartbeat: () => void;
   /** Other members say that this one was removed. */
   readonly onRemoved: () => void;
 }
@@ -40,6 +42,7 @@ export class Receiver implements RaftReceiver {
     if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
     this.#checkContent(message);
     this.deps.v2Stats.received(message);
+    if (message.type === MessageType.MsgHeartbeat) this.deps.onHeartbeat();
     return this.deps.loop.receive(message);
   }
 

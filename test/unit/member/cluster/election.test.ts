@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { MessageType } from '../../../../src/raftpb/types.js';
 import { InProcessMember, memberConfig } from '../../../support/in-process-member.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { MemoryDisk } from '../../../support/memory-disk.js';
@@ -32,6 +33,31 @@ describe('three members', () => {
     cluster.network.healAll();
     await cluster.settle();
     expect([old.get('a'), old.get('b')]).toEqual(['new', 'new']);
+  });
+
+  it('tick with the heartbeats of their leader, which wake them anyway', async () => {
+    await using cluster = await startSimulatedCluster();
+    const leader = await cluster.untilLeader();
+    await cluster.settle();
+    await cluster.clock.advance(1000);
+    const follower = cluster.members.find((member) => member !== leader);
+    if (follower === undefined) throw new Error('three were asked for');
+    const { node } = follower.member.parts;
+    const ticked: number[] = [];
+    const heard: number[] = [];
+    const { step, tick } = node;
+    vi.spyOn(node, 'tick').mockImplementation(() => {
+      ticked.push(cluster.clock.monotonicMs());
+      tick.call(node);
+    });
+    vi.spyOn(node, 'step').mockImplementation((message) => {
+      if (message.type === MessageType.MsgHeartbeat) heard.push(cluster.clock.monotonicMs());
+      step.call(node, message);
+    });
+    await cluster.clock.advance(2000);
+    expect(ticked.length).toBeGreaterThanOrEqual(19);
+    expect(ticked.length).toBeLessThanOrEqual(21);
+    expect(ticked.filter((ms) => !heard.includes(ms))).toEqual([]);
   });
 });
 

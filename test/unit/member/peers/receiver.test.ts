@@ -44,6 +44,7 @@ beforeEach(() => {
     v2Stats: { received: note('counted'), failed: note('failed') },
     logger,
     receiveSnapshot: async (message: Message) => note('database')(message),
+    onHeartbeat: () => events.push('heard'),
     onRemoved: () => events.push('removed'),
   } as unknown as ReceiverDeps);
 });
@@ -70,9 +71,11 @@ const changing = ({ type = 0, nodeId, context = '' }: { type?: ConfChangeType; n
 const nothing = async function* (): AsyncGenerator<Uint8Array> {};
 
 describe('a message of another member', () => {
-  it('is counted and goes to the loop', async () => {
+  it('is counted and goes to the loop, a heartbeat after what it wakes this one for', async () => {
+    await receiver.process(of({ type: MessageType.MsgHeartbeatResp }));
+    expect(events.splice(0)).toEqual(['counted 2', 'received 2']);
     await receiver.process(of({}));
-    expect(events).toEqual(['counted 2', 'received 2']);
+    expect(events).toEqual(['counted 2', 'heard', 'received 2']);
   });
 
   it.each<[string, Partial<Message>, string, string | undefined]>([
