@@ -162,9 +162,7 @@ function methodOf({ method, headers }: HttpRequest): string {
 async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>): Promise<HttpResponse> {
   const { options, dialect, method, caller, textBytes } = exchange;
   const { document, sizeBytes, cut } = await firstValue(exchange, body);
-  const schema = schemaOf(method.input.typeName);
-  const request = document === undefined ? emptyMessage(schema) : dialect.read(document, schema, { textBytes });
-  checkSize(request, sizeBytes, exchange, cut);
+  const request = readMessage(document, sizeBytes, exchange, cut);
   try {
     const answer = await options.calls.unary(method.path, request, sizeBytes, caller);
     const message = answer.message as AnyMessage;
@@ -235,6 +233,25 @@ async function firstValue(
     // Of a transaction they would be its operations.
     const isTxn = method.input.typeName === TxnRequest.typeName;
     throw isTxn && cause instanceof TooManyValuesError ? inWords(wireErrors.tooManyOps, cause) : cause;
+  }
+}
+
+function readMessage(
+  document: JsonDocument | undefined,
+  sizeBytes: number,
+  exchange: Exchange,
+  cut?: CutStrings,
+): AnyMessage {
+  const { dialect, method, textBytes } = exchange;
+  const schema = schemaOf(method.input.typeName);
+  if (document === undefined) return emptyMessage(schema);
+  try {
+    const message = dialect.read(document, schema, { textBytes });
+    checkSize(message, sizeBytes, exchange, cut);
+    return message;
+  } catch (cause) {
+    // Transactions alone hold themselves: the stack ends far below the operations that one may have.
+    throw cause instanceof RangeError ? inWords(wireErrors.tooManyOps, cause) : cause;
   }
 }
 
@@ -370,13 +387,10 @@ class StreamRequests {
 }
 
 async function* messagesOf(exchange: Exchange, body: AsyncIterable<Uint8Array>): AsyncGenerator<AnyMessage, undefined> {
-  const { dialect, method, options, textBytes } = exchange;
-  const schema = schemaOf(method.input.typeName);
+  const { options } = exchange;
   for await (const document of jsonValues(roomFor(body), options.maxReceiveBytes * JSON_FACTOR)) {
     const turn = exchange.intake.admits();
     if (turn !== undefined) await turn;
-    const message = dialect.read(document, schema, { textBytes });
-    checkSize(message, document.text.length, exchange);
-    yield message;
+    yield readMessage(document, document.text.length, exchange);
   }
 }

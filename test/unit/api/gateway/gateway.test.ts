@@ -161,6 +161,13 @@ describe('the JSON gateway', () => {
     expect([range.status, range.body]).toEqual([400, '{"code":3, "message":"etcdserver: request is too large"}']);
   });
 
+  it.each([130, 1000])('refuses a transaction in %i others as too many operations', async (levels) => {
+    const body = `${'{"success":[{"request_txn":'.repeat(levels)}{}${'}]}'.repeat(levels)}`;
+    const txn = await post('/v3/kv/txn', body);
+    const tooMany = '{"code":3, "message":"etcdserver: too many operations in txn request"}';
+    expect([txn.status, txn.body]).toEqual([400, tooMany]);
+  });
+
   it('says how large the message would be of a body that is too large to be held', async () => {
     const big = (bytes: number) => base64('x'.repeat(bytes));
     const put = (bytes: number) => ({ key: base64('big'), value: big(bytes) });
