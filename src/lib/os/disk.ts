@@ -127,10 +127,14 @@ class OsFile implements DiskFile {
   read(into: Uint8Array, position: number): number {
     const fd = this.#openFd();
     let done = 0;
-    while (done < into.length) {
-      const count = fs.readSync(fd, into, done, into.length - done, position + done);
-      if (count === 0) break;
-      done += count;
+    try {
+      while (done < into.length) {
+        const count = fs.readSync(fd, into, done, into.length - done, position + done);
+        if (count === 0) break;
+        done += count;
+      }
+    } catch (error) {
+      throw this.#named(error, 'read');
     }
     return done;
   }

@@ -64,6 +64,12 @@ describe('write and read', () => {
     file.close();
   });
 
+  test('what cannot be read is told in the words of Go', () => {
+    const folder = osDisk.open(dir, 'read');
+    expect(() => folder.read(new Uint8Array(1), 0)).toThrow(`read ${dir}: is a directory`);
+    folder.close();
+  });
+
   test('allocate extends with zeros and never shortens', async () => {
     const file = osDisk.open(join(dir, 'f'), 'create');
     file.write([Buffer.from('abc')], 0);
