@@ -60,6 +60,8 @@ export class Session implements StreamOwner, KeepaliveHost {
   readonly #pings = new Pings();
   #goAwayReceived: { code: ErrorCode; debug: string } | undefined;
   #socketError: Error | undefined;
+  /** The socket's end has come. */
+  #ending = false;
   #cancelTimer: (() => void) | undefined;
   readonly #options: SessionOptions;
 
@@ -229,11 +231,23 @@ export class Session implements StreamOwner, KeepaliveHost {
     this.#onEnd();
   };
 
+  /** Its streams end with it, which is as much work as frames that reset them: many connections end in turns. */
   readonly #onEnd = (): void => {
+    if (this.closed || this.#ending) return;
+    this.#ending = true;
+    this.#inflow.drop();
+    const { intake } = this.#options;
+    if (intake === undefined) this.#lost();
+    else intake.waitEnded({ goOn: () => this.#lost() });
+  };
+
+  #lost(): void {
     if (this.closed) return;
+    const streams = this.openStreams;
     const message = this.#socketError === undefined ? 'EOF' : this.#socketError.message;
     this.#finish({ code: ErrorCode.NoError, message, goAway: this.#goAwayReceived });
-  };
+    for (let count = 0; count < streams; count++) this.#options.intake?.takes();
+  }
 
   // ── the end
   // ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

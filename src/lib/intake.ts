@@ -6,6 +6,7 @@
  * served within a round.
  */
 import type { Clock } from './clock.js';
+import { Fifo } from './fifo.js';
 
 /** What has begun in a turn costs more later in it (it is appended, synced, applied, answered): about as much again. */
 const TURN_MS = 6;
@@ -27,6 +28,7 @@ export class Intake {
   #turnKnown = false;
   #exhausted = false;
   #waiting: Waiting[] = [];
+  readonly #ended = new Fifo<Waiting>();
 
   constructor(
     readonly clock: Clock,
@@ -53,6 +55,19 @@ export class Intake {
     if (!this.#turnKnown) this.#beginTurn();
   }
 
+  /**
+   * For connections that have ended, whose streams are work that nobody waits for: goes on at once where nothing waits,
+   * else when those that live have had the turn; one in each, and more while there is time.
+   */
+  waitEnded(connection: Waiting): void {
+    if (!this.isBusy && this.#ended.length === 0 && this.takes()) {
+      connection.goOn();
+      return;
+    }
+    this.#ended.push(connection);
+    if (!this.#turnKnown) this.#beginTurn();
+  }
+
   /** For whoever takes one by one and can wait: undefined when the next may be taken at once, else until then. */
   admits(): Promise<void> | undefined {
     return this.takes() ? undefined : this.#admitsLater();
@@ -75,7 +90,7 @@ export class Intake {
   /** A connection that is not done waits again, at the end of the line. */
   #nextTurn(): void {
     this.#turnKnown = false;
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting.length === 0 && this.#ended.length === 0) return;
     this.#beginTurn();
     while (!this.#exhausted && this.#waiting.length > 0) {
       const round = this.#waiting;
@@ -91,5 +106,7 @@ export class Intake {
       }
     }
     this.#framesLeft = Number.POSITIVE_INFINITY;
+    do this.#ended.shift()?.goOn();
+    while (!this.#exhausted && this.#ended.length > 0);
   }
 }

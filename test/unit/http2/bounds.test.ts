@@ -99,6 +99,29 @@ describe('an intake', () => {
     };
   }
 
+  it('ends connections at once where nothing waits, else after those that live, one in each turn at least', () => {
+    const clock = new Turns();
+    const intake = new Intake(clock, 6);
+    const order: string[] = [];
+    const ended = (name: string) => ({ goOn: () => void order.push(name) });
+    intake.waitEnded(ended('first'));
+    expect(order).toEqual(['first']);
+    order.length = 0;
+    const live = connection(clock, intake, 'a', 90, order, 0.2);
+    live.goOn();
+    intake.waitEnded(ended('x'));
+    intake.waitEnded(ended('y'));
+    intake.waitEnded(ended('z'));
+    expect(order).not.toContain('x');
+    clock.turn();
+    expect(order.slice(-2)).toEqual(['a', 'x']);
+    clock.turn();
+    expect(live.left).toBe(0);
+    expect(order.slice(-2)).toEqual(['y', 'z']);
+    expect(clock.turn()).toBe(true);
+    expect(clock.turn()).toBe(false);
+  });
+
   it('stops a connection when the turn’s time is over, and lets it go on in the next', () => {
     const clock = new Turns();
     const intake = new Intake(clock, 6);

@@ -419,6 +419,38 @@ describe('a connection among others', () => {
     }
   });
 
+  it('ends in its turn, with all its streams, where many end at once', async () => {
+    const due: (() => void)[] = [];
+    const clock = Object.assign(new ManualClock(), { soon: (run: () => void) => void due.push(run) });
+    const turn = async (): Promise<void> => {
+      for (const run of due.splice(0)) run();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    // Every look at the clock ends the turn: one in 32 frames, or streams.
+    const intake = new Intake(clock, -1);
+    const peers = [0, 1, 2, 3].map(() => server(() => {}, { intake }).greet());
+    for (const peer of peers) {
+      peer.send(...Array.from({ length: 40 }, (_, at) => open(1 + 2 * at)));
+      for (let turns = 0; turns < 100 && peer.streams.length < 40; turns++) await turn();
+      expect(peer.streams).toHaveLength(40);
+    }
+    while (due.length > 0) await turn();
+    for (const peer of peers) peer.socket.destroy();
+    for (let settled = 0; settled < 5; settled++) await new Promise((resolve) => setImmediate(resolve));
+    const ended = (): number => peers.filter(({ session }) => session.closed).length;
+    const counts = [ended()];
+    for (let turns = 0; turns < 20 && ended() < peers.length; turns++) {
+      await turn();
+      counts.push(ended());
+    }
+    expect(counts[0]).toBeLessThanOrEqual(1);
+    expect(counts.every((count, at) => at === 0 || count - (counts[at - 1] ?? 0) <= 1)).toBe(true);
+    expect(counts.at(-1)).toBe(peers.length);
+    const ends = peers.flatMap(({ listeners }) => listeners.map(({ end }) => end?.t));
+    expect(ends).toEqual(Array.from({ length: 160 }, () => 'lost'));
+    for (const peer of peers) await peer[Symbol.asyncDispose]();
+  });
+
   it('that makes us hold too much is ended at once, and its streams learn that', async () => {
     const peer = server().greet();
     peer.send(open(1));
