@@ -130,6 +130,61 @@ describe('the options of a member', () => {
     ]);
   });
 
+  it('have etcd’s defaults for every switch and every number', () => {
+    const plain = Object.entries(member([])).filter(
+      ([, value]) => typeof value === 'boolean' || typeof value === 'number',
+    );
+    expect(Object.fromEntries(plain)).toEqual({
+      authTokenTtlSeconds: 300,
+      backendBatchIntervalMs: 100,
+      backendBatchLimit: 10_000,
+      bcryptCost: 10,
+      bootstrapDefragThresholdMegabytes: 0,
+      compactHashCheckIntervalMs: 0,
+      compactHashCheckTimeMs: 60_000,
+      compactionBatchLimit: 1000,
+      compactionSleepIntervalMs: 10,
+      corruptCheckIntervalMs: 0,
+      downgradeCheckIntervalMs: 5000,
+      electionTimeoutMs: 1000,
+      enableGrpcGateway: true,
+      enablePprof: false,
+      enableV2: false,
+      fastLeaseKeepAlive: true,
+      forceNewCluster: false,
+      grpcKeepaliveIntervalMs: 7_200_000,
+      grpcKeepaliveMinTimeMs: 5000,
+      grpcKeepaliveTimeoutMs: 20_000,
+      heartbeatIntervalMs: 100,
+      initialCorruptCheck: false,
+      initialElectionTickAdvance: true,
+      leaseCheckpoint: false,
+      leaseCheckpointPersist: false,
+      maxConcurrentStreams: 4_294_967_295,
+      maxLearners: 1,
+      maxRequestBytes: 1_572_864,
+      maxSnapshots: 5,
+      maxTxnOps: 128,
+      maxWals: 5,
+      memoryMlock: false,
+      nextClusterVersionCompatible: false,
+      preVote: true,
+      prioritizesRevokes: false,
+      quotaBackendBytes: 0,
+      raftReadTimeoutMs: 5000,
+      raftWriteTimeoutMs: 5000,
+      selfSignedCertValidityYears: 1,
+      snapshotCatchupEntries: 5000,
+      snapshotCount: 100_000,
+      socketReusePort: false,
+      strictReconfigCheck: true,
+      unsafeNoFsync: false,
+      warningApplyDurationMs: 100,
+      warningUnaryRequestDurationMs: 300,
+      watchProgressNotifyIntervalMs: 600_000,
+    });
+  });
+
   it('differ where versions of etcd do', () => {
     expect(member(['--emulate-version=3.4'])).toMatchObject({ emulate: '3.4', snapshotCount: 100_000, preVote: false });
     expect(member([], { ETCD_EMULATE_VERSION: '3.6' })).toMatchObject({ emulate: '3.6', snapshotCount: 10_000 });
@@ -522,6 +577,7 @@ describe('checks', () => {
     ['the older debug switch', ['--debug'], { log: { level: 'debug' } }],
     ['no retention', ['--auto-compaction-retention='], { autoCompaction: { mode: 'off' } }],
     ['origins', ['--cors=http://b:1,http://a:1'], { cors: ['http://a:1', 'http://b:1'] }],
+    ['any origin', ['--cors=http://a:1', '--cors=*'], { cors: ['*'] }],
   ])('take the flags of %s', (_name, words, wanted) => {
     expect(member([...words])).toMatchObject(wanted);
   });
@@ -992,6 +1048,11 @@ describe('a configuration file', () => {
       'quota-backend-bytes: 1e30',
       `${decoding} number 1e+30 into Go struct field configYAML.Config.quota-backend-bytes of type int64`,
     ],
+    ...['1', '-1'].map((first): [string, string] => [
+      `grpc-keepalive-timeout: ${first}0000000000000000000`,
+      `${decoding} number ${first}0000000000000000000 into Go struct field ` +
+        'configYAML.Config.grpc-keepalive-timeout of type time.Duration',
+    ]),
     [
       'max-concurrent-streams: 99999999999',
       `${decoding} number 99999999999 into Go struct field configYAML.Config.max-concurrent-streams of type uint32`,
