@@ -95,6 +95,9 @@ export class Member {
       new Cadence(world.clock, config.heartbeatIntervalMs, (ticks) => this.#tick(ticks)),
       new Cadence(world.clock, HOUSEKEEPING_MS, () => this.#housekeep()),
     ];
+    this.#parts.leadership.onChange(() => {
+      for (const cadence of this.#cadences) cadence.restart();
+    });
     this.leadership = this.#parts.leadership;
     this.connections = this.#parts.connections;
     this.hub = this.#parts.hub;

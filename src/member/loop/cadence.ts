@@ -33,6 +33,14 @@ export class Cadence {
     this.#arm(this.periodMs);
   }
 
+  /** Who leads is another, or nobody: until a heartbeat comes each period has its own time, none is made up for. */
+  restart(): void {
+    if (this.#dueMs === Number.POSITIVE_INFINITY) return;
+    this.#cancel();
+    this.#rides = false;
+    this.start();
+  }
+
   stop(): void {
     this.#dueMs = Number.POSITIVE_INFINITY;
     this.#cancel();

@@ -123,6 +123,20 @@ describe('a cadence', () => {
     expect(runs, 'none of the missed ones is lost').toEqual([1, 4]);
   });
 
+  it('begins anew, each period in its own time, where somebody else comes to lead', async () => {
+    const { clock, made, runs, heartbeat, until } = cadence();
+    made.restart();
+    await until(50);
+    expect(clock.pending).toBe(0);
+    made.start();
+    await heartbeat(150);
+    await until(230);
+    made.restart();
+    expect(clock.pending).toBe(1);
+    await until(550);
+    expect(runs).toEqual(['150', '330', '430', '530']);
+  });
+
   it('does nothing with a heartbeat before its start and after its end', async () => {
     const { clock, made, runs, heartbeat } = cadence();
     await heartbeat(100);
