@@ -21,6 +21,8 @@ const LOOK_MS = 2000;
 /** Shares of a processor. */
 const BUSY = 0.2;
 const IDLE = 0.1;
+/** Looks in a row: code and heap that are needed again in a moment are best left as they are. */
+const PATIENCE = 5;
 /** Looks after a collection: what it freed, and what V8 has freed since. */
 const TRIM_AT = [1, 6, 12, 18];
 const BYTES_PER_MS = 1_000_000;
@@ -33,6 +35,7 @@ export class IdleMemory {
   #lookedAtMs: number;
   #cpuMs: number;
   #wasBusy = false;
+  #idleLooks = 0;
   #looksSinceCollected = Number.POSITIVE_INFINITY;
 
   /** A collection that may take more than `longestPauseMs` is left to V8. */
@@ -56,8 +59,10 @@ export class IdleMemory {
     this.#lookedAtMs = nowMs;
     this.#cpuMs = cpuMs;
     if (share > BUSY) this.#wasBusy = true;
-    if (share >= IDLE) return;
+    this.#idleLooks = share < IDLE ? this.#idleLooks + 1 : 0;
+    if (this.#idleLooks === 0) return;
     if (this.#wasBusy) {
+      if (this.#idleLooks < PATIENCE) return;
       this.#wasBusy = false;
       this.#looksSinceCollected = 0;
       if (this.#memory.heapUsedBytes() <= this.#longestPauseMs * BYTES_PER_MS) this.#memory.collectGarbage();

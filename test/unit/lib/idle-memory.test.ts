@@ -44,20 +44,28 @@ describe('the memory of an idle process', () => {
 
   it('is collected once the work is done, and given back then and when V8 has shrunk its heap', async () => {
     await pass(10, 1.5);
+    expect(await pass(8, 0.02)).toEqual([]);
     expect(await pass(2, 0.02)).toEqual(['collect']);
     expect(await pass(2, 0.02)).toEqual(['trim']);
     expect(await pass(8, 0.02)).toEqual([]);
     expect(await pass(26, 0.02)).toEqual(['trim', 'trim', 'trim']);
     expect(await pass(600, 0.02)).toEqual([]);
     await pass(2, 0.3);
-    expect(await pass(4, 0)).toEqual(['collect', 'trim']);
+    expect(await pass(12, 0)).toEqual(['collect', 'trim']);
+  });
+
+  it('is left alone in the pauses of work', async () => {
+    for (let round = 0; round < 5; round++) {
+      expect(await pass(4, 1)).toEqual([]);
+      expect(await pass(8, 0)).toEqual([]);
+    }
   });
 
   it('is collected again after work that came in between', async () => {
     await pass(2, 1);
-    await pass(4, 0);
+    await pass(12, 0);
     expect(await pass(20, 1)).toEqual([]);
-    expect(await pass(4, 0)).toEqual(['collect', 'trim']);
+    expect(await pass(12, 0)).toEqual(['collect', 'trim']);
   });
 
   it('is not collected where that might stop the process for too long, but given back', async () => {
@@ -66,7 +74,7 @@ describe('the memory of an idle process', () => {
     expect(await pass(60, 0)).toEqual(['trim', 'trim', 'trim', 'trim']);
     heapUsedBytes = 200_000_000;
     await pass(2, 1);
-    expect(await pass(2, 0)).toEqual(['collect']);
+    expect(await pass(10, 0)).toEqual(['collect']);
   });
 
   it('is nobody’s business after the end', async () => {
