@@ -34,6 +34,28 @@ describe('remotes', () => {
     expect(remotes.pick()).toBeUndefined();
   });
 
+  it('of a larger priority wait while one of a smaller is there', () => {
+    const remotes = new Remotes([
+      { host: 'spare', port: 1, priority: 20 },
+      { host: 'first', port: 1, priority: 10 },
+      { host: 'second', port: 1, priority: 10 },
+    ]);
+    expect(picks(remotes, 3)).toEqual(['first:1', 'second:1', 'first:1']);
+    for (const remote of remotes.all.slice(1)) remotes.deactivate(remote);
+    expect(picks(remotes, 2)).toEqual(['spare:1', 'spare:1']);
+  });
+
+  it('of one priority have as many turns as they weigh, those of no weight as if they weighed 1', () => {
+    const remotes = new Remotes([
+      { host: 'heavy', port: 1, weight: 3 },
+      { host: 'light', port: 1, weight: 0 },
+      { host: 'usual', port: 1 },
+    ]);
+    const round = picks(remotes, 5);
+    expect([...round].sort()).toEqual(['heavy:1', 'heavy:1', 'heavy:1', 'light:1', 'usual:1']);
+    expect(picks(remotes, 5)).toEqual(round);
+  });
+
   it('show IPv6 addresses in brackets', () => {
     expect(new Remotes([{ host: '::1', port: 5 }]).pick()?.text).toBe('[::1]:5');
   });
@@ -171,6 +193,37 @@ describe('a gateway', () => {
     await clock.advance(60_000);
     await expect.poll(() => said('activated')).toBe(true);
     expect(await readAll(connect())).toBe('here now');
+  });
+
+  it.each([
+    [0, '5m0s'],
+    [1500, '1.5s'],
+  ])('tries again those set aside after the delay that it was given, %d', async (retryDelayMs, interval) => {
+    const clock = new ManualClock();
+    const logger = new RecordingLogger();
+    const dials: string[] = [];
+    const network = {
+      dial: () => {
+        dials.push('dialed');
+        return Promise.reject(new Error('connection refused'));
+      },
+    };
+    const remotes = new Remotes([{ host: 'h', port: 1 }]);
+    for (const remote of remotes.all) remotes.deactivate(remote);
+    const gateway = new Gateway(remotes, { network, clock, logger, retryDelayMs });
+    gateway.start();
+    const delayMs = retryDelayMs === 0 ? 300_000 : retryDelayMs;
+    await clock.advance(delayMs - 1);
+    expect(dials).toEqual([]);
+    await clock.advance(1);
+    expect(dials).toHaveLength(1);
+    expect(logger.records.at(-1)).toEqual({
+      level: 'warn',
+      message: 'failed to activate endpoint (stay inactive for another interval)',
+      fields: { address: 'h:1', interval, error: 'connection refused' },
+    });
+    gateway.close();
+    expect(clock.pending).toBe(0);
   });
 
   it('passes the end of a request on, and the answer that comes after it', async () => {

@@ -96,6 +96,72 @@ describe('a v2 proxy', () => {
     expect(director.available()).toHaveLength(2);
   });
 
+  it('leaves a failed endpoint out once, however often it fails meanwhile, and not beyond a new list', async () => {
+    const { director, clock } = proxyTo(['http://a:1', 'http://b:2'], refused);
+    const [a, b] = director.available();
+    if (a === undefined || b === undefined) throw new Error('there are two');
+    director.failed(a);
+    await clock.advance(3000);
+    // Of a request that began before.
+    director.failed(a);
+    director.failed({ url: 'http://gone:3' });
+    expect(clock.pending).toBe(1);
+    expect(director.available()).toEqual([b]);
+    await clock.advance(2000);
+    expect(director.available()).toHaveLength(2);
+    director.failed(b);
+    director.refresh(['http://a:1', 'http://b:2']);
+    expect(director.available()).toHaveLength(2);
+    expect(clock.pending).toBe(0);
+    director.failed(b);
+    director.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('tries endpoints in an order that each refresh draws anew', () => {
+    const draws = [0, 1, 0, 0, 0, 0];
+    const random = { below: (bound: number) => Math.min(bound - 1, draws.shift() ?? 0), uint64: () => 0n };
+    const director = new Director({ clock: new ManualClock(), random, logger: silentLogger, failureWaitMs: 5000 });
+    const urls = ['a', 'b', 'c'];
+    director.refresh(urls);
+    const first = director.available().map(({ url }) => url);
+    director.refresh(urls);
+    const second = director.available().map(({ url }) => url);
+    expect([first, second]).toEqual([
+      ['c', 'b', 'a'],
+      ['c', 'a', 'b'],
+    ]);
+    expect(urls).toEqual(['a', 'b', 'c']);
+  });
+
+  it('says why the body of a request cannot be read, and asks nobody', async () => {
+    const { forward, asked } = proxyTo(['http://a:1'], () => answer('{}'));
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('half');
+      throw new Error('unexpected EOF');
+    }
+    expect(await forward(request({ method: 'PUT', body: broken() }))).toEqual({
+      status: 500,
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"message":"httpproxy: failed to read request body: unexpected EOF"}',
+    });
+    expect(asked).toHaveLength(0);
+  });
+
+  it('counts what was handled by method and status, with how long that took', async () => {
+    const statuses = [200, 404];
+    const { forward, clock, registry } = proxyTo(['http://a:1'], async () => {
+      await clock.advance(250);
+      return answer('', [], statuses.shift());
+    });
+    await forward(request());
+    await forward(request({ method: 'MADE-UP' }));
+    const text = await registry.metrics();
+    expect(text).toContain('etcd_proxy_handled_total{method="GET",code="200"} 1');
+    expect(text).toContain('etcd_proxy_handled_total{method="other",code="404"} 1');
+    expect(text).toContain('etcd_proxy_handling_duration_seconds_sum{method="GET"} 0.25');
+  });
+
   it('says so when none answers, and when none is left', async () => {
     const { forward, registry } = proxyTo(['http://a:1'], refused);
     expect(await forward(request())).toEqual({
@@ -143,7 +209,7 @@ describe('a v2 proxy', () => {
     await Promise.resolve();
     await new Promise((resolve) => setImmediate(resolve));
     gone.abort(new Error('gone'));
-    await waiting;
+    expect((await waiting).status).toBe(502);
     expect(asked).toHaveLength(1);
     expect(director.available()).toHaveLength(2);
   });
