@@ -111,6 +111,25 @@ describe('a change', () => {
     ]);
   });
 
+  it.each([true, false])('is in the v2 store too, where 3.4 and 3.5 look for it, written or not (%s)', (persist) => {
+    const at = (path: string) => cluster.v2.valueAt(`/0/${path}`);
+    const facts = () => [at('members/4/raftAttributes'), at('members/4/attributes'), at('removed_members/4')];
+    const added = cluster.v2.index;
+    applyChange(cluster, change(ConfChangeAddLearnerNode, member(4n, 4, { isLearner: true })), { persist });
+    expect(facts()).toEqual(['{"peerURLs":["http://x:4"],"isLearner":true}', undefined, undefined]);
+    cluster.updateAttributes(4n as never, { name: 'm4', clientURLs: ['http://c:4'] }, { persist });
+    applyChange(cluster, promotion(4n), { persist });
+    expect(facts()).toEqual(['{"peerURLs":["http://x:4"]}', '{"name":"m4","clientURLs":["http://c:4"]}', undefined]);
+    applyChange(cluster, change(ConfChangeUpdateNode, member(4n, 40)), { persist });
+    expect(at('members/4/raftAttributes')).toBe('{"peerURLs":["http://x:40"]}');
+    applyChange(cluster, change(ConfChangeRemoveNode, member(4n, 40)), { persist });
+    expect(facts()).toEqual([undefined, undefined, '']);
+    cluster.setVersion('3.5.0', { persist });
+    expect(at('version')).toBe('3.5.0');
+    // One index each, two for the removal: members count alike.
+    expect(cluster.v2.index - added).toBe(7);
+  });
+
   it('that moves a learner leaves it one, whatever it says', () => {
     applyChange(cluster, change(ConfChangeUpdateNode, member(3n, 30)), { persist: true });
     expect(cluster.get(3n as never)).toEqual(member(3n, 30, { isLearner: true }));

@@ -4,6 +4,7 @@ import { encodeV2Request } from '../../../../src/datadir/v2-request-codec.js';
 import { encodeOperation } from '../../../../src/member/apply/entry-data.js';
 import { PeerAnswers, type PeerAnswersDeps } from '../../../../src/member/peers/peer-answers.js';
 import { Receiver, type ReceiverDeps } from '../../../../src/member/peers/receiver.js';
+import { CompactedError, FutureRevisionError } from '../../../../src/mvcc/errors.js';
 import { EtcdError } from '../../../../src/proto/etcd-error.js';
 import { CompactionRequest, RequestHeader } from '../../../../src/proto/gen/etcdserverpb.js';
 import { confChangeCodec } from '../../../../src/raftpb/codec.js';
@@ -174,5 +175,69 @@ describe('what another member asks', () => {
     const initialMembers = [member(4n)];
     expect(answers({ cluster: { members: [] }, initialMembers }).members()).toEqual(initialMembers);
     expect(answers({ cluster: { members: [member(5n)] }, initialMembers }).members()).toEqual([member(5n)]);
+  });
+
+  it('to promote a learner is done for whoever may administer the cluster, by the token that came along', async () => {
+    const done: string[] = [];
+    const promoting = (allowed: string) =>
+      answers({
+        authentication: {
+          identify: async ({ token, commonName }: { token: string | undefined; commonName: undefined }) =>
+            `user of ${token} ${commonName}`,
+        },
+        auth: {
+          access: {
+            checkRoot: (user: string) => {
+              if (user !== allowed) throw new EtcdError('permissionDenied');
+            },
+          },
+        },
+        changes: {
+          promoteHere: async (id: bigint) => {
+            done.push(`promoted ${id}`);
+            return [member(id)];
+          },
+        },
+      });
+    await expect(promoting('user of t1 undefined').promoteMember(4n, 't2')).rejects.toMatchObject({
+      row: 'permissionDenied',
+    });
+    expect(done).toEqual([]);
+    expect(await promoting('user of t1 undefined').promoteMember(4n, 't1')).toEqual([member(4n)]);
+    expect(done).toEqual(['promoted 4']);
+  });
+
+  it('of a hash is answered with its revision, or refused in the words that others look for', async () => {
+    const found = { revision: 12, currentRevision: 15, hash: 77, compactRevision: 3 };
+    const hashing = (hashKv: (revision: number) => Promise<unknown>) => answers({ maintenance: { hashKv } });
+    expect(await hashing(async (revision) => ({ ...found, revision })).hashKv(12)).toEqual({
+      currentRevision: 15,
+      hash: 77,
+      compactRevision: 3,
+      hashRevision: 12,
+    });
+    for (const [error, row] of [
+      [new CompactedError(5, 7), 'compacted'],
+      [new FutureRevisionError(20, 7), 'futureRevision'],
+    ] as const) {
+      await expect(hashing(() => Promise.reject(error)).hashKv(1)).rejects.toMatchObject({ row });
+    }
+    const other = new Error('disk');
+    await expect(hashing(() => Promise.reject(other)).hashKv(1)).rejects.toBe(other);
+  });
+
+  it('of a downgrade is answered from what is applied, once that is all', async () => {
+    const cluster = { id: 0xc1n, downgrade: { enabled: false, targetVersion: '' } };
+    const linearizable = async (): Promise<void> => {
+      cluster.downgrade = { enabled: true, targetVersion: '3.4.0' };
+    };
+    const asked = answers({
+      cluster,
+      reads: { linearizable },
+      emulate: '3.6',
+      applied: { untilCommitted: async () => true },
+    });
+    expect(await asked.downgradeEnabled()).toBe(true);
+    expect([asked.clusterIdHex, asked.emulate, await asked.caughtUp()]).toEqual(['c1', '3.6', true]);
   });
 });
