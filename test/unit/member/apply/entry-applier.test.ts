@@ -5,8 +5,22 @@ import { EntryApplier, type EntryApplierDeps } from '../../../../src/member/appl
 import { encodeOperation } from '../../../../src/member/apply/entry-data.js';
 import type { Operation } from '../../../../src/member/apply/operation.js';
 import { Cluster } from '../../../../src/member/membership/cluster.js';
-import { PutRequest, RequestHeader } from '../../../../src/proto/gen/etcdserverpb.js';
-import { ClusterVersionSetRequest } from '../../../../src/proto/gen/membershippb.js';
+import { CompactedError } from '../../../../src/mvcc/errors.js';
+import { EtcdError } from '../../../../src/proto/etcd-error.js';
+import {
+  AlarmRequest_AlarmAction as Action,
+  AlarmRequest,
+  AlarmType,
+  DowngradeVersionTestRequest,
+  PutRequest,
+  RequestHeader,
+} from '../../../../src/proto/gen/etcdserverpb.js';
+import {
+  Attributes,
+  ClusterMemberAttrSetRequest,
+  ClusterVersionSetRequest,
+  DowngradeInfoSetRequest,
+} from '../../../../src/proto/gen/membershippb.js';
 import { confChangeCodec } from '../../../../src/raftpb/codec.js';
 import {
   ConfChangeType,
@@ -42,10 +56,11 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
   const results: (readonly [bigint, unknown])[] = [];
   const changes: unknown[] = [];
   let firstCommits = 0;
+  const cluster = new Cluster(9n, 1n, backend, new V2Store(), new RecordingLogger(), '3.5');
   const entries = new EntryApplier({
     node: { applyConfChange: () => makeConfState({ voters: [1n, 2n] }) } as unknown as EntryApplierDeps['node'],
     backend,
-    cluster: new Cluster(9n, 1n, backend, new V2Store(), logger, '3.5'),
+    cluster,
     v2: new V2Store(),
     applier: {
       apply: ({ kind }: Operation, { index, isAwaited }: { index: number; isAwaited: boolean }) => {
@@ -70,7 +85,18 @@ function applying(more: Partial<EntryApplierDeps> = {}) {
     beforeCommit();
     return [...written];
   };
-  return { entries, stored, awaited, results, changes, commit, logger, clock, firstCommits: () => firstCommits };
+  return {
+    entries,
+    cluster,
+    stored,
+    awaited,
+    results,
+    changes,
+    commit,
+    logger,
+    clock,
+    firstCommits: () => firstCommits,
+  };
 }
 
 const put = (index: number): Entry =>
@@ -153,6 +179,67 @@ describe('committed entries', () => {
       entries.apply([makeEntry({ index: at + 1, term: 1, data })]);
       expect(changes).toEqual(at < 2 ? [] : ['downgraded']);
     }
+  });
+
+  it('of the membership, in the form of 3.6, change it before the database has seen them and after', () => {
+    const { entries, cluster, stored } = applying({ start: { ...START, backendIndex: 2 } });
+    cluster.restore({
+      members: [{ id: 5n, peerURLs: ['http://m:1'], isLearner: false, name: '', clientURLs: [] }],
+      removed: [],
+      version: undefined,
+    });
+    const of = (index: number, operation: Operation) =>
+      makeEntry({ index, term: 1, data: encodeOperation(RequestHeader.create({ ID: 1n }), operation) });
+    const named = (name: string) =>
+      ClusterMemberAttrSetRequest.create({
+        memberID: 5n,
+        memberAttributes: Attributes.create({ name, clientUrls: ['http://c:1'] }),
+      });
+    const downgrade = (enabled: boolean) => DowngradeInfoSetRequest.create({ enabled, ver: '3.4.0' });
+    entries.apply([
+      of(1, { kind: 'clusterMemberAttrSet', request: named('m5') }),
+      of(2, { kind: 'downgradeInfoSet', request: downgrade(true) }),
+    ]);
+    expect(cluster.get(5n)).toMatchObject({ name: 'm5', clientURLs: ['http://c:1'], peerURLs: ['http://m:1'] });
+    expect(cluster.downgrade).toEqual({ enabled: true, targetVersion: '3.4.0' });
+    entries.apply([
+      of(3, { kind: 'clusterMemberAttrSet', request: ClusterMemberAttrSetRequest.create({ memberID: 5n }) }),
+      of(4, { kind: 'downgradeInfoSet', request: downgrade(false) }),
+      of(5, { kind: 'downgradeVersionTest', request: DowngradeVersionTestRequest.create({ ver: '3.4.0' }) }),
+    ]);
+    expect(cluster.get(5n)?.name).toBe('m5');
+    expect(cluster.downgrade).toEqual({ enabled: false, targetVersion: '' });
+    expect(stored).toEqual([]);
+  });
+
+  it('that are refused are logged as failed, but for what is compacted already, and are not slow', () => {
+    const errors = [new EtcdError('keyNotFound'), new CompactedError(1, 2)];
+    const applier = { apply: () => ({ ok: false, error: errors.shift() }) } as unknown as Applier;
+    const { entries, logger } = applying({ applier });
+    entries.apply([put(1), put(2)]);
+    expect(entries.slowCount).toBe(0);
+    expect(logger.records).toMatchObject([
+      {
+        message: 'failed to apply request',
+        fields: { took: '0s', response: '', error: new EtcdError('keyNotFound').message },
+      },
+    ]);
+  });
+
+  it('that raise or drop an alarm are logged, those that ask for alarms are not', () => {
+    const alarms = [{ memberID: 0xabn, alarm: AlarmType.NOSPACE }];
+    const applier = { apply: () => ({ ok: true, value: { alarms } }) } as unknown as Applier;
+    const { entries, logger } = applying({ applier });
+    for (const [at, action] of [Action.GET, Action.ACTIVATE, Action.DEACTIVATE].entries()) {
+      const request = AlarmRequest.create({ action, memberID: 0xabn, alarm: AlarmType.NOSPACE });
+      const data = encodeOperation(RequestHeader.create({ ID: 1n }), { kind: 'alarm', request });
+      entries.apply([makeEntry({ index: at + 1, term: 1, data })]);
+    }
+    const fields = { alarm: 'NOSPACE', from: 'ab' };
+    expect(logger.records).toEqual([
+      { level: 'warn', message: 'alarm raised', fields },
+      { level: 'warn', message: 'alarm disarmed', fields },
+    ]);
   });
 
   it('that take long are logged', () => {

@@ -32,7 +32,7 @@ function taking(fails = '') {
     start: { snapshotIndex: 0 },
     v2Json: () => new Uint8Array(),
     holdsLog: () => false,
-    purge() {},
+    purge: step('purge'),
     fail: (cause) => failed.push(cause),
   });
   const state = { applied: 0, appliedTerm: 1, confState: makeConfState() };
@@ -74,4 +74,27 @@ it('takes one that is forced while another is on its way', async () => {
   snapshots.force();
   await Promise.all([first, apply(12)]);
   expect(events.filter((event) => event.startsWith('release'))).toEqual(['release 11', 'release 12']);
+});
+
+it('has what is superfluous removed every half minute, up to the newest, ours or a leader’s', async () => {
+  const { events, apply, snapshots } = taking();
+  snapshots.tick(1000);
+  snapshots.tick(30_999);
+  snapshots.installed(8);
+  snapshots.tick(31_000);
+  await apply(20);
+  snapshots.installed(9);
+  snapshots.tick(61_000);
+  expect(events.filter((event) => event.startsWith('purge'))).toEqual(['purge 0', 'purge 8', 'purge 20']);
+  expect(snapshots.lastIndex).toBe(20);
+});
+
+it('does not write one that a leader’s has overtaken', async () => {
+  const { events, apply, snapshots } = taking();
+  const taken = apply(11);
+  snapshots.installed(12);
+  await taken;
+  expect(events).toEqual(['commit']);
+  await apply(23);
+  expect(events.slice(1)).toEqual(['commit', 'file', 'marker', 'release 23', 'memory 23', 'compact 18']);
 });
