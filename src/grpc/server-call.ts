@@ -28,14 +28,36 @@ import {
   type ServerCall,
 } from './types.js';
 
-/** What was found in the request's fields. */
-export interface CallHead {
-  readonly fields: HeaderList;
+interface HeadOptions {
+  readonly path: string;
+  readonly timeoutMs: number | undefined;
+  readonly encoding: Encoding;
+  readonly subtype: string;
+}
+
+/** What was found in the request's fields, be it one request's or many that say the same. */
+export class CallHead {
   readonly path: string;
   readonly timeoutMs: number | undefined;
   readonly encoding: Encoding;
   /** Behind the `+` of the request's content type: answers have it as well. */
   readonly subtype: string;
+  #metadata: Metadata | undefined;
+
+  constructor(
+    readonly fields: HeaderList,
+    { path, timeoutMs, encoding, subtype }: HeadOptions,
+  ) {
+    this.path = path;
+    this.timeoutMs = timeoutMs;
+    this.encoding = encoding;
+    this.subtype = subtype;
+  }
+
+  get metadata(): Metadata {
+    this.#metadata ??= metadataOf(this.fields);
+    return this.#metadata;
+  }
 }
 
 /** The server, as its calls need it. */
@@ -80,7 +102,6 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   #extraTrailers: HeaderField[] | undefined;
   #controller: AbortController | undefined;
   #abortReason: GrpcError | undefined;
-  #knownMetadata: Metadata | undefined;
   #deadline: Deadline | undefined;
   readonly #beganMs: number;
   readonly #followed: FollowedCall | undefined;
@@ -130,8 +151,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   }
 
   get metadata(): Metadata {
-    this.#knownMetadata ??= metadataOf(this.head.fields);
-    return this.#knownMetadata;
+    return this.head.metadata;
   }
 
   get signal(): AbortSignal {

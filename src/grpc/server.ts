@@ -12,7 +12,7 @@ import { Intake } from '../lib/intake.js';
 import { encodingOf } from './compression.js';
 import { Deadlines } from './deadlines.js';
 import { Held } from './held.js';
-import { type CallHead, type CallHost, contentTypeOf, type RunningCall } from './server-call.js';
+import { CallHead, type CallHost, contentTypeOf, type RunningCall } from './server-call.js';
 import { statusFields } from './status.js';
 import { StreamCall } from './stream-call.js';
 import { parseTimeout } from './timeout.js';
@@ -43,6 +43,11 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 /** Begins one call of the method it was made for. */
 type Begin = (stream: Http2Stream, head: CallHead, end: boolean) => void;
 
+interface KnownRequest {
+  readonly begin: Begin;
+  readonly head: CallHead;
+}
+
 class Server implements GrpcServer, CallHost {
   readonly deadlines: Deadlines;
   readonly held: Held;
@@ -52,6 +57,8 @@ class Server implements GrpcServer, CallHost {
   readonly maxSendBytes: number;
   readonly #methods = new Map<string, Begin>();
   readonly #services = new Set<string>();
+  /** Of lists that are frozen: those come again. */
+  readonly #known = new WeakMap<HeaderList, KnownRequest>();
 
   constructor(readonly options: GrpcServerOptions) {
     this.deadlines = new Deadlines(options.clock, 5);
@@ -88,6 +95,12 @@ class Server implements GrpcServer, CallHost {
   }
 
   handle(stream: Http2Stream, fields: HeaderList, end: boolean): void {
+    const known = this.#known.get(fields) ?? this.#read(stream, fields);
+    known?.begin(stream, known.head, end);
+  }
+
+  /** Undefined where the request was refused. */
+  #read(stream: Http2Stream, fields: HeaderList): KnownRequest | undefined {
     let path = '';
     let method = '';
     let contentType: string | undefined;
@@ -125,29 +138,31 @@ class Server implements GrpcServer, CallHost {
     if (subtype === undefined) {
       const text = `invalid gRPC request content-type ${goQuote(contentType ?? '')}`;
       refuse(stream, '415', '', new GrpcError(Code.InvalidArgument, text));
-      return;
+      return undefined;
     }
     if (malformed !== undefined) {
       refuse(stream, '400', subtype, new GrpcError(Code.Internal, malformed));
-      return;
+      return undefined;
     }
     if (method !== 'POST') {
       const text = `Received a HEADERS frame with :method ${goQuote(method)} which should be POST`;
       refuse(stream, '405', subtype, new GrpcError(Code.Internal, text));
-      return;
+      return undefined;
     }
     const begin = this.#methods.get(path);
     if (begin === undefined) {
       refuse(stream, '200', subtype, this.#unknown(path));
-      return;
+      return undefined;
     }
     const encoding = encodingOf(encodingName);
     if (encoding === undefined) {
       const text = `grpc: Decompressor is not installed for grpc-encoding ${goQuote(encodingName ?? '')}`;
       refuse(stream, '200', subtype, new GrpcError(Code.Unimplemented, text));
-      return;
+      return undefined;
     }
-    begin(stream, { fields, path, timeoutMs, encoding, subtype }, end);
+    const request = { begin, head: new CallHead(fields, { path, timeoutMs, encoding, subtype }) };
+    if (Object.isFrozen(fields)) this.#known.set(fields, request);
+    return request;
   }
 
   cancelAll(message = 'transport is closing'): void {

@@ -131,7 +131,7 @@ export class HeaderFrames {
     }
   }
 
-  #onRequest(id: number, endStream: boolean, fields: Field[], tooLarge: boolean): void {
+  #onRequest(id: number, endStream: boolean, fields: readonly Field[], tooLarge: boolean): void {
     if (id % 2 === 0) throw new ConnectionError(ErrorCode.ProtocolError, `request on stream ${id}`);
     if (id <= this.#streams.lastPeer) {
       if (this.#streams.recentlyReset.has(id)) return;
@@ -164,7 +164,7 @@ export class HeaderFrames {
     this.#onStream?.(stream, fields, endStream);
   }
 
-  #onResponse(stream: Stream, endStream: boolean, fields: Field[]): void {
+  #onResponse(stream: Stream, endStream: boolean, fields: readonly Field[]): void {
     const head = checkResponse(fields);
     if (head === undefined || (head.status < 200 && endStream)) {
       this.#streamError(stream, ErrorCode.ProtocolError);

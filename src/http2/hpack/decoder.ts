@@ -5,6 +5,7 @@
 import { ConnectionError, ErrorCode } from '../frames/error-code.js';
 import { Field } from './field.js';
 import { huffmanDecode } from './huffman.js';
+import { KnownBlocks } from './known-blocks.js';
 import { firstDynamicIndex, staticTable } from './static-table.js';
 
 export class HpackDecoder {
@@ -14,6 +15,7 @@ export class HpackDecoder {
   #size = 0;
   #capacity: number;
   #pos = 0;
+  readonly #known = new KnownBlocks();
 
   /** Decoded size of the last block; when it passed `maxListBytes`, its fields were cut off there. */
   listBytes = 0;
@@ -25,31 +27,45 @@ export class HpackDecoder {
     this.#capacity = maxCapacity;
   }
 
-  /** The fields of the whole block `bytes[start, end)`. Throws ConnectionError(COMPRESSION_ERROR). */
-  decode(bytes: Buffer, start: number, end: number, maxListBytes: number): Field[] {
+  /**
+   * The fields of the whole block `bytes[start, end)`, a frozen list where it may be that of other messages too. Throws
+   * ConnectionError(COMPRESSION_ERROR).
+   */
+  decode(bytes: Buffer, start: number, end: number, maxListBytes: number): readonly Field[] {
+    const known = this.#known.get(bytes, start, end);
+    if (known !== undefined) {
+      this.listBytes = known.listBytes;
+      return known.fields;
+    }
     const fields: Field[] = [];
     this.#pos = start;
     this.listBytes = 0;
     let sizeUpdateAllowed = true;
+    let isIndexed = true;
     while (this.#pos < end) {
       const first = bytes[this.#pos] ?? 0;
       let field: Field;
       if (first >= 0x80) {
         field = this.#at(this.#integer(bytes, end, 0x7f));
       } else if (first >= 0x40) {
+        isIndexed = false;
         field = this.#literal(bytes, end, 0x3f);
         this.#insert(field);
       } else if (first >= 0x20) {
         if (!sizeUpdateAllowed) throw bad('dynamic table size update after a field');
+        isIndexed = false;
         this.#resize(this.#integer(bytes, end, 0x1f));
         continue;
       } else {
+        isIndexed = false;
         field = this.#literal(bytes, end, 0x0f);
       }
       sizeUpdateAllowed = false;
       this.listBytes += field.size;
       if (this.listBytes <= maxListBytes) fields.push(field);
     }
+    if (isIndexed && this.listBytes <= maxListBytes)
+      this.#known.add(bytes, start, end, { fields, listBytes: this.listBytes });
     return fields;
   }
 
@@ -95,6 +111,7 @@ export class HpackDecoder {
   }
 
   #insert(field: Field): void {
+    this.#known.forget();
     this.#size += field.size;
     this.#entries.push(field);
     this.#evict();
@@ -103,6 +120,7 @@ export class HpackDecoder {
   #resize(capacity: number): void {
     if (capacity > this.#maxCapacity) throw bad(`dynamic table size update above ${this.#maxCapacity}`);
     this.#capacity = capacity;
+    this.#known.forget();
     this.#evict();
   }
 

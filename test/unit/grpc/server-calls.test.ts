@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createGrpcServer } from '../../../src/grpc/server.js';
 import { Code, GrpcError, type GrpcServerOptions, type ServerCall } from '../../../src/grpc/types.js';
+import { HpackEncoder } from '../../../src/http2/hpack/encoder.js';
 import type { HeaderList, Http2Stream } from '../../../src/http2/types.js';
 import { Echo } from '../../support/echo-service.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
@@ -180,6 +181,35 @@ describe('a call', () => {
     expect(told).toEqual([`Error: broken ${PATHS.unary}`]);
     await peer[Symbol.asyncDispose]();
   });
+});
+
+it('calls with one list of headers have one metadata, and their own methods', async () => {
+  const { server, peer, calls, answers, handled } = serving();
+  const lists = [PATHS.unary, PATHS.chat].map((path) =>
+    [
+      [':method', 'POST'],
+      [':path', path],
+      ['content-type', 'application/grpc'],
+      ['token', path],
+    ].map(([name = '', value = '']) => ({ name, value })),
+  );
+  const encoder = new HpackEncoder();
+  for (const [at, list] of [...lists, ...lists, ...lists].entries()) {
+    const head = encoder.encode([{ name: ':scheme', value: 'http' }, ...list]);
+    const body = Buffer.concat([Buffer.of(0), uint32(1), Buffer.from('x')]);
+    peer.send(frame(T.HEADERS, END_HEADERS, 2 * at + 1, head), frame(T.DATA, END_STREAM, 2 * at + 1, body));
+    await peer.settle();
+  }
+  expect(calls.map(({ path, metadata }) => [path, metadata.get('token')?.[0]])).toEqual(
+    [1, 2, 3].flatMap(() => [PATHS.unary, PATHS.chat].map((path) => [path, path])),
+  );
+  expect(calls[4]?.metadata).toBe(calls[2]?.metadata);
+  expect(calls[5]?.metadata).toBe(calls[3]?.metadata);
+  for (const answer of answers) answer('y');
+  await settle();
+  expect(handled.length).toBe(6);
+  expect(server.runningCalls).toBe(0);
+  await peer[Symbol.asyncDispose]();
 });
 
 it('a method has one handler', () => {

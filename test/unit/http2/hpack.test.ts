@@ -168,6 +168,70 @@ describe('the decoder', () => {
   });
 });
 
+describe('a block that comes again', () => {
+  const read = (decoder: HpackDecoder, hex: string) => {
+    const bytes = Buffer.from(hex, 'hex');
+    return { fields: decoder.decode(bytes, 0, bytes.length, 1 << 20), listBytes: decoder.listBytes };
+  };
+
+  it('is one frozen list while all of it stands in the table', () => {
+    const decoder = new HpackDecoder(4096);
+    decode(decoder, '4001 7801 79');
+    const first = read(decoder, '82be');
+    const other = read(decoder, '83be');
+    expect(Object.isFrozen(first.fields)).toBe(true);
+    expect(read(decoder, '82be')).toEqual(first);
+    expect(read(decoder, '82be').fields).toBe(first.fields);
+    expect(read(decoder, '83be').fields).toBe(other.fields);
+    expect(other.fields[0]?.value).toBe('POST');
+    expect(first.listBytes).toBe(':method'.length + 'GET'.length + 'xy'.length + 2 * 32);
+  });
+
+  it.each([
+    ['an entry more', '4001 7801 7a', ['x', 'z']],
+    ['another size', '20 3fe11f 4001 7801 77', ['x', 'w']],
+  ])('is read anew when the table has changed: %s', (_what, change, field) => {
+    const decoder = new HpackDecoder(4096);
+    decode(decoder, '4001 7801 79');
+    expect(decode(decoder, '82be')).toEqual([
+      [':method', 'GET'],
+      ['x', 'y'],
+    ]);
+    decode(decoder, change);
+    expect(decode(decoder, '82be')).toEqual([[':method', 'GET'], field]);
+  });
+
+  it('is nothing to a smaller table that has lost an entry', () => {
+    const decoder = new HpackDecoder(4096);
+    decode(decoder, '4001 7801 79');
+    decode(decoder, 'be');
+    decode(decoder, '20');
+    expect(() => decode(decoder, 'be')).toThrowError(/invalid index 62/);
+  });
+
+  it.each([
+    ['a literal', '82 0001 7801 79'],
+    ['an entry for the table', '82 4001 7801 79'],
+    ['a size of the table', '20 82'],
+  ])('is a list of its own with %s in it', (_what, hex) => {
+    const decoder = new HpackDecoder(4096);
+    const [first, second] = [1, 2].map(() => read(decoder, hex.replaceAll(' ', '')).fields);
+    expect(second).toEqual(first);
+    expect(second).not.toBe(first);
+    expect(Object.isFrozen(first)).toBe(false);
+  });
+
+  it('is kept for a few lists only, of few bytes', () => {
+    const decoder = new HpackDecoder(4096);
+    const indexes = ['82', '83', '84', '85', '86', '87', '88', '89', '8a'];
+    const lists = indexes.map((index) => read(decoder, index).fields);
+    expect(indexes.slice(1).map((index, at) => read(decoder, index).fields === lists[at + 1])).not.toContain(false);
+    expect(read(decoder, '82').fields).not.toBe(lists[0]);
+    const long = '82'.repeat(65);
+    expect(read(decoder, long).fields).not.toBe(read(decoder, long).fields);
+  });
+});
+
 describe('the encoder', () => {
   it.each(requests.map((text, index) => ({ text, index })))(
     'writes request $index of C.4 as the RFC does',
