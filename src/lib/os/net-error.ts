@@ -3,7 +3,7 @@ import net from 'node:net';
 import { systemErrorText } from '../go/system-error.js';
 import type { NetworkAddress } from '../network.js';
 import { lookUpError } from './look-up-error.js';
-import { tlsTexts } from './tls-verify.js';
+import { tlsText } from './tls-verify.js';
 
 export class DialError extends Error {
   override readonly name = 'DialError';
@@ -48,7 +48,7 @@ export function phrase(verb: string, address: NetworkAddress): string {
 
 /** Verification failures as crypto/x509 and crypto/tls word them; the rest as OpenSSL does. */
 export function tlsError(error: NodeJS.ErrnoException): Error {
-  const text = error.code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? nameMismatch(error) : tlsTexts[error.code ?? ''];
+  const text = error.code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? nameMismatch(error) : tlsText(error);
   if (error.code === 'ECONNRESET') return new DialError('EOF', error.code, error);
   return text === undefined ? error : new DialError(text, error.code, error);
 }

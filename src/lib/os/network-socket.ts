@@ -2,6 +2,7 @@
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type tls from 'node:tls';
+import { alertText } from '../go/tls-alerts.js';
 import type { NetworkSocket } from '../network.js';
 import type { TlsPeer } from '../tls.js';
 import { hostPort } from './net-error.js';
@@ -16,7 +17,10 @@ export function described(socket: net.Socket, peer: TlsPeer | undefined): Networ
   const duplex: Duplex = socket;
   // Until its new owner listens, a socket that breaks must not end the process. A record that does not decrypt breaks
   // the connection for good, and Node tells so without closing it.
-  duplex.on('error', () => duplex.destroy());
+  duplex.on('error', (error) => {
+    if (peer !== undefined) error.message = alertText(error) ?? error.message;
+    duplex.destroy();
+  });
   return {
     socket: duplex,
     remoteAddress: remoteAddress(socket),

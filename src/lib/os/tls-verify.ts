@@ -6,6 +6,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
+import { alertText } from '../go/tls-alerts.js';
 import type { TlsContents } from '../tls.js';
 import { authorities } from './tls-context.js';
 
@@ -14,7 +15,7 @@ const UNKNOWN_AUTHORITY = `${FAILED} certificate signed by unknown authority`;
 const OUTDATED = `${FAILED} certificate has expired or is not yet valid`;
 
 /** By Node's code, what crypto/x509 and crypto/tls say. */
-export const tlsTexts: Readonly<Record<string, string>> = {
+const tlsTexts: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: OUTDATED,
   CERT_NOT_YET_VALID: OUTDATED,
   CERT_UNTRUSTED: UNKNOWN_AUTHORITY,
@@ -24,8 +25,6 @@ export const tlsTexts: Readonly<Record<string, string>> = {
   ERR_SSL_HTTP_REQUEST: 'tls: first record does not look like a TLS handshake',
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls: client offered only unsupported versions',
   ERR_SSL_NO_SHARED_CIPHER: 'tls: no cipher suite supported by both client and server',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'remote error: tls: bad certificate',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'remote error: tls: unknown certificate authority',
   INVALID_CA: `${FAILED} invalid CA certificate`,
   INVALID_PURPOSE: `${FAILED} certificate specifies an incompatible key usage`,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
@@ -34,9 +33,13 @@ export const tlsTexts: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
 };
 
+/** What went wrong in a handshake or judged a certificate, where Go has words for it. */
+export const tlsText = (error: Error & { code?: string | undefined }): string | undefined =>
+  tlsTexts[error.code ?? ''] ?? alertText(error);
+
 /** A handshake that failed, in Go's words where there are some; a client that went away is an EOF. */
 export function handshakeError(error: Error & { code?: string }): Error {
-  const text = error.code === 'ECONNRESET' ? 'EOF' : tlsTexts[error.code ?? ''];
+  const text = error.code === 'ECONNRESET' ? 'EOF' : tlsText(error);
   return text === undefined ? error : new Error(text, { cause: error });
 }
 

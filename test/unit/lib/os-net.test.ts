@@ -1,9 +1,12 @@
 /** The machine's network: addresses, Go's words for errors, TLS with and without client certificates. */
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import type { ListenOptions, NetworkAddress, NetworkListener, NetworkSocket } from '../../../src/lib/network.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
@@ -248,6 +251,19 @@ describe('with TLS', () => {
       await expect.poll(() => server.rejected).toEqual(['remote error: tls: bad certificate']);
     },
   );
+
+  it("is told in Go's words which alert ended a connection that was made", async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    const server = tls.createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: true });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const port = (server.address() as AddressInfo).port;
+      const { socket } = await osNetwork.dial(at(port), { tls: { ca, serverName: 'localhost' } });
+      await expect(once(socket, 'end')).rejects.toThrow(/^remote error: tls: certificate required$/);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
 
   it('takes both on one port when told to', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);

@@ -4,6 +4,7 @@ import { formatDuration, formatMs, parseDuration } from '../../../../src/lib/go/
 import { parseBool, parseInteger, parseUnsigned } from '../../../../src/lib/go/number.js';
 import { goQuote, goQuoteBytes } from '../../../../src/lib/go/quote.js';
 import { pathErrorText } from '../../../../src/lib/go/system-error.js';
+import { alertText } from '../../../../src/lib/go/tls-alerts.js';
 import { parseGoUrl, splitHostPort } from '../../../../src/lib/go/url.js';
 
 describe('durations', () => {
@@ -176,5 +177,23 @@ describe('what the system refuses', () => {
   ])('is worded as by Go: %s', (code, text) => {
     const refusal = Object.assign(new Error(`${code}: said otherwise`), { code });
     expect(pathErrorText('write', '/f', refusal)).toBe(`write /f: ${text}`);
+  });
+});
+
+describe('alerts of TLS', () => {
+  it.each([
+    ['0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate:SSL alert number 42', 'bad certificate'],
+    ['0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:SSL alert number 42', 'bad certificate'],
+    [
+      '0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:SSL alert number 116\n',
+      'certificate required',
+    ],
+    ['SSL alert number 99', 'alert(99)'],
+  ])('%s', (message, words) => {
+    expect(alertText(new Error(message))).toBe(`remote error: tls: ${words}`);
+  });
+
+  it('are told from other errors', () => {
+    expect(alertText(new Error('read ECONNRESET'))).toBeUndefined();
   });
 });
