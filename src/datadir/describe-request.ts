@@ -9,6 +9,10 @@ import { requestOf } from './entry-request.js';
 /** Fields that hold what nobody should read over a shoulder, whatever the request. */
 const secret = new Set(['password', 'hashedPassword', 'simpleToken']);
 
+/** Users of the v2 API are keys like any other: JSON with the hash of a password. */
+const V2_USERS = '/2/users/';
+const v2Password = /"password":"[^"]*"/g;
+
 /** `empty`, `conf-change`, `put`, `txn`, `leaseGrant`, `v2 PUT` … */
 export function requestKind(entry: Entry): string {
   const asked = requestOf(entry);
@@ -36,7 +40,8 @@ export function requestText(entry: Entry): string {
       return asked.reason;
     case 'v2': {
       const { path, value } = asked.request;
-      return value === '' ? textOf(path) : `${textOf(path)} ${JSON.stringify(textOf(value))}`;
+      const shown = path.startsWith(V2_USERS) ? value.replace(v2Password, '"password":"***"') : value;
+      return shown === '' ? textOf(path) : `${textOf(path)} ${JSON.stringify(textOf(shown))}`;
     }
     case 'v3': {
       const body = bodyOf(asked.request)?.[1];
