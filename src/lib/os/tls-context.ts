@@ -1,4 +1,5 @@
 /** What Node opens a secure context with. */
+import { constants } from 'node:crypto';
 import type tls from 'node:tls';
 import type { TlsContents } from '../tls.js';
 
@@ -6,6 +7,8 @@ export function contextOptions(contents: TlsContents): tls.SecureContextOptions 
   const { cert, key, ca, ciphers, minVersion = 'TLSv1.2', maxVersion } = contents;
   return {
     minVersion,
+    // As Go, and as HTTP/2 demands (RFC 9113, section 9.2.1): a handshake costs its server more than who asks for it.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(maxVersion !== undefined && { maxVersion }),
     ...(cert !== undefined && { cert: material(cert) }),
     ...(key !== undefined && { key: material(key) }),

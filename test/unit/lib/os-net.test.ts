@@ -194,6 +194,19 @@ describe('with TLS', () => {
     expect(server.seen[0]?.tls).toMatchObject({ alpn: 'h2', commonName: undefined });
   });
 
+  it('refuses another handshake on a connection that had one', async () => {
+    const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
+    await using server = await echoing(local, { tls: () => ({ cert, key }) });
+    const dialed = tls.connect({ port: portOf(server.address), host: '127.0.0.1', ca, maxVersion: 'TLSv1.2' });
+    await new Promise((resolve) => dialed.once('data', resolve).write('hello'));
+    const error = await new Promise<unknown>((resolve) => {
+      dialed.once('error', resolve);
+      dialed.renegotiate({}, resolve);
+    });
+    expect(error).toMatchObject({ code: 'ERR_SSL_NO_RENEGOTIATION' });
+    dialed.destroy();
+  });
+
   it('refuses a server of an unknown authority or another name, unless told not to look', async () => {
     const [cert, key, ca] = await Promise.all([pem('server.crt'), pem('server.key'), pem('ca.crt')]);
     await using server = await echoing(local, { tls: () => ({ cert, key }) });
