@@ -11,6 +11,7 @@ const { createServer, connect } = require('node:net');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { PassThrough, Writable } = require('node:stream');
+const { setFlagsFromString } = require('node:v8');
 const { loadBundle } = require('../bin/launch.cjs');
 
 const [, , set, folder] = process.argv;
@@ -80,6 +81,8 @@ async function main() {
     await run(bundle, ['version']);
     await run(bundle, ['--help']);
   }
+  // The cache is for V8 as it is before a member has told it how to grow.
+  setFlagsFromString('--heap-growing-percent=0');
   writeFileSync(join(folder, `${set}.js.cache`), script.createCachedData());
 }
 

@@ -1,8 +1,9 @@
 /**
- * Gives memory back to the system when a process that was busy has nothing to do. V8 collects only while there is
- * allocation, so what the last requests left behind would stay resident until the next ones come; a collection lets it
- * shrink its heap in the half minute after it (its memory reducer), and libc gives back what was freed only when told.
- * Source: V8's `heap/memory-reducer.h`; malloc_trim(3).
+ * How much memory a process holds. Under a load: V8 collects sooner than it would, and what only the start ran of the
+ * program is forgotten. When a process that was busy has nothing to do, memory goes back to the system: V8 collects
+ * only while there is allocation, so what the last requests left behind would stay resident until the next ones come; a
+ * collection lets it shrink its heap in the half minute after it (its memory reducer), and libc gives back what was
+ * freed only when told. Measured: docs/decisions/0115. Source: V8's `heap/memory-reducer.h`; malloc_trim(3).
  */
 import type { Clock } from './clock.js';
 
@@ -15,6 +16,10 @@ export interface ProcessMemory {
   collectGarbage(): void;
   /** What was freed goes back to the system. */
   trim(): void;
+  /** V8 collects sooner than it would, at some cost in processor time. */
+  growSlowly(): void;
+  /** Code that nobody runs leaves memory; what is run after all comes back from the system's cache. */
+  forgetCode(): void;
 }
 
 const LOOK_MS = 2000;
@@ -34,6 +39,7 @@ export class IdleMemory {
   readonly #cancel: () => void;
   #lookedAtMs: number;
   #cpuMs: number;
+  #hasStarted = false;
   #wasBusy = false;
   #idleLooks = 0;
   #looksSinceCollected = Number.POSITIVE_INFINITY;
@@ -45,6 +51,7 @@ export class IdleMemory {
     this.#longestPauseMs = longestPauseMs;
     this.#lookedAtMs = clock.monotonicMs();
     this.#cpuMs = memory.cpuMs();
+    memory.growSlowly();
     this.#cancel = clock.every(LOOK_MS, () => this.#look());
   }
 
@@ -58,6 +65,10 @@ export class IdleMemory {
     const share = (cpuMs - this.#cpuMs) / (nowMs - this.#lookedAtMs);
     this.#lookedAtMs = nowMs;
     this.#cpuMs = cpuMs;
+    if (!this.#hasStarted) {
+      this.#hasStarted = true;
+      this.#memory.forgetCode();
+    }
     if (share > BUSY) this.#wasBusy = true;
     this.#idleLooks = share < IDLE ? this.#idleLooks + 1 : 0;
     if (this.#idleLooks === 0) return;
@@ -65,6 +76,7 @@ export class IdleMemory {
       if (this.#idleLooks < PATIENCE) return;
       this.#wasBusy = false;
       this.#looksSinceCollected = 0;
+      this.#memory.forgetCode();
       if (this.#memory.heapUsedBytes() <= this.#longestPauseMs * BYTES_PER_MS) this.#memory.collectGarbage();
     } else if (TRIM_AT.includes(++this.#looksSinceCollected)) {
       this.#memory.trim();

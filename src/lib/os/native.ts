@@ -1,7 +1,7 @@
 /**
  * The system calls Node has no function for: fcntl's open-file-description lock, flock, fallocate, mlock, datagrams to
- * a unix socket, shared ports, freed memory; called in libc through koffi. Loaded by the first lock taken (about 9 ms),
- * so a client command never pays for it. See docs/decisions/0101-file-locks.md.
+ * a unix socket, shared ports, memory given back; called in libc through koffi. Loaded by the first lock taken (about
+ * 9 ms), so a client command never pays for it. See docs/decisions/0101-file-locks.md.
  */
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
@@ -19,6 +19,8 @@ export interface NativeCalls {
   lockPages(fd: number, range: { from: number; size: number }): () => void;
   /** libc gives freed memory back to the system, where it is one that has to be told (glibc). */
   trim(): void;
+  /** What is mapped there from a file and was not changed leaves the process until it is used; nothing elsewhere. */
+  forgetPages(address: number, size: number): void;
   /** Signals `[first, last]`, for which Node has no names, do nothing from now on. */
   ignoreSignals(first: number, last: number): void;
   /** To a unix socket; a path that begins with `@` is an abstract name. Throws the system's error. */
@@ -61,6 +63,7 @@ const F_WRLCK = 1;
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const MADV_DONTNEED = 4;
 
 function load(): NativeCalls {
   if (process.platform === 'win32') throw new NativeCallsUnavailableError(new Error('Windows locks are not supported'));
@@ -86,17 +89,21 @@ function load(): NativeCalls {
     return refusedOrThrow('flock', koffi.errno());
   }
   // Other systems have no such lock; real etcd takes flock there for the WAL as well.
-  if (!linux) return { ...common, lockByDescription: flock, flock, fallocate: () => false };
+  if (!linux) return { ...common, lockByDescription: flock, flock, fallocate: () => false, forgetPages() {} };
 
   // struct flock as 64-bit Linux lays it out; on 32-bit ARM and x86 the call with 64-bit offsets has a name of its own,
   // and the same layout up to padding: all other fields are zero (whole file, from its start).
   const wide = process.arch !== 'arm' && process.arch !== 'ia32';
   const suffix = wide ? '' : '64';
   const fcntl = libc.func(`int fcntl${suffix}(int fd, int command, uint8_t *lock)`);
+  const advise = libc.func('int madvise(intptr_t address, size_t size, int advice)');
   const fallocateCall = libc.func(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t size)`);
   return {
     ...common,
     flock,
+    forgetPages(address, size) {
+      advise(address, size, MADV_DONTNEED);
+    },
     lockByDescription(fd, { shared }) {
       const lock = new Uint8Array(32);
       new DataView(lock.buffer).setInt16(0, shared ? F_RDLCK : F_WRLCK, true);

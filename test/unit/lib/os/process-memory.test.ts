@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { processMemory } from '../../../../src/lib/os/process-memory.js';
 
@@ -15,6 +17,19 @@ describe('the memory of the process', () => {
 
   it('is given back when told', () => {
     expect(() => processMemory.trim()).not.toThrow();
+  });
+
+  it.runIf(process.platform === 'linux')('is less without the code that only the start ran', () => {
+    const ofFiles = () => Number(/^RssFile:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]);
+    const before = ofFiles();
+    processMemory.forgetCode();
+    expect(ofFiles()).toBeLessThan(before);
+  });
+
+  it('has a growth that V8 knows', () => {
+    const options = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
+    expect(options).toContain('--heap-growing-percent (');
+    expect(() => processMemory.growSlowly()).not.toThrow();
   });
 
   it('comes with the processor time that was used', () => {
