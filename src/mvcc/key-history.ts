@@ -31,13 +31,32 @@ export class KeyHistory {
 
   /** A further change; `version` 0 for a tombstone. */
   push(main: number, sub: number, created: number, version: number): void {
-    this.older ??= [];
-    this.older.push(this.main, this.sub * 2 + (this.version === 0 ? 1 : 0));
+    const packed = this.sub * 2 + (this.version === 0 ? 1 : 0);
+    if (this.older === undefined) this.older = [this.main, packed];
+    else {
+      this.older = withRoom(this.older);
+      this.older.push(this.main, packed);
+    }
     this.main = main;
     this.sub = sub;
     this.created = created;
     this.version = version;
   }
+}
+
+const ROOM = 8;
+const LITTLE = 4 * ROOM;
+
+/**
+ * V8 gives an array room for half as much again and 16 numbers more when something is pushed to it, which is several
+ * times what most keys ever need. It keeps the room of an array that is cut by a few.
+ */
+function withRoom(older: number[]): number[] {
+  const { length } = older;
+  if (length >= LITTLE || (length !== 2 && length % ROOM !== 0)) return older;
+  const roomy = older.concat(Array<number>(ROOM - (length % ROOM)).fill(0));
+  roomy.length = length;
+  return roomy;
 }
 
 /** The history with one more change, as read from disk in the order of revisions; `version` 0 = a tombstone. */

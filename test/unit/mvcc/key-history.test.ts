@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { processMemory } from '../../../src/lib/os/process-memory.js';
 import { compacted, type Found, findAt, type History, isKept, KeyHistory } from '../../../src/mvcc/key-history.js';
 
 /** `2 4.1 -6 8`: puts at 2, 4 (sub 1) and 8, a tombstone at 6. */
@@ -61,6 +62,34 @@ describe('the newest change at or below a revision', () => {
     expect(at(5, 4)).toBe('none');
     expect(at(5, 5)).toBe('5.0');
   });
+});
+
+test('all changes stay, however many there are', () => {
+  const words = Array.from({ length: 100 }, (_, index) => `${2 * index + 2}${index % 3 === 0 ? '.1' : ''}`);
+  for (let count = 1; count <= words.length; count++) {
+    const text = words.slice(0, count).join(' ');
+    expect(textOf(historyOf(text))).toBe(text);
+    // A copy without room goes on as well.
+    const left = compacted(historyOf(text), count) as KeyHistory;
+    if (typeof left === 'object') left.push(1000, 0, 2, count + 1);
+    if (typeof left === 'object') expect(textOf(left).endsWith(`${words[count - 1]} 1000`)).toBe(true);
+  }
+});
+
+test('a key that was written a few times takes little memory', () => {
+  const KEYS = 50_000;
+  const bytesOf = (changes: number): number => {
+    processMemory.collectGarbage();
+    const before = processMemory.heapUsedBytes();
+    const all = Array.from({ length: KEYS }, () => new KeyHistory(1, 0, 1, 1));
+    for (let change = 2; change <= changes; change++) for (const each of all) each.push(change, 0, 1, change);
+    processMemory.collectGarbage();
+    return (processMemory.heapUsedBytes() - before) / all.length;
+  };
+  const [once, twice, fiveTimes] = [1, 2, 5].map(bytesOf) as [number, number, number];
+  // An array and two numbers; one with room for eight. V8 alone would make room for 17.
+  expect(twice - once).toBeLessThan(100);
+  expect(fiveTimes - once).toBeLessThan(140);
 });
 
 describe('compaction of a history', () => {
