@@ -40,6 +40,7 @@ export class MemoryStorage implements Storage {
   /** Of the first, what is compacted may still be in memory. */
   #packs: PackedEntries[] = [];
   #recent: Entry[] = [];
+  #isDeflating = false;
 
   /** Other sizes are for simulated logs, which are short. */
   constructor(readonly sizes: PackSizes = PACK_SIZES) {}
@@ -161,6 +162,19 @@ export class MemoryStorage implements Storage {
     for (const entry of fresh) this.#recent.push(entry);
     const { pack, recent } = this.sizes;
     while (this.#recent.length >= recent + pack) this.#packs.push(new PackedEntries(this.#recent.splice(0, pack)));
+    this.#deflateNext();
+  }
+
+  /** One after the other. */
+  #deflateNext(): void {
+    if (this.#isDeflating) return;
+    const pack = this.#packs.find(({ isFresh }) => isFresh);
+    if (pack === undefined) return;
+    this.#isDeflating = true;
+    pack.deflate(() => {
+      this.#isDeflating = false;
+      this.#deflateNext();
+    });
   }
 
   /** Drops the entries at `index` and above. */
