@@ -69,6 +69,7 @@ export function wireServices(config: MemberConfig, world: MemberWorld, parts: Bo
   });
   const compactor = new Compactor(config.autoCompaction, {
     logger: from('member/services/compactor.ts'),
+    clock,
     leadership,
     currentRevision: () => store.currentRevision,
     compact: async (revision) => {

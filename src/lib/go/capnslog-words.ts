@@ -353,6 +353,7 @@ const store: Readonly<Record<string, Words>> = {
   'failed auto periodic compaction': 'N | compactor: Failed auto-compaction at revision {revision} ({error})',
   'starting auto revision compaction': 'N | compactor: Starting auto-compaction at revision {revision}',
   'completed auto revision compaction': 'N | compactor: Finished auto-compaction at revision {revision}',
+  'failed auto revision compaction': 'N | compactor: Failed auto-compaction at revision {revision} ({error})',
 };
 
 const auth: Readonly<Record<string, Words>> = {

@@ -1,10 +1,14 @@
 /**
- * Automatic compaction, on the leader only. Periodic: the revision is noted every tenth of the period (at most an
- * hour); once a whole period has been noted, the store is compacted to the revision of a period ago, again every period
- * (at most every hour). By revision: every five minutes, to the current revision less the retention. Source: etcd's
- * server/etcdserver/api/v3compactor.
+ * Automatic compaction, by the leader. Periodic: every member notes the revision every tenth of the period (at most
+ * every six minutes); once a period has passed, its leader compacts to the revision of a period ago, and again every
+ * period (at most every hour). One that comes to lead compacts as soon as its own last time is that long ago, and one
+ * that failed is tried again with the next note. By revision: every five minutes, to the current revision less the
+ * retention. Source: etcd's server/etcdserver/api/v3compactor.
  */
-import type { Logger } from '../../lib/logger.js';
+import type { Clock } from '../../lib/clock.js';
+import { formatMs } from '../../lib/go/duration.js';
+import type { LogFields, Logger } from '../../lib/logger.js';
+import { CompactedError } from '../../mvcc/errors.js';
 import type { Leadership } from '../loop/leadership.js';
 import type { MemberConfig } from '../world/types.js';
 
@@ -14,14 +18,20 @@ const NOTES_PER_INTERVAL = 10;
 
 export interface CompactorDeps {
   readonly logger: Logger;
-  readonly leadership: Leadership;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly leadership: Pick<Leadership, 'isLeader'>;
   readonly currentRevision: () => number;
   readonly compact: (revision: number) => Promise<void>;
 }
 
 export class Compactor {
+  /** The first is as old as what is to be kept. */
   #notes: number[] = [];
   #nextMs: number | undefined;
+  /** When the last compaction began that succeeded, or this member. */
+  #succeededMs = 0;
+  #hasTried = false;
+  #isRunning = false;
   #lastRevision = 0;
 
   constructor(
@@ -31,37 +41,73 @@ export class Compactor {
 
   tick(nowMs: number): void {
     const { mode } = this;
-    if (mode.mode === 'off') return;
+    if (mode.mode === 'off' || this.#isRunning) return;
     const everyMs =
       mode.mode === 'revision' ? REVISION_CHECK_MS : Math.min(mode.retentionMs, HOUR_MS) / NOTES_PER_INTERVAL;
-    this.#nextMs ??= nowMs + everyMs;
-    if (nowMs < this.#nextMs) return;
+    const isBegin = this.#nextMs === undefined;
+    if (this.#nextMs !== undefined && nowMs < this.#nextMs) return;
     this.#nextMs = nowMs + everyMs;
-    if (mode.mode === 'revision') this.#compact(this.deps.currentRevision() - mode.retention);
-    else this.#notePeriodic(mode.retentionMs);
+    if (isBegin) this.#succeededMs = nowMs;
+    if (mode.mode === 'periodic') this.#lookBack(mode.retentionMs, everyMs, nowMs);
+    else if (!isBegin) this.#compactToRetention(mode.retention, nowMs);
   }
 
-  #notePeriodic(retentionMs: number): void {
-    this.#notes.push(this.deps.currentRevision());
-    const everyMs = Math.min(retentionMs, HOUR_MS) / NOTES_PER_INTERVAL;
-    const notesPerPeriod = Math.round(retentionMs / everyMs);
-    if (this.#notes.length <= notesPerPeriod) return;
+  #lookBack(retentionMs: number, everyMs: number, nowMs: number): void {
     const revision = this.#notes[0] ?? 0;
-    this.#notes = this.#notes.slice(NOTES_PER_INTERVAL);
-    this.#compact(revision);
+    const waitMs = this.#hasTried ? Math.min(retentionMs, HOUR_MS) : retentionMs;
+    if (nowMs - this.#succeededMs >= waitMs && this.#isWanted(revision)) {
+      this.#hasTried = true;
+      const fields = { revision, 'compact-period': formatMs(retentionMs) };
+      this.#compact(revision, { kind: 'periodic', fields, nowMs, retryMs: everyMs });
+    }
+    this.#notes.push(this.deps.currentRevision());
+    if (this.#notes.length > Math.floor(retentionMs / everyMs) + 1) this.#notes.shift();
   }
 
-  #compact(revision: number): void {
-    if (revision <= 0 || revision === this.#lastRevision || !this.deps.leadership.isLeader) return;
-    this.deps.logger.info('starting auto periodic compaction', { revision });
-    this.deps.compact(revision).then(
-      () => {
-        this.#lastRevision = revision;
-        this.deps.logger.info('completed auto periodic compaction', { revision });
-      },
-      (cause: unknown) => {
-        this.deps.logger.warn('failed auto periodic compaction', { revision, error: String(cause) });
-      },
-    );
+  #compactToRetention(retention: number, nowMs: number): void {
+    const revision = this.deps.currentRevision() - retention;
+    if (!this.#isWanted(revision)) return;
+    const fields = { revision, 'revision-compaction-retention': retention };
+    this.#compact(revision, { kind: 'revision', fields, nowMs, retryMs: REVISION_CHECK_MS });
   }
+
+  /** `etcd-diff:` by period, too, nothing is compacted to the same revision twice; etcd asks again and is refused. */
+  #isWanted(revision: number): boolean {
+    return revision > 0 && revision !== this.#lastRevision && this.deps.leadership.isLeader;
+  }
+
+  #compact(revision: number, { kind, fields, nowMs, retryMs }: Compaction): void {
+    const { clock, compact, logger } = this.deps;
+    logger.info(`starting auto ${kind} compaction`, fields);
+    const beganMs = clock.monotonicMs();
+    this.#isRunning = true;
+    compact(revision)
+      .catch((cause: unknown) => {
+        // An earlier leader has done it.
+        if (!(cause instanceof CompactedError)) throw cause;
+      })
+      .then(
+        () => {
+          this.#lastRevision = revision;
+          this.#succeededMs = nowMs;
+          const took = formatMs(clock.monotonicMs() - beganMs);
+          logger.info(`completed auto ${kind} compaction`, { ...fields, took });
+        },
+        (cause: unknown) => {
+          const error = cause instanceof Error ? cause.message : String(cause);
+          logger.warn(`failed auto ${kind} compaction`, { ...fields, 'retry-interval': formatMs(retryMs), error });
+        },
+      )
+      .finally(() => {
+        this.#isRunning = false;
+      });
+  }
+}
+
+interface Compaction {
+  readonly kind: 'periodic' | 'revision';
+  readonly fields: LogFields;
+  /** When it was due. */
+  readonly nowMs: number;
+  readonly retryMs: number;
 }
