@@ -164,6 +164,24 @@ describe('a linearizable read', () => {
     expect(row).toBe('leaderChanged');
   });
 
+  it('ends with its caller, at the next look or as it is confirmed, and others go on', async () => {
+    const reads = reading();
+    const [early, late, other] = [{ aborted: false }, { aborted: false }, { aborted: false }];
+    const outcomes = [early, late, other].map((caller) =>
+      reads.linearizable(caller).then(
+        () => 'ok',
+        (error: Error) => error.name,
+      ),
+    );
+    reads.rounds.begin(clock.monotonicMs());
+    early.aborted = true;
+    reads.tick(clock.monotonicMs());
+    expect(await outcomes[0]).toBe('AbandonedError');
+    late.aborted = true;
+    reads.rounds.confirm(1n, 4, 4);
+    expect(await Promise.all(outcomes)).toEqual(['AbandonedError', 'AbandonedError', 'ok']);
+  });
+
   it('is refused by a member that stops, before and after', async () => {
     const reads = reading();
     const waiting = rowOf(reads.linearizable());
