@@ -4,7 +4,7 @@
  * under its name (embed.UpdateDefaultClusterFromName), or nothing where its members are to be found.
  */
 import { discovers } from './discovery.js';
-import { parseUrlList } from './listen-url.js';
+import { parseUrlList, textsOf } from './listen-url.js';
 import type { LogLine } from './log-line.js';
 import type { ListenUrl } from './member-options.js';
 import { options, type Values } from './options.js';
@@ -17,45 +17,46 @@ interface NamesWorld {
 }
 
 export function withDerivedNames(values: Values, given: ReadonlyMap<string, unknown>, world: NamesWorld): Values {
-  const peers = advertised(
-    world,
-    values['listen-peer-urls'],
-    values['initial-advertise-peer-urls'],
-    options['initial-advertise-peer-urls'].initial,
-  );
-  const clients = advertised(
-    world,
-    values['listen-client-urls'],
-    values['advertise-client-urls'],
-    options['advertise-client-urls'].initial,
-  );
+  const { 'listen-peer-urls': peerListen, 'listen-client-urls': clientListen } = values;
+  const [peers, clients] = [values['initial-advertise-peer-urls'], values['advertise-client-urls']];
+  const arePeersWanting = isWanting(peerListen, peers, options['initial-advertise-peer-urls'].initial);
+  const areClientsWanting = isWanting(clientListen, clients, options['advertise-client-urls'].initial);
+  const host = arePeersWanting || areClientsWanting ? detectedHost(world) : undefined;
+  const advertisedPeers = arePeersWanting ? onHost(peers, host, peerListen) : peers;
   const named = values.name !== options.name.initial;
   const isDefaultCluster = values['initial-cluster'] === options['initial-cluster'].initial;
   const follows = isDefaultCluster && !given.has('initial-cluster') && (named || discovers(values));
-  const whenNamed = discovers(values) ? '' : peers.map((url) => `${values.name}=${url.text}`).join(',');
+  const whenNamed = discovers(values) ? '' : advertisedPeers.map((url) => `${values.name}=${url.text}`).join(',');
   return {
     ...values,
-    'initial-advertise-peer-urls': peers,
-    'advertise-client-urls': clients,
+    'initial-advertise-peer-urls': advertisedPeers,
+    'advertise-client-urls': areClientsWanting ? onHost(clients, host, clientListen) : clients,
     'initial-cluster': follows ? whenNamed : values['initial-cluster'],
   };
 }
 
-function advertised(
-  world: NamesWorld,
+/** Whether it listens everywhere, and nobody has said where it is reached. */
+function isWanting(
   listen: readonly ListenUrl[],
   advertise: readonly ListenUrl[],
   initial: readonly ListenUrl[],
+): boolean {
+  return listen[0]?.host === '0.0.0.0' && textsOf(advertise).join() === textsOf(initial).join();
+}
+
+function detectedHost({ add, defaultHost }: NamesWorld): string | undefined {
+  const host = defaultHost();
+  if (host === undefined) add('info', 'failed to detect default host', {});
+  else add('info', 'detected default host for advertise', { host });
+  return host;
+}
+
+function onHost(
+  advertise: readonly ListenUrl[],
+  host: string | undefined,
+  [listen]: readonly ListenUrl[],
 ): readonly ListenUrl[] {
-  const [first] = listen;
-  const isDefault = advertise.map((url) => url.text).join() === initial.map((url) => url.text).join();
   const [url] = advertise;
-  if (first?.host !== '0.0.0.0' || !isDefault || url === undefined) return advertise;
-  const host = world.defaultHost();
-  if (host === undefined) {
-    world.add('info', 'failed to detect default host', {});
-    return advertise;
-  }
-  world.add('info', 'detected default host for advertise', { host });
-  return parseUrlList(`${url.scheme}://${host}:${first.port}`);
+  if (host === undefined || url === undefined || listen === undefined) return advertise;
+  return parseUrlList(`${url.scheme}://${host}:${listen.port}`);
 }

@@ -241,6 +241,29 @@ describe('the options of a member', () => {
     expect(member(words).initialAdvertisePeerUrls).toEqual(['http://localhost:2380']);
   });
 
+  it('look for the machine’s address once, and only where somebody wants it', () => {
+    const said = (words: string[], host: string | undefined): unknown[] => {
+      let asked = 0;
+      const defaultHost = () => {
+        asked++;
+        return host;
+      };
+      const outcome = read(words, {}, { defaultHost });
+      if (outcome.t !== 'member') throw new Error(JSON.stringify(outcome));
+      const found = outcome.lines.filter(({ message }) => message.includes('default host'));
+      return [asked, ...found.map(({ level, message, fields }) => [level, message, fields])];
+    };
+    const peers = '--listen-peer-urls=http://0.0.0.0:7';
+    const clients = ['--listen-client-urls=http://0.0.0.0:8', '--advertise-client-urls=http://localhost:2379'];
+    const detected = ['info', 'detected default host for advertise', { host: '10.0.0.1' }];
+    expect(said([peers, ...clients], '10.0.0.1')).toEqual([1, detected]);
+    expect(said([peers], '10.0.0.1')).toEqual([1, detected]);
+    expect(said(clients, '10.0.0.1')).toEqual([1, detected]);
+    expect(said([peers, ...clients], undefined)).toEqual([1, ['info', 'failed to detect default host', {}]]);
+    expect(said([peers, '--initial-advertise-peer-urls=http://10.0.0.7:7'], '10.0.0.1')).toEqual([0]);
+    expect(said([], '10.0.0.1')).toEqual([0]);
+  });
+
   it.each([
     ['--auto-compaction-retention=1', { mode: 'periodic', retentionMs: 3_600_000 }],
     ['--auto-compaction-retention=5m', { mode: 'periodic', retentionMs: 300_000 }],
