@@ -21,10 +21,10 @@ import { restartLog } from './restart.js';
 import type { Bootstrapped, Decision, DiskObserver, LogState } from './types.js';
 
 /**
- * The branch pages of some million keys, and what was written lately. A page that is not there costs one read from the
- * system's cache, which has the file anyway: gets of random keys take as long as with four times as much.
+ * The branch pages of a million keys, and what was written lately. A page that is not there costs one read from the
+ * system's cache, which has the file anyway: gets of random keys take as long as with eight times as much.
  */
-const BACKEND_CACHE_BYTES = 16 * 1024 * 1024;
+const BACKEND_CACHE_BYTES = 8 * 1024 * 1024;
 
 export function openParts(
   decision: Decision,
