@@ -2,6 +2,7 @@
  * HEADERS and CONTINUATION: a block of headers becomes a request, an answer or trailers (RFC 9113, sections 6.2, 6.10
  * and 8.1).
  */
+import type { BodyBound } from '../lib/body-bound.js';
 import type { Clock } from '../lib/clock.js';
 import { ContinuedBlock } from './continued-block.js';
 import { type FloodGates, streamErrors } from './floods.js';
@@ -34,6 +35,7 @@ interface HeaderParts {
   /** What the peer takes. */
   readonly theirs: Settings;
   readonly onStream: SessionOptions['onStream'];
+  readonly bodies: BodyBound | undefined;
 }
 
 export class HeaderFrames {
@@ -46,6 +48,7 @@ export class HeaderFrames {
   readonly #own: Settings;
   readonly #theirs: Settings;
   readonly #onStream: HeaderParts['onStream'];
+  readonly #bodies: BodyBound | undefined;
   readonly #decoder: HpackDecoder;
   /** Whose CONTINUATION frames are still to come. */
   #block: ContinuedBlock | undefined;
@@ -60,6 +63,7 @@ export class HeaderFrames {
     this.#own = parts.own;
     this.#theirs = parts.theirs;
     this.#onStream = parts.onStream;
+    this.#bodies = parts.bodies;
     this.#decoder = new HpackDecoder(parts.own.headerTableBytes);
   }
 
@@ -70,6 +74,7 @@ export class HeaderFrames {
 
   /** The rest of a block will not come. */
   end(): void {
+    this.#block?.drop();
     this.#block = undefined;
   }
 
@@ -91,7 +96,7 @@ export class HeaderFrames {
     if ((flags & Flag.EndHeaders) !== 0) {
       this.#onHeaderBlock(id, endStream, bytes, start, end);
     } else {
-      this.#block = new ContinuedBlock(id, endStream, bytes.subarray(start, end));
+      this.#block = new ContinuedBlock(id, endStream, bytes.subarray(start, end), this.#bodies);
     }
   }
 

@@ -2,6 +2,7 @@
  * What a connection receives: frames change windows and settings, and become a stream's headers, data, trailers and end
  * (RFC 9113, sections 5 and 6). What breaks a rule ends its stream or, thrown as a ConnectionError, the connection.
  */
+import type { BodyBound } from '../lib/body-bound.js';
 import type { Clock } from '../lib/clock.js';
 import type { Intake } from '../lib/intake.js';
 import { ControlFrames, type ControlHost } from './control-frames.js';
@@ -34,6 +35,7 @@ interface ReceiverParts {
   readonly theirs: Settings;
   readonly connectionWindow: number;
   readonly intake: Intake | undefined;
+  readonly bodies: BodyBound | undefined;
   readonly pingPolicy: PingPolicy | undefined;
   readonly events: Pick<SessionOptions, 'onStream' | 'onReady' | 'onCapacity'>;
 }

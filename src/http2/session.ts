@@ -104,6 +104,7 @@ export class Session implements StreamOwner, KeepaliveHost {
       theirs: this.#theirs,
       connectionWindow: this.#connectionWindow,
       intake: options.intake,
+      bodies: options.bodies,
       pingPolicy,
       events: options,
     });

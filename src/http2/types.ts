@@ -3,6 +3,7 @@
  * Source: RFC 9113. Header names and values are latin1 text, one character a byte, as they cross the wire.
  */
 import type { Duplex } from 'node:stream';
+import type { BodyBound } from '../lib/body-bound.js';
 import type { Clock } from '../lib/clock.js';
 import type { Intake } from '../lib/intake.js';
 import type { TlsPeer } from '../lib/tls.js';
@@ -128,6 +129,8 @@ export interface SessionOptions {
   readonly intake?: Intake | undefined;
   /** Shared likewise: what waits to be sent on all of them. */
   readonly backlog?: Backlog | undefined;
+  /** Shared likewise: header blocks that wait for their rest count in it. */
+  readonly bodies?: BodyBound | undefined;
   /** See `NetworkSocket`; false by default. */
   readonly copiesWrites?: boolean | undefined;
 }

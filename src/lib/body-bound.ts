@@ -1,6 +1,6 @@
 /**
- * Bytes of requests' bodies that are held together, of all connections: read or not, until their answers begin. A
- * client may begin as many requests as it likes, and end none of them.
+ * Bytes of requests' bodies that are held together, of all connections: read or not, until their answers begin; and of
+ * heads that are not whole. A client may begin as many requests as it likes, and end none of them.
  */
 const MOST_BYTES = 256 * 1024 * 1024;
 

@@ -126,6 +126,7 @@ export class Ports {
           limits: { maxConcurrentStreams: this.deps.maxConcurrentStreams },
           intake: this.#intake,
           backlog: this.backlog,
+          bodies,
           onStream: (stream, fields, end) => dispatch(faces, plain, stream, fields, end),
         },
         http1: {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ErrorCode, errorCodeName } from '../../../src/http2/frames/error-code.js';
 import type { HeaderList, Http2Stream, SessionOptions } from '../../../src/http2/types.js';
+import { BodyBound } from '../../../src/lib/body-bound.js';
 import {
   ACK,
   block,
@@ -610,6 +611,44 @@ describe('a server meets', () => {
     expect(streams).toHaveLength(6000);
     expect(peer.goAway()).toBeUndefined();
     expect(peer.session.closed).toBe(false);
+  });
+
+  it('blocks of headers that do not end, on many connections: what they hold together is bounded', async () => {
+    const bodies = new BodyBound(250_000);
+    const begun = frame(T.HEADERS, 0, 1, block(...request));
+    const piece = frame(T.CONTINUATION, 0, 1, block(['x', 'y'.repeat(16_000)]));
+    const pieces = (count: number): Buffer => many(count, piece);
+    const end = frame(T.CONTINUATION, END_HEADERS, 1, block(['z', '']));
+    const opened: HeaderList[] = [];
+    const greeted = (): WirePeer => {
+      const peer = new WirePeer({ role: 'server', bodies, onStream: (_, fields) => void opened.push(fields) });
+      peer.greet();
+      return peer;
+    };
+    await using large = greeted();
+    large.send(begun, pieces(14));
+    await large.until(() => bodies.bytes > 14 * 16_000);
+    await using refused = greeted();
+    refused.send(begun, pieces(5));
+    await refused.until(() => refused.ended);
+    expect(refused.goAway()).toMatchObject({
+      code: ErrorCode.EnhanceYourCalm,
+      debug: 'too many bytes of header blocks wait',
+    });
+    // What any client may send is taken all the same.
+    await using small = greeted();
+    small.send(begun, pieces(3), end);
+    await small.settle();
+    expect(opened).toHaveLength(1);
+    large.send(end);
+    await large.settle();
+    expect(opened).toHaveLength(2);
+    expect(bodies.bytes).toBe(0);
+    await using left = greeted();
+    left.send(begun, pieces(5));
+    await left.until(() => bodies.bytes > 5 * 16_000);
+    left.socket.destroy();
+    await left.until(() => bodies.bytes === 0);
   });
 
   it('all of it byte by byte, with the same answers', async () => {
