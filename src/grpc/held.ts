@@ -1,7 +1,7 @@
 /**
  * What calls take up, in bytes, by connection and in all: requests that are not whole yet, and those being served. A
- * peer may open as many streams as it likes and put a message that never ends into each; flow control bounds each of
- * them, this bounds them together.
+ * peer may open as many streams as it likes and put a large head and a message that never ends into each; header lists
+ * and flow control bound each of them, this bounds them together.
  */
 import { innerText, wireErrors } from '../proto/errors.js';
 import { Code, GrpcError, type HeldLimits } from './types.js';
@@ -27,7 +27,7 @@ export function heldLimits(maxReceiveBytes: number): Pick<HeldLimits, 'connectio
 
 export class Held {
   #total = 0;
-  readonly #byConnection = new Map<object, number>();
+  readonly #byConnection = new WeakMap<object, { bytes: number }>();
 
   readonly #limits: HeldLimits;
 
@@ -42,18 +42,22 @@ export class Held {
 
   /** False when there is no room for so many. */
   take(connection: object, bytes: number): boolean {
-    const before = this.#byConnection.get(connection) ?? 0;
-    if (before + bytes > this.#limits.connectionBytes || this.#total + bytes > this.#limits.serverBytes) return false;
-    this.#byConnection.set(connection, before + bytes);
+    let own = this.#byConnection.get(connection);
+    if (own === undefined) {
+      own = { bytes: 0 };
+      this.#byConnection.set(connection, own);
+    }
+    if (own.bytes + bytes > this.#limits.connectionBytes || this.#total + bytes > this.#limits.serverBytes)
+      return false;
+    own.bytes += bytes;
     this.#total += bytes;
     return true;
   }
 
   giveBack(connection: object, bytes: number): void {
     this.#total -= bytes;
-    const left = (this.#byConnection.get(connection) ?? 0) - bytes;
-    if (left > 0) this.#byConnection.set(connection, left);
-    else this.#byConnection.delete(connection);
+    const own = this.#byConnection.get(connection);
+    if (own !== undefined) own.bytes -= bytes;
   }
 
   refusal(): GrpcError {

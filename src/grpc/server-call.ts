@@ -33,6 +33,8 @@ interface HeadOptions {
   readonly timeoutMs: number | undefined;
   readonly encoding: Encoding;
   readonly subtype: string;
+  /** What its fields take up beyond those of a usual request. */
+  readonly extraBytes: number;
 }
 
 /** What was found in the request's fields, be it one request's or many that say the same. */
@@ -42,16 +44,18 @@ export class CallHead {
   readonly encoding: Encoding;
   /** Behind the `+` of the request's content type: answers have it as well. */
   readonly subtype: string;
+  readonly extraBytes: number;
   #metadata: Metadata | undefined;
 
   constructor(
     readonly fields: HeaderList,
-    { path, timeoutMs, encoding, subtype }: HeadOptions,
+    { path, timeoutMs, encoding, subtype, extraBytes }: HeadOptions,
   ) {
     this.path = path;
     this.timeoutMs = timeoutMs;
     this.encoding = encoding;
     this.subtype = subtype;
+    this.extraBytes = extraBytes;
   }
 
   get metadata(): Metadata {

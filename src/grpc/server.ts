@@ -76,7 +76,7 @@ class Server implements GrpcServer, CallHost {
     this.#register(method.path, (stream, head, end) => {
       const call = new UnaryCall(this, stream, head, method, handler);
       stream.listener = call;
-      if (end) call.requestEnded();
+      call.start(end);
     });
   }
 
@@ -108,9 +108,11 @@ class Server implements GrpcServer, CallHost {
     let encodingName: string | undefined;
     /** Of several, the last is told, as grpc-go has it. */
     let malformed: string | undefined;
+    let headBytes = 0;
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i];
       if (field === undefined) continue;
+      headBytes += field.name.length + field.value.length + FIELD_BYTES;
       switch (field.name) {
         case ':path':
           path = field.value;
@@ -160,7 +162,8 @@ class Server implements GrpcServer, CallHost {
       refuse(stream, '200', subtype, new GrpcError(Code.Unimplemented, text));
       return undefined;
     }
-    const request = { begin, head: new CallHead(fields, { path, timeoutMs, encoding, subtype }) };
+    const extraBytes = Math.max(0, headBytes - USUAL_HEAD_BYTES);
+    const request = { begin, head: new CallHead(fields, { path, timeoutMs, encoding, subtype, extraBytes }) };
     if (Object.isFrozen(fields)) this.#known.set(fields, request);
     return request;
   }
@@ -184,6 +187,11 @@ class Server implements GrpcServer, CallHost {
     );
   }
 }
+
+/** What a field takes up beside its text, once it is metadata too. */
+const FIELD_BYTES = 64;
+/** Counted with the call. */
+const USUAL_HEAD_BYTES = 1024;
 
 const GRPC = 'application/grpc';
 /** `/package.Service/Method` */

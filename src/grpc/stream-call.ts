@@ -32,7 +32,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
 
   start(requestEnded: boolean): void {
     this.keepRunning();
-    if (!this.holds(CALL_BYTES)) return;
+    if (!this.holds(CALL_BYTES + this.head.extraBytes)) return;
     if (requestEnded) this.messages.end();
     // Through a resolved promise, so that a handler that throws before its first await fails the call, not the session.
     Promise.resolve(this)

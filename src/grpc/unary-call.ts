@@ -11,7 +11,7 @@ import { MessageReader, PREFIX_BYTES } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
 import { type Answer, Code, GrpcError, type UnaryHandler } from './types.js';
 
-/** What a call under way takes up beside its message: stream, headers, closures. */
+/** What a call takes up beside its message: stream, headers, closures. */
 const CALL_BYTES = 1024;
 const UNEXPECTED = 'unexpected EOF';
 
@@ -27,6 +27,11 @@ export class UnaryCall<I, O> extends RunningCall {
     super(host, stream, head, 'unary');
     this.#method = method;
     this.#handler = handler;
+  }
+
+  start(requestEnded: boolean): void {
+    if (!this.holds(CALL_BYTES + this.head.extraBytes)) return;
+    if (requestEnded) this.requestEnded();
   }
 
   data(bytes: Buffer, end: boolean): void {
@@ -105,7 +110,7 @@ export class UnaryCall<I, O> extends RunningCall {
     }
     if (answer instanceof Promise) {
       this.keepRunning();
-      if (!this.holds(CALL_BYTES + message.length)) return;
+      if (!this.holds(message.length)) return;
       answer.then(
         (value) => this.#answer(value),
         (error: unknown) => this.failWith(error),

@@ -132,6 +132,46 @@ describe('a call', () => {
     await peer[Symbol.asyncDispose]();
   });
 
+  it.each([
+    ['unary', PATHS.unary],
+    ['bidi', PATHS.chat],
+  ])('(%s) with a large head holds it while it runs', async (kind, path) => {
+    const { peer, handled, server } = serving({ held: { serverBytes: 210_000 } });
+    const open = (id: number, fields: [string, string][]): void =>
+      peer.send(
+        frame(
+          T.HEADERS,
+          END_HEADERS,
+          id,
+          block(
+            [':method', 'POST'],
+            [':scheme', 'http'],
+            [':path', path],
+            ['content-type', 'application/grpc'],
+            ...fields,
+          ),
+        ),
+      );
+    const refusal = `${path} ${kind} ${Code.ResourceExhausted}`;
+    const large = Array.from({ length: 1000 }, (): [string, string] => ['a', 'b']);
+    for (const id of [1, 3, 5, 7]) open(id, large);
+    await peer.settle();
+    expect(handled).toEqual([refusal]);
+    for (const id of [1, 3, 5]) peer.send(frame(T.RST_STREAM, 0, id, uint32(8)));
+    await peer.settle();
+    open(9, [['x', 'y'.repeat(16_000)]]);
+    await peer.settle();
+    expect(handled.filter((each) => each === refusal)).toHaveLength(1);
+    // Without a message as well.
+    for (let id = 11; id < 511; id += 2) open(id, []);
+    await peer.settle();
+    expect(handled.filter((each) => each === refusal).length).toBeGreaterThan(50);
+    peer.session.destroy();
+    await settle();
+    expect(server.runningCalls).toBe(0);
+    await peer[Symbol.asyncDispose]();
+  });
+
   it('is aborted with its connection, and with the server', async () => {
     const { peer, begin, handled, aborted, server } = serving();
     begin(1);
