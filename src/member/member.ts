@@ -65,7 +65,7 @@ export class Member {
   readonly peerAnswers: Wired['peerAnswers'];
 
   readonly #parts: Wired;
-  readonly #cadences: readonly Cadence[];
+  readonly #cadence: Cadence;
   #stopped = false;
   #removed = false;
 
@@ -86,18 +86,14 @@ export class Member {
     this.backend = parts.backend;
     this.#parts = wire(config, world, parts, {
       fail: (cause) => this.#fatal(cause),
-      heard: () => {
-        for (const cadence of this.#cadences) cadence.ride();
-      },
+      heard: () => this.#cadence.ride(),
       removed: () => this.#stopAsRemoved(),
     });
-    this.#cadences = [
-      new Cadence(world.clock, config.heartbeatIntervalMs, (ticks) => this.#tick(ticks)),
-      new Cadence(world.clock, HOUSEKEEPING_MS, () => this.#housekeep()),
-    ];
-    this.#parts.leadership.onChange(() => {
-      for (const cadence of this.#cadences) cadence.restart();
-    });
+    this.#cadence = new Cadence(world.clock, [
+      { periodMs: config.heartbeatIntervalMs, run: (ticks) => this.#tick(ticks) },
+      { periodMs: HOUSEKEEPING_MS, run: () => this.#housekeep() },
+    ]);
+    this.#parts.leadership.onChange(() => this.#cadence.restart());
     this.leadership = this.#parts.leadership;
     this.connections = this.#parts.connections;
     this.hub = this.#parts.hub;
@@ -128,7 +124,7 @@ export class Member {
       await this.#parts.applied.untilCommitted();
       await this.#parts.corruption.checkBeforeServing();
     }
-    for (const cadence of this.#cadences) cadence.start();
+    this.#cadence.start();
     await this.#parts.publisher.published;
     await this.#untilCapable();
   }
@@ -159,7 +155,7 @@ export class Member {
   #halt(reason: Error): boolean {
     if (this.#stopped) return false;
     this.#stopped = true;
-    for (const cadence of this.#cadences) cadence.stop();
+    this.#cadence.stop();
     this.#parts.loop.stop();
     this.#parts.raftSnapshots.stop();
     this.storeWork.stop();

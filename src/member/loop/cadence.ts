@@ -1,6 +1,6 @@
 /**
- * What a member does once a period. A wakeup costs an idle process more than what is done in it, so a follower does it
- * where a heartbeat of its leader wakes it anyway:
+ * What a member does once a period, by one timer. A wakeup costs an idle process more than what is done in it, so a
+ * follower does it where a heartbeat of its leader wakes it anyway:
  *
  *   heartbeats     |         |         |          (none any more)
  *   runs           1         1         1                   4    1    1    1
@@ -15,65 +15,88 @@ const LATE_PERIODS = 3;
 /** The system's timers may be early by the fraction of a millisecond. */
 const EARLY_MS = 1;
 
+export interface Duty {
+  readonly periodMs: number;
+  /** How many periods have passed: more than one where heartbeats stayed away. */
+  readonly run: (periods: number) => void;
+}
+
+interface Due {
+  readonly duty: Duty;
+  atMs: number;
+  /** A heartbeat has come since the timer ran it last. */
+  rides: boolean;
+}
+
 export class Cadence {
-  #dueMs = Number.POSITIVE_INFINITY;
-  /** A heartbeat has come since the timer ran last. */
-  #rides = false;
+  readonly #dues: readonly Due[];
+  #isRunning = false;
   #cancel = (): void => {};
 
   constructor(
     readonly clock: Pick<Clock, 'monotonicMs' | 'after'>,
-    readonly periodMs: number,
-    /** How many periods have passed: more than one where heartbeats stayed away. */
-    readonly run: (periods: number) => void,
-  ) {}
+    duties: readonly Duty[],
+  ) {
+    this.#dues = duties.map((duty) => ({ duty, atMs: Number.POSITIVE_INFINITY, rides: false }));
+  }
 
   start(): void {
-    this.#dueMs = this.clock.monotonicMs() + this.periodMs;
-    this.#arm(this.periodMs);
+    this.#isRunning = true;
+    const nowMs = this.clock.monotonicMs();
+    for (const due of this.#dues) {
+      due.atMs = nowMs + due.duty.periodMs;
+      due.rides = false;
+    }
+    this.#arm(nowMs);
   }
 
   /** Who leads is another, or nobody: until a heartbeat comes each period has its own time, none is made up for. */
   restart(): void {
-    if (this.#dueMs === Number.POSITIVE_INFINITY) return;
+    if (!this.#isRunning) return;
     this.#cancel();
-    this.#rides = false;
     this.start();
   }
 
   stop(): void {
-    this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#isRunning = false;
     this.#cancel();
   }
 
   /** The process is awake for a heartbeat. The timer stays as it is: to move it costs a wakeup, too. */
   ride(): void {
-    this.#rides = true;
+    if (!this.#isRunning) return;
     const nowMs = this.clock.monotonicMs();
-    if (nowMs >= this.#dueMs - this.periodMs / 2) this.#run(nowMs);
+    for (const due of this.#dues) {
+      due.rides = true;
+      if (nowMs >= due.atMs - due.duty.periodMs / 2) this.#run(due, pass(due, nowMs));
+    }
   }
 
   #fired(): void {
     const nowMs = this.clock.monotonicMs();
-    const lateMs = this.#rides ? LATE_PERIODS * this.periodMs : 0;
-    const restMs = this.#dueMs + lateMs - nowMs;
-    if (restMs >= EARLY_MS) {
-      this.#arm(restMs);
-      return;
-    }
-    this.#arm(this.periodMs);
-    this.#run(nowMs);
-    this.#rides = false;
+    const ready = this.#dues.filter((due) => latestMs(due) - nowMs < EARLY_MS);
+    const passed = ready.map((due) => pass(due, nowMs));
+    for (const due of ready) due.rides = false;
+    this.#arm(nowMs);
+    for (const [at, due] of ready.entries()) this.#run(due, passed[at] as number);
   }
 
-  #run(nowMs: number): void {
-    // A process that stood still has one period behind it, not many.
-    const missed = this.#rides ? Math.floor((nowMs + EARLY_MS - this.#dueMs) / this.periodMs) : 0;
-    this.#dueMs = Math.max(this.#dueMs, nowMs) + this.periodMs;
-    this.run(1 + Math.min(Math.max(0, missed), LATE_PERIODS));
+  #run({ duty }: Due, periods: number): void {
+    if (this.#isRunning) duty.run(periods);
   }
 
-  #arm(delayMs: number): void {
-    this.#cancel = this.clock.after(delayMs, () => this.#fired());
+  #arm(nowMs: number): void {
+    const nextMs = this.#dues.reduce((least, due) => Math.min(least, latestMs(due)), Number.POSITIVE_INFINITY);
+    this.#cancel = this.clock.after(nextMs - nowMs, () => this.#fired());
   }
+}
+
+const latestMs = ({ duty, atMs, rides }: Due): number => (rides ? atMs + LATE_PERIODS * duty.periodMs : atMs);
+
+/** How many periods have passed; the next one begins. A process that stood still has one behind it, not many. */
+function pass(due: Due, nowMs: number): number {
+  const { periodMs } = due.duty;
+  const missed = due.rides ? Math.floor((nowMs + EARLY_MS - due.atMs) / periodMs) : 0;
+  due.atMs = Math.max(due.atMs, nowMs) + periodMs;
+  return 1 + Math.min(Math.max(0, missed), LATE_PERIODS);
 }

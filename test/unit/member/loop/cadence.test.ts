@@ -9,10 +9,11 @@ const BEGAN_MS = 1000;
 function cadence() {
   const clock = new ManualClock(BEGAN_MS);
   const runs: string[] = [];
-  const made = new Cadence(clock, 100, (periods) => {
+  const run = (periods: number): void => {
     const atMs = clock.monotonicMs() - BEGAN_MS;
     runs.push(periods === 1 ? `${atMs}` : `${atMs} for ${periods}`);
-  });
+  };
+  const made = new Cadence(clock, [{ periodMs: 100, run }]);
   /** Lets time pass until then. */
   const until = (ms: number): Promise<void> => clock.advance(BEGAN_MS + ms - clock.monotonicMs());
   const heartbeat = async (ms: number): Promise<void> => {
@@ -85,7 +86,7 @@ describe('a cadence', () => {
         return () => {};
       },
     };
-    const made = new Cadence(clock, 100, (periods) => runs.push(periods));
+    const made = new Cadence(clock, [{ periodMs: 100, run: (periods) => runs.push(periods) }]);
     made.start();
     nowMs = 5000;
     fire();
@@ -109,7 +110,7 @@ describe('a cadence', () => {
         return () => {};
       },
     };
-    const made = new Cadence(clock, 100, (periods) => runs.push(periods));
+    const made = new Cadence(clock, [{ periodMs: 100, run: (periods) => runs.push(periods) }]);
     made.start();
     nowMs = 99.7;
     fires[0]?.run();
@@ -145,5 +146,49 @@ describe('a cadence', () => {
     await heartbeat(1000);
     expect(runs).toEqual([]);
     expect(clock.pending).toBe(0);
+  });
+
+  it('does several things by one timer, each in its own period', async () => {
+    const clock = new ManualClock(0);
+    const runs: string[] = [];
+    const duty = (name: string, periodMs: number) => ({
+      periodMs,
+      run: (periods: number) => runs.push(`${name} ${clock.monotonicMs()} for ${periods}`),
+    });
+    const made = new Cadence(clock, [duty('tick', 100), duty('sweep', 100), duty('slow', 250)]);
+    made.start();
+    expect(clock.pending).toBe(1);
+    await clock.advance(260);
+    const first = ['tick 100', 'sweep 100', 'tick 200', 'sweep 200', 'slow 250'];
+    expect(runs).toEqual(first.map((run) => `${run} for 1`));
+    made.ride();
+    await clock.advance(340);
+    expect(runs.slice(5), 'late with a heartbeat before it, each by its own periods').toEqual([
+      'tick 260 for 1',
+      'sweep 260 for 1',
+    ]);
+    await clock.advance(100);
+    expect(runs.slice(7)).toEqual(['tick 700 for 4', 'sweep 700 for 4']);
+    expect(clock.pending).toBe(1);
+  });
+
+  it.each(['restart', 'stop'] as const)('has one timer at most after a %s from within', async (what) => {
+    const clock = new ManualClock(0);
+    const runs: string[] = [];
+    const made = new Cadence(clock, [
+      {
+        periodMs: 100,
+        run: () => {
+          runs.push('first');
+          if (runs.length === 1) made[what]();
+        },
+      },
+      { periodMs: 100, run: () => runs.push('second') },
+    ]);
+    made.start();
+    await clock.advance(100);
+    expect(clock.pending).toBe(what === 'restart' ? 1 : 0);
+    await clock.advance(100);
+    expect(runs).toEqual(what === 'restart' ? ['first', 'second', 'first', 'second'] : ['first']);
   });
 });
