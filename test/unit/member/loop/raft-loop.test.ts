@@ -373,3 +373,122 @@ it.each([
     await one.receive({ type: MessageType.MsgApp, index: 1, logTerm: 1, entries: [makeEntry({ index: 2, term: 2 })] });
   expect(one.events.includes('write 2')).toBe(!held);
 });
+
+/** A follower of member 2 in term 2 that has entry 2, not committed; what happened so far is forgotten. */
+async function following() {
+  const one = member([1n, 2n]);
+  await one.receive({ type: MessageType.MsgApp, index: 1, logTerm: 1, entries: [makeEntry({ index: 2, term: 2 })] });
+  await one.sync();
+  one.events.length = 0;
+  one.sent.length = 0;
+  return one;
+}
+
+const heartbeat = (more: Partial<Message> = {}): Message =>
+  makeMessage({ type: MessageType.MsgHeartbeat, from: 2n, to: 1n, term: 2, commit: 1, ...more });
+
+it('answers a heartbeat where it comes, without a turn of its own', async () => {
+  const one = await following();
+  await Promise.all([one.loop.receive(heartbeat()), one.loop.receive(heartbeat())]);
+  expect(one.events).toEqual(['send MsgHeartbeatResp', 'send MsgHeartbeatResp']);
+  void one.loop.receive(heartbeat({ commit: 2 }));
+  expect(one.events.slice(2), 'what it commits is written and applied as ever').toEqual([
+    'write state',
+    'apply 2',
+    'send MsgHeartbeatResp',
+  ]);
+  for (let tick = 0; tick < 9; tick++) one.loop.tick();
+  void one.loop.receive(heartbeat());
+  for (let tick = 0; tick < 9; tick++) one.loop.tick();
+  await settle();
+  expect(one.node.isFollower, 'the election timeout begins anew').toBe(true);
+});
+
+it.each([
+  { what: 'carries a read', message: { context: Buffer.from('12345678') }, answers: ['MsgHeartbeatResp 2 12345678'] },
+  { what: 'is of a later term', message: { term: 3 }, answers: ['MsgHeartbeatResp 3 '] },
+  { what: 'is of a term that is over', message: { term: 1 }, answers: [] },
+  { what: 'is an append', message: { type: MessageType.MsgApp, index: 2, logTerm: 2 }, answers: ['MsgAppResp 2 '] },
+])('takes a message in with the others of its turn where it $what', async ({ message, answers }) => {
+  const one = await following();
+  const taken = one.loop.receive(heartbeat(message));
+  expect(one.events).toEqual([]);
+  void one.loop.receive(heartbeat({ term: message.term ?? 2 }));
+  expect(one.events, 'nor does a heartbeat overtake it').toEqual([]);
+  await taken;
+  await one.sync();
+  const sent = one.sent.map(
+    ({ type, term, context }) => `${messageTypeName(type)} ${term} ${Buffer.from(context).toString()}`,
+  );
+  expect(sent).toEqual(expect.arrayContaining(answers));
+  expect(sent).toHaveLength(answers.length === 0 ? 0 : 2);
+  expect(one.fatal).toEqual([]);
+});
+
+it('answers no heartbeat while a failpoint holds it up, or after its end', async () => {
+  const one = await following();
+  const { failpoints, release } = sleeping('raftBeforeSave');
+  Object.assign(one.loop.deps, { failpoints });
+  const append = { type: MessageType.MsgApp, index: 2, logTerm: 2, entries: [makeEntry({ index: 3, term: 2 })] };
+  void one.loop.receive(heartbeat(append));
+  await settle();
+  void one.loop.receive(heartbeat());
+  await settle();
+  expect(one.events).toEqual([]);
+  await release();
+  expect(one.events).toEqual(['write 3', 'send MsgHeartbeatResp']);
+  one.loop.stop();
+  await expect(one.loop.receive(heartbeat())).rejects.toThrow('server stopped');
+  expect(one.events).toHaveLength(2);
+});
+
+/** A leader in term 2 of two, with an entry that both have; what happened so far is forgotten. */
+async function leading() {
+  const one = member([1n, 2n]);
+  await lead(one);
+  await one.receive({ type: MessageType.MsgVoteResp });
+  await one.sync();
+  await one.receive({ type: MessageType.MsgAppResp, index: 2 });
+  await one.sync();
+  one.events.length = 0;
+  one.sent.length = 0;
+  return one;
+}
+
+const progressOf = (one: ReturnType<typeof member>) => one.node.status().progress.get(2n);
+
+it("sends a leader's heartbeats in the tick, and takes the answers to them where they come", async () => {
+  const one = await leading();
+  one.loop.tick();
+  expect(one.events).toEqual(['send MsgHeartbeat']);
+  const before = progressOf(one);
+  void one.loop.receive(heartbeat({ type: MessageType.MsgHeartbeatResp, commit: 0 }));
+  expect(one.events).toEqual(['send MsgHeartbeat']);
+  expect(progressOf(one)).toEqual(before);
+  for (let tick = 0; tick < 9; tick++) one.loop.tick();
+  void one.loop.receive(heartbeat({ type: MessageType.MsgHeartbeatResp, commit: 0 }));
+  for (let tick = 0; tick < 10; tick++) one.loop.tick();
+  await settle();
+  expect(one.node.isLeader).toBe(true);
+});
+
+it('sends what a follower lacks as soon as it answers a heartbeat', async () => {
+  const one = await leading();
+  one.loop.propose(proposal('x'));
+  await settle();
+  await one.sync();
+  one.loop.reportUnreachable(2n);
+  await settle();
+  one.events.length = 0;
+  void one.loop.receive(heartbeat({ type: MessageType.MsgHeartbeatResp, commit: 0 }));
+  expect(one.events).toEqual(['send MsgApp']);
+});
+
+it('sends heartbeats with what else is in the turn', async () => {
+  const one = await leading();
+  one.loop.propose(proposal('x'));
+  one.loop.tick();
+  expect(one.events).toEqual([]);
+  await settle();
+  expect(one.events).toEqual(['send MsgHeartbeat', 'send MsgApp', 'write 3']);
+});
