@@ -2,8 +2,9 @@
  * The body of a request as it arrives. What is not read stays in the socket: beyond a little, the connection is asked
  * to wait.
  */
+
+import { ChunkError, ChunkedDecoder } from '../lib/chunked-coding.js';
 import { BodyTooLargeError, type HttpBody } from '../lib/http.js';
-import { ChunkError, ChunkedDecoder } from './chunks.js';
 
 /** Held of a body that nobody reads for the moment. */
 const HIGH_BYTES = 256 * 1024;

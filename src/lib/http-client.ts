@@ -18,6 +18,8 @@ export interface HttpAsk {
   readonly headersTimeoutMs: number;
   /** Longest silence while the answer's body arrives; 0 = any. */
   readonly bodyTimeoutMs: number;
+  /** The answer is many small pieces, for as long as both sides live: a connection of its own. Without a body. */
+  readonly isStream?: boolean | undefined;
 }
 
 export interface HttpAnswer {

@@ -163,6 +163,7 @@ export class StreamReader {
         signal: this.#ending.signal,
         headersTimeoutMs: this.#timeoutMs,
         bodyTimeoutMs: differenceOf('endsSilentStreams', context.emulate) ? this.#timeoutMs : 0,
+        isStream: true,
       });
       await this.#check(answer);
       return answer;

@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 by undici over a Network, which makes the connections: so errors of dialing have Go's words, TLS options are
- * read anew for each connection, and peers are verified in one place.
+ * HTTP/1.1 by undici, and for streams by `http-stream.ts`, over a Network, which makes the connections: so errors of
+ * dialing have Go's words, TLS options are read anew for each connection, and peers are verified in one place.
  */
 import { setMaxListeners } from 'node:events';
 import type net from 'node:net';
@@ -11,6 +11,7 @@ import type { HttpAnswer, HttpAsk, HttpClient } from '../http-client.js';
 import type { Network, NetworkAddress } from '../network.js';
 import type { TlsContents } from '../tls.js';
 import { HttpExchange } from './http-exchange.js';
+import { askForStream } from './http-stream.js';
 import { hostPort } from './net-error.js';
 
 export interface HttpClientOptions {
@@ -44,6 +45,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     async ask(request) {
       closing.signal.throwIfAborted();
       const target = targetOf(request.url);
+      if (request.isStream === true) return stream(options, target, request, closing.signal);
       let pool = pools.get(target.key);
       if (pool === undefined) {
         pool = makePool(options, target, closing.signal);
@@ -96,6 +98,20 @@ function ask(pool: Pool, path: string, request: HttpAsk): Promise<HttpAnswer> {
   return exchange.answer;
 }
 
+async function stream(
+  options: HttpClientOptions,
+  target: Target,
+  request: HttpAsk,
+  closing: AbortSignal,
+): Promise<HttpAnswer> {
+  const { method, headers = {}, headersTimeoutMs, bodyTimeoutMs } = request;
+  const signal = request.signal === undefined ? closing : AbortSignal.any([request.signal, closing]);
+  signal.throwIfAborted();
+  const socket = await connect(options, target, signal);
+  const { path, authority: host } = target;
+  return askForStream(socket, { method, path, host, headers, signal, headersTimeoutMs, bodyTimeoutMs });
+}
+
 /** Connections to idle servers break by the number, so a measure this coarse does. */
 const LONGEST_CHECK_MS = 1000;
 const MAX_HEADER_BYTES = 1024 * 1024;
@@ -106,6 +122,8 @@ interface Target {
   readonly origin: string;
   readonly address: NetworkAddress;
   readonly secure: boolean;
+  /** Whom the request names as its host. */
+  readonly authority: string;
   readonly path: string;
 }
 
@@ -135,6 +153,7 @@ function targetOf(url: string): Target {
       ? { t: 'unix', path: `${name}:${port}` }
       : { t: 'tcp', host: name.replace(/^\[(.*)\]$/, '$1'), port: Number(port) },
     secure,
+    authority: unix ? 'localhost' : authority,
     path: path.startsWith('/') ? path : `/${path}`,
   };
 }

@@ -52,7 +52,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#body = body;
     this.#resolve({
       status,
-      headers: joined(fields),
+      headers: headersOf(fields),
       fields,
       body,
       read: (onChunk) => body.read(onChunk),
@@ -91,7 +91,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 }
 
-class AnswerBody implements AsyncIterable<Uint8Array> {
+export class AnswerBody implements AsyncIterable<Uint8Array> {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #state: { readonly t: 'open' | 'ended' } | { readonly t: 'broken'; readonly error: Error } = { t: 'open' };
@@ -100,7 +100,7 @@ class AnswerBody implements AsyncIterable<Uint8Array> {
   /** Somebody waits for the next chunk, or for the end. */
   #moved: (() => void) | undefined;
 
-  constructor(readonly controller: Controller) {}
+  constructor(readonly controller: Pick<Controller, 'pause' | 'resume' | 'abort'>) {}
 
   /** All of it, where it has come and nobody has begun to read. */
   get whole(): Uint8Array | undefined {
@@ -196,7 +196,8 @@ function pairsOf(raw: Controller['rawHeaders']): (readonly [string, string])[] {
   return pairs;
 }
 
-function joined(fields: readonly (readonly [string, string])[]): Record<string, string | undefined> {
+/** By lower-case name, several values joined. */
+export function headersOf(fields: readonly (readonly [string, string])[]): Record<string, string | undefined> {
   const plain: Record<string, string | undefined> = {};
   for (const [given, value] of fields) {
     const name = given.toLowerCase();

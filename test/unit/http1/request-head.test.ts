@@ -1,8 +1,8 @@
 /** Heads of requests as Go's server reads them: what smugglers send is refused, what old clients send is taken. */
 import { describe, expect, it } from 'vitest';
-import { ChunkError, ChunkedDecoder } from '../../../src/http1/chunks.js';
 import { RefusedRequest } from '../../../src/http1/refusals.js';
 import { HeadReader } from '../../../src/http1/request-head.js';
+import { ChunkError, ChunkedDecoder } from '../../../src/lib/chunked-coding.js';
 
 const textOf = (...lines: string[]): string => `${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
