@@ -35,10 +35,19 @@ export class Receiver implements RaftReceiver {
     return this.deps.cluster.isRemoved(id);
   }
 
-  async process(message: Message): Promise<void> {
+  process(message: Message): Promise<void> {
+    try {
+      return this.#take(message);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #take(message: Message): Promise<void> {
     this.#check(message);
     const { failpoints } = this.deps;
-    if (message.type === MessageType.MsgHeartbeat && failpoints?.hit('raftDropHeartbeat') !== undefined) return;
+    if (message.type === MessageType.MsgHeartbeat && failpoints?.hit('raftDropHeartbeat') !== undefined)
+      return Promise.resolve();
     if (message.type === MessageType.MsgSnap) throw new Error('snapshot without its database');
     this.#checkContent(message);
     this.deps.v2Stats.received(message);
@@ -66,13 +75,18 @@ export class Receiver implements RaftReceiver {
 
   #check({ from, to, type }: Message): void {
     const { cluster, logger } = this.deps;
-    const local = { 'local-member-id': cluster.localId.toString(16) };
     if (cluster.isRemoved(from)) {
-      logger.warn('rejected Raft message from removed member', { ...local, 'removed-member-id': from.toString(16) });
+      logger.warn('rejected Raft message from removed member', {
+        'local-member-id': cluster.localId.toString(16),
+        'removed-member-id': from.toString(16),
+      });
       throw new Error('cannot process message from removed member');
     }
     if (to !== cluster.localId) {
-      logger.warn('rejected Raft message to mismatch member', { ...local, 'mismatch-member-id': to.toString(16) });
+      logger.warn('rejected Raft message to mismatch member', {
+        'local-member-id': cluster.localId.toString(16),
+        'mismatch-member-id': to.toString(16),
+      });
       throw new Error('cannot process message to mismatch member');
     }
     if (neverFromPeers.has(type)) throw new Error(`${messageTypeName(type)} is no message of another member's`);
