@@ -102,6 +102,10 @@ export class Peer {
     this.#writers.message.heartbeat(nowMs);
   }
 
+  probe(): void {
+    for (const prober of this.#probers) prober.probe();
+  }
+
   update(urls: readonly string[]): void {
     this.#picker.update(urls);
     for (const prober of this.#probers) prober.update(urls);

@@ -12,7 +12,7 @@ import { CONNECTION_TIMEOUT_MS, errorText, hex, type PeerContext } from './conte
 export type ProberName = 'ROUND_TRIPPER_RAFT_MESSAGE' | 'ROUND_TRIPPER_SNAPSHOT';
 
 /** Less than the time after which a silent connection is given up. */
-const PERIOD_MS = CONNECTION_TIMEOUT_MS - 1000;
+export const PROBE_PERIOD_MS = CONNECTION_TIMEOUT_MS - 1000;
 const REPORT_MS = 30_000;
 /** The first time too, so that what is wrong from the start is heard early. */
 const REPORT_UNHEALTHY_MS = 5_000;
@@ -41,8 +41,7 @@ export class Prober {
 
   start(urls: readonly string[]): void {
     this.update(urls);
-    this.#timers.push(this.context.clock.every(PERIOD_MS, () => void this.#probe()));
-    void this.#probe();
+    this.probe();
     this.#reportAfter(REPORT_UNHEALTHY_MS);
   }
 
@@ -54,6 +53,11 @@ export class Prober {
   stop(): void {
     this.#stop.abort(new Error('stopped'));
     for (const cancel of this.#timers.splice(0)) cancel();
+  }
+
+  /** At its start, and every `PROBE_PERIOD_MS`: the transport has all peers asked in one go. */
+  probe(): void {
+    void this.#probe();
   }
 
   async #probe(): Promise<void> {

@@ -2,7 +2,8 @@
  * Etcd's peer protocol over HTTP, both directions: `Transport` for the member, `handle` for the peer port. Source of
  * behaviour: etcd's rafthttp.
  *
- * Nothing begins before `start`; one timer serves the heartbeats of all connections.
+ * Nothing begins before `start`; one timer serves the heartbeats of all connections, another asks all peers how they
+ * are.
  */
 import { differenceOf } from '../lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../lib/http.js';
@@ -12,6 +13,7 @@ import { createPeerCalls } from './calls.js';
 import { CONNECTION_TIMEOUT_MS, hex, type PeerContext, type PeerDeps } from './context.js';
 import { Handlers } from './handlers.js';
 import { Peer } from './peer.js';
+import { PROBE_PERIOD_MS } from './prober.js';
 import { Remote } from './remote.js';
 import type { DatabaseSource, LocalMember, PeerCalls, RaftReceiver, Transport } from './types.js';
 
@@ -37,7 +39,7 @@ class HttpTransport implements PeerTransport {
   readonly #stopping = new Set<Promise<void>>();
   #context: PeerContext | undefined;
   #handlers: Handlers | undefined;
-  #stopHeartbeats: () => void = () => {};
+  readonly #timers: (() => void)[] = [];
   #closed = false;
 
   constructor(readonly deps: PeerDeps) {
@@ -54,10 +56,15 @@ class HttpTransport implements PeerTransport {
     const { clock, emulate, metrics } = context;
     const own = hex(local.id);
     if (differenceOf('knowsItselfAsPeer', emulate)) metrics.knownPeers.set({ Local: own, Remote: own }, 1);
-    this.#stopHeartbeats = clock.every(CONNECTION_TIMEOUT_MS / 3, () => {
-      const nowMs = clock.monotonicMs();
-      for (const peer of this.#peers.values()) peer.heartbeat(nowMs);
-    });
+    this.#timers.push(
+      clock.every(CONNECTION_TIMEOUT_MS / 3, () => {
+        const nowMs = clock.monotonicMs();
+        for (const peer of this.#peers.values()) peer.heartbeat(nowMs);
+      }),
+      clock.every(PROBE_PERIOD_MS, () => {
+        for (const peer of this.#peers.values()) peer.probe();
+      }),
+    );
   }
 
   async handle(request: HttpRequest, url: URL): Promise<HttpResponse | undefined> {
@@ -143,7 +150,7 @@ class HttpTransport implements PeerTransport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#stopHeartbeats();
+    for (const stop of this.#timers.splice(0)) stop();
     for (const each of [...this.#peers.values(), ...this.#remotes.values()]) this.#later(each.stop());
     this.#peers.clear();
     this.#remotes.clear();

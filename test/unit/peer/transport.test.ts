@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/lib/clock.js';
+import { osClock } from '../../../src/lib/os/clock.js';
 import {
   type Message,
   MessageType,
@@ -41,6 +43,24 @@ const append = (from: bigint, to: bigint, index: number, count: number): Message
       makeEntry({ term: 3, index: index + 1 + at, data: Buffer.alloc(256, at) }),
     ),
   });
+
+it('wakes the process for all of its peers at once', async () => {
+  const periods: number[] = [];
+  const clock: Clock = {
+    ...osClock,
+    every(periodMs, run) {
+      periods.push(periodMs);
+      return osClock.every(periodMs, run);
+    },
+  };
+  await using a = await startPeerNode({ id: A, clock });
+  await using b = await startPeerNode({ id: B });
+  await using c = await startPeerNode({ id: 0xc3n });
+  connect(a, b, c);
+  await until(() => isConnected(a), 'streams');
+  const ofConnections = periods.filter((periodMs) => periodMs < 5000);
+  expect(ofConnections.map(Math.round).sort(), 'one to show that it lives, one to ask them').toEqual([1667, 4000]);
+});
 
 describe('two transports', () => {
   it('carry messages in order over their streams', async () => {
