@@ -8,7 +8,7 @@ export interface RemoteAddress {
   readonly port: number;
   /** As in its SRV record: while one of a smaller number is active, those of larger ones wait. Default 0. */
   readonly priority?: number;
-  /** Its share among those of one priority; 0 counts as 1. */
+  /** Its share among those of one priority. Those of 0 share a hundredth, or all where there are no others (RFC 2782). */
   readonly weight?: number;
 }
 
@@ -32,7 +32,7 @@ export class Remotes {
       host,
       port,
       priority,
-      weight: Math.max(1, weight),
+      weight,
       credit: 0,
       text: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
       isActive: true,
@@ -50,11 +50,13 @@ export class Remotes {
       if (isActive && (best === undefined || priority < best)) best = priority;
     }
     const candidates = this.#slots.filter((slot) => slot.isActive && slot.priority === best);
+    const weightless = weightlessShare(candidates);
     let picked: Slot | undefined;
     let total = 0;
     for (const slot of candidates) {
-      slot.credit += slot.weight;
-      total += slot.weight;
+      const share = slot.weight === 0 ? weightless : slot.weight;
+      slot.credit += share;
+      total += share;
       if (picked === undefined || slot.credit > picked.credit) picked = slot;
     }
     if (picked !== undefined) picked.credit -= total;
@@ -74,4 +76,10 @@ export class Remotes {
   #set(remote: Remote, isActive: boolean): void {
     for (const slot of this.#slots) if (slot === remote) slot.isActive = isActive;
   }
+}
+
+/** What each of them that has no weight counts as. */
+function weightlessShare(slots: readonly Slot[]): number {
+  const sum = slots.reduce((total, { weight }) => total + weight, 0);
+  return sum === 0 ? 1 : sum / (99 * slots.filter(({ weight }) => weight === 0).length);
 }

@@ -45,15 +45,18 @@ describe('remotes', () => {
     expect(picks(remotes, 2)).toEqual(['spare:1', 'spare:1']);
   });
 
-  it('of one priority have as many turns as they weigh, those of no weight as if they weighed 1', () => {
+  it('of one priority have as many turns as they weigh, those that weigh nothing one of a hundred', () => {
     const remotes = new Remotes([
-      { host: 'heavy', port: 1, weight: 3 },
-      { host: 'light', port: 1, weight: 0 },
+      { host: 'heavy', port: 1, weight: 2 },
+      { host: 'spare', port: 1, weight: 0 },
       { host: 'usual', port: 1 },
+      { host: 'spare', port: 2, weight: 0 },
     ]);
-    const round = picks(remotes, 5);
-    expect([...round].sort()).toEqual(['heavy:1', 'heavy:1', 'heavy:1', 'light:1', 'usual:1']);
-    expect(picks(remotes, 5)).toEqual(round);
+    const turns = picks(remotes, 600);
+    const times = (text: string): number => turns.filter((each) => each === text).length;
+    expect([times('heavy:1'), times('usual:1'), times('spare:1'), times('spare:2')]).toEqual([396, 198, 3, 3]);
+    for (const remote of remotes.all.filter(({ host }) => host !== 'spare')) remotes.deactivate(remote);
+    expect(new Set(picks(remotes, 2))).toEqual(new Set(['spare:1', 'spare:2']));
   });
 
   it('show IPv6 addresses in brackets', () => {
