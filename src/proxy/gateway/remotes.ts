@@ -8,7 +8,7 @@ export interface RemoteAddress {
   readonly port: number;
   /** As in its SRV record: while one of a smaller number is active, those of larger ones wait. Default 0. */
   readonly priority?: number;
-  /** Its share among those of one priority. Those of 0 share a hundredth, or all where there are no others (RFC 2782). */
+  /** Its share among those of one priority. Those of 0 share a hundredth; all, where no others are (RFC 2782). */
   readonly weight?: number;
 }
 

@@ -157,14 +157,20 @@ describe('a proposal', () => {
 
     const big = proposing({ maxRequestBytes: 2 ** 30 });
     const many = Buffer.alloc(200 * 1024 * 1024);
-    const propose = () => big.told(big.proposals.proposeV2(BigInt(big.state.given.length + 1) as never, many));
+    const propose = (bytes = many.length) =>
+      big.told(big.proposals.proposeV2(BigInt(big.state.given.length + 1) as never, many.subarray(0, bytes)));
     void propose();
     void propose();
+    const left = (512 - 2 * 200) * 1024 * 1024;
+    expect(await propose(left + 1)).toBe('tooManyRequests');
+    void propose(left);
+    expect(await propose(1)).toBe('tooManyRequests');
+    big.waiters.settle(3n as never, { ok: true, value: 'done' });
     expect(await propose()).toBe('tooManyRequests');
     big.waiters.settle(1n as never, { ok: true, value: 'done' });
     void propose();
     await settle();
-    expect(big.state.given).toHaveLength(3);
+    expect(big.state.given).toHaveLength(4);
   });
 
   it('without a result in time says why; never taken by the core, its bare deadline', async () => {
