@@ -23,8 +23,8 @@ import { hasAuthorities, hasCertificate, type TlsOptions } from '../lib/tls.js';
 import { collectProcessMetrics } from '../member/metrics/process-metrics.js';
 import { ClusterFile } from '../proxy/v2/cluster-file.js';
 import { Director } from '../proxy/v2/director.js';
+import { EndpointRefresh } from '../proxy/v2/endpoint-refresh.js';
 import { ProxyMetrics } from '../proxy/v2/metrics.js';
-import { remoteCluster } from '../proxy/v2/remote-members.js';
 import { reverseProxy } from '../proxy/v2/reverse-proxy.js';
 import { withOwnCertificates } from './own-certificates.js';
 import { Ports } from './ports.js';
@@ -35,9 +35,6 @@ export interface RunningProxy {
   close(): Promise<void>;
 }
 
-/** A proxy that knows no endpoint yet asks this often, where it would ask less often than every 30 s otherwise. */
-const IMPATIENT_MS = 1000;
-const LONG_INTERVAL_MS = 30_000;
 const KEEP_ALIVE_MS = 4000;
 const CONFIG_PATH = '/v2/config/local/proxy';
 
@@ -65,11 +62,15 @@ export async function startProxy(
     logger,
     failureWaitMs: options.v2Proxy.failureWaitMs,
   });
-  const endpoints = new EndpointRefresh(
-    options,
-    { director, file, http: toPeers, logger, signal: closing.signal },
-    peers,
-  );
+  const endpoints = new EndpointRefresh(peers, {
+    director,
+    file,
+    http: toPeers,
+    clock: osClock,
+    logger,
+    intervalMs: options.v2Proxy.refreshIntervalMs,
+    signal: closing.signal,
+  });
   const ports = new Ports({
     network: osNetwork,
     clock: osClock,
@@ -132,81 +133,6 @@ function httpClientFor({ v2Proxy }: MemberOptions, tls: TlsOptions): HttpClient 
     tls: () => readTls(tls),
     keepAliveMs: KEEP_ALIVE_MS,
     stalls: { clock: osClock, readTimeoutMs, writeTimeoutMs },
-  });
-}
-
-interface RefreshDeps {
-  readonly director: Director;
-  readonly file: ClusterFile;
-  readonly http: HttpClient;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-}
-
-/** Asks the peers for the cluster's endpoints, and keeps their own addresses for the next time. */
-class EndpointRefresh {
-  #peers: readonly string[];
-  #hasTold = false;
-  #written: string | undefined;
-
-  constructor(
-    readonly options: MemberOptions,
-    readonly deps: RefreshDeps,
-    peers: readonly string[],
-  ) {
-    this.#peers = peers;
-  }
-
-  async refresh(): Promise<void> {
-    const { director, file, logger, http, signal } = this.deps;
-    const cluster = await remoteCluster(this.#peers, { http, clock: osClock, logger, signal });
-    if (cluster === undefined) {
-      const error = 'could not retrieve cluster information from the given URLs';
-      logger.warn('failed to get cluster from remote peers', { 'peer-urls': this.#peers, error });
-      director.refresh([]);
-      return;
-    }
-    const text = cluster.peerUrls.join(',');
-    if (text !== this.#written) {
-      file.write(cluster.peerUrls);
-      this.#written = text;
-    }
-    if (text !== this.#peers.join(',')) {
-      logger.info('proxy updated peer URLs', { from: this.#peers, to: cluster.peerUrls });
-    }
-    this.#peers = cluster.peerUrls;
-    director.refresh(cluster.clientUrls);
-    if (this.#hasTold || cluster.clientUrls.length === 0) return;
-    this.#hasTold = true;
-    logger.info('endpoints found', { endpoints: director.available().map(({ url }) => url) });
-  }
-
-  /** Resolves when the signal has aborted. */
-  async keepRefreshing(): Promise<void> {
-    const { director, logger, signal } = this.deps;
-    const { refreshIntervalMs } = this.options.v2Proxy;
-    while (!signal.aborted) {
-      const isImpatient = refreshIntervalMs >= LONG_INTERVAL_MS && director.available().length === 0;
-      await pause(isImpatient ? IMPATIENT_MS : Math.max(1, refreshIntervalMs), signal);
-      if (signal.aborted) return;
-      try {
-        await this.refresh();
-      } catch (error) {
-        if (!signal.aborted) logger.warn('failed to refresh the endpoints of the proxy', { error });
-      }
-    }
-  }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      cancel();
-      signal.removeEventListener('abort', wake);
-      resolve();
-    };
-    const cancel = osClock.after(ms, wake);
-    signal.addEventListener('abort', wake);
   });
 }
 

@@ -153,4 +153,28 @@ describe('who waits for what is committed', () => {
     expect(got).toHaveLength(4);
     expect(clock.pending).toBe(0);
   });
+
+  it('is forgotten once it went on', async () => {
+    const clock = new ManualClock();
+    const after = clock.after.bind(clock);
+    let cancelled = 0;
+    clock.after = (delayMs, run) => {
+      const cancel = after(delayMs, run);
+      return () => {
+        cancelled++;
+        cancel();
+      };
+    };
+    const at = { committed: 7, applied: 5 };
+    const applied = new Applied(clock, () => at);
+    for (const until of [7, 9]) {
+      at.committed = until;
+      const waiting = applied.untilCommitted();
+      at.applied = until;
+      applied.advance();
+      expect(await waiting).toBe(true);
+    }
+    applied.close();
+    expect(cancelled).toBe(2);
+  });
 });
