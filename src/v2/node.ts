@@ -9,6 +9,7 @@ import { remainingSeconds } from './time.js';
 
 export class Node {
   value = '';
+  createdIndex: number;
   modifiedIndex: number;
   /** undefined = permanent. While set, the node is in the store's heap. */
   expireNs: bigint | undefined;
@@ -18,11 +19,12 @@ export class Node {
   constructor(
     /** `''` for the root. */
     readonly name: string,
-    readonly createdIndex: number,
+    createdIndex: number,
     readonly parent: Node | undefined,
     /** By name; undefined for a file. */
     readonly children: Map<string, Node> | undefined,
   ) {
+    this.createdIndex = createdIndex;
     this.modifiedIndex = createdIndex;
   }
 

@@ -115,7 +115,8 @@ export class V2Store {
       const mayBeMissing = !refresh && !(found instanceof Node) && found.row === 'keyNotFound';
       const before = mayBeMissing ? undefined : this.#find(key);
       const value = refresh && before !== undefined ? before.value : content.value;
-      const dir = content.dir;
+      const { dir } = content;
+      if (before?.isDir === false && !dir) return this.#renew(before, key, value, { expireNs, refresh }, nowNs);
       const what: Creation = { dir, value, unique: false, replace: true, expireNs, action: 'set', nowNs };
       const { action, node, etcdIndex } = this.#create(key, what);
       const prevNode = before === undefined ? undefined : viewOf(before, key, nowNs);
@@ -238,10 +239,7 @@ export class V2Store {
     const node = new Node(name, nextIndex, folder, what.dir ? new Map() : undefined);
     if (!what.dir) node.value = what.value;
     folder.children?.set(name, node);
-    if (what.expireNs !== undefined && what.expireNs >= MIN_EXPIRE_NS) {
-      node.expireNs = what.expireNs;
-      this.heap.push(node);
-    }
+    this.#setExpiry(node, validExpiry(what.expireNs));
     this.#index = nextIndex;
     return {
       action: what.action,
@@ -268,6 +266,18 @@ export class V2Store {
       etcdIndex: index,
       refresh: expiry.refresh,
     });
+  }
+
+  /** A file that is set again is as one that is made: its directory need not be told. */
+  #renew(node: Node, key: string, value: string, { expireNs, refresh }: Expiry, nowNs: bigint): Event {
+    const prevNode = viewOf(node, key, nowNs);
+    const index = this.#index + 1;
+    node.value = value;
+    node.createdIndex = index;
+    node.modifiedIndex = index;
+    this.#setExpiry(node, validExpiry(expireNs));
+    this.#index = index;
+    return this.#announce({ action: 'set', node: viewOf(node, key, nowNs), prevNode, etcdIndex: index, refresh });
   }
 
   #setExpiry(node: Node, expireNs: bigint | undefined): void {
@@ -319,6 +329,9 @@ export class V2Store {
     return event;
   }
 }
+
+const validExpiry = (expireNs: bigint | undefined): bigint | undefined =>
+  expireNs !== undefined && expireNs >= MIN_EXPIRE_NS ? expireNs : undefined;
 
 interface Creation {
   readonly dir: boolean;
