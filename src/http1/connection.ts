@@ -244,7 +244,7 @@ export class Connection implements ExchangeHost, HttpConnection {
   #serve(exchange: Exchange): void {
     try {
       const response = this.context.service(exchange);
-      if (response instanceof Promise)
+      if ('then' in response)
         response.then(
           (later) => this.#answer(exchange, later),
           () => this.destroy(),

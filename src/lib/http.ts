@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { Gathered } from './gathered.js';
-import type { Soon } from './soon.js';
+import type { Later, Soon } from './soon.js';
 import type { TlsPeer } from './tls.js';
 
 /** The connection that a request came by, as far as it bounds what the request may take. */
@@ -112,7 +112,7 @@ export interface BodyWriter {
  * Must neither throw nor reject; what goes wrong is a response. One that is known at once had better not wait for a
  * promise.
  */
-export type HttpService = (request: HttpRequest) => Soon<HttpResponse>;
+export type HttpService = (request: HttpRequest) => Soon<HttpResponse> | Later<HttpResponse>;
 
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';

@@ -7,12 +7,15 @@ import { goQuote } from '../../lib/go/quote.js';
 import { splitHostPort } from '../../lib/go/url.js';
 import type { HttpRequest, HttpResponse, HttpService } from '../../lib/http.js';
 import type { Logger } from '../../lib/logger.js';
-import type { Soon } from '../../lib/soon.js';
+import type { Later, Soon } from '../../lib/soon.js';
 import { badRequest, readTarget, redirectOf, relativeTarget, type Target } from './target.js';
 import { type HttpHandler, notFound, textError } from './types.js';
 
 /** Answers the paths it knows, read as bytes; undefined lets the next one try. */
-export type TargetHandler = (request: HttpRequest, target: Target) => Soon<HttpResponse> | undefined;
+export type TargetHandler = (
+  request: HttpRequest,
+  target: Target,
+) => Soon<HttpResponse> | Later<HttpResponse> | undefined;
 
 /** Ports that browsers may reach. */
 export interface AccessOptions {
@@ -50,7 +53,7 @@ export function createRouter(options: RouterOptions): HttpService {
   };
 }
 
-function route(options: RouterOptions, request: HttpRequest): Soon<HttpResponse> {
+function route(options: RouterOptions, request: HttpRequest): ReturnType<HttpService> {
   const target = readTarget(request.target);
   if (target === undefined) return badRequest;
   const redirect = redirectOf(target, { method: request.method, emulate: options.emulate ?? DEFAULT_EMULATED_VERSION });

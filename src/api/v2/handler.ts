@@ -13,7 +13,7 @@ import type { V2Members, V2Passwords, V2Server, V2Stats } from './answers/types.
 import { V2Access } from './auth/access.js';
 import { answerAuth, type V2Auth } from './auth/answers.js';
 import { V2AuthStore } from './auth/store.js';
-import { answerKeys } from './keys.js';
+import { answerKeys, PlaceLines } from './keys.js';
 import { answerMachines, answerMembers } from './members.js';
 
 export interface V2HandlerDeps {
@@ -29,13 +29,14 @@ export function v2Handler(deps: V2HandlerDeps): TargetHandler {
   const { server } = deps;
   const headers: Headers = { 'X-Etcd-Cluster-Id': server.clusterIdHex };
   const store = new V2AuthStore(server, deps.passwords);
+  const place = new PlaceLines(server.clusterIdHex);
   const access = new V2Access(store, deps.passwords, { commonNames: deps.commonNames });
   const auth: V2Auth = { store, access, headers };
   return (call, target) => {
     const { path } = target;
     if (!path.startsWith('/v2/')) return undefined;
     const key = below(path, '/v2/keys');
-    if (key !== undefined) return answerKeys({ server, access, call, key }, target);
+    if (key !== undefined) return answerKeys({ server, place, access, call, key }, target);
     return guarded(headers, () => answerOthers(deps, auth, call, target));
   };
 }

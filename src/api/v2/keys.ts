@@ -2,7 +2,7 @@
 
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../../lib/http.js';
 import { latin1Bytes } from '../../lib/latin1.js';
-import type { Soon } from '../../lib/soon.js';
+import { Later, type Soon } from '../../lib/soon.js';
 import { wireErrors } from '../../proto/errors.js';
 import { V2Error } from '../../v2/error.js';
 import { eventJson, isCreated } from '../../v2/event.js';
@@ -21,16 +21,19 @@ import { formOf, type KeyRequest, readKeyRequest } from './key-request.js';
 const MAX_PATHS_CHARACTERS = 512 * 1024 * 1024;
 const METHODS: readonly string[] = ['HEAD', 'GET', 'PUT', 'POST', 'DELETE'];
 
+type SoonOrLater = Soon<HttpResponse> | Later<HttpResponse>;
+
 /** One call. `key` is the path below /v2/keys, as the client wrote it. */
 interface KeyCall {
   readonly server: V2Server;
+  readonly place: PlaceLines;
   readonly access: V2Access;
   readonly call: HttpRequest;
   readonly key: string;
 }
 
 /** Here and below what is there at once is answered without a promise, and what is not with as few as can be. */
-export function answerKeys(keyCall: KeyCall, target: Target): Soon<HttpResponse> {
+export function answerKeys(keyCall: KeyCall, target: Target): SoonOrLater {
   const refused = refuseMethod(keyCall.call.method, METHODS);
   if (refused !== undefined) return refused;
   try {
@@ -57,7 +60,7 @@ function refusalOf({ server }: KeyCall, cause: unknown): HttpResponse {
 }
 
 /** Throws V2Error. */
-function answerForm(keyCall: KeyCall, form: Form): Soon<HttpResponse> {
+function answerForm(keyCall: KeyCall, form: Form): SoonOrLater {
   const { server, access, call, key } = keyCall;
   const asked = readKeyRequest(call, form, key, server);
   const isAllowed = access.mayUseKey(call, key, asked.request.recursive);
@@ -69,31 +72,22 @@ async function carryOutIf(isAllowed: Promise<boolean>, keyCall: KeyCall, asked: 
   return refusalOf(keyCall, new V2Error('unauthorized', 'Insufficient credentials', 0));
 }
 
-function carryOut(keyCall: KeyCall, asked: KeyRequest): Soon<HttpResponse> {
+function carryOut(keyCall: KeyCall, asked: KeyRequest): SoonOrLater {
   const { server, call, key } = keyCall;
   const beganMs = server.nowMs();
   if (!asked.request.wait) server.observer.received(call.method);
   try {
     if (isTooDeep(key)) throw new Error(wireErrors.requestTooLarge.message);
     const answer = server.do(asked.request);
-    return answer instanceof Promise
-      ? carriedOutLater(keyCall, asked, beganMs, answer)
-      : carriedOut(keyCall, asked, beganMs, answer);
+    if (!('then' in answer)) return carriedOut(keyCall, asked, beganMs, answer);
+    return Later.of(
+      answer,
+      (later) => carriedOut(keyCall, asked, beganMs, later),
+      (cause) => failed(keyCall, cause),
+    );
   } catch (cause) {
     return failed(keyCall, cause);
   }
-}
-
-function carriedOutLater(
-  keyCall: KeyCall,
-  asked: KeyRequest,
-  beganMs: number,
-  answer: Promise<V2Answer>,
-): Promise<HttpResponse> {
-  return answer.then(
-    (later) => carriedOut(keyCall, asked, beganMs, later),
-    (cause: unknown) => failed(keyCall, cause),
-  );
 }
 
 function failed(keyCall: KeyCall, cause: unknown): HttpResponse {
@@ -102,7 +96,12 @@ function failed(keyCall: KeyCall, cause: unknown): HttpResponse {
   return refusalOf(keyCall, cause);
 }
 
-function carriedOut({ server, call }: KeyCall, asked: KeyRequest, beganMs: number, answer: V2Answer): HttpResponse {
+function carriedOut(
+  { server, place, call }: KeyCall,
+  asked: KeyRequest,
+  beganMs: number,
+  answer: V2Answer,
+): HttpResponse {
   const clusterId = server.clusterIdHex;
   const { raftIndex, raftTerm, result } = answer;
   if (result.t === 'watcher') {
@@ -113,8 +112,30 @@ function carriedOut({ server, call }: KeyCall, asked: KeyRequest, beganMs: numbe
   const { event } = result;
   const bare = asked.noValueOnSuccess && silentActions.has(event.action);
   const body = `${eventJson(event, { prefix: KEYS_PREFIX, bare })}\n`;
-  return new KeyAnswer(isCreated(event) ? 201 : 200, body, clusterId, answer, event.etcdIndex);
+  return new KeyAnswer(isCreated(event) ? 201 : 200, body, place, answer, event.etcdIndex);
 }
+
+/** What answers say of where the member stands: all that are given in one turn say the same. */
+export class PlaceLines {
+  #raftIndex = -1;
+  #raftTerm = -1;
+  #text = '';
+
+  constructor(readonly clusterIdHex: string) {}
+
+  /** With the beginning of the line of the store's index. */
+  at({ raftIndex, raftTerm }: Place): string {
+    if (raftIndex !== this.#raftIndex || raftTerm !== this.#raftTerm) {
+      this.#raftIndex = raftIndex;
+      this.#raftTerm = raftTerm;
+      const raft = `X-Raft-Index: ${raftIndex}\r\nX-Raft-Term: ${raftTerm}\r\n`;
+      this.#text = `X-Etcd-Cluster-Id: ${this.clusterIdHex}\r\n${raft}X-Etcd-Index: `;
+    }
+    return this.#text;
+  }
+}
+
+type Place = Pick<V2Answer, 'raftIndex' | 'raftTerm'>;
 
 /**
  * Its headers are made as lines of HTTP/1, with nothing in them to be checked; copying them from object to object took
@@ -126,20 +147,18 @@ class KeyAnswer implements HttpResponse {
   constructor(
     readonly status: number,
     readonly body: string,
-    readonly clusterId: string,
-    readonly place: Pick<V2Answer, 'raftIndex' | 'raftTerm'>,
+    readonly placeLines: PlaceLines,
+    readonly place: Place,
     readonly etcdIndex: number,
   ) {}
 
   get lines(): string {
-    const { raftIndex, raftTerm } = this.place;
-    const raft = `X-Raft-Index: ${raftIndex}\r\nX-Raft-Term: ${raftTerm}\r\n`;
-    return `X-Etcd-Cluster-Id: ${this.clusterId}\r\n${raft}X-Etcd-Index: ${this.etcdIndex}\r\n${TYPE_LINE}`;
+    return `${this.placeLines.at(this.place)}${this.etcdIndex}\r\n${TYPE_LINE}`;
   }
 
   get headers(): HttpHeaders {
     return {
-      'X-Etcd-Cluster-Id': this.clusterId,
+      'X-Etcd-Cluster-Id': this.placeLines.clusterIdHex,
       'X-Raft-Index': `${this.place.raftIndex}`,
       'X-Raft-Term': `${this.place.raftTerm}`,
       'X-Etcd-Index': `${this.etcdIndex}`,

@@ -9,7 +9,7 @@
 
 import { encodeV2Request } from '../../datadir/v2-request-codec.js';
 import type { Clock } from '../../lib/clock.js';
-import type { Soon } from '../../lib/soon.js';
+import { Later, type Soon } from '../../lib/soon.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { applyRequest } from '../../v2/apply.js';
@@ -55,7 +55,7 @@ export class V2Service {
    * Throws or rejects with a V2Error, or with what kept the log from taking the request or answering in time. What goes
    * by this member's store alone is answered at once. The id is given here.
    */
-  do(request: V2Request): Soon<V2Answer> {
+  do(request: V2Request): Soon<V2Answer> | Later<V2Answer> {
     const { store } = this.deps;
     switch (request.method) {
       case 'GET':
@@ -98,8 +98,8 @@ export class V2Service {
     return this.#eventAnswer(applyRequest(this.deps.store, request, this.nowNs));
   }
 
-  #through(request: V2Request): Promise<V2Answer> {
-    return this.#propose(request).then(this.#eventAnswer, asOneTimeout);
+  #through(request: V2Request): Later<V2Answer> {
+    return Later.of(this.#propose(request), this.#eventAnswer, asOneTimeout);
   }
 
   #propose(request: V2Request): Promise<Event | undefined> {

@@ -2,7 +2,7 @@
 
 import type { ClusterMember } from '../../../datadir/cluster-member.js';
 import type { MemberId } from '../../../lib/ids.js';
-import type { Soon } from '../../../lib/soon.js';
+import type { Later, Soon } from '../../../lib/soon.js';
 import type { Event } from '../../../v2/event.js';
 import type { V2Request } from '../../../v2/request.js';
 import type { Watcher } from '../../../v2/watcher-hub.js';
@@ -33,7 +33,7 @@ export interface V2Server {
   nowMs(): number;
   readonly observer: V2Observer;
   /** Throws or rejects with V2Error, or with what went wrong on the way. */
-  do(request: V2Request): Soon<V2Answer>;
+  do(request: V2Request): Soon<V2Answer> | Later<V2Answer>;
   /** Of a file as this member has it, read as by `do`; undefined where there is none, or it can't be said. */
   valueAt(path: string): Soon<string | undefined>;
 }
