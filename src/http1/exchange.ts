@@ -37,14 +37,14 @@ export class Exchange implements HttpRequest, BodyHooks {
   readonly #host: ExchangeHost;
   #controller: AbortController | undefined;
   #wantsContinue: boolean;
-  readonly #share: BodyShare;
+  /** Of a request that has a body. */
+  #share: BodyShare | undefined;
   /** How much of the body had come when last some had, and when that was seen. */
-  #received = { bytes: -1, atMs: 0 };
+  #received: { readonly bytes: number; readonly atMs: number } | undefined;
 
   /** `arrived` is all of the body, where it is there with the head. */
   constructor(head: RequestHead, host: ExchangeHost, beganMs: number, arrived?: Buffer) {
     this.#host = host;
-    this.#share = new BodyShare(host.context.bodies);
     this.method = head.method;
     this.target = head.target;
     this.protocol = head.protocol;
@@ -92,14 +92,15 @@ export class Exchange implements HttpRequest, BodyHooks {
     if (bodySilenceMs === undefined || incoming === undefined || this.isComplete) return nowMs - this.beganMs > bodyMs;
     const bytes = incoming.receivedBytes;
     // One that is full is not asked for more.
-    if (incoming.isFull || bytes !== this.#received.bytes) this.#received = { bytes, atMs: nowMs };
+    if (this.#received === undefined || incoming.isFull || bytes !== this.#received.bytes)
+      this.#received = { bytes, atMs: nowMs };
     return nowMs - this.#received.atMs > bodySilenceMs;
   }
 
   /** Its answer begins: what it held of the bound on bodies is free. */
   answer(): void {
     this.isAnswered = true;
-    this.#share.release();
+    this.#share?.release();
   }
 
   /** Its caller has gone away, or sends no more, which is taken for the same. */
@@ -118,11 +119,13 @@ export class Exchange implements HttpRequest, BodyHooks {
   }
 
   take(bytes: number): boolean {
-    return this.isAnswered || this.#share.take(bytes);
+    if (this.isAnswered) return true;
+    this.#share ??= new BodyShare(this.#host.context.bodies);
+    return this.#share.take(bytes);
   }
 
   release(bytes: number): void {
-    this.#share.release(bytes);
+    this.#share?.release(bytes);
   }
 }
 

@@ -11,7 +11,13 @@ export class HeldBytes {
     return this.#to - this.#from;
   }
 
+  /** `bytes` may be kept as they are. */
   append(bytes: Buffer): void {
+    if (this.#to === 0 && isMostOf(bytes)) {
+      this.#buffer = bytes;
+      this.#to = bytes.length;
+      return;
+    }
     if (this.#to + bytes.length > this.#buffer.length) {
       const larger = Buffer.allocUnsafe(Math.max(this.length + bytes.length, 2 * this.length));
       larger.set(this.peek());
@@ -36,5 +42,8 @@ export class HeldBytes {
     this.#to = 0;
   }
 }
+
+/** Little else is kept alive with them. */
+const isMostOf = (bytes: Buffer): boolean => bytes.buffer.byteLength <= 2 * bytes.length;
 
 const NONE: Buffer = Buffer.alloc(0);

@@ -74,7 +74,7 @@ function escaped(target: string): string {
   return target.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
 }
 
-/** Longer fields are read each time: nothing is kept of them. */
+/** Longer heads are read each time: nothing is kept of them. */
 const MAX_KEPT_CHARACTERS = 2048;
 
 /**
@@ -82,27 +82,37 @@ const MAX_KEPT_CHARACTERS = 2048;
  * them took a quarter of what a get of the v2 API takes.
  */
 export class HeadReader {
-  /** As they were sent, of the last head, with what it was. */
-  #fields = '';
+  /** The last head, and what stood before and behind its target. */
   #head: RequestHead | undefined;
+  #before = '';
+  #behind = '';
 
   /** `text` ends with the empty line. Throws RefusedRequest. */
   read(text: string): RequestHead {
+    return this.#again(text) ?? this.#anew(text);
+  }
+
+  /** As the last one but for its target; undefined where it is not. */
+  #again(text: string): RequestHead | undefined {
+    const head = this.#head;
+    if (head === undefined || !text.startsWith(this.#before) || !text.endsWith(this.#behind)) return undefined;
+    const target = text.slice(this.#before.length, text.length - this.#behind.length);
+    if (!plainTarget.test(target)) return undefined;
+    const { method, protocol, headers, bodyBytes, keepsAlive, expectsContinue, upgrade } = head;
+    return { method, target, protocol, headers, bodyBytes, keepsAlive, expectsContinue, upgrade };
+  }
+
+  #anew(text: string): RequestHead {
     const from = text.indexOf('\n') + 1;
     const line = readRequestLine(withoutReturn(text, 0, from - 1));
-    const { method, target, protocol } = line;
+    const { method, target } = line;
+    const head = readRest(line, text, from);
     // Other targets have a say in what the fields mean.
-    if (method === 'CONNECT' || !target.startsWith('/')) return readRest(line, text, from);
-    const head = this.#head;
-    if (head?.protocol === protocol && text.length - from === this.#fields.length && text.endsWith(this.#fields)) {
-      const { headers, bodyBytes, keepsAlive, expectsContinue, upgrade } = head;
-      return { method, target, protocol, headers, bodyBytes, keepsAlive, expectsContinue, upgrade };
-    }
-    const read = readRest(line, text, from);
-    const isKept = text.length - from <= MAX_KEPT_CHARACTERS;
-    this.#fields = isKept ? text.slice(from) : '';
-    this.#head = isKept ? read : undefined;
-    return read;
+    if (!knownMethods.has(method) || !plainTarget.test(target) || text.length > MAX_KEPT_CHARACTERS) return head;
+    this.#head = head;
+    this.#before = `${method} `;
+    this.#behind = text.slice(method.length + 1 + target.length);
+    return head;
   }
 }
 
