@@ -40,8 +40,12 @@ export function isCreated({ action, prevNode }: Event): boolean {
 /** As Go marshals it; keys lose `prefix`. `bare` leaves the nodes out. */
 export function eventJson(event: Event, options: { readonly prefix: string; readonly bare?: boolean }): string {
   if (options.bare === true) return `{"action":"${event.action}"}`;
-  const prev = event.prevNode === undefined ? '' : `,"prevNode":${nodeJson(event.prevNode, options.prefix)}`;
-  return `{"action":"${event.action}","node":${nodeJson(event.node, options.prefix)}${prev}}`;
+  const { action, node, prevNode } = event;
+  const key = keyJson(node, options.prefix);
+  if (prevNode === undefined) return `{"action":"${action}","node":${nodeJson(node, options.prefix, key)}}`;
+  const prev = prevNode.key === node.key ? key : keyJson(prevNode, options.prefix);
+  const nodes = `"node":${nodeJson(node, options.prefix, key)},"prevNode":${nodeJson(prevNode, options.prefix, prev)}`;
+  return `{"action":"${action}",${nodes}}`;
 }
 
 /** As in a snapshot: whole keys, and whether it was a refresh. */
@@ -51,8 +55,8 @@ export function storedEventJson(event: Event): string {
 }
 
 /** Of a whole listing, however deep: by a list of what is still to be written, not by calling itself. */
-export function nodeJson(top: NodeView, prefix: string): string {
-  if (top.nodes === undefined || top.nodes.length === 0) return `{${opening(top, prefix)}${closing(top)}}`;
+export function nodeJson(top: NodeView, prefix: string, key = keyJson(top, prefix)): string {
+  if (top.nodes === undefined || top.nodes.length === 0) return `{${opening(top, key)}${closing(top)}}`;
   const parts: string[] = [];
   const pending: (NodeView | string)[] = [top];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -61,7 +65,7 @@ export function nodeJson(top: NodeView, prefix: string): string {
       continue;
     }
     const { nodes = [] } = next;
-    parts.push(`{${opening(next, prefix)}`);
+    parts.push(`{${opening(next, keyJson(next, prefix))}`);
     if (nodes.length === 0) {
       parts.push(`${closing(next)}}`);
       continue;
@@ -76,12 +80,17 @@ export function nodeJson(top: NodeView, prefix: string): string {
   return parts.join('');
 }
 
-function opening(node: NodeView, prefix: string): string {
-  const key = node.key.startsWith(prefix) ? node.key.slice(prefix.length) : node.key;
+/** The field; `''` for the root of those that are shown. */
+function keyJson({ key }: NodeView, prefix: string): string {
+  const shown = key.startsWith(prefix) ? key.slice(prefix.length) : key;
+  return shown === '' ? '' : `"key":${jsonString(shown)}`;
+}
+
+function opening(node: NodeView, key: string): string {
   // Nearly all: a key and its value.
   if (key !== '' && node.value !== undefined && !node.dir && node.expireNs === undefined && node.ttl === undefined)
-    return `"key":${jsonString(key)},"value":${jsonString(node.value)}`;
-  let json = key === '' ? '' : `"key":${jsonString(key)}`;
+    return `${key},"value":${jsonString(node.value)}`;
+  let json = key;
   const field = (text: string): void => {
     json += json === '' ? text : `,${text}`;
   };
