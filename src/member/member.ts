@@ -9,6 +9,7 @@
 
 import type { FileBackend } from '../backend/options.js';
 import type { Lessor } from '../lease/lessor.js';
+import { Cadence } from '../lib/cadence.js';
 import { fullVersionOf } from '../lib/emulate.js';
 import type { MemberId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -21,7 +22,6 @@ import type { EntryApplier } from './apply/entry-applier.js';
 import type { OperationKind, ProposeOptions, RequestOf, ResultOf } from './apply/operation.js';
 import type { Bootstrapped } from './bootstrap/types.js';
 import { figuresOf } from './figures.js';
-import { Cadence } from './loop/cadence.js';
 import type { Cluster } from './membership/cluster.js';
 import type { WatchTimes } from './metrics/call-metrics.js';
 import { type SlowCall, warnOfSlowCall } from './services/slow-calls.js';
@@ -30,6 +30,8 @@ import type { MemberConfig, MemberWorld } from './world/types.js';
 
 /** Beyond election and heartbeat, the finest thing a member does by itself. */
 const HOUSEKEEPING_MS = 100;
+/** Requests are given up late by so much where a leader is not heard any more: no longer than etcd's second. */
+const MOST_LATE_PERIODS = 8;
 /** As etcd's: ten of its default ticks. */
 const REMOVED_DELAY_MS = 1000;
 
@@ -89,9 +91,12 @@ export class Member {
       heard: () => this.#cadence.ride(),
       removed: () => this.#stopAsRemoved(),
     });
+    // The last tick of an election timeout, which has five at least, is in time.
+    const spareTicks = Math.floor(config.electionTimeoutMs / config.heartbeatIntervalMs) - 2;
+    const latePeriods = Math.max(0, Math.min(spareTicks, MOST_LATE_PERIODS));
     this.#cadence = new Cadence(world.clock, [
-      { periodMs: config.heartbeatIntervalMs, run: (ticks) => this.#tick(ticks) },
-      { periodMs: HOUSEKEEPING_MS, run: () => this.#housekeep() },
+      { periodMs: config.heartbeatIntervalMs, latePeriods, run: (ticks) => this.#tick(ticks) },
+      { periodMs: HOUSEKEEPING_MS, latePeriods, run: () => this.#housekeep() },
     ]);
     this.#parts.leadership.onChange(() => this.#cadence.restart());
     this.leadership = this.#parts.leadership;

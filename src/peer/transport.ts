@@ -2,9 +2,11 @@
  * Etcd's peer protocol over HTTP, both directions: `Transport` for the member, `handle` for the peer port. Source of
  * behaviour: etcd's rafthttp.
  *
- * Nothing begins before `start`; one timer serves the heartbeats of all connections, another asks all peers how they
- * are.
+ * Nothing begins before `start`. One timer serves the heartbeats of all connections and asks all peers how they are,
+ * with messages that are sent about then: all followers answer their leader's heartbeats within a millisecond, and so
+ * are awake for what they hear of each other.
  */
+import { Cadence } from '../lib/cadence.js';
 import { differenceOf } from '../lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../lib/http.js';
 import { messageTypeName } from '../raftpb/describe.js';
@@ -39,7 +41,7 @@ class HttpTransport implements PeerTransport {
   readonly #stopping = new Set<Promise<void>>();
   #context: PeerContext | undefined;
   #handlers: Handlers | undefined;
-  readonly #timers: (() => void)[] = [];
+  #cadence: Cadence | undefined;
   #closed = false;
 
   constructor(readonly deps: PeerDeps) {
@@ -56,15 +58,19 @@ class HttpTransport implements PeerTransport {
     const { clock, emulate, metrics } = context;
     const own = hex(local.id);
     if (differenceOf('knowsItselfAsPeer', emulate)) metrics.knownPeers.set({ Local: own, Remote: own }, 1);
-    this.#timers.push(
-      clock.every(CONNECTION_TIMEOUT_MS / 3, () => {
-        const nowMs = clock.monotonicMs();
-        for (const peer of this.#peers.values()) peer.heartbeat(nowMs);
-      }),
-      clock.every(PROBE_PERIOD_MS, () => {
-        for (const peer of this.#peers.values()) peer.probe();
-      }),
-    );
+    const beat = (): void => {
+      const nowMs = clock.monotonicMs();
+      for (const peer of this.#peers.values()) peer.heartbeat(nowMs);
+    };
+    const probe = (): void => {
+      for (const peer of this.#peers.values()) peer.probe();
+    };
+    this.#cadence = new Cadence(clock, [
+      { periodMs: CONNECTION_TIMEOUT_MS / 3, latePeriods: 0, run: beat },
+      // Not before a leader has written what it sends.
+      { periodMs: PROBE_PERIOD_MS, latePeriods: 0, run: () => clock.soon(probe) },
+    ]);
+    this.#cadence.start();
   }
 
   async handle(request: HttpRequest, url: URL): Promise<HttpResponse | undefined> {
@@ -86,6 +92,7 @@ class HttpTransport implements PeerTransport {
       });
     }
     for (const peer of this.#peers.values()) peer.flush();
+    this.#cadence?.ride();
   }
 
   sendSnapshot(message: Message, database: DatabaseSource): void {
@@ -150,7 +157,7 @@ class HttpTransport implements PeerTransport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const stop of this.#timers.splice(0)) stop();
+    this.#cadence?.stop();
     for (const each of [...this.#peers.values(), ...this.#remotes.values()]) this.#later(each.stop());
     this.#peers.clear();
     this.#remotes.clear();

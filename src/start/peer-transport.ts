@@ -13,8 +13,8 @@ import { checkFiles, nameCheck, refuseNamesOfBothKinds } from './tls-server.js';
 
 /** What a dialed peer may take at least, whatever the election timeout. As etcd's Config.peerDialTimeout. */
 const DIAL_TIMEOUT_MS = 1000;
-/** Peers close connections that have been idle for 5 s. */
-const KEEP_ALIVE_MS = 4000;
+/** Peers close connections that have been idle for 5 s. The next question how they are comes after about 4 s. */
+const KEEP_ALIVE_MS = 4500;
 
 export interface PeerConnections {
   readonly transport: PeerTransport;

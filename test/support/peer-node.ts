@@ -85,6 +85,8 @@ export interface PeerNodeOptions {
   readonly tls?: TlsOptions;
   /** What the port answers besides raft. */
   readonly handlers?: readonly HttpHandler[];
+  /** What is asked first. */
+  readonly handlersBefore?: readonly HttpHandler[];
   /** For streams; 5 s when not given. */
   readonly readTimeoutMs?: number;
   /** Hears what the node logs, beside its own record. */
@@ -112,7 +114,13 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     ...(readTimeoutMs !== undefined && { readTimeoutMs }),
   });
   const server = createHttpServer(
-    createRouter({ handlers: [(request, url) => transport.handle(request, url), ...(options.handlers ?? [])] }),
+    createRouter({
+      handlers: [
+        ...(options.handlersBefore ?? []),
+        (request, url) => transport.handle(request, url),
+        ...(options.handlers ?? []),
+      ],
+    }),
     { clock },
   );
   const rejected: string[] = [];

@@ -1,22 +1,25 @@
 /**
- * What a member does once a period, by one timer. A wakeup costs an idle process more than what is done in it, so a
- * follower does it where a heartbeat of its leader wakes it anyway:
+ * What is done once a period, by one timer. A wakeup costs an idle process more than what is done in it, so that it is
+ * done where something else wakes it anyway: a follower ticks with the heartbeats of its leader.
  *
  *   heartbeats     |         |         |          (none any more)
  *   runs           1         1         1                   4    1    1    1
- *   timer alone                                  due + 3 periods, then each period
+ *   timer alone                            due + 3 periods, if it may be so late, then each period
  *
  * Heartbeats that stay away are what the ticks of an election timeout are for: those that were missed are made up for
- * before it can end (it has five at least), and from then on each has its own time, as on a leader.
+ * before it can end, and from then on each has its own time, as on a leader. The later it may be, the more seldom the
+ * timer wakes a follower to see that heartbeats come. What may not be late at all rides no later than it is due, and up
+ * to half a period earlier.
  */
-import type { Clock } from '../../lib/clock.js';
+import type { Clock } from './clock.js';
 
-const LATE_PERIODS = 3;
 /** The system's timers may be early by the fraction of a millisecond. */
 const EARLY_MS = 1;
 
 export interface Duty {
   readonly periodMs: number;
+  /** How many periods late it may be where heartbeats have come, and makes up for. */
+  readonly latePeriods: number;
   /** How many periods have passed: more than one where heartbeats stayed away. */
   readonly run: (periods: number) => void;
 }
@@ -62,7 +65,7 @@ export class Cadence {
     this.#cancel();
   }
 
-  /** The process is awake for a heartbeat. The timer stays as it is: to move it costs a wakeup, too. */
+  /** The process is awake, for a heartbeat say. The timer stays as it is: to move it costs a wakeup, too. */
   ride(): void {
     if (!this.#isRunning) return;
     const nowMs = this.clock.monotonicMs();
@@ -91,12 +94,12 @@ export class Cadence {
   }
 }
 
-const latestMs = ({ duty, atMs, rides }: Due): number => (rides ? atMs + LATE_PERIODS * duty.periodMs : atMs);
+const latestMs = ({ duty, atMs, rides }: Due): number => (rides ? atMs + duty.latePeriods * duty.periodMs : atMs);
 
 /** How many periods have passed; the next one begins. A process that stood still has one behind it, not many. */
 function pass(due: Due, nowMs: number): number {
-  const { periodMs } = due.duty;
+  const { periodMs, latePeriods } = due.duty;
   const missed = due.rides ? Math.floor((nowMs + EARLY_MS - due.atMs) / periodMs) : 0;
   due.atMs = Math.max(due.atMs, nowMs) + periodMs;
-  return 1 + Math.min(Math.max(0, missed), LATE_PERIODS);
+  return 1 + Math.min(Math.max(0, missed), latePeriods);
 }

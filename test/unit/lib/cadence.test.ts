@@ -1,7 +1,7 @@
 /** What is done once a period, by a timer or where a heartbeat wakes the process anyway. */
 import { describe, expect, it } from 'vitest';
-import { Cadence } from '../../../../src/member/loop/cadence.js';
-import { ManualClock } from '../../../support/manual-clock.js';
+import { Cadence } from '../../../src/lib/cadence.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const BEGAN_MS = 1000;
 
@@ -13,7 +13,7 @@ function cadence() {
     const atMs = clock.monotonicMs() - BEGAN_MS;
     runs.push(periods === 1 ? `${atMs}` : `${atMs} for ${periods}`);
   };
-  const made = new Cadence(clock, [{ periodMs: 100, run }]);
+  const made = new Cadence(clock, [{ periodMs: 100, latePeriods: 3, run }]);
   /** Lets time pass until then. */
   const until = (ms: number): Promise<void> => clock.advance(BEGAN_MS + ms - clock.monotonicMs());
   const heartbeat = async (ms: number): Promise<void> => {
@@ -86,7 +86,7 @@ describe('a cadence', () => {
         return () => {};
       },
     };
-    const made = new Cadence(clock, [{ periodMs: 100, run: (periods) => runs.push(periods) }]);
+    const made = new Cadence(clock, [{ periodMs: 100, latePeriods: 3, run: (periods) => runs.push(periods) }]);
     made.start();
     nowMs = 5000;
     fire();
@@ -110,7 +110,7 @@ describe('a cadence', () => {
         return () => {};
       },
     };
-    const made = new Cadence(clock, [{ periodMs: 100, run: (periods) => runs.push(periods) }]);
+    const made = new Cadence(clock, [{ periodMs: 100, latePeriods: 3, run: (periods) => runs.push(periods) }]);
     made.start();
     nowMs = 99.7;
     fires[0]?.run();
@@ -153,6 +153,7 @@ describe('a cadence', () => {
     const runs: string[] = [];
     const duty = (name: string, periodMs: number) => ({
       periodMs,
+      latePeriods: 3,
       run: (periods: number) => runs.push(`${name} ${clock.monotonicMs()} for ${periods}`),
     });
     const made = new Cadence(clock, [duty('tick', 100), duty('sweep', 100), duty('slow', 250)]);
@@ -178,17 +179,32 @@ describe('a cadence', () => {
     const made = new Cadence(clock, [
       {
         periodMs: 100,
+        latePeriods: 3,
         run: () => {
           runs.push('first');
           if (runs.length === 1) made[what]();
         },
       },
-      { periodMs: 100, run: () => runs.push('second') },
+      { periodMs: 100, latePeriods: 3, run: () => runs.push('second') },
     ]);
     made.start();
     await clock.advance(100);
     expect(clock.pending).toBe(what === 'restart' ? 1 : 0);
     await clock.advance(100);
     expect(runs).toEqual(what === 'restart' ? ['first', 'second', 'first', 'second'] : ['first']);
+  });
+
+  it('is never late with what may not be, and up to half a period early, yet runs no oftener', async () => {
+    const clock = new ManualClock(0);
+    const runs: number[] = [];
+    const made = new Cadence(clock, [{ periodMs: 1000, latePeriods: 0, run: () => runs.push(clock.monotonicMs()) }]);
+    made.start();
+    for (let ms = 100; ms <= 5000; ms += 100) {
+      await clock.advance(100);
+      made.ride();
+    }
+    expect(runs).toEqual([500, 1500, 2500, 3500, 4500]);
+    await clock.advance(3000);
+    expect(runs.slice(5)).toEqual([6000, 7000, 8000]);
   });
 });
