@@ -1,7 +1,8 @@
 /**
  * Whether a client's certificate is for the address that it calls from, as etcd demands of peers: one of its addresses,
- * or a name that leads to the address, or that the address leads to. A certificate with neither is not asked. Source:
- * etcd's client/pkg/transport/listener_tls.go.
+ * or a name that leads to the address, or that the address leads to. A certificate with neither is not asked, nor is
+ * who calls over a unix socket: a real etcd listens for its peers there in clear. Source: etcd's
+ * client/pkg/transport/listener_tls.go.
  */
 import { lookup, reverse } from 'node:dns/promises';
 import net from 'node:net';
@@ -14,10 +15,10 @@ import type { TlsPeer } from '../tls.js';
  */
 const LOOKUP_TIMEOUT_MS = 5000;
 
-/** undefined = it is. `remoteAddress` is `127.0.0.1:40312`. */
+/** undefined = it is. `remoteAddress` is `127.0.0.1:40312`, or `@` for a unix socket. */
 export async function refusalOfAddress(peer: TlsPeer, remoteAddress: string): Promise<string | undefined> {
   const { addresses, dns: names } = certificateNames(peer);
-  if (peer.altNames.length === 0) return undefined;
+  if (peer.altNames.length === 0 || remoteAddress === '@') return undefined;
   const host = remoteAddress.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, '');
   if (addresses.some((address) => plain(address) === plain(host))) return undefined;
   if (names.length === 0) return `x509: certificate is valid for ${addresses.join(', ')}, not ${host}`;

@@ -1,0 +1,29 @@
+/** Whether a certificate is for the address that its owner calls from. */
+import { describe, expect, it } from 'vitest';
+import { refusalOfAddress } from '../../../../src/lib/os/client-address.js';
+
+const peer = (...altNames: string[]) => ({
+  alpn: 'h2',
+  commonName: 'member',
+  altNames,
+  version: 'TLSv1.3',
+  cipher: 'TLS_AES_128_GCM_SHA256',
+});
+
+describe('a certificate', () => {
+  it.each([
+    ['for the address', ['10.0.0.1', '127.0.0.1'], '127.0.0.1:40312'],
+    ['for the address, written otherwise', ['0:0:0:0:0:0:0:1'], '[::1]:40312'],
+    ['for a name that leads to it', ['localhost'], '127.0.0.1:40312'],
+    ['for nobody', [], '127.0.0.1:40312'],
+    ['for any address, of who calls over a unix socket', ['10.0.0.1'], '@'],
+    ['for any name, of who calls over a unix socket', ['localhost'], '@'],
+  ])('%s is accepted', async (_name, names, from) => {
+    expect(await refusalOfAddress(peer(...names), from)).toBeUndefined();
+  });
+
+  it('for another address is refused', async () => {
+    const refusal = await refusalOfAddress(peer('10.0.0.1'), '127.0.0.1:40312');
+    expect(refusal).toBe('x509: certificate is valid for 10.0.0.1, not 127.0.0.1');
+  });
+});
