@@ -9,6 +9,7 @@
 const { existsSync, readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname, join } = require('node:path');
+const { setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
 const dist = join(__dirname, '..', 'dist');
@@ -65,6 +66,8 @@ async function launch(program) {
       process.exit(2);
     });
   }
+  // `bin/etcd` sets it: the heap has been made, and the code cache is for a V8 without it.
+  setFlagsFromString('--max-semi-space-size=0');
   const first = firstSetOf[program];
   if (!existsSync(join(dist, `${first}.js`))) {
     process.stderr.write(`${program}: not built yet; run "npm install && npm run build" in ${dirname(__dirname)}\n`);
