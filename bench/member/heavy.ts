@@ -22,6 +22,7 @@ import {
 } from '../../src/proto/gen/etcdserverpb.js';
 import { connect } from './connect.js';
 import type { Server } from './servers.js';
+import { binaryValue } from './values.js';
 
 interface HeavyLoad {
   readonly name: string;
@@ -31,7 +32,6 @@ interface HeavyLoad {
 }
 
 const CONNECTIONS = 100;
-const VALUE = Buffer.alloc(256, 'v');
 /** What takes some milliseconds is done so often: code is still being compiled with the first few, on either side. */
 const ROUNDS = 25;
 /** Calls of one client that are under way at once. */
@@ -107,7 +107,8 @@ async function watchers(server: Server, size: number, told: (what: string, figur
       await done;
     };
     const [first] = channels;
-    const put = (key: Uint8Array) => first?.unary(KV.put, PutRequest.create({ key, value: VALUE })) ?? Promise.reject();
+    const put = (key: Uint8Array) =>
+      first?.unary(KV.put, PutRequest.create({ key, value: binaryValue() })) ?? Promise.reject();
     const shared: number[] = [];
     for (let round = 0; round < ROUNDS; round++)
       shared.push(await timed(() => untilHeard(() => put(Buffer.from('shared')))));
@@ -177,7 +178,7 @@ async function million(server: Server, size: number): Promise<void> {
       each(size / KEYS_A_TXN, (txn) => {
         const success = Array.from({ length: KEYS_A_TXN }, (_, at) => {
           const key = Buffer.from(`million/${String(txn * KEYS_A_TXN + at).padStart(8, '0')}`);
-          return { request: { case: 'requestPut' as const, value: PutRequest.create({ key, value: VALUE }) } };
+          return { request: { case: 'requestPut' as const, value: PutRequest.create({ key, value: binaryValue() }) } };
         });
         return filler.unary(KV.txn, TxnRequest.create({ success }));
       });

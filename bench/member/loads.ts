@@ -17,6 +17,7 @@ import {
 } from '../../src/proto/gen/etcdserverpb.js';
 
 import { HttpConnection } from './http-connection.js';
+import { base64Value, binaryValue } from './values.js';
 
 export interface Load {
   readonly name: string;
@@ -28,7 +29,6 @@ export interface Load {
   readonly weight: number;
 }
 
-const VALUE = Buffer.alloc(256, 'v');
 const KEYS = 100_000;
 const WATCHERS = 1000;
 
@@ -45,17 +45,16 @@ export function channelOf(channels: readonly Channel[], client: number): Channel
 
 const put = async (channels: readonly Channel[], client: number) => {
   const channel = channelOf(channels, client);
-  return () => channel.unary(KV.put, PutRequest.create({ key: randomKey(), value: VALUE }));
+  return () => channel.unary(KV.put, PutRequest.create({ key: randomKey(), value: binaryValue() }));
 };
 
 /** The same put as JSON, a connection for each client. */
 const gatewayPut = async (channels: readonly Channel[], client: number) => {
   const gateway = await HttpConnection.open(channelOf(channels, client).target);
-  const value = VALUE.toString('base64');
   return () =>
     gateway.ask('POST', '/v3/kv/put', {
       type: 'application/json',
-      text: `{"key":"${Buffer.from(randomKey()).toString('base64')}","value":"${value}"}`,
+      text: `{"key":"${Buffer.from(randomKey()).toString('base64')}","value":"${base64Value()}"}`,
     });
 };
 
@@ -73,8 +72,8 @@ const txn = async (channels: readonly Channel[], client: number) => {
       KV.txn,
       TxnRequest.create({
         compare: [Compare.create({ key, target: CompareTarget.VERSION, result: CompareResult.GREATER })],
-        success: [{ request: { case: 'requestPut', value: PutRequest.create({ key, value: VALUE }) } }],
-        failure: [{ request: { case: 'requestPut', value: PutRequest.create({ key, value: VALUE }) } }],
+        success: [{ request: { case: 'requestPut', value: PutRequest.create({ key, value: binaryValue() }) } }],
+        failure: [{ request: { case: 'requestPut', value: PutRequest.create({ key, value: binaryValue() }) } }],
       }),
     );
   };
@@ -108,7 +107,7 @@ const fanOut = async (channels: readonly Channel[]) => {
     const all = new Promise<void>((resolve) => {
       allHeard = resolve;
     });
-    await writer.unary(KV.put, PutRequest.create({ key, value: VALUE }));
+    await writer.unary(KV.put, PutRequest.create({ key, value: binaryValue() }));
     await all;
   };
 };

@@ -5,9 +5,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { KV, PutRequest } from '../../src/proto/gen/etcdserverpb.js';
 import { connect } from './connect.js';
+import { binaryValue } from './values.js';
 
 const channel = connect((workerData as { readonly port: number }).port);
-const value = Buffer.alloc(256, 'v');
 let isOver = false;
 parentPort?.once('message', () => {
   isOver = true;
@@ -17,7 +17,7 @@ const tookMs: number[] = [];
 while (!isOver) {
   const key = Buffer.from(`other/${tookMs.length % 1000}`);
   const beganMs = performance.now();
-  await channel.unary(KV.put, PutRequest.create({ key, value }));
+  await channel.unary(KV.put, PutRequest.create({ key, value: binaryValue() }));
   tookMs.push(performance.now() - beganMs);
 }
 await channel.close();

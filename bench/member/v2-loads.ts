@@ -2,10 +2,11 @@
 import type { Channel } from '../../src/grpc/types.js';
 import { HttpConnection } from './http-connection.js';
 import { channelOf, type Load } from './loads.js';
+import { textValue } from './values.js';
 
 const KEYS = 10_000;
 const WATCHERS = 5000;
-const FORM = { type: 'application/x-www-form-urlencoded', text: `value=${'v'.repeat(256)}` };
+const form = () => ({ type: 'application/x-www-form-urlencoded', text: `value=${textValue()}` });
 
 const randomPath = (): string => `/v2/keys/bench/key-${Math.floor(Math.random() * KEYS)}`;
 
@@ -14,12 +15,12 @@ const open = (channels: readonly Channel[], client: number): Promise<HttpConnect
 
 const set = async (channels: readonly Channel[], client: number) => {
   const connection = await open(channels, client);
-  return () => connection.ask('PUT', randomPath(), FORM);
+  return () => connection.ask('PUT', randomPath(), form());
 };
 
 const get = async (channels: readonly Channel[], client: number) => {
   const connection = await open(channels, client);
-  await connection.ask('PUT', '/v2/keys/bench/read', FORM);
+  await connection.ask('PUT', '/v2/keys/bench/read', form());
   return () => connection.ask('GET', '/v2/keys/bench/read');
 };
 
