@@ -56,9 +56,16 @@ function keepIgnored(mask = '') {
   if (low & 2) process.on('SIGINT', () => {});
 }
 
+/** What `bin/etcd` told libc is for this process, not for the commands that it runs. */
+function forgetArenas() {
+  if (process.env.ARENAS_GIVEN === '') delete process.env.MALLOC_ARENA_MAX;
+  delete process.env.ARENAS_GIVEN;
+}
+
 async function launch(program) {
   keepIgnored(process.env.SIGNALS_IGNORED);
   delete process.env.SIGNALS_IGNORED;
+  forgetArenas();
   for (const name of forgotten) process.on(name, () => {});
   for (const [name, text] of Object.entries(fatal)) {
     process.on(name, () => {

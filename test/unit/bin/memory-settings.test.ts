@@ -21,6 +21,22 @@ it.each([
   expect(stdout).toBe(`${arenas} --max-semi-space-size=8 ${ourProgram('etcd')} --name x`);
 });
 
+it.each([
+  ['nothing', {}, []],
+  ['what it was told', { MALLOC_ARENA_MAX: '3' }, ['3']],
+])('commands that it runs are told %s', async (_what, env, expected) => {
+  const spy = join(folder, 'environment.cjs');
+  writeFileSync(spy, "process.on('exit', () => console.log(JSON.stringify(process.env)));");
+  const { stdout } = await execa(ourProgram('etcd'), ['--version'], {
+    env: { PATH: process.env.PATH ?? '', NODE_OPTIONS: `--require ${spy}`, ...env },
+    extendEnv: false,
+  });
+  const left = JSON.parse(stdout.split('\n').at(-1) ?? '') as Record<string, string>;
+  expect(Object.entries(left).flatMap(([name, value]) => (/ARENA|IGNORED/.test(name) ? [value] : []))).toEqual(
+    expected,
+  );
+});
+
 it('and V8 takes the code cache all the same', async () => {
   const spy = join(folder, 'spy.cjs');
   writeFileSync(
