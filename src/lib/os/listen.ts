@@ -6,7 +6,7 @@ import tls from 'node:tls';
 import type { ListenOptions, NetworkAddress, NetworkListener, NetworkSocket } from '../network.js';
 import type { TlsContents, TlsPeer } from '../tls.js';
 import { certificateNames } from './client-address.js';
-import { nativeCalls } from './native.js';
+import { LISTEN_BACKLOG, nativeCalls } from './native.js';
 import { DialError, goError } from './net-error.js';
 import { described, liveliness, peerOf, remoteAddress } from './network-socket.js';
 import { contextOptions } from './tls-context.js';
@@ -61,7 +61,7 @@ export function listen(
       reject(goError('listen', address, 'bind', error as NodeJS.ErrnoException));
       return;
     }
-    server.listen(target, () => {
+    server.listen({ ...target, backlog: LISTEN_BACKLOG }, () => {
       server.removeAllListeners('error');
       // Accepting can fail for want of descriptors; the next connection may do better.
       server.on('error', (error) => options.onReject?.(error, { remoteAddress: '', serverName: '' }));

@@ -57,6 +57,12 @@ interface Koffi {
   errno(): number;
 }
 
+/**
+ * Connections that wait to be accepted: as many as the system allows (`net.core.somaxconn`), as Go's listeners do. Beyond
+ * Node's 511 the next ones would wait for a second, until they ask again.
+ */
+export const LISTEN_BACKLOG = 65_535;
+
 const F_OFD_SETLK = 37;
 const F_RDLCK = 0;
 const F_WRLCK = 1;
@@ -170,7 +176,6 @@ const SOCK_STREAM = 1;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
-const BACKLOG = 511;
 
 /** Node has an option for it from 22.12 on only. */
 function sharedListener(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCalls['listenShared'] {
@@ -194,7 +199,7 @@ function sharedListener(libc: ReturnType<Koffi['load']>, koffi: Koffi): NativeCa
       check('setsockopt', setOption(fd, SOL_SOCKET, name, on, on.length));
     const address = socketAddress(host, port);
     check('bind', bindCall(fd, address, address.length));
-    check('listen', listenCall(fd, BACKLOG));
+    check('listen', listenCall(fd, LISTEN_BACKLOG));
     return fd;
   };
 }

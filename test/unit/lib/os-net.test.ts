@@ -2,12 +2,12 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ListenOptions, NetworkAddress, NetworkListener, NetworkSocket } from '../../../src/lib/network.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { LossyProxy } from '../../support/lossy-proxy.js';
@@ -58,6 +58,14 @@ async function say(socket: Duplex, text: string): Promise<string> {
 }
 
 describe('in clear', () => {
+  it('lets as many connections wait for a busy member as the system allows', async () => {
+    const listen = vi.spyOn(net.Server.prototype, 'listen');
+    await using server = await echoing();
+    expect(portOf(server.address)).toBeGreaterThan(0);
+    expect(listen.mock.calls[0]?.[0]).toMatchObject({ backlog: 65_535 });
+    listen.mockRestore();
+  });
+
   it('moves bytes over TCP and knows both ends', async () => {
     await using server = await echoing();
     const dialed = await osNetwork.dial(server.address);
