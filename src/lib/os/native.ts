@@ -58,8 +58,8 @@ interface Koffi {
 }
 
 /**
- * Connections that wait to be accepted: as many as the system allows (`net.core.somaxconn`), as Go's listeners do. Beyond
- * Node's 511 the next ones would wait for a second, until they ask again.
+ * Connections that wait to be accepted: as many as the system allows (`net.core.somaxconn`), as Go's listeners do.
+ * Beyond Node's 511 the next ones would wait for a second, until they ask again.
  */
 export const LISTEN_BACKLOG = 65_535;
 
