@@ -2,10 +2,11 @@
  * That the simulation of whole members finds bugs: each fault built into them is caught, by a rule. Some of them here,
  * all of them (some minutes) with ALL_MUTANTS=1.
  */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from './members/report.js';
 import type { Outcome, simulateMembers } from './members/simulation.js';
-import { withMemberMutant } from './mutants/build.js';
+import { mutate, withMemberMutant } from './mutants/build.js';
 import { memberMutants } from './mutants/member-mutants.js';
 import type { Mutant } from './mutants/mutants.js';
 
@@ -39,6 +40,16 @@ describe('a mutant of members', () => {
       );
     },
     600_000,
+  );
+
+  it.each(memberMutants.map((mutant) => [mutant.name, mutant] as const))(
+    'has its places, be it hunted or not: %s',
+    (_name, { name, file, replace, also }) => {
+      for (const part of [{ name, file, replace }, ...(also === undefined ? [] : [{ name, ...also }])]) {
+        const source = readFileSync(new URL(`../../src/${part.file}`, import.meta.url), 'utf8');
+        expect(mutate(source, part)).not.toBe(source);
+      }
+    },
   );
 
   it('has a name of its own', () => {

@@ -57,7 +57,7 @@ export const memberMutants: readonly Mutant[] = [
     why: 'what was applied by a snapshot counts as not applied',
     isLong: true,
     file: 'member/snapshots/snapshot-installer.ts',
-    replace: [['this.deps.appliedRestored(snapshot, readConsistentIndex(backend));', '']],
+    replace: [['this.deps.appliedRestored(snapshot, backendIndex);', '']],
   },
   {
     name: 'snapshot-without-marker',
@@ -121,7 +121,7 @@ export const memberMutants: readonly Mutant[] = [
       ['await reads.linearizable();', ''],
       ['if (leader.aborted) { this.#ignored(); return; }', ''],
       ['next.leader.aborted ||', ''],
-      ['{ caller: leader }', '{}'],
+      ['{ caller: leader, trace }', '{ trace }'],
     ],
     also: {
       file: 'member/services/leases.ts',
