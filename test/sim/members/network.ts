@@ -97,8 +97,11 @@ class ProcessReceiver implements RaftReceiver {
   }
 
   async processSnapshot(...args: Parameters<RaftReceiver['processSnapshot']>): Promise<void> {
-    await this.clock.whenRunning();
-    return this.inner.processSnapshot(...args);
+    const gone = this.clock.ended.then(() => {
+      throw new Error('connection reset by peer');
+    });
+    await Promise.race([this.clock.whenRunning(), gone]);
+    await Promise.race([this.inner.processSnapshot(...args), gone]);
   }
 
   isRemoved(id: NodeId): boolean {

@@ -90,13 +90,20 @@ export class LifeClock implements Clock {
   isPaused = false;
   isOver = false;
   wallOffsetMs = 0;
+  /** When the process is gone. */
+  readonly ended: Promise<void>;
+  #end: () => void = () => {};
   #held: (() => void)[] = [];
 
   /** `rate`: 1.01 is one percent fast. */
   constructor(
     readonly world: World,
     readonly rate: number,
-  ) {}
+  ) {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
 
   monotonicMs(): number {
     return 5_000 + this.world.monotonicMs() * this.rate;
@@ -154,5 +161,6 @@ export class LifeClock implements Clock {
   end(): void {
     this.isOver = true;
     this.#held = [];
+    this.#end();
   }
 }
