@@ -134,9 +134,10 @@ describe.each([
     await using server = await start();
     await using channel = channelTo(server.port);
     await channel.connect();
+    // The server knows the deadline too, and may be the first to say so.
     expect(await failureOf(channel.unary(Echo.unary, 'wait', { timeoutMs: 30 }))).toMatchObject({
       code: 4,
-      message: 'context deadline exceeded',
+      message: expect.stringMatching(/^(context deadline|Deadline) exceeded$/),
     });
   });
 
