@@ -104,7 +104,8 @@ async function stream(
   request: HttpAsk,
   closing: AbortSignal,
 ): Promise<HttpAnswer> {
-  const { method, headers = {}, headersTimeoutMs, bodyTimeoutMs } = request;
+  const { body, method, headers = {}, headersTimeoutMs, bodyTimeoutMs } = request;
+  if (body !== undefined) throw new Error('a request for a stream has no body');
   const signal = request.signal === undefined ? closing : AbortSignal.any([request.signal, closing]);
   signal.throwIfAborted();
   const socket = await connect(options, target, signal);

@@ -338,12 +338,7 @@ it('goes on with writing and answering while a failpoint holds up applying, whos
 });
 
 it('held up before a save, is not heard of any more as a leader, though it has nothing to save', async () => {
-  const one = member([1n, 2n]);
-  await lead(one);
-  await one.receive({ type: MessageType.MsgVoteResp });
-  await one.sync();
-  await one.receive({ type: MessageType.MsgAppResp, index: 2 });
-  await one.sync();
+  const one = await leading();
   expect(one.node.isLeader).toBe(true);
   const { failpoints, release } = sleeping('raftBeforeSave');
   Object.assign(one.loop.deps, { failpoints });
