@@ -309,6 +309,19 @@ describe('checkpoints', () => {
     expect(lessor.takeCheckpoints(302 * second)).toEqual([]);
   });
 
+  test('of those that are due come in the order in which they became due', () => {
+    const { lessor } = open(options);
+    lessor.promote(0);
+    lessor.grant(2n, 1000, 0);
+    lessor.grant(1n, 1000, second);
+    expect(lessor.takeCheckpoints(400 * second)).toEqual([
+      [
+        { id: 2n, remainingTtlSeconds: 600 },
+        { id: 1n, remainingTtlSeconds: 601 },
+      ],
+    ]);
+  });
+
   test('go out a thousand leases a batch', () => {
     const { lessor } = open(options);
     lessor.promote(0);
@@ -346,6 +359,27 @@ describe('restore', () => {
     lessor.restore(other.backend);
     expect(lessor.list().map((it) => it.id)).toEqual([5n]);
     expect(lessor.leaseOf('a')).toBe(0n);
+  });
+
+  test('another backend leaves no deadline of a lease of the old one', () => {
+    const { lessor } = open();
+    lessor.promote(0);
+    lessor.grant(1n, 20, 0);
+    lessor.restore(open().backend);
+    expect(lessor.deadlines).toBe(0);
+    expect(lessor.takeExpired(3600 * second)).toEqual([]);
+  });
+
+  test('leases that were read before are not read a second time, when nothing else may run', () => {
+    const other = open();
+    other.lessor.grant(5n, 20, 0);
+    const { lessor } = open();
+    const steps = lessor.readInSteps(other.backend);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    other.backend.range = () => expect.unreachable();
+    lessor.restore(other.backend, step.value);
+    expect(lessor.list().map(({ id }) => id)).toEqual([5n]);
   });
 
   test('another backend may be read before, with pauses, however many leases it has', () => {

@@ -97,6 +97,14 @@ describe('a write or a sync that fails', () => {
   });
 });
 
+it('a log that could not be made durable leaves no lock behind', () => {
+  failing = 'sync m';
+  expect(create).toThrow('EIO');
+  failing = undefined;
+  // It has its name already: it is opened as any other.
+  openWal(disk, dir, start, options()).wal.close();
+});
+
 describe('what is durable', () => {
   it('is the entries of a full segment before the next one has its name', () => {
     const wal = create();

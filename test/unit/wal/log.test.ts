@@ -3,6 +3,7 @@ import { silentLogger } from '../../../src/lib/logger.js';
 import type { Entry, HardState } from '../../../src/raftpb/types.js';
 import { makeConfState } from '../../../src/raftpb/types.js';
 import { Encoder } from '../../../src/wal/encoder.js';
+import { paddingOf, putLengthWord } from '../../../src/wal/frame.js';
 import {
   createWal,
   hasWal,
@@ -34,6 +35,21 @@ const entry = (index: number, term = 1, size = 100): Entry => ({ type: 0, term, 
 const state = (commit: number, term = 1): HardState => ({ term, vote: 1n, commit });
 const wals = (disk: SimDisk): string[] => disk.list(dir).filter((name) => name.endsWith('.wal'));
 
+/** What a first segment begins with. */
+function headed(): Encoder {
+  const encoder = new Encoder(0);
+  encoder.crcRecord();
+  encoder.metadata(Buffer.from('meta'));
+  encoder.snapshot(Buffer.from([8, 0, 16, 0]));
+  return encoder;
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  for (; value >= 0x80; value = Math.floor(value / 0x80)) bytes.push((value % 0x80) | 0x80);
+  return [...bytes, value];
+}
+
 /** A log of `count` entries, with a marker at every tenth. */
 function logWith(disk: SimDisk, count: number): void {
   const wal = create(disk);
@@ -57,7 +73,7 @@ describe('save', () => {
 
   test('takes more in one write than it keeps memory for, and entries of all sizes', () => {
     const disk = newDisk();
-    const sizes = [0, 1, 7, 8, 100, 70_000, 3, 300_000, 60_000, 60_000, 5];
+    const sizes = [0, 1, 7, 8, 100, 70_000, 3, 300_000, 60_000, 60_000, 1_200_000, 5];
     const entries = sizes.map((size, at) => ({ ...entry(at + 1, 1, size), data: Buffer.alloc(size, at + 1) }));
     {
       using wal = create(disk);
@@ -263,10 +279,7 @@ describe('openWal', () => {
     const segment = (write: (encoder: Encoder) => void): SimDisk => {
       const disk = newDisk();
       disk.makeDir(dir);
-      const encoder = new Encoder(0);
-      encoder.crcRecord();
-      encoder.metadata(Buffer.from('meta'));
-      encoder.snapshot(Buffer.from([8, 0, 16, 0]));
+      const encoder = headed();
       write(encoder);
       disk.setContent(`${dir}/${first}`, Buffer.from(encoder.bytes()));
       return disk;
@@ -286,6 +299,64 @@ describe('openWal', () => {
     expect(refusal(segment((e) => [5, 4].map((t, i) => e.entry(entry(i + 1, t))))).message).toMatch(
       /entry 2 has term 4 after one of term 5/,
     );
+  });
+
+  test.each<[string, RegExp, (encoder: Encoder) => void]>([
+    ['an entry whose index is beyond what counts', /term or index out of range/, (e) => e.entry(entry(2 ** 53 - 1))],
+    ['an entry whose term is', /term or index out of range/, (e) => e.entry(entry(1, 2 ** 53 - 1))],
+    [
+      'a state whose term is',
+      /term or commit index out of range/,
+      (e) => e.state(encodeHardState(state(0, 2 ** 53 - 1))),
+    ],
+    [
+      'a state whose commit is',
+      /term or commit index out of range/,
+      (e) => e.state(encodeHardState(state(2 ** 53 - 1))),
+    ],
+    ['a vote without a term', /a vote or commit index without a term/, (e) => e.state(encodeHardState(state(0, 0)))],
+  ])('refuses %s', (_, message, write) => {
+    const disk = newDisk();
+    disk.makeDir(dir);
+    const encoder = headed();
+    write(encoder);
+    disk.setContent(`${dir}/${first}`, Buffer.from(encoder.bytes()));
+    expect(refusal(disk).message).toMatch(message);
+  });
+
+  test('takes the highest index and term that count', () => {
+    const disk = newDisk();
+    disk.makeDir(dir);
+    const encoder = headed();
+    encoder.entry(entry(1, 2 ** 53 - 2));
+    encoder.state(encodeHardState({ term: 2 ** 53 - 2, vote: 1n, commit: 2 ** 53 - 2 }));
+    disk.setContent(`${dir}/${first}`, Buffer.from(encoder.bytes()));
+    expect(refusal(disk)).toEqual({ code: undefined, message: '' });
+  });
+
+  test('refuses a crc record that carries data, in whatever order its fields are', () => {
+    const disk = newDisk();
+    disk.makeDir(dir);
+    const encoder = headed();
+    const { crc } = encoder;
+    // The data first (field 3), as no version writes it, then type (1) and crc (2).
+    const body = Buffer.from([0x1a, 1, 120, 0x08, 4, 0x10, ...varint(crc)]);
+    const frame = Buffer.alloc(8 + body.length + paddingOf(body.length));
+    putLengthWord(frame, 0, body.length);
+    body.copy(frame, 8);
+    disk.setContent(`${dir}/${first}`, Buffer.concat([encoder.bytes(), frame]));
+    expect(refusal(disk).message).toMatch(/a crc record with data/);
+  });
+
+  test('refuses a damaged record of the last segment, that no lost sector explains', () => {
+    const disk = newDisk();
+    logWith(disk, 3);
+    const bytes = disk.content(`${dir}/${first}`);
+    const at = bytes.lastIndexOf(120);
+    bytes[at] = 121;
+    disk.setContent(`${dir}/${first}`, bytes);
+    expect(refusal(disk)).toMatchObject({ code: 'ERR_WAL_CORRUPT', message: expect.stringMatching(/crc mismatch/) });
+    expect(disk.content(`${dir}/${first}`).equals(bytes)).toBe(true);
   });
 
   test('refuses a torn record in any segment but the last', () => {
