@@ -448,6 +448,17 @@ describe('defragmentation', () => {
     await backend.close();
   });
 
+  it('whose caller is gone before it begins does not even commit', async () => {
+    const disk = new MemoryDisk();
+    const backend = await opened(disk);
+    backend.put('key', number(1), bytes('x'));
+    const changes: string[] = [];
+    disk.beforeChange = (what) => changes.push(what);
+    await expect(backend.defrag({ aborted: true })).rejects.toThrow(AbandonedError);
+    expect([changes, backend.pendingOperations]).toEqual([[], 1]);
+    await backend.close();
+  });
+
   it('holds the lock of the new file', async () => {
     const disk = new MemoryDisk();
     const backend = await opened(disk);

@@ -124,6 +124,26 @@ describe('a database that takes the place of another', () => {
     await backend.close();
   });
 
+  test('has no commit go to the old one once it is asked for, however many wait', async () => {
+    const disk = newDisk(new MemoryDisk());
+    const backend = open(disk);
+    await fill(backend, 'old', 50);
+    await received(disk, '/snap/new.snap.db', 'new');
+    backend.put('lease', Buffer.from('a'), Buffer.from('x'));
+    const changes: string[] = [];
+    const running = backend.commit().then(() => {
+      disk.beforeChange = (what, path) => changes.push(`${what} ${path}`);
+    });
+    backend.put('lease', Buffer.from('b'), Buffer.from('x'));
+    const waiting = backend.commit();
+    await Promise.all([running, waiting, backend.replace('/snap/new.snap.db', () => {})]);
+    const renamed = changes.indexOf('rename /snap/db');
+    expect(renamed).toBeGreaterThanOrEqual(0);
+    expect(changes.slice(0, renamed)).not.toContain('write /snap/db');
+    expect(content(backend)).toBe('new×300');
+    await backend.close();
+  });
+
   test('ends a defragmentation of the old one, which begins anew (issue 20271)', async () => {
     for (let delay = 0; delay < 60; delay += 4) {
       const disk = newDisk(new MemoryDisk());
