@@ -122,6 +122,7 @@ async function receiving({ received = true, index = INDEX, failpoints = undefine
     alarms: { restore: () => seen('alarms') } as unknown as Alarms,
     auth: { restore: (from: FileBackend) => seen(`auth ${readConsistentIndex(from)}`) } as unknown as AuthStore,
     v2: {
+      v2Json: () => new Uint8Array(0),
       *restoreInSteps() {
         yield;
         return () => seen('v2');
