@@ -3,6 +3,7 @@
  * mutants in them (`mutants.ts`), and each run wakes one (`switch.ts`). A mutant meets only the tests that pass
  * through its place, and is killed by the first that fails or does not end.
  */
+import { ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -141,12 +142,7 @@ export class MutationRunner implements AsyncDisposable {
       }, 1.5 * limitMs);
       const failed = await this.#run([file], { on: id, limitMs, end: this.#end, tests });
       clearTimeout(timer);
-      if (late) {
-        // A pool one of whose workers was killed is slow from then on.
-        await this.#vitest?.close();
-        await this.#open();
-        return 'timed out';
-      }
+      if (late) return 'timed out';
       if (failed.length > 0) return 'killed';
     }
     return 'survived';
@@ -218,6 +214,8 @@ export class MutationRunner implements AsyncDisposable {
     const vitest = this.#vitest;
     if (vitest === undefined) throw new Error('not prepared');
     writeFileSync(this.#ordersFile, JSON.stringify(orders));
+    // That of the worker before, which may be anybody's by now.
+    rmSync(`${this.#ordersFile}.pid`, { force: true });
     const isFirst = orders.on < 0;
     vitest.config.bail = isFirst ? 0 : 1;
     vitest.config.testTimeout = isFirst ? LONGEST_TEST_MS : this.#longestTestMs(files, orders.tests);
@@ -252,8 +250,15 @@ export class MutationRunner implements AsyncDisposable {
   }
 }
 
-/** A worker that is ended leaves messages that cannot be sent to it; vitest would end this process because of them. */
+/**
+ * A worker that is ended leaves messages that cannot be sent to it. vitest would end this process because of them, and
+ * its pool, told of each by an error, would send another, without an end.
+ */
 function surviveWorkers(): void {
+  const { send } = ChildProcess.prototype;
+  ChildProcess.prototype.send = function (this: ChildProcess, ...message: unknown[]): boolean {
+    return this.connected && Reflect.apply(send, this, message);
+  };
   const fatal = new Set<unknown>(['unhandledRejection', 'uncaughtException']);
   for (const event of ['unhandledRejection', 'uncaughtException'] as const) process.on(event, () => {});
   const { on } = process;

@@ -21,6 +21,7 @@ test('so many as may end in a second are left alone, and each one more comes a s
 test('a window is of one second from the lease that begins it, that second included', () => {
   expect(putOff(1, 3000, 4000)).toEqual([0, 1000]);
   expect(putOff(1, 3000, 4001)).toEqual([0, 0]);
+  expect(putOff(1, 500, 1400)).toEqual([0, 1100]);
   expect(putOff(1, 0, 9000, 10_000, 11_001)).toEqual([0, 0, 1000, 0]);
 });
 
