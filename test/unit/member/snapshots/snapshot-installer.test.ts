@@ -198,7 +198,7 @@ describe('a snapshot that is installed', () => {
     expect([restored, events, names(store), installer.installing]).toEqual([[], [], ['old'], 0]);
   });
 
-  it('is read at once where that is quick, and with a turn for others each five milliseconds where it is not', async () => {
+  it('gives others a turn each five milliseconds where it takes so long to read', async () => {
     const pausesOf = async (step: number): Promise<number> => {
       const { installer, backend } = await receiving();
       let pauses = 0;
