@@ -35,7 +35,7 @@ export class Batch {
       const index = buffer.find(key);
       if (index >= 0) return buffer.values[index];
     }
-    return this.bolt.latestBucket(bucketBytes(bucket), bucket)?.get(key);
+    return this.bolt.latestBucket(bucketBytes(bucket), bucket)?.peek(key);
   }
 
   scanner(bucket: BucketName): Scanner {

@@ -30,7 +30,7 @@ export type Visit = (key: Uint8Array, value: Uint8Array) => unknown;
 export { LASTING_BYTES } from '../bolt/types.js';
 
 export interface BackendReader {
-  /** Borrowed bytes, or undefined. */
+  /** Bytes borrowed until the next call, those of `LASTING_BYTES` for good; undefined where there are none. */
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined;
   /** Visits `[start, end)` in byte order; `end` undefined = to the last key; `limit` 0 = all. */
   range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void;

@@ -3,17 +3,21 @@
  *
  * Node has no mmap, so a page costs one pread the first time. Single pages are read one by one and cached; a scan reads
  * ahead into a window of its own and leaves the cache to those that need it. Who looks up very many keys one after the
- * other, and keeps nothing, has a window whose memory is used again and again: fresh memory for every page would start
- * a collection of garbage for each 64 MB read.
+ * other, and keeps nothing, has a window whose memory is used again and again, and so has who looks up a key here and
+ * there, until it is asked for once more: fresh memory for every page would start a collection of garbage for each 64
+ * MB read.
  */
 import type { DiskFile } from '../lib/disk.js';
 import { BoltError } from './errors.js';
 import { type Page, type PagePlace, parseHeader, parsePage } from './page.js';
 import { PageCache } from './page-cache.js';
+import { LASTING_BYTES } from './types.js';
 
 const MAX_WINDOW_PAGES = 64;
 /** Misses that a scan answers page by page before it reads ahead: most ranges are short. */
 const MISSES_BEFORE_WINDOW = 2;
+/** Of so many pages that were peeked at it is known which. */
+const ASKED_PAGES = 4096;
 
 /** What one scan has read ahead. Its size follows how well the last one served. */
 export class ScanWindow {
@@ -42,6 +46,9 @@ export class Pager {
   /** Pages `[0, highWater)` may be read; moves with each commit. */
   highWater: number;
   #windowMemory: Uint8Array | undefined;
+  #peekMemory: Uint8Array | undefined;
+  #peeked: Page | undefined;
+  readonly #asked = new Uint32Array(ASKED_PAGES);
 
   constructor(path: string, file: DiskFile, options: { pageSize: number; highWater: number; cacheBytes: number }) {
     this.path = path;
@@ -61,6 +68,30 @@ export class Pager {
 
   page(id: number): Page {
     return this.cache.get(id) ?? this.#load(id);
+  }
+
+  /**
+   * As `page`, for one look. A leaf of one part that was not asked for lately is not cached but read over the one
+   * before it, of which `isPeeked` is false from then on.
+   */
+  peek(id: number): Page {
+    const cached = this.cache.get(id);
+    if (cached !== undefined) return cached;
+    const place = id % ASKED_PAGES;
+    if (this.#asked[place] === id || this.pageSize > LASTING_BYTES) return this.#load(id);
+    this.#asked[place] = id;
+    this.#peeked = undefined;
+    this.#peekMemory ??= Buffer.allocUnsafeSlow(this.pageSize);
+    const data = this.readRun(id, 1, this.#peekMemory);
+    const { leaf, overflow } = parseHeader(data, this.place(id));
+    if (!leaf || overflow > 0) return this.#load(id);
+    this.#peeked = parsePage(data, this.place(id), this.highWater);
+    return this.#peeked;
+  }
+
+  /** Whether `page` lies where the next peek may put another. */
+  isPeeked(page: Page): boolean {
+    return this.#peeked === page;
   }
 
   /** For one turn: what the last such window served is overwritten by what this one reads. */

@@ -1,7 +1,7 @@
 /** A bucket as one commit left it. */
 import { type BucketHeader, type Page, parseBucketHeader } from './page.js';
 import type { Pager } from './pager.js';
-import { findIn, leafByScan, leafFor, Walk, walkPage } from './tree.js';
+import { findIn, leafByScan, leafFor, leafToPeek, Walk, walkPage } from './tree.js';
 import { LASTING_BYTES, type ReadBucket, type VisitEntry } from './types.js';
 
 /** What keeps a reader from using a state that was released. */
@@ -20,6 +20,8 @@ export class PageBucket implements ReadBucket {
    * commit do not change while its buckets are in use.
    */
   #last: Page | undefined;
+  /** The same while it is there: others may have peeked since. */
+  #peeked: Page | undefined;
 
   constructor(pager: Pager, guard: Guard, header: BucketHeader) {
     this.#pager = pager;
@@ -40,6 +42,11 @@ export class PageBucket implements ReadBucket {
 
   get(key: Uint8Array): Uint8Array | undefined {
     return valueIn(this.#leafFor(key), key);
+  }
+
+  /** As `get`, for one look: bytes are borrowed until the next call, those of `LASTING_BYTES` for good. */
+  peek(key: Uint8Array): Uint8Array | undefined {
+    return valueIn(this.#leafToPeek(key), key);
   }
 
   /**
@@ -78,6 +85,19 @@ export class PageBucket implements ReadBucket {
     if (this.#last === undefined || !covers(this.#last, key))
       this.#last = leafFor(this.#pager, this.#pager.page(this.#rootId), key);
     return this.#last;
+  }
+
+  #leafToPeek(key: Uint8Array): Page {
+    this.#guard.assertOpen();
+    if (this.#inline !== undefined) return this.#inline;
+    if (this.#last !== undefined && covers(this.#last, key)) return this.#last;
+    const pager = this.#pager;
+    const peeked = this.#peeked;
+    if (peeked !== undefined && pager.isPeeked(peeked) && covers(peeked, key)) return peeked;
+    const leaf = leafToPeek(pager, pager.page(this.#rootId), key);
+    if (pager.isPeeked(leaf)) this.#peeked = leaf;
+    else this.#last = leaf;
+    return leaf;
   }
 }
 

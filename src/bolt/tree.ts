@@ -22,6 +22,16 @@ export function leafFor(pager: Pager, root: Page, key: Uint8Array): Page {
   return page;
 }
 
+/** The same for one look: see `Pager.peek`. */
+export function leafToPeek(pager: Pager, root: Page, key: Uint8Array): Page {
+  let page = root;
+  for (let depth = 0; !page.leaf; depth++) {
+    if (depth === MAX_DEPTH) throw pager.corrupt(page.id, `tree is deeper than ${MAX_DEPTH} pages`);
+    page = pager.peek(page.child(page.childFor(key)));
+  }
+  return page;
+}
+
 /** The same by a window: branches are cached, leaves are not. */
 export function leafByScan(pager: Pager, root: Page, key: Uint8Array, window: ScanWindow): Page {
   let page = root;

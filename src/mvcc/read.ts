@@ -8,7 +8,7 @@ import { CompactedError, FutureRevisionError } from './errors.js';
 import { type Found, findAt, type History } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { owned } from './key-value.js';
-import type { RangeOptions, RangeResult } from './types.js';
+import type { RangeOptions, RangeResult, VisitNumbers } from './types.js';
 
 /** `[start, end)` as the index takes it; `end` undefined = to the last key. */
 export interface Interval {
@@ -26,6 +26,12 @@ export function intervalOf(key: Uint8Array, end: Uint8Array | undefined): Interv
 export interface Horizon {
   readonly current: number;
   readonly compacted: number;
+}
+
+/** True for a deleted key as well: whoever visits goes on. */
+function numbersOf(history: History, visit: VisitNumbers): boolean {
+  if (typeof history === 'number') return visit(history, history, 1);
+  return history.version === 0 || visit(history.created, history.main, history.version);
 }
 
 export class RecordReader {
@@ -57,9 +63,10 @@ export class RecordReader {
 
     const interval = intervalOf(key, end);
     if (interval === undefined) {
-      const kv = this.get(latin1Text(key), atMain);
-      if (kv === undefined) return { kvs: [], count: 0 };
-      return { kvs: options.countOnly ? [] : [kv], count: 1 };
+      const history = this.#index.get(latin1Text(key));
+      if (history === undefined || !findAt(history, atMain, this.#found) || this.#found.tombstone)
+        return { kvs: [], count: 0 };
+      return { kvs: options.countOnly ? [] : [this.#load(this.#found)], count: 1 };
     }
     if (interval.end !== undefined && interval.end <= interval.start) return { kvs: [], count: 0 };
 
@@ -110,6 +117,16 @@ export class RecordReader {
       return visit(this.#borrow(found, scan)) !== false && seen < limit;
     });
     return { seen, last };
+  }
+
+  /** As `KeyReader.visitNumbers`. */
+  visitNumbers(key: Uint8Array, end: Uint8Array | undefined, visit: VisitNumbers): void {
+    const interval = intervalOf(key, end);
+    if (interval === undefined) {
+      const history = this.#index.get(latin1Text(key));
+      if (history !== undefined) numbersOf(history, visit);
+    } else if (interval.end === undefined || interval.end > interval.start)
+      this.#index.range(interval.start, interval.end, (_key, history) => numbersOf(history, visit));
   }
 
   #record(history: History, atMain: number): Uint8Array | undefined {

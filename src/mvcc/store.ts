@@ -33,6 +33,7 @@ import type {
   RangeOptions,
   RangeResult,
   StoreListener,
+  VisitNumbers,
   WriteTransaction,
 } from './types.js';
 import { type OperationCounts, type WriteTarget, WriteTxn } from './write-txn.js';
@@ -126,6 +127,11 @@ export class MvccStore implements KeyReader, WriteTarget {
 
   get(key: Uint8Array): Uint8Array | undefined {
     return this.reader.get(latin1Text(key), this.#current);
+  }
+
+  visitNumbers(key: Uint8Array, end: Uint8Array | undefined, visit: VisitNumbers): void {
+    this.counts.ranges++;
+    this.reader.visitNumbers(key, end, visit);
   }
 
   /**

@@ -46,7 +46,14 @@ export interface KeyReader {
   range(key: Uint8Array, end: Uint8Array | undefined, options: RangeOptions): RangeResult;
   /** Stored `KeyValue` bytes of one key as of now, owned by the caller; undefined when it does not exist. */
   get(key: Uint8Array): Uint8Array | undefined;
+  /**
+   * What the index knows of the keys of a range that there are now, in order, until `visit` answers false: nothing
+   * stored is read.
+   */
+  visitNumbers(key: Uint8Array, end: Uint8Array | undefined, visit: VisitNumbers): void;
 }
+
+export type VisitNumbers = (createRevision: number, modRevision: number, version: number) => boolean;
 
 /**
  * A write transaction: everything in it has one main revision. It is the only one open, and nothing but it writes until

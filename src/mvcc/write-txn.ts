@@ -9,7 +9,7 @@ import { isAlive } from './key-history.js';
 import type { KeyIndex } from './key-index.js';
 import { tombstoneRecord } from './key-value.js';
 import { intervalOf, type RecordReader } from './read.js';
-import type { Change, KeyLeases, RangeOptions, RangeResult, WriteTransaction } from './types.js';
+import type { Change, KeyLeases, RangeOptions, RangeResult, VisitNumbers, WriteTransaction } from './types.js';
 
 /** Revision keys only rise, so the backend may put each behind all others without a search. */
 const append = { append: true } as const;
@@ -73,6 +73,11 @@ export class WriteTxn implements WriteTransaction {
   get(key: Uint8Array): Uint8Array | undefined {
     this.#target.counts.ranges++;
     return this.#target.reader.get(latin1Text(key), this.revision);
+  }
+
+  visitNumbers(key: Uint8Array, end: Uint8Array | undefined, visit: VisitNumbers): void {
+    this.#target.counts.ranges++;
+    this.#target.reader.visitNumbers(key, end, visit);
   }
 
   put(key: Uint8Array, value: Uint8Array, lease: LeaseId): void {

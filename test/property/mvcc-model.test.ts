@@ -209,6 +209,14 @@ test('the store does what the list of everything says', async () => {
         switch (it.t) {
           case 'range': {
             const revision = revisionAt(model, it.at);
+            const numbers: unknown[] = [];
+            parts.store.visitNumbers(
+              bytes(it.key),
+              it.end === undefined ? undefined : bytes(it.end),
+              (create, mod, version) => numbers.push({ create, mod, version }) !== it.limit,
+            );
+            const present = model.range(it.key, it.end, model.current).slice(0, it.limit === 0 ? undefined : it.limit);
+            expect(numbers).toEqual(present.map(({ create, mod, version }) => ({ create, mod, version })));
             const ask = () =>
               parts.store.range(bytes(it.key), it.end === undefined ? undefined : bytes(it.end), {
                 revision,

@@ -21,6 +21,7 @@ export class MemoryBackend implements Backend {
   readonly buckets = new Map<BucketName, Bucket>();
   sizeBytes = 0;
   sizeInUseBytes = 0;
+  readonly #lent = Buffer.alloc(LASTING_BYTES);
 
   createBucket(bucket: BucketName): void {
     if (!this.buckets.has(bucket)) this.buckets.set(bucket, { keys: [], values: new Map() });
@@ -32,19 +33,17 @@ export class MemoryBackend implements Backend {
     return found;
   }
 
+  /** What it lends is overwritten by the next call, as far as it may be. */
   get(bucket: BucketName, key: Uint8Array): Uint8Array | undefined {
-    return this.bucket(bucket).values.get(text(key));
+    const value = this.bucket(bucket).values.get(text(key));
+    if (value === undefined || value.length >= LASTING_BYTES) return value;
+    this.#lent.fill(0xee).set(value);
+    const lent = this.#lent.subarray(0, value.length);
+    return Buffer.isBuffer(value) ? lent : new Uint8Array(lent.buffer, lent.byteOffset, lent.length);
   }
 
-  /** What it lends is overwritten by the next call, as far as it may be. */
   scanner(bucket: BucketName): Scanner {
-    const memory = Buffer.alloc(LASTING_BYTES);
-    return (key) => {
-      const value = this.get(bucket, key);
-      if (value === undefined || value.length >= LASTING_BYTES) return value;
-      memory.fill(0xee).set(value);
-      return memory.subarray(0, value.length);
-    };
+    return (key) => this.get(bucket, key);
   }
 
   range(bucket: BucketName, start: Uint8Array, end: Uint8Array | undefined, limit: number, visit: Visit): void {

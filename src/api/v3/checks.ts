@@ -48,7 +48,8 @@ function checkTxnShape(request: TxnRequest, options: CheckOptions, maxOps: numbe
   for (const compare of request.compare) {
     if (compare.key.length === 0) throw new EtcdError('emptyKey');
   }
-  for (const op of [...request.success, ...request.failure]) checkOp(op, options, maxOps - longest);
+  for (const op of request.success) checkOp(op, options, maxOps - longest);
+  for (const op of request.failure) checkOp(op, options, maxOps - longest);
 }
 
 function checkOp({ request }: RequestOp, options: CheckOptions, maxOps: number): void {

@@ -22,6 +22,7 @@ interface Writes {
 
 /** True when `ops` would write some key twice. */
 export function writesOverlap(ops: readonly RequestOp[]): boolean {
+  if (ops.length === 0 || (ops.length === 1 && ops[0]?.request.case !== 'requestTxn')) return false;
   return collect(ops) === undefined;
 }
 

@@ -49,7 +49,8 @@ export class Alarms {
   }
 
   has(type: AlarmType): boolean {
-    return this.list(type).length > 0;
+    for (const { alarm } of this.#raised.values()) if (alarm === type) return true;
+    return false;
   }
 }
 

@@ -286,6 +286,4 @@ export class EntryApplier {
     this.#confStateChanged = false;
     writeConfState(backend, this.#confState);
   }
-
-  /** As etcd's warnOfExpensiveRequest. */
 }

@@ -45,15 +45,18 @@ interface Path {
  * it a write.
  */
 export function isReadOnlyTxn(txn: TxnRequest): boolean {
-  return [...txn.success, ...txn.failure].every(({ request }) => request.case === 'requestRange');
+  return txn.success.every(isRange) && txn.failure.every(isRange);
 }
+
+const isRange = ({ request }: RequestOp): boolean => request.case === 'requestRange';
 
 /** Whether a read-only transaction may be answered from local state. */
 export function isSerializableTxn(txn: TxnRequest): boolean {
-  return [...txn.success, ...txn.failure].every(
-    ({ request }) => request.case !== 'requestRange' || request.value.serializable,
-  );
+  return txn.success.every(isSerializable) && txn.failure.every(isSerializable);
 }
+
+const isSerializable = ({ request }: RequestOp): boolean =>
+  request.case !== 'requestRange' || request.value.serializable;
 
 /** Throws EtcdError; then nothing has changed. */
 export function checkedPath(reader: KeyReader, txn: TxnRequest, context: TxnContext): Path {
@@ -211,6 +214,19 @@ function checkRevision(revision: number, context: TxnContext): void {
 
 /** Every key of the range must satisfy it. */
 function holds(reader: KeyReader, compare: Compare): boolean {
+  if (compare.target === CompareTarget.VALUE || compare.target === CompareTarget.LEASE)
+    return holdsForStored(reader, compare);
+  let isAny = false;
+  let holds = true;
+  reader.visitNumbers(compare.key, compare.rangeEnd, (createRevision, modRevision, version) => {
+    isAny = true;
+    holds = matches(compare, KeyValue.create({ createRevision, modRevision, version }));
+    return holds;
+  });
+  return isAny ? holds : holdsForNone(compare);
+}
+
+function holdsForStored(reader: KeyReader, compare: Compare): boolean {
   const found = reader.range(compare.key, compare.rangeEnd, { revision: 0, limit: 0, countOnly: false }).kvs;
   if (found.length === 0) return holdsForNone(compare);
   return found.every((bytes) => matches(compare, KeyValue.decode(bytes)));

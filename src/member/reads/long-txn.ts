@@ -11,6 +11,7 @@ import type { MvccStore } from '../../mvcc/store.js';
 import {
   type Compare,
   type RangeRequest,
+  type RequestOp,
   type ResponseHeader,
   type TxnRequest,
   TxnResponse,
@@ -43,13 +44,13 @@ export function touchesMany(txn: TxnRequest, store: Pick<MvccStore, 'keysIn'>): 
     if (rangeEnd.length > 0) left -= store.keysIn(key, rangeEnd);
     return left < 0;
   };
+  const isHeavyOp = ({ request }: RequestOp): boolean => {
+    if (request.case === 'requestTxn') return isHeavy(request.value);
+    if (request.case === 'requestRange') return mayBeLong(request.value) && isTooMuch(request.value);
+    return request.case === 'requestDeleteRange' && isTooMuch(request.value);
+  };
   const isHeavy = ({ compare, success, failure }: TxnRequest): boolean =>
-    compare.some(isTooMuch) ||
-    [...success, ...failure].some(({ request }) => {
-      if (request.case === 'requestTxn') return isHeavy(request.value);
-      if (request.case === 'requestRange') return mayBeLong(request.value) && isTooMuch(request.value);
-      return request.case === 'requestDeleteRange' && isTooMuch(request.value);
-    });
+    compare.some(isTooMuch) || success.some(isHeavyOp) || failure.some(isHeavyOp);
   return isHeavy(txn);
 }
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { openBolt } from '../../../src/bolt/bolt.js';
+import { type Bolt, openBolt } from '../../../src/bolt/bolt.js';
 import { FileBuilder } from '../../../src/bolt/builder.js';
 import { checkBolt } from '../../../src/bolt/check.js';
 import { compactInto } from '../../../src/bolt/compact.js';
 import type { BoltError } from '../../../src/bolt/errors.js';
 import { decodeMeta } from '../../../src/bolt/meta.js';
 import { LeafNode } from '../../../src/bolt/node.js';
+import type { PageBucket } from '../../../src/bolt/read-bucket.js';
 import { streamState } from '../../../src/bolt/stream.js';
 import { LASTING_BYTES, type ReadBucket, type WriteTx } from '../../../src/bolt/types.js';
 import { MemoryDisk } from '../../support/memory-disk.js';
@@ -37,26 +38,26 @@ function keysOf(bucket: ReadBucket | undefined): string[] {
   return keys;
 }
 
-describe('a scanner', () => {
-  /** Of every size that a page may hold or not, written in an order of their own. */
-  const sizeOf = (at: number): number => (at % 97 === 0 ? 20_000 : at % 31 === 0 ? 5000 : 10 + (at % 300));
-  const contentOf = (at: number, size = sizeOf(at)): string => `${at}:`.padEnd(size, String(at));
-  const COUNT = 3000;
+/** Of every size that a page may hold or not, written in an order of their own. */
+const sizeOf = (at: number): number => (at % 97 === 0 ? 20_000 : at % 31 === 0 ? 5000 : 10 + (at % 300));
+const contentOf = (at: number, size = sizeOf(at)): string => `${at}:`.padEnd(size, String(at));
+const COUNT = 3000;
 
-  function filled(cacheBytes: number, size?: number) {
-    const disk = new MemoryDisk();
-    const bolt = openBolt(disk, '/db');
-    const tx = bolt.beginWrite();
-    const bucket = inBucket(tx);
-    for (let step = 0; step < COUNT; step++) {
-      const at = (step * 7) % COUNT;
-      bucket.put(number(at * 2), bytes(contentOf(at, size)));
-    }
-    tx.commit();
-    bolt.close();
-    return openBolt(disk, '/db', { cacheBytes });
+function filled(cacheBytes: number, size?: number) {
+  const disk = new MemoryDisk();
+  const bolt = openBolt(disk, '/db');
+  const tx = bolt.beginWrite();
+  const bucket = inBucket(tx);
+  for (let step = 0; step < COUNT; step++) {
+    const at = (step * 7) % COUNT;
+    bucket.put(number(at * 2), bytes(contentOf(at, size)));
   }
+  tx.commit();
+  bolt.close();
+  return openBolt(disk, '/db', { cacheBytes });
+}
 
+describe('a scanner', () => {
   it.each([
     ['in order', (at: number) => at],
     ['in any order', (at: number) => (at * 1009) % COUNT],
@@ -83,6 +84,60 @@ describe('a scanner', () => {
     const before = bolt.pager.cache.bytes;
     for (let at = 0; at < COUNT; at++) expect(text(scan?.(number(at * 2)) ?? bytes('none'))).toBe(contentOf(at, 250));
     expect(bolt.pager.cache.bytes - before).toBeLessThan(64 * 1024);
+    bolt.close();
+  });
+});
+
+describe('a look at a key', () => {
+  const bucketOf = (bolt: Bolt) => {
+    const bucket = bolt.latestBucket(bytes('key'), 'key');
+    if (bucket === undefined) throw new Error('no bucket');
+    return bucket;
+  };
+
+  it('finds what a lookup finds, whoever looks at another key meanwhile, and large values last', () => {
+    const bolt = filled(64 * 1024);
+    const one = bolt.beginRead().bucket(bytes('key')) as PageBucket | undefined;
+    const other = bucketOf(bolt);
+    const lasting: [number, Uint8Array][] = [];
+    for (let step = 0; step < 2 * COUNT; step++) {
+      const at = (step * 1009) % COUNT;
+      const next = (at + 1 + (step % 5)) % COUNT;
+      for (const [bucket, at_] of [[one, at] as const, [other, next] as const]) {
+        const found = bucket?.peek(number(at_ * 2));
+        expect(text(found ?? bytes('none'))).toBe(contentOf(at_));
+        if (found !== undefined && sizeOf(at_) >= LASTING_BYTES) lasting.push([at_, found]);
+        expect(bucket?.peek(number(at_ * 2 + 1))).toBeUndefined();
+      }
+    }
+    for (const [at, found] of lasting) expect(text(found)).toBe(contentOf(at));
+    bolt.close();
+  });
+
+  it('fills the cache with what is looked at more than once', () => {
+    const bolt = filled(1 << 20, 250);
+    const bucket = bucketOf(bolt);
+    const before = bolt.pager.cache.bytes;
+    const lookAtAll = () => {
+      for (let at = 0; at < COUNT; at++)
+        expect(text(bucket.peek(number(at * 2)) ?? bytes('none'))).toBe(contentOf(at, 250));
+    };
+    lookAtAll();
+    expect(bolt.pager.cache.bytes - before).toBeLessThan(64 * 1024);
+    lookAtAll();
+    expect(bolt.pager.cache.bytes - before).toBeGreaterThan(COUNT * 250);
+    bolt.close();
+  });
+
+  it('sees what a commit has changed', () => {
+    const bolt = filled(64 * 1024, 250);
+    expect(text(bucketOf(bolt).peek(number(500)) ?? bytes('none'))).toBe(contentOf(250, 250));
+    for (const value of ['changed', 'once more']) {
+      const tx = bolt.beginWrite();
+      tx.bucket(bytes('key'))?.put(number(500), bytes(value));
+      tx.commit();
+      expect(text(bucketOf(bolt).peek(number(500)) ?? bytes('none'))).toBe(value);
+    }
     bolt.close();
   });
 });

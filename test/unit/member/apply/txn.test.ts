@@ -75,6 +75,22 @@ describe('a comparison', () => {
   });
 });
 
+it('compares numbers without a look at what is stored', () => {
+  const member = filled();
+  const reads: unknown[] = [];
+  const { get } = member.backend;
+  member.backend.get = (bucket, key) => {
+    reads.push(bucket);
+    return get.call(member.backend, bucket, key);
+  };
+  for (const target of [Of.VERSION, Of.CREATE, Of.MOD]) {
+    ran(member, [compare('a', target, Is.GREATER, { case: undefined }, 'c')]);
+  }
+  expect(reads).toEqual([]);
+  ran(member, [compare('a', Of.LEASE, Is.GREATER, { case: undefined })]);
+  expect(reads).toEqual(['key']);
+});
+
 describe('a transaction', () => {
   const version = (key: string, value: number) => compare(key, Of.VERSION, Is.EQUAL, { case: 'version', value });
 
