@@ -3,6 +3,7 @@ import * as grpcJs from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { createGrpcServer } from '../../../src/grpc/server.js';
 import type { Channel, ClientStream, GrpcError } from '../../../src/grpc/types.js';
+import { Session } from '../../../src/http2/session.js';
 import { osClock } from '../../../src/lib/os/clock.js';
 import { osNetwork } from '../../../src/lib/os/net.js';
 import { duplexPair } from '../../support/duplex-pair.js';
@@ -206,6 +207,16 @@ describe('a channel', () => {
     stream.cancel();
   });
 
+  it('takes messages of 4 MiB, unless it is told otherwise', async () => {
+    await using server = await serve(echoServer({ maxReceiveBytes: 8 * 1024 * 1024 }));
+    await using channel = channelTo(server.port);
+    const most = 4 * 1024 * 1024;
+    expect(await channel.unary(Echo.unary, 'x'.repeat(most))).toHaveLength(most);
+    expect((await failureOf(channel.unary(Echo.unary, 'x'.repeat(most + 1)))).message).toBe(
+      `grpc: received message larger than max (${most + 1} vs. ${most})`,
+    );
+  });
+
   it('refuses metadata that HTTP cannot carry, without harm to other calls', async () => {
     await using server = await serve(echoServer());
     await using channel = channelTo(server.port);
@@ -303,7 +314,8 @@ describe('a channel', () => {
   });
 
   it('says whose deadline it was, where the server is the first to notice', async () => {
-    const clock = new ManualClock();
+    // Timers come at whole milliseconds: the time is over half a one before that.
+    const clock = new ManualClock(1_000_000.5);
     const [ours, theirs] = duplexPair();
     const log = new FrameLog(PREFACE.length);
     await using channel = channelTo(0, { clock, dial: async () => ({ socket: theirs }) });
@@ -328,6 +340,44 @@ describe('a channel', () => {
     await sent(3);
     ours.write(refused(3));
     expect((await early).message).toBe('the server says so');
+
+    const canceled = (id: number): Buffer => frame(T.RST_STREAM, 0, id, uint32(8));
+    const cut = failureOf(channel.unary(Echo.unary, 'x', { timeoutMs: 10 }));
+    await sent(5);
+    ours.write(canceled(5));
+    expect((await cut).message).toBe('stream terminated by RST_STREAM with error code: CANCEL');
+    const late = [7, 9, 11].map(() => failureOf(channel.unary(Echo.unary, 'x', { timeoutMs: 10 })));
+    await sent(11);
+    await clock.advance(10);
+    ours.write(Buffer.concat([refused(7), canceled(9), frame(T.RST_STREAM, 0, 11, uint32(2))]));
+    expect((await Promise.all(late)).map(({ message }) => message)).toEqual([
+      'context deadline exceeded',
+      'context deadline exceeded',
+      'stream terminated by RST_STREAM with error code: INTERNAL_ERROR',
+    ]);
+    ours.destroy();
+  });
+
+  it('tells the server how long it still waits, the time it has waited for a connection left out', async () => {
+    const clock = new ManualClock();
+    const [ours, theirs] = duplexPair();
+    const told: (number | undefined)[] = [];
+    const server = createGrpcServer({ clock });
+    server.unary(Echo.unary, (request, call) => {
+      told.push(call.timeoutMs);
+      return request;
+    });
+    new Session(ours, { role: 'server', clock, onStream: (...stream) => server.handle(...stream) }).start();
+    let connect = (): void => {};
+    const opened = new Promise<void>((resolve) => {
+      connect = resolve;
+    });
+    await using channel = channelTo(0, { clock, dial: () => opened.then(() => ({ socket: theirs })) });
+    const calls = [channel.unary(Echo.unary, 'x', { timeoutMs: 5000 }), channel.unary(Echo.unary, 'x')];
+    await clock.advance(1000);
+    connect();
+    await Promise.all(calls);
+    expect(told).toEqual([4000, undefined]);
     ours.destroy();
   });
 

@@ -55,6 +55,15 @@ describe('deadlines', () => {
     expect(fired).toEqual(['later@10']);
   });
 
+  it('set when all others have passed are kept as well', async () => {
+    const { clock, fired, set } = wheel();
+    set('first', 10);
+    await clock.advance(20);
+    set('second', 10);
+    await clock.advance(20);
+    expect(fired).toEqual(['first@10', 'second@30']);
+  });
+
   it('of years wait for years', async () => {
     const { clock, fired, set } = wheel();
     const yearMs = 365 * 86_400_000;
