@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { constants, createHmac, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { JwtTokens } from '../../../src/auth/jwt-tokens.js';
 import { type JwtMethod, parseTokenOptions } from '../../../src/auth/token-options.js';
@@ -58,6 +58,29 @@ describe.each(['RS256', 'RS512', 'PS256', 'PS384', 'ES256', 'ES384', 'ES512', 'H
     });
   },
 );
+
+/** RFC 7518, section 3.1, and RFC 8037: with which sum and how each method signs. */
+const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+const jose = { dsaEncoding: 'ieee-p1363' } as const;
+it.each([
+  ['RS256', 'sha256', pairs.rsa, {}],
+  ['RS384', 'sha384', pairs.rsa, {}],
+  ['RS512', 'sha512', pairs.rsa, {}],
+  ['PS256', 'sha256', pairs.rsa, pss],
+  ['PS384', 'sha384', pairs.rsa, pss],
+  ['PS512', 'sha512', pairs.rsa, pss],
+  ['ES256', 'sha256', pairs.p256, jose],
+  ['ES384', 'sha384', pairs.p384, jose],
+  ['ES512', 'sha512', pairs.p521, jose],
+  ['EdDSA', undefined, pairs.ed, {}],
+] as const)('%s is what others take it for', (method, hash, { privateKey, publicKey }, how) => {
+  const [header, claims, signature = ''] = made(method).tokenOf(login, nowMs).split('.');
+  const signed = Buffer.from(`${header}.${claims}`);
+  expect(verify(hash, signed, { key: publicKey, ...how }, Buffer.from(signature, 'base64url'))).toBe(true);
+  const theirs = `${base64({ alg: method })}.${base64(good)}`;
+  const written = sign(hash, Buffer.from(theirs), { key: privateKey, ...how }).toString('base64url');
+  expect(made(method).find(`${theirs}.${written}`, at).t).toBe('identity');
+});
 
 describe('a JSON web token', () => {
   it('has the shape that etcd gives it', () => {
