@@ -43,6 +43,27 @@ export async function runCommand(
   run: typeof runProgram = runProgram,
   wallMs: () => number = Date.now,
 ): Promise<CommandOutcome> {
+  const { stdin, said, exitCode } = startCommand(image, words, { run, wallMs });
+  stdin.end(input);
+  return { exitCode: await exitCode, ...said };
+}
+
+/** A command under way: what is typed, and what it has said so far. */
+export interface RunningCommand {
+  readonly stdin: PassThrough;
+  readonly said: { readonly stdout: string; readonly stderr: string };
+  readonly exitCode: Promise<number>;
+}
+
+export function startCommand(
+  image: ProgramImage,
+  words: readonly string[],
+  {
+    run = runProgram,
+    wallMs = Date.now,
+    env = {},
+  }: Partial<Pick<Terminal, 'env' | 'wallMs'>> & { run?: typeof runProgram },
+): RunningCommand {
   const said = { stdout: '', stderr: '' };
   const into = (stream: 'stdout' | 'stderr'): Writable =>
     new Writable({
@@ -51,15 +72,9 @@ export async function runCommand(
         done();
       },
     });
-  const io: Terminal = {
-    env: {},
-    stdin: new PassThrough().end(input),
-    stdout: into('stdout'),
-    stderr: into('stderr'),
-    wallMs,
-  };
-  const exitCode = await run(image, words, io);
-  return { exitCode, ...said };
+  const stdin = new PassThrough();
+  const exitCode = run(image, words, { env, stdin, stdout: into('stdout'), stderr: into('stderr'), wallMs });
+  return { stdin, said, exitCode };
 }
 
 /** A row of a table of commands: the words, the exit code, what stdout says, and what is typed. */
