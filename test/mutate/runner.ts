@@ -17,9 +17,12 @@ import type { Notes, Orders } from './switch.js';
 
 /** More mutants than any file has. */
 const IDS_PER_FILE = 8192;
-/** Tests may take that much longer than without a mutant, and so much on top, before their file is given up. */
+/**
+ * Tests may take that much longer than without a mutant, and so much on top, before their file is given up: a machine
+ * that is busy by then may take ten seconds to start a process.
+ */
 const PATIENCE = 3;
-const SPARE_MS = 5000;
+const SPARE_MS = 20_000;
 /** The same for a single test: most of those that hang only wait. */
 const SPARE_TEST_MS = 2000;
 const LONGEST_TEST_MS = 10_000;
