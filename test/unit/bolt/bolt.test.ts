@@ -497,6 +497,26 @@ describe('copies', () => {
     expect(checkBolt(copy).problems).toEqual([]);
   });
 
+  it('of deep trees have full branches on every level', () => {
+    const disk = new MemoryDisk();
+    const bolt = openBolt(disk, '/db');
+    const tx = bolt.beginWrite();
+    // Three or four of them in a page: a branch, as a leaf.
+    for (let i = 0; i < 700; i++) inBucket(tx).put(Buffer.concat([number(i), Buffer.alloc(1000)]), bytes(`v${i}`));
+    tx.commit();
+    const file = disk.open('/copy', 'create');
+    let steps = 0;
+    for (const _ of compactInto(bolt.beginRead(), file)) steps++;
+    file.close();
+    const copy = openBolt(disk, '/copy');
+    expect(dump(copy.beginRead().root)).toEqual(dump(bolt.beginRead().root));
+    expect(checkBolt(copy)).toMatchObject({ problems: [], freePages: 0, entries: 700 });
+    const leaves = Math.ceil(700 / 3);
+    expect(copy.meta.highWater).toBeLessThan(leaves + leaves / 2 + 10);
+    // Two for each 256 KiB that are full, and one for the bucket.
+    expect(steps).toBe(3);
+  });
+
   it('of an empty database are empty databases', () => {
     const disk = new MemoryDisk();
     const file = disk.open('/copy', 'create');

@@ -236,4 +236,87 @@ describe('the check', () => {
     expect(report.problems[0]).toMatchObject({ offset: first.at });
     expect(report.entries).toBeGreaterThan(20);
   });
+
+  describe('says of a page', () => {
+    const file = smallFile();
+    const whole = openBolt(diskWith(file), '/db', { readOnly: true });
+    const root = whole.latestBucket(bytes('key'), 'key')?.rootId ?? 0;
+    const branch = whole.pager.page(root);
+    const child = (at: number): number => branch.child(at);
+    /** Where the element is in the file. */
+    const element = (page: number, at: number): number => page * PAGE + 16 + at * 16;
+    /** Where its key is: the offset in the element comes first in a branch, after the flags in a leaf. */
+    const keyAt = (page: number, at: number): number => {
+      const start = element(page, at);
+      return start + file.readUInt32LE(whole.pager.page(page).leaf ? start + 4 : start);
+    };
+    const lastOf = (page: number): number => whole.pager.page(page).count - 1;
+
+    const found = (damage: (damaged: Buffer) => void): [number, string][] => {
+      const damaged = Buffer.from(file);
+      damage(damaged);
+      const { problems } = checkBolt(openBolt(diskWith(damaged), '/db', { readOnly: true }));
+      return problems.map(({ pageId, problem }) => [pageId, problem]);
+    };
+
+    it('that two branches, or two elements of one, name it', () => {
+      const twice = found((damaged) => {
+        damaged.writeBigUInt64LE(BigInt(child(0)), element(root, 1) + 8);
+        damaged.set(whole.pager.page(child(0)).key(0), keyAt(root, 1));
+      });
+      expect(twice).toContainEqual([child(0), 'page is used in two places']);
+    });
+
+    it('that it is empty, where that cannot be', () => {
+      expect(found((damaged) => damaged.writeUInt16LE(0, child(1) * PAGE + 10))).toEqual([
+        [child(1), 'leaf page below a branch is empty'],
+      ]);
+    });
+
+    it('that it begins below, or ends beyond, what its parent says', () => {
+      const higher = Buffer.from(whole.pager.page(child(1)).key(1));
+      expect(found((damaged) => damaged.set(higher, keyAt(root, 1)))).toEqual([
+        [child(1), 'first key is below what its parent says'],
+      ]);
+      const beyond = Buffer.from(whole.pager.page(child(2)).key(0));
+      expect(found((damaged) => damaged.set(beyond, keyAt(child(1), lastOf(child(1)))))).toEqual([
+        [child(1), "last key is not below its parent's next"],
+      ]);
+    });
+
+    it('that a key is there twice, or is empty', () => {
+      const first = Buffer.from(whole.pager.page(child(1)).key(0));
+      expect(found((damaged) => damaged.set(first, keyAt(child(1), 1)))).toEqual([
+        [child(1), 'key 1 does not come after the one before it'],
+      ]);
+      const problems = found((damaged) => damaged.writeUInt32LE(0, element(child(1), 2) + 8));
+      expect(problems).toContainEqual([child(1), 'key 2 is empty']);
+    });
+
+    it('that what it has for a bucket is none', () => {
+      const small = whole.latestBucket(bytes('key'), 'key')?.rootId ?? 0;
+      expect(small).toBe(root);
+      const problems = found((damaged) => damaged.writeUInt32LE(1, element(child(1), 0)));
+      expect(problems).toHaveLength(1);
+      expect(problems[0]?.[0]).toBe(child(1));
+    });
+  });
+
+  it('ends its report after a thousand lines', () => {
+    const disk = new MemoryDisk();
+    const file = disk.open('/db', 'create');
+    const builder = new FileBuilder(file, PAGE);
+    const key = new BucketBuilder(builder, 0n);
+    // Two in a leaf: each of those that is emptied is a line.
+    for (let i = 0; i < 2400; i++) key.add(bytes(`key-${String(i).padStart(4, '0')}`), Buffer.alloc(900, i), false);
+    const top = new BucketBuilder(builder, 0n);
+    top.add(bytes('key'), key.finish(), true);
+    builder.finish(top.finishTree(), 0n, 9);
+    file.close();
+    const damaged = disk.content('/db');
+    for (let page = 2; page * PAGE < damaged.length; page++)
+      if (damaged.readUInt16LE(page * PAGE + 8) === 2 && damaged.readUInt16LE(page * PAGE + 10) === 2)
+        damaged.writeUInt16LE(0, page * PAGE + 10);
+    expect(checkBolt(openBolt(diskWith(damaged), '/db', { readOnly: true })).problems).toHaveLength(1000);
+  });
 });

@@ -168,4 +168,43 @@ describe('a database of real bbolt with branch pages, overflow, nested buckets a
       problem: 'page is both in use and on the stored freelist',
     });
   });
+
+  it('is found damaged where its stored free list is none, does not fit, or is out of order', () => {
+    const { freelistId = 0, highWater } = openBolt(diskWith(database), '/db', { readOnly: true }).meta;
+    const at = freelistId * 4096;
+    const problems = (damage: (damaged: Buffer) => void): string[] => {
+      const damaged = Buffer.from(database);
+      damage(damaged);
+      const report = checkBolt(openBolt(diskWith(damaged), '/db', { readOnly: true }));
+      return report.problems.filter(({ pageId }) => pageId === freelistId).map(({ problem }) => problem);
+    };
+    expect(problems(() => {})).toEqual([]);
+    expect(problems((damaged) => damaged.writeUInt16LE(2, at + 8))).toEqual(['page is not a freelist']);
+    expect(problems((damaged) => damaged.writeBigUInt64LE(77n, at))).toEqual(['page is not a freelist']);
+    // 510 are all that fit behind the header of a page.
+    expect(problems((damaged) => damaged.writeUInt16LE(511, at + 10))).toEqual([
+      'freelist of 511 pages does not fit into 4096 bytes',
+    ]);
+    expect(problems((damaged) => damaged.writeBigUInt64LE(1n, at + 16))).toEqual([
+      'freelist entry 0 is page 1, after 1',
+    ]);
+    expect(problems((damaged) => damaged.writeBigUInt64LE(BigInt(highWater), at + 16))[0]).toBe(
+      `freelist entry 0 is page ${highWater}, after 1`,
+    );
+  });
+
+  it('may store a free list whose length does not fit into its header', () => {
+    const { freelistId = 0 } = openBolt(diskWith(database), '/db', { readOnly: true }).meta;
+    const at = freelistId * 4096;
+    const long = Buffer.from(database);
+    const count = long.readUInt16LE(at + 10);
+    long.copyWithin(at + 24, at + 16, at + 16 + count * 8);
+    long.writeUInt16LE(0xffff, at + 10);
+    long.writeBigUInt64LE(BigInt(count), at + 16);
+    expect(checkBolt(openBolt(diskWith(long), '/db', { readOnly: true })).problems).toEqual([]);
+    long.writeBigUInt64LE(510n, at + 16);
+    expect(checkBolt(openBolt(diskWith(long), '/db', { readOnly: true })).problems[0]?.problem).toBe(
+      'freelist of 510 pages does not fit into 4096 bytes',
+    );
+  });
 });

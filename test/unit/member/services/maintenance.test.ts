@@ -85,7 +85,7 @@ describe('a hash of the keys', () => {
     expect(done).toEqual(['hashKv 40']);
   });
 
-  it('is computed anew where that is asked for, and always by 3.4, which has none at the compacted revision', async () => {
+  it('is computed anew where that is asked for, and always by 3.4, which has none once compacted', async () => {
     await maintaining().hashKv(9, { computed: true });
     await maintaining('3.4').hashKv(10);
     await maintaining('3.4').hashKv(8);
