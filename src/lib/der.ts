@@ -32,18 +32,27 @@ export class DerError extends Error {
 export function derValues(bytes: Buffer): DerValue[] {
   const values: DerValue[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const tag = bytes[at] ?? 0;
-    const first = bytes[at + 1];
-    if (first === undefined) throw new DerError('a value without a length');
-    const count = first < 0x80 ? 0 : first - 0x80;
-    if (first === 0x80 || count > 4 || at + 2 + count > bytes.length) throw new DerError('a length that is none');
-    const length = count === 0 ? first : bytes.readUIntBE(at + 2, count);
-    const start = at + 2 + count;
-    if (start + length > bytes.length) throw new DerError('a value longer than what holds it');
-    values.push({ tag, content: bytes.subarray(start, start + length) });
-    at = start + length;
+    const { value, end } = derValueAt(bytes, at);
+    values.push(value);
+    at = end;
   }
   return values;
+}
+
+/** One value, and where it ends. Throws DerError, in the words of Go's encoding/asn1. */
+export function derValueAt(bytes: Buffer, at: number): { readonly value: DerValue; readonly end: number } {
+  const tag = bytes[at];
+  if (tag === undefined) throw new DerError('asn1: syntax error: sequence truncated');
+  const first = bytes[at + 1];
+  if (first === undefined) throw new DerError('asn1: syntax error: truncated tag or length');
+  if (first === 0x80) throw new DerError('asn1: syntax error: indefinite length found (not DER)');
+  const count = first < 0x80 ? 0 : first - 0x80;
+  if (count > 4) throw new DerError('asn1: structure error: length too large');
+  const start = at + 2 + count;
+  if (start > bytes.length) throw new DerError('asn1: syntax error: truncated tag or length');
+  const end = start + (count === 0 ? first : bytes.readUIntBE(at + 2, count));
+  if (end > bytes.length) throw new DerError('asn1: syntax error: data truncated');
+  return { value: { tag, content: bytes.subarray(start, end) }, end };
 }
 
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
@@ -73,10 +82,4 @@ function base128(number: number): number[] {
   const digits = [number % 128];
   for (let left = Math.floor(number / 128); left > 0; left = Math.floor(left / 128)) digits.unshift((left % 128) + 128);
   return digits;
-}
-
-/** The bytes of a PEM block of this kind, or the file itself where it is no PEM. */
-export function derOf(file: Buffer, label: string): Buffer {
-  const block = new RegExp(`-----BEGIN ${label}-----([^-]+)-----END ${label}-----`).exec(file.toString('latin1'));
-  return block === null ? file : Buffer.from(block[1] ?? '', 'base64');
 }

@@ -45,13 +45,13 @@ function checked(options: TlsOptions): () => TlsContents {
     revokedSerials: clientCrlFile === '' ? undefined : () => revokedSerials(readFile(clientCrlFile)),
     verifyPeer: requireClientCert ? verifyPeer : undefined,
   };
-  let last: (TlsContents & { cert: Buffer; key: Buffer }) | undefined;
+  let last: { readonly cert: Buffer; readonly key: Buffer; readonly contents: TlsContents } | undefined;
   return () => {
     const cert = readFile(certFile);
     const key = readFile(keyFile);
     if (last === undefined || !last.cert.equals(cert) || !last.key.equals(key))
-      last = { ...fixed, ...checkPair({ cert, key }) };
-    return last;
+      last = { cert, key, contents: { ...fixed, ...checkPair({ cert, key }) } };
+    return last.contents;
   };
 }
 

@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { DerTag, der, derList, derOid } from '../der.js';
+import { pemOf } from '../go/pem.js';
 import type { Logger } from '../logger.js';
 
 export interface SelfSigned {
@@ -70,9 +71,8 @@ function makeCertificate(contents: Contents): { readonly cert: string; readonly 
   );
   const signature = sign('sha512', toBeSigned, privateKey);
   const bytes = der(DerTag.sequence, toBeSigned, algorithm, der(DerTag.bitString, Buffer.of(0), signature));
-  const lines = bytes.toString('base64').replace(/(.{64})(?=.)/g, '$1\n');
   return {
-    cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
+    cert: pemOf({ type: 'CERTIFICATE', bytes }),
     key: privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
   };
 }

@@ -6,6 +6,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
+import { pemBlocks } from '../go/pem.js';
 import { alertText } from '../go/tls-alerts.js';
 import type { TlsContents } from '../tls.js';
 import { authorities } from './tls-context.js';
@@ -26,6 +27,8 @@ const tlsTexts: Readonly<Record<string, string>> = {
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls: client offered only unsupported versions',
   ERR_SSL_NO_SHARED_CIPHER: 'tls: no cipher suite supported by both client and server',
   INVALID_CA: `${FAILED} invalid CA certificate`,
+  PATH_LENGTH_EXCEEDED: `${FAILED} too many intermediates for path length constraint`,
+  UNSPECIFIED: `${FAILED} unhandled critical extension, or a name that its authority may not sign for`,
   INVALID_PURPOSE: `${FAILED} certificate specifies an incompatible key usage`,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
@@ -51,9 +54,23 @@ export function refusalOfClient(socket: tls.TLSSocket, { ca }: Pick<TlsContents,
   const error: unknown = socket.authorizationError ?? undefined;
   if (error !== undefined) {
     const code = error instanceof Error ? String((error as NodeJS.ErrnoException).code) : String(error);
-    if (!judgedOtherwise.has(code) || !isTrusted(chain, ca)) return tlsTexts[code] ?? `${FAILED} ${code}`;
+    if (!judgedOtherwise.has(code) || !isTrusted(chain, ca)) {
+      const text = tlsTexts[code] ?? `${FAILED} ${code}`;
+      return text === OUTDATED ? text + howOutdated(chain) : text;
+    }
   }
   return undefined;
+}
+
+function howOutdated(chain: readonly X509Certificate[]): string {
+  const now = new Date();
+  const rfc3339 = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
+  for (const { validFrom, validTo } of chain) {
+    const [from, to] = [new Date(validFrom), new Date(validTo)];
+    if (now < from) return `: current time ${rfc3339(now)} is before ${rfc3339(from)}`;
+    if (now > to) return `: current time ${rfc3339(now)} is after ${rfc3339(to)}`;
+  }
+  return '';
 }
 
 /** The certificates that the client sent, its own first. */
@@ -127,12 +144,11 @@ function isTrusted(chain: readonly X509Certificate[], ca: TlsContents['ca']): bo
   return false;
 }
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
 /** All certificates of PEM files. Throws when one cannot be read. */
 export function certificatesOf(ca: TlsContents['ca']): X509Certificate[] {
   if (ca === undefined) return [];
   return authorities(ca)
-    .flatMap((file) => file.toString().match(PEM_CERTIFICATE) ?? [])
-    .map((pem) => new X509Certificate(pem));
+    .flatMap((file) => pemBlocks(typeof file === 'string' ? Buffer.from(file) : file))
+    .filter(({ type }) => type === 'CERTIFICATE')
+    .map(({ bytes }) => new X509Certificate(bytes));
 }

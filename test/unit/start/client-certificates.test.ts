@@ -112,7 +112,14 @@ describe('a CA file alone', () => {
       'certificate has expired or is not yet valid',
     ],
   ])('refuses one %s, and says why', async (_name, certificate, reason) => {
-    expect(await meet(base, certificate)).toEqual({ refused: `${failed} ${reason}` });
+    const { refused } = await meet(base, certificate);
+    expect(refused?.replace(/: current time \S+Z is after \S+Z$/, '')).toBe(`${failed} ${reason}`);
+  });
+
+  it('says when one that has expired was good', async () => {
+    const notAfter = new Date('2020-01-02T03:04:05Z');
+    const { refused } = await meet(base, issue({ by: authority, commonNames: ['root'], notAfter }));
+    expect(refused).toMatch(/ not yet valid: current time 2\d{3}-\S+Z is after 2020-01-02T03:04:05Z$/);
   });
 
   it('takes one for any purpose, with an authority between too', async () => {
@@ -224,6 +231,19 @@ describe('revoked certificates', () => {
   it('nobody comes in while the list cannot be read', async () => {
     const tls = { ...base, clientCrlFile: '/nowhere/list.crl' };
     expect(await meet(tls, other)).toEqual({ refused: 'open /nowhere/list.crl: no such file or directory' });
+  });
+
+  const none = revocationList([]);
+  it.each<[string, Buffer, string]>([
+    ['there are two', Buffer.concat([none, list]), 'x509: trailing data after CRL'],
+    ['something comes after it', Buffer.concat([list, Buffer.from('\n')]), 'x509: trailing data after CRL'],
+    ['it is cut', list.subarray(0, -1), 'asn1: syntax error: data truncated'],
+    ['it is empty', Buffer.of(), 'asn1: syntax error: sequence truncated'],
+    ['it is none', Buffer.from([4, 1, 0]), 'x509: malformed crl'],
+  ])('nobody comes in while %s', async (_what, file, refused) => {
+    const tls = { ...base, clientCrlFile: folder.write('bad.crl', file) };
+    expect(await meet(tls, other)).toEqual({ refused });
+    expect(await meet(tls, revoked)).toEqual({ refused });
   });
 });
 
