@@ -112,10 +112,11 @@ const deprecated = (name: string, value: string): string =>
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'panic', 'fatal'];
 
-/** Levels as zap names them; the empty word is info. */
+/** Levels as zap names them, in any case; the empty word is info. Nothing is logged as `dpanic`. */
 export function parseLogLevel(text: string): LogLevel | undefined {
   if (text === '') return 'info';
-  return levels.find((level) => level === text || level.toUpperCase() === text);
+  const word = text.toLowerCase();
+  return word === 'dpanic' ? 'panic' : levels.find((level) => level === word);
 }
 
 /** How an unknown level ends in a panic. */

@@ -129,10 +129,13 @@ export const kinds = {
     show: (value) => value.join(','),
     fromFile: (value) => unique(splitList(fileString(value))),
   } satisfies Kind<readonly string[]>,
-  /** A comma string on the command line, a list or (before 3.5.15) one text in the file. */
+  /**
+   * A comma string on the command line, a list or (before 3.5.15) one text in the file. An empty string names one that
+   * nobody has: it must not let everybody in.
+   */
   nameList: {
     isBool: false,
-    parse: (text) => unique(splitList(text)),
+    parse: (text) => unique(text.split(',')),
     show: (value) => value.join(','),
     fromFile: (value) => unique(typeof value === 'string' ? splitList(value) : fileList(value)),
   } satisfies Kind<readonly string[]>,

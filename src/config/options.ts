@@ -50,6 +50,9 @@ const clusterState: Kind<'new' | 'existing'> = {
   },
 };
 
+/** In the file none is one, on the command line an error. */
+const years: Kind<number> = { ...kinds.uint, fromFile: (value) => kinds.uint.fromFile(value) || 1 };
+
 /** Origins: URLs, or `*`. */
 const origins: Kind<readonly string[]> = {
   ...kinds.words,
@@ -313,8 +316,8 @@ const named = {
     'Take the certificate of a member wherever it calls from.',
     peerTls('skip-client-san-verification'),
   ),
-  'self-signed-cert-validity': security(kinds.uint, 1, 'Years for which a certificate holds that the member makes.'),
-  'cipher-suites': security(kinds.list, [], "Suites of TLS 1.2 to allow, by Go's names (none: the usual ones)."),
+  'self-signed-cert-validity': security(years, 1, 'Years for which a certificate holds that the member makes.'),
+  'cipher-suites': security(kinds.filledList, [], "Suites of TLS 1.2 to allow, by Go's names (none: the usual ones)."),
   'tls-min-version': security(kinds.string, 'TLS1.2', 'Oldest version of TLS to take: TLS1.2 or TLS1.3.'),
   'tls-max-version': security(kinds.string, '', 'Newest version of TLS to take: TLS1.2, TLS1.3, or the newest.'),
   'enable-v2': clustering(kinds.bool, false, 'Serve the v2 API.'),

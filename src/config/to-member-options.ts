@@ -37,7 +37,7 @@ export function toMemberOptions(values: Values, emulate: EmulatedVersion): Membe
     discovery: discoveryOptions(values),
     clientTls: clientTls(values),
     peerTls: peerTls(values),
-    selfSignedCertValidityYears: orDefault(values['self-signed-cert-validity'], 1),
+    selfSignedCertValidityYears: values['self-signed-cert-validity'],
     enableV2: values['enable-v2'],
     v2Stage: values['v2-deprecation'],
     v2OverV3Prefix: values['experimental-enable-v2v3'],

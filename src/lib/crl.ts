@@ -3,7 +3,7 @@
  * is counts. https://www.rfc-editor.org/rfc/rfc5280#section-5.1
  */
 import { DerError, DerTag, type DerValue, derValueAt, derValues } from './der.js';
-import { pemBlocks } from './go/pem.js';
+import { pemBlocks } from './pem.js';
 
 /** Lower-case hex without leading zero bytes, as Node gives a certificate's. `file` is PEM or DER; throws DerError. */
 export function revokedSerials(file: Buffer): ReadonlySet<string> {

@@ -93,8 +93,9 @@ export interface TlsPeer {
    * certificate.
    */
   readonly commonName: string | undefined;
-  /** DNS names and IP addresses of the peer's verified certificate. */
-  readonly altNames: readonly string[];
+  /** What the peer's verified certificate is issued for. */
+  readonly dnsNames: readonly string[];
+  readonly addresses: readonly string[];
   /** `TLSv1.3` */
   readonly version: string;
   readonly cipher: string;

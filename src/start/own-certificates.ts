@@ -6,12 +6,11 @@
  */
 import type { ListenUrl, MemberOptions } from '../config/member-options.js';
 import type { Logger } from '../lib/logger.js';
-import { selfSigned } from '../lib/os/self-signed.js';
+import { type SelfSigned, selfSigned } from '../lib/os/self-signed.js';
 import { hasAuthorities, hasCertificate, type TlsOptions } from '../lib/tls.js';
+import { FatalStartError } from './fatal-start-error.js';
 
-/**
- * The options with the names of the files that were made. Throws an Error when the data directory cannot be written to.
- */
+/** The options with the names of the files that were made. Throws FatalStartError when they cannot be made. */
 export function withOwnCertificates(options: MemberOptions, logger: Logger): MemberOptions {
   const { dataDir, selfSignedCertValidityYears: validityYears } = options;
   const own = (tls: TlsOptions, kind: 'client' | 'peer', urls: readonly ListenUrl[]): TlsOptions => {
@@ -24,13 +23,15 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
     if (ignored.length > 0) {
       logger.warn(`ignoring options about certificates of ${kind}s since auto TLS asks for none`, { ignored });
     }
-    const { certFile, keyFile } = selfSigned({
-      folder: `${dataDir}/fixtures/${kind}`,
-      hosts: urls.map(({ host, text }) => (host === '' ? text.replace(/^\w+:\/\//, '') : host)),
-      validityYears,
-      forClients: kind === 'peer',
-      logger,
-    });
+    const made = (): SelfSigned =>
+      selfSigned({
+        folder: `${dataDir}/fixtures/${kind}`,
+        hosts: urls.map(({ host, text }) => (host === '' ? text.replace(/^\w+:\/\//, '') : host)),
+        validityYears,
+        forClients: kind === 'peer',
+        logger,
+      });
+    const { certFile, keyFile } = orFatal(made, `failed to get ${kind} self-signed certs`);
     return {
       ...tls,
       certFile,
@@ -51,6 +52,14 @@ export function withOwnCertificates(options: MemberOptions, logger: Logger): Mem
     clientTls: own(options.clientTls, 'client', [...options.listenClientUrls, ...options.listenClientHttpUrls]),
     peerTls: own(options.peerTls, 'peer', options.listenPeerUrls),
   };
+}
+
+function orFatal<T>(work: () => T, message: string): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new FatalStartError(message, { error: cause instanceof Error ? cause.message : String(cause) });
+  }
 }
 
 /** What is demanded of certificates of clients, by the names that the configuration file has for it. */

@@ -48,8 +48,10 @@ export function openPeerConnections(options: MemberOptions, logger: Logger): Pee
  * where all peers are in clear.
  */
 export function peerTls(options: TlsOptions): () => TlsContents {
-  refuseNamesOfBothKinds(options);
-  if (hasCertificate(options)) checkFiles(options);
+  if (hasCertificate(options)) {
+    checkFiles(options);
+    refuseNamesOfBothKinds(options);
+  }
   if (hasAuthorities(options)) readTls({ trustedCaFile: options.trustedCaFile });
   const verifyPeer = nameCheck(options);
   return () => ({ ...readTls(options), verifyPeer });

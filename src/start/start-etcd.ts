@@ -56,6 +56,7 @@ async function runProxy(
     // It stops only when it is asked to.
     return { ended: new Promise(() => {}), close: () => proxy.close() };
   } catch (cause) {
+    if (cause instanceof FatalStartError) throw cause;
     throw new FatalStartError('discovery failed', { error: cause instanceof Error ? cause.message : String(cause) });
   }
 }

@@ -6,6 +6,7 @@
 import { revokedSerials } from '../lib/crl.js';
 import { goQuote } from '../lib/go/quote.js';
 import { tlsLimits } from '../lib/go/tls.js';
+import { isIssuedFor } from '../lib/os/certificate-names.js';
 import { refusalOfAddress } from '../lib/os/client-address.js';
 import { readFile } from '../lib/os/read-file.js';
 import { systemAuthorities } from '../lib/os/system-authorities.js';
@@ -109,12 +110,3 @@ export function nameCheck({
 }
 
 const goList = (names: readonly string[]): string => `[${names.map(goQuote).join(' ')}]`;
-
-/** As crypto/x509's VerifyHostname: the alternative names alone count, and a wildcard stands for one label. */
-function isIssuedFor({ altNames }: TlsPeer, name: string): boolean {
-  const wanted = name.toLowerCase().replace(/\.$/, '');
-  return altNames.some((each) => {
-    const alt = each.toLowerCase();
-    return alt === wanted || (alt.startsWith('*.') && wanted.slice(wanted.indexOf('.')) === alt.slice(1));
-  });
-}

@@ -5,9 +5,9 @@
  * client/pkg/transport/listener_tls.go.
  */
 import { lookup, reverse } from 'node:dns/promises';
-import net from 'node:net';
 import { goQuote } from '../go/quote.js';
 import type { TlsPeer } from '../tls.js';
+import { plainAddress } from './certificate-names.js';
 
 /**
  * A lookup that takes longer is as good as none: whoever connects must not hold up the handshake for as long as its
@@ -17,20 +17,15 @@ const LOOKUP_TIMEOUT_MS = 5000;
 
 /** undefined = it is. `remoteAddress` is `127.0.0.1:40312`, or `@` for a unix socket. */
 export async function refusalOfAddress(peer: TlsPeer, remoteAddress: string): Promise<string | undefined> {
-  const { addresses, dns: names } = certificateNames(peer);
-  if (peer.altNames.length === 0 || remoteAddress === '@') return undefined;
+  const { addresses, dnsNames: names } = peer;
+  if (addresses.length + names.length === 0 || remoteAddress === '@') return undefined;
   const host = remoteAddress.slice(0, remoteAddress.lastIndexOf(':')).replace(/^\[|\]$/g, '');
-  if (addresses.some((address) => plain(address) === plain(host))) return undefined;
+  if (addresses.includes(plainAddress(host))) return undefined;
   if (names.length === 0) return `x509: certificate is valid for ${addresses.join(', ')}, not ${host}`;
   const { found, failure } = await leadTo(names, host);
   if (found) return undefined;
   const why = failure === undefined ? '' : ` (${failure})`;
   return `tls: ${goQuote(host)} does not match any of DNSNames [${names.map(goQuote).join(' ')}]${why}`;
-}
-
-/** One spelling for each address. */
-function plain(address: string): string {
-  return net.isIPv6(address) ? new URL(`http://[${address}]`).hostname : address;
 }
 
 async function leadTo(
@@ -51,7 +46,7 @@ async function leadTo(
   for (const name of patterns) {
     try {
       const addresses = await within(lookup(name, { all: true }));
-      if (addresses.some(({ address }) => plain(address) === plain(host))) return { found: true };
+      if (addresses.some(({ address }) => plainAddress(address) === plainAddress(host))) return { found: true };
     } catch (error) {
       failure = `lookup ${name}: ${reasonOf(error)}`;
     }
@@ -74,11 +69,4 @@ async function within<T>(work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-export function certificateNames({ altNames }: TlsPeer): { readonly addresses: string[]; readonly dns: string[] } {
-  return {
-    addresses: altNames.filter((name) => net.isIP(name) !== 0),
-    dns: altNames.filter((name) => net.isIP(name) === 0),
-  };
 }

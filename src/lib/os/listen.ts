@@ -5,7 +5,6 @@ import { dirname } from 'node:path';
 import tls from 'node:tls';
 import type { ListenOptions, NetworkAddress, NetworkListener, NetworkSocket } from '../network.js';
 import type { TlsContents, TlsPeer } from '../tls.js';
-import { certificateNames } from './client-address.js';
 import { LISTEN_BACKLOG, nativeCalls } from './native.js';
 import { DialError, goError } from './net-error.js';
 import { described, liveliness, peerOf, remoteAddress } from './network-socket.js';
@@ -113,7 +112,7 @@ function secureAcceptor(
   });
   const refuse = (socket: tls.TLSSocket, error: Error, peer?: TlsPeer): void => {
     // As Go, which knows a certificate only once it was verified.
-    const names = peer?.commonName === undefined ? undefined : certificateNames(peer);
+    const names = peer?.commonName === undefined ? undefined : { addresses: peer.addresses, dns: peer.dnsNames };
     onReject?.(error, { remoteAddress: whence(socket), serverName: serverNameOf(socket), names });
     socket.on('error', () => {}).destroy();
   };

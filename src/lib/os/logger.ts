@@ -70,12 +70,25 @@ function openOutput(output: string, { journalSocket, rotation, wallMs }: LoggerO
   let fd: number;
   try {
     if (rotation !== undefined) return new RotatingFile(output, rotation, wallMs);
-    fd = openSync(textOrBytes(output), 'a', 0o644);
+    fd = openSync(textOrBytes(pathOf(output)), 'a', 0o644);
   } catch (cause) {
-    const text = `open sink ${goQuote(output)}: ${pathErrorText('open', output, cause)}`;
+    if (cause instanceof LogOutputError) throw cause;
+    const text = `open sink ${goQuote(output)}: ${pathErrorText('open', pathOf(output), cause)}`;
     throw new LogOutputError(text, { cause });
   }
   return { ...descriptor(fd), close: () => closeSync(fd) };
+}
+
+/** As zap: a path that is not absolute may be a URL, of a file alone. Throws LogOutputError. */
+function pathOf(output: string): string {
+  const scheme = output.startsWith('/') ? undefined : /^([a-z][a-z\d+.-]*):/i.exec(output)?.[1]?.toLowerCase();
+  if (scheme === undefined) return output;
+  const refused = (why: string): LogOutputError => new LogOutputError(`open sink ${goQuote(output)}: ${why}`);
+  if (scheme !== 'file') throw refused(`no sink found for scheme ${goQuote(scheme)}`);
+  const url = URL.canParse(output) ? new URL(output) : undefined;
+  if (url === undefined) throw refused(`can't parse ${goQuote(output)} as a URL`);
+  if (url.host !== '') throw refused(`file URLs must leave host empty or use localhost: got ${output}`);
+  return decodeURIComponent(url.pathname);
 }
 
 const descriptor = (fd: number): Output => ({ write: (line) => writeAll(fd, line), close: () => {} });

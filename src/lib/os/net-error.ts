@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { systemErrorText } from '../go/system-error.js';
 import type { NetworkAddress } from '../network.js';
+import { namesIn } from './certificate-names.js';
 import { lookUpError } from './look-up-error.js';
 import { tlsText } from './tls-verify.js';
 
@@ -57,15 +58,13 @@ export function tlsError(error: NodeJS.ErrnoException): Error {
 function nameMismatch(error: Error): string {
   const { host, cert } = error as { host?: unknown; cert?: { subjectaltname?: string } };
   const wanted = String(host);
-  const prefix = net.isIP(wanted) === 0 ? 'DNS:' : 'IP Address:';
-  const names = (cert?.subjectaltname ?? '')
-    .split(', ')
-    .filter((entry) => entry.startsWith(prefix))
-    .map((entry) => entry.slice(prefix.length));
+  const { dnsNames, addresses } = namesIn(cert?.subjectaltname);
+  const isName = net.isIP(wanted) === 0;
+  const names = isName ? dnsNames : addresses;
   const why =
     names.length > 0
       ? `certificate is valid for ${names.join(', ')}, not ${wanted}`
-      : prefix === 'DNS:'
+      : isName
         ? `certificate is not valid for any names, but wanted to match ${wanted}`
         : `cannot validate certificate for ${wanted} because it doesn't contain any IP SANs`;
   return `tls: failed to verify certificate: x509: ${why}`;

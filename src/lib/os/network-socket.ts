@@ -5,6 +5,7 @@ import type tls from 'node:tls';
 import { alertText } from '../go/tls-alerts.js';
 import type { NetworkSocket } from '../network.js';
 import type { TlsPeer } from '../tls.js';
+import { namesIn } from './certificate-names.js';
 import { hostPort } from './net-error.js';
 
 /**
@@ -41,7 +42,7 @@ export function peerOf(socket: tls.TLSSocket): TlsPeer {
   return {
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
     commonName: known ? lastOf(certificate.subject?.CN) : undefined,
-    altNames: known ? altNamesOf(certificate.subjectaltname) : [],
+    ...namesIn(known ? certificate.subjectaltname : ''),
     version: socket.getProtocol() ?? '',
     cipher: socket.getCipher().standardName,
   };
@@ -51,11 +52,4 @@ export function peerOf(socket: tls.TLSSocket): TlsPeer {
 function lastOf(names: unknown): string {
   const last: unknown = Array.isArray(names) ? names.at(-1) : names;
   return typeof last === 'string' ? last : '';
-}
-
-function altNamesOf(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(', ')
-    .filter((entry) => entry.startsWith('DNS:') || entry.startsWith('IP Address:'))
-    .map((entry) => entry.slice(entry.indexOf(':') + 1));
 }

@@ -8,8 +8,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { DerTag, der, derList, derOid } from '../der.js';
-import { pemOf } from '../go/pem.js';
 import type { Logger } from '../logger.js';
+import { pemOf } from '../pem.js';
 
 export interface SelfSigned {
   readonly certFile: string;
@@ -27,14 +27,21 @@ export interface SelfSignedOptions {
 }
 
 const YEAR_MS = 365 * 24 * 3_600_000;
+/** What a certificate has that does not end (RFC 5280, section 4.1.2.5). `etcd-diff:` etcd's number overflows. */
+const NO_END_MS = Date.parse('9999-12-31T23:59:59Z');
 
-/** Throws an Error with the system's reason when the folder cannot be written to. */
+/** Throws an Error for a validity of nothing, or with the system's reason when the folder cannot be written to. */
 export function selfSigned({ folder, hosts, validityYears, forClients, logger }: SelfSignedOptions): SelfSigned {
+  if (validityYears === 0) {
+    const error = 'selfSignedCertValidity is invalid,it should be greater than 0';
+    logger.warn('cannot generate cert', { error });
+    throw new Error(error);
+  }
   const files = { certFile: path.resolve(folder, 'cert.pem'), keyFile: path.resolve(folder, 'key.pem') };
   if (fs.existsSync(files.certFile) && fs.existsSync(files.keyFile)) return files;
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const notBefore = new Date();
-  const notAfter = new Date(notBefore.getTime() + validityYears * YEAR_MS);
+  const notAfter = new Date(Math.min(notBefore.getTime() + validityYears * YEAR_MS, NO_END_MS));
   logger.warn('automatically generate certificates', {
     'certificate-validity-bound-not-after': notAfter.toISOString(),
   });

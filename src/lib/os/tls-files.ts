@@ -4,8 +4,8 @@
  */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { type PemBlock, pemBlocks, pemOf } from '../go/pem.js';
 import { tlsLimits } from '../go/tls.js';
+import { type PemBlock, pemBlocks, pemOf } from '../pem.js';
 import type { TlsContents, TlsOptions } from '../tls.js';
 import { readFile } from './read-file.js';
 

@@ -6,8 +6,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
-import { pemBlocks } from '../go/pem.js';
 import { alertText } from '../go/tls-alerts.js';
+import { pemBlocks } from '../pem.js';
 import type { TlsContents } from '../tls.js';
 import { authorities } from './tls-context.js';
 

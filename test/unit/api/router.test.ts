@@ -28,7 +28,7 @@ async function ask(
   const logger = new RecordingLogger();
   const route = createRouter({ access: { cors: ['*'], hostWhitelist: ['*'], ...access, logger }, emulate, handlers });
   const tls = secure
-    ? { alpn: undefined, commonName: undefined, altNames: [], version: 'TLSv1.3', cipher: '' }
+    ? { alpn: undefined, commonName: undefined, dnsNames: [], addresses: [], version: 'TLSv1.3', cipher: '' }
     : undefined;
   const request: HttpRequest = {
     method,

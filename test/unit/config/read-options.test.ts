@@ -477,6 +477,8 @@ describe('checks', () => {
     '--auto-tls=false',
     '--discovery-fallback=exit',
     '--log-level=DEBUG',
+    '--log-level=Info',
+    '--log-level=dPanic',
     '--log-level=',
   ])('let %s pass', (word) => {
     expect(refusal(read([word, '--advertise-client-urls=http://a:1']))).toBe('taken');
@@ -679,6 +681,18 @@ describe('checks', () => {
     expect(() =>
       createLogger({ level: 'info', format: 'json', outputs: [''], timestampDigits: 6, wallMs: () => 0 }),
     ).toThrow('open sink "": open : no such file or directory');
+  });
+
+  it('name an empty word where they are given empty, which nobody is called and no suite', () => {
+    const words = ['--client-cert-allowed-hostname=', '--peer-cert-allowed-cn=', '--peer-cert-allowed-hostname='];
+    expect(member(words)).toMatchObject({
+      clientTls: { allowedHostnames: [''] },
+      peerTls: { allowedCns: [''], allowedHostnames: [''] },
+    });
+    expect(read(['--cipher-suites='])).toMatchObject({
+      t: 'refused',
+      lines: expect.arrayContaining([expect.objectContaining({ fields: { error: 'unexpected TLS cipher suite ""' } })]),
+    });
   });
 
   it('raise timeouts of raft that are too low, and say so', () => {
@@ -1025,6 +1039,12 @@ describe('a configuration file', () => {
       advertiseClientUrls: ['http://localhost:2379'],
     });
     expect(member([], { ETCD_CONFIG_FILE: 'c.yml' }, file(text)).name).toBe('fromfile');
+  });
+
+  it('with a validity of no years has one of a year', () => {
+    const years = (text: string) => member(['--config-file=c.yml'], {}, file(text)).selfSignedCertValidityYears;
+    expect(['', 'self-signed-cert-validity: 0\n', 'self-signed-cert-validity: 2\n'].map(years)).toEqual([1, 1, 2]);
+    expect(member(['--self-signed-cert-validity=0']).selfSignedCertValidityYears).toBe(0);
   });
 
   it('has maps, lists and nanoseconds', () => {

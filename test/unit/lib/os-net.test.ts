@@ -196,7 +196,8 @@ describe('with TLS', () => {
     expect(dialed.tls).toMatchObject({
       alpn: 'h2',
       commonName: 'server',
-      altNames: ['localhost', '127.0.0.1'],
+      dnsNames: ['localhost'],
+      addresses: ['127.0.0.1'],
       version: 'TLSv1.3',
     });
     expect(server.seen[0]?.tls).toMatchObject({ alpn: 'h2', commonName: undefined });
@@ -234,7 +235,7 @@ describe('with TLS', () => {
     await using server = await echoing(local, { tls: () => ({ cert, key, ca, requireClientCert: true }) });
     const dialed = await osNetwork.dial(server.address, { tls: { ca, cert: clientCert, key: clientKey } });
     expect(await say(dialed.socket, 'hello')).toBe('hello');
-    expect(server.seen[0]?.tls).toMatchObject({ commonName: 'client', altNames: ['client.test'] });
+    expect(server.seen[0]?.tls).toMatchObject({ commonName: 'client', dnsNames: ['client.test'], addresses: [] });
 
     const stranger = await osNetwork.dial(server.address, { tls: { ca } }).then(
       ({ socket }) => say(socket, 'hello').catch(() => 'refused'),

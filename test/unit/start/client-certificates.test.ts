@@ -257,6 +257,8 @@ describe('allowed names', () => {
     ['its common name as a host name', { allowedHostnames: ['a'] }, false],
     ['its common name', { allowedCns: ['b', 'a'] }, true],
     ['another common name', { allowedCns: ['b'] }, false],
+    ['no host name', { allowedHostnames: [''] }, false],
+    ['no common name', { allowedCns: [''] }, false],
   ])('take by %s: %j → %s', async (_name, allowed, isTaken) => {
     expect(await meet({ ...base, ...allowed }, named)).toEqual(
       isTaken ? { commonName: 'a' } : { refused: 'client certificate authentication failed' },
@@ -400,6 +402,26 @@ describe('a certificate that the member makes itself', () => {
     const before = readFileSync(made.certFile);
     expect(make('client')).toEqual(made);
     expect(readFileSync(made.certFile)).toEqual(before);
+  });
+
+  it.each<[number, string]>([
+    [8000, 'Dec 31 23:59:59 9999 GMT'],
+    [2 ** 63, 'Dec 31 23:59:59 9999 GMT'],
+  ])('does not end, where %d years end after all dates', (validityYears, validTo) => {
+    const options = { hosts: ['a'], validityYears, forClients: false, logger: silentLogger };
+    const { certFile } = selfSigned({ ...options, folder: folder.path(`years-${validityYears}`) });
+    expect(new X509Certificate(readFileSync(certFile)).validTo).toBe(validTo);
+  });
+
+  it.each(['auto-tls', 'peer-auto-tls'])('is not made for no time: --%s', (flag) => {
+    const log = new RecordingLogger();
+    const data = folder.path(flag);
+    const given = memberOptions([`--data-dir=${data}`, `--${flag}`, '--self-signed-cert-validity=0']);
+    const error = 'selfSignedCertValidity is invalid,it should be greater than 0';
+    const kind = flag === 'auto-tls' ? 'client' : 'peer';
+    const failure = { message: `failed to get ${kind} self-signed certs`, fields: { error } };
+    expect(() => withOwnCertificates(given, log)).toThrow(expect.objectContaining(failure));
+    expect(log.records.map(({ message, fields }) => [message, fields])).toEqual([['cannot generate cert', { error }]]);
   });
 
   it('serves TLS', async () => {

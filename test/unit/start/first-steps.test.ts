@@ -1,5 +1,5 @@
 /** What a start does and says before the member is there: directories, the log's outputs, the record of all options. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -160,6 +160,17 @@ describe('outputs of the log', () => {
     const path = `${dir}/none/etcd.log`;
     expect(() => open([path])).toThrow(`open sink "${path}": open ${path}: no such file or directory`);
     expect(() => open([dir])).toThrow(`open sink "${dir}": open ${dir}: is a directory`);
+  });
+
+  it('may be URLs of files, and of nothing else', () => {
+    open([`file://${dir}/by%20url.log`]).info('said');
+    expect(readFileSync(`${dir}/by url.log`, 'utf8')).toContain('"msg":"said"');
+    const path = `${dir}/none/etcd.log`;
+    expect(() => open([`file://${path}`])).toThrow(
+      `open sink "file://${path}": open ${path}: no such file or directory`,
+    );
+    expect(() => open(['http://a/x'])).toThrow('open sink "http://a/x": no sink found for scheme "http"');
+    expect(() => open(['file://a/x'])).toThrow('file URLs must leave host empty or use localhost: got file://a/x');
   });
 
   it('may be systemd’s journal', () => {

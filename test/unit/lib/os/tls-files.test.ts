@@ -57,6 +57,8 @@ describe('a certificate and its key', () => {
   });
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' });
   const foreign = '-----BEGIN X-----\nAAAA\n-----END X-----\n';
+  const TWO = 'CERTIFICATE CERTIFICATE';
+  const skipped = 'after skipping PEM blocks of the following types';
   const switched = 'but did find a private key; PEM inputs may have been switched';
   it.each([
     ['none', '', key, 'tls: failed to find any PEM data in certificate input'],
@@ -66,7 +68,7 @@ describe('a certificate and its key', () => {
       'other blocks',
       foreign + key,
       key,
-      'tls: failed to find "CERTIFICATE" PEM block in certificate input after skipping PEM blocks of the following types: [X PRIVATE KEY]',
+      `tls: failed to find "CERTIFICATE" PEM block in certificate input ${skipped}: [X PRIVATE KEY]`,
     ],
     ['one that is broken', broken + cert, key, 'x509: malformed certificate'],
     ['no key', cert, '', 'tls: failed to find any PEM data in key input'],
@@ -75,7 +77,7 @@ describe('a certificate and its key', () => {
       'two as their key',
       cert,
       cert + cert,
-      'tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input after skipping PEM blocks of the following types: [CERTIFICATE CERTIFICATE]',
+      `tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input ${skipped}: [${TWO}]`,
     ],
     ['a key for PSS alone, which Go does not read', cert, String(pss), 'tls: failed to parse private key'],
     ['a key of another kind', cert, String(rsa), 'tls: private key type does not match public key type'],

@@ -1,6 +1,6 @@
 /** What Go's encoding/pem finds in a file, as certificates of real members showed it. */
 import { expect, it } from 'vitest';
-import { pemBlocks, pemOf } from '../../../../src/lib/go/pem.js';
+import { pemBlocks, pemOf } from '../../../src/lib/pem.js';
 
 const found = (text: string): string[] => pemBlocks(Buffer.from(text)).map(({ type, bytes }) => `${type} ${bytes}`);
 const a = '-----BEGIN A-----\nYQ==\n-----END A-----\n';
