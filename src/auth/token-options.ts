@@ -39,6 +39,13 @@ export type TokenOptions =
 export class TokenOptionsError extends Error {
   override readonly name = 'TokenOptionsError';
   readonly code = 'ERR_AUTH_TOKEN_OPTIONS';
+  constructor(
+    message: string,
+    /** What etcd's log says of it first. */
+    readonly said?: { readonly level: 'warn' | 'error'; readonly message: string; readonly fields: object },
+  ) {
+    super(message);
+  }
 }
 
 const DEFAULT_TTL = '5m';
@@ -50,17 +57,19 @@ export function parseTokenOptions(text: string): TokenOptions {
   const given = new Map<string, string>();
   for (const pair of rest) {
     const [key = '', value, ...more] = pair.split('=');
-    if (value === undefined || more.length > 0 || given.has(key)) throw invalid();
+    if (value === undefined || more.length > 0) throw invalid('error', 'invalid token option', { option: text });
+    if (given.has(key)) throw invalid('error', 'invalid token option', { option: text, 'duplicate-parameter': key });
     given.set(key, value);
   }
   if (kind === 'simple') return { t: 'simple' };
-  if (kind !== 'jwt') throw invalid();
+  if (kind !== 'jwt') throw invalid('warn', 'unknown token type', { type: kind, error: INVALID });
+  const ttl = ttlMs(given.get('ttl') || DEFAULT_TTL);
   const method = jwtMethods.find((one) => one === given.get('sign-method'));
-  if (method === undefined) throw invalid();
+  if (method === undefined) throw notJwt('auth: invalid auth signature method');
   return {
     t: 'jwt',
     method,
-    ttlMs: ttlMs(given.get('ttl') || DEFAULT_TTL),
+    ttlMs: ttl,
     privateKeyFile: given.get('priv-key') ?? '',
     publicKeyFile: given.get('pub-key') ?? '',
     unknownKeys: [...given.keys()].filter((key) => !knownKeys.includes(key)),
@@ -70,11 +79,15 @@ export function parseTokenOptions(text: string): TokenOptions {
 function ttlMs(text: string): number {
   try {
     return durationToMs(parseDuration(text));
-  } catch {
-    throw invalid();
+  } catch (error) {
+    throw notJwt(error instanceof Error ? error.message : String(error));
   }
 }
 
-function invalid(): TokenOptionsError {
-  return new TokenOptionsError('auth: invalid auth options');
-}
+const INVALID = 'auth: invalid auth options';
+
+const invalid = (level: 'warn' | 'error', message: string, fields: object): TokenOptionsError =>
+  new TokenOptionsError(INVALID, { level, message, fields });
+
+/** The options of JWTs, or a file of theirs, are no good. */
+export const notJwt = (error: string): TokenOptionsError => invalid('error', 'problem loading JWT options', { error });

@@ -99,6 +99,7 @@ function parseYaml(text: string): unknown {
       version: '1.1',
       logLevel: 'error',
       uniqueKeys: false,
+      customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isTime(tag)),
     });
     if (yaml === undefined) return undefined;
     const [problem] = yaml.errors;
@@ -111,6 +112,9 @@ function parseYaml(text: string): unknown {
         refuseWithin(alias.source, path);
         if (alias.resolve(yaml) === undefined) throw new YamlFault(`unknown anchor '${alias.source}' referenced`);
       },
+      Pair(_, { key }) {
+        if (isCollection(key)) throw new YamlFault(`invalid map key: ${goSyntax(key.toJS(yaml))}`);
+      },
     });
     return yaml.toJS();
   } catch (error) {
@@ -119,6 +123,19 @@ function parseYaml(text: string): unknown {
       throw new YamlFault('map merge requires map or sequence of maps as the value');
     throw error;
   }
+}
+
+/** Dates, and numbers to the base of 60, are texts to Go. */
+const isTime = ({ tag, format }: { readonly tag: string; readonly format?: string }): boolean =>
+  tag === 'tag:yaml.org,2002:timestamp' || format === 'TIME';
+
+/** As Go's `%#v` shows a value. */
+function goSyntax(value: unknown): string {
+  if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  if (value === null) return 'interface {}(nil)';
+  const entries = Object.entries(value).map(([key, each]) => `${JSON.stringify(key)}:${goSyntax(each)}`);
+  return `map[interface {}]interface {}{${entries.join(', ')}}`;
 }
 
 /** A mark at its beginning says that it is UTF-16, as YAML 1.1 has it (5.2). */

@@ -15,7 +15,8 @@ export type Environment =
 
 /**
  * `onCommandLine` are the flags that were given there. Variables are gone through in the order of the flags' names; a
- * legacy flag's variable counts as known. An empty value is no value, but is still in the way of a flag.
+ * legacy flag's variable counts as known. An empty value is no value, but is still in
+ * the way of a flag, and told as one that nobody knows.
  */
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -30,8 +31,8 @@ export function readEnvironment(
   let failure: string | undefined;
   for (const name of names) {
     const variable = variableOf(name);
-    known.add(variable);
     const text = env[variable];
+    if (text !== '') known.add(variable);
     if (text === undefined) continue;
     if (onCommandLine.has(name)) return { t: 'shadowed', line: shadowed(variable), lines };
     if (text === '') continue;

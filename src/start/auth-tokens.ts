@@ -1,7 +1,7 @@
 /** From `--auth-token` and the files it names to the kind of tokens that a member gives out. */
 import { JwtTokens } from '../auth/jwt-tokens.js';
 import { SimpleTokens } from '../auth/simple-tokens.js';
-import { parseTokenOptions, type TokenOptions, TokenOptionsError } from '../auth/token-options.js';
+import { notJwt, parseTokenOptions, type TokenOptions, TokenOptionsError } from '../auth/token-options.js';
 import type { Tokens } from '../auth/types.js';
 import type { Logger } from '../lib/logger.js';
 import { readFile } from '../lib/os/read-file.js';
@@ -19,6 +19,8 @@ export function makeTokens(
     logger.warn('simple token is not cryptographically signed');
     return new SimpleTokens(world.random, options.authTokenTtlSeconds);
   } catch (cause) {
+    const said = cause instanceof TokenOptionsError ? cause.said : undefined;
+    if (said !== undefined) logger[said.level](said.message, { ...said.fields });
     logger.warn('failed to create token provider', { error: cause instanceof Error ? cause.message : String(cause) });
     throw cause;
   }
@@ -29,17 +31,16 @@ function jwtTokens(options: TokenOptions & { t: 'jwt' }, logger: Logger): Tokens
   return new JwtTokens({
     method: options.method,
     ttlMs: options.ttlMs,
-    privateKey: keyFile(options.privateKeyFile, logger),
-    publicKey: keyFile(options.publicKeyFile, logger),
+    privateKey: keyFile(options.privateKeyFile),
+    publicKey: keyFile(options.publicKeyFile),
   });
 }
 
-function keyFile(path: string, logger: Logger): Buffer | undefined {
+function keyFile(path: string): Buffer | undefined {
   if (path === '') return undefined;
   try {
     return readFile(path);
   } catch (cause) {
-    logger.error('problem loading JWT options', { error: cause instanceof Error ? cause.message : String(cause) });
-    throw new TokenOptionsError('auth: invalid auth options', { cause });
+    throw notJwt(cause instanceof Error ? cause.message : String(cause));
   }
 }

@@ -8,6 +8,7 @@ import { osRandom } from '../../../src/lib/os/random.js';
 import { Auth, AuthUserAddRequest, KV, PutRequest } from '../../../src/proto/gen/etcdserverpb.js';
 import { makeTokens } from '../../../src/start/auth-tokens.js';
 import { startCluster } from '../../support/cluster.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'etcd-ts-jwt-'));
 const [privateKey, publicKey] = ['private.pem', 'public.pem'].map((name) => join(folder, name)) as [string, string];
@@ -48,6 +49,16 @@ it('a member that has only the public key cannot log anybody in', () => {
   const options = { authToken: `jwt,sign-method=ES256,pub-key=${publicKey}`, authTokenTtlSeconds: 0 };
   const tokens = makeTokens(options, { random: osRandom, logger: silentLogger });
   expect(() => tokens.tokenOf(login, 0)).toThrow('verify-only');
+});
+
+it('a refusal is told before it ends the start', () => {
+  const logger = new RecordingLogger();
+  const options = { authToken: 'jwt,sign-method=ES256,pub-key=/nowhere', authTokenTtlSeconds: 0 };
+  expect(() => makeTokens(options, { random: osRandom, logger })).toThrow('auth: invalid auth options');
+  expect(logger.records.map(({ level, message, fields }) => [level, message, fields])).toEqual([
+    ['error', 'problem loading JWT options', { error: 'open /nowhere: no such file or directory' }],
+    ['warn', 'failed to create token provider', { error: 'auth: invalid auth options' }],
+  ]);
 });
 
 it.each([

@@ -184,16 +184,20 @@ describe('--auth-token', () => {
     expect(parseTokenOptions('jwt,sign-method=HS256,priv-key=a')).toMatchObject({ ttlMs: 300_000, publicKeyFile: '' });
   });
 
-  it.each([
-    '',
-    'foo',
-    'jwt',
-    'jwt,sign-method=XX256',
-    'jwt,sign-method=RS256,sign-method=RS256',
-    'jwt,sign-method=RS256,ttl=x',
-    'jwt,sign-method',
-    'jwt,sign-method=RS256,priv-key=a=b',
-  ])('%j is refused', (text) => {
-    expect(() => parseTokenOptions(text)).toThrow('auth: invalid auth options');
+  const jwt = 'problem loading JWT options';
+  const twice = 'jwt,sign-method=RS256,sign-method=RS256';
+  it.each<[string, string, object]>([
+    ['', 'unknown token type', { type: '', error: 'auth: invalid auth options' }],
+    ['foo', 'unknown token type', { type: 'foo', error: 'auth: invalid auth options' }],
+    ['jwt', jwt, { error: 'auth: invalid auth signature method' }],
+    ['jwt,sign-method=XX256', jwt, { error: 'auth: invalid auth signature method' }],
+    [twice, 'invalid token option', { option: twice, 'duplicate-parameter': 'sign-method' }],
+    ['jwt,sign-method=RS256,ttl=x', jwt, { error: 'time: invalid duration "x"' }],
+    ['jwt,sign-method', 'invalid token option', { option: 'jwt,sign-method' }],
+    ['simple,a=b=c', 'invalid token option', { option: 'simple,a=b=c' }],
+  ])('%j is refused, and the log says why', (text, message, fields) => {
+    const level = message === 'unknown token type' ? 'warn' : 'error';
+    const refusal = { message: 'auth: invalid auth options', said: { level, message, fields } };
+    expect(() => parseTokenOptions(text)).toThrow(expect.objectContaining(refusal));
   });
 });

@@ -1016,6 +1016,13 @@ describe('variables', () => {
     ]);
   });
 
+  it('that are empty are told as ones that nobody knows', () => {
+    const outcome = read([], { ETCD_NAME: '' });
+    const fields = { 'environment-variable': 'ETCD_NAME=' };
+    const warning = { level: 'warn', message: 'unrecognized environment variable', fields };
+    expect(outcome.t === 'member' && outcome.lines[0]).toEqual(warning);
+  });
+
   it('with a bad value exit 1, in words of their own', () => {
     expect(refusal(read([], { ETCD_SNAPSHOT_COUNT: 'abc' }))).toBe(
       'invalid value "abc" for ETCD_SNAPSHOT_COUNT: parse error',
@@ -1045,6 +1052,11 @@ describe('a configuration file', () => {
     const years = (text: string) => member(['--config-file=c.yml'], {}, file(text)).selfSignedCertValidityYears;
     expect(['', 'self-signed-cert-validity: 0\n', 'self-signed-cert-validity: 2\n'].map(years)).toEqual([1, 1, 2]);
     expect(member(['--self-signed-cert-validity=0']).selfSignedCertValidityYears).toBe(0);
+  });
+
+  it.each(['2020-01-02', '1:30', '2001-12-14T21:59:43.10-05:00'])('takes %s for a text', (name) => {
+    const cluster = `initial-cluster: "${name}=http://localhost:2380"\n`;
+    expect(member(['--config-file=c.yml'], {}, file(`name: ${name}\n${cluster}`)).name).toBe(name);
   });
 
   it('has maps, lists and nanoseconds', () => {
@@ -1135,6 +1147,8 @@ describe('a configuration file', () => {
     [aliasBomb, `${converting} document contains excessive aliasing`],
     ['a: &a\n  b: [*a]', `${converting} anchor 'a' value contains itself`],
     ['a: &a {<<: *a}', `${converting} anchor 'a' value contains itself`],
+    ['[a, 1]: 2', `${converting} invalid map key: []interface {}{"a", 1}`],
+    ['{a: ~}: 2', `${converting} invalid map key: map[interface {}]interface {}{"a":interface {}(nil)}`],
     ['name: *who', `${converting} unknown anchor 'who' referenced`],
     ['<<: [1]', `${converting} map merge requires map or sequence of maps as the value`],
   ])('with %j is refused in Go’s words', (text, error) => {
