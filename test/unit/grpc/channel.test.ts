@@ -441,6 +441,92 @@ describe('a channel', () => {
     await waiting;
   });
 
+  it.each([
+    [0, 800],
+    [0.5, 1000],
+    [1, 1200],
+  ])('moves its waits by a fifth at most: with a chance of %d a second becomes %d ms', async (chance, waitMs) => {
+    const clock = new ManualClock();
+    let attempts = 0;
+    await using channel = channelTo(1, {
+      clock,
+      backoff: { baseMs: 1000, jitter: () => chance },
+      dial: async () => {
+        attempts++;
+        throw new Error('dial tcp 127.0.0.1:1: connect: connection refused');
+      },
+    });
+    const waiting = failureOf(channel.unary(Echo.unary, 'x', { waitForReady: true }));
+    await clock.advance(waitMs - 1);
+    expect(attempts).toBe(1);
+    await clock.advance(1);
+    expect(attempts).toBe(2);
+    await channel.close();
+    await waiting;
+  });
+
+  it('gives up an attempt that takes more than twenty seconds, whose connection is not kept', async () => {
+    const clock = new ManualClock();
+    const [ours, theirs] = duplexPair();
+    let connect = (): void => {};
+    const opened = new Promise<void>((resolve) => {
+      connect = resolve;
+    });
+    await using channel = channelTo(1, { clock, dial: () => opened.then(() => ({ socket: theirs })) });
+    expect(channel.state).toBe('idle');
+    const failed = failureOf(channel.connect());
+    expect(channel.state).toBe('connecting');
+    await clock.advance(19_999);
+    expect(channel.state).toBe('connecting');
+    await clock.advance(1);
+    expect((await failed).message).toBe(
+      'connection error: desc = "transport: Error while dialing: context deadline exceeded"',
+    );
+    expect(channel.state).toBe('transient-failure');
+    connect();
+    await expect.poll(() => theirs.destroyed).toBe(true);
+    expect(channel.state).toBe('transient-failure');
+    ours.destroy();
+  });
+
+  it('tells a server that still takes its messages that it has heard enough', async () => {
+    const [ours, theirs] = duplexPair();
+    const log = new FrameLog(PREFACE.length);
+    await using channel = channelTo(0, { dial: async () => ({ socket: theirs }) });
+    ours.on('data', (chunk: Buffer) => log.push(chunk));
+    ours.write(settings());
+    const resets = () => log.frames.filter(({ type }) => type === T.RST_STREAM);
+    const ends = async (answer: (id: number) => Buffer): Promise<GrpcError> => {
+      const stream = channel.stream(Echo.chat);
+      stream.send('x');
+      const known = log.frames.length;
+      await expect.poll(() => log.frames.slice(known).some(({ type }) => type === T.DATA)).toBe(true);
+      const before = resets().length;
+      ours.write(answer(log.frames.at(-1)?.id ?? 0));
+      const error = await failureOf(collect(stream));
+      await expect.poll(() => resets().length).toBe(before + 1);
+      return error;
+    };
+    const status: [string, string] = [':status', '200'];
+    const grpc: [string, string] = ['content-type', 'application/grpc'];
+    // What is complete is not needed, what is not is called off.
+    const ended = await ends((id) =>
+      Buffer.concat([frame(T.HEADERS, END_HEADERS, id, block(status, grpc)), frame(T.DATA, END_STREAM, id)]),
+    );
+    expect(ended.message).toBe('server closed the stream without sending trailers');
+    await ends((id) => frame(T.HEADERS, END_HEADERS | END_STREAM, id, block(status, ['content-type', 'text/html'])));
+    await ends((id) => frame(T.HEADERS, END_HEADERS, id, block(status, ['content-type', 'text/html'])));
+    const broken = await ends((id) =>
+      Buffer.concat([
+        frame(T.HEADERS, END_HEADERS, id, block(status, grpc)),
+        frame(T.DATA, 0, id, Buffer.of(7, 0, 0, 0, 0)),
+      ]),
+    );
+    expect(broken.message).toBe('grpc: received unexpected payload format 7');
+    expect(resets().map(({ payload }) => payload.readUInt32BE(0))).toEqual([0, 0, 8, 8]);
+    ours.destroy();
+  });
+
   it('connects by itself when asked, and says why it could not', async () => {
     await using channel = channelTo(1, {
       dial: (signal) => osNetwork.dial({ t: 'tcp', host: HOST, port: 1 }, { signal }),

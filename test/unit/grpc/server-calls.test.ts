@@ -6,7 +6,7 @@ import { HpackEncoder } from '../../../src/http2/hpack/encoder.js';
 import type { HeaderList, Http2Stream } from '../../../src/http2/types.js';
 import { Echo } from '../../support/echo-service.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
-import { block, END_HEADERS, END_STREAM, frame, T, uint32, WirePeer } from '../../support/wire-peer.js';
+import { block, END_HEADERS, END_STREAM, frame, T, uint32, unaryCall, WirePeer } from '../../support/wire-peer.js';
 
 const PATHS = { unary: Echo.unary.path, chat: Echo.chat.path };
 
@@ -169,6 +169,23 @@ describe('a call', () => {
     peer.session.destroy();
     await settle();
     expect(server.runningCalls).toBe(0);
+    await peer[Symbol.asyncDispose]();
+  });
+
+  it('that was aborted before anybody asked has a signal that says so', async () => {
+    const seen: ServerCall[] = [];
+    const { peer, server } = serving();
+    server.unary({ ...Echo.unary, path: '/test.Echo/Late' }, (_, call) => {
+      seen.push(call);
+      return new Promise(() => {});
+    });
+    peer.send(...unaryCall(1, '/test.Echo/Late', Buffer.from('x')));
+    await peer.settle();
+    expect(seen[0]?.aborted).toBe(false);
+    peer.send(frame(T.RST_STREAM, 0, 1, uint32(8)));
+    await peer.settle();
+    expect([seen[0]?.aborted, seen[0]?.signal.aborted]).toEqual([true, true]);
+    expect(seen[0]?.signal.reason).toMatchObject({ code: Code.Canceled, message: 'context canceled' });
     await peer[Symbol.asyncDispose]();
   });
 

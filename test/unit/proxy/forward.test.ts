@@ -11,8 +11,9 @@ import {
   type UnaryHandler,
 } from '../../../src/grpc/types.js';
 import { type Method, ProtoDecodeError } from '../../../src/lib/codec.js';
-import { Cluster, KV, Watch } from '../../../src/proto/gen/etcdserverpb.js';
+import { Cluster, KV, MemberListResponse, ResponseHeader, Watch } from '../../../src/proto/gen/etcdserverpb.js';
 import { forwardedMethods, forwardServices } from '../../../src/proxy/grpc/forward.js';
+import { ownMemberList } from '../../../src/proxy/grpc/member-list.js';
 import type { Translation } from '../../../src/proxy/grpc/translation.js';
 import { Upstream } from '../../../src/proxy/grpc/upstream.js';
 import { FakeChannel, FakeStream } from '../../support/fake-channel.js';
@@ -117,6 +118,14 @@ describe('what a proxy forwards', () => {
       if (path !== Cluster.memberList.path && path !== Watch.watch.path) expect(unary.has(path)).toBe(kind === 'unary');
     }
   });
+});
+
+it('a proxy is the one member of the cluster that its clients see, without an id', () => {
+  const { header, members } = MemberListResponse.decode(ownMemberList('here', 'http://proxy:1'));
+  expect(header).toEqual(ResponseHeader.create());
+  expect(members).toMatchObject([
+    { ID: 0n, name: 'here', peerURLs: [], clientURLs: ['http://proxy:1'], isLearner: false },
+  ]);
 });
 
 describe('a call through a proxy', () => {

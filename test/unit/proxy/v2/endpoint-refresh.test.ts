@@ -17,6 +17,8 @@ let written: string[];
 /** What peers answer to `/members`; undefined: nobody does. */
 let members: readonly object[] | undefined;
 let diskIsFull: boolean;
+/** Called while a peer is asked. */
+let answering: () => void;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -28,6 +30,7 @@ beforeEach(() => {
   written = [];
   members = [{ peerURLs: ['http://p:1'], clientURLs: ['http://c:1'] }];
   diskIsFull = false;
+  answering = () => {};
 });
 
 async function* bytes(text: string): AsyncGenerator<Uint8Array> {
@@ -50,6 +53,7 @@ function refreshing(intervalMs = 30_000): EndpointRefresh {
     http: {
       ask: async ({ url }: HttpAsk): Promise<HttpAnswer> => {
         asked.push(url);
+        answering();
         if (members === undefined) throw new Error('connection refused');
         const body = bytes(JSON.stringify(members));
         return { status: 200, headers: {}, fields: [], body, read: readBody(body), discard() {} };
@@ -126,6 +130,17 @@ describe('a proxy asks again', () => {
     expect(asked).toHaveLength(2);
     closing.abort();
     await ended;
+    expect(clock.pending).toBe(0);
+  });
+
+  it('not once it is closed, which is no failure of a peer that is being asked', async () => {
+    const each = refreshing(5000);
+    const ended = each.keepRefreshing();
+    members = undefined;
+    answering = () => closing.abort();
+    await clock.advance(5000);
+    await ended;
+    expect([asked, said()]).toEqual([['http://p:1/members'], []]);
     expect(clock.pending).toBe(0);
   });
 });
