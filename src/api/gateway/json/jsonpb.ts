@@ -116,6 +116,7 @@ function bytesOf(node: JsonNode, { textBytes }: DecodeOptions): Uint8Array {
 }
 
 function byteOf(node: JsonNode): number {
+  if (isNull(node)) return 0;
   if (node.t !== 'number') throw cannotUnmarshal(node, 'uint8');
   if (/^\d{1,3}$/.test(node.raw) && Number(node.raw) < 256) return Number(node.raw);
   throw new JsonError(`json: cannot unmarshal number ${node.raw} into Go value of type uint8`);
