@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Client } from '../../../src/client/client.js';
 import { EtcdError } from '../../../src/client/errors.js';
@@ -186,6 +187,39 @@ describe('a call', () => {
     await clock.advance(10);
     stop.abort();
     await expect(call).resolves.toMatchObject({ code: Code.Canceled, message: 'context canceled' });
+  });
+
+  it('leaves no listener at the signal of its caller, however it ends and as often as it is made again', async () => {
+    const { signal } = new AbortController();
+    let isDown = true;
+    const client = makeClient({
+      a: () => {
+        if (isDown) throw unavailable();
+        return RangeResponse.create();
+      },
+    });
+    const listeners = (): number => getEventListeners(signal, 'abort').length;
+    const late = outcome(client.kv.get('k', { signal, timeoutMs: 200 }));
+    await clock.advance(100);
+    expect(listeners()).toBe(1);
+    await clock.advance(100);
+    expect([await late, listeners()]).toEqual([expect.any(EtcdError), 0]);
+    const again = client.kv.get('k', { signal });
+    await clock.advance(100);
+    isDown = false;
+    await clock.advance(100);
+    expect([await again, listeners()]).toEqual([expect.anything(), 0]);
+    for (const channel of channels) {
+      channel.isReachable = false;
+      channel.state = 'idle';
+    }
+    const unreachable = outcome(client.kv.put('k', 'v', { signal, timeoutMs: 1000 }));
+    await clock.advance(1000);
+    expect([await unreachable, listeners()]).toEqual([expect.any(EtcdError), 0]);
+    const opening = outcome(client.maintenance.snapshot({ signal }).next());
+    await clock.advance(10);
+    await client.close();
+    expect([await opening, listeners()]).toEqual([expect.any(EtcdError), 0]);
   });
 
   it('is not begun for a caller that has gone', async () => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Election } from '../../../src/client/concurrency/election.js';
 import { leaseHex, Mutex } from '../../../src/client/concurrency/mutex.js';
@@ -41,6 +42,26 @@ it('a session is given up within its own time, at most', async () => {
   const session = await Session.open(store.client(), { ttlSeconds: 7 });
   await session.close();
   expect(store.timeoutsOf('LeaseRevoke')).toEqual([7000]);
+});
+
+it('nothing is left at the signal of a caller when what it was for is done', async () => {
+  const { signal } = new AbortController();
+  const listeners = () => getEventListeners(signal, 'abort').length;
+  const session = await Session.open(store.client(), { signal });
+  const mutex = new Mutex(session, 'l');
+  await mutex.lock({ signal });
+  const other = new Mutex(await openSession(), 'l');
+  const waiting = other.lock({ signal });
+  await store.turn();
+  expect(listeners()).toBeGreaterThan(0);
+  await mutex.unlock();
+  expect(await isSettled(waiting)).toBe(true);
+  const election = new Election(session, 'e');
+  await election.campaign('me', { signal });
+  const leaders = election.observe({ signal });
+  expect(await isSettled(leaders.next())).toBe(true);
+  expect(await isSettled(leaders.return(undefined))).toBe(true);
+  expect(listeners()).toBe(0);
 });
 
 it('a session is not opened for a caller who has given up', async () => {

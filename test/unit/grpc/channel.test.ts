@@ -1,4 +1,5 @@
 /** Our channel: against @grpc/grpc-js and our own server, through losses, refusals and deadlines. */
+import { getEventListeners } from 'node:events';
 import * as grpcJs from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { createGrpcServer } from '../../../src/grpc/server.js';
@@ -215,6 +216,29 @@ describe('a channel', () => {
     expect((await failureOf(channel.unary(Echo.unary, 'x'.repeat(most + 1)))).message).toBe(
       `grpc: received message larger than max (${most + 1} vs. ${most})`,
     );
+  });
+
+  it('leaves no listener at the signal of its caller, however its calls end', async () => {
+    await using server = await serve(echoServer());
+    await using channel = channelTo(server.port, { maxSendBytes: 100 });
+    const { signal } = new AbortController();
+    const outcomes = await Promise.all([
+      channel.unary(Echo.unary, 'x', { signal }),
+      failureOf(channel.unary(Echo.unary, 'fail 5 x', { signal })).then(({ code }) => code),
+      failureOf(channel.unary(Echo.unary, 'wait', { signal, timeoutMs: 20 })).then(({ code }) => code),
+      failureOf(channel.unary(Echo.unary, 'x'.repeat(101), { signal })).then(({ code }) => code),
+      failureOf(channel.unary(Echo.unary, 'x', { signal, metadata: new Map([['\u00e4', ['x']]]) })).then(
+        ({ code }) => code,
+      ),
+    ]);
+    expect(outcomes).toEqual(['x', 5, 4, 8, 13]);
+    const ended = channel.stream(Echo.chat, { signal });
+    ended.end();
+    await collect(ended);
+    const canceled = channel.stream(Echo.chat, { signal });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    canceled.cancel();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('refuses metadata that HTTP cannot carry, without harm to other calls', async () => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { Balancer } from '../../../src/client/balancer.js';
 import { Code, GrpcError } from '../../../src/grpc/types.js';
@@ -82,6 +83,22 @@ describe('the cluster behind a proxy', () => {
     const signal = AbortSignal.abort(gone);
     await expect(upstream.unary(KV.range, RangeRequest.create(), call({ signal }))).rejects.toBe(gone);
     await expect(upstream.stream(Watch.watch, call({ signal }), async () => {})).rejects.toBe(gone);
+  });
+
+  it('leaves no listener at the signal of a caller who has waited for it', async () => {
+    const channel = answering('a');
+    const time = clock();
+    const upstream = new Upstream(new Balancer([channel], edges(time)), time);
+    const { signal } = new AbortController();
+    await upstream.unary(KV.range, RangeRequest.create(), call({ signal }));
+    channel.isReachable = false;
+    channel.state = 'idle';
+    const failed = upstream.unary(KV.range, RangeRequest.create(), call({ signal })).catch(() => 'failed');
+    await settle();
+    expect(getEventListeners(signal, 'abort')).not.toEqual([]);
+    await time.advance(3000);
+    expect(await failed).toBe('failed');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('may have streams under way when it changes, which end where they are', async () => {
