@@ -46,15 +46,20 @@ export function jsonKind(value: unknown): string {
   return typeof value === 'object' ? 'object' : typeof value;
 }
 
-function fileNumber(value: unknown, goType: string, minimum: number, maximum: number): number {
+/** In `[minimum, limit)`. */
+function fileNumber(value: unknown, goType: string, minimum: number, limit: number): number {
   if (typeof value !== 'number') throw new WrongType(jsonKind(value), goType);
-  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+  if (!Number.isInteger(value) || value < minimum || value >= limit) {
     throw new WrongType(`number ${goNumber(value)}`, goType);
   }
   return value;
 }
 
-const goNumber = (value: number): string => String(value).replace(/e([+-])(\d)$/, 'e$10$2');
+/** What 64 bits hold is told to its last digit, beyond that as a float is. */
+function goNumber(value: number): string {
+  if (Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 64) return String(BigInt(value));
+  return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
+}
 
 function fileString(value: unknown): string {
   if (typeof value !== 'string') throw new WrongType(jsonKind(value), 'string');
@@ -66,12 +71,12 @@ function fileList(value: unknown): string[] {
   return value.map(fileString);
 }
 
-function numberKind(goType: string, parse: (text: string) => bigint, minimum: number, maximum: number): Kind<number> {
+function numberKind(goType: string, parse: (text: string) => bigint, minimum: number, limit: number): Kind<number> {
   return {
     isBool: false,
     parse: (text) => short(() => Number(parse(text))),
     show: String,
-    fromFile: (value) => fileNumber(value, goType, minimum, maximum),
+    fromFile: (value) => fileNumber(value, goType, minimum, limit),
   };
 }
 
@@ -101,7 +106,7 @@ export const kinds = {
     isBool: false,
     parse: (text) => Number(parseUnsigned(text, { base: 0, bits: 32 })),
     show: String,
-    fromFile: (value) => fileNumber(value, 'uint32', 0, 2 ** 32 - 1),
+    fromFile: (value) => fileNumber(value, 'uint32', 0, 2 ** 32),
   } satisfies Kind<number>,
   /** Milliseconds; Go strings on the command line, integer nanoseconds in the file. */
   durationMs: {

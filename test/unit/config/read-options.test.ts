@@ -1099,6 +1099,20 @@ describe('a configuration file', () => {
       'snapshot-count: -1',
       `${decoding} number -1 into Go struct field configYAML.Config.snapshot-count of type uint64`,
     ],
+    // The first numbers that their types do not hold.
+    ...(
+      [
+        ['quota-backend-bytes', '9223372036854775808', '9223372036854775808', 'int64'],
+        ['quota-backend-bytes', '-9223372036854777856', '-9223372036854778000', 'int64'],
+        ['grpc-keepalive-interval', '9223372036854775808', '9223372036854775808', 'time.Duration'],
+        ['snapshot-count', '18446744073709551616', '18446744073709552000', 'uint64'],
+        ['max-txn-ops', '18446744073709551616', '18446744073709552000', 'uint'],
+        ['max-concurrent-streams', '4294967296', '4294967296', 'uint32'],
+      ] as const
+    ).map(([name, number, told, type]): [string, string] => [
+      `${name}: ${number}`,
+      `${decoding} number ${told} into Go struct field configYAML.Config.${name} of type ${type}`,
+    ]),
     [
       'quota-backend-bytes: 1e30',
       `${decoding} number 1e+30 into Go struct field configYAML.Config.quota-backend-bytes of type int64`,
