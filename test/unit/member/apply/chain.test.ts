@@ -7,6 +7,7 @@ import {
   AlarmRequest_AlarmAction as Action,
   AlarmType,
   AuthRoleGetRequest,
+  AuthRoleGrantPermissionRequest,
   AuthUserAddRequest,
   AuthUserGetRequest,
   PutRequest,
@@ -224,6 +225,15 @@ describe('permissions', () => {
     ['a role less', 'authUserRevokeRole', { name: 'ann', role: 'some' }, denied],
     ['a new role', 'authRoleAdd', { name: 'x' }, denied],
     ['a deleted role', 'authRoleDelete', { role: 'some' }, denied],
+    [
+      'a permission more',
+      'authRoleGrantPermission',
+      AuthRoleGrantPermissionRequest.create({
+        name: 'some',
+        perm: { permType: 2, key: bytes('a'), rangeEnd: bytes('b') },
+      }),
+      denied,
+    ],
     ['a permission less', 'authRoleRevokePermission', { role: 'some', key: bytes('w'), rangeEnd: bytes('x') }, denied],
     ['authentication turned off', 'authDisable', {}, denied],
     ['a lease', 'leaseGrant', { ID: 9n, TTL: 10 }, 'ok'],
