@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -76,6 +76,17 @@ describe('backup', () => {
     readDb(osDisk, join(copyDir(), 'member/snap/db'), (tx) => expect(tx.bucket(Buffer.from('key'))).toBeUndefined());
   });
 
+  test('of a member that has taken no snapshot yet is its whole log', () => {
+    const snapDir = join(dataDir, 'member/snap');
+    for (const name of readdirSync(snapDir)) if (name.endsWith('.snap')) rmSync(join(snapDir, name));
+    backup(options(true), world);
+    const copy = join(copyDir(), 'member/wal');
+    const { entries, hardState } = readWal(osDisk, copy, { index: 0, term: 0 });
+    expect([entries[0]?.index, entries.length, hardState.commit]).toEqual([1, 111, 111]);
+    expect(walSnapshots(osDisk, copy)).toEqual([{ index: 0, term: 0 }]);
+    expect(readdirSync(join(copyDir(), 'member/snap'))).toEqual(['db']);
+  });
+
   test('changes nothing where it copies from, and refuses to overwrite a copy', () => {
     const snapshot = join(dataDir, 'member/snap/0000000000000002-0000000000000068.snap');
     writeFileSync(snapshot, 'damaged');
@@ -98,6 +109,14 @@ describe('backup', () => {
       'wal.Create failed',
       'file already exists',
     ]);
+    rmSync(join(dir, 'copy2'), { recursive: true });
+    expect(refusal({ walDir: join(dir, 'elsewhere') })).toEqual([
+      'wal.OpenForRead failed',
+      expect.stringMatching(/^open .*\/elsewhere: no such file or directory$/),
+    ]);
+    rmSync(join(dir, 'copy2'), { recursive: true });
+    mkdirSync(join(dir, 'empty'));
+    expect(refusal({ walDir: join(dir, 'empty') })).toEqual(['wal.OpenForRead failed', 'wal: file not found']);
     rmSync(join(dir, 'copy2'), { recursive: true });
     expect(refusal({ dataDir: join(dir, 'nothing') })).toEqual([
       'saveSnap(Snapshoter.Load) failed',
@@ -340,6 +359,14 @@ describe('check', () => {
     ]);
     for (const name of readdirSync(snapDir)) if (name.endsWith('.snap')) rmSync(join(snapDir, name));
     expect(problems()).toEqual([found('warning', /has no readable .snap file/)]);
+  });
+
+  test('tells a snapshot that the system does not let it read', () => {
+    const newest = join(dataDir, 'member/snap/0000000000000002-0000000000000068.snap');
+    rmSync(newest);
+    mkdirSync(newest);
+    // A start would end over it, too, and rename nothing.
+    expect(problems()).toContainEqual(found('error', /^the snapshots: read .*68\.snap: is a directory$/));
   });
 
   test('tells a database that is behind the snapshot, and accepts one that waits beside it', () => {

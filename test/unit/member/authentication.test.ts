@@ -281,6 +281,31 @@ describe('passwords', () => {
     expect(await next).toEqual(hashed('next'));
   });
 
+  it('of callers that still wait are hashed, however many beside them have gone', async () => {
+    const running: (() => void)[] = [];
+    const { authentication } = scene({
+      passwords: {
+        hash: async (password) => {
+          await new Promise<void>((resolve) => running.push(resolve));
+          return password;
+        },
+      },
+    });
+    const hashOf = (caller?: { aborted: boolean }) => authentication.passwordForEntry('x', caller).catch(() => 'gone');
+    const gone = { aborted: false };
+    const first = [hashOf(), hashOf()];
+    const waiting = Array.from({ length: 1000 }, (_, at) => hashOf(at < 997 ? gone : { aborted: false }));
+    gone.aborted = true;
+    // One too many: those that have gone make room.
+    const all = [...first, ...waiting.slice(997), hashOf()];
+    for (let at = 0; at < all.length; at++) {
+      await settle();
+      running[at]?.();
+    }
+    expect(await Promise.all(all)).toEqual(all.map(() => hashed('x')));
+    expect(new Set(await Promise.all(waiting.slice(0, 997)))).toEqual(new Set(['gone']));
+  });
+
   it('that fail make room like others', async () => {
     const { authentication } = scene({
       passwords: {

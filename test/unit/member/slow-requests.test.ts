@@ -150,6 +150,21 @@ describe('a slow request', () => {
     });
   });
 
+  it('is counted where it only reads, also while the log takes no warnings', () => {
+    const logger = Object.assign(new RecordingLogger(), { isLogged: () => false });
+    const limits = { warningApplyDurationMs: 100, warningUnaryRequestDurationMs: 300 };
+    const world = { clock: new ManualClock(), random: { below: () => 7 }, logger };
+    const counted = (path: string, request: unknown, tookMs = 101) =>
+      warnOfSlowCall({ path: `/etcdserverpb.${path}`, request, tookMs, remote: '127.0.0.1:1' }, world, limits);
+    expect(counted('KV/Range', RangeRequest.create({ key }))).toBe(1);
+    expect(counted('KV/Range', RangeRequest.create({ key }), 100)).toBe(0);
+    expect(counted('KV/Txn', TxnRequest.create({ success: [op.get('a')] }))).toBe(1);
+    expect(counted('KV/Txn', TxnRequest.create({ success: [op.put('a', 'b')] }))).toBe(0);
+    expect(counted('KV/Put', PutRequest.create({ key }))).toBe(0);
+    expect(counted('Lease/LeaseGrant', LeaseGrantRequest.create({ TTL: 10 }))).toBe(0);
+    expect(logger.records).toEqual([]);
+  });
+
   it('is logged with all others while the log is at debug, and is no warning then', () => {
     const logger = Object.assign(new RecordingLogger(), { isLogged: () => true });
     const call = { path: '/etcdserverpb.Auth/UserAdd', tookMs: 0.2, remote: '127.0.0.1:1', request: {} };

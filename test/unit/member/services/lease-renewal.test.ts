@@ -6,6 +6,8 @@ import { LeaderCalls } from '../../../../src/member/membership/leader-calls.js';
 import { PeerAnswers } from '../../../../src/member/peers/peer-answers.js';
 import { ReadIndexQueue } from '../../../../src/member/reads/read-index.js';
 import { Leases, type LeasesDeps } from '../../../../src/member/services/leases.js';
+import { PeerCallError } from '../../../../src/peer/types.js';
+import { LeaseInternalRequest, LeaseInternalResponse } from '../../../../src/proto/gen/leasepb.js';
 import { busyClock } from '../../../support/busy-clock.js';
 import { ManualClock, settle } from '../../../support/manual-clock.js';
 import { MemoryBackend } from '../../../support/memory-backend.js';
@@ -216,6 +218,46 @@ describe('the time that a lease has left', () => {
     await expect(late.timeToLiveHere(7n, options, 'beforeLookupWhenLeaseTimeToLive')).rejects.toThrow(
       'waiting for the applied index took too long',
     );
+  });
+
+  it('is asked of the leader by others: what it says is the answer, that there is no such lease too', async () => {
+    const { leases } = behind({ renewsAtOnce: true });
+    const leadership = { isLeader: false, hasLeader: true, lead: 2n };
+    const cluster = { get: () => ({ peerURLs: ['http://first', 'http://second'] }) };
+    const leaderCalls = new LeaderCalls({ leadership, cluster, clock, timeoutMs: 5000 } as never);
+    const asked: string[] = [];
+    let answer: (url: string) => Uint8Array;
+    const calls = {
+      leaseTimeToLive: async (url: string, request: Uint8Array) => {
+        const { LeaseTimeToLiveRequest: wanted } = LeaseInternalRequest.decode(request);
+        asked.push(`${url} ${wanted?.ID} ${wanted?.keys}`);
+        return answer(url);
+      },
+    };
+    Object.assign(leases.deps, { leaderCalls, calls });
+    const found = { ID: 7n, TTL: 3, grantedTTL: 10, keys: [Uint8Array.of(107)] };
+    answer = (url) => {
+      if (url === 'http://first') throw new Error('connection refused');
+      return LeaseInternalResponse.encode(LeaseInternalResponse.create({ LeaseTimeToLiveResponse: found as never }));
+    };
+    const told = await leases.timeToLive(7n, { keys: true });
+    expect({ ...told, keys: told.keys.map((bytes) => Buffer.from(bytes).toString()) }).toEqual({
+      ...found,
+      keys: ['k'],
+    });
+    expect(asked).toEqual(['http://first 7 true', 'http://second 7 true']);
+    answer = () => {
+      throw new PeerCallError(404, 'lease not found');
+    };
+    expect(await leases.timeToLive(7n, { keys: false })).toEqual({ ID: 7n, TTL: -1, grantedTTL: 0, keys: [] });
+    expect(asked.slice(2)).toEqual(['http://first 7 false']);
+    // No other status is an answer: the leader is asked again, until the time is over.
+    answer = () => {
+      throw new PeerCallError(405, 'method not allowed');
+    };
+    const failed = expect(leases.timeToLive(7n, { keys: false })).rejects.toThrow('request timed out');
+    await clock.advance(5000);
+    await failed;
   });
 
   it('comes with its keys in pieces; a caller that leaves between them ends that', async () => {

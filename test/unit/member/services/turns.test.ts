@@ -108,6 +108,17 @@ describe('long work of the store', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('tells once of each compaction that a commit has written down that it is to be done', async () => {
+    const { work, clock } = working(['compaction', 'compaction', 'compaction']);
+    const hits: string[] = [];
+    Object.assign(work.deps, { failpoints: { hit: (name: string) => void hits.push(name), wait: async () => {} } });
+    work.track(9, Promise.resolve(true));
+    await settle();
+    for (let batch = 0; batch < 2; batch++) await clock.advance(10);
+    const written = ['compactBeforeCommitBatch', 'compactAfterCommitBatch'];
+    expect(hits).toEqual([...written, 'compactAfterCommitScheduledCompact', ...written, ...written]);
+  });
+
   it('goes on where it is woken again', async () => {
     const steps: ('compaction' | 'hash')[] = ['hash'];
     const { work, done } = working(steps);
