@@ -40,14 +40,15 @@ export class KvHasher {
 
   add(recordKey: Uint8Array, record: Uint8Array): void {
     const main = mainOf(recordKey);
-    const { revision, compactRevision, forCompaction } = this.at;
+    const { revision, compactRevision } = this.at;
     if (main > revision) return;
     if (main <= compactRevision) {
       if (this.#anyKept) {
         const history = this.#index.get(keyOfRecord(record));
         if (history === undefined) return;
-        if (!isKept(history, revision, { main, sub: subOf(recordKey) }, { forHash: !forCompaction })) return;
+        if (!isKept(history, revision, { main, sub: subOf(recordKey) })) return;
       }
+      // What a compaction keeps for watches alone is not part of what members compare.
       if (main === compactRevision && isTombstone(recordKey)) return;
     }
     this.#crc = crc32c(crc32c(this.#crc, recordKey), record);

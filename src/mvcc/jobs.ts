@@ -114,8 +114,7 @@ export class CompactionJob implements Job {
       this.#hasher.add(recordKey, record);
       const history = index.get(keyOfRecord(record));
       const change = { main: mainOf(recordKey), sub: subOf(recordKey) };
-      if (history === undefined || !isKept(history, revision, change, { forHash: false }))
-        doomed.push(recordKey.slice());
+      if (history === undefined || !isKept(history, revision, change)) doomed.push(recordKey.slice());
     });
     for (const recordKey of doomed) backend.delete('key', recordKey);
     this.#parts.removed(doomed.length);

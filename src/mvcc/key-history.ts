@@ -121,13 +121,12 @@ export function findAt(history: History, atMain: number, out: Found): boolean {
 
 /**
  * Whether a compaction at `atMain` keeps this very change: it is the key's newest at or below `atMain`, and the key is
- * alive then. A tombstone exactly at `atMain` is kept too (so that a watch from there sees the deletion: #18089), but
- * is not part of what hashes compare (`forHash`).
+ * alive then. A tombstone exactly at `atMain` is kept too, so that a watch from there sees the deletion (#18089).
  */
-export function isKept(history: History, atMain: number, change: Revision, options: { forHash: boolean }): boolean {
+export function isKept(history: History, atMain: number, change: Revision): boolean {
   if (!findAt(history, atMain, scratch)) return false;
   if (scratch.main !== change.main || scratch.sub !== change.sub) return false;
-  return !scratch.tombstone || (!options.forHash && scratch.main === atMain);
+  return !scratch.tombstone || scratch.main === atMain;
 }
 
 /** Whether the key was deleted at exactly `main`, and something came behind it. */

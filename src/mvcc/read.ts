@@ -76,13 +76,11 @@ export class RecordReader {
       const count = this.#index.countAlive(interval.start, interval.end);
       if (options.countOnly) return { kvs, count };
       const wanted = options.limit === 0 ? count : Math.min(options.limit, count);
-      if (wanted > 0) {
-        this.#index.range(interval.start, interval.end, (_key, history) => {
-          const kv = this.#record(history, atMain);
-          if (kv !== undefined) kvs.push(kv);
-          return kvs.length < wanted;
-        });
-      }
+      this.#index.range(interval.start, interval.end, (_key, history) => {
+        const kv = this.#record(history, atMain);
+        if (kv !== undefined) kvs.push(kv);
+        return kvs.length < wanted;
+      });
       return { kvs, count };
     }
     let count = 0;

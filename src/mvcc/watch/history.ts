@@ -47,7 +47,7 @@ export function readHistory<Stream>(
     group.at(key, (watcher) => {
       if (main < watcher.minRevision || !watcher.wants[kind]) return;
       if (event === undefined) {
-        event = new WatchEvent(kind, key, main, owned(record), kind === 'delete' ? false : undefined);
+        event = new WatchEvent(kind, key, main, owned(record), undefined);
         bytes += record.length;
         if (!revisionCounted) revisions++;
         revisionCounted = true;

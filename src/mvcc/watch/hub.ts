@@ -8,7 +8,7 @@
  *
  * Invariants: a watcher gets every event of its keys from its start revision on exactly once and in order, or a cancel
  * that names the compacted revision; the events of one revision never come in two messages (but for `fragment`).
- * `minRevision` says where each stands.
+ * `minRevision` says where each stands that is not synced, and from where on one for the future is told.
  *
  * etcd-diff: etcd keeps the batch a full buffer refused (a "victim") and offers it again every 10 ms. Here such a
  * watcher just falls back to history, which holds the same events, and goes on when its sender has room. The one
@@ -150,11 +150,9 @@ export class WatchHub implements StoreListener {
     // Only now may watchers change groups: the walk above is over.
     for (const [watcher, events] of hits) {
       const message = eventsMessage(watcher.id, revision, events);
-      if (watcher.stream.offer(watcher, message)) watcher.minRevision = revision + 1;
-      else {
-        watcher.minRevision = revision;
-        this.#becomeBlocked(watcher);
-      }
+      if (watcher.stream.offer(watcher, message)) continue;
+      watcher.minRevision = revision;
+      this.#becomeBlocked(watcher);
     }
   }
 

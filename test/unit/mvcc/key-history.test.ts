@@ -125,18 +125,17 @@ describe('compaction of a history', () => {
 });
 
 describe('what a compaction keeps', () => {
-  const kept = (history: string, revision: number, main: number, forHash: boolean) =>
-    isKept(historyOf(history), revision, { main, sub: 0 }, { forHash });
+  const kept = (history: string, revision: number, main: number) =>
+    isKept(historyOf(history), revision, { main, sub: 0 });
 
   test('the newest change at or below it, if the key is alive then', () => {
-    expect(kept('2 4 6', 5, 4, false)).toBe(true);
-    expect(kept('2 4 6', 5, 2, false)).toBe(false);
-    expect(kept('2 -4 6', 5, 4, false)).toBe(false);
+    expect(kept('2 4 6', 5, 4)).toBe(true);
+    expect(kept('2 4 6', 5, 2)).toBe(false);
+    expect(kept('2 -4 6', 5, 4)).toBe(false);
   });
 
-  test('#18089: the tombstone exactly at it, but not for hashes', () => {
-    expect(kept('2 -4', 4, 4, false)).toBe(true);
-    expect(kept('2 -4', 4, 4, true)).toBe(false);
-    expect(kept('2 -4', 5, 4, false)).toBe(false);
+  test('#18089: the tombstone exactly at it', () => {
+    expect(kept('2 -4', 4, 4)).toBe(true);
+    expect(kept('2 -4', 5, 4)).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { History } from '../../../src/mvcc/key-history.js';
 import { type Restored, restore, restoreInSteps } from '../../../src/mvcc/restore.js';
 import { seededRandom } from '../../support/seeded-random.js';
-import { bytes, del, openStore, put, write } from './support.js';
+import { bytes, del, openStore, plain, put, write } from './support.js';
 
 const keysOf = ({ index }: Restored): [string, History][] => {
   const keys: [string, History][] = [];
@@ -38,6 +38,25 @@ describe('a store read back in steps', () => {
       for (const each of [index, expected.index]) for (const key of ['', 'k3', 'z']) each.put(key, 100_000, 0);
       expect(keysOf(step.value)).toEqual(keysOf(expected));
     }
+  });
+
+  test('goes on counting where each key was', () => {
+    const { backend, store } = openStore();
+    put(store, 'new');
+    for (let i = 0; i < 3; i++) put(store, 'changed');
+    put(store, 'begun anew');
+    del(store, 'begun anew');
+    put(store, 'begun anew');
+    const again = openStore(backend).store;
+    const names = ['new', 'changed', 'begun anew'];
+    for (const name of names) put(again, name);
+    const now = { revision: 0, limit: 0, countOnly: false };
+    const found = names.flatMap((name) => again.range(bytes(name), undefined, now).kvs.map(plain));
+    expect(found.map(({ create, version }) => [create, version])).toEqual([
+      [2, 2],
+      [3, 4],
+      [8, 2],
+    ]);
   });
 
   test('pauses after a megabyte of large values', () => {
