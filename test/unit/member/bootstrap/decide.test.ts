@@ -86,6 +86,9 @@ const member = (id: bigint, peerURLs: readonly string[], more: Partial<ClusterMe
 });
 const json = (...members: ClusterMember[]): string => `[${members.map(memberToJson).join(',')}]`;
 
+const warningsOf = ({ logger }: World): string[] =>
+  logger.records.filter(({ level }) => level === 'warn').map(({ message }) => message);
+
 async function refusal(config: MemberConfig, world = new World()): Promise<string> {
   const outcome = decide(config, world).then(
     (decision) => `decided: ${decision.t}`,
@@ -387,7 +390,29 @@ describe('joining', () => {
     const more = { emulate, nextClusterVersionCompatible };
     const outcome = await refusal(joining(`a=${own},s=${second}`, more), world);
     expect(outcome).toBe(isTaken ? 'decided: joining' : 'incompatible with current running cluster');
-    if (warning !== undefined) expect(world.logger.records.map(({ message }) => message)).toContain(warning);
+    const warnings = warningsOf(world);
+    expect(warnings).toEqual(warning === undefined ? [] : expect.arrayContaining([warning]));
+  });
+
+  test('gives each member ten seconds to tell its version', async () => {
+    const world = running(json(a, s));
+    let askedAtMs = 0;
+    const calls: DecisionWorld['calls'] = {
+      ...world.calls,
+      version: (_url, signal) => {
+        askedAtMs = world.clock.monotonicMs();
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+    };
+    const deaf = { disk: world.disk, clock: world.clock, logger: world.logger, lookUpHost: world.lookUpHost, calls };
+    const decision = decide(joining(`a=${own},s=${second}`), deaf).catch((cause: Error) => cause.message);
+    await world.clock.advance(0);
+    expect(askedAtMs).toBe(world.clock.monotonicMs());
+    await world.clock.advance(9999);
+    expect(warningsOf(world)).toEqual([]);
+    await world.clock.advance(1);
+    expect(warningsOf(world)).toEqual(['failed to reach the peer URL', 'failed to get version']);
+    expect(await decision).toBe('incompatible with current running cluster');
   });
 
   test('passes over another that joins at the same time, and does not know the version yet', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { forceNewCluster } from '../../../src/member/bootstrap/force-new-cluster.js';
-import { confChangeCodec } from '../../../src/raftpb/codec.js';
+import { forceNewCluster } from '../../../../src/member/bootstrap/force-new-cluster.js';
+import { confChangeCodec } from '../../../../src/raftpb/codec.js';
 import {
   ConfChangeType,
   type Entry,
@@ -9,7 +9,7 @@ import {
   makeConfState,
   makeEntry,
   makeHardState,
-} from '../../../src/raftpb/types.js';
+} from '../../../../src/raftpb/types.js';
 
 const codec = confChangeCodec['3.5'];
 const change = (index: number, type: ConfChangeType, nodeId: bigint): Entry =>
