@@ -61,6 +61,23 @@ describe('reads', () => {
     expect(looks()).toEqual(['-', []]);
   });
 
+  it('of a key that was changed several times since the last commit see the last change', async () => {
+    const backend = await opened(new MemoryDisk());
+    const values = () => all(backend, 'lease').map(([key, value]) => `${key}=${Buffer.from(value).toString()}`);
+    for (const value of ['1', '2']) backend.put('lease', bytes('twice'), bytes(value));
+    for (const key of ['gone', 'back']) {
+      backend.put('lease', bytes(key), bytes('1'));
+      backend.delete('lease', bytes(key));
+    }
+    backend.put('lease', bytes('back'), bytes('2'));
+    const expected = ['back=2', 'twice=2'];
+    expect(values()).toEqual(expected);
+    expect(backend.get('lease', bytes('gone'))).toBeUndefined();
+    await backend.commit();
+    expect(values()).toEqual(expected);
+    await backend.close();
+  });
+
   it('of a bucket that was never made find nothing, and puts to it are refused', () => {
     const backend = open(new MemoryDisk());
     expect(backend.get('key', bytes('a'))).toBeUndefined();

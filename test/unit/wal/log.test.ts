@@ -359,6 +359,25 @@ describe('openWal', () => {
     expect(disk.content(`${dir}/${first}`).equals(bytes)).toBe(true);
   });
 
+  test('takes a sector that never reached the disk for the end, and half of one for damage', () => {
+    const lost = (from: number, to: number): { code: unknown; count: number } => {
+      const disk = newDisk();
+      logWith(disk, 12);
+      const bytes = disk.content(`${dir}/${first}`);
+      bytes.fill(0, from, to);
+      disk.setContent(`${dir}/${first}`, bytes);
+      for (const name of wals(disk)) if (name !== first) disk.remove(`${dir}/${name}`);
+      const { code: why } = refusal(disk);
+      return { code: why, count: why === undefined ? readWal(disk, dir, start).entries.length : -1 };
+    };
+    // A sector holds some three entries.
+    expect([lost(512, 1024), lost(1024, 1536)]).toEqual([
+      { code: undefined, count: 3 },
+      { code: undefined, count: 6 },
+    ]);
+    for (const at of [512, 1024]) expect(lost(at + 20, at + 512 - 20).code, String(at)).toBe('ERR_WAL_CORRUPT');
+  });
+
   test('refuses a torn record in any segment but the last', () => {
     const disk = newDisk();
     logWith(disk, 60);
@@ -390,6 +409,31 @@ describe('openWal', () => {
         .every((byte) => byte === 0),
     ).toBe(true);
   });
+});
+
+test('reading leaves no file open, whether the log is whole or not', () => {
+  const disk = newDisk();
+  logWith(disk, 30);
+  let open = 0;
+  const { open: openFile } = disk;
+  disk.open = (...what) => {
+    const file = openFile.apply(disk, what);
+    const { close } = file;
+    open++;
+    file.close = () => {
+      open--;
+      close.call(file);
+    };
+    return file;
+  };
+  readWal(disk, dir, start);
+  walSnapshots(disk, dir);
+  expect(() => readWal(disk, dir, { index: 5, term: 1 })).toThrow('snapshot not found');
+  const [, second = ''] = wals(disk);
+  disk.setContent(`${dir}/${second}`, disk.content(`${dir}/${second}`).fill(1, 300, 500));
+  expect(() => readWal(disk, dir, start)).toThrow('wal: ');
+  expect(() => openWal(disk, dir, start, options)).toThrow('wal: ');
+  expect(open).toBe(0);
 });
 
 describe('createWal', () => {
