@@ -6,7 +6,7 @@
  */
 
 import type { HeaderField, HeaderList, Http2Stream, StreamEnd, StreamListener } from '../http2/types.js';
-import type { MethodKind } from '../lib/codec.js';
+import type { Method, MethodKind } from '../lib/codec.js';
 import type { Intake } from '../lib/intake.js';
 import { appendAll } from '../lib/long-lists.js';
 import { Pieces } from '../lib/pieces.js';
@@ -14,6 +14,7 @@ import type { CallTrace } from '../lib/spans.js';
 import { compress, type Encoding } from './compression.js';
 import { contextCanceled, contextDeadlineExceeded } from './context-errors.js';
 import type { Deadline, Deadlines } from './deadlines.js';
+import { decodeRequest } from './decode-request.js';
 import type { Held } from './held.js';
 import { messagePrefix } from './message-reader.js';
 import { metadataField, metadataOf } from './metadata.js';
@@ -108,6 +109,7 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   #abortReason: GrpcError | undefined;
   #deadline: Deadline | undefined;
   readonly #beganMs: number;
+  #hasStarted = false;
   readonly #followed: FollowedCall | undefined;
   readonly #kind: MethodKind;
 
@@ -119,7 +121,6 @@ export abstract class RunningCall implements ServerCall, StreamListener {
   ) {
     this.#kind = kind;
     this.#beganMs = host.options.clock.monotonicMs();
-    host.options.observer?.started?.(head.path, kind);
     const { began } = host.options;
     if (began === undefined) return;
     this.#followed = began({
@@ -268,8 +269,25 @@ export abstract class RunningCall implements ServerCall, StreamListener {
     if (this.#deadline !== undefined) this.host.deadlines.clear(this.#deadline);
     this.host.running.delete(this);
     this.#followed?.ended(code);
+    if (!this.#hasStarted) return;
     const { observer, clock } = this.host.options;
     observer?.handled?.(this.head.path, this.#kind, code, clock.monotonicMs() - this.#beganMs);
+  }
+
+  /** It counts as a call from here on. */
+  protected started(): void {
+    this.#hasStarted = true;
+    this.host.options.observer?.started?.(this.head.path, this.#kind);
+  }
+
+  /** As read from `message`; throws GrpcError. */
+  protected decoded<I, O>(method: Method<I, O>, message: Buffer): I {
+    this.host.options.observer?.arrived?.(message.length);
+    return decodeRequest(method, message, this.host.options);
+  }
+
+  protected received(): void {
+    this.host.options.observer?.received?.(this.head.path);
   }
 
   /** The handler is to learn that nobody waits for it. */

@@ -6,7 +6,6 @@
 import type { Http2Stream } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';
 import type { Intake } from '../lib/intake.js';
-import { decodeRequest } from './decode-request.js';
 import { Inbox, type InboxOwner } from './inbox.js';
 import { MessageReader } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
@@ -31,6 +30,7 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   }
 
   start(requestEnded: boolean): void {
+    this.started();
     this.keepRunning();
     if (!this.holds(CALL_BYTES + this.head.extraBytes)) return;
     if (requestEnded) this.messages.end();
@@ -103,8 +103,9 @@ export class StreamCall<I, O> extends RunningCall implements ServerStream<I, O>,
   }
 
   decode(message: Buffer): I {
-    this.host.options.observer?.received?.(this.head.path, message.length);
-    return decodeRequest(this.#method, message, this.host.options);
+    const request = this.decoded(this.#method, message);
+    this.received();
+    return request;
   }
 
   consume(bytes: number): void {

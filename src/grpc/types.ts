@@ -189,10 +189,14 @@ export interface FollowedCall {
 }
 
 export interface ServerObserver {
+  /** A call of one request has when that is there and can be read: before, only its bytes count. */
   started?(path: string, kind: Method<unknown, unknown>['kind']): void;
+  /** Of a call that has started. */
   handled?(path: string, kind: Method<unknown, unknown>['kind'], code: Code, tookMs?: number): void;
-  /** `bytes` of the encoded message, without its frame. */
-  received?(path: string, bytes: number): void;
+  /** `bytes` of an encoded message, without its frame, whatever it is. */
+  arrived?(bytes: number): void;
+  /** A message that could be read. */
+  received?(path: string): void;
   sent?(path: string, bytes: number): void;
 }
 

@@ -6,7 +6,6 @@ import { readUint32 } from '../http2/frames/frame.js';
 import type { Http2Stream } from '../http2/types.js';
 import type { Method } from '../lib/codec.js';
 import { Pieces } from '../lib/pieces.js';
-import { decodeRequest } from './decode-request.js';
 import { MessageReader, PREFIX_BYTES } from './message-reader.js';
 import { type CallHead, type CallHost, RunningCall } from './server-call.js';
 import { type Answer, Code, GrpcError, type UnaryHandler } from './types.js';
@@ -100,10 +99,12 @@ export class UnaryCall<I, O> extends RunningCall {
 
   #invoke(message: Buffer): void {
     this.requestBytes = message;
-    this.host.options.observer?.received?.(this.head.path, message.length);
     let answer: Answer<O> | Promise<Answer<O>>;
     try {
-      answer = this.#handler(decodeRequest(this.#method, message, this.host.options), this);
+      const request = this.decoded(this.#method, message);
+      this.started();
+      this.received();
+      answer = this.#handler(request, this);
     } catch (error) {
       this.failWith(error);
       return;

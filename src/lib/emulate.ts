@@ -191,8 +191,8 @@ const differences = {
   // Metrics
   /** A member counts itself among the peers that it knows. */
   knowsItselfAsPeer: since36,
-  /** The answer that a refused unary call does not have counts as a message sent. */
-  countsRefusalsAsSent: since36,
+  /** Messages count that were to be sent or read and were not: a refused call's answer, one after a stream's last. */
+  countsAttempts: since36,
 
   // Who may call
   /** Whom `Defragment`, `Hash`, `HashKV` and `Snapshot` refuse is told so in the words of the store of users. */

@@ -2,9 +2,14 @@
 import type { Bootstrapped } from './bootstrap/types.js';
 import type { Wired } from './wiring.js';
 
-export function figuresOf(wired: Wired, { backend, cluster, node, store, v2 }: Bootstrapped, slowReads: number) {
+export function figuresOf(
+  wired: Wired,
+  { alarms, backend, cluster, node, store, v2 }: Bootstrapped,
+  slowReads: number,
+) {
   const { changes, entries, hub, leadership, proposals } = wired;
   return {
+    alarms: alarms.states(),
     hasLeader: leadership.hasLeader,
     isLeader: leadership.isLeader,
     isLearner: cluster.local?.isLearner ?? false,

@@ -126,6 +126,7 @@ export class MvccStore implements KeyReader, WriteTarget {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.counts.ranges++;
     return this.reader.get(latin1Text(key), this.#current);
   }
 

@@ -134,7 +134,7 @@ class HttpTransport implements PeerTransport {
     }
     this.#peers.delete(id);
     this.#later(peer.stop());
-    metrics.knownPeers.remove({ Local: hex(local.id), Remote: hex(id) });
+    metrics.knownPeers.set({ Local: hex(local.id), Remote: hex(id) }, 0);
     logger.info('removed remote peer', fields);
   }
 

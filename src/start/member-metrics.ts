@@ -51,6 +51,7 @@ export function memberMetrics(
   member.maintenance.onDone = (what, tookMs) => metrics.took(what, tookMs);
   const calls = new CallMetrics(metrics.registry);
   counts.onServed = (path, request, tookMs, code) => calls.served(path, request, tookMs, code);
+  member.proposals.onEnded = calls.proposed;
   member.reads.onRange = (ok, tookMs) => calls.ranged(ok, tookMs);
   member.watchTimes = calls;
   addFeatures(metrics.registry, gates);

@@ -215,7 +215,7 @@ async function startOn(ports: Ports, options: MemberOptions, logger: Logger, hos
   };
   const member = await open();
   const counts = new RpcCounts({
-    countsRefusalsAsSent: differenceOf('countsRefusalsAsSent', options.emulate),
+    countsAttempts: differenceOf('countsAttempts', options.emulate),
   });
   try {
     const health = new HealthCounters();

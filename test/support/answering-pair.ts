@@ -61,6 +61,19 @@ export class Side implements AsyncDisposable {
     await expect.poll(decided, { timeout: 20_000 }).toBe(true);
   }
 
+  /** By series, what is scraped. */
+  async metrics(): Promise<ReadonlyMap<string, number>> {
+    const text = await this.#get('/metrics');
+    return new Map([...text.matchAll(/^(\w\S*(?:\{.*\})?) (\S+)$/gm)].map(([, name = '', at]) => [name, Number(at)]));
+  }
+
+  /** Through the gateway: the status it answers with. */
+  async post(path: string, body: string): Promise<number> {
+    const response = await fetch(this.#url + path, { method: 'POST', body });
+    await response.arrayBuffer();
+    return response.status;
+  }
+
   async #get(path: string): Promise<string> {
     return (await fetch(this.#url + path)).text();
   }

@@ -164,7 +164,7 @@ async function answerUnary(exchange: Exchange, body: AsyncIterable<Uint8Array>):
   const { document, sizeBytes, cut } = await firstValue(exchange, body);
   const request = readMessage(document, sizeBytes, exchange, cut);
   try {
-    const answer = await options.calls.unary(method.path, request, sizeBytes, caller);
+    const answer = await options.calls.unary(method.path, request, caller);
     const message = answer.message as AnyMessage;
     const output = schemaOf(method.output.typeName);
     const how = { ...dialect, textBytes };

@@ -49,7 +49,6 @@ export interface LocalCaller {
 
 export interface LocalAnswer {
   readonly message: unknown;
-  /** 0 where it was never in bytes. */
   readonly sizeBytes: number;
   /** Set by the handler. */
   readonly headers: readonly (readonly [string, string])[];
@@ -72,8 +71,8 @@ export class LocalCalls {
     return this.#methods.get(path)?.method;
   }
 
-  /** `sizeBytes` of the request as it came. Rejects with GrpcError. */
-  async unary(path: string, request: unknown, sizeBytes: number, caller: LocalCaller): Promise<LocalAnswer> {
+  /** Rejects with GrpcError. */
+  async unary(path: string, request: unknown, caller: LocalCaller): Promise<LocalAnswer> {
     const { method, handler } = this.#entry(path);
     const { clock, observer } = this.options;
     const call = new LocalCall(path, caller, clock);
@@ -83,7 +82,8 @@ export class LocalCalls {
     const followed = this.#began(path, caller);
     call.trace = followed?.trace;
     observer.started?.(path, 'unary');
-    observer.received?.(path, sizeBytes);
+    observer.arrived?.(sizeOf(method.input, request));
+    observer.received?.(path);
     let code: Code = Code.Ok;
     try {
       // A client of gRPC does not begin a call that is late already.
@@ -93,7 +93,7 @@ export class LocalCalls {
       const answer = joined(await (caller.timeoutMs === undefined ? result : call.inTime(result)));
       call.checkWanted();
       const bytes = answer instanceof Uint8Array ? answer : undefined;
-      const sizeBytes = bytes?.length ?? 0;
+      const sizeBytes = bytes?.length ?? sizeOf(method.output, answer);
       observer.sent?.(path, sizeBytes);
       const message = bytes === undefined ? answer : method.output.decode(bytes);
       return { message, sizeBytes, headers: call.headers };
@@ -117,7 +117,10 @@ export class LocalCalls {
     const stream = new LocalStream(method, call, {
       requests,
       onSent: (bytes) => observer.sent?.(path, bytes),
-      onReceived: () => observer.received?.(path, 0),
+      onReceived: (request) => {
+        observer.arrived?.(sizeOf(method.input, request));
+        observer.received?.(path);
+      },
     });
     const turn = this.#slots.take(call);
     const run = async (): Promise<void> => {
@@ -166,6 +169,9 @@ export class LocalCalls {
     return new GrpcError(Code.Unknown, cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
+
+/** What it comes to on a connection, which is what counts. */
+const sizeOf = (codec: AnyMethod['input'], message: unknown): number => codec.encode(message).length;
 
 function endedBefore(call: LocalCall, cause: unknown): never {
   call.end();

@@ -11,7 +11,7 @@ const HIGH_BYTES = 64 * 1024;
 
 export interface LocalStreamSource {
   readonly requests: AsyncIterable<unknown>;
-  readonly onReceived: () => void;
+  readonly onReceived: (request: unknown) => void;
   readonly onSent: (bytes: number) => void;
 }
 
@@ -136,7 +136,7 @@ async function* requestsOf(
         .finally(() => signal.removeEventListener('abort', stop));
     });
     if (next.done === true) return;
-    onReceived();
+    onReceived(next.value);
     yield next.value;
   }
 }

@@ -111,7 +111,10 @@ export class RpcCounts implements ServerObserver {
   readonly #handledListeners: HandledListener[] = [];
   sentBytes = 0;
 
-  constructor(readonly options: { readonly countsRefusalsAsSent: boolean } = { countsRefusalsAsSent: false }) {}
+  constructor(
+    /** Whether a message counts that was to be sent or read and was not: a refusal's, and one after a stream's last. */
+    readonly options: { readonly countsAttempts: boolean } = { countsAttempts: false },
+  ) {}
 
   /** Times of calls are only measured where somebody wants them. */
   addHandledListener(listener: HandledListener): void {
@@ -148,11 +151,16 @@ export class RpcCounts implements ServerObserver {
     const name = codeNames[code] ?? 'Unknown';
     if (tookMs !== undefined) for (const listener of this.#handledListeners) listener(count, tookMs / 1000, name);
     count.handled[name] = (count.handled[name] ?? 0) + 1;
-    if (this.options.countsRefusalsAsSent && kind === 'unary' && code !== Code.Ok) count.sent++;
+    if (!this.options.countsAttempts) return;
+    if (kind === 'unary' && code !== Code.Ok) count.sent++;
+    if (kind === 'bidi') count.received++;
   }
 
-  received(path: string, bytes: number): void {
+  arrived(bytes: number): void {
     this.receivedBytes += bytes;
+  }
+
+  received(path: string): void {
     const count = this.#byPath.get(path);
     if (count !== undefined) count.received++;
   }

@@ -167,7 +167,7 @@ class Sender {
   cancel(watchId: bigint): void {
     if (!this.watches.cancel(watchId)) return;
     this.#endSpan(watchId);
-    this.#answer({ watchId, canceled: true });
+    this.#send({ watchId, canceled: true });
   }
 
   progress(): void {
@@ -189,8 +189,12 @@ class Sender {
   #answer(fields: Partial<WatchResponse>): void {
     const { clock, watchTimes } = this.member;
     const beganMs = clock.monotonicMs();
-    this.stream.send(WatchResponse.create({ header: this.member.header(this.member.currentRevision), ...fields }));
+    this.#send(fields);
     watchTimes?.watchAnswered(clock.monotonicMs() - beganMs);
+  }
+
+  #send(fields: Partial<WatchResponse>): void {
+    this.stream.send(WatchResponse.create({ header: this.member.header(this.member.currentRevision), ...fields }));
   }
 
   /** Not inside the hub's own call: what one transaction brings to many streams is taken after it has ended. */

@@ -10,9 +10,20 @@ import { type AlarmMember, AlarmType } from '../../proto/gen/etcdserverpb.js';
 
 const NAMES: Readonly<Record<number, string>> = { [AlarmType.NOSPACE]: 'NOSPACE', [AlarmType.CORRUPT]: 'CORRUPT' };
 
+/** There are two for each member; ids that are nobody's may be cleared as well. */
+const MAX_CLEARED = 100;
+
+export interface AlarmState {
+  readonly memberHex: string;
+  readonly type: string;
+  readonly isRaised: boolean;
+}
+
 export class Alarms {
   /** By `member/type`. */
   readonly #raised = new Map<string, AlarmMember>();
+  /** The last that were cleared, for the metrics alone. */
+  readonly #cleared = new Map<string, AlarmMember>();
 
   constructor(readonly backend: Backend) {
     this.restore();
@@ -21,6 +32,7 @@ export class Alarms {
   /** The backend may hold others (a snapshot from the leader). */
   restore(): void {
     this.#raised.clear();
+    this.#cleared.clear();
     readAlarms(this.backend, (alarm) => this.#raised.set(name(alarm), alarm));
   }
 
@@ -30,6 +42,7 @@ export class Alarms {
     const known = this.#raised.get(name(wanted));
     if (known !== undefined) return known;
     this.#raised.set(name(wanted), wanted);
+    this.#cleared.delete(name(wanted));
     putAlarm(this.backend, wanted);
     return wanted;
   }
@@ -39,6 +52,7 @@ export class Alarms {
     const known = this.#raised.get(name({ memberID, alarm }));
     if (known === undefined) return undefined;
     this.#raised.delete(name(known));
+    if (this.#cleared.size < MAX_CLEARED) this.#cleared.set(name(known), known);
     deleteAlarm(this.backend, known);
     return known;
   }
@@ -46,6 +60,19 @@ export class Alarms {
   /** NONE = of every type. */
   list(type: AlarmType = AlarmType.NONE): AlarmMember[] {
     return [...this.#raised.values()].filter(({ alarm }) => type === AlarmType.NONE || alarm === type);
+  }
+
+  /** By member and type, whether it is raised; those as well that were. */
+  states(): AlarmState[] {
+    const state = ({ memberID, alarm }: AlarmMember, isRaised: boolean): AlarmState => ({
+      memberHex: memberID.toString(16),
+      type: alarmName(alarm),
+      isRaised,
+    });
+    return [
+      ...[...this.#raised.values()].map((alarm) => state(alarm, true)),
+      ...[...this.#cleared.values()].map((alarm) => state(alarm, false)),
+    ];
   }
 
   has(type: AlarmType): boolean {

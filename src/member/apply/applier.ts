@@ -30,7 +30,7 @@ import { executeRange } from './range.js';
 import { refusalOf } from './refusal.js';
 import {
   checkedPath,
-  checkPut,
+  checkedPut,
   executeDeleteRange,
   executePut,
   executeReadOnlyTxn,
@@ -70,11 +70,8 @@ export class Applier {
 
   apply(operation: StoreOperation, context: ApplyContext): Outcome<Result> {
     try {
-      const value =
-        operation.kind === 'txn' && isReadOnlyTxn(operation.request)
-          ? this.#apply(operation, context)
-          : this.#counted(() => this.#apply(operation, context));
-      return { ok: true, value };
+      const apply = () => this.#apply(operation, context);
+      return { ok: true, value: operation.kind === 'txn' ? apply() : this.#counted(apply) };
     } catch (cause) {
       const refusal = refusalOf(cause);
       if (refusal === undefined) throw cause;
@@ -82,13 +79,18 @@ export class Applier {
     }
   }
 
-  /** What does more than one thing to keys counts as a transaction. */
+  /**
+   * What does more than one thing to keys counts as a transaction. What a transaction that writes looks at before it
+   * does is one of its own.
+   */
   #counted<T>(work: () => T): T {
     const { counts } = this.deps.store;
     const before = operationsOf(counts);
-    const result = work();
-    if (operationsOf(counts) - before > 1) counts.txns++;
-    return result;
+    try {
+      return work();
+    } finally {
+      if (operationsOf(counts) - before > 1) counts.txns++;
+    }
   }
 
   /** Also the serving side of reads that need no entry. */
@@ -116,6 +118,8 @@ export class Applier {
       txn: (request, context) => this.#txn(request, context),
       compaction({ revision }) {
         onCompaction(revision, store.compact(revision));
+        // etcd reads a key for its answer's revision.
+        store.counts.ranges++;
         return { header: header() };
       },
       leaseGrant({ ID, TTL }) {
@@ -139,19 +143,21 @@ export class Applier {
 
   #put(request: PutRequest): SplicedPutResponse {
     const { store } = this.deps;
-    checkPut(store, request, this.#context());
+    const previous = checkedPut(store, request, this.#context());
     const write = store.write();
-    const response = executePut(write, request);
+    const response = executePut(write, request, previous);
     return { ...response, header: innerHeader(write.end()) };
   }
 
   #txn(request: TxnRequest, context: ApplyContext): SplicedTxnResponse {
     if (isReadOnlyTxn(request)) return this.readOnlyTxn(request);
     const { store } = this.deps;
-    const path = checkedPath(store, request, this.#context());
-    const write = store.write();
-    const response = executeTxn(write, request, path, context);
-    return { ...response, header: innerHeader(write.end()) };
+    const path = this.#counted(() => checkedPath(store, request, this.#context()));
+    return this.#counted(() => {
+      const write = store.write();
+      const response = executeTxn(write, request, path, context);
+      return { ...response, header: innerHeader(write.end()) };
+    });
   }
 
   #alarm(request: AlarmRequest): AlarmMember[] {

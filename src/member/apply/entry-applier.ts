@@ -13,7 +13,7 @@ import type { Clock } from '../../lib/clock.js';
 import { DEFAULT_EMULATED_VERSION } from '../../lib/emulate.js';
 import type { RequestId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
-import type { EtcdError, Outcome } from '../../proto/etcd-error.js';
+import { EtcdError, type Outcome } from '../../proto/etcd-error.js';
 import type { RawNode } from '../../raft/rawnode.js';
 import { confChangeCodec, confChangeV2Codec } from '../../raftpb/codec.js';
 import { type ConfChange, type ConfState, type Entry, EntryType, NONE, type Snapshot } from '../../raftpb/types.js';
@@ -213,7 +213,9 @@ export class EntryApplier {
     const outcome = applier.apply(operation, context);
     const ttl = outcome.ok && operation.kind === 'leaseGrant' ? operation.request.TTL : undefined;
     const tookMs = clock.monotonicMs() - beganMs;
-    this.onApplied?.(operation.kind, outcome.ok, tookMs, ttl);
+    // What is compacted already is as one wants it: to etcd, that has succeeded.
+    const succeeded = outcome.ok || (outcome.error instanceof EtcdError && outcome.error.row === 'compacted');
+    this.onApplied?.(operation.kind, succeeded, tookMs, ttl);
     const { warningApplyDurationMs, logger } = this.deps;
     if (logApplied({ operation, context, outcome, tookMs }, warningApplyDurationMs, logger)) this.slowCount++;
     return outcome;

@@ -138,6 +138,10 @@ export const requests = { ...storeRequests, ...membershipRequests };
 type Requests = typeof requests;
 
 export type OperationKind = keyof Requests;
+
+/** As etcd's metrics name it: `LeaseGrant`. */
+export const operationName = (kind: string): string => `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+
 export type MembershipKind = keyof typeof membershipRequests;
 export type StoreKind = keyof typeof storeRequests;
 export type RequestOf<K extends OperationKind> = K extends OperationKind

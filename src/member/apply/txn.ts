@@ -100,7 +100,7 @@ function executeOp(
       return { response: { case: 'responseRange', value } };
     }
     case 'requestPut': {
-      const response = executePut(write, request.value);
+      const response = executePut(write, request.value, previousOf(write, request.value));
       return { response: { case: 'responsePut', value: { ...response, header: innerHeader(write.revision) } } };
     }
     case 'requestDeleteRange': {
@@ -116,10 +116,18 @@ function executeOp(
   }
 }
 
-/** Everything that could refuse the put has been checked. */
-export function executePut(write: WriteTransaction, put: PutRequest): SplicedPutResponse {
-  const needsPrevious = put.prevKv || put.ignoreValue || put.ignoreLease;
-  const previousBytes = needsPrevious ? write.get(put.key) : undefined;
+/** What is there before a put, where that matters to it. */
+const previousOf = (
+  reader: KeyReader,
+  { key, prevKv, ignoreValue, ignoreLease }: PutRequest,
+): Uint8Array | undefined => (prevKv || ignoreValue || ignoreLease ? reader.get(key) : undefined);
+
+/** Everything that could refuse the put has been checked; `previousBytes` is what is there before it. */
+export function executePut(
+  write: WriteTransaction,
+  put: PutRequest,
+  previousBytes: Uint8Array | undefined,
+): SplicedPutResponse {
   let { value, lease } = put;
   if (previousBytes !== undefined && (put.ignoreValue || put.ignoreLease)) {
     const previous = KeyValue.decode(previousBytes);
@@ -142,16 +150,18 @@ export function executeDeleteRange(
 }
 
 /**
- * Throws EtcdError for a put that must not be applied. The lease is looked for first; in a transaction the key is, as
- * etcd has it.
+ * What is there before the put, where that matters to it. Throws EtcdError for one that must not be applied. The lease
+ * is looked for first; in a transaction the key is, as etcd has it.
  */
-export function checkPut(reader: KeyReader, put: PutRequest, context: TxnContext): void {
+export function checkedPut(reader: KeyReader, put: PutRequest, context: TxnContext): Uint8Array | undefined {
   checkLease(put, context);
-  checkKept(reader, put);
+  const previous = previousOf(reader, put);
+  checkKept(put, previous);
+  return previous;
 }
 
 function checkPutOfTxn(reader: KeyReader, put: PutRequest, context: TxnContext): void {
-  checkKept(reader, put);
+  checkKept(put, put.ignoreValue || put.ignoreLease ? reader.get(put.key) : undefined);
   checkLease(put, context);
 }
 
@@ -160,8 +170,8 @@ function checkLease({ lease }: PutRequest, context: TxnContext): void {
 }
 
 /** What is to be kept must be there. */
-function checkKept(reader: KeyReader, { key, ignoreValue, ignoreLease }: PutRequest): void {
-  if ((ignoreValue || ignoreLease) && reader.get(key) === undefined) throw new EtcdError('keyNotFound');
+function checkKept({ ignoreValue, ignoreLease }: PutRequest, previous: Uint8Array | undefined): void {
+  if ((ignoreValue || ignoreLease) && previous === undefined) throw new EtcdError('keyNotFound');
 }
 
 export function innerHeader(revision: number): ResponseHeader {

@@ -10,7 +10,7 @@ export interface FeatureState {
 export function addFeatures(registry: Registry, features: readonly FeatureState[]): void {
   const gauge = new Gauge({
     name: 'etcd_server_feature_enabled',
-    help: 'Whether a feature is on (1) or off (0).',
+    help: 'Whether or not a feature is enabled. 1 is enabled, 0 is not.',
     labelNames: ['name', 'stage'],
     registers: [registry],
   });

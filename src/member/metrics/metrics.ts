@@ -14,11 +14,18 @@ import { SharedWork } from '../../lib/shared-work.js';
 import { MVCC_DURATIONS, MVCC_SCALARS, type MvccFigures } from '../../mvcc/metrics.js';
 import { V2_ACTIONS, V2_SCALARS, type V2Figures } from '../../v2/metrics.js';
 import { WAL_DURATIONS } from '../../wal/metrics.js';
+import { operationName } from '../apply/operation.js';
 import { asGoShows } from './exposition.js';
 import { collectProcessMetrics, PROCESS_SCALARS, type ProcessFigures } from './process-metrics.js';
 import { addRpcMetrics, type RpcFigures } from './rpc-metrics.js';
 import { addScalars } from './scalars.js';
-import { addHealthMetrics, PROXY_SCALARS, SERVER_SCALARS, type ServerFigures } from './server-metrics.js';
+import {
+  addAlarmMetrics,
+  addHealthMetrics,
+  PROXY_SCALARS,
+  SERVER_SCALARS,
+  type ServerFigures,
+} from './server-metrics.js';
 import { type Series, TalliedHistogram } from './tallied-histogram.js';
 
 /** What is read at each scrape. */
@@ -57,6 +64,8 @@ export interface MetricsIdentity {
 /** Versions of clients that are counted apart; the rest is one. */
 const MAX_CLIENT_VERSIONS = 100;
 const UNKNOWN = 'unknown';
+/** Operations that etcd applies without a name. */
+const NAMELESS = new Set(['authStatus']);
 
 const seriesByVersion = () => ({ v2: new Map<string, Series>(), v3: new Map<string, Series>() });
 
@@ -87,7 +96,7 @@ export class MemberMetrics {
     const registers = [this.registry];
     this.#applied = new TalliedHistogram({
       name: 'etcd_server_apply_duration_seconds',
-      help: 'The latency distribution of v2 apply called by backend.',
+      help: 'The latency distributions of v2 apply called by backend.',
       labelNames: ['op', 'success', 'version'],
       buckets: doubling(0.0001, 20),
       registers,
@@ -154,6 +163,7 @@ export class MemberMetrics {
     }
     addRpcMetrics(this.registry, rpcs);
     addHealthMetrics(this.registry, figures);
+    addAlarmMetrics(this.registry, figures);
     collectProcessMetrics(this.registry, runtime);
   }
 
@@ -173,7 +183,7 @@ export class MemberMetrics {
     const known = (ok ? this.#appliedOk : this.#appliedRefused)[version];
     let series = known.get(kind);
     if (series === undefined) {
-      const op = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+      const op = NAMELESS.has(kind) ? UNKNOWN : operationName(kind);
       series = this.#applied.series({ op, success: String(ok), version });
       known.set(kind, series);
     }
@@ -216,12 +226,17 @@ export class MemberMetrics {
     );
     info(
       'etcd_server_id',
-      "Server or member ID in hexadecimal format. 1 for 'server_id' label.",
+      "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.",
       'server_id',
       identity.memberIdHex,
     );
     const { version } = runtime.figures();
-    info('etcd_server_go_version', 'Which runtime the server runs with.', 'server_go_version', version);
+    info(
+      'etcd_server_go_version',
+      "Which Go version server is running with. 1 for 'server_go_version' label with current version.",
+      'server_go_version',
+      version,
+    );
     new Gauge({
       name: 'etcd_cluster_version',
       help: "Which version is running. 1 for 'cluster_version' label with current cluster version",

@@ -1,6 +1,7 @@
 /** What the member itself counts. Source: etcd's server/etcdserver/metrics.go and api/etcdhttp/health.go. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Scalars } from '../../lib/metrics.js';
+import type { AlarmState } from '../apply/alarms.js';
 
 /** A check of `/livez` or `/readyz`. */
 export interface HealthCheckCount {
@@ -16,6 +17,7 @@ export interface HealthCheckCount {
 export interface ServerFigures {
   /** Those that were ever asked for. */
   readonly healthChecks: Iterable<HealthCheckCount>;
+  readonly alarms: readonly AlarmState[];
   readonly hasLeader: boolean;
   readonly isLeader: boolean;
   readonly isLearner: boolean;
@@ -118,6 +120,23 @@ export function addHealthMetrics(registry: Registry, figures: () => Pick<ServerF
         if (success > 0) this.inc({ name, status: 'success', type }, success);
         if (error > 0) this.inc({ name, status: 'error', type }, error);
       }
+    },
+  });
+}
+
+/** `etcd-diff:` etcd's adds one for each time that an alarm is raised again, and is 0 after a restart. */
+export function addAlarmMetrics(registry: Registry, figures: () => Pick<ServerFigures, 'alarms'>): void {
+  new Gauge({
+    name: 'etcd_debugging_server_alarms',
+    help:
+      "Alarms for every member in cluster. 1 for 'server_id' label with current ID. 2 for 'alarm_type' label with " +
+      'type of this alarm',
+    labelNames: ['alarm_type', 'server_id'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { memberHex, type, isRaised } of figures().alarms)
+        this.set({ alarm_type: type, server_id: memberHex }, isRaised ? 1 : 0);
     },
   });
 }

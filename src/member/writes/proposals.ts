@@ -49,6 +49,8 @@ export interface ProposalsDeps {
 
 export class Proposals {
   failed = 0;
+  /** Called for each operation that was proposed: whether the log took it, and how long it took to its result. */
+  onEnded: ((kind: OperationKind, wasTaken: boolean, tookMs: number) => void) | undefined;
   #pendingBytes = 0;
   #stopped = false;
   readonly #owner: Owner;
@@ -60,8 +62,9 @@ export class Proposals {
       refused: () => {
         this.failed++;
       },
-      settled: (bytes) => {
+      settled: ({ bytes, kind, startMs, wasTaken }) => {
         this.#pendingBytes -= bytes;
+        if (kind !== undefined) this.onEnded?.(kind, wasTaken, deps.clock.monotonicMs() - startMs);
       },
     };
   }
@@ -87,12 +90,14 @@ export class Proposals {
     const ID = this.deps.ids.next();
     const header = { ID, username: identity?.username ?? '', authRevision: identity?.revision ?? 0 };
     const data = encodeOperation(header, operation as Operation, encoded);
-    const result =
-      data.length > this.deps.maxRequestBytes
-        ? refusedAs(new EtcdError('requestTooLarge'), trace)
-        : this.#proposeBytes(ID, data, { maxLag: this.#lagFor(operation.kind), caller, trace });
+    const { kind } = operation;
+    if (data.length > this.deps.maxRequestBytes) {
+      // To etcd, it has ended well: it was not the log that refused it.
+      this.onEnded?.(kind, true, 0);
+      return refusedAs(new EtcdError('requestTooLarge'), trace);
+    }
     // Apply gave it for this very operation.
-    return result as Promise<ResultOf<K>>;
+    return this.#proposeBytes(ID, data, { maxLag: this.#lagFor(kind), kind, caller, trace }) as Promise<ResultOf<K>>;
   }
 
   /** The bytes of a v2 request, in which `id` stands. Its event; undefined for what changes no key. */
@@ -104,7 +109,8 @@ export class Proposals {
     return this.deps.prioritizesRevokes && kind === 'leaseRevoke' ? MAX_APPLY_LAG_OF_REVOKES : MAX_APPLY_LAG;
   }
 
-  #proposeBytes(id: RequestId, data: Uint8Array, { maxLag, caller, trace }: Proposing): Promise<unknown> {
+  #proposeBytes(id: RequestId, data: Uint8Array, how: Proposing): Promise<unknown> {
+    const { maxLag, trace } = how;
     if (this.#stopped) return refusedAs(new EtcdError('stopped'), trace);
     if (
       this.deps.applyLag() > maxLag ||
@@ -114,14 +120,14 @@ export class Proposals {
       return refusedAs(new EtcdError('tooManyRequests'), trace);
     }
     trace?.event('Send raft proposal');
-    return this.#enqueue(id, data, data.length, caller, trace);
+    return this.#enqueue(id, data, data.length, how);
   }
 
   /** Resolves with the members as they are then; rejects with why the change was not made. */
   proposeChange(change: Omit<ConfChange, 'id'>, caller?: Caller): Promise<readonly ClusterMember[]> {
     if (this.#stopped) return Promise.reject(new EtcdError('stopped'));
     const id = this.deps.ids.next();
-    const members = this.#enqueue(id, { ...change, id }, change.context.length, caller);
+    const members = this.#enqueue(id, { ...change, id }, change.context.length, { caller });
     return members as Promise<readonly ClusterMember[]>;
   }
 
@@ -129,12 +135,11 @@ export class Proposals {
     id: RequestId,
     content: Uint8Array | ConfChange,
     bytes: number,
-    caller?: Caller,
-    trace?: CallTrace,
+    how: Omit<Proposing, 'maxLag'>,
   ): Promise<unknown> {
     const { clock, loop, waiters } = this.deps;
     return new Promise((resolve, reject) => {
-      const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), caller, trace, resolve, reject);
+      const pending = new Pending(this.#owner, id, content, bytes, clock.monotonicMs(), how, resolve, reject);
       this.#pendingBytes += bytes;
       waiters.register(id, pending);
       loop.propose(pending);
@@ -156,6 +161,8 @@ export class Proposals {
 
 interface Proposing {
   readonly maxLag: number;
+  /** Of an operation of the store's or of membership. */
+  readonly kind?: OperationKind | undefined;
   readonly caller?: Caller | undefined;
   readonly trace?: CallTrace | undefined;
 }
@@ -169,12 +176,13 @@ interface Owner {
   readonly deps: ProposalsDeps;
   readonly isStopped: () => boolean;
   readonly refused: () => void;
-  readonly settled: (bytes: number) => void;
+  readonly settled: (pending: Pending) => void;
 }
 
 /** One proposal, from its proposer's call until its result. */
 class Pending implements Proposal, Waiter<Outcome<unknown>> {
   #state: 'waiting' | 'taken' | 'settled' = 'waiting';
+  #wasTaken = false;
   /** It ended before apply came to it. */
   #isUnapplied = false;
 
@@ -184,18 +192,26 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
     readonly content: Uint8Array | ConfChange,
     readonly bytes: number,
     readonly startMs: number,
-    readonly caller: Caller | undefined,
-    readonly trace: CallTrace | undefined,
+    readonly how: Omit<Proposing, 'maxLag'>,
     readonly resolve: (value: unknown) => void,
     readonly reject: (error: Error) => void,
   ) {}
+
+  get kind(): OperationKind | undefined {
+    return this.how.kind;
+  }
+
+  /** Whether the log took it, here or at the leader. */
+  get wasTaken(): boolean {
+    return this.#wasTaken;
+  }
 
   get deadlineMs(): number {
     return this.startMs + this.owner.deps.timeoutMs;
   }
 
   get isAbandoned(): boolean {
-    return this.#state === 'settled' || this.caller?.aborted === true;
+    return this.#state === 'settled' || this.how.caller?.aborted === true;
   }
 
   dropped(): void {
@@ -203,7 +219,9 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
   }
 
   taken(): void {
-    if (this.#state === 'waiting') this.#state = 'taken';
+    if (this.#state !== 'waiting') return;
+    this.#state = 'taken';
+    this.#wasTaken = true;
   }
 
   refused(error: Error): void {
@@ -214,8 +232,9 @@ class Pending implements Proposal, Waiter<Outcome<unknown>> {
 
   settle(outcome: Outcome<unknown>): void {
     this.#state = 'settled';
-    this.owner.settled(this.bytes);
-    if (this.trace !== undefined) this.#tell(this.trace, outcome);
+    this.owner.settled(this);
+    const { trace } = this.how;
+    if (trace !== undefined) this.#tell(trace, outcome);
     if (outcome.ok) this.resolve(outcome.value);
     else this.reject(outcome.error);
   }

@@ -274,7 +274,8 @@ describe('grpc-js calls our server', () => {
     await using pair = await both({
       observer: {
         started: (path, kind) => seen.push(`started ${path} ${kind}`),
-        received: (_path, bytes) => seen.push(`received ${bytes}`),
+        arrived: (bytes) => seen.push(`arrived ${bytes}`),
+        received: (path) => seen.push(`received ${path}`),
         sent: (_path, bytes) => seen.push(`sent ${bytes}`),
         handled: (_path, _kind, code) => seen.push(`handled ${code}`),
       },
@@ -282,12 +283,14 @@ describe('grpc-js calls our server', () => {
     await unary(pair.client, 'hello');
     await unary(pair.client, 'fail 5 x').catch(() => {});
     expect(seen).toEqual([
+      'arrived 5',
       'started /test.Echo/Unary unary',
-      'received 5',
+      'received /test.Echo/Unary',
       'sent 5',
       'handled 0',
+      'arrived 8',
       'started /test.Echo/Unary unary',
-      'received 8',
+      'received /test.Echo/Unary',
       'handled 5',
     ]);
   });

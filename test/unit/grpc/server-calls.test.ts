@@ -14,6 +14,8 @@ const PATHS = { unary: Echo.unary.path, chat: Echo.chat.path };
 function serving(options: Partial<GrpcServerOptions> = {}) {
   const clock = new ManualClock();
   const handled: string[] = [];
+  /** Of every call, also one that never counted as started. */
+  const ended: string[] = [];
   const calls: ServerCall[] = [];
   const answers: ((answer: string | Error) => void)[] = [];
   const aborted: string[] = [];
@@ -21,6 +23,7 @@ function serving(options: Partial<GrpcServerOptions> = {}) {
     clock,
     ...options,
     observer: { handled: (path, kind, code) => handled.push(`${path} ${kind} ${code}`) },
+    began: ({ path }) => ({ trace: undefined, ended: (code) => ended.push(`${path} ${code}`) }),
   });
   const wait = (call: ServerCall): Promise<string> => {
     calls.push(call);
@@ -51,7 +54,7 @@ function serving(options: Partial<GrpcServerOptions> = {}) {
     const body = Buffer.concat([Buffer.of(0), uint32(size), Buffer.alloc(size, 'x')]);
     peer.send(frame(T.HEADERS, END_HEADERS, id, head), frame(T.DATA, END_STREAM, id, body));
   };
-  return { clock, server, peer, begin, handled, calls, answers, aborted };
+  return { clock, server, peer, begin, handled, ended, calls, answers, aborted };
 }
 
 describe('a call with a deadline', () => {
@@ -135,8 +138,8 @@ describe('a call', () => {
   it.each([
     ['unary', PATHS.unary],
     ['bidi', PATHS.chat],
-  ])('(%s) with a large head holds it while it runs', async (kind, path) => {
-    const { peer, handled, server } = serving({ held: { serverBytes: 210_000 } });
+  ])('(%s) with a large head holds it while it runs', async (_kind, path) => {
+    const { peer, ended, server } = serving({ held: { serverBytes: 210_000 } });
     const open = (id: number, fields: [string, string][]): void =>
       peer.send(
         frame(
@@ -152,20 +155,20 @@ describe('a call', () => {
           ),
         ),
       );
-    const refusal = `${path} ${kind} ${Code.ResourceExhausted}`;
+    const refusal = `${path} ${Code.ResourceExhausted}`;
     const large = Array.from({ length: 1000 }, (): [string, string] => ['a', 'b']);
     for (const id of [1, 3, 5, 7]) open(id, large);
     await peer.settle();
-    expect(handled).toEqual([refusal]);
+    expect(ended).toEqual([refusal]);
     for (const id of [1, 3, 5]) peer.send(frame(T.RST_STREAM, 0, id, uint32(8)));
     await peer.settle();
     open(9, [['x', 'y'.repeat(16_000)]]);
     await peer.settle();
-    expect(handled.filter((each) => each === refusal)).toHaveLength(1);
+    expect(ended.filter((each) => each === refusal)).toHaveLength(1);
     // Without a message as well.
     for (let id = 11; id < 511; id += 2) open(id, []);
     await peer.settle();
-    expect(handled.filter((each) => each === refusal).length).toBeGreaterThan(50);
+    expect(ended.filter((each) => each === refusal).length).toBeGreaterThan(50);
     peer.session.destroy();
     await settle();
     expect(server.runningCalls).toBe(0);
@@ -186,6 +189,14 @@ describe('a call', () => {
     await peer.settle();
     expect([seen[0]?.aborted, seen[0]?.signal.aborted]).toEqual([true, true]);
     expect(seen[0]?.signal.reason).toMatchObject({ code: Code.Canceled, message: 'context canceled' });
+    await peer[Symbol.asyncDispose]();
+  });
+
+  it('of one request counts from when that is there and can be read', async () => {
+    const { peer, begin, handled, ended } = serving({ maxReceiveBytes: 100 });
+    begin(1, [], PATHS.unary, 101);
+    await peer.settle();
+    expect([handled, ended]).toEqual([[], [`${PATHS.unary} ${Code.ResourceExhausted}`]]);
     await peer[Symbol.asyncDispose]();
   });
 

@@ -31,6 +31,7 @@ const IN_PASSING = [
   'etcd_server_read_indexes_failed_total',
   'etcd_server_snapshot_apply_in_progress_total',
   'etcd_server_heartbeat_send_failures_total',
+  'etcd_debugging_server_alarms',
   'etcd_debugging_mvcc_slow_watcher_total',
   'etcd_debugging_mvcc_pending_events_total',
   'etcd_disk_defrag_inflight',
