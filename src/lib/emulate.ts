@@ -194,6 +194,12 @@ const differences = {
   /** Messages count that were to be sent or read and were not: a refused call's answer, one after a stream's last. */
   countsAttempts: since36,
 
+  // Transactions
+  /** What nested transactions put takes space as well: where that has run out, they are refused. */
+  nestedPutsTakeSpace: since36,
+  /** Operations are checked in their order; before, all puts before the first range. */
+  checksTxnInOrder: since36,
+
   // Who may call
   /** Whom `Defragment`, `Hash`, `HashKV` and `Snapshot` refuse is told so in the words of the store of users. */
   maintenanceRefusesAsStore: row(true, true, false, false),

@@ -106,6 +106,7 @@ export function wireCore(config: MemberConfig, world: MemberWorld, parts: Bootst
     hashNow: (password, seed) => world.passwords.hashNow(password, { cost, salt: saltOf(seed) }),
   });
   const applier = new Applier({
+    emulate: config.emulate,
     store,
     lessor,
     alarms,

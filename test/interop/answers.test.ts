@@ -19,6 +19,9 @@ import {
   RangeRequest,
   type RequestOp,
   TxnRequest,
+  Watch,
+  WatchCreateRequest,
+  type WatchRequest,
 } from '../../src/proto/gen/etcdserverpb.js';
 import {
   bytes,
@@ -229,4 +232,53 @@ describe.skipIf(realReleases.length === 0).each(realReleases)('beside a real $ve
       }
     });
   }, 240_000);
+
+  it('where space has run out, what puts deep down and what has two faults is refused alike', async () => {
+    await pair(version, real, async (sides) => {
+      const ask = (what: string, success: RequestOp[]) =>
+        same(sides, what, async (side) => json(await side.call(KV.txn, TxnRequest.create({ success }))));
+      const future: RequestOp = {
+        request: { case: 'requestRange', value: RangeRequest.create({ key: bytes('a'), revision: 999 }) },
+      };
+      const unleased: RequestOp = {
+        request: { case: 'requestPut', value: PutRequest.create({ key: bytes('a'), lease: 999n }) },
+      };
+      const twoFaults = async (when: string): Promise<void> => {
+        await ask(`the future, then a lease that is not there, ${when}`, [future, unleased]);
+        await ask(`the same the other way round, ${when}`, [unleased, future]);
+        await ask(`the first nested, ${when}`, [txn([future]), unleased]);
+        await ask(`a put deep down, ${when}`, [txn([txn([puts('b')])])]);
+        await ask(`a put deep down that is not chosen, ${when}`, [txn([], [puts('b')])]);
+      };
+      await twoFaults('in peace');
+      const alarm = { action: AlarmAction.ACTIVATE, memberID: NOBODY, alarm: AlarmType.NOSPACE };
+      await same(sides, 'the alarm', headerOf(Maintenance.alarm, alarm));
+      await twoFaults('in want of space');
+      await same(sides, 'the hash', async (side) => json(await side.call(Maintenance.hashKV, { revision: 0 })));
+    });
+  }, 120_000);
+
+  it('a watch that ended since its history is compacted keeps its id until it is cancelled', async () => {
+    await pair(version, real, async (sides) => {
+      for (const key of ['a', 'a', 'a', 'a'])
+        await same(sides, 'a put', headerOf(KV.put, PutRequest.create({ key: bytes(key) })));
+      await same(sides, 'a compaction', headerOf(KV.compact, { revision: 4, physical: true }));
+      await same(sides, 'the watch', async (side) => {
+        const stream = side.stream(Watch.watch);
+        const messages = stream.messages[Symbol.asyncIterator]();
+        const told: unknown[] = [];
+        const ask = async (requestUnion: WatchRequest['requestUnion'], answers: number): Promise<void> => {
+          stream.send({ requestUnion });
+          for (let at = 0; at < answers; at++) told.push(json((await messages.next()).value));
+        };
+        const value = WatchCreateRequest.create({ key: bytes('a'), watchId: 9n });
+        await ask({ case: 'createRequest', value: { ...value, startRevision: 1 } }, 2);
+        await ask({ case: 'createRequest', value }, 1);
+        await ask({ case: 'cancelRequest', value: { watchId: 9n } }, 1);
+        await ask({ case: 'createRequest', value }, 1);
+        stream.cancel();
+        return told;
+      });
+    });
+  }, 120_000);
 });

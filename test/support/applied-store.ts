@@ -3,6 +3,7 @@ import { SimpleTokens } from '../../src/auth/simple-tokens.js';
 import { AuthStore } from '../../src/auth/store.js';
 import type { Identity } from '../../src/auth/types.js';
 import { Lessor } from '../../src/lease/lessor.js';
+import { DEFAULT_EMULATED_VERSION, type EmulatedVersion } from '../../src/lib/emulate.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import { Alarms } from '../../src/member/apply/alarms.js';
 import { Applier } from '../../src/member/apply/applier.js';
@@ -40,7 +41,7 @@ export class AppliedStore {
   exceeded = 0;
   #index = 0;
 
-  constructor() {
+  constructor(emulate: EmulatedVersion = DEFAULT_EMULATED_VERSION) {
     for (const bucket of ['auth', 'authUsers', 'authRoles', 'alarm'] as const) this.backend.createBucket(bucket);
     this.lessor = new Lessor(this.backend, { minTtlSeconds: 2, electionTimeoutMs: 1000, expiredRetryMs: 7000 });
     this.store = MvccStore.open({ backend: this.backend, leases: this.lessor });
@@ -52,6 +53,7 @@ export class AppliedStore {
     });
     this.alarms = new Alarms(this.backend);
     this.applier = new Applier({
+      emulate,
       store: this.store,
       lessor: this.lessor,
       alarms: this.alarms,

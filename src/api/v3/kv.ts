@@ -123,7 +123,7 @@ export function kvHandlers(member: MemberFace, guard: Guard, { answers, heavyWri
           }),
         );
       }
-      const cost = txnCost(request);
+      const cost = txnCost(request, member.emulate);
       if (cost > 0 && !member.space.fits(cost)) await member.space.refuse();
       call.trace?.enter('txn', txnAttributes(request));
       const propose = () =>

@@ -5,7 +5,7 @@ import { AlarmType } from '../../proto/gen/etcdserverpb.js';
 import type { Alarms } from './alarms.js';
 import type { Apply } from './layer.js';
 import type { OperationKind } from './operation.js';
-import { costOf } from './quota.js';
+import { costOf, type QuotaDeps } from './quota.js';
 
 /** Members no longer agree: nothing may rest on what one of them holds. */
 const refusedWhenCorrupt: ReadonlySet<OperationKind> = new Set([
@@ -28,9 +28,9 @@ export function corrupt(alarms: Alarms, next: Apply): Apply {
 /**
  * What frees space (deletions, compaction, revocation) goes through, and transactions that write nothing (etcd #14884).
  */
-export function capped(alarms: Alarms, next: Apply): Apply {
+export function capped(alarms: Alarms, { emulate }: Pick<QuotaDeps, 'emulate'>, next: Apply): Apply {
   return (operation, context) => {
-    if (alarms.has(AlarmType.NOSPACE) && costOf(operation) > 0) throw new EtcdError('noSpace');
+    if (alarms.has(AlarmType.NOSPACE) && costOf(operation, emulate) > 0) throw new EtcdError('noSpace');
     return next(operation, context);
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { AuthStore } from '../../auth/store.js';
 import type { Lessor } from '../../lease/lessor.js';
+import { differenceOf } from '../../lib/emulate.js';
 import type { MvccStore } from '../../mvcc/store.js';
 import { operationsOf } from '../../mvcc/write-txn.js';
 import type { Outcome } from '../../proto/etcd-error.js';
@@ -182,11 +183,12 @@ export class Applier {
   }
 
   #context(): TxnContext {
-    const { store, lessor } = this.deps;
+    const { emulate, store, lessor } = this.deps;
     return {
       hasLease: (lease) => lessor.lookup(lease) !== undefined,
       currentRevision: store.currentRevision,
       compactRevision: store.compactRevision,
+      checksInOrder: differenceOf('checksTxnInOrder', emulate),
     };
   }
 }

@@ -29,5 +29,5 @@ export interface ChainDeps extends QuotaDeps {
 
 export function chain(deps: ChainDeps, stores: Apply): Apply {
   const { alarms, auth, authorizer } = deps;
-  return storable(corrupt(alarms, capped(alarms, authorized(auth, authorizer, quota(deps, stores)))));
+  return storable(corrupt(alarms, capped(alarms, deps, authorized(auth, authorizer, quota(deps, stores)))));
 }

@@ -3,6 +3,7 @@
  * mark), not what is in use, as etcd does: only defragmentation gives space back. Source: etcd's storage/quota.go.
  */
 
+import { differenceOf, type EmulatedVersion } from '../../lib/emulate.js';
 import { EtcdError } from '../../proto/etcd-error.js';
 import type { PutRequest, RequestOp, TxnRequest } from '../../proto/gen/etcdserverpb.js';
 import type { Apply } from './layer.js';
@@ -23,28 +24,30 @@ export function putCost(put: PutRequest): number {
 }
 
 /**
- * The dearer branch. What nested transactions put counts for nothing, as etcd has it: while there is an alarm every
+ * The dearer branch. What nested transactions put counts or not as it does in etcd: while there is an alarm every
  * member must refuse the same.
  */
-export function txnCost(txn: TxnRequest): number {
-  return Math.max(branchCost(txn.success), branchCost(txn.failure));
+export function txnCost(txn: TxnRequest, emulate: EmulatedVersion): number {
+  return Math.max(branchCost(txn.success, emulate), branchCost(txn.failure, emulate));
 }
 
-function branchCost(ops: readonly RequestOp[]): number {
+function branchCost(ops: readonly RequestOp[], emulate: EmulatedVersion): number {
   let cost = 0;
   for (const { request } of ops) {
     if (request.case === 'requestPut') cost += putCost(request.value);
+    else if (request.case === 'requestTxn' && differenceOf('nestedPutsTakeSpace', emulate))
+      cost += txnCost(request.value, emulate);
   }
   return cost;
 }
 
 /** Bytes that applying it may add; 0 for what adds nothing worth counting. */
-export function costOf(operation: StoreOperation): number {
+export function costOf(operation: StoreOperation, emulate: EmulatedVersion): number {
   switch (operation.kind) {
     case 'put':
       return putCost(operation.request);
     case 'txn':
-      return txnCost(operation.request);
+      return txnCost(operation.request, emulate);
     case 'leaseGrant':
       return LEASE_GRANT_COST_BYTES;
     default:
@@ -53,6 +56,8 @@ export function costOf(operation: StoreOperation): number {
 }
 
 export interface QuotaDeps {
+  /** What a request costs differs by version: all members have to be as one. */
+  readonly emulate: EmulatedVersion;
   /** Whether the backend may still grow by so many bytes. */
   readonly fits: (costBytes: number) => boolean;
   /** Called when an applied request went over the quota: the member proposes the alarm. */
@@ -64,7 +69,7 @@ export interface QuotaDeps {
  */
 export function quota(deps: QuotaDeps, next: Apply): Apply {
   return (operation, context) => {
-    const cost = costOf(operation);
+    const cost = costOf(operation, deps.emulate);
     if (cost === 0) return next(operation, context);
     const fits = deps.fits(cost);
     const result = next(operation, context);

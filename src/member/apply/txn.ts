@@ -25,11 +25,15 @@ import { KeyValue } from '../../proto/gen/mvccpb.js';
 import type { ApplyContext } from './layer.js';
 import { executeRange } from './range.js';
 
+type RevisionContext = Pick<TxnContext, 'currentRevision' | 'compactRevision'>;
+
 /** What the checks look at besides keys. */
 export interface TxnContext {
   hasLease(lease: LeaseId): boolean;
   readonly currentRevision: number;
   readonly compactRevision: number;
+  /** Otherwise all puts are checked before the first range. */
+  readonly checksInOrder: boolean;
 }
 
 /**
@@ -61,6 +65,10 @@ const isSerializable = ({ request }: RequestOp): boolean =>
 /** Throws EtcdError; then nothing has changed. */
 export function checkedPath(reader: KeyReader, txn: TxnRequest, context: TxnContext): Path {
   const path = choosePath(reader, txn);
+  if (context.checksInOrder) {
+    checkOps(reader, txn, path, context);
+    return path;
+  }
   checkPuts(reader, txn, path, context);
   checkRanges(txn, path, context);
   return path;
@@ -206,7 +214,16 @@ function checkPuts(reader: KeyReader, txn: TxnRequest, path: Path, context: TxnC
   }
 }
 
-export function checkRanges(txn: TxnRequest, path: Path, context: TxnContext): void {
+function checkOps(reader: KeyReader, txn: TxnRequest, path: Path, context: TxnContext): void {
+  let nested = 0;
+  for (const { request } of branch(txn, path)) {
+    if (request.case === 'requestRange') checkRevision(request.value.revision, context);
+    else if (request.case === 'requestPut') checkPutOfTxn(reader, request.value, context);
+    else if (request.case === 'requestTxn') checkOps(reader, request.value, nestedPath(path, nested++), context);
+  }
+}
+
+export function checkRanges(txn: TxnRequest, path: Path, context: RevisionContext): void {
   let nested = 0;
   for (const { request } of branch(txn, path)) {
     if (request.case === 'requestRange') checkRevision(request.value.revision, context);
@@ -214,7 +231,7 @@ export function checkRanges(txn: TxnRequest, path: Path, context: TxnContext): v
   }
 }
 
-function checkRevision(revision: number, context: TxnContext): void {
+function checkRevision(revision: number, context: RevisionContext): void {
   if (revision === 0) return;
   if (revision > context.currentRevision) throw new EtcdError('futureRevision');
   // Before the first compaction etcd's number is -1. A range outside a transaction takes any negative one for the

@@ -63,7 +63,7 @@ export async function longReadOnlyTxn(txn: TxnRequest, options: LongTxnOptions):
   const reading = new ReadOnlyTxn(store.openView(lowest), options);
   try {
     const succeeded = await reading.allHold(txn.compare);
-    checkRanges(txn, { succeeded, nested: [] }, { hasLease: () => false, currentRevision, compactRevision });
+    checkRanges(txn, { succeeded, nested: [] }, { currentRevision, compactRevision });
     return await reading.answer(succeeded, rangesOf({ ...txn, [succeeded ? 'failure' : 'success']: [] }));
   } finally {
     reading.close();

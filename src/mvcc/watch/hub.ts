@@ -52,6 +52,7 @@ export class WatchHub implements StoreListener {
   readonly refusesNegativeStart: boolean;
   #synced = new WatcherGroup<WatchStream>();
   readonly #unsynced = new Set<Watcher>();
+  #compactedCount = 0;
   readonly #streams = new Set<WatchStream>();
   /** Closed ones that still have watchers. */
   readonly #leaving = new Set<WatchStream>();
@@ -99,7 +100,7 @@ export class WatchHub implements StoreListener {
 
   /** Watchers that are behind, blocked ones included: etcd's slow_watcher_total. */
   get slowWatcherCount(): number {
-    return this.watcherCount - this.#synced.size;
+    return this.watcherCount - this.#synced.size - this.#compactedCount;
   }
 
   // ---- called by streams
@@ -113,9 +114,9 @@ export class WatchHub implements StoreListener {
   }
 
   /** Takes a watcher out for good. */
-  dismiss(watcher: Watcher, why: 'compacted' | 'cancelled'): void {
+  dismiss(watcher: Watcher): void {
     this.#leave(watcher);
-    watcher.state = why;
+    watcher.state = 'cancelled';
     watcher.stream.watchers.delete(watcher.id);
   }
 
@@ -131,7 +132,7 @@ export class WatchHub implements StoreListener {
       this.#options.wake();
       return;
     }
-    for (const watcher of [...stream.watchers.values()]) this.dismiss(watcher, 'cancelled');
+    for (const watcher of [...stream.watchers.values()]) this.dismiss(watcher);
     this.#streams.delete(stream);
   }
 
@@ -225,7 +226,7 @@ export class WatchHub implements StoreListener {
     for (const stream of this.#leaving) {
       for (const watcher of stream.watchers.values()) {
         if (left-- === 0) return;
-        this.dismiss(watcher, 'cancelled');
+        this.dismiss(watcher);
       }
       this.#leaving.delete(stream);
       this.#streams.delete(stream);
@@ -278,7 +279,7 @@ export class WatchHub implements StoreListener {
   #cancelCompacted(watcher: Watcher, compactRevision: number): void {
     const message = { ...eventsMessage(watcher.id, 0, []), compactRevision, canceled: true };
     // Not tied to the watcher: the message must outlive it.
-    if (watcher.stream.offer(undefined, message)) this.dismiss(watcher, 'compacted');
+    if (watcher.stream.offer(undefined, message)) this.#becomeCompacted(watcher);
     else this.#becomeBlocked(watcher);
   }
 
@@ -300,6 +301,8 @@ export class WatchHub implements StoreListener {
         watcher.stream.blocked.delete(watcher);
         break;
       case 'compacted':
+        this.#compactedCount--;
+        break;
       case 'cancelled':
         break;
       default:
@@ -320,6 +323,13 @@ export class WatchHub implements StoreListener {
       }
     }
     if (this.#unsynced.size > 0) this.#options.wake();
+  }
+
+  /** It keeps its id, as etcd has it, until its client gives it up as well. */
+  #becomeCompacted(watcher: Watcher): void {
+    this.#leave(watcher);
+    watcher.state = 'compacted';
+    this.#compactedCount++;
   }
 
   #becomeSynced(watcher: Watcher): void {

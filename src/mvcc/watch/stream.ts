@@ -79,7 +79,7 @@ export class WatchStream implements WatchStreamHandle {
   cancel(watchId: bigint): boolean {
     const watcher = this.watchers.get(watchId);
     if (watcher === undefined) return false;
-    this.#hub.dismiss(watcher, 'cancelled');
+    this.#hub.dismiss(watcher);
     return true;
   }
 

@@ -42,7 +42,7 @@ export interface WatchMessage {
   /** Encoded `mvccpb.Event`s; empty = progress or cancel. */
   readonly events: readonly Uint8Array[];
   readonly fragment: boolean;
-  /** Set in a cancel because of compaction: the compacted revision. The watch is gone. */
+  /** Set in a cancel because of compaction: the compacted revision. Nothing follows. */
   readonly compactRevision: number;
   readonly canceled: boolean;
 }

@@ -8,7 +8,8 @@ import { IntervalSet } from './interval-set.js';
  *     unsynced   has to read history from `minRevision` first; the hub's rounds do that
  *     blocked    as unsynced, but its stream's buffer is full: nothing is read for it until the stream is drained
  *                (etcd's "victim")
- *     compacted  ended because history it had not read is gone; what waits in its stream's buffer is still sent
+ *     compacted  ended because history it had not read is gone; what waits in its stream's buffer is still sent, and
+ *                its id is taken until the client cancels it
  *     cancelled  ended by the client; nothing is sent any more
  */
 export type WatcherState = 'synced' | 'unsynced' | 'blocked' | 'compacted' | 'cancelled';

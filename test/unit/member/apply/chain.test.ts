@@ -1,6 +1,7 @@
 /** The layers that a request passes when it is applied: alarms, permissions, the quota, in their order. */
 import { describe, expect, it } from 'vitest';
 import type { Identity } from '../../../../src/auth/types.js';
+import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
 import type { StoreKind, StoreOperation } from '../../../../src/member/apply/operation.js';
 import { costOf, DEFAULT_QUOTA_BYTES, quotaBytes } from '../../../../src/member/apply/quota.js';
 import {
@@ -129,19 +130,33 @@ describe('an alarm', () => {
 });
 
 describe('the quota', () => {
-  const cost = (name: Sample): number => costOf({ kind: kindOf(name), request: samples[name] } as StoreOperation);
+  const cost = (name: Sample, version: EmulatedVersion = '3.5'): number =>
+    costOf({ kind: kindOf(name), request: samples[name] } as StoreOperation, version);
 
   it('counts keys and values of puts with 256 bytes each, of the dearer branch, and leases', () => {
     expect(cost('put')).toBe(256 + 6);
     expect(cost('txn that puts')).toBe(256 + 2);
     expect(cost('txn that may put')).toBe(256 + 1);
-    expect(cost('txn that puts deep down')).toBe(0);
     expect(cost('leaseGrant')).toBe(64);
     for (const name of ['range', 'deleteRange', 'txn that deletes', 'leaseRevoke', 'alarm'] as const)
       expect(cost(name)).toBe(0);
     const two = txn([], [put('a', '1'), put('b', '22')], [put('c')]);
-    expect(costOf({ kind: 'txn', request: two })).toBe(2 * 256 + 5);
-    expect(costOf({ kind: 'txn', request: txn([], two.failure, two.success) })).toBe(2 * 256 + 5);
+    expect(costOf({ kind: 'txn', request: two }, '3.5')).toBe(2 * 256 + 5);
+    expect(costOf({ kind: 'txn', request: txn([], two.failure, two.success) }, '3.5')).toBe(2 * 256 + 5);
+  });
+
+  it('counts what nested transactions put from 3.6 on, and refuses it where space has run out', () => {
+    const deep = 'txn that puts deep down';
+    expect([cost(deep, '3.4'), cost(deep, '3.5')]).toEqual([0, 0]);
+    expect([cost(deep, '3.6'), cost(deep, '3.7')]).toEqual([256 + 1, 256 + 1]);
+    for (const [version, outcome] of [
+      ['3.5', 'ok'],
+      ['3.6', 'noSpace'],
+    ] as const) {
+      const member = new AppliedStore(version);
+      member.apply('alarm', { action: Action.ACTIVATE, memberID: 1n, alarm: AlarmType.NOSPACE });
+      expect(member.outcome('txn', samples[deep]), version).toBe(outcome);
+    }
   });
 
   it('is 2 GiB where nothing is said, and none where it is negative', () => {

@@ -152,6 +152,18 @@ describe('a transaction', () => {
     expect(member.outcome('txn', txn([], [put('x')], [op]))).toBe('ok');
   });
 
+  it.each([
+    ['3.5', 'leaseNotFound', 'leaseNotFound'],
+    ['3.6', 'futureRevision', 'leaseNotFound'],
+    ['3.7', 'futureRevision', 'leaseNotFound'],
+  ] as const)('of %s that has two faults is refused for the first that is looked for', (version, first, second) => {
+    const member = new AppliedStore(version);
+    const [future, unleased] = [range('a', { revision: 5 }), put('y', '', { lease: 99n })];
+    expect(member.outcome('txn', txn([], [future, unleased]))).toBe(first);
+    expect(member.outcome('txn', txn([], [nested(txn([], [future])), unleased]))).toBe(first);
+    expect(member.outcome('txn', txn([], [unleased, future]))).toBe(second);
+  });
+
   it('reads at the compacted revision and at the present one', () => {
     const member = filled();
     void member.store.compact(3);
