@@ -59,11 +59,13 @@ export class V2Service {
     const { store } = this.deps;
     switch (request.method) {
       case 'GET':
+        // A read with quorum does not wait, as in etcd.
+        if (request.quorum) return this.#through({ ...request, method: 'QGET' });
         if (request.wait) {
           const watcher = store.watch(request.path, { ...request, sinceIndex: request.since });
           return this.#answer({ t: 'watcher', watcher });
         }
-        return request.quorum ? this.#through({ ...request, method: 'QGET' }) : this.#local(request);
+        return this.#local(request);
       case 'HEAD':
         return this.#local(request);
       default:

@@ -48,6 +48,12 @@ describe('the v2 API over v3 keys', () => {
           '"prevNode":{"key":"/a","value":"1","modifiedIndex":1,"createdIndex":1}}',
       ],
       [
+        'GET',
+        '/a?wait=true&quorum=true',
+        undefined,
+        '200 {"action":"get","node":{"key":"/a","value":"2","modifiedIndex":2,"createdIndex":1}}',
+      ],
+      [
         'PUT',
         '/d/e/f',
         'value=3',

@@ -23,7 +23,8 @@ export class V2OverV3 {
 
   /** Rejects with V2Error, or with what kept the member from answering. Places in the log are not told: as etcd, 0. */
   async do(request: V2Request): Promise<V2Answer> {
-    if (request.method === 'GET' && request.wait) {
+    // A read with quorum does not wait, as in etcd.
+    if (request.method === 'GET' && request.wait && !request.quorum) {
       const watched = { ...request, path: cleanPath(request.path) };
       const watcher = new WatcherOverV3(this.#calls, this.#paths, watched);
       return { raftIndex: 0, raftTerm: 0, result: { t: 'watcher', watcher } };
