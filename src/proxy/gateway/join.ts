@@ -18,8 +18,7 @@ export async function join(a: Duplex, b: Duplex): Promise<void> {
 function closing(one: Duplex, other: Duplex): Promise<void> {
   return new Promise((resolve) => {
     const onClose = (): void => {
-      // Broken in the middle: whoever is at the other end must not take what it got for the whole.
-      if (!one.readableEnded || !one.writableFinished) other.destroy();
+      if (!one.readableEnded || !one.writableFinished) breakOff(other);
       resolve();
     };
     if (one.closed) onClose();
@@ -27,4 +26,13 @@ function closing(one: Duplex, other: Duplex): Promise<void> {
     // The close that follows says all there is to say.
     one.on('error', () => {});
   });
+}
+
+/**
+ * Whoever is at the other end must not take what it got for the whole: it learns of a reset, where there are such.
+ * `etcd-diff:` etcd ends it in order.
+ */
+function breakOff(stream: Duplex & { resetAndDestroy?(): unknown }): void {
+  if (stream.resetAndDestroy === undefined) stream.destroy();
+  else stream.resetAndDestroy();
 }

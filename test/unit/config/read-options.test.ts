@@ -1316,6 +1316,13 @@ describe('a configuration file', () => {
     expect(outcome).toMatchObject({ options: { name } });
   });
 
+  it('that begins with half a mark is no UTF-16', () => {
+    for (const mark of [0xff, 0xfe])
+      expect(refusal(fromFile(Buffer.concat([Buffer.of(mark), Buffer.from('name: x')])))).toBe(
+        'error converting YAML to JSON: yaml: invalid leading UTF-8 octet',
+      );
+  });
+
   it('that is missing or no YAML is refused', () => {
     expect(refusal(read(['--config-file=nope.yml']))).toBe('open nope.yml: no such file or directory');
     expect(refusal(fromFile('a: !!foo [b\n c'))).toMatch(/^error converting YAML to JSON: yaml: line \d+: /);

@@ -251,6 +251,25 @@ describe('a gateway', () => {
     await expect.poll(() => gateway.connections).toBe(0);
   });
 
+  it('breaks off an answer whose sender breaks when it has the whole request', async () => {
+    const { promise: accepted, resolve: onAccept } = deferred<net.Socket>();
+    const { connect, gateway } = await open([await server(onAccept)]);
+    const socket = connect();
+    socket.end('request');
+    const upstream = await accepted;
+    await readAll(upstream);
+    upstream.write('half of an');
+    await new Promise((resolve) => socket.once('data', resolve));
+    let isWhole = false;
+    socket.once('end', () => {
+      isWhole = true;
+    });
+    upstream.resetAndDestroy();
+    await expect.poll(() => gateway.connections).toBe(0);
+    await expect.poll(() => socket.closed).toBe(true);
+    expect([isWhole, socket.errored]).toEqual([false, expect.objectContaining({ code: 'ECONNRESET' })]);
+  });
+
   it('breaks all connections when it is closed', async () => {
     const { connect, gateway } = await open([await server((socket) => socket.write('x'))]);
     const socket = connect();
