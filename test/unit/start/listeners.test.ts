@@ -1,4 +1,4 @@
-/** What stands before a member's ports: addresses, connections that come before it is ready, certificates of its own. */
+/** What stands before a member's ports: addresses, connections that come before it is ready, its own certificates. */
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
