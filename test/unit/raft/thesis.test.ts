@@ -105,6 +105,17 @@ describe('§4.1 one server at a time', () => {
       [0, false],
     ]);
   });
+  test('where fewer voters are a quorum for what waits, it is committed with the removal', () => {
+    const group = elected(2);
+    group.raw(1n).proposeConfChange(makeConfChange(remove(2n)));
+    group.process(1n);
+    group.raw(1n).propose(bytes('x'));
+    // The removal reaches 2, what comes after it does not.
+    group.drop = ({ entries }) => entries.some(({ data }) => Buffer.from(data).toString() === 'x');
+    group.settle();
+    expect(group.raw(1n).confState().voters).toEqual([1n]);
+    expect([group.raw(1n).committed, group.data(1n)]).toEqual([group.raw(1n).lastIndex, ['x']]);
+  });
   test('a change that the application refuses leaves the configuration alone', () => {
     const group = elected(3);
     expect(group.raw(1n).applyConfChange(makeConfChange(remove(0n))).voters).toEqual([1n, 2n, 3n]);
@@ -312,6 +323,49 @@ describe('§6.4 reads', () => {
     expect(reads(group, 1n)).toEqual([]);
     group.settle();
     expect(reads(group, 1n)).toEqual(['r@3']);
+  });
+  test('of five, one answer is no quorum, and learners are none of it', () => {
+    const group = new RaftGroup(5, { learners: 2 });
+    group.elect(1n);
+    group.isolate(3n, 4n, 5n);
+    group.raw(1n).readIndex(bytes('r'));
+    group.tick(3, [1n]);
+    expect(reads(group, 1n)).toEqual([]);
+    group.isolate(4n, 5n);
+    group.tick(1, [1n]);
+    expect(reads(group, 1n)).toEqual(['r@2']);
+  });
+  test('in a joint configuration each half has to confirm', () => {
+    const group = elected(5);
+    const transition = ConfChangeTransition.ConfChangeTransitionJointExplicit;
+    group.raw(1n).proposeConfChange(makeConfChangeV2({ transition, changes: [remove(4n), remove(5n)] }));
+    group.settle();
+    expect(group.raw(1n).confState()).toMatchObject({ voters: [1n, 2n, 3n], votersOutgoing: [1n, 2n, 3n, 4n, 5n] });
+    // Two of the three that are to be, but no three of the five that were.
+    group.isolate(3n, 4n, 5n);
+    group.raw(1n).readIndex(bytes('r'));
+    group.tick(3, [1n]);
+    expect(reads(group, 1n)).toEqual([]);
+    group.heal();
+    group.tick(1, [1n]);
+    expect(reads(group, 1n)).toHaveLength(1);
+  });
+  test('one that a leader took before it was deposed is not answered when it leads again', () => {
+    const group = elected(3);
+    group.isolate(1n);
+    group.elect(2n);
+    group.propose(2n, 'new');
+    group.raw(1n).readIndex(bytes('r'));
+    group.heal();
+    group.tick(1, [2n]);
+    expect(group.raw(1n).isFollower).toBe(true);
+    group.elect(1n);
+    group.tick(3, [1n]);
+    // It would say 2, and 4 was acknowledged when the read began.
+    expect(reads(group, 1n)).toEqual([]);
+    group.raw(1n).readIndex(bytes('s'));
+    group.settle();
+    expect(reads(group, 1n)).toEqual(['s@5']);
   });
   test('a leader that was deposed without knowing answers none', () => {
     const group = elected(3);
