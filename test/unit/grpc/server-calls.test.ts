@@ -200,6 +200,22 @@ describe('a call', () => {
     await peer[Symbol.asyncDispose]();
   });
 
+  it('whose head is all of it has no messages', async () => {
+    const { peer, server, handled } = serving();
+    let messages = 0;
+    server.stream({ ...Echo.chat, path: '/test.Echo/Count' }, async (stream) => {
+      for await (const _ of stream.messages) messages++;
+      stream.send('none');
+    });
+    const [head = Buffer.alloc(0)] = unaryCall(1, '/test.Echo/Count', Buffer.alloc(0));
+    head[4] = END_HEADERS | END_STREAM;
+    peer.send(head);
+    await peer.settle();
+    await settle();
+    expect([messages, handled]).toEqual([0, ['/test.Echo/Count bidi 0']]);
+    await peer[Symbol.asyncDispose]();
+  });
+
   it('is aborted with its connection, and with the server', async () => {
     const { peer, begin, handled, aborted, server } = serving();
     begin(1);
