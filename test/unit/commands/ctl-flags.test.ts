@@ -2,6 +2,7 @@
  * The words of etcdctl: which it refuses before it asks a server, with which exit code and why, and what each flag
  * changes. All of it as etcdctl 3.5.30 with a member of 3.5.30 has it.
  */
+import { mkdirSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgramImage } from '../../../src/cli/run-program.js';
 import { etcdctl } from '../../../src/ctl/program.js';
@@ -11,6 +12,7 @@ import {
   type CommandRow,
   programImage,
   runCommand,
+  startCommand,
   wrongRows,
 } from '../../support/run-command.js';
 
@@ -415,4 +417,73 @@ describe('with a member', () => {
     expect(await wronglyRefused(refused, ctl)).toEqual([]);
     expect((await ctl('--user root:top auth disable')).stdout).toBe('Authentication Disabled\n');
   }, 60_000);
+
+  it('a snapshot is of one member, and whole or not at all', async () => {
+    const saved = `${served.folder}/saved.db`;
+    mkdirSync(`${served.folder}/taken`);
+    expect((await ctl(`snapshot save ${saved}`)).exitCode).toBe(0);
+    const gone = `${served.folder}/gone/x.part`;
+    const taken = `${served.folder}/taken`;
+    const refused: readonly RefusedRow[] = [
+      [`snapshot save ${served.folder}/gone/x`, 5, `could not open ${gone} (open ${gone}: no such file or directory)`],
+      [
+        `snapshot save ${taken}`,
+        5,
+        `could not rename ${taken}.part to ${taken} (rename ${taken}.part ${taken}: file exists)`,
+      ],
+    ];
+    expect(await wronglyRefused(refused, ctl)).toEqual([]);
+    const two = `${served.endpoint},${served.endpoint}`;
+    const ofTwo = await runCommand(image, ['--endpoints', two, 'snapshot', 'save', `${served.folder}/two`]);
+    expect([ofTwo.exitCode, errorOf(ofTwo)]).toEqual([
+      5,
+      `snapshot must be requested to one selected node, not multiple [${two.replace(',', ' ')}]`,
+    ]);
+    expect(readdirSync(served.folder).filter((name) => /part|two/.test(name))).toEqual([]);
+  });
+
+  it('variables stand for flags; beside them they are fatal, unknown ones are told', async () => {
+    const run = async (words: string, env: Readonly<Record<string, string>>) => {
+      const { stdin, said, exitCode } = startCommand(image, words.split(' '), { env });
+      stdin.end();
+      return { exitCode: await exitCode, ...said };
+    };
+    await ctl('put env x');
+    const named = { ETCDCTL_ENDPOINTS: served.endpoint, ETCDCTL_API: '3' };
+    expect(await run('get env', named)).toEqual({ exitCode: 0, stdout: 'env\nx\n', stderr: '' });
+    const inHex = await run('get env', { ...named, ETCDCTL_HEX: 'true', ETCDCTL_FOO: '1' });
+    expect(inHex.stdout).toBe('\\x65\\x6e\\x76\n\\x78\n');
+    expect(JSON.parse(inHex.stderr)).toMatchObject({
+      level: 'warn',
+      msg: 'unrecognized environment variable',
+      'environment-variable': 'ETCDCTL_FOO=1',
+    });
+    const shadowed = await run(`--endpoints=${served.endpoint} get env`, named);
+    expect([shadowed.exitCode, shadowed.stdout]).toEqual([1, '']);
+    expect(JSON.parse(shadowed.stderr)).toMatchObject({
+      level: 'fatal',
+      'environment-variable': 'ETCDCTL_ENDPOINTS',
+    });
+  });
+});
+
+it('a member with an alarm is unhealthy, whatever else it answers', async () => {
+  await using cluster = await startCluster({ members: 1, flags: ['--quota-backend-bytes=100000'] });
+  const { endpoint, running } = cluster.only;
+  const ctl = (words: string) => runCommand(image, ['--endpoints', endpoint, ...words.split(' ')]);
+  for (let at = 0; at < 4; at++) await ctl(`put big${at} ${'x'.repeat(40_000)}`);
+  const alarm = `memberID:${running.member.id} alarm:NOSPACE \n`;
+  expect(await ctl('alarm list')).toMatchObject({ exitCode: 0, stdout: alarm });
+  const health = await ctl('endpoint health');
+  expect([health.exitCode, health.stdout, health.stderr]).toEqual([
+    1,
+    '',
+    `${endpoint} is unhealthy: failed to commit proposal: Active Alarm(s): NOSPACE \nError: unhealthy cluster\n`,
+  ]);
+  expect((await ctl('endpoint health -w json')).stdout).toMatch(
+    /^\[\{"endpoint":".*","health":false,"took":".*","error":"Active Alarm\(s\): NOSPACE "\}\]\n$/,
+  );
+  expect((await ctl('endpoint status')).stdout).toContain(alarm);
+  expect(await ctl('alarm disarm')).toMatchObject({ exitCode: 0, stdout: alarm });
+  expect((await ctl('alarm list')).stdout).toBe('');
 });
