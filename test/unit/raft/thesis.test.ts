@@ -116,6 +116,38 @@ describe('§4.1 one server at a time', () => {
     expect(group.raw(1n).confState().voters).toEqual([1n]);
     expect([group.raw(1n).committed, group.data(1n)]).toEqual([group.raw(1n).lastIndex, ['x']]);
   });
+  test('what a removal commits is told at once to who is left', () => {
+    const group = elected(4);
+    group.isolate(4n);
+    group.raw(1n).proposeConfChange(makeConfChange(remove(4n)));
+    group.process(1n);
+    group.raw(1n).propose(bytes('x'));
+    // Two of four have it: a quorum once there are three.
+    group.drop = ({ to, from, entries }) =>
+      to === 4n || from === 4n || (to === 3n && entries.some(({ data }) => Buffer.from(data).toString() === 'x'));
+    group.settle();
+    expect([group.data(1n), group.data(2n)]).toEqual([['x'], ['x']]);
+  });
+  test('a newcomer is sent the log as it is added, not with the next heartbeat', () => {
+    const group = elected(1);
+    group.propose(1n, 'x');
+    group.add(2n);
+    group.raw(1n).proposeConfChange(makeConfChange(add(2n)));
+    group.settle();
+    expect(group.raw(2n).lastIndex).toBe(group.raw(1n).lastIndex);
+  });
+  test('a transfer to who is removed meanwhile is over: proposals are taken again', () => {
+    const group = elected(3);
+    group.isolate(2n);
+    group.raw(1n).proposeConfChange(makeConfChange(remove(2n)));
+    group.process(1n);
+    group.raw(1n).transferLeader(2n);
+    expect(group.raw(1n).propose(bytes('x'))).toBe(proposalDropped);
+    group.settle();
+    expect(group.raw(1n).leadTransferee).toBe(0n);
+    group.propose(1n, 'y');
+    expect(group.data(3n)).toEqual(['y']);
+  });
   test('a change that the application refuses leaves the configuration alone', () => {
     const group = elected(3);
     expect(group.raw(1n).applyConfChange(makeConfChange(remove(0n))).voters).toEqual([1n, 2n, 3n]);
