@@ -71,8 +71,8 @@ export class Downgrade {
 
   async #validate(text: string): Promise<string> {
     const { cluster, reads } = this.deps;
-    await reads.linearizable();
     const target = clusterVersionOf(text);
+    await reads.linearizable();
     const { version } = cluster;
     if (version === undefined) throw new EtcdError('clusterVersionUnavailable');
     if (!isOneMinorBelow(target, version)) throw new EtcdError('invalidDowngradeTargetVersion');

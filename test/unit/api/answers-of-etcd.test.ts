@@ -38,6 +38,16 @@ describe('maintenance', () => {
     expect(move.header).toBeUndefined();
   });
 
+  it('moves no leader where there is none: who is asked is not it', async () => {
+    await using pair = await startCluster({ members: 2, flags: ['--heartbeat-interval=20', '--election-timeout=200'] });
+    await pair.at(1).stop();
+    const channel = pair.at(0).connect();
+    const { memberId = 0n } = (await client.kv.get('x')).header ?? {};
+    const refused = () => channel.unary(Maintenance.moveLeader, { targetID: memberId }).catch((error: Error) => error);
+    await expect.poll(() => pair.at(0).running.member.leadership.hasLeader, { timeout: 10_000 }).toBe(false);
+    expect(await refused()).toMatchObject({ code: 9, message: 'etcdserver: not leader' });
+  });
+
   it('sends a snapshot without headers', async () => {
     const stream = served.connect().stream(Maintenance.snapshot);
     stream.send({});

@@ -181,13 +181,13 @@ describe('the version of a cluster', () => {
 });
 
 describe('a downgrade', () => {
-  function downgrade({ version = '3.6.0', target, emulate = '3.6' }: Setting = {}) {
+  function downgrade({ version = '3.6.0', target, emulate = '3.6' }: Setting = {}, linearizable = async () => {}) {
     const proposed: unknown[] = [];
     const logger = new RecordingLogger();
     const made = new Downgrade({
       config: { emulate },
       cluster: { version: version === '' ? undefined : version, downgrade: { enabled: target !== undefined } },
-      reads: { linearizable: async () => {} },
+      reads: { linearizable },
       propose: async ({ request }: { request: unknown }) => void proposed.push(request),
       logger,
     } as unknown as DowngradeDeps);
@@ -213,6 +213,14 @@ describe('a downgrade', () => {
     expect(await run(1, to)).toBe(answer);
     expect(proposed).toEqual(answer === '3.6' ? [{ enabled: true, ver: '3.5.0' }] : []);
     expect(logger.records.length).toBe(answer === '3.6' ? 0 : 1);
+  });
+
+  it('to what is no version is refused without a leader too', async () => {
+    const { run } = downgrade({}, () => Promise.reject(new EtcdError('noLeader')));
+    for (const action of [0, 1]) {
+      expect(await run(action, 'five')).toBe('wrongDowngradeVersionFormat');
+      expect(await run(action, '3.5')).toBe('noLeader');
+    }
   });
 
   it('is not begun where members would die of it', async () => {
