@@ -13,8 +13,8 @@ export function clusterHandlers(member: MemberFace, guard: Guard): Handlers<type
   });
   return {
     async memberList(request, call) {
-      await guard.known(call);
       if (request.linearizable) await member.reads.linearizable(call);
+      await guard.known(call);
       return answer(member.cluster.members);
     },
 

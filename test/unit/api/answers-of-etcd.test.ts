@@ -7,6 +7,8 @@ import type { RangeSelection } from '../../../src/client/key-range.js';
 import { op } from '../../../src/client/kv.js';
 import { osWorld } from '../../../src/client/os-world.js';
 import {
+  Auth,
+  Cluster,
   KV,
   Maintenance,
   RangeRequest,
@@ -38,14 +40,26 @@ describe('maintenance', () => {
     expect(move.header).toBeUndefined();
   });
 
-  it('moves no leader where there is none: who is asked is not it', async () => {
+  it('without a leader: nobody moves it, and who may list members comes after that', async () => {
     await using pair = await startCluster({ members: 2, flags: ['--heartbeat-interval=20', '--election-timeout=200'] });
-    await pair.at(1).stop();
     const channel = pair.at(0).connect();
+    await channel.unary(Auth.userAdd, { name: 'root', password: 'r', options: undefined, hashedPassword: '' });
+    await channel.unary(Auth.userGrantRole, { user: 'root', role: 'root' });
+    await channel.unary(Auth.authEnable, {});
+    const { token } = await channel.unary(Auth.authenticate, { name: 'root', password: 'r' });
+    await pair.at(1).stop();
     const { memberId = 0n } = (await client.kv.get('x')).header ?? {};
-    const refused = () => channel.unary(Maintenance.moveLeader, { targetID: memberId }).catch((error: Error) => error);
+    const root = { metadata: new Map([['token', [token]]]) };
+    const refused = () =>
+      channel.unary(Maintenance.moveLeader, { targetID: memberId }, root).catch((error: Error) => error);
     await expect.poll(() => pair.at(0).running.member.leadership.hasLeader, { timeout: 10_000 }).toBe(false);
     expect(await refused()).toMatchObject({ code: 9, message: 'etcdserver: not leader' });
+    // Who asks for members is looked at after it is known which they are.
+    const metadata = new Map([['token', ['of.nobody']]]);
+    const listed = (linearizable: boolean) =>
+      channel.unary(Cluster.memberList, { linearizable }, { metadata, timeoutMs: 300 }).catch((error: Error) => error);
+    expect(await listed(false)).toMatchObject({ code: 16, message: 'etcdserver: invalid auth token' });
+    expect(await listed(true)).toMatchObject({ code: 4 });
   });
 
   it('sends a snapshot without headers', async () => {
