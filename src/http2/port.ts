@@ -86,10 +86,15 @@ export function openPort(options: PortOptions): Port {
       if (held === undefined) return;
       const spoken = whatIsSpoken(held);
       if (spoken === 'unclear') return;
-      settle();
+      socket.off('readable', look);
+      socket.off('end', hangUp);
       socket.unshift(held);
-      if (spoken === 'http2') serveHttp2(connection);
-      else serveHttp1(connection);
+      afterAPoll(options.clock, () => {
+        if (!silent.has(socket)) return;
+        settle();
+        if (spoken === 'http2') serveHttp2(connection);
+        else serveHttp1(connection);
+      });
     };
     socket.on('readable', look);
     socket.on('end', hangUp);
@@ -112,6 +117,15 @@ export function openPort(options: PortOptions): Port {
       for (const session of [...sessions]) session.destroy();
     },
   };
+}
+
+/**
+ * A turn of the event loop accepts one connection. Of a client that left after its first words the end is read in the
+ * turn after them: what they ask for must not have begun by then, or thousands of such clients, one after the other,
+ * keep everybody else waiting.
+ */
+function afterAPoll(clock: Clock, work: () => void): void {
+  clock.soon(() => clock.soon(work));
 }
 
 /** HTTP/1 has no method PRI, so the first byte that differs from the preface decides. */

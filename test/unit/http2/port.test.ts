@@ -1,4 +1,5 @@
 /** One port for gRPC, plain HTTP/2 and HTTP/1, in clear and over TLS. */
+import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import http2 from 'node:http2';
@@ -204,5 +205,33 @@ describe('the first bytes', () => {
     accept();
     await turns();
     expect(client.readableEnded).toBe(true);
+  });
+
+  it('of clients that are gone are served when that is known', async () => {
+    const ends: boolean[] = [];
+    const port = openPort({
+      clock: osClock,
+      session: {},
+      http1: {
+        accept({ socket }) {
+          let hasEnded = false;
+          socket.on('end', () => {
+            hasEnded = true;
+          });
+          // What the first words ask for would begin here.
+          socket.once('data', () => setImmediate(() => ends.push(hasEnded)));
+        },
+      },
+    });
+    const listener = await osNetwork.listen({ t: 'tcp', host: HOST, port: 0 }, port.accept);
+    const address = JSON.stringify(listener.address);
+    // This process does not look meanwhile: all five wait with all that they will ever say.
+    const words = JSON.stringify('GET / HTTP/1.1\r\n\r\n');
+    const say = `require('net').connect(${address}).end(${words}, () => ++said === 5 && process.exit())`;
+    const program = `let said = 0; for (let i = 0; i < 5; i++) ${say}`;
+    execFileSync(process.execPath, ['-e', program], { timeout: 20_000 });
+    await expect.poll(() => ends).toEqual([true, true, true, true, true]);
+    port.destroy();
+    await listener.close();
   });
 });
