@@ -39,6 +39,21 @@ describe('free pages', () => {
     expect(free.isFree(3)).toBe(true);
   });
 
+  it('that only a reader saw that is closed now are free, though others are open', () => {
+    const free = new FreePages(10);
+    // Readers of states 4 and 5: 3 went with transaction 5, 7 with 6.
+    free.free(5, 3, 1);
+    free.release([4]);
+    free.free(6, 7, 1);
+    free.release([4, 5]);
+    expect([free.isFree(3), free.isFree(7), free.pendingCount]).toEqual([false, false, 2]);
+    free.release([5]);
+    expect([free.isFree(3), free.isFree(7), free.pendingCount]).toEqual([true, false, 1]);
+    // A reader of what came after does not see it.
+    free.release([6]);
+    expect([free.isFree(7), free.pendingCount]).toEqual([true, 0]);
+  });
+
   it('are never given out twice, whatever the order of requests', () => {
     const random = seededRandom(11);
     const free = new FreePages(4);
