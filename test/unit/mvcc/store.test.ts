@@ -3,6 +3,7 @@ import { revisionKey } from '../../../src/backend/schema/key.js';
 import { finishedCompactKey, scheduledCompactKey } from '../../../src/backend/schema/meta.js';
 import { AbandonedError } from '../../../src/lib/caller.js';
 import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from '../../../src/mvcc/errors.js';
+import { KvHasher } from '../../../src/mvcc/hash.js';
 import { MvccStore } from '../../../src/mvcc/store.js';
 import type { Change } from '../../../src/mvcc/types.js';
 import { MemoryBackend } from '../../support/memory-backend.js';
@@ -274,6 +275,7 @@ describe('compaction', () => {
     expect(backend.get('meta', finishedCompactKey)).toEqual(revisionKey(9, 0, false));
     expect(store.pendingWork).toBe('none');
     expect(await done).toBe(true);
+    expect(openStore(backend.copy()).store.pendingWork, 'a restart has nothing left to do').toBe('none');
   });
 
   test('#17780: a crash before its end never lowers the revision, though the newest record is gone', () => {
@@ -416,6 +418,20 @@ describe('hashes', () => {
     expect(await hash(0)).toEqual([3737534284, 9]);
   });
 
+  test('take no record that is newer than their revision', () => {
+    const { store, backend } = openStore();
+    for (const value of ['1', '2', '3']) put(store, 'a', value);
+    const hashOf = (upTo: number): number => {
+      const hasher = new KvHasher(store.index, { revision: 3, compactRevision: -1, forCompaction: false });
+      backend.range('key', new Uint8Array(0), revisionKey(upTo + 1, 0, false), 0, (key, record) => {
+        hasher.add(key, record);
+      });
+      return hasher.hash;
+    };
+    expect(hashOf(4)).toBe(hashOf(3));
+    expect(hashOf(3)).not.toBe(hashOf(2));
+  });
+
   test('are refused outside of what is there', async () => {
     const { store } = openStore();
     put(store, 'a');
@@ -471,6 +487,21 @@ describe('listeners and restore', () => {
       [2, ['put a true']],
       [3, ['delete a false', 'put b true']],
     ]);
+  });
+
+  test('who is called off is told no more, once or twice, and all others are', () => {
+    const { store } = openStore();
+    const told: string[] = [];
+    const [first, second] = ['a', 'b', 'c'].map((name) =>
+      store.listen({ written: (revision) => told.push(`${name}${revision}`), restored: () => {} }),
+    );
+    put(store, 'k');
+    second?.();
+    second?.();
+    put(store, 'k');
+    first?.();
+    put(store, 'k');
+    expect(told).toEqual(['a2', 'b2', 'c2', 'a3', 'c3', 'c4']);
   });
 
   test('another backend replaces everything', async () => {
