@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { memberFromJson, memberToJson } from '../../../src/datadir/cluster-member.js';
+import { memberFromJson, membersFromJson, memberToJson } from '../../../src/datadir/cluster-member.js';
 import { addedMemberId, bootstrapMemberId, clusterId } from '../../../src/datadir/ids.js';
 import { membershipFromV2Snapshot, membershipToV2Snapshot } from '../../../src/datadir/v2-snapshot.js';
 
@@ -56,6 +56,17 @@ describe('a member as JSON', () => {
   it('leaves out what is not set', () => {
     const member = { id: 1n, peerURLs: ['http://a:1'], isLearner: false, name: '', clientURLs: [] };
     expect(memberToJson(member)).toBe('{"id":1,"peerURLs":["http://a:1"]}');
+  });
+
+  it('comes in lists, of which Go writes an empty one as null', () => {
+    const member = { id: 2n ** 63n, peerURLs: ['http://a:1'], isLearner: false, name: '"id": 5', clientURLs: [] };
+    expect(membersFromJson(`[${memberToJson(member)},{"id": 7}]`).map(({ id, name }) => [id, name])).toEqual([
+      [2n ** 63n, '"id": 5'],
+      [7n, ''],
+    ]);
+    expect([membersFromJson('[]'), membersFromJson('null')]).toEqual([[], []]);
+    for (const none of ['{}', '7', '"x"', '[null]', '[{}]', '[7]'])
+      expect(() => membersFromJson(none), none).toThrow(SyntaxError);
   });
 
   it('is refused when it is none', () => {

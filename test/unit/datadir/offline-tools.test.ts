@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BackupError, backup } from '../../../src/datadir/backup.js';
 import { checkDataDir } from '../../../src/datadir/check.js';
+import { memberFromJson } from '../../../src/datadir/cluster-member.js';
 import { editDb, readDb } from '../../../src/datadir/db.js';
 import { dump, type Row } from '../../../src/datadir/dump.js';
 import type { Finding } from '../../../src/datadir/findings.js';
@@ -74,6 +75,19 @@ describe('backup', () => {
     const { entries } = readWal(osDisk, join(copyDir(), 'member/wal'), last);
     expect(entries.every(({ data }) => data.length === 0)).toBe(true);
     readDb(osDisk, join(copyDir(), 'member/snap/db'), (tx) => expect(tx.bucket(Buffer.from('key'))).toBeUndefined());
+  });
+
+  test('is of a member that votes, and whose id is none that means nobody', () => {
+    backup(options(true), { ...world, random: { ...world.random, uint64: () => 0n } });
+    const members = readDb(osDisk, join(copyDir(), 'member/snap/db'), (tx) => {
+      const found: unknown[] = [];
+      tx.bucket(Buffer.from('members'))?.range(undefined, undefined, (key, value) => {
+        const { id, isLearner } = memberFromJson(Buffer.from(value).toString());
+        found.push([Buffer.from(key).toString(), id, isLearner]);
+      });
+      return found;
+    });
+    expect(members).toEqual([['1', 1n, false]]);
   });
 
   test('of a member that has taken no snapshot yet is its whole log', () => {
@@ -321,6 +335,20 @@ describe('check', () => {
     expect(checkDataDir(osDisk, dataDir, undefined).map(({ what }) => what)).toContain(
       'log of member f953167f6eb5ed75 in cluster e690721664a7d488: 1 segments from index 0, last entry 111, ' +
         'committed 111, term 2',
+    );
+  });
+
+  test('tells how many revisions of keys there are, and which is the newest', () => {
+    const keys = readDb(osDisk, db(), (tx) => {
+      const found: string[] = [];
+      tx.bucket(Buffer.from('key'))?.range(undefined, undefined, (key) => {
+        found.push(Buffer.from(key).toString('hex', 0, 8));
+      });
+      return found;
+    });
+    expect(keys.length).toBeGreaterThan(10);
+    expect(checkDataDir(osDisk, dataDir, undefined).map(({ what }) => what)).toContain(
+      `${keys.length} revisions of keys, the newest ${Number.parseInt(keys.at(-1) ?? '', 16)}`,
     );
   });
 

@@ -322,6 +322,7 @@ describe('passwords', () => {
     await expect(authentication.passwordForEntry('ä'.repeat(37))).rejects.toThrow(
       'bcrypt: password length exceeds 72 bytes',
     );
+    await expect(authentication.passwordForEntry('a'.repeat(73))).rejects.toThrow('exceeds 72 bytes');
     expect((await authentication.passwordForEntry('ä'.repeat(36))).hashedPassword).not.toBe('');
   });
 
