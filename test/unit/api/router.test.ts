@@ -1,6 +1,6 @@
 /** Who may call a client port over plain HTTP: origins, host names. Answers as real etcd 3.5.30 gave them. */
 import { describe, expect, it } from 'vitest';
-import { createRouter, type RouterOptions } from '../../../src/api/http/router.js';
+import { allowsOrigin, createRouter, type RouterOptions } from '../../../src/api/http/router.js';
 import type { EmulatedVersion } from '../../../src/lib/emulate.js';
 import type { HttpRequest, HttpResponse } from '../../../src/lib/http.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -124,4 +124,35 @@ describe('--host-whitelist', () => {
     expect(response.headers[allowOrigin]).toBeUndefined();
     expect(response.body).toContain('  - e.g. etcd --host-whitelist "evil.example"\n\nThis requirement');
   });
+});
+
+it('what knows a path by its bytes is asked before what knows it by its address', async () => {
+  const asked: string[] = [];
+  const route = createRouter({
+    targetHandlers: [
+      () => undefined,
+      (_request, { path, query }) => {
+        asked.push(`${path} ${query}`);
+        return path === '/here' ? { status: 201, headers: {}, body: 'bytes' } : undefined;
+      },
+    ],
+    handlers,
+  });
+  const of = (target: string) => route({ method: 'GET', target, headers: {}, peer: {} } as unknown as HttpRequest);
+  expect(await of('/here?x')).toMatchObject({ status: 201 });
+  expect(await of('/%68ere')).toMatchObject({ status: 201 });
+  expect(await of('/there')).toMatchObject({ status: 404 });
+  expect(asked).toEqual(['/here x', '/here ', '/there ']);
+});
+
+it.each<[readonly string[], string, string | undefined, boolean]>([
+  [['*'], 'http://a:1', undefined, true],
+  [['http://a:1'], 'http://a:1', 'b:2', true],
+  [['http://a:1'], 'http://b:2', 'b:2', true],
+  [['http://a:1'], 'http://c:3', 'b:2', false],
+  [[], 'https://b:2', 'b:2', true],
+  [[], 'b:2', 'b:2', false],
+  [[], 'null', undefined, false],
+])('where %j are allowed a page of %s may open a socket to %s: %s', (allowed, origin, host, may) => {
+  expect(allowsOrigin(allowed, origin, host)).toBe(may);
 });

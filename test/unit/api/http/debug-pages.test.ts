@@ -1,12 +1,14 @@
 /** Pages for operators, each alone: calls of late, profiles, the level of the log; and targets as Go reads them. */
 import { describe, expect, it } from 'vitest';
 import { debugRequestsHandler, RequestLog } from '../../../../src/api/http/debug-requests.js';
+import { debugVarsHandler } from '../../../../src/api/http/debug-vars.js';
 import { type LoggedLevel, logLevelHandler } from '../../../../src/api/http/log-level.js';
 import { type Profiler, pprofHandler } from '../../../../src/api/http/pprof.js';
 import { readTarget, redirectOf } from '../../../../src/api/http/target.js';
 import type { HttpHandler } from '../../../../src/api/http/types.js';
 import { versionHandler } from '../../../../src/api/http/version.js';
 import type { HttpRequest } from '../../../../src/lib/http.js';
+import type { Status } from '../../../../src/raft/status.js';
 
 async function ask(handler: HttpHandler, path: string, { method = 'GET', body = '', address = '127.0.0.1:9' } = {}) {
   const request = {
@@ -179,6 +181,30 @@ it.each([
   expect(await ask(handler, '/version')).toMatchObject({ status: 200, body });
   expect(await ask(handler, '/version', { method: 'PUT' })).toMatchObject({ status: 405 });
   expect(await ask(handler, '/version/')).toBeUndefined();
+});
+
+it('/debug/vars has figures of the process and of raft, ids in hex, as Go lays them out', async () => {
+  const handler = debugVarsHandler({
+    commandLine: ['etcd', '--x'],
+    descriptorLimit: () => 1024,
+    memory: () => ({ Alloc: 1 }),
+    raft: () =>
+      ({
+        ...{ id: 26n, applied: 7, leadTransferee: 0n },
+        hardState: { term: 2, vote: 26n, commit: 9 },
+        softState: { lead: 26n, raftState: 'StateLeader' },
+        progress: new Map([[27n, { match: 5, next: 6, state: 'StateReplicate' }]]),
+      }) as unknown as Status,
+  });
+  expect(await ask(handler, '/debug/vars')).toMatchObject({
+    status: 200,
+    body:
+      '{\n"cmdline": ["etcd","--x"],\n"file_descriptor_limit": 1024,\n"memstats": {"Alloc":1},\n"raft.status": ' +
+      '{"id":"1a","term":2,"vote":"1a","commit":9,"lead":"1a","raftState":"StateLeader","applied":7,"progress":' +
+      '{"1b":{"match":5,"next":6,"state":"StateReplicate"}},"leadtransferee":"0"}\n}\n',
+  });
+  expect(await ask(handler, '/debug/vars', { method: 'POST' })).toMatchObject({ status: 405 });
+  expect(await ask(handler, '/debug/varsx')).toBeUndefined();
 });
 
 describe('a target', () => {

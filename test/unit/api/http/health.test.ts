@@ -94,3 +94,67 @@ it('is read within a second through the v2 API, and otherwise within the time of
   }
   expect(asked).toEqual([{ serializable: false, timeoutMs: 1000 }, { serializable: false }]);
 });
+
+describe('the checks of a learner that serves', () => {
+  const counters = new HealthCounters();
+  const logger = new RecordingLogger();
+  const handler = healthHandler(
+    {
+      emulate: '3.5',
+      alarms: () => [{ name: 'NOSPACE', memberId: 5n }],
+      hasLeader: () => true,
+      isLearner: () => true,
+      servesV2: false,
+      probe: async ({ serializable }) => {
+        if (!serializable) throw new Error('etcdserver: rpc not supported for learner');
+      },
+    },
+    logger,
+    counters,
+  );
+  const get = async (path: string, method = 'GET') => {
+    const response = await handler({ method } as HttpRequest, new URL(path, 'http://127.0.0.1'));
+    return [response?.status, String(response?.body)];
+  };
+  const failed =
+    '[-]linearizable_read failed: etcdserver: rpc not supported for learner\n' +
+    '[-]non_learner failed: not supported for learner\n';
+
+  it.each([
+    ['/livez', 200, 'ok\n'],
+    ['/livez?verbose', 200, '[+]serializable_read ok\nok\n'],
+    ['/livez?exclude=serializable_read&verbose', 200, 'ok\n'],
+    ['/readyz', 503, `[+]data_corruption ok\n[+]serializable_read ok\n${failed}\n`],
+    ['/readyz?exclude=data_corruption&exclude=serializable_read', 503, `${failed}\n`],
+    ['/readyz?exclude=non_learner&exclude=linearizable_read', 200, 'ok\n'],
+    ['/readyz/data_corruption', 200, 'ok\n'],
+    ['/readyz/data_corruption?verbose', 200, '[+]data_corruption ok\nok\n'],
+    ['/readyz/non_learner', 503, '[-]non_learner failed: not supported for learner\n\n'],
+    ['/livez/serializable_read', 200, 'ok\n'],
+  ])('%s is %d', async (path, status, body) => {
+    expect(await get(path)).toEqual([status, body]);
+  });
+
+  it('are read, one by one, where they are of that kind', async () => {
+    expect((await get('/readyz', 'POST'))[0]).toBe(405);
+    for (const path of ['/livez/non_learner', '/readyz/nope', '/readyz/', '/livezx'])
+      expect((await get(path))[0], path).toBeUndefined();
+  });
+
+  it('are told that cannot be left out, and counted by how they ended', async () => {
+    logger.records.length = 0;
+    counters.checks.clear();
+    await get('/livez?exclude=non_learner&exclude=serializable_read');
+    await get('/readyz/non_learner');
+    await get('/readyz/non_learner');
+    await get('/readyz/data_corruption');
+    expect(logger.records[0]).toEqual({
+      ...{ level: 'warn', message: 'some health checks cannot be excluded' },
+      fields: { path: '/livez', checks: ['non_learner'] },
+    });
+    expect([...counters.checks.values()]).toEqual([
+      { type: 'readyz', name: 'non_learner', isOk: false, success: 0, error: 2 },
+      { type: 'readyz', name: 'data_corruption', isOk: true, success: 1, error: 0 },
+    ]);
+  });
+});
