@@ -67,19 +67,21 @@ function told(body: string): string {
   return Object.keys(said).join() === 'message' ? said.message : text;
 }
 
+/** The request is a method, a target, and maybe a type of its body other than the usual. */
 type Row = readonly [request: string, body: string, status: number, answer: string, user?: string];
 
-async function wrongAnswers(rows: readonly Row[]): Promise<unknown[]> {
+async function wrongAnswers(rows: readonly Row[], by: V2Http = http): Promise<unknown[]> {
   const wrong: unknown[] = [];
   for (const [request, sent, status, answer, user] of rows) {
-    const [method = '', target = ''] = request.split(' ');
+    const [method = '', target = '', ...type] = request.split(' ');
     const isForm = target.startsWith('/v2/keys');
-    const got = await http.call({
+    const got = await by.call({
       method,
       target,
       ...(sent !== '' && (isForm ? { form: sent } : { body: sent })),
       headers: {
         ...(sent !== '' && !isForm && { 'Content-Type': 'application/json' }),
+        ...(type.length > 0 && { 'Content-Type': type.join(' ') }),
         ...(user !== undefined && { Authorization: `Basic ${Buffer.from(user).toString('base64')}` }),
       },
     });
@@ -88,6 +90,7 @@ async function wrongAnswers(rows: readonly Row[]): Promise<unknown[]> {
   return wrong;
 }
 
+const OF_PEER_URLS = 'of type struct { PeerURLs []string "json:\\"peerURLs\\"" }';
 const ALL = '{"kv":{"read":["/*"],"write":["/*"]}}';
 const OF_R = '{"kv":{"read":["/a/*","/c"],"write":["/b"]}}';
 
@@ -367,4 +370,140 @@ describe('the v2 API', () => {
     ];
     expect(await wrongAnswers(rows)).toEqual([]);
   }, 60_000);
+});
+
+it('the v2 API says what is wrong with forms, types, addresses, users and roles', async () => {
+  await using alone = await startCluster({ members: 1, flags: ['--enable-v2'] });
+  using own = new V2Http(alone.only.endpoint);
+  const rows: readonly Row[] = [
+    ['PUT /v2/keys/a', 'value=1;b=2', 400, '210 Invalid POST form (invalid semicolon separator in query)'],
+    ['PUT /v2/keys/a?x;y', 'value=1', 400, '210 Invalid POST form (invalid semicolon separator in query)'],
+    ['GET /v2/keys/a?&recursive=true&&', '', 404, '100 Key not found (/a) @3'],
+    [
+      'PUT /v2/keys/a application/x-www-form-urlencoded; charset',
+      'value=1',
+      400,
+      '210 Invalid POST form (mime: invalid media parameter)',
+    ],
+    [
+      'PUT /v2/keys/a application/x-www-form-urlencoded; ;',
+      'value=1',
+      400,
+      '210 Invalid POST form (mime: invalid media parameter)',
+    ],
+    ['PUT /v2/keys/a text/plain', 'value=1', 201, 'set /a= 4/4'],
+    ['PUT /v2/keys/a /', 'value=1', 400, '210 Invalid POST form (mime: no media type)'],
+    ['PUT /v2/keys/a x/y; a=b; a=c', 'value=1', 400, '210 Invalid POST form (mime: duplicate parameter name)'],
+    ['POST /v2/machines', '', 405, 'Method Not Allowed'],
+    ['POST /v2/members', '5', 400, `json: cannot unmarshal number into Go value ${OF_PEER_URLS}`],
+    ['POST /v2/members', '[]', 400, `json: cannot unmarshal array into Go value ${OF_PEER_URLS}`],
+    [
+      'POST /v2/members',
+      '{"peerURLs":5}',
+      400,
+      'json: cannot unmarshal number into Go struct field .peerURLs of type []string',
+    ],
+    [
+      'POST /v2/members',
+      '{"peerURLs":true}',
+      400,
+      'json: cannot unmarshal bool into Go struct field .peerURLs of type []string',
+    ],
+    [
+      'POST /v2/members',
+      '{"peerURLs":{}}',
+      400,
+      'json: cannot unmarshal object into Go struct field .peerURLs of type []string',
+    ],
+    [
+      'POST /v2/members',
+      '{"peerURLs":[5]}',
+      400,
+      'json: cannot unmarshal number into Go struct field .peerURLs of type string',
+    ],
+    [
+      'POST /v2/members',
+      '{"peerURLs":[[]]}',
+      400,
+      'json: cannot unmarshal array into Go struct field .peerURLs of type string',
+    ],
+    ['POST /v2/members', '{"peerURLs":null}', 400, 'no valid URLs given'],
+    ['POST /v2/members', 'null', 400, 'no valid URLs given'],
+    [
+      'POST /v2/members',
+      '{"peerURLs":["http://127.0.0.1"]}',
+      400,
+      'URL address does not have the form "host:port": http://127.0.0.1',
+    ],
+    [
+      'POST /v2/members',
+      '{"peerURLs":["http://127.0.0.1:1/x"]}',
+      400,
+      'URL must not contain a path: http://127.0.0.1:1/x',
+    ],
+    [
+      'POST /v2/members',
+      '{"peerURLs":["http://127.0.0.1:x"]}',
+      400,
+      'parse "http://127.0.0.1:x": invalid port ":x" after host',
+    ],
+    [
+      'POST /v2/members',
+      '{"peerURLs":["http://a b:1"]}',
+      400,
+      'parse "http://a b:1": invalid character " " in host name',
+    ],
+    ['POST /v2/members', `{"peerURLs":["${alone.only.peerUrl}"]}`, 409, 'membership: peerURL exists'],
+    [
+      'POST /v2/members application/jsonx',
+      '{"peerURLs":["http://127.0.0.1:9"]}',
+      415,
+      'Bad Content-Type application/jsonx, accept application/json',
+    ],
+    ['PUT /v2/auth/users/a/b', '{}', 400, 'Invalid path'],
+    ['GET /v2/auth/users/a/', '', 404, 'auth: User a does not exist.'],
+    ['GET /v2/auth/users/', '', 200, '{"users":null}'],
+    ['GET /v2/auth/roles/', '', 200, '{"roles":[{"role":"root","permissions":{"kv":{"read":["/*"],"write":["/*"]}}}]}'],
+    ['PUT /v2/auth/users/u', '{"user":"u"}', 400, 'auth: Cannot create user u with an empty password'],
+    ['PUT /v2/auth/users/u', '{"user":"u","password":"p"}', 201, '{"user":"u","roles":null}'],
+    ['PUT /v2/auth/users/u', '{"user":"u"}', 200, '{"user":"u","roles":[]}'],
+    [
+      'PUT /v2/auth/users/u',
+      '{"user":"u","roles":["r"],"grant":["r"]}',
+      400,
+      'User JSON contains both roles and grant/revoke',
+    ],
+    ['PUT /v2/auth/users/u', '{"user":"u","revoke":["nope"]}', 409, 'auth: Revoking ungranted role nope for user u'],
+    ['PUT /v2/auth/users/u', '{"user":5}', 400, 'Invalid JSON in request body.'],
+    ['PUT /v2/auth/users/u', '{"user":"u","roles":5}', 400, 'Invalid JSON in request body.'],
+    ['PUT /v2/auth/users/u', '{"user":"u","grant":[5]}', 400, 'Invalid JSON in request body.'],
+    ['PUT /v2/auth/users/u', '[]', 400, 'Invalid JSON in request body.'],
+    ['PUT /v2/auth/users/u', '{"user":"u","password":5}', 400, 'Invalid JSON in request body.'],
+    ['PUT /v2/auth/users/u', '{"user":"u","password":"q"}', 200, '{"user":"u","roles":[]}'],
+    [
+      'PUT /v2/auth/roles/r',
+      '{"role":"r","permissions":{"kv":{"read":["/a"]}},"grant":{"kv":{"read":["/b"]}}}',
+      400,
+      'Role JSON contains both permissions and grant/revoke',
+    ],
+    ['PUT /v2/auth/roles/r', '{"role":"r"}', 201, '{"role":"r","permissions":{"kv":{"read":null,"write":null}}}'],
+    ['PUT /v2/auth/roles/r', '{"role":"r"}', 409, 'auth: Role r already exists.'],
+    ['PUT /v2/auth/roles/r', '{"role":"r","permissions":5}', 400, 'Invalid JSON in request body.'],
+    ['PUT /v2/auth/roles/r', '{"role":"r","grant":{"kv":{"read":5}}}', 400, 'Invalid JSON in request body.'],
+    ['PUT /v2/auth/roles/r', '{"role":"r","permissions":{"kv":{"read":["/z"]}}}', 409, 'auth: Role r already exists.'],
+    ['PUT /v2/auth/roles/root', '{"role":"root"}', 403, 'auth: Cannot modify role root: is root role.'],
+    [
+      'PUT /v2/auth/roles/r',
+      '{"role":"r","grant":{"kv":{"read":["a"],"write":["*"]}}}',
+      200,
+      '{"role":"r","permissions":{"kv":{"read":["a"],"write":["*"]}}}',
+    ],
+    ['GET /v2/auth/roles/r', '', 200, '{"role":"r","permissions":{"kv":{"read":["a"],"write":["*"]}}}'],
+    ['DELETE /v2/auth/users/u', '', 200, ''],
+    ['DELETE /v2/auth/roles/r', '', 200, ''],
+    ['POST /v2/auth/users/u', '{}', 405, 'Method Not Allowed'],
+    ['POST /v2/auth/roles', '{}', 405, 'Method Not Allowed'],
+    ['POST /v2/auth/enable', '{}', 405, 'Method Not Allowed'],
+  ];
+  expect(await wrongAnswers(rows, own)).toEqual([]);
 });
