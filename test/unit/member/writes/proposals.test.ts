@@ -5,7 +5,7 @@ import { ProposalQueue } from '../../../../src/member/loop/proposal-queue.js';
 import { Proposals, type ProposalsDeps } from '../../../../src/member/writes/proposals.js';
 import { Waiters } from '../../../../src/member/writes/waiters.js';
 import type { Outcome } from '../../../../src/proto/etcd-error.js';
-import { PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
+import { AlarmType, PutRequest } from '../../../../src/proto/gen/etcdserverpb.js';
 import { proposalDropped } from '../../../../src/raft/errors.js';
 import { ConfChangeType, NO_BYTES } from '../../../../src/raftpb/types.js';
 import { ManualClock, settle } from '../../../support/manual-clock.js';
@@ -127,7 +127,40 @@ describe('a proposal', () => {
     expect(await put(1001)).toBe('requestTooLarge');
     const request = { name: 'x'.repeat(40_000), password: '', options: undefined, hashedPassword: '' };
     expect(await told(proposals.propose({ kind: 'authUserAdd', request }))).toBe('requestTooLarge');
-    expect(state.given).toEqual([]);
+    // Within the bound of requests, and no key of a bucket all the same.
+    const { proposals: others, state: theirs } = proposing({ maxRequestBytes: 1_000_000 });
+    expect(await told(others.propose({ kind: 'authUserAdd', request }))).toBe('requestTooLarge');
+    const alarm = { action: 7 as never, alarm: AlarmType.NOSPACE, memberID: 1n };
+    expect(await told(others.propose({ kind: 'alarm', request: alarm }))).toBe('unknownAlarm');
+    expect([state.given, theirs.given]).toEqual([[], []]);
+  });
+
+  it('may be as large as a request may be, to the byte', () => {
+    const { put, state } = proposing();
+    for (let size = 950; size <= 1000; size++) void put(size);
+    const sizes = state.given.map(({ content }) => (content as Uint8Array).length);
+    expect(sizes.at(-1)).toBe(1000);
+    expect(sizes.length).toBeLessThan(51);
+  });
+
+  it('that ends tells whether the log took it, and how long it took', async () => {
+    const { put, proposals, queue, waiters, clock } = proposing();
+    const ended: unknown[] = [];
+    proposals.onEnded = (...what) => void ended.push(what);
+    const taken = put();
+    queue.take(core().node);
+    await clock.advance(40);
+    waiters.settle(1n as never, { ok: true, value: 1 });
+    const refused = put();
+    queue.take(core({ error: proposalDropped }).node);
+    const large = put(1001);
+    await Promise.all([taken, refused, large]);
+    // One that is too large has ended well, as etcd counts.
+    expect(ended).toEqual([
+      ['put', true, 40],
+      ['put', false, 0],
+      ['put', true, 0],
+    ]);
   });
 
   it('is one too many where apply lags, revocations later than others', async () => {
