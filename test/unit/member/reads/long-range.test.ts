@@ -99,6 +99,12 @@ describe('a long range', () => {
     expect(held.now).toBe(0);
   });
 
+  it('looks at a megabyte a turn, though its filter leaves all of it out', async () => {
+    const request = RangeRequest.create({ ...everything, minModRevision: 100_000 });
+    const { turns, held } = await read(filled(100, 60_000), request);
+    expect([turns, held.now]).toEqual([5, 0]);
+  });
+
   it('ends with its caller, and when it would hold too much', async () => {
     const member = filled(4500);
     const abandoned = { aborted: false };
