@@ -56,6 +56,19 @@ describe('in flight', () => {
     group.tick(2, [1n]);
     expect(group.data(2n)).toEqual(['0', '1', '2', '3']);
   });
+  test('a follower that has everything is probed no more once it has answered a heartbeat', () => {
+    const group = elected(3);
+    const state = (): unknown => group.raw(1n).status().progress.get(2n)?.state;
+    group.raw(1n).reportUnreachable(2n);
+    expect(state()).toBe('StateProbe');
+    group.tick(1, [1n]);
+    expect(state()).toBe('StateReplicate');
+  });
+  test('one whose window was full hears of what was committed when it answers, not with the next heartbeat', () => {
+    const group = elected(3, { maxInflightMessages: 1 });
+    group.propose(1n, 'x');
+    expect([group.data(2n), group.data(3n)]).toEqual([['x'], ['x']]);
+  });
   test('a follower that is unreachable is probed with one message at a time', () => {
     const group = elected(3);
     group.raw(1n).reportUnreachable(2n);

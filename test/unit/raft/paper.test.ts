@@ -377,6 +377,21 @@ describe('§7 log compaction', () => {
     expect([raw.lastIndex, ready.snapshot]).toEqual([2, undefined]);
     expect(ready.messages.map((message) => describeMessage(message))).toEqual(['2->1 MsgAppResp Term:1 Log:0/2']);
   });
+  test('one of what is in the log already commits that, and takes away nothing behind it', () => {
+    const group = new RaftGroup(3);
+    const { raw, storage } = group.member(2n);
+    const entries = [2, 3, 4].map((index) => makeEntry({ term: 1, index }));
+    raw.step(makeMessage({ type: MessageType.MsgApp, from: 1n, to: 2n, term: 1, logTerm: 1, index: 1, entries }));
+    group.process(2n);
+    const confState = makeConfState({ voters: [1n, 2n, 3n] });
+    const snapshot = { data: new Uint8Array(0), metadata: { index: 3, term: 1, confState } };
+    raw.step(makeMessage({ type: MessageType.MsgSnap, from: 1n, to: 2n, term: 1, snapshot }));
+    expect([raw.committed, raw.lastIndex]).toEqual([3, 4]);
+    const ready = raw.ready();
+    expect(ready.snapshot).toBeUndefined();
+    expect(ready.messages.at(-1)).toMatchObject({ type: MessageType.MsgAppResp, to: 1n, index: 3 });
+    expect(storage.lastIndex()).toBe(4);
+  });
   test('a snapshot that does not name the node is refused', () => {
     const group = new RaftGroup(3);
     const snapshot = makeSnapshot({ index: 20, term: 1, confState: makeConfState({ voters: [1n, 2n] }) });

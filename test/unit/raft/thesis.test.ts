@@ -44,6 +44,20 @@ describe('§3.10 leadership transfer', () => {
     group.tick(3, [1n]);
     expect([group.leaders(), group.data(2n)]).toEqual([[2n], ['a']]);
   });
+  test('it has one election timeout from when it was asked for, however often that is', () => {
+    const group = elected(3);
+    group.isolate(2n);
+    const leader = group.raw(1n);
+    const ticks = (count: number): bigint => {
+      for (let tick = 0; tick < count; tick++) leader.tick();
+      return leader.leadTransferee;
+    };
+    ticks(5);
+    leader.transferLeader(2n);
+    expect(ticks(5)).toBe(2n);
+    leader.transferLeader(2n);
+    expect([ticks(4), ticks(1)]).toEqual([2n, 0n]);
+  });
   test('asked of a follower it goes to the leader', () => {
     const group = elected(3);
     group.raw(3n).transferLeader(2n);
