@@ -81,7 +81,7 @@ async function launch(program) {
     process.exit(1);
   }
   process.stdout.on('error', endOnClosedPipe);
-  process.stderr.on('error', () => {});
+  process.stderr.on('error', endOnClosedPipe);
   const { bundle } = loadBundle(first);
   const { words, env } = bundle.asGiven(process.argv.slice(2), process.env);
   const choice = bundle.choose(program, words, env);
@@ -120,11 +120,13 @@ async function launch(program) {
 }
 
 /**
- * Nobody reads any more: that is no error, and there is nothing left to do. A full disk goes unnoticed, as it does with
- * Go's Println.
+ * Nobody reads any more: a program of Go dies of SIGPIPE, also where that was ignored from the start. Node ignores it
+ * itself, until a listener has come and gone. A full disk goes unnoticed, as it does with Go's Println.
  */
 function endOnClosedPipe(error) {
-  if (error.code === 'EPIPE') process.exit(0);
+  if (error.code !== 'EPIPE') return;
+  process.once('SIGPIPE', endOnClosedPipe).off('SIGPIPE', endOnClosedPipe);
+  process.kill(process.pid, 'SIGPIPE');
 }
 
 /** Writes to a pipe may still be under way when a command is done. */
