@@ -1,4 +1,5 @@
 /** What is said of TLS, towards clients and between members. */
+import { differenceOf, type EmulatedVersion } from '../lib/emulate.js';
 import type { TlsOptions } from '../lib/tls.js';
 import type { Values } from './options.js';
 
@@ -9,7 +10,10 @@ export const limitsOf = (values: Values) => ({
   cipherSuites: values['cipher-suites'],
 });
 
-export const clientTls = (values: Values): TlsOptions => ({
+const namesOf = (given: readonly string[], emulate: EmulatedVersion): readonly string[] =>
+  differenceOf('hasEmptyNames', emulate) ? given.filter((name) => name !== '') : given;
+
+export const clientTls = (values: Values, emulate: EmulatedVersion): TlsOptions => ({
   ...limitsOf(values),
   certFile: values['cert-file'],
   keyFile: values['key-file'],
@@ -18,11 +22,11 @@ export const clientTls = (values: Values): TlsOptions => ({
   clientCertAuth: values['client-cert-auth'],
   trustedCaFile: values['trusted-ca-file'],
   clientCrlFile: values['client-crl-file'],
-  allowedHostnames: values['client-cert-allowed-hostname'],
+  allowedHostnames: namesOf(values['client-cert-allowed-hostname'], emulate),
   autoTls: values['auto-tls'],
 });
 
-export const peerTls = (values: Values): TlsOptions => ({
+export const peerTls = (values: Values, emulate: EmulatedVersion): TlsOptions => ({
   ...limitsOf(values),
   certFile: values['peer-cert-file'],
   keyFile: values['peer-key-file'],
@@ -31,8 +35,8 @@ export const peerTls = (values: Values): TlsOptions => ({
   clientCertAuth: values['peer-client-cert-auth'],
   trustedCaFile: values['peer-trusted-ca-file'],
   clientCrlFile: values['peer-crl-file'],
-  allowedCns: values['peer-cert-allowed-cn'],
-  allowedHostnames: values['peer-cert-allowed-hostname'],
+  allowedCns: namesOf(values['peer-cert-allowed-cn'], emulate),
+  allowedHostnames: namesOf(values['peer-cert-allowed-hostname'], emulate),
   autoTls: values['peer-auto-tls'],
   verifyClientSan: !values['peer-skip-client-san-verification'],
 });

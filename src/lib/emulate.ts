@@ -41,6 +41,8 @@ const differences = {
   logger: row('capnslog', 'zap', 'zap', 'zap'),
   /** There is a choice of loggers, and older ways to ask for a log are called deprecated on standard error. */
   hasCapnslog: row(true, false, false, false),
+  /** Whether `''`, given for the names that certificates may have, means none instead of one that nobody has. */
+  hasEmptyNames: row(true, false, false, false),
   /** How many digits of a second a log line's `ts` carries. */
   logTimestampDigits: row(3, 6, 6, 6),
   /** How a left-over word of the command line is quoted in the refusal. */

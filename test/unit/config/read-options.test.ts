@@ -689,6 +689,11 @@ describe('checks', () => {
       clientTls: { allowedHostnames: [''] },
       peerTls: { allowedCns: [''], allowedHostnames: [''] },
     });
+    // In 3.4 they are as good as not given.
+    expect(member(['--emulate-version=3.4', ...words])).toMatchObject({
+      clientTls: { allowedHostnames: [] },
+      peerTls: { allowedCns: [], allowedHostnames: [] },
+    });
     expect(read(['--cipher-suites='])).toMatchObject({
       t: 'refused',
       lines: expect.arrayContaining([expect.objectContaining({ fields: { error: 'unexpected TLS cipher suite ""' } })]),
