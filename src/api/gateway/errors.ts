@@ -76,13 +76,13 @@ export function withoutLength(response: HttpResponse): HttpResponse {
 }
 
 async function* inOnePiece(body: string | Uint8Array): AsyncGenerator<Uint8Array, undefined> {
-  yield Buffer.from(body);
+  if (body.length > 0) yield Buffer.from(body);
 }
 
-/** The line that ends a stream. */
-export function errorLine({ code, message }: GrpcError, dialect: Dialect): string {
+/** The line that ends a stream; that of generation 1 does not end itself. */
+export function lastLine({ code, message }: GrpcError, dialect: Dialect): string {
   const text = quoteJson(message, { escapeHtml: true });
-  if (dialect.gateway === 2) return `{"error":{"code":${code},"message":${text}}}`;
+  if (dialect.gateway === 2) return `{"error":{"code":${code},"message":${text}}}\n`;
   const status = httpStatusOf(code, dialect);
   return (
     `{"error":{"grpc_code":${code},"http_code":${status},"message":${text},` +

@@ -19,7 +19,7 @@ import { textError } from '../http/types.js';
 import { jsonValues, ValueTooLargeError } from './body.js';
 import { type BodyText, bodyText } from './condensed.js';
 import { type Dialect, dialectOf } from './dialect.js';
-import { errorLine, errorResponse, httpStatusOf, routingError, withoutLength } from './errors.js';
+import { errorResponse, httpStatusOf, lastLine, routingError, withoutLength } from './errors.js';
 import { type JsonDocument, JsonError, parseJson, TooManyValuesError } from './json/parse.js';
 import { type AnyMessage, emptyMessage, schemaOf } from './json/schema.js';
 import { type CutStrings, sizeOfMessage } from './json/size.js';
@@ -57,6 +57,7 @@ interface Exchange {
   readonly caller: LocalCaller;
   /** Keys and values as text. */
   readonly textBytes: boolean;
+  readonly protocol: HttpRequest['protocol'];
   /** Whether the request comes through a websocket. */
   readonly isSocket: boolean;
   /** The server's part of a call's metadata. */
@@ -111,6 +112,7 @@ export function gatewayHandler(options: GatewayOptions): TargetHandler {
         method,
         caller,
         textBytes,
+        protocol: request.protocol,
         isSocket,
         metadata,
         flushesMetadata,
@@ -310,20 +312,27 @@ async function answerStream(exchange: Exchange, body: AsyncIterable<Uint8Array>)
   // A client of gRPC does not begin a call that is late already.
   if (caller.timeoutMs !== undefined && caller.timeoutMs < 1) throw contextDeadlineExceeded();
   const stream = options.calls.stream(method.path, requests.all(), caller);
-  const headers = metadataHeaders(exchange, []);
+  // Of a call that ends without an answer metadata is known only where it goes ahead of everything.
+  const metadata = exchange.flushesMetadata ? exchange.metadata : {};
+  const json = { 'Content-Type': 'application/json' };
   let first: unknown;
   try {
     first = await stream.take();
   } catch (cause) {
     const error = cause as GrpcError;
-    // Generation 2 has seen no metadata of a call that ends without an answer.
-    const isTold = dialect.gateway === 1 || exchange.flushesMetadata;
-    const untold = isTold ? headers : { 'Content-Type': 'application/json' };
-    return { status: httpStatusOf(error.code, dialect), headers: untold, body: `${errorLine(error, dialect)}\n` };
+    const status = httpStatusOf(error.code, dialect);
+    return asStream(exchange, { status, headers: { ...json, ...metadata }, body: lastLine(error, dialect) });
   }
-  if (first !== undefined) return { status: 200, headers, body: lines(exchange, stream, first) };
-  return { status: 200, headers: dialect.gateway === 1 ? headers : {}, body: '' };
+  if (first !== undefined)
+    return { status: 200, headers: metadataHeaders(exchange, []), body: lines(exchange, stream, first) };
+  // Generation 1 does not ask for that of a call it had no request for.
+  const said = dialect.gateway === 2 ? metadata : requests.isEmpty ? json : { ...json, ...metadata };
+  return asStream(exchange, { status: 200, headers: said, body: '' });
 }
+
+/** In chunks whatever there is of it; Go's HTTP/2 has no chunks, and tells the length of what is there at once. */
+const asStream = ({ protocol }: Exchange, response: HttpResponse): HttpResponse =>
+  protocol === 'HTTP/2.0' ? response : withoutLength(response);
 
 async function* lines(exchange: Exchange, stream: LocalStream, first: unknown): AsyncGenerator<Uint8Array, undefined> {
   const { dialect, method, textBytes } = exchange;
@@ -336,7 +345,7 @@ async function* lines(exchange: Exchange, stream: LocalStream, first: unknown): 
       yield Buffer.from(`{"result":${writeJson(message as AnyMessage, schema, options)}}\n`);
     }
   } catch (cause) {
-    yield Buffer.from(`${errorLine(cause as GrpcError, dialect)}\n`);
+    yield Buffer.from(lastLine(cause as GrpcError, dialect));
   }
 }
 
@@ -353,6 +362,11 @@ class StreamRequests {
     body: AsyncIterable<Uint8Array>,
   ) {
     this.#values = messagesOf(exchange, body);
+  }
+
+  /** Generation 1 has looked, and there was none. */
+  get isEmpty(): boolean {
+    return this.#first?.done === true;
   }
 
   /** The one request of a call that takes one. Throws what is wrong with it. */

@@ -91,7 +91,7 @@ function binary(name: string, value: string): string {
 /** As an answer carries it. */
 export function headersOfMetadata(metadata: Metadata): HttpHeaders {
   const headers: Record<string, string | readonly string[]> = {};
-  for (const [name, values] of metadata)
+  for (const [name, values] of [...metadata].sort(([a], [b]) => (a < b ? -1 : 1)))
     headers[`Grpc-Metadata-${name}`] = values.length === 1 ? values.join() : values;
   return headers;
 }

@@ -272,6 +272,38 @@ describe('the JSON gateway', () => {
   });
 });
 
+describe('a stream without an answer', () => {
+  const bare = { 'transfer-encoding': 'chunked' };
+  const typed = { ...bare, 'content-type': 'application/json' };
+  it.each([
+    [
+      '3.4',
+      typed,
+      '"grpc_code":2,"http_code":500,"message":"auth: user name is empty","http_status":"Internal Server Error"}}',
+    ],
+    ['3.5', bare, '"code":2,"message":"auth: user name is empty"}}\n'],
+    ['3.7', bare, '"code":3,"message":"etcdserver: user name is empty"}}\n'],
+  ])('comes in chunks, as %s sends it, empty or refused', async (version, headersOfEmpty, refusal) => {
+    await using ownCluster = await startCluster({ members: 1, flags: [`--emulate-version=${version}`] });
+    const own = ownCluster.only;
+    const call = async (path: string, body: string) => {
+      const response = await fetch(`http://${own.endpoint}${path}`, { method: 'POST', body });
+      const names = ['content-type', 'content-length', 'transfer-encoding', 'grpc-metadata-content-type'];
+      const headers = Object.fromEntries([...response.headers].filter(([name]) => names.includes(name)));
+      return { status: response.status, headers, body: await response.text() };
+    };
+    expect(await call('/v3/lease/keepalive', '')).toEqual({ status: 200, headers: headersOfEmpty, body: '' });
+    await call('/v3/auth/user/add', '{"name":"root","password":"secret"}');
+    await call('/v3/auth/role/add', '{"name":"root"}');
+    await call('/v3/auth/user/grant', '{"user":"root","role":"root"}');
+    expect((await call('/v3/auth/enable', '{}')).status).toBe(200);
+    const refused = await call('/v3/maintenance/snapshot', '{}');
+    expect(refused.headers).toEqual(typed);
+    expect(refused.body).toBe(`{"error":{${refusal}`);
+    expect((await call('/v3/election/observe', '{"name":"eA=="}')).headers).toEqual(headersOfEmpty);
+  });
+});
+
 describe('users at the gateway', () => {
   it('are named by a token in either header', async () => {
     await using ownCluster = await startCluster({ members: 1 });

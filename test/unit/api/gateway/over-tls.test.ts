@@ -28,7 +28,7 @@ function metadataOf(endpoint: string, path: string, body: unknown): Promise<[sta
       const metadata = pairs.filter(([name]) => name.startsWith('Grpc-Metadata-'));
       resolve([statusCode, metadata.map(([name, value]) => [name.slice('Grpc-Metadata-'.length), value])]);
     });
-    call.on('error', reject).end(JSON.stringify(body));
+    call.on('error', reject).end(body === undefined ? '' : JSON.stringify(body));
   });
 }
 
@@ -60,8 +60,20 @@ describe('over TLS', () => {
       expect(metadata.filter(([name]) => name === 'Trailer').map(([, value]) => value)).toEqual(TRAILER);
       const allows = metadata.filter(([name]) => name.startsWith('Access-Control-'));
       expect(allows).toEqual(cors);
+      const names = metadata.map(([name]) => name);
+      expect(names).toEqual([...names].sort());
     }
     expect(await metadataOf(endpoint, '/v3/kv/put', 'no object')).toEqual([400, []]);
+  });
+
+  it.each([
+    ['3.4', ''],
+    ['3.5', 'application/grpc'],
+  ])('a stream that had no request ends with what %s says of it', async (version, told) => {
+    const flags = [...files, `--emulate-version=${version}`];
+    await using cluster = await startCluster({ members: 1, clientScheme: 'https', flags });
+    const [, metadata] = await metadataOf(cluster.only.endpoint, '/v3/lease/keepalive', undefined);
+    expect(Object.fromEntries(metadata)['Content-Type'] ?? '').toBe(told);
   });
 
   it('a port for gRPC alone adds nothing', async () => {
