@@ -144,6 +144,18 @@ describe('committed entries', () => {
     expect(commit()).toEqual(['meta/consistent_index', 'meta/term']);
   });
 
+  it('go on behind a leader’s snapshot, and reach its database from where that stands', () => {
+    const { entries, stored, commit } = applying();
+    const confState = makeConfState({ voters: [3n] });
+    entries.restore({ data: new Uint8Array(0), metadata: { index: 10, term: 4, confState } }, 12);
+    expect([entries.applied, entries.appliedTerm, entries.confState]).toEqual([10, 4, confState]);
+    entries.apply([put(10), put(11), put(12)]);
+    expect([stored, commit()]).toEqual([[], []]);
+    entries.apply([put(13)]);
+    expect(stored).toEqual([{ kind: 'put', index: 13 }]);
+    expect([entries.appliedTerm, commit()]).toEqual([1, ['meta/consistent_index', 'meta/term']]);
+  });
+
   it('that are empty are the first of a term', () => {
     const { entries, firstCommits, results } = applying();
     entries.apply([makeEntry({ index: 1, term: 1 })]);
@@ -152,7 +164,13 @@ describe('committed entries', () => {
   });
 
   it('of the configuration change core, membership and the configuration that is stored', () => {
-    const { entries, results, changes, commit } = applying();
+    const told: bigint[] = [];
+    const applyConfChange = ({ nodeId }: { nodeId: bigint }) => {
+      told.push(nodeId);
+      return makeConfState({ voters: [1n, 2n] });
+    };
+    const node = { applyConfChange } as unknown as EntryApplierDeps['node'];
+    const { entries, results, changes, commit } = applying({ node });
     const member = { id: 2, peerURLs: ['http://127.0.0.1:2'], isPromote: false };
     const change = makeConfChange({
       id: 7n,
@@ -168,6 +186,8 @@ describe('committed entries', () => {
     expect(commit()).toContain('meta/confState');
     entries.apply([makeEntry({ index: 2, term: 1, type: EntryType.EntryConfChange, data })]);
     expect(results[1]).toMatchObject([7n, { ok: false, error: { row: 'memberExists' } }]);
+    // The core waits for one that is refused, too: it hears that nobody changes.
+    expect(told).toEqual([2n, 0n]);
     expect(changes).toHaveLength(1);
   });
 
