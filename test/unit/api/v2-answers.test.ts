@@ -206,6 +206,22 @@ describe('the v2 API', () => {
     expect(headers['x-etcd-index']).toMatch(/^\d+$/);
   });
 
+  it('keeps nothing of a caller who waits and goes, be it for one event or for all', async () => {
+    const watchers = async (): Promise<number> =>
+      JSON.parse((await http.call({ method: 'GET', target: '/v2/stats/store' })).body).watchers;
+    expect(await watchers()).toBe(0);
+    for (const kind of ['', '&stream=true']) {
+      const leaving = new AbortController();
+      const waited = fetch(`http://${served.endpoint}/v2/keys/waited?wait=true${kind}`, { signal: leaving.signal })
+        .then((response) => response.text())
+        .catch(() => 'gone');
+      await expect.poll(watchers).toBe(1);
+      leaving.abort();
+      expect(await waited).toBe('gone');
+      await expect.poll(watchers).toBe(0);
+    }
+  });
+
   it('shows members, and refuses what are none', async () => {
     const rows: readonly Row[] = [
       ['GET /v2/members/x', '', 404, 'Not found'],
@@ -394,6 +410,12 @@ it('the v2 API says what is wrong with forms, types, addresses, users and roles'
     ['PUT /v2/keys/a text/plain', 'value=1', 201, 'set /a= 4/4'],
     ['PUT /v2/keys/a /', 'value=1', 400, '210 Invalid POST form (mime: no media type)'],
     ['PUT /v2/keys/a x/y; a=b; a=c', 'value=1', 400, '210 Invalid POST form (mime: duplicate parameter name)'],
+    // Of several faults: the first, but for separators; the body's before the query's.
+    ['PUT /v2/keys/a', 'value=%zz&x;y', 400, '210 Invalid POST form (invalid semicolon separator in query)'],
+    ['PUT /v2/keys/a', 'x;y&value=%zz', 400, '210 Invalid POST form (invalid semicolon separator in query)'],
+    ['PUT /v2/keys/a', '%yy=1&value=%zz', 400, '210 Invalid POST form (invalid URL escape "%yy")'],
+    ['PUT /v2/keys/a?x;y', 'value=%zz', 400, '210 Invalid POST form (invalid URL escape "%zz")'],
+    ['PUT /v2/keys/a?q=%zz', 'value=%yy', 400, '210 Invalid POST form (invalid URL escape "%yy")'],
     ['POST /v2/machines', '', 405, 'Method Not Allowed'],
     ['POST /v2/members', '5', 400, `json: cannot unmarshal number into Go value ${OF_PEER_URLS}`],
     ['POST /v2/members', '[]', 400, `json: cannot unmarshal array into Go value ${OF_PEER_URLS}`],
