@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { processMemory } from '../../../src/lib/os/process-memory.js';
-import { compacted, type Found, findAt, type History, isKept, KeyHistory } from '../../../src/mvcc/key-history.js';
+import {
+  compacted,
+  type Found,
+  findAt,
+  type History,
+  hasOlderTombstoneAt,
+  isKept,
+  KeyHistory,
+} from '../../../src/mvcc/key-history.js';
 
 /** `2 4.1 -6 8`: puts at 2, 4 (sub 1) and 8, a tombstone at 6. */
 function historyOf(text: string): KeyHistory {
@@ -122,6 +130,18 @@ describe('compaction of a history', () => {
     expect(typeof compacted(historyOf('2 4'), 4)).toBe('object');
     expect(compacted(7, 9)).toBe(7);
   });
+});
+
+test('a deletion at a revision is found behind what came after it, and no other change is', () => {
+  const deletedAt = (text: string, main: number): boolean => hasOlderTombstoneAt(historyOf(text), main);
+  expect(deletedAt('2 -4 4.1', 4)).toBe(true);
+  expect(deletedAt('2 -4 6 8', 4)).toBe(true);
+  expect(deletedAt('2 4 6 8', 4)).toBe(false);
+  expect(deletedAt('2 -4 6 8', 6)).toBe(false);
+  expect(deletedAt('2 -4 6 8', 3)).toBe(false);
+  // The newest change is asked for elsewhere.
+  expect(deletedAt('2 -4', 4)).toBe(false);
+  expect(hasOlderTombstoneAt(4, 4)).toBe(false);
 });
 
 describe('what a compaction keeps', () => {

@@ -6,6 +6,7 @@ import { BusyError, CompactedError, FutureRevisionError, InterruptedError } from
 import { KvHasher } from '../../../src/mvcc/hash.js';
 import { MvccStore } from '../../../src/mvcc/store.js';
 import type { Change } from '../../../src/mvcc/types.js';
+import { operationsOf } from '../../../src/mvcc/write-txn.js';
 import { MemoryBackend } from '../../support/memory-backend.js';
 import { bytes, del, openStore, plain, put, read, readAll, work, write } from './support.js';
 
@@ -111,6 +112,20 @@ describe('ranges', () => {
     expect([past.kvs.length, past.count]).toEqual([2, 3]);
     const counted = store.range(bytes('a'), undefined, { revision: 0, limit: 0, countOnly: true });
     expect([counted.kvs.length, counted.count]).toEqual([0, 1]);
+  });
+
+  test('keys are counted beforehand as a range counts them', () => {
+    const { store } = openStore();
+    for (const key of ['a', 'b', 'c', 'd']) put(store, key);
+    del(store, 'c');
+    const counted = (key: string, end: string) => store.keysIn(bytes(key), bytes(end));
+    expect([counted('a', 'd'), counted('a', '\0'), counted('\0', '\0'), counted('c', 'd')]).toEqual([2, 3, 3, 0]);
+    expect([counted('b', 'b'), counted('d', 'a'), counted('a', ''), counted('x', '')]).toEqual([0, 0, 1, 1]);
+  });
+
+  test('operations are puts, deletions and ranges together', () => {
+    const counts = { puts: 4, putBytes: 9, deletes: 2, ranges: 3, txns: 9, compactedRecords: 9, compactions: 9 };
+    expect(operationsOf(counts)).toBe(9);
   });
 
   test('what a range returned stays as it is', () => {
