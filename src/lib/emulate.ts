@@ -164,13 +164,8 @@ const differences = {
   redirectStatus: row<301 | 307>(301, 301, 307, 307),
   /** `PUT /config/local/log` changes the log's level. */
   setsLogLevel: row(true, false, false, false),
-  /** The type of `/metrics` as the Prometheus library of that version has it. */
-  metricsType: row(
-    'text/plain; version=0.0.4; charset=utf-8',
-    'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
-    'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
-    'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
-  ),
+  /** The type of `/metrics` tells how names are escaped, as the Prometheus library of that version has it. */
+  metricsSayEscaping: row(false, true, true, true),
   /** `/metrics` are packed for whoever likes that best, not for all who name it. */
   weighsEncodings: row(false, true, true, true),
 

@@ -21,7 +21,10 @@ export function metricsHandler(source: MetricsSource): HttpHandler {
   return async (request, url) => {
     if (url.pathname !== '/metrics') return undefined;
     const text = await source.metrics();
-    const type = { 'Content-Type': differenceOf('metricsType', source.emulate) };
+    const escaping = differenceOf('metricsSayEscaping', source.emulate)
+      ? `; escaping=${escapingFor(request.headers['accept'] ?? '')}`
+      : '';
+    const type = { 'Content-Type': `text/plain; version=0.0.4; charset=utf-8${escaping}` };
     const plain: HttpResponse = { status: 200, headers: type, body: text };
     if (!takesGzip(request.headers['accept-encoding'] ?? '', source.emulate)) return plain;
     if (last?.text !== text) last = { text, bytes: packed(text) };
@@ -29,18 +32,41 @@ export function metricsHandler(source: MetricsSource): HttpHandler {
   };
 }
 
+interface Choice {
+  readonly name: string;
+  readonly parameters: readonly string[];
+  readonly quality: number;
+}
+
+const choicesOf = (accepted: string): Choice[] =>
+  accepted.split(',').map((choice) => {
+    const [name = '', ...parameters] = choice.split(';').map((part) => part.trim());
+    const quality = parameters.find((parameter) => parameter.startsWith('q='));
+    return { name, parameters, quality: quality === undefined ? 1 : Number(quality.slice(2)) };
+  });
+
+const ESCAPINGS = ['allow-utf-8', 'underscores', 'dots', 'values'];
+
+/**
+ * How names would be escaped, had any to be: Prometheus 3 tells with each type that it takes. The best counts, up to
+ * that of this text.
+ */
+function escapingFor(accepted: string): string {
+  let escaping = 'underscores';
+  for (const { name, parameters } of choicesOf(accepted).sort((a, b) => b.quality - a.quality)) {
+    const last = (key: string): string => parameters.findLast((each) => each.startsWith(key))?.slice(key.length) ?? '';
+    const wanted = last('escaping=');
+    if (ESCAPINGS.includes(wanted)) escaping = wanted;
+    if (name === 'text/plain' && ['', '0.0.4'].includes(last('version='))) break;
+  }
+  return escaping;
+}
+
 /** Where qualities count, `identity` wins over its equal. */
 function takesGzip(accepted: string, emulate: EmulatedVersion): boolean {
-  const choices = accepted.split(',').map((choice) => {
-    const [coding = '', ...parameters] = choice.split(';').map((part) => part.trim());
-    const quality = parameters.find((parameter) => parameter.startsWith('q='));
-    return { coding, quality: quality === undefined ? 1 : Number(quality.slice(2)) };
-  });
-  if (!differenceOf('weighsEncodings', emulate)) return choices.some(({ coding }) => coding === 'gzip');
-  const best = (name: string): number =>
-    choices.reduce(
-      (most, { coding, quality }) => (coding === name || coding === '*' ? Math.max(most, quality) : most),
-      0,
-    );
+  const choices = choicesOf(accepted);
+  if (!differenceOf('weighsEncodings', emulate)) return choices.some(({ name }) => name === 'gzip');
+  const best = (coding: string): number =>
+    choices.reduce((most, { name, quality }) => (name === coding || name === '*' ? Math.max(most, quality) : most), 0);
   return best('gzip') > best('identity');
 }

@@ -6,13 +6,13 @@ import type { EmulatedVersion } from '../../../../src/lib/emulate.js';
 
 const TEXT = `${'a_metric 1\n'.repeat(1000)}`;
 
-async function scrape(emulate: EmulatedVersion, accepted: string | undefined) {
+async function scrape(emulate: EmulatedVersion, accepted: string | undefined, accept?: string) {
   const handler = metricsHandler({ emulate, metrics: async () => TEXT });
   const request = {
     method: 'GET',
     target: '/metrics',
     protocol: 'HTTP/1.1',
-    headers: { 'accept-encoding': accepted },
+    headers: { 'accept-encoding': accepted, accept },
     body: emptyBody,
     peer: { address: '', tls: undefined },
     signal: new AbortController().signal,
@@ -51,5 +51,23 @@ describe('/metrics', () => {
       expect(headers['Content-Encoding'], version).toBe(isPacked ? 'gzip' : undefined);
       expect(isPacked ? gunzipSync(body as Uint8Array).toString() : body).toBe(TEXT);
     }
+  });
+
+  it.each([
+    [undefined, 'underscores'],
+    // Prometheus 3
+    ['text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2', 'allow-utf-8'],
+    ['text/plain ; escaping=dots', 'dots'],
+    ['text/plain;escaping=dots;escaping=values', 'values'],
+    ['text/plain;escaping=none', 'underscores'],
+    ['text/plain,text/html;escaping=values', 'underscores'],
+    ['text/plain;q=0.1,text/html;escaping=values;q=0.2', 'values'],
+    ['text/plain;version=9;escaping=values,text/plain', 'values'],
+    ['application/json;escaping=dots', 'dots'],
+  ])('tells who accepts %j how names are escaped, as the real ones did but for 3.4', async (accept, escaping) => {
+    const typeOf = async (version: EmulatedVersion) =>
+      (await scrape(version, undefined, accept)).headers['Content-Type'];
+    expect(await typeOf('3.5')).toBe(`text/plain; version=0.0.4; charset=utf-8; escaping=${escaping}`);
+    expect(await typeOf('3.4')).toBe('text/plain; version=0.0.4; charset=utf-8');
   });
 });
