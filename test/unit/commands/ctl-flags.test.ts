@@ -471,9 +471,11 @@ it('a member with an alarm is unhealthy, whatever else it answers', async () => 
   await using cluster = await startCluster({ members: 1, flags: ['--quota-backend-bytes=100000'] });
   const { endpoint, running } = cluster.only;
   const ctl = (words: string) => runCommand(image, ['--endpoints', endpoint, ...words.split(' ')]);
-  for (let at = 0; at < 4; at++) await ctl(`put big${at} ${'x'.repeat(40_000)}`);
+  // What is written counts once it is committed, every tenth of a second.
+  await expect.poll(async () => (await ctl(`put big ${'x'.repeat(40_000)}`)).exitCode).toBe(1);
   const alarm = `memberID:${running.member.id} alarm:NOSPACE \n`;
-  expect(await ctl('alarm list')).toMatchObject({ exitCode: 0, stdout: alarm });
+  // It is raised behind the answer to the put that there is no space for.
+  await expect.poll(async () => (await ctl('alarm list')).stdout).toBe(alarm);
   const health = await ctl('endpoint health');
   expect([health.exitCode, health.stdout, health.stderr]).toEqual([
     1,
