@@ -81,7 +81,8 @@ async function launch(program) {
     process.exit(1);
   }
   process.stdout.on('error', endOnClosedPipe);
-  process.stderr.on('error', endOnClosedPipe);
+  // `etcd-diff:` a member outlives whoever read its log; Go's runtime ends it.
+  process.stderr.on('error', program === 'etcd' ? () => {} : endOnClosedPipe);
   const { bundle } = loadBundle(first);
   const { words, env } = bundle.asGiven(process.argv.slice(2), process.env);
   const choice = bundle.choose(program, words, env);

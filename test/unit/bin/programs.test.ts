@@ -96,6 +96,18 @@ describe('a member', () => {
     expect(existsSync(join(cluster.only.dataDir, 'member/snap/db'))).toBe(true);
   });
 
+  it('goes on where nobody reads its log any more', async () => {
+    await using cluster = await prepareCluster({ members: 1, runner: 'ours' });
+    const member = cluster.only.launch();
+    await member.untilSays('successfully notified init daemon');
+    member.child.stderr.destroy();
+    await using client = cluster.only.client();
+    await client.maintenance.defragment(cluster.only.endpoint);
+    await client.kv.put('a', 'b');
+    member.signal('SIGTERM');
+    expect({ code: await member.ended(), ended: member.child.signalCode }).toEqual({ code: null, ended: 'SIGTERM' });
+  });
+
   it('logs nothing but JSON, each line with level, time, caller and message', async () => {
     await using cluster = await prepareCluster({ members: 1, runner: 'ours', flags: ['--log-level=debug'] });
     const member = cluster.only.launch();
