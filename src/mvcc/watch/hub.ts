@@ -278,8 +278,7 @@ export class WatchHub implements StoreListener {
   /** A watcher asks for what is compacted: it ends with that error. */
   #cancelCompacted(watcher: Watcher, compactRevision: number): void {
     const message = { ...eventsMessage(watcher.id, 0, []), compactRevision, canceled: true };
-    // Not tied to the watcher: the message must outlive it.
-    if (watcher.stream.offer(undefined, message)) this.#becomeCompacted(watcher);
+    if (watcher.stream.offer(watcher, message)) this.#becomeCompacted(watcher);
     else this.#becomeBlocked(watcher);
   }
 

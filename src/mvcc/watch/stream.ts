@@ -85,11 +85,21 @@ export class WatchStream implements WatchStreamHandle {
 
   requestProgress(options: { always?: boolean } = {}): void {
     const revision = this.#hub.currentRevision;
-    if (options.always !== true) {
-      if (this.watchers.size === 0) return;
-      for (const watcher of this.watchers.values()) if (!isAt(watcher, revision)) return;
+    if (options.always === true || this.#isAt(revision)) this.offer(undefined, progress(ALL_WATCHES, revision));
+  }
+
+  /**
+   * Whether all watches that go on, of which there are some, have been told all. `etcd-diff:` in etcd one that a
+   * compaction has ended is never there, and keeps all others from their progress.
+   */
+  #isAt(revision: number): boolean {
+    let isAny = false;
+    for (const watcher of this.watchers.values()) {
+      if (watcher.state === 'compacted') continue;
+      if (!isAt(watcher, revision)) return false;
+      isAny = true;
     }
-    this.offer(undefined, progress(ALL_WATCHES, revision));
+    return isAny;
   }
 
   notifyProgress(): void {

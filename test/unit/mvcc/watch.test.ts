@@ -421,6 +421,38 @@ describe('compaction', () => {
     expect(messages).toHaveLength(129);
     expect(messages.at(-1)).toMatchObject({ watchId: 9n, canceled: true, compactRevision: 100 });
   });
+
+  /** Watch 9 is ended by a compaction; watch 0 goes on. */
+  function compacted() {
+    const parts = openHub();
+    const stream = openStream(parts.hub);
+    stream.watch(watchOf('a'));
+    for (let index = 0; index < 10; index++) put(parts.store, 'b');
+    void parts.store.compact(10);
+    stream.watch(watchOf('b', { startRevision: 2, watchId: 9n }));
+    settle(parts.hub);
+    return { ...parts, stream };
+  }
+
+  test('a watch that it has ended keeps no other from its progress', () => {
+    const { hub, stream } = compacted();
+    stream.requestProgress();
+    expect(drain(hub, stream)).toMatchObject([
+      { watchId: 9n, canceled: true },
+      { watchId: -1n, revision: 11 },
+    ]);
+    stream.cancel(0n);
+    stream.requestProgress();
+    expect(drain(hub, stream)).toEqual([]);
+  });
+
+  test('one that is cancelled before it has heard of it hears nothing: its id may be another’s by then', () => {
+    const { hub, store, stream } = compacted();
+    expect(stream.cancel(9n)).toBe(true);
+    expect(stream.watch(watchOf('b', { watchId: 9n }))).toEqual({ t: 'created', watchId: 9n });
+    put(store, 'b');
+    expect(drain(hub, stream)).toMatchObject([{ watchId: 9n, canceled: false, compactRevision: 0 }]);
+  });
 });
 
 describe('start revisions', () => {
