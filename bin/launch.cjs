@@ -81,8 +81,7 @@ async function launch(program) {
     process.exit(1);
   }
   process.stdout.on('error', endOnClosedPipe);
-  // `etcd-diff:` a member outlives whoever read its log; Go's runtime ends it.
-  process.stderr.on('error', program === 'etcd' ? () => {} : endOnClosedPipe);
+  process.stderr.on('error', endOnClosedPipe);
   const { bundle } = loadBundle(first);
   const { words, env } = bundle.asGiven(process.argv.slice(2), process.env);
   const choice = bundle.choose(program, words, env);

@@ -14,7 +14,8 @@ export function writeAll(fd: number, line: string): void {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      // Nobody reads, or the disk is full: a log that cannot be written must not end the member.
+      // The disk is full, or nobody reads: a log that cannot be written must not end the member (`etcd-diff:` Go's
+      // runtime ends etcd by SIGPIPE).
       if (code !== 'EAGAIN') return;
     }
   }
