@@ -78,6 +78,24 @@ describe('a proposal', () => {
     expect(proposals.pending).toBe(0);
   });
 
+  it('that has its result is one that nobody waits for', async () => {
+    const { put, waiters, state } = proposing();
+    const answer = put();
+    expect(state.given.map(({ isAbandoned }) => isAbandoned)).toEqual([false]);
+    waiters.settle(1n as never, { ok: true, value: 'done' });
+    expect(state.given.map(({ isAbandoned }) => isAbandoned)).toEqual([true]);
+    expect(await answer).toBe('done');
+  });
+
+  it('may be a change of the configuration, under an id of its own, answered with the members', async () => {
+    const { proposals, waiters, state, told } = proposing();
+    const change = { type: ConfChangeType.ConfChangeRemoveNode, nodeId: 7n, context: NO_BYTES };
+    const answer = told(proposals.proposeChange(change as never));
+    expect(state.given.map(({ content }) => content)).toEqual([{ ...change, id: 1n }]);
+    waiters.settle(1n as never, { ok: true, value: 'the members' });
+    expect(await answer).toBe('the members');
+  });
+
   it('tells its trace when it is proposed and when there is a result, or what kept it from one', async () => {
     const { proposals, waiters, told, state, clock } = proposing();
     const traced = async (size = 0): Promise<{ heard: string[]; answer: Promise<string> }> => {
