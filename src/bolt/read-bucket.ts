@@ -1,7 +1,7 @@
 /** A bucket as one commit left it. */
 import { type BucketHeader, type Page, parseBucketHeader } from './page.js';
 import type { Pager } from './pager.js';
-import { findIn, leafByScan, leafFor, leafToPeek, Walk, walkPage } from './tree.js';
+import { findIn, leafByScan, leafFor, Walk, walkPage } from './tree.js';
 import { LASTING_BYTES, type ReadBucket, type VisitEntry } from './types.js';
 
 /** What keeps a reader from using a state that was released. */
@@ -94,7 +94,7 @@ export class PageBucket implements ReadBucket {
     const pager = this.#pager;
     const peeked = this.#peeked;
     if (peeked !== undefined && pager.isPeeked(peeked) && covers(peeked, key)) return peeked;
-    const leaf = leafToPeek(pager, pager.page(this.#rootId), key);
+    const leaf = leafFor(pager, pager.page(this.#rootId), key, true);
     if (pager.isPeeked(leaf)) this.#peeked = leaf;
     else this.#last = leaf;
     return leaf;

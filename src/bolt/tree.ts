@@ -12,22 +12,13 @@ import type { VisitEntry } from './types.js';
 /** With at least two children to a page, no file reaches this. */
 export const MAX_DEPTH = 64;
 
-/** The leaf that would hold `key`. */
-export function leafFor(pager: Pager, root: Page, key: Uint8Array): Page {
+/** The leaf that would hold `key`; for one look (`Pager.peek`) where that is all. */
+export function leafFor(pager: Pager, root: Page, key: Uint8Array, isOneLook = false): Page {
   let page = root;
   for (let depth = 0; !page.leaf; depth++) {
     if (depth === MAX_DEPTH) throw pager.corrupt(page.id, `tree is deeper than ${MAX_DEPTH} pages`);
-    page = pager.page(page.child(page.childFor(key)));
-  }
-  return page;
-}
-
-/** The same for one look: see `Pager.peek`. */
-export function leafToPeek(pager: Pager, root: Page, key: Uint8Array): Page {
-  let page = root;
-  for (let depth = 0; !page.leaf; depth++) {
-    if (depth === MAX_DEPTH) throw pager.corrupt(page.id, `tree is deeper than ${MAX_DEPTH} pages`);
-    page = pager.peek(page.child(page.childFor(key)));
+    const id = page.child(page.childFor(key));
+    page = isOneLook ? pager.peek(id) : pager.page(id);
   }
   return page;
 }
