@@ -255,16 +255,18 @@ describe('passwords', () => {
     expect(logger.records.filter(({ message }) => message.includes('invalid'))).toEqual([]);
   });
 
-  it('of callers that go while they wait for their turn are passed over', async () => {
+  /** Each password is hashed once its function in `running` is called. */
+  function hashedOneByOne() {
     const running: (() => void)[] = [];
-    const { authentication } = scene({
-      passwords: {
-        hash: async (password) => {
-          await new Promise<void>((resolve) => running.push(resolve));
-          return password;
-        },
-      },
-    });
+    const hash = async (password: string) => {
+      await new Promise<void>((resolve) => running.push(resolve));
+      return password;
+    };
+    return { ...scene({ passwords: { hash } }), running };
+  }
+
+  it('of callers that go while they wait for their turn are passed over', async () => {
+    const { authentication, running } = hashedOneByOne();
     const caller = { aborted: false };
     const [, , gone, next] = [
       authentication.passwordForEntry('a'),
@@ -282,15 +284,7 @@ describe('passwords', () => {
   });
 
   it('of callers that still wait are hashed, however many beside them have gone', async () => {
-    const running: (() => void)[] = [];
-    const { authentication } = scene({
-      passwords: {
-        hash: async (password) => {
-          await new Promise<void>((resolve) => running.push(resolve));
-          return password;
-        },
-      },
-    });
+    const { authentication, running } = hashedOneByOne();
     const hashOf = (caller?: { aborted: boolean }) => authentication.passwordForEntry('x', caller).catch(() => 'gone');
     const gone = { aborted: false };
     const first = [hashOf(), hashOf()];
